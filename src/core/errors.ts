@@ -1,0 +1,34 @@
+/** One thing the user can mend: where it stands and what is wrong. */
+export interface Problem {
+  /** `FILE:LINE`, a flag or an environment variable. */
+  readonly where: string;
+  /** The key, when the problem is about one. */
+  readonly key?: string;
+  /** Subject, value, rule; lower case; no full stop. */
+  readonly message: string;
+}
+
+/** The configuration is wrong: all problems at once. Nothing has been changed. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
+    super(problems.map((p) => [p.where, p.key, p.message].filter(Boolean).join(": ")).join("\n"));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** Why the host refused, which decides the exit status. */
+export type HostFault = "docker" | "privilege" | "missing" | "busy" | "storage" | "command" | "refused";
+
+/** Docker, a command or the disk refused. `cause` keeps the original error; `remedy` says what to do. */
+export class HostError extends Error {
+  readonly fault: HostFault;
+  readonly remedy: string | undefined;
+  constructor(fault: HostFault, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "HostError";
+    this.fault = fault;
+    this.remedy = options.remedy;
+  }
+}
