@@ -1,0 +1,276 @@
+// Longer than most: every field kind read here is written in rdata-format.ts, and one table drives both.
+import { parseIpv4, parseIpv6 } from "./address.ts";
+import { tokenOctets, type WireName, writeName } from "./name.ts";
+import type { OctetWriter } from "./octets.ts";
+import { ALGORITHMS, CERTS, type Field, fieldsOf } from "./rdata-fields.ts";
+import { writeApl, writeLoc, writeSvcParams } from "./rdata-odd.ts";
+import { typeCode, typeName } from "./types.ts";
+import { ZoneTextError } from "./zonetext-error.ts";
+
+/** Unsigned decimal number up to `max`. */
+export function parseNumber(text: string, max: number): number {
+  if (!/^[0-9]{1,10}$/.test(text) || Number(text) > max) {
+    throw new ZoneTextError(`${text}: not a number up to ${max}`);
+  }
+  return Number(text);
+}
+
+const UNIT: Readonly<Record<string, number>> = { S: 1, M: 60, H: 3600, D: 86400, W: 604800 };
+
+/** Seconds written as `3600`, `1h` or `1h30m`; undefined when it is neither. Values above 2^31-1 are an error (RFC 2181 §8). */
+export function parsePeriod(text: string): number | undefined {
+  if (!/^([0-9]+|([0-9]+[smhdwSMHDW])+)$/.test(text)) return undefined;
+  let seconds = 0;
+  for (const [, count, unit] of text.matchAll(/([0-9]+)([a-zA-Z]?)/g)) {
+    seconds += Number(count) * (UNIT[(unit || "S").toUpperCase()] as number);
+  }
+  if (seconds > 0x7fffffff) throw new ZoneTextError(`${text}: a period above 2147483647 seconds`);
+  return seconds;
+}
+
+function parseHex(text: string): Uint8Array {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text))
+    throw new ZoneTextError(`${text}: not pairs of hex digits`);
+  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
+    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
+  );
+}
+
+function parseBase64(text: string): Uint8Array {
+  if (!/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) {
+    throw new ZoneTextError(`${text}: not base64`);
+  }
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}
+
+/** Seconds since 1970 from YYYYMMDDHHmmSS or a plain number (RFC 4034 §3.2). */
+function parseTime(text: string): number {
+  const parts = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$/.exec(text)?.slice(1).map(Number);
+  if (parts === undefined) return parseNumber(text, 0xffffffff);
+  const [year, month, day, hour, minute, second] = parts as [number, number, number, number, number, number];
+  return (Date.UTC(year, month - 1, day, hour, minute, second) / 1000) >>> 0;
+}
+
+/** Type bit map (RFC 4034 §4.1.2). */
+function writeTypes(out: OctetWriter, tokens: readonly string[]): void {
+  const codes = tokens.map((token) => {
+    const code = typeCode(token);
+    if (code === undefined) throw new ZoneTextError(`${token}: not an RR type`);
+    return code;
+  });
+  const windows = new Map<number, Uint8Array>();
+  for (const code of codes.sort((a, b) => a - b)) {
+    const map = windows.get(code >>> 8) ?? new Uint8Array(32);
+    const at = (code & 0xff) >>> 3;
+    map[at] = (map[at] as number) | (0x80 >>> (code & 7));
+    windows.set(code >>> 8, map);
+  }
+  for (const [window, map] of windows) {
+    const size = map.findLastIndex((octet) => octet !== 0) + 1;
+    out.u8(window);
+    out.u8(size);
+    out.raw(map.subarray(0, size));
+  }
+}
+
+function writeString(out: OctetWriter, token: string): void {
+  const octets = tokenOctets(token);
+  if (octets.length > 255) throw new ZoneTextError(`a string of ${octets.length} octets, 255 are allowed`);
+  out.u8(octets.length);
+  out.raw(octets);
+}
+
+function parseBase32Hex(text: string): Uint8Array {
+  if (!/^[0-9a-vA-V]+$/.test(text)) throw new ZoneTextError(`${text}: not base32hex`);
+  const out: number[] = [];
+  let bits = 0;
+  let held = 0;
+  for (const char of text) {
+    held = (held << 5) | Number.parseInt(char, 32);
+    bits += 5;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push((held >>> bits) & 0xff);
+      held &= (1 << bits) - 1;
+    }
+  }
+  return Uint8Array.from(out);
+}
+
+function need(octets: Uint8Array | undefined, text: string, what: string): Uint8Array {
+  if (octets === undefined) throw new ZoneTextError(`${text}: not ${what}`);
+  return octets;
+}
+
+/** Write the field that starts at `tokens[at]`; returns how many tokens it took. */
+function writeField(
+  out: OctetWriter,
+  field: Field,
+  tokens: readonly string[],
+  at: number,
+  origin: WireName,
+): number {
+  const rest = tokens.length - at;
+  const optional = field === "types" || field === "svcparams" || field === "apl";
+  if (rest === 0 && !optional) throw new ZoneTextError(`ends early: ${field} is missing`);
+  const token = tokens[at] as string;
+  switch (field) {
+    case "u8":
+      out.u8(parseNumber(token, 0xff));
+      return 1;
+    case "u16":
+      out.u16(parseNumber(token, 0xffff));
+      return 1;
+    case "u32":
+      out.u32(parseNumber(token, 0xffffffff));
+      return 1;
+    case "period": {
+      const seconds = parsePeriod(token);
+      if (seconds === undefined) throw new ZoneTextError(`${token}: not a number of seconds`);
+      out.u32(seconds);
+      return 1;
+    }
+    case "time":
+      out.u32(parseTime(token));
+      return 1;
+    case "name":
+      writeName(out, token, origin);
+      return 1;
+    case "ipv4":
+      out.raw(need(parseIpv4(token), token, "an IPv4 address"));
+      return 1;
+    case "ipv6":
+      out.raw(need(parseIpv6(token), token, "an IPv6 address"));
+      return 1;
+    case "string":
+      writeString(out, token);
+      return 1;
+    case "tag":
+      if (!/^[0-9a-zA-Z]{1,255}$/.test(token))
+        throw new ZoneTextError(`${token}: a tag is letters and digits (RFC 8659 §4.1)`);
+      writeString(out, token);
+      return 1;
+    case "text":
+      out.raw(tokenOctets(token));
+      return 1;
+    case "strings":
+      for (const each of tokens.slice(at)) writeString(out, each);
+      return rest;
+    case "hex":
+      out.raw(parseHex(tokens.slice(at).join("")));
+      return rest;
+    case "base64":
+      out.raw(parseBase64(tokens.slice(at).join("")));
+      return rest;
+    case "salt":
+    case "hash": {
+      const octets =
+        field === "hash" ? parseBase32Hex(token) : token === "-" ? new Uint8Array() : parseHex(token);
+      if (octets.length > 255) throw new ZoneTextError(`${token}: above 255 octets`);
+      out.u8(octets.length);
+      out.raw(octets);
+      return 1;
+    }
+    case "type": {
+      const code = typeCode(token);
+      if (code === undefined) throw new ZoneTextError(`${token}: not an RR type`);
+      out.u16(code);
+      return 1;
+    }
+    case "types":
+      writeTypes(out, tokens.slice(at));
+      return rest;
+    case "algorithm":
+      out.u8(ALGORITHMS.get(token.toUpperCase().replaceAll("-", "")) ?? parseNumber(token, 0xff));
+      return 1;
+    case "cert":
+      out.u16(CERTS.get(token.toUpperCase()) ?? parseNumber(token, 0xffff));
+      return 1;
+    case "hex64":
+      if (!/^([0-9a-fA-F]{1,4}:){3}[0-9a-fA-F]{1,4}$/.test(token))
+        throw new ZoneTextError(`${token}: not four groups of hex`);
+      for (const group of token.split(":")) out.u16(Number.parseInt(group, 16));
+      return 1;
+    case "eui":
+      out.raw(parseHex(token.replaceAll("-", "")));
+      return 1;
+    case "loc":
+      writeLoc(out, tokens.slice(at));
+      return rest;
+    case "apl":
+      writeApl(out, tokens.slice(at));
+      return rest;
+    case "svcparams":
+      writeSvcParams(out, tokens.slice(at));
+      return rest;
+  }
+}
+
+/**
+ * Write RDATA from its master-file tokens, in the type's own form or as `\# length hex` (RFC 3597 §5).
+ * @throws ZoneTextError when the tokens do not fit the type
+ */
+export function writeRdata(
+  out: OctetWriter,
+  type: number,
+  tokens: readonly string[],
+  origin: WireName,
+): void {
+  const fields = fieldsOf(type);
+  if (tokens[0] === "\\#") {
+    const size = parseNumber(tokens[1] ?? "", 0xffff);
+    const octets = parseHex(tokens.slice(2).join(""));
+    if (octets.length !== size) throw new ZoneTextError(`\\# ${size}: ${octets.length} octets of hex follow`);
+    // A known type in generic form must still be that type's RDATA: nobody may smuggle an A of five octets.
+    if (fields !== undefined && !rdataFits(type, octets))
+      throw new ZoneTextError(`\\# ${size}: not ${typeName(type)} RDATA`);
+    out.raw(octets);
+    return;
+  }
+  if (fields === undefined)
+    throw new ZoneTextError(`${typeName(type)}: RDATA of this type is written as \\# length hex`);
+  const start = out.length;
+  let at = 0;
+  for (const field of fields) at += writeField(out, field, tokens, at, origin);
+  if (at < tokens.length) throw new ZoneTextError(`${tokens[at]}: more than ${typeName(type)} takes`);
+  if (out.length - start > 0xffff)
+    throw new ZoneTextError(`RDATA of ${out.length - start} octets, 65535 are allowed`);
+}
+
+const WIDTH: Readonly<Partial<Record<Field, number>>> = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  period: 4,
+  time: 4,
+  ipv4: 4,
+  ipv6: 16,
+  type: 2,
+  algorithm: 1,
+  cert: 2,
+  hex64: 8,
+};
+
+/** Could these octets be RDATA of this type? Checks lengths and names, not meanings. */
+export function rdataFits(type: number, octets: Uint8Array): boolean {
+  let at = 0;
+  for (const field of fieldsOf(type) ?? []) {
+    const width = WIDTH[field];
+    if (width !== undefined) at += width;
+    else if (field === "name") {
+      const start = at;
+      while (at < octets.length && octets[at] !== 0) {
+        if ((octets[at] as number) > 63) return false;
+        at += (octets[at] as number) + 1;
+      }
+      if (++at - start > 255) return false;
+    } else if (field === "string" || field === "tag" || field === "salt" || field === "hash") {
+      at += (octets[at] ?? 0xffff) + 1;
+    } else if (field === "strings") {
+      do at += (octets[at] ?? 0xffff) + 1;
+      while (at < octets.length);
+    } else at = Math.max(at, octets.length);
+    if (at > octets.length) return false;
+  }
+  return fieldsOf(type) === undefined || at === octets.length;
+}

@@ -1,0 +1,58 @@
+// biome-ignore format: a table
+const CODES = {
+  A: 1, NS: 2, MD: 3, MF: 4, CNAME: 5, SOA: 6, MB: 7, MG: 8, MR: 9, NULL: 10, WKS: 11, PTR: 12, HINFO: 13,
+  MINFO: 14, MX: 15, TXT: 16, RP: 17, AFSDB: 18, X25: 19, ISDN: 20, RT: 21, NSAP: 22, SIG: 24, KEY: 25, PX: 26,
+  AAAA: 28, LOC: 29, NXT: 30, SRV: 33, NAPTR: 35, KX: 36, CERT: 37, DNAME: 39, OPT: 41, APL: 42, DS: 43,
+  SSHFP: 44, IPSECKEY: 45, RRSIG: 46, NSEC: 47, DNSKEY: 48, DHCID: 49, NSEC3: 50, NSEC3PARAM: 51, TLSA: 52,
+  SMIMEA: 53, HIP: 55, CDS: 59, CDNSKEY: 60, OPENPGPKEY: 61, CSYNC: 62, ZONEMD: 63, SVCB: 64, HTTPS: 65,
+  SPF: 99, NID: 104, L32: 105, L64: 106, LP: 107, EUI48: 108, EUI64: 109, TKEY: 249, TSIG: 250, IXFR: 251,
+  AXFR: 252, MAILB: 253, MAILA: 254, ANY: 255, URI: 256, CAA: 257, DLV: 32769,
+} as const;
+
+/** RR types and QTYPEs by mnemonic (IANA DNS parameters). */
+export const TYPE: typeof CODES = CODES;
+
+const byName = new Map<string, number>(Object.entries(CODES));
+const byCode = new Map<number, string>(Object.entries(CODES).map(([name, code]) => [code, name]));
+
+/** Code of a type's mnemonic in any case, or of `TYPEnnn` (RFC 3597 §5); undefined when it is neither. */
+export function typeCode(text: string): number | undefined {
+  const upper = text.toUpperCase();
+  const known = byName.get(upper);
+  if (known !== undefined) return known;
+  const digits = /^TYPE([0-9]{1,5})$/.exec(upper)?.[1];
+  return digits !== undefined && Number(digits) <= 0xffff ? Number(digits) : undefined;
+}
+
+/** Mnemonic of a type, or `TYPEnnn`. */
+export function typeName(code: number): string {
+  return byCode.get(code) ?? `TYPE${code}`;
+}
+
+/** May a record of this type stand in a zone? Not OPT, nor the types 128 to 255, which are for questions and metadata. */
+export function isDataType(code: number): boolean {
+  return code !== 0 && code !== TYPE.OPT && (code < 128 || code > 255);
+}
+
+/** RCODEs (RFC 1035 §4.1.1, RFC 6895 §2.3, RFC 6891 §9, RFC 7873 §8). */
+export const RCODE = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  NOTAUTH: 9,
+  BADVERS: 16,
+  BADSIG: 16,
+  BADKEY: 17,
+  BADTIME: 18,
+  BADTRUNC: 22,
+  BADCOOKIE: 23,
+} as const;
+
+/** Classes. */
+export const CLASS = { IN: 1, CH: 3, NONE: 254, ANY: 255 } as const;
+
+/** OPCODEs (RFC 1035 §4.1.1, RFC 1996, RFC 2136). */
+export const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const;
