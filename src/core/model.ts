@@ -1,0 +1,205 @@
+/** Every noun of the director. All of it is read-only: a new state is a new value. */
+import type { Ipv4, Range } from "./ipv4.ts";
+import type { Name } from "./name.ts";
+
+export type Protocol = "tcp" | "udp" | "sctp";
+
+/** A port a container exposes; `published` is the host's port when Docker maps one. */
+export interface Port {
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
+/** One container on one network. `address` is absent where Docker shows none. */
+export interface Attachment {
+  readonly network: string;
+  readonly address: Ipv4 | undefined;
+  /** Docker's GwPriority (engine 28 and later); 0 where it does not say. */
+  readonly priority: number;
+}
+
+/** A running container as Docker's list tells it. All strings are strangers'. */
+export interface Container {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  readonly state: string;
+  readonly health: "none" | "starting" | "healthy" | "unhealthy";
+  readonly labels: ReadonlyMap<string, string>;
+  /** `bridge`, a network's name, `host`, `none` or `container:<id>`. */
+  readonly networkMode: string;
+  readonly attachments: readonly Attachment[];
+  readonly ports: readonly Port[];
+}
+
+export interface Network {
+  readonly name: string;
+  /** Name of its bridge device; empty for other drivers. */
+  readonly bridge: string;
+  readonly driver: string;
+  readonly internal: boolean;
+  readonly subnets: readonly Range[];
+}
+
+/** An address on a network device of the host. */
+export interface DeviceAddress {
+  readonly device: string;
+  readonly address: Ipv4;
+  readonly prefix: number;
+  readonly label: string;
+}
+
+/**
+ * Who holds an address. `releasedAt` (seconds since the epoch) is null while the container lives; from then on the
+ * address rests. `key` is the empty string for an address of which only the rest is known.
+ */
+export interface Lease {
+  readonly key: string;
+  readonly address: Ipv4;
+  /** The names granted with the lease, its own first; they are kept as long as it lives. */
+  readonly names: readonly Name[];
+  /** Id of the container last seen under this key. */
+  readonly container: string;
+  readonly releasedAt: number | null;
+}
+
+/** An address that somebody else on the network answered for. */
+export interface Conflict {
+  readonly address: Ipv4;
+  /** Seconds since the epoch. */
+  readonly seenAt: number;
+}
+
+/** A port of one of Docker's bridges. */
+export interface BridgePort {
+  readonly name: string;
+  readonly bridge: string;
+  readonly hairpin: boolean;
+}
+
+/** What is remembered on disk. */
+export interface LeaseTable {
+  readonly leases: readonly Lease[];
+  readonly conflicts: readonly Conflict[];
+  /** Bridge ports whose hairpin mode is our doing, to be undone by teardown. */
+  readonly hairpins: readonly string[];
+}
+
+/** A port of the alias and the container's port it leads to. */
+export interface PortMap {
+  readonly protocol: Protocol;
+  readonly port: number;
+  readonly to: number;
+}
+
+/** What of an alias is forwarded, by the container's labels. */
+export interface Forward {
+  readonly name: Name;
+  readonly alias: Ipv4;
+  readonly target: Ipv4;
+  readonly map: readonly PortMap[];
+  /** Only these are forwarded; null is every port and protocol. */
+  readonly ports: readonly Port[] | null;
+  /** Only these may connect, as CIDRs; null is everyone. */
+  readonly allow: readonly string[] | null;
+}
+
+export interface Service {
+  readonly key: string;
+  readonly name: Name;
+  /** All names it answers to, relative to the zone, its own first. */
+  readonly names: readonly string[];
+  readonly fqdn: string;
+  readonly address: Ipv4;
+  /** Whose address it is: an alias of ours, the host's, that of the container whose network it shares, its own on the LAN. */
+  readonly kind: "alias" | "host" | "shared" | "direct";
+  readonly state: string;
+  readonly health: Container["health"];
+  readonly container: {
+    readonly id: string;
+    readonly name: string;
+    readonly image: string;
+    readonly address: Ipv4 | null;
+    readonly network: string | null;
+  };
+  readonly project: string | null;
+  readonly service: string | null;
+  readonly ports: readonly Port[];
+  readonly forward: Forward | null;
+  /** Why it has not the name it asked for. */
+  readonly renamed: string | null;
+  /** Names shared with other containers, which leave out one that is not healthy. */
+  readonly sharedNames: readonly string[];
+}
+
+export interface Skipped {
+  readonly container: string;
+  readonly reason: string;
+}
+
+export type TableName = "filter" | "nat";
+
+/** A jump from a chain of the system's (or Docker's) into one of ours. */
+export interface Jump {
+  readonly table: TableName;
+  readonly from: string;
+  readonly to: string;
+  /** The rule without `-A CHAIN`, as iptables-save prints it. */
+  readonly rule: string;
+}
+
+/** What of the firewall is ours. Rules are lines without `-A CHAIN`, in iptables-save's own spelling. */
+export interface Firewall {
+  /** Key: `table/chain`. */
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+  /** Jumps in force; `actual` lists only those that stand where they must. */
+  readonly jumps: readonly Jump[];
+  /** Jumps that stand in the wrong place, twice, or in the wrong spelling: to be deleted. Empty in `desired`. */
+  readonly stray: readonly Jump[];
+}
+
+/** The host as far as it is ours; the same type for what is and what shall be. */
+export interface State {
+  readonly table: LeaseTable;
+  readonly firewall: Firewall;
+  /** Aliases on the device. */
+  readonly aliases: readonly DeviceAddress[];
+  /** The zone file's text; empty when there is none. */
+  readonly zone: string;
+  /** The index page's text; empty when there is none. */
+  readonly page: string;
+  /** Bridge ports in hairpin mode, through which a container reaches its own alias. */
+  readonly hairpins: readonly string[];
+}
+
+/** What one look at the host gives. */
+export interface Observation {
+  readonly actual: State;
+  readonly containers: readonly Container[];
+  readonly networks: readonly Network[];
+  /** Every IPv4 address of every device, ours too. */
+  readonly addresses: readonly DeviceAddress[];
+  readonly devices: readonly string[];
+  readonly bridgePorts: readonly BridgePort[];
+  /** How the leases came here: false when no file could be read and something of ours is on the host. */
+  readonly leasesIntact: boolean;
+  /** True when DOCKER-USER is there. */
+  readonly dockerUser: boolean;
+}
+
+/** What decide makes of an observation. */
+export interface Decision {
+  readonly desired: State;
+  readonly services: readonly Service[];
+  readonly skipped: readonly Skipped[];
+  readonly warnings: readonly string[];
+  /** Containers not served because the range is full. */
+  readonly unserved: number;
+  /** Addresses leased for the first time in this decision: to be probed before use. */
+  readonly fresh: readonly Ipv4[];
+  /** Living leases that a changed range would end. */
+  readonly evicted: readonly Lease[];
+  readonly hostIp: Ipv4;
+}

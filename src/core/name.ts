@@ -1,0 +1,45 @@
+declare const brand: unique symbol;
+/** A lower-case LDH label: letters, digits, inner hyphens, 1 to 63 octets (RFC 1123 §2.1). */
+export type Name = string & { readonly [brand]: "Name" };
+
+const MAX_OCTETS = 63;
+
+/** Eight hex digits of FNV-1a over the UTF-16 units of `text`: stable, not secret. */
+export function fingerprint(text: string): string {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return (h >>> 0).toString(16).padStart(8, "0");
+}
+
+/**
+ * The Name made of any text: lower case, every character that is no LDH becomes a hyphen, outer hyphens go,
+ * what is over 63 octets is cut and gets a hash of the whole. Undefined when nothing is left.
+ */
+export function toName(text: string): Name | undefined {
+  const label = text
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/gu, "-")
+    .replace(/^-+|-+$/g, "");
+  if (label === "") return undefined;
+  if (label.length <= MAX_OCTETS) return label as Name;
+  return `${label.slice(0, MAX_OCTETS - 5).replace(/-+$/, "")}-${fingerprint(text).slice(0, 4)}` as Name;
+}
+
+/** `name-suffix`, cut like any other Name. */
+export function suffixed(name: Name, suffix: string): Name {
+  return toName(`${name}-${suffix}`) ?? name;
+}
+
+/** True for a label that no container may have, whoever asks for it. */
+export function isReserved(name: Name, hostName: Name): boolean {
+  return name === hostName || /^(ns\d*|localhost|wpad|isatap)$/.test(name);
+}
+
+/** `example_jenkins_1` and `example-jenkins-1` as compose names containers, reduced to `jenkins`; else the name itself. */
+export function withoutComposeParts(containerName: string): string {
+  return (
+    /^[^_]+_(.+)_\d+$/.exec(containerName)?.[1] ??
+    /^[^-]+-(.+)-\d+$/.exec(containerName)?.[1] ??
+    containerName
+  );
+}

@@ -1,0 +1,167 @@
+/** Who answers to which name: (claims, names held) → grants. Order of start never matters to one that holds a name. */
+import { fingerprint, type Name, suffixed } from "./name.ts";
+
+/** A container's wish for names. */
+export interface Claim {
+  readonly key: string;
+  /** Containers of one compose service are one group and share its name. */
+  readonly group: string;
+  readonly wish: Name;
+  readonly aliases: readonly Name[];
+  readonly project: Name | null;
+  readonly service: Name | null;
+  /** Compose's number of the container in its service. */
+  readonly number: number;
+  /** Seconds since the epoch. */
+  readonly created: number;
+}
+
+export interface Grant {
+  /** The container's own name: nobody else answers to it. */
+  readonly own: Name;
+  /** All names, own first, dotted `service.project` last. */
+  readonly names: readonly string[];
+  /** Names that other containers of the group answer to as well. */
+  readonly shared: readonly string[];
+  /** Names to keep with the lease. */
+  readonly kept: readonly Name[];
+  /** Why the wish was not granted. */
+  readonly renamed: string | null;
+  /** Lesser names that were not granted, with the reason. */
+  readonly notes: readonly string[];
+}
+
+interface Unit {
+  readonly group: string;
+  readonly wish: Name;
+  readonly claims: readonly Claim[];
+}
+
+/**
+ * Grants names. `held` says which group holds a name by a living lease; `blocked` says why nobody may have a name.
+ * Runs until a further run would change nothing, so that the next run of the director changes nothing either.
+ */
+export function grantNames(
+  claims: readonly Claim[],
+  held: ReadonlyMap<string, string>,
+  blocked: (name: string) => string | null,
+): ReadonlyMap<string, Grant> {
+  const units = unitsOf(claims);
+  const present = new Set(units.map((unit) => unit.group));
+  let holding = held;
+  for (let round = 0; ; round++) {
+    const grants = grantOnce(units, holding, blocked);
+    const next = new Map([...held].filter(([, group]) => !present.has(group)));
+    for (const claim of claims)
+      for (const name of grants.get(claim.key)?.kept ?? []) next.set(name, claim.group);
+    const settled =
+      next.size === holding.size && [...next].every(([name, group]) => holding.get(name) === group);
+    if (settled || round === 8) return grants;
+    holding = next;
+  }
+}
+
+/** Units in the order of their claim to a name: the oldest container first, so that a newcomer never displaces. */
+function unitsOf(claims: readonly Claim[]): Unit[] {
+  const units = new Map<string, Claim[]>();
+  for (const claim of [...claims].sort((a, b) => a.created - b.created || (a.key < b.key ? -1 : 1))) {
+    const id = `${claim.wish}\n${claim.group}`;
+    const unit = units.get(id);
+    if (unit === undefined) units.set(id, [claim]);
+    else unit.push(claim);
+  }
+  return [...units.values()].map((members) => {
+    const sorted = members.sort((a, b) => a.number - b.number || (a.key < b.key ? -1 : 1));
+    return { group: sorted[0]?.group ?? "", wish: sorted[0]?.wish ?? ("" as Name), claims: sorted };
+  });
+}
+
+function grantOnce(
+  units: readonly Unit[],
+  held: ReadonlyMap<string, string>,
+  blocked: (name: string) => string | null,
+): Map<string, Grant> {
+  const granted = new Map<string, Unit>();
+  /** Null when the unit now has the name, else why not. */
+  const take = (name: string, unit: Unit): string | null => {
+    const other = granted.get(name);
+    if (other !== undefined) return other === unit ? null : `"${name}" belongs to ${printable(other.group)}`;
+    const holder = held.get(name);
+    if (holder !== undefined && holder !== unit.group) return `"${name}" is held by ${printable(holder)}`;
+    const reason = blocked(name);
+    if (reason === null) granted.set(name, unit);
+    return reason;
+  };
+  // Three rounds over all units: a name of its own goes before a number, and that before another's alias.
+  const bases = new Map<Unit, { base: Name; renamed: string | null }>();
+  for (const unit of units) bases.set(unit, takeBase(unit, take));
+  const owns = new Map<string, Name>();
+  for (const unit of units) {
+    const base = bases.get(unit)?.base ?? unit.wish;
+    for (const claim of unit.claims)
+      owns.set(claim.key, unit.claims.length > 1 ? takeOwn(claim, base, unit, take) : base);
+  }
+  const grants = new Map<string, Grant>();
+  for (const unit of units) {
+    const { base, renamed } = bases.get(unit) ?? { base: unit.wish, renamed: null };
+    const dotted = dottedName(unit);
+    const dottedRefused = dotted === null ? null : take(dotted, unit);
+    for (const claim of unit.claims) {
+      const own = owns.get(claim.key) ?? base;
+      const notes = dottedRefused === null ? [] : [dottedRefused];
+      const aliases = claim.aliases.filter((alias) => {
+        const refused = take(alias, unit);
+        if (refused !== null) notes.push(refused);
+        return refused === null;
+      });
+      const names = new Set<string>([own, base, ...aliases]);
+      if (dotted !== null && dottedRefused === null) names.add(dotted);
+      const shared = unit.claims.length > 1 ? [...names].filter((name) => name !== own) : [];
+      const kept = [...new Set([base, own, ...aliases])];
+      grants.set(claim.key, { own, names: [...names], shared, kept, renamed, notes });
+    }
+  }
+  return grants;
+}
+
+type Take = (name: string, unit: Unit) => string | null;
+
+function takeBase(unit: Unit, take: Take): { base: Name; renamed: string | null } {
+  const refused = take(unit.wish, unit);
+  if (refused === null) return { base: unit.wish, renamed: null };
+  const first = unit.claims[0];
+  const print = fingerprint(first?.key ?? "");
+  const others = [
+    ...(first?.project ? [suffixed(unit.wish, first.project)] : []),
+    ...[4, 6, 8].map((digits) => suffixed(unit.wish, print.slice(0, digits))),
+  ];
+  const base = others.find((name) => take(name, unit) === null);
+  // 32 bits taken already by somebody else: count on, so that a container is renamed but never lost
+  for (let n = 2; base === undefined; n++) {
+    const name = suffixed(unit.wish, `${print}-${n}`);
+    if (take(name, unit) === null) return { base: name, renamed: refused };
+  }
+  return { base, renamed: refused };
+}
+
+/** `web-1` of a service with several containers. */
+function takeOwn(claim: Claim, base: Name, unit: Unit, take: Take): Name {
+  const print = fingerprint(claim.key);
+  const wishes = [
+    suffixed(base, String(claim.number)),
+    suffixed(base, print.slice(0, 4)),
+    suffixed(base, print),
+  ];
+  return wishes.find((name) => take(name, unit) === null) ?? suffixed(base, `${print}-${claim.number}`);
+}
+
+function dottedName(unit: Unit): string | null {
+  const first = unit.claims[0];
+  return first?.service && first.project ? `${first.service}.${first.project}` : null;
+}
+
+/** A group as a person may read it: keys hold strangers' strings. */
+function printable(group: string): string {
+  const text = group.replace(/^(compose|container):/, "").replace(/[^\x20-\x7e]/g, "?");
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
