@@ -1,0 +1,166 @@
+/**
+ * The lab: an office network with a Docker host, an office PC and IT's name server, all on this machine and none of it
+ * in the machine's own network. Needs root and the packages of setup.sh, which it installs.
+ *
+ *     await using lab = await raiseLab({ name: "mine" });
+ *     await lab.startContainer({ name: "web" });
+ *
+ * A person plays in it with `node test/lab/lab.ts up`; see --help.
+ */
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type DaemonConfig, type EngineKind, startEngine } from "./engine.ts";
+import { Lab } from "./handle.ts";
+import { importImage } from "./image.ts";
+import { startNames } from "./names.ts";
+import { raiseNetwork } from "./network.ts";
+import { type Known, known, run, stillThere } from "./process.ts";
+import { raze, remains } from "./raze.ts";
+
+export interface LabOptions {
+  /** Labs of different names run side by side; raising one takes down what a crashed run of that name left. */
+  readonly name: string;
+  readonly engine?: EngineKind;
+  /** False: no Docker engine. */
+  readonly docker?: boolean;
+  /** False: no name server of IT's. */
+  readonly dns?: boolean;
+  /** Keys of daemon.json, such as `{ "live-restore": true }`. */
+  readonly daemon?: DaemonConfig;
+  /** True: it outlives this process (the command line's `up`). */
+  readonly keep?: boolean;
+}
+
+const SELF = fileURLToPath(import.meta.url);
+
+/**
+ * Prefix and directory of the lab of a name. $OCDD_LAB in the environment goes between, so that two people, or two work
+ * trees, run the same tests on one machine at the same time.
+ */
+function place(name: string): { prefix: string; directory: string } {
+  const whole = [process.env.OCDD_LAB, name].filter(Boolean).join("-");
+  if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(whole))
+    throw new Error(`lab name ${whole}: a-z, 0-9 and -, at most 41`);
+  const prefix = `ocdd-lab-${whole}`;
+  return { prefix, directory: join(tmpdir(), prefix) };
+}
+
+/** Build a lab; what an earlier run of the same name left is taken down first. Throws when a living process has it. */
+export async function raiseLab(options: LabOptions): Promise<Lab> {
+  if (process.getuid?.() !== 0)
+    throw new Error("the lab needs root: it makes network namespaces and runs Docker");
+  await run(["sh", fileURLToPath(new URL("setup.sh", import.meta.url))], { timeout: 900_000 });
+  const { prefix, directory } = place(options.name);
+  const owner = ownerOf(directory);
+  if (owner !== undefined)
+    throw new Error(`lab ${prefix} is in use by process ${owner.pid}; set OCDD_LAB=other`);
+  await raze(prefix, directory);
+  mkdirSync(directory, { mode: 0o755 });
+  if (!options.keep) {
+    writeFileSync(join(directory, "owner"), JSON.stringify(known(process.pid)));
+    downAtExit(options.name, directory);
+  }
+  try {
+    await raiseNetwork(prefix);
+    const [engine] = await Promise.all([
+      options.docker === false
+        ? undefined
+        : startEngine(prefix, directory, options.engine ?? "debian", options.daemon),
+      options.dns === false ? undefined : startNames(prefix, directory),
+    ]);
+    const lab = new Lab(prefix, directory, engine);
+    if (engine !== undefined) await importImage(directory, (...argv) => lab.docker(...argv));
+    return lab;
+  } catch (error) {
+    await raze(prefix, directory);
+    throw error;
+  }
+}
+
+/** What is left on the machine of the lab of a name, one line a thing. */
+export function labRemains(name: string): Promise<string[]> {
+  const { prefix, directory } = place(name);
+  return remains(prefix, directory);
+}
+
+/** The living process, other than this one, whose lab the directory is. */
+function ownerOf(directory: string): Known | undefined {
+  try {
+    const owner = JSON.parse(readFileSync(join(directory, "owner"), "utf8")) as Known;
+    return owner.pid !== process.pid && stillThere(owner) ? owner : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const standing = new Map<string, string>();
+
+/** However this process ends, short of KILL, its labs go with it: `exit` waits for nothing, so a second process does it. */
+function downAtExit(name: string, directory: string): void {
+  if (standing.size === 0) {
+    for (const [signal, status] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+      ["SIGHUP", 129],
+    ] as const) {
+      process.once(signal, () => process.exit(status));
+    }
+    process.once("exit", () => {
+      for (const [lab, path] of standing) {
+        if (existsSync(path)) spawnSync(process.execPath, [SELF, "down", lab], { stdio: "ignore" });
+      }
+    });
+  }
+  standing.set(name, directory);
+}
+
+const HELP = `usage: node test/lab/lab.ts COMMAND
+  up [NAME] [--engine debian|sid] [--no-docker] [--no-dns]   build a lab and leave it up (NAME: play)
+  down [NAME]                                                take it down
+  exec NAME host|client|it|lan COMMAND...                    run a program in one of its places
+  docker NAME ARGUMENT...                                    Docker's client against its engine
+  ocdd NAME ARGUMENT...                                      the product on its host, with the example's configuration
+Example: lab.ts up; lab.ts docker play run -d --name web lab/web:1; lab.ts ocdd play; lab.ts exec play client curl 192.168.122.11
+`;
+
+/** The command line; returns the exit status. */
+async function main(argv: readonly string[]): Promise<number> {
+  const [command, name = "play", ...rest] = argv;
+  if (command === "up") {
+    const { values, positionals } = parseArgs({
+      args: argv.slice(1),
+      allowPositionals: true,
+      allowNegative: true,
+      options: { engine: { type: "string" }, docker: { type: "boolean" }, dns: { type: "boolean" } },
+    });
+    const engine = values.engine === "sid" ? "sid" : "debian";
+    const { docker = true, dns = true } = values;
+    const start = performance.now();
+    const lab = await raiseLab({ name: positionals[0] ?? "play", engine, docker, dns, keep: true });
+    console.log(`up in ${Math.round(performance.now() - start)} ms: ${lab.dir}`);
+    return 0;
+  }
+  const { prefix, directory } = place(name);
+  const lab = new Lab(prefix, directory);
+  if (command === "down") {
+    await raze(prefix, directory);
+    return 0;
+  }
+  if (command === "exec") return attach([...lab.enterFully(rest[0] ?? "host"), ...rest.slice(1)]);
+  if (command === "docker") return attach(["docker", "-H", `unix://${lab.dockerSocket}`, ...rest]);
+  if (command === "ocdd") return attach(lab.ocddCommand(rest));
+  process.stdout.write(HELP);
+  return command === undefined || command === "--help" ? 0 : 64;
+}
+
+/** Run a program on this terminal. */
+function attach(argv: readonly string[]): number {
+  return spawnSync(argv[0] ?? "", argv.slice(1), { stdio: "inherit" }).status ?? 1;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,110 @@
+/** The product under test, run on the lab's host as its users run it. */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { HOST_ADDRESS, ZONE } from "./network.ts";
+import { type Daemon, type Outcome, run, until } from "./process.ts";
+
+export interface OcddOptions {
+  /** Keys on top of the example's, whose socket and storage directory are the lab's. */
+  readonly conf?: Readonly<Record<string, string>>;
+  /** The whole text of the configuration file instead. */
+  readonly text?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly input?: string;
+}
+
+export interface OcddOutcome extends Outcome {
+  /** The file that the run was given. */
+  readonly file: string;
+}
+
+export interface Served extends Daemon {
+  readonly file: string;
+}
+
+/** What these functions need of a lab. */
+interface HostOfLab {
+  readonly dir: string;
+  readonly dockerSocket: string;
+  enterFully(place: string): string[];
+  spawn(where: string, argv: readonly string[], options?: { label?: string; full?: boolean }): Daemon;
+  run(where: string, argv: readonly string[], options?: { check?: boolean }): Promise<Outcome>;
+}
+
+const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
+const CLI = join(REPOSITORY, "src/cli.ts");
+
+/** Where the lab's OCDD keeps its files. */
+export const storage = (lab: { readonly dir: string }): string => join(lab.dir, "storage");
+
+/** The example's configuration file as users have it, byte for byte. */
+export const exampleConf = (): string => readFileSync(join(REPOSITORY, "ocdd.conf.example"), "utf8");
+
+/** Write a configuration file: the example's lines, the lab's socket and storage, the caller's keys. */
+export function writeConf(lab: HostOfLab, options: OcddOptions = {}): string {
+  const keys = {
+    DOCKER_SOCKET: lab.dockerSocket,
+    SERVICES: "none", // nothing of the machine's own may be set up
+    ...options.conf,
+  };
+  const text =
+    options.text ??
+    [
+      // STORAGE_DIR in its place: later lines of the example refer to it
+      exampleConf().replace(/^STORAGE_DIR=.*$/m, `STORAGE_DIR=${options.conf?.STORAGE_DIR ?? storage(lab)}`),
+      ...Object.entries(keys).map(([key, value]) => `${key}='${value}'`),
+      "",
+    ].join("\n");
+  mkdirSync(join(lab.dir, "conf"), { recursive: true });
+  // One file a configuration: runs side by side do not pull it from under each other.
+  const file = join(lab.dir, "conf", `${hash(text)}.conf`);
+  writeFileSync(file, text);
+  return file;
+}
+
+/** The argument vector of `ocdd ARGS` on the host. */
+export function ocddCommand(lab: HostOfLab, file: string, args: readonly string[]): string[] {
+  return [...lab.enterFully("host"), process.execPath, CLI, "--config", file, ...args];
+}
+
+/** Run it to its end; a status other than 0 is an answer. */
+export async function ocdd(
+  lab: HostOfLab,
+  args: readonly string[],
+  options: OcddOptions,
+): Promise<OcddOutcome> {
+  const file = writeConf(lab, options);
+  const outcome = await run(ocddCommand(lab, file, args), {
+    check: false,
+    cwd: lab.dir, // no ./ocdd.conf of a developer's
+    timeout: options.timeout ?? 60_000,
+    ...(options.input === undefined ? {} : { input: options.input }),
+    env: { OCDD_CONF: "", NO_COLOR: "1", ...options.env },
+  });
+  return { ...outcome, file };
+}
+
+/** Start `ocdd serve`; returns when its DNS answers for the zone. */
+export async function serve(lab: HostOfLab, options: OcddOptions): Promise<Served> {
+  const file = writeConf(lab, options);
+  const argv = [process.execPath, CLI, "--config", file, "serve"];
+  const daemon = lab.spawn("host", argv, { label: "serve", full: true });
+  const port = options.conf?.DNS_PORT ?? "53";
+  const dig = ["dig", "+short", "+time=1", "+tries=1", "-p", port, `@${HOST_ADDRESS}`, ZONE, "SOA"];
+  await until("ocdd serve answers", async () => {
+    if (!daemon.running()) throw new Error(`ocdd serve has ended:\n${daemon.output()}`);
+    return (await lab.run("client", dig, { check: false })).stdout.includes(ZONE);
+  });
+  return { ...daemon, file };
+}
+
+/** A short name for a text, the same for the same. */
+function hash(text: string): string {
+  let value = 0;
+  for (const char of text) value = (Math.imul(value, 31) + (char.codePointAt(0) ?? 0)) >>> 0;
+  return value.toString(16).padStart(8, "0");
+}

@@ -1,0 +1,186 @@
+/** Running programs for the lab: argument vectors in, text out; daemons known by PID and start time. */
+
+import { spawn as spawnProcess } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+
+/** What a program left behind. `ms` is its wall time in milliseconds. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Milliseconds; then the program is killed and its code is 124, as timeout(1) has it. */
+  readonly timeout?: number;
+  /** False: a status other than 0 is an answer, not an error. */
+  readonly check?: boolean;
+}
+
+/** Run a program to its end. Throws when it is missing, and when it fails unless `check` is false. */
+export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const [file, ...args] = argv;
+  if (file === undefined) throw new Error("nothing to run");
+  const start = performance.now();
+  const result = await execa(file, args, {
+    reject: false,
+    ...(options.input === undefined ? { stdin: "ignore" } : { input: options.input }),
+    ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    timeout: options.timeout ?? 120_000,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (result.code === "ENOENT")
+    throw new Error(`${file}: no such program: does test/lab/setup.sh install it?`);
+  const outcome: Outcome = {
+    code: result.exitCode ?? (result.timedOut ? 124 : 137),
+    stdout: result.stdout,
+    stderr: result.stderr,
+    ms: Math.round(performance.now() - start),
+  };
+  if (outcome.code !== 0 && options.check !== false) {
+    throw new Error(`${argv.join(" ")}: status ${outcome.code}\n${outcome.stderr || outcome.stdout}`);
+  }
+  return outcome;
+}
+
+/** Ask again until the answer is neither false nor undefined; throws when the deadline (milliseconds) passes. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+  deadline = 10_000,
+  pause = 20,
+): Promise<T> {
+  const end = performance.now() + deadline;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() > end) throw new Error(`not within ${deadline} ms: ${what}`);
+    await sleep(pause);
+  }
+}
+
+/** Wait some milliseconds. */
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** State letter and start time (clock ticks since boot) of a process; undefined when there is none. */
+function status(pid: number): { state: string; start: string } | undefined {
+  try {
+    // The second field, the name in brackets, may hold blanks: count from its end.
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0] ?? "", start: fields[19] ?? "" };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process runs. A zombie does not: where PID 1 does not reap, the dead stay listed for ever. */
+export function alive(pid: number): boolean {
+  const now = status(pid);
+  return now !== undefined && now.state !== "Z" && now.state !== "X";
+}
+
+/** A process known beyond its number: a PID that was reused is another process. */
+export interface Known {
+  readonly pid: number;
+  readonly start: string;
+}
+
+/** Take down who a process is. Throws when it is gone already. */
+export function known(pid: number): Known {
+  const now = status(pid);
+  if (now === undefined) throw new Error(`process ${pid} is gone`);
+  return { pid, start: now.start };
+}
+
+export const stillThere = (process: Known): boolean =>
+  alive(process.pid) && status(process.pid)?.start === process.start;
+
+/** Send a signal; a process that is gone is no error. */
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+/** A program that goes on beside the test. */
+export interface Daemon extends Known {
+  readonly argv: readonly string[];
+  /** Everything it has printed so far, on both streams. */
+  output(): string;
+  running(): boolean;
+  /** Send a signal (TERM) and wait for the end; KILL after `patience` milliseconds. */
+  stop(name?: NodeJS.Signals, patience?: number): Promise<void>;
+}
+
+/**
+ * Start a program in the background, its output in `directory`/log, itself on record in `directory`/pids, so that a
+ * later run can end what a crashed one left. It has a process group of its own: ^C reaches the test, not the daemon.
+ */
+export function spawn(
+  directory: string,
+  label: string,
+  argv: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): Daemon {
+  const [file, ...args] = argv;
+  if (file === undefined) throw new Error("nothing to run");
+  mkdirSync(join(directory, "log"), { recursive: true });
+  mkdirSync(join(directory, "pids"), { recursive: true });
+  const log = join(directory, "log", label);
+  const out = openSync(log, "w");
+  const child = spawnProcess(file, args, {
+    detached: true,
+    stdio: ["ignore", out, out],
+    env: { ...process.env, ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  closeSync(out);
+  child.on("error", () => {}); // pid stays undefined, which is reported below
+  if (child.pid === undefined)
+    throw new Error(`${file}: no such program: does test/lab/setup.sh install it?`);
+  child.unref();
+  const who = known(child.pid);
+  const record = join(directory, "pids", String(who.pid));
+  writeFileSync(record, JSON.stringify(who));
+  const running = (): boolean => stillThere(who);
+  return {
+    ...who,
+    argv,
+    output: () => readFileSync(log, "utf8"),
+    running,
+    async stop(name = "SIGTERM", patience = 15_000) {
+      if (running()) signal(who.pid, name);
+      await until(`end of ${label}`, () => !running(), patience).catch(() => signal(who.pid, "SIGKILL"));
+      await until(`end of ${label}`, () => !running());
+      rmSync(record, { force: true });
+    },
+  };
+}
+
+/** The daemons on record in a directory that still run. */
+export function recorded(directory: string): Known[] {
+  let names: string[];
+  try {
+    names = readdirSync(join(directory, "pids"));
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    try {
+      const who = JSON.parse(readFileSync(join(directory, "pids", name), "utf8")) as Known;
+      return stillThere(who) ? [who] : [];
+    } catch {
+      return []; // half written by a run that was killed: the scan of /proc finds that one
+    }
+  });
+}
