@@ -1,14 +1,7 @@
 /** What iptables shows → our part of it, and the transaction that turns one firewall into another. */
-import { contains, type Ipv4, parseIpv4, type Range } from "./ipv4.ts";
-import type { Firewall, Jump, TableName } from "./model.ts";
+import { contains, parseIpv4, type Range } from "./ipv4.ts";
+import type { Firewall, Jump, SeenForward, TableName } from "./model.ts";
 import { jumpsWanted, OWN_CHAINS } from "./rules.ts";
-
-/** A forward as a rule on the host tells it. */
-export interface SeenForward {
-  readonly name: string;
-  readonly alias: Ipv4;
-  readonly target: Ipv4;
-}
 
 /** Everything one look at both tables gives. */
 export interface SeenFirewall {
@@ -85,7 +78,8 @@ function isOriginals(rule: string, pool: readonly Range[]): boolean {
   return address !== undefined && pool.some((range) => contains(range, address));
 }
 
-function forwardOf(rule: string): SeenForward[] {
+/** What a DNAT rule of ours forwards; nothing for other rules. */
+export function forwardOf(rule: string): SeenForward[] {
   const match = /-d ([\d.]+)\/32 .*--comment "?OCDD-([^" ]*)"? .*--to-destination ([\d.]+)/.exec(rule);
   const alias = parseIpv4(match?.[1] ?? "");
   const target = parseIpv4(match?.[3] ?? "");

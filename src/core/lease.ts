@@ -1,6 +1,7 @@
 /** Who gets which address: (table, owners, pool, now) → table. */
 import { addressesOf, contains, type Ipv4, type Range } from "./ipv4.ts";
-import type { Conflict, Lease, LeaseTable } from "./model.ts";
+import type { Conflict, Lease, LeaseTable, SeenForward } from "./model.ts";
+import { toName } from "./name.ts";
 
 /** A container that needs an address, by its stable key. */
 export interface Owner {
@@ -98,4 +99,35 @@ function* freeAddresses(
     }
   }
   return undefined;
+}
+
+/**
+ * The leases that can be told from the rules in force when no leases file could be read. Whose address a rule does
+ * not tell rests, since it may have been released a moment ago. `keyOfTarget` names the container behind an address.
+ */
+export function rebuildTable(
+  forwards: readonly SeenForward[],
+  keyOfTarget: ReadonlyMap<Ipv4, Owner>,
+  pool: readonly Range[],
+  now: number,
+): LeaseTable {
+  const leases = new Map<Ipv4, Lease>();
+  for (const { alias, target, name } of forwards) {
+    const owner = keyOfTarget.get(target);
+    if (owner === undefined || leases.has(alias)) continue;
+    const known = toName(name);
+    leases.set(alias, {
+      ...owner,
+      address: alias,
+      names: known === undefined ? [] : [known],
+      releasedAt: null,
+    });
+  }
+  for (const range of pool) {
+    for (const address of addressesOf(range)) {
+      if (!leases.has(address))
+        leases.set(address, { key: "", address, names: [], container: "", releasedAt: now });
+    }
+  }
+  return { leases: [...leases.values()], conflicts: [], hairpins: [] };
 }

@@ -187,6 +187,15 @@ export interface Observation {
   readonly leasesIntact: boolean;
   /** True when DOCKER-USER is there. */
   readonly dockerUser: boolean;
+  /** Forwards in force, as the rules tell: what lost leases are rebuilt from. */
+  readonly forwards: readonly SeenForward[];
+}
+
+/** A forward as a rule on the host tells it. */
+export interface SeenForward {
+  readonly name: string;
+  readonly alias: Ipv4;
+  readonly target: Ipv4;
 }
 
 /** What decide makes of an observation. */

@@ -1,0 +1,182 @@
+/** (actual, desired) → Plan: the smallest set of steps, in an order a client can trust. Empty when they agree. */
+import { forwardOf, renderTransaction, sameJump, sameRules } from "./firewall.ts";
+import type { Ipv4 } from "./ipv4.ts";
+import type { DeviceAddress, Firewall, Lease, LeaseTable, State, TableName } from "./model.ts";
+import { type AddressRecord, ownRecords } from "./records.ts";
+import { TABLES } from "./rules.ts";
+
+/** Steps in the order of their application. Each is idempotent; a run cut off anywhere is completed by the next one. */
+export interface Plan {
+  /** One line a change, for people. */
+  readonly changes: readonly string[];
+  /** On disk before anything of it is used. */
+  readonly table: LeaseTable | null;
+  /** A zone file that only takes names away: before the addresses they point at go. */
+  readonly withdrawal: string | null;
+  readonly removed: readonly DeviceAddress[];
+  /** iptables-restore input a table: the accept before the redirection. */
+  readonly tables: readonly { readonly table: TableName; readonly text: string }[];
+  /** After their rules: an alias without its rule would expose the host itself. */
+  readonly added: readonly DeviceAddress[];
+  readonly hairpinsOn: readonly string[];
+  readonly hairpinsOff: readonly string[];
+  /** Aliases whose tracked connections lead to somebody else than the rules do now. */
+  readonly flushed: readonly Ipv4[];
+  readonly announced: readonly Ipv4[];
+  readonly zone: string | null;
+  readonly page: string | null;
+}
+
+/** Compares the host as it is with what it shall be. `zoneName` is the zone's name. */
+export function plan(actual: State, desired: State, zoneName: string): Plan {
+  const key = (a: DeviceAddress): string => `${a.device} ${a.address}`;
+  const here = new Set(actual.aliases.map(key));
+  const wanted = new Set(desired.aliases.map(key));
+  const added = desired.aliases.filter((a) => !here.has(key(a)));
+  const removed = actual.aliases.filter((a) => !wanted.has(key(a)));
+  const tables = TABLES.map((table) => ({
+    table,
+    text: renderTransaction(table, actual.firewall, desired.firewall),
+  })).filter(({ text }) => text !== "");
+  const hairpinsOn = desired.hairpins.filter((port) => !actual.hairpins.includes(port));
+  const mine = new Set(actual.table.hairpins);
+  const hairpinsOff = actual.hairpins.filter(
+    (port) => mine.has(port) && !desired.table.hairpins.includes(port),
+  );
+  const zoneChanged = desired.zone !== actual.zone;
+  const before = zoneChanged && actual.zone !== "" ? ownRecords(actual.zone, zoneName) : [];
+  const after = zoneChanged ? ownRecords(desired.zone, zoneName) : [];
+  const withdrawal =
+    removed.length > 0 && added.length > 0 ? withdraw(actual.zone, before, after, zoneName) : null;
+  const tableChanged = JSON.stringify(actual.table) !== JSON.stringify(desired.table);
+  return {
+    changes: [
+      ...leaseChanges(actual.table, desired.table),
+      ...firewallChanges(actual.firewall, desired.firewall),
+      ...added.map((a) => `+ address ${a.address}`),
+      ...removed.map((a) => `- address ${a.address}`),
+      ...hairpinsOn.map((port) => `+ hairpin ${port}`),
+      ...hairpinsOff.map((port) => `- hairpin ${port}`),
+      ...recordChanges(before, after),
+      ...(zoneChanged ? [`~ zone file, serial ${serialOf(desired.zone)}`] : []),
+      ...(desired.page === actual.page ? [] : ["~ index page"]),
+    ],
+    table: tableChanged ? desired.table : null,
+    withdrawal: zoneChanged && added.length === 0 && removed.length > 0 ? desired.zone : withdrawal,
+    removed,
+    tables,
+    added,
+    hairpinsOn,
+    hairpinsOff,
+    flushed: changedHands(actual.firewall, desired.firewall),
+    announced: added.map((a) => a.address),
+    zone: zoneChanged ? desired.zone : null,
+    page: desired.page === actual.page ? null : desired.page,
+  };
+}
+
+/** True when nothing is to be done. */
+export function isEmpty(p: Plan): boolean {
+  return p.changes.length === 0 && p.table === null;
+}
+
+/**
+ * The zone file as it is, without our lines whose name or address is about to go. A name keeps its old line when it
+ * would otherwise have none until the new zone is written.
+ */
+function withdraw(
+  text: string,
+  before: readonly AddressRecord[],
+  after: readonly AddressRecord[],
+  zoneName: string,
+): string | null {
+  const id = (r: AddressRecord): string => `${r.owner} ${r.address}`;
+  const staying = new Set(after.map(id));
+  const names = new Set(after.map((r) => r.owner));
+  const stayingNames = new Set(before.filter((r) => staying.has(id(r))).map((r) => r.owner));
+  const gone = before.filter(
+    (r) => !staying.has(id(r)) && (!names.has(r.owner) || stayingNames.has(r.owner)),
+  );
+  if (gone.length === 0) return null;
+  const doomed = new Set(gone.map((r) => `${r.owner === "@" ? "" : `${r.owner}.`}${zoneName}. ${r.address}`));
+  const serial = serialOf(text);
+  return text
+    .split("\n")
+    .filter((line) => {
+      const match = /^(\S+)\t\d+\tIN\tA\t(\S+)\t;/.exec(line);
+      return match === null || !doomed.has(`${match[1]} ${match[2]}`);
+    })
+    .join("\n")
+    .replace(` ${serial} `, ` ${(serial + 1) >>> 0 || 1} `);
+}
+
+/** Serial of a zone file that the director wrote. */
+function serialOf(text: string): number {
+  return Number(/\tSOA\t\S+ \S+ (\d+) /.exec(text)?.[1] ?? 0);
+}
+
+function changedHands(actual: Firewall, desired: Firewall): Ipv4[] {
+  const targets = (firewall: Firewall): Map<Ipv4, string> => {
+    const found = new Map<Ipv4, string>();
+    for (const rule of firewall.chains.get("nat/OCDD") ?? []) {
+      for (const { alias, target } of forwardOf(rule)) found.set(alias, target);
+    }
+    return found;
+  };
+  const now = targets(actual);
+  const then = targets(desired);
+  return [...new Set([...now.keys(), ...then.keys()])].filter((alias) => now.get(alias) !== then.get(alias));
+}
+
+function leaseChanges(actual: LeaseTable, desired: LeaseTable): string[] {
+  const now = new Map(actual.leases.map((lease) => [lease.address, lease]));
+  const line = (sign: string, lease: Lease): string =>
+    `${sign} lease ${lease.address} ${lease.names[0] ?? "(no name)"}${lease.releasedAt === null ? "" : " at rest"}`;
+  const changed = desired.leases.flatMap((lease) => {
+    const old = now.get(lease.address);
+    if (old === undefined) return [line("+", lease)];
+    return JSON.stringify(old) === JSON.stringify(lease) ? [] : [line("~", lease)];
+  });
+  const kept = new Set(desired.leases.map((lease) => lease.address));
+  const known = new Set(actual.conflicts.map((conflict) => conflict.address));
+  return [
+    ...changed,
+    ...actual.leases.filter((lease) => !kept.has(lease.address)).map((lease) => line("-", lease)),
+    ...desired.conflicts.filter((c) => !known.has(c.address)).map((c) => `+ conflict ${c.address}`),
+  ];
+}
+
+function firewallChanges(actual: Firewall, desired: Firewall): string[] {
+  const lines: string[] = [];
+  for (const name of new Set([...actual.chains.keys(), ...desired.chains.keys()])) {
+    const now = actual.chains.get(name);
+    const then = desired.chains.get(name);
+    if (sameRules(now, then)) continue;
+    if (now === undefined) lines.push(`+ chain ${name}`);
+    const old = new Set(now);
+    const wanted = new Set(then);
+    const added = [...wanted].filter((rule) => !old.has(rule)).map((rule) => `+ rule ${name} ${rule}`);
+    const gone = [...old].filter((rule) => !wanted.has(rule)).map((rule) => `- rule ${name} ${rule}`);
+    lines.push(...added, ...gone);
+    if (then === undefined) lines.push(`- chain ${name}`);
+    else if (now !== undefined && added.length + gone.length === 0) lines.push(`~ order of ${name}`);
+  }
+  const jumpLine = (sign: string, jump: Firewall["jumps"][number]): string =>
+    `${sign} jump ${jump.table}/${jump.from} ${jump.rule}`;
+  return [
+    ...lines,
+    ...desired.jumps.filter((j) => !actual.jumps.some((a) => sameJump(a, j))).map((j) => jumpLine("+", j)),
+    ...actual.jumps.filter((j) => !desired.jumps.some((d) => sameJump(d, j))).map((j) => jumpLine("-", j)),
+    ...actual.stray.map((j) => jumpLine("-", j)),
+  ];
+}
+
+function recordChanges(before: readonly AddressRecord[], after: readonly AddressRecord[]): string[] {
+  const id = (r: AddressRecord): string => `${r.owner} A ${r.address}`;
+  const old = new Set(before.map(id));
+  const wanted = new Set(after.map(id));
+  return [
+    ...[...wanted].filter((r) => !old.has(r)).map((r) => `+ record ${r}`),
+    ...[...old].filter((r) => !wanted.has(r)).map((r) => `- record ${r}`),
+  ];
+}
