@@ -1,10 +1,10 @@
 /** The lab's own Docker engine, in the host's network namespace: Debian's (the machine's package), or Debian sid's. */
 
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { namespace, namespaceFile } from "./network.ts";
-import { type Daemon, run, signal, spawn, until } from "./process.ts";
+import { alive, type Daemon, run, signal, spawn, until } from "./process.ts";
 
 /** `debian`: the machine's docker.io (20.10 on Debian 12). `sid`: today's, in a root of its own. */
 export type EngineKind = "debian" | "sid";
@@ -79,6 +79,7 @@ export async function startEngine(
     async stop(name = "SIGTERM") {
       await dockerd?.stop(name, 30_000);
       dockerd = undefined;
+      await forgetContainerd(join(directory, "exec/containerd/containerd.pid"));
     },
   };
   await engine.start();
@@ -89,6 +90,17 @@ export async function startEngine(
 async function ping(socket: string): Promise<boolean> {
   const argv = ["curl", "-s", "--max-time", "2", "--unix-socket", socket, "http://localhost/_ping"];
   return (await run(argv, { check: false })).stdout === "OK";
+}
+
+/**
+ * dockerd's own containerd ends with it. Where PID 1 does not reap, the dead one stays listed, and the next dockerd
+ * would find it by its PID file and wait for it.
+ */
+async function forgetContainerd(file: string): Promise<void> {
+  if (!existsSync(file)) return;
+  const pid = Number(readFileSync(file, "utf8"));
+  await until("end of containerd", () => !alive(pid));
+  rmSync(file);
 }
 
 /** Stop or continue a process by its PID: an engine that hangs, as seen from its socket. */

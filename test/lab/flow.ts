@@ -1,0 +1,165 @@
+/**
+ * Small services and clients that tell what happened on the way; run by Node inside a station or a container's network:
+ *
+ *     flow.ts tcp-server PORT | udp-server PORT | http-server PORT TEXT
+ *     flow.ts tcp ADDRESS PORT | udp ADDRESS PORT | poll ADDRESS PORT
+ *
+ * A client prints `ready` after its first answer, and on TERM one JSON document; see the types.
+ */
+
+import { createSocket } from "node:dgram";
+import { createServer as createHttpServer, get } from "node:http";
+import { connect, createServer } from "node:net";
+
+/** What a numbered exchange, one message each 10 ms, has seen. Gaps are milliseconds between two answers. */
+export interface FlowReport {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly longestGap: number;
+  /** Why a TCP stream broke. */
+  readonly error?: string;
+}
+
+/** Who answered HTTP when, one question each 20 ms; `who` is absent when nobody did within half a second. */
+export interface PollReport {
+  readonly answers: readonly { readonly at: number; readonly who?: string }[];
+}
+
+const INTERVAL = 10;
+
+/** Counts numbered messages out and back. */
+class Count {
+  #sent = 0;
+  #seen = new Set<number>();
+  #last = 0;
+  #longestGap = 0;
+  error: string | undefined;
+
+  next(): number {
+    this.#sent += 1;
+    return this.#sent;
+  }
+
+  back(number: number): void {
+    const now = performance.now();
+    if (this.#seen.size === 0) console.log("ready");
+    else this.#longestGap = Math.max(this.#longestGap, now - this.#last);
+    this.#last = now;
+    this.#seen.add(number);
+  }
+
+  report(): FlowReport {
+    const received = this.#seen.size;
+    // a flow that fell silent has its longest gap at its end
+    const longestGap = Math.round(Math.max(this.#longestGap, performance.now() - this.#last - 2 * INTERVAL));
+    const counted = { sent: this.#sent, received, lost: this.#sent - received, longestGap };
+    return this.error === undefined ? counted : { ...counted, error: this.error };
+  }
+}
+
+/** Send on until TERM; give the last answers time to come back; report. */
+function drive(count: Count, send: (number: number) => void): void {
+  const timer = setInterval(() => send(count.next()), INTERVAL);
+  process.once("SIGTERM", () => {
+    clearInterval(timer);
+    const report = count.report(); // the gap is measured up to here, not over the wait below
+    setTimeout(() => {
+      console.log(JSON.stringify({ ...count.report(), longestGap: report.longestGap }));
+      process.exit(0);
+    }, 200);
+  });
+}
+
+function tcp(address: string, port: number): void {
+  const count = new Count();
+  const socket = connect({ host: address, port, noDelay: true });
+  let rest = "";
+  socket.on("data", (chunk) => {
+    const lines = (rest + chunk.toString("latin1")).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) count.back(Number(line));
+  });
+  socket.on("error", (error) => {
+    count.error ??= error.message;
+  });
+  socket.on("close", () => {
+    count.error ??= "closed by the other side";
+  });
+  drive(count, (number) => {
+    if (!socket.destroyed) socket.write(`${number}\n`);
+  });
+}
+
+function udp(address: string, port: number): void {
+  const count = new Count();
+  const socket = createSocket("udp4");
+  socket.on("message", (message) => count.back(Number(message.toString("latin1"))));
+  socket.on("error", (error) => {
+    count.error ??= error.message; // a reject on the way: the packet counts as lost
+  });
+  socket.connect(port, address, () => drive(count, (number) => socket.send(String(number), () => {})));
+}
+
+function poll(address: string, port: number): void {
+  const answers: { at: number; who?: string }[] = [];
+  let ready = false;
+  const ask = (): void => {
+    const at = Date.now();
+    const note = (who?: string): void => {
+      answers.push(who === undefined ? { at } : { at, who });
+      if (!ready) console.log("ready");
+      ready = true;
+    };
+    // a connection each: an established one would go on to the old container
+    const request = get({ host: address, port, agent: false, timeout: 500 }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => {
+        text += chunk;
+      });
+      response.on("end", () => note(text.trim()));
+    });
+    request.on("timeout", () => request.destroy(new Error("silence")));
+    request.on("error", () => note());
+  };
+  const timer = setInterval(ask, 2 * INTERVAL);
+  process.once("SIGTERM", () => {
+    clearInterval(timer);
+    setTimeout(() => {
+      answers.sort((a, b) => a.at - b.at);
+      console.log(JSON.stringify({ answers }));
+      process.exit(0);
+    }, 600);
+  });
+}
+
+function udpServer(port: number): void {
+  const socket = createSocket("udp4", (message, peer) =>
+    socket.send(message, peer.port, peer.address, () => {}),
+  );
+  socket.bind(port, () => console.log("ready"));
+}
+
+function tcpServer(port: number): void {
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.pipe(socket);
+  });
+  server.listen(port, "0.0.0.0", () => console.log("ready"));
+}
+
+function httpServer(port: number, text: string): void {
+  const server = createHttpServer((_, response) => response.end(`${text}\n`));
+  server.listen(port, "0.0.0.0", () => console.log("ready"));
+}
+
+if (import.meta.main) {
+  const [mode, first = "", second = ""] = process.argv.slice(2);
+  if (mode === "tcp-server") tcpServer(Number(first));
+  else if (mode === "udp-server") udpServer(Number(first));
+  else if (mode === "http-server") httpServer(Number(first), second);
+  else if (mode === "tcp") tcp(first, Number(second));
+  else if (mode === "udp") udp(first, Number(second));
+  else if (mode === "poll") poll(first, Number(second));
+  else throw new Error(`flow.ts: ${mode}?`);
+}

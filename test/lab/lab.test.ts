@@ -1,0 +1,151 @@
+/** The lab itself: it comes up, it is an office with a Docker host, and it goes without a trace. */
+
+import { execFileSync, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+import { labRemains, raiseLab } from "./lab.ts";
+import { CLIENT_ADDRESS, HOST_ADDRESS, IT_ADDRESS } from "./network.ts";
+import { run, sleep, until } from "./process.ts";
+import { echoService, replier, tcpStream, udpFlow } from "./traffic.ts";
+
+t.setTimeout(240_000);
+
+/** The machine's own network, which no lab may touch. */
+const machine = (): string =>
+  [
+    ["ip", "-o", "addr"],
+    ["ip", "-o", "link"],
+    ["iptables-save"],
+    ["sysctl", "-a", "--pattern", "ip_forward$"],
+  ]
+    .map(([file = "", ...args]) =>
+      execFileSync(file, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+    )
+    .join("\n")
+    .replace(/^#.*$/gm, "")
+    .replace(/\[\d+:\d+\]/g, "");
+
+for (const engine of ["debian", "sid"] as const) {
+  t.test(`a lab with the ${engine} engine`, async (t) => {
+    const name = `self-${engine}`;
+    const before = machine();
+    const start = performance.now();
+    const lab = await raiseLab({ name, engine });
+    t.teardown(() => lab.down());
+    t.comment(`up in ${Math.round(performance.now() - start)} ms`);
+    const major = await lab.dockerMajor();
+    t.ok(engine === "sid" ? major >= 28 : major >= 20, `engine ${major}`);
+
+    const [web, other] = await lab.startContainers(
+      { name: "web", env: { UDP: "1" } },
+      { name: "other", env: { PORT: "8080" } },
+    );
+    if (web === undefined || other === undefined) throw new Error("no containers");
+    await until("web answers the host", async () => (await lab.who(web.address, "host")) === "web");
+    t.equal(await lab.who(`${other.address}:8080`, "host"), "other");
+    t.match(
+      await lab.who(web.address, other, "/cgi-bin/ip"),
+      other.address,
+      "one container reaches the other",
+    );
+    const { stdout } = await lab.run("host", ["socat", "-T2", "-", `UDP:${web.address}:9999`], {
+      input: "x\n",
+    });
+    t.equal(stdout, "web", "UDP");
+    t.equal(await lab.who(web.address), undefined, "the office has no way to a container");
+
+    t.equal(await lab.dig("www.example.com"), IT_ADDRESS);
+    const glue = ["dig", "+norecurse", "dockerhost.toolbox.example.com", `@${IT_ADDRESS}`];
+    t.match((await lab.run("client", glue)).stdout, HOST_ADDRESS, "the zone is delegated to the host");
+    t.equal(
+      (await lab.runFully("client", ["getent", "hosts", "www.example.com"])).stdout.split(" ")[0],
+      IT_ADDRESS,
+    );
+    t.equal(await lab.arpOwner(HOST_ADDRESS), await lab.mac("host", "ens3"));
+    t.equal(await lab.arpOwner("192.168.122.77"), undefined);
+    await lab.addLanHost("192.168.122.77");
+    t.ok(await lab.arpOwner("192.168.122.77"), "a machine was added to the LAN");
+
+    await lab.restartDockerd({ daemon: { "live-restore": true } });
+    await lab.docker("start", "web");
+    const { pid } = await lab.container("web");
+    await lab.restartDockerd({ signal: "SIGKILL" });
+    t.equal((await lab.container("web")).pid, pid, "live-restore finds its containers");
+
+    const first = await lab.snapshotHost();
+    t.match(first, /-A FORWARD -j DOCKER-USER/);
+    await lab.run("host", ["ip", "addr", "add", "192.168.122.99/32", "dev", "ens3"]);
+    t.not(await lab.snapshotHost(), first);
+    await lab.run("host", ["ip", "addr", "del", "192.168.122.99/32", "dev", "ens3"]);
+    t.equal(await lab.snapshotHost(), first, "nothing else moves by itself");
+
+    const down = performance.now();
+    await lab.down();
+    t.comment(`down in ${Math.round(performance.now() - down)} ms`);
+    t.same(await labRemains(name), [], "nothing is left");
+    t.equal(machine(), before, "the machine's own network is as it was");
+  });
+}
+
+t.test("traffic that tells what it saw", async (t) => {
+  const lab = await raiseLab({ name: "self-flow", docker: false, dns: false });
+  t.teardown(() => lab.down());
+  await Promise.all([echoService(lab, "host", "tcp", 7000), echoService(lab, "host", "udp", 7000)]);
+  const flows = await Promise.all([tcpStream(lab, HOST_ADDRESS, 7000), udpFlow(lab, HOST_ADDRESS, 7000)]);
+  const silence = await replier(lab, HOST_ADDRESS, 80);
+  await sleep(300);
+  await lab.run("host", ["iptables", "-I", "INPUT", "-s", CLIENT_ADDRESS, "-j", "DROP"]);
+  await sleep(300);
+  await lab.run("host", ["iptables", "-D", "INPUT", "1"]);
+  await sleep(500);
+  const [stream, flow] = await Promise.all(flows.map((one) => one.stop()));
+  t.match(stream, { lost: 0 });
+  t.equal(stream?.error, undefined, "TCP repeats what was lost");
+  t.ok(Number(stream?.longestGap) >= 280, `the stall was seen: ${stream?.longestGap} ms`);
+  t.ok(
+    Number(flow?.lost) >= 10 && Number(flow?.received) > 30,
+    `packets were counted: ${JSON.stringify(flow)}`,
+  );
+  const { answers } = await silence.stop();
+  t.ok(answers.length > 20 && answers.every(({ who }) => who === undefined), "nobody on port 80");
+});
+
+t.test("what a killed run left is taken down by the next", async (t) => {
+  const script = `
+    import { raiseLab } from ${JSON.stringify(fileURLToPath(new URL("lab.ts", import.meta.url)))};
+    const lab = await raiseLab({ name: "self-crash", dns: false });
+    await lab.startContainer({ name: "orphan" });
+    console.log("up");
+    setInterval(() => {}, 1000);`;
+  const crash = async (signal: NodeJS.Signals): Promise<void> => {
+    const argv = ["--input-type=module", "-e", script];
+    const child = spawn(process.execPath, argv, { cwd: "/", stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((resolve) => child.stdout.once("data", resolve));
+    await t.rejects(raiseLab({ name: "self-crash" }), /in use by process/, "a living run keeps its lab");
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  };
+  await crash("SIGTERM");
+  t.same(await labRemains("self-crash"), [], "TERM: it cleans up on its way out");
+  await crash("SIGKILL");
+  t.not((await labRemains("self-crash")).length, 0, "KILL: it could not");
+  const lab = await raiseLab({ name: "self-crash", docker: false, dns: false });
+  t.same(
+    (await labRemains("self-crash")).filter((line) => /dockerd|shim|httpd/.test(line)),
+    [],
+  );
+  await lab.down();
+  t.same(await labRemains("self-crash"), []);
+});
+
+t.test("the command line", async (t) => {
+  const cli = [process.execPath, fileURLToPath(new URL("lab.ts", import.meta.url))];
+  t.match((await run([...cli, "--help"])).stdout, /usage:/);
+  t.equal((await run([...cli, "frobnicate"], { check: false })).code, 64);
+  await run([...cli, "up", "self-cli", "--no-docker", "--no-dns"], { cwd: "/" });
+  t.teardown(() => run([...cli, "down", "self-cli"]));
+  t.match((await run([...cli, "exec", "self-cli", "client", "ip", "-br", "addr"])).stdout, CLIENT_ADDRESS);
+  await run([...cli, "down", "self-cli"]);
+  t.same(await labRemains("self-cli"), []);
+});

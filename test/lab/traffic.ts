@@ -1,0 +1,91 @@
+/** Traffic that a test starts, lets live through something, and then asks what it saw. */
+
+import { fileURLToPath } from "node:url";
+import type { FlowReport, PollReport } from "./flow.ts";
+import type { Container, Lab, Where } from "./handle.ts";
+import { type Daemon, until } from "./process.ts";
+
+const FLOW = fileURLToPath(new URL("flow.ts", import.meta.url));
+
+/** A flow that is under way; `stop` ends it and tells. */
+export interface Recording<Report> {
+  stop(): Promise<Report>;
+}
+
+/** Start an echo service, TCP or UDP, in a container's network (or a station's). */
+export function echoService(
+  lab: Lab,
+  where: Container | string,
+  protocol: "tcp" | "udp",
+  port: number,
+): Promise<Daemon> {
+  return start(lab, where, `${protocol}-server`, String(port));
+}
+
+/** Start an HTTP server that answers a text, at any port of a station: a daemon on 0.0.0.0, as sshd is one. */
+export function httpService(
+  lab: Lab,
+  where: Container | string,
+  port: number,
+  text: string,
+): Promise<Daemon> {
+  return start(lab, where, "http-server", String(port), text);
+}
+
+/** A long-lived TCP exchange with a number each 10 ms, from the office PC unless told otherwise. */
+export function tcpStream(
+  lab: Lab,
+  address: string,
+  port: number,
+  from: Where = "client",
+): Promise<Recording<FlowReport>> {
+  return record(lab, from, "tcp", address, port);
+}
+
+/** The same over UDP: every lost packet is counted. */
+export function udpFlow(
+  lab: Lab,
+  address: string,
+  port: number,
+  from: Where = "client",
+): Promise<Recording<FlowReport>> {
+  return record(lab, from, "udp", address, port);
+}
+
+/** Who answers HTTP at an address, asked anew each 20 ms. */
+export function replier(
+  lab: Lab,
+  address: string,
+  port = 80,
+  from: Where = "client",
+): Promise<Recording<PollReport>> {
+  return record(lab, from, "poll", address, port);
+}
+
+async function record<Report>(
+  lab: Lab,
+  from: Where,
+  mode: string,
+  address: string,
+  port: number,
+): Promise<Recording<Report>> {
+  const daemon = await start(lab, from, mode, address, String(port));
+  return {
+    async stop() {
+      await daemon.stop();
+      const last = daemon.output().trim().split("\n").at(-1) ?? "";
+      if (!last.startsWith("{"))
+        throw new Error(`${daemon.argv.join(" ")} told nothing:\n${daemon.output()}`);
+      return JSON.parse(last) as Report;
+    },
+  };
+}
+
+async function start(lab: Lab, where: Where, ...args: string[]): Promise<Daemon> {
+  const daemon = lab.spawn(where, [process.execPath, FLOW, ...args], { label: args[0] ?? "flow" });
+  await until(`flow ${args.join(" ")} is under way`, () => {
+    if (!daemon.running()) throw new Error(`flow ${args.join(" ")} has ended:\n${daemon.output()}`);
+    return daemon.output().includes("ready");
+  });
+  return daemon;
+}
