@@ -2,7 +2,7 @@
  * Small services and clients that tell what happened on the way; run by Node inside a station or a container's network:
  *
  *     flow.ts tcp-server PORT | udp-server PORT | http-server PORT TEXT
- *     flow.ts tcp ADDRESS PORT | udp ADDRESS PORT | poll ADDRESS PORT
+ *     flow.ts tcp ADDRESS PORT | udp ADDRESS PORT | poll ADDRESS PORT | dns ADDRESS PORT NAME
  *
  * A client prints `ready` after its first answer, and on TERM one JSON document; see the types.
  */
@@ -133,6 +133,37 @@ function poll(address: string, port: number): void {
   });
 }
 
+/** The same report for the first A record of a name, asked each 5 ms; a query that got no answer has no `who`. */
+function dns(address: string, port: number, name: string): void {
+  const answers: { at: number; who?: string }[] = [];
+  const socket = createSocket("udp4");
+  const labels = name.split(".").map((label) => String.fromCharCode(label.length) + label);
+  const question = Buffer.from(`${labels.join("")}\0\0\x01\0\x01`, "latin1");
+  const ask = (): void => {
+    const head = Buffer.from([answers.length >> 8, answers.length & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    answers.push({ at: Date.now() });
+    socket.send(Buffer.concat([head, question]), port, address, () => {});
+  };
+  socket.on("message", (message) => {
+    const answer = answers[message.readUInt16BE(0)];
+    if (answer === undefined) return;
+    // An answer section of A records ends the message or is followed by others; the first begins after the question.
+    const at = 12 + question.length;
+    const owner = (message[at] ?? 0) >= 0xc0 ? 2 : question.length - 4;
+    const data = message.subarray(at + owner + 10, at + owner + 14);
+    answer.who = message.readUInt16BE(6) > 0 ? data.join(".") : `rcode ${message.readUInt8(3) & 15}`;
+    if (answers.filter(({ who }) => who !== undefined).length === 1) console.log("ready");
+  });
+  const timer = setInterval(ask, INTERVAL / 2);
+  process.once("SIGTERM", () => {
+    clearInterval(timer);
+    setTimeout(() => {
+      console.log(JSON.stringify({ answers }));
+      process.exit(0);
+    }, 300);
+  });
+}
+
 function udpServer(port: number): void {
   const socket = createSocket("udp4", (message, peer) =>
     socket.send(message, peer.port, peer.address, () => {}),
@@ -154,12 +185,13 @@ function httpServer(port: number, text: string): void {
 }
 
 if (import.meta.main) {
-  const [mode, first = "", second = ""] = process.argv.slice(2);
+  const [mode, first = "", second = "", third = ""] = process.argv.slice(2);
   if (mode === "tcp-server") tcpServer(Number(first));
   else if (mode === "udp-server") udpServer(Number(first));
   else if (mode === "http-server") httpServer(Number(first), second);
   else if (mode === "tcp") tcp(first, Number(second));
   else if (mode === "udp") udp(first, Number(second));
   else if (mode === "poll") poll(first, Number(second));
+  else if (mode === "dns") dns(first, Number(second), third);
   else throw new Error(`flow.ts: ${mode}?`);
 }

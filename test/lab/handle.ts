@@ -1,46 +1,14 @@
 /** A lab that is up: what a test does in it. */
 
 import { join } from "node:path";
+import { type Container, type ContainerOptions, dockerRun, parseInspect } from "./container.ts";
 import type { DaemonConfig, Engine } from "./engine.ts";
-import { IMAGE } from "./image.ts";
 import { flushNames } from "./names.ts";
 import { addStation, IT_ADDRESS, namespace, namespaceFile, type Place } from "./network.ts";
-import {
-  type OcddOptions,
-  type OcddOutcome,
-  ocdd,
-  ocddCommand,
-  type Served,
-  serve,
-  writeConf,
-} from "./ocdd.ts";
+import { type OcddOptions, ocdd, ocddCommand, ocddEnvironment, serve } from "./ocdd.ts";
 import { type Daemon, type Outcome, type RunOptions, run, spawn } from "./process.ts";
 import { raze } from "./raze.ts";
 import { snapshot } from "./snapshot.ts";
-
-/** A container to start; each field as `docker run` has it. */
-export interface ContainerOptions {
-  readonly name?: string;
-  readonly image?: string;
-  readonly env?: Readonly<Record<string, string>>;
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Compose project, service and number: the three labels that docker-compose would set. */
-  readonly compose?: { readonly project: string; readonly service: string; readonly number?: number };
-  readonly network?: string;
-  /** More arguments for `docker run`, before the image. */
-  readonly args?: readonly string[];
-  /** The command instead of the image's own. */
-  readonly command?: readonly string[];
-}
-
-export interface Container {
-  readonly id: string;
-  readonly name: string;
-  /** PID of its first process: `nsenter -t PID -n` makes any program of the machine its service. */
-  readonly pid: number;
-  /** Its address on its first network; empty where it has none of its own. */
-  readonly address: string;
-}
 
 /** Where `run` and `spawn` look: a station, another station added to the LAN, or a container. */
 export type Where = Place | (string & {}) | Container;
@@ -106,28 +74,7 @@ export class Lab {
 
   /** `docker run -d`; unless told otherwise it answers with its own name. */
   async startContainer(options: ContainerOptions = {}): Promise<Container> {
-    const { name, compose } = options;
-    const labels = {
-      ...(compose && {
-        "com.docker.compose.project": compose.project,
-        "com.docker.compose.service": compose.service,
-        "com.docker.compose.container-number": String(compose.number ?? 1),
-      }),
-      ...options.labels,
-    };
-    const id = await this.docker(
-      ...["run", "-d"],
-      ...(name === undefined ? [] : ["--name", name]),
-      ...(options.network === undefined ? [] : ["--network", options.network]),
-      ...Object.entries({ ...(name && { PAGE: name }), ...options.env }).flatMap(([k, v]) => [
-        "-e",
-        `${k}=${v}`,
-      ]),
-      ...Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
-      ...(options.args ?? []),
-      options.image ?? IMAGE,
-      ...(options.command ?? []),
-    );
+    const id = await this.docker(...dockerRun(options));
     return this.container(id);
   }
 
@@ -141,17 +88,7 @@ export class Lab {
 
   /** A running container as it is now. */
   async container(nameOrId: string): Promise<Container> {
-    const inspected = JSON.parse(await this.docker("inspect", "--type", "container", nameOrId)) as [
-      {
-        Id: string;
-        Name: string;
-        State: { Pid: number };
-        NetworkSettings: { Networks: Record<string, { IPAddress: string }> };
-      },
-    ];
-    const [{ Id: id, Name, State, NetworkSettings }] = inspected;
-    const address = Object.values(NetworkSettings.Networks).find((one) => one.IPAddress)?.IPAddress ?? "";
-    return { id, name: Name.slice(1), pid: State.Pid, address };
+    return parseInspect(await this.docker("inspect", "--type", "container", nameOrId));
   }
 
   /** Remove every container, with what hangs on it. */
@@ -227,17 +164,27 @@ export class Lab {
   }
 
   /** `ocdd ARGS` as root on the host, with the example configuration and `options.conf` on top. */
-  ocdd(args: readonly string[] = [], options: OcddOptions = {}): Promise<OcddOutcome> {
+  ocdd(args: readonly string[] = [], options: OcddOptions = {}): Promise<Outcome> {
     return ocdd(this, args, options);
   }
 
   /** The argument vector of the same, to be run on a terminal or in the background. */
   ocddCommand(args: readonly string[], options: OcddOptions = {}): string[] {
-    return ocddCommand(this, writeConf(this, options), args);
+    return ocddCommand(this, args, options);
+  }
+
+  /** Start `ocdd ARGS` in the background. */
+  startOcdd(args: readonly string[] = [], options: OcddOptions = {}): Daemon {
+    this.#daemons += 1;
+    const name = `ocdd-${this.#daemons}`;
+    return spawn(this.dir, name, this.ocddCommand(args, options), {
+      env: ocddEnvironment(options),
+      cwd: this.dir,
+    });
   }
 
   /** `ocdd serve` on the host; returns when its DNS answers. */
-  serve(options: OcddOptions = {}): Promise<Served> {
+  serve(options: OcddOptions = {}): Promise<Daemon> {
     return serve(this, options);
   }
 

@@ -11,19 +11,12 @@ export interface OcddOptions {
   readonly conf?: Readonly<Record<string, string>>;
   /** The whole text of the configuration file instead. */
   readonly text?: string;
+  /** True: the example's text as it is, where /opt and /var/run/docker.sock are the lab's; see `originalStorage`. */
+  readonly original?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds. */
   readonly timeout?: number;
   readonly input?: string;
-}
-
-export interface OcddOutcome extends Outcome {
-  /** The file that the run was given. */
-  readonly file: string;
-}
-
-export interface Served extends Daemon {
-  readonly file: string;
 }
 
 /** What these functions need of a lab. */
@@ -31,7 +24,7 @@ interface HostOfLab {
   readonly dir: string;
   readonly dockerSocket: string;
   enterFully(place: string): string[];
-  spawn(where: string, argv: readonly string[], options?: { label?: string; full?: boolean }): Daemon;
+  startOcdd(args: readonly string[], options?: OcddOptions): Daemon;
   run(where: string, argv: readonly string[], options?: { check?: boolean }): Promise<Outcome>;
 }
 
@@ -41,6 +34,9 @@ const CLI = join(REPOSITORY, "src/cli.ts");
 /** Where the lab's OCDD keeps its files. */
 export const storage = (lab: { readonly dir: string }): string => join(lab.dir, "storage");
 
+/** The same for runs with the original's configuration. */
+export const originalStorage = (lab: { readonly dir: string }): string => join(lab.dir, "original/opt/ocdd");
+
 /** The example's configuration file as users have it, byte for byte. */
 export const exampleConf = (): string => readFileSync(join(REPOSITORY, "ocdd.conf.example"), "utf8");
 
@@ -48,11 +44,12 @@ export const exampleConf = (): string => readFileSync(join(REPOSITORY, "ocdd.con
 export function writeConf(lab: HostOfLab, options: OcddOptions = {}): string {
   const keys = {
     DOCKER_SOCKET: lab.dockerSocket,
-    SERVICES: "none", // nothing of the machine's own may be set up
+    SERVICES: "none",
     ...options.conf,
   };
   const text =
     options.text ??
+    (options.original ? exampleConf() : undefined) ??
     [
       // STORAGE_DIR in its place: later lines of the example refer to it
       exampleConf().replace(/^STORAGE_DIR=.*$/m, `STORAGE_DIR=${options.conf?.STORAGE_DIR ?? storage(lab)}`),
@@ -67,39 +64,48 @@ export function writeConf(lab: HostOfLab, options: OcddOptions = {}): string {
 }
 
 /** The argument vector of `ocdd ARGS` on the host. */
-export function ocddCommand(lab: HostOfLab, file: string, args: readonly string[]): string[] {
-  return [...lab.enterFully("host"), process.execPath, CLI, "--config", file, ...args];
+export function ocddCommand(lab: HostOfLab, args: readonly string[], options: OcddOptions = {}): string[] {
+  const paths = options.original ? ["sh", join(REPOSITORY, "test/lab/original-paths.sh"), lab.dir] : [];
+  return [
+    ...lab.enterFully("host"),
+    ...paths,
+    process.execPath,
+    CLI,
+    "--config",
+    writeConf(lab, options),
+    ...args,
+  ];
 }
 
+/** Its environment: whatever the file says, nothing of the machine's own is set up, and no configuration of a developer's is read. */
+export const ocddEnvironment = (options: OcddOptions = {}): Record<string, string> => ({
+  OCDD_CONF: "",
+  OCDD_SERVICES: "none",
+  NO_COLOR: "1",
+  ...options.env,
+});
+
 /** Run it to its end; a status other than 0 is an answer. */
-export async function ocdd(
-  lab: HostOfLab,
-  args: readonly string[],
-  options: OcddOptions,
-): Promise<OcddOutcome> {
-  const file = writeConf(lab, options);
-  const outcome = await run(ocddCommand(lab, file, args), {
+export function ocdd(lab: HostOfLab, args: readonly string[], options: OcddOptions): Promise<Outcome> {
+  return run(ocddCommand(lab, args, options), {
     check: false,
     cwd: lab.dir, // no ./ocdd.conf of a developer's
     timeout: options.timeout ?? 60_000,
     ...(options.input === undefined ? {} : { input: options.input }),
-    env: { OCDD_CONF: "", NO_COLOR: "1", ...options.env },
+    env: ocddEnvironment(options),
   });
-  return { ...outcome, file };
 }
 
 /** Start `ocdd serve`; returns when its DNS answers for the zone. */
-export async function serve(lab: HostOfLab, options: OcddOptions): Promise<Served> {
-  const file = writeConf(lab, options);
-  const argv = [process.execPath, CLI, "--config", file, "serve"];
-  const daemon = lab.spawn("host", argv, { label: "serve", full: true });
+export async function serve(lab: HostOfLab, options: OcddOptions): Promise<Daemon> {
+  const daemon = lab.startOcdd(["serve"], options);
   const port = options.conf?.DNS_PORT ?? "53";
   const dig = ["dig", "+short", "+time=1", "+tries=1", "-p", port, `@${HOST_ADDRESS}`, ZONE, "SOA"];
   await until("ocdd serve answers", async () => {
     if (!daemon.running()) throw new Error(`ocdd serve has ended:\n${daemon.output()}`);
     return (await lab.run("client", dig, { check: false })).stdout.includes(ZONE);
   });
-  return { ...daemon, file };
+  return daemon;
 }
 
 /** A short name for a text, the same for the same. */

@@ -1,8 +1,9 @@
 /** Traffic that a test starts, lets live through something, and then asks what it saw. */
 
 import { fileURLToPath } from "node:url";
+import type { Container } from "./container.ts";
 import type { FlowReport, PollReport } from "./flow.ts";
-import type { Container, Lab, Where } from "./handle.ts";
+import type { Lab, Where } from "./handle.ts";
 import { type Daemon, until } from "./process.ts";
 
 const FLOW = fileURLToPath(new URL("flow.ts", import.meta.url));
@@ -62,14 +63,20 @@ export function replier(
   return record(lab, from, "poll", address, port);
 }
 
+/** What a name server answers for a name's address, asked each 5 ms. */
+export function resolver(lab: Lab, address: string, name: string, port = 53): Promise<Recording<PollReport>> {
+  return record(lab, "client", "dns", address, port, name);
+}
+
 async function record<Report>(
   lab: Lab,
   from: Where,
   mode: string,
   address: string,
   port: number,
+  ...rest: string[]
 ): Promise<Recording<Report>> {
-  const daemon = await start(lab, from, mode, address, String(port));
+  const daemon = await start(lab, from, mode, address, String(port), ...rest);
   return {
     async stop() {
       await daemon.stop();
