@@ -102,6 +102,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     warnings,
     unserved: allocation.unserved.length,
     fresh: allocation.fresh,
+    spare: allocation.spare,
     evicted: allocation.evicted,
     desired: {
       table: {
@@ -267,7 +268,8 @@ function rebuilt(
     if (reach.kind === "alias") owners.set(reach.target, { key, container: container.id });
   }
   const inPool = seen.forwards.filter(({ alias }) => config.pool.some((range) => contains(range, alias)));
-  return rebuildTable(inPool, owners, config.pool, now);
+  const { conflicts } = seen.actual.table;
+  return { ...rebuildTable(inPool, owners, config.pool, now), conflicts };
 }
 
 /** Ports whose hairpin mode teardown must undo: those we switched on and that still exist. */

@@ -28,12 +28,17 @@ export interface Allocation {
   readonly unserved: readonly Owner[];
   /** Addresses leased to somebody who did not hold them before. */
   readonly fresh: readonly Ipv4[];
+  /** The next free ones: a few, should a fresh one turn out to be taken. */
+  readonly spare: readonly Ipv4[];
   /** Living leases that the pool no longer covers; their owners have new addresses in `table`. */
   readonly evicted: readonly Lease[];
 }
 
 /** After this many seconds an address that somebody else answered for is tried again. */
 export const CONFLICT_RETRY = 600;
+
+/** How many addresses beyond the fresh ones are probed with them, so that a taken one costs no second wait. */
+const SPARES = 4;
 
 /** True while a lease lives or its address rests: its names are nobody else's. */
 export function isHeld(lease: Lease, now: number, hold: number): boolean {
@@ -83,7 +88,19 @@ export function allocate(input: AllocateInput): Allocation {
       });
     }
   }
-  return { table: { ...input.table, leases: [...leases.values()], conflicts }, unserved, fresh, evicted };
+  const spare: Ipv4[] = [];
+  while (fresh.length > 0 && spare.length < SPARES) {
+    const address = free.next().value;
+    if (address === undefined) break;
+    spare.push(address);
+  }
+  return {
+    table: { ...input.table, leases: [...leases.values()], conflicts },
+    unserved,
+    fresh,
+    spare,
+    evicted,
+  };
 }
 
 /** Addresses that nobody has or had, lowest first; `leases` may grow meanwhile. */

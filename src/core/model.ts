@@ -208,6 +208,8 @@ export interface Decision {
   readonly unserved: number;
   /** Addresses leased for the first time in this decision: to be probed before use. */
   readonly fresh: readonly Ipv4[];
+  /** Free addresses that come next, should a fresh one turn out to be taken. */
+  readonly spare: readonly Ipv4[];
   /** Living leases that a changed range would end. */
   readonly evicted: readonly Lease[];
   readonly hostIp: Ipv4;

@@ -1,0 +1,309 @@
+#!/usr/bin/env node
+/** The command line: the only file that reads arguments and the environment, prints, and sets the exit status. */
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { Command, CommanderError } from "commander";
+import { type Config, readConfig } from "./core/config.ts";
+import { ConfigError, HostError, type HostFault } from "./core/errors.ts";
+
+/** sysexits.h, and what the contract adds to it. */
+const EXIT = {
+  failed: 1,
+  changes: 2,
+  partial: 3,
+  usage: 64,
+  docker: 69,
+  busy: 75,
+  privilege: 77,
+  config: 78,
+} as const;
+const EXIT_OF: Readonly<Record<HostFault, number>> = {
+  docker: EXIT.docker,
+  privilege: EXIT.privilege,
+  busy: EXIT.busy,
+  missing: EXIT.failed,
+  storage: EXIT.failed,
+  command: EXIT.failed,
+  refused: EXIT.failed,
+};
+
+interface Flags {
+  readonly config?: string;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+  readonly debug?: boolean;
+  readonly yes?: boolean;
+  readonly detailedExitcode?: boolean;
+}
+
+const out = (text: string): void => void process.stdout.write(text);
+const err = (line: string): void => void process.stderr.write(`${line}\n`);
+const outJson = (document: object): void => out(`${JSON.stringify(document, null, 2)}\n`);
+const seconds = (): number => Math.floor(Date.now() / 1000);
+
+/** The configuration, from the first place that has one. */
+function configOf(flags: Flags): Config {
+  const named = flags.config ?? process.env.OCDD_CONF;
+  const places = named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
+  for (const file of places) {
+    let text: string;
+    try {
+      text = readFileSync(file, "utf8");
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "ENOENT" && file !== places.at(-1)) continue;
+      const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
+      const hint =
+        named === undefined
+          ? "; copy ocdd.conf.example to /etc/ocdd/ocdd.conf and edit it, or use --config FILE"
+          : "";
+      throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
+    }
+    const environment = new Map(Object.entries(process.env).map(([key, value]) => [key, value ?? ""]));
+    const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
+    return readConfig({ file, text, environment, flags: set });
+  }
+  throw new ConfigError([]);
+}
+
+async function configured(flags: Flags): Promise<Config> {
+  const config = configOf(flags);
+  if (config.debug) {
+    const { traceCommands } = await import("./host/run.ts");
+    traceCommands((line) => err(`debug: ${line}`));
+  }
+  return config;
+}
+
+async function apply(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const [{ reconcile }, { openHost }, { takeLock }, { requirePrivilege }, { lockFile }, report] =
+    await Promise.all([
+      import("./reconcile.ts"),
+      import("./host/host.ts"),
+      import("./host/lock.ts"),
+      import("./host/privilege.ts"),
+      import("./initialize.ts"),
+      import("./core/report.ts"),
+    ]);
+  await requirePrivilege();
+  const release = await takeLock(lockFile(config));
+  try {
+    const options = { now: seconds, apply: true, yes: flags.yes === true, secondLook: 3_000 };
+    const { decision, plan } = await reconcile(config, openHost(config), options);
+    for (const warning of decision.warnings) err(`warning: ${warning}`);
+    if (config.debug) for (const change of plan.changes) err(`debug: ${change}`);
+    if (flags.json === true) outJson(report.runDocument(config, decision, plan.changes));
+    else out(`\n${report.runReport(config, decision)}`);
+    return decision.unserved > 0 ? EXIT.partial : 0;
+  } finally {
+    await release();
+  }
+}
+
+async function showPlan(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const [{ reconcile }, { openHost }, report, { isEmpty }] = await Promise.all([
+    import("./reconcile.ts"),
+    import("./host/host.ts"),
+    import("./core/report.ts"),
+    import("./core/plan.ts"),
+  ]);
+  const options = { now: seconds, apply: false, yes: flags.yes === true, secondLook: 0 };
+  const { decision, plan } = await reconcile(config, openHost(config), options);
+  for (const warning of decision.warnings) err(`warning: ${warning}`);
+  if (flags.json === true) outJson(report.runDocument(config, decision, plan.changes));
+  else for (const change of plan.changes) out(`${change}\n`);
+  return flags.detailedExitcode === true && !isEmpty(plan) ? EXIT.changes : 0;
+}
+
+async function list(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const [{ decide }, { openHost }, report] = await Promise.all([
+    import("./core/decide.ts"),
+    import("./host/host.ts"),
+    import("./core/report.ts"),
+  ]);
+  const decision = decide(config, await openHost(config).observe("firewall"), seconds());
+  if (flags.json === true) outJson(report.listDocument(config, decision));
+  else if (decision.services.length > 0) out(report.listText(decision));
+  else out("No containers found!\n");
+  for (const warning of decision.warnings) err(`warning: ${warning}`);
+  for (const { address } of decision.desired.table.conflicts)
+    err(`warning: ${address} is used by somebody else on the network`);
+  return 0;
+}
+
+async function zone(flags: Flags): Promise<number> {
+  const config = configOf(flags);
+  const { readOctets } = await import("./host/file.ts");
+  const text = await readOctets(config.zoneFile);
+  if (text === undefined) {
+    throw new HostError("storage", `there is no zone file ${config.zoneFile}`, {
+      remedy: "run `ocdd initialize` first",
+    });
+  }
+  if (flags.json === true) outJson({ schemaVersion: 1, zone: config.zone, file: config.zoneFile, text });
+  else process.stdout.write(Buffer.from(text, "latin1"));
+  return 0;
+}
+
+async function init(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const [{ initialize }, { startServices }] = await Promise.all([
+    import("./initialize.ts"),
+    import("./host/services.ts"),
+  ]);
+  const steps: string[] = [];
+  const say =
+    flags.json === true ? (line: string) => void steps.push(line) : (line: string) => out(`${line}\n`);
+  await initialize(config, seconds(), say);
+  await startServices(config, flags.config ?? process.env.OCDD_CONF ?? "", say);
+  if (flags.json === true) outJson({ schemaVersion: 1, steps });
+  else
+    out(
+      "\nYou can now run ocdd without any parameters, so it can detect any running containers and do its thing!\n",
+    );
+  return 0;
+}
+
+async function down(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const { teardown } = await import("./initialize.ts");
+  if (flags.yes !== true) {
+    if (!process.stdin.isTTY) {
+      err("ocdd: teardown removes every alias, rule and chain of OCDD's; without a terminal it needs --yes");
+      return EXIT.usage;
+    }
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await terminal.question(
+      `Remove every alias, rule and chain of OCDD's from ${config.device}? [y/N] `,
+    );
+    terminal.close();
+    if (!/^y(es)?$/i.test(answer.trim())) return EXIT.failed;
+  }
+  const { stopServices } = await import("./host/services.ts");
+  await stopServices(config);
+  const { changes } = await teardown(config, seconds());
+  if (flags.json === true) outJson({ schemaVersion: 1, changes });
+  else for (const change of changes) out(`${change}\n`);
+  return 0;
+}
+
+async function serve(flags: Flags): Promise<number> {
+  const config = configOf(flags);
+  const { serveAll } = await import("./serve/serve.ts");
+  await serveAll(config, err);
+  return 0;
+}
+
+async function doctor(flags: Flags, name: string | undefined): Promise<number> {
+  const config = await configured(flags);
+  const { diagnose } = await import("./doctor.ts");
+  const findings = await diagnose(config, name);
+  if (flags.json === true) outJson({ schemaVersion: 1, checks: findings });
+  else {
+    for (const { ok, subject, message, remedy } of findings) {
+      out(`${ok === null ? "-   " : ok ? "OK  " : "FAIL"} ${subject}: ${message}\n`);
+      if (ok === false && remedy !== null) out(`       remedy: ${remedy}\n`);
+    }
+  }
+  return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The whole command tree. */
+export function commandTree(finish: (status: number) => void): Command {
+  const program = new Command("ocdd");
+  const done = (work: Promise<number>): Promise<void> => work.then(finish);
+  const json = ["--json", "print one JSON document"] as const;
+  const yes = ["--yes", "accept what would be asked about"] as const;
+  program
+    .description(
+      "OctoCop Director for Docker: every container its own name and its own address on the network",
+    )
+    .option("--config <file>", "configuration file (else $OCDD_CONF, ./ocdd.conf, /etc/ocdd/ocdd.conf)")
+    .option(
+      "--set <key=value>",
+      "set one configuration key; may be repeated",
+      (value, all: string[] = []) => [...all, value],
+    )
+    .option("--debug", "print every command and decision on stderr")
+    .option(...json)
+    .option("--no-color", "no colours; so does NO_COLOR in the environment")
+    .option(...yes)
+    .version(version(), "--version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .argument("[word]")
+    .usage("[options] [command]")
+    .exitOverride()
+    .configureHelp({ visibleArguments: () => [] })
+    .action((word: string | undefined) => {
+      if (word !== undefined) program.error(`error: unknown command '${word}'; see ocdd --help`);
+      return done(apply(program.opts()));
+    });
+  const add = (name: string, text: string, work: (flags: Flags, name?: string) => Promise<number>): Command =>
+    program
+      .command(name)
+      .description(text)
+      .option(...json)
+      .action((...args: unknown[]) => {
+        const command = args.at(-1) as Command;
+        return done(work(command.optsWithGlobals(), command.args[0]));
+      });
+  add("initialize", "set this host up for the first time; safe to repeat", init);
+  add("apply", "bring the host to the state its containers ask for (what a bare `ocdd` does)", apply).option(
+    ...yes,
+  );
+  add("plan", "print what apply would change, one line a change", showPlan)
+    .option("--detailed-exitcode", "exit status 2 when there are changes")
+    .option(...yes);
+  add("serve", "serve the zone (UDP and TCP) and the index page", serve);
+  add("list", "list the services: name, address, container, ports, state", list);
+  add("zone", "print the zone in master-file form", zone);
+  add("doctor", "check each link of the chain, or one service end to end", doctor).argument(
+    "[name]",
+    "a service's name",
+  );
+  add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down).option(...yes);
+  program.addHelpText(
+    "after",
+    "\nWithout a command: one run, as from cron.\nExit status: 0 converged, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 partial, 64 usage,\n69 Docker not reachable, 75 another run holds the lock, 77 privilege missing, 78 bad configuration.",
+  );
+  return program;
+}
+
+/** Prints what went wrong, with its remedy, and says with which status to leave. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof ConfigError) {
+    for (const line of error.message.split("\n")) err(line);
+    return EXIT.config;
+  }
+  if (error instanceof HostError) {
+    err(`ocdd: ${error.message}`);
+    if (error.remedy !== undefined) err(`remedy: ${error.remedy}`);
+    return EXIT_OF[error.fault];
+  }
+  err(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT.failed;
+}
+
+/** Runs the command line to its end. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  try {
+    await commandTree((code) => {
+      status = code;
+    }).parseAsync([...argv]);
+  } catch (error) {
+    status = report(error);
+  }
+  return status;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv);

@@ -1,0 +1,28 @@
+/** The state in which nothing is served: what initialize starts from and teardown leaves. */
+import { hostAddress } from "./check.ts";
+import type { Config } from "./config.ts";
+import { zoneSettings } from "./decide.ts";
+import type { Observation, State } from "./model.ts";
+import { renderPage } from "./page.ts";
+import { addressRecords, readZoneOnDisk, updateZone } from "./records.ts";
+import { NO_FIREWALL } from "./rules.ts";
+
+/** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. */
+export function emptyState(config: Config, seen: Observation, now: number): State {
+  const { table, zone } = seen.actual;
+  const host = hostAddress(config, seen.addresses, seen.actual.aliases);
+  const records = host === undefined ? [] : addressRecords([], config.hostName, host);
+  const settings = zoneSettings(config);
+  return {
+    table: {
+      ...table,
+      leases: table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now })),
+      hairpins: [],
+    },
+    firewall: NO_FIREWALL,
+    aliases: [],
+    zone: updateZone(zone, readZoneOnDisk(zone, settings, records), settings, records, now),
+    page: renderPage({ title: config.webTitle, zone: config.zone, services: [], skipped: [] }),
+    hairpins: [],
+  };
+}

@@ -1,0 +1,88 @@
+/** Files that are there whole or not at all. */
+import { type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { HostError } from "../core/errors.ts";
+
+/** Text of a file as octets, one a character; undefined when there is none. */
+export async function readOctets(path: string): Promise<string | undefined> {
+  return readOrNone(path, "latin1");
+}
+
+/** UTF-8 text of a file; undefined when there is none. */
+export async function readText(path: string): Promise<string | undefined> {
+  return readOrNone(path, "utf8");
+}
+
+async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<string | undefined> {
+  try {
+    return await readFile(path, encoding);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw storageError(path, "read", error);
+  }
+}
+
+/**
+ * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
+ * rename, fsync of the directory. Readable by everyone, since `serve` runs as somebody else.
+ */
+export async function writeWhole(
+  path: string,
+  text: string,
+  encoding: "latin1" | "utf8" = "utf8",
+): Promise<void> {
+  const temporary = `${path}.new`;
+  let file: FileHandle | undefined;
+  try {
+    // a leftover of a killed run, or a link somebody planted, is not written through
+    await unlink(temporary).catch(() => undefined);
+    file = await open(temporary, "wx", 0o644);
+    await file.writeFile(text, encoding);
+    await file.sync();
+    await file.close();
+    file = undefined;
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    await file?.close().catch(() => undefined);
+    await unlink(temporary).catch(() => undefined);
+    throw storageError(path, "write", error);
+  }
+}
+
+/** Makes what happened in a directory survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw storageError(path, "create", error);
+  }
+}
+
+const REMEDIES = new Map([
+  ["ENOSPC", "make room on that file system; nothing has been lost"],
+  ["EDQUOT", "make room within the quota; nothing has been lost"],
+  ["EACCES", "run as root, or make it writable"],
+  ["EPERM", "run as root, or make it writable"],
+  ["EROFS", "the file system is read-only; remount it, or set STORAGE_DIR elsewhere"],
+  ["ENOENT", "run `ocdd initialize` first"],
+]);
+
+export function storageError(path: string, deed: string, error: unknown): HostError {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const remedy = REMEDIES.get(code);
+  const why = (error as Error).message.replace(/^\w+: /, "").replace(/, .*$/, "");
+  return new HostError("storage", `cannot ${deed} ${path}: ${why}`, {
+    cause: error,
+    ...(remedy ? { remedy } : {}),
+  });
+}

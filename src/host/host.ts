@@ -1,0 +1,120 @@
+/** The host behind one interface: look at all of it, change what a plan says. */
+import type { Config } from "../core/config.ts";
+import { HostError } from "../core/errors.ts";
+import { parseFirewall } from "../core/firewall.ts";
+import { contains, type Ipv4 } from "../core/ipv4.ts";
+import type { DeviceAddress, LeaseTable, Observation, TableName } from "../core/model.ts";
+import type { Plan } from "../core/plan.ts";
+import { addAddresses, readLinks, removeAddresses, setHairpin } from "./address.ts";
+import { announce, probe } from "./arp.ts";
+import { connectDocker, type Docker } from "./docker.ts";
+import { readOctets, readText, writeWhole } from "./file.ts";
+import { type LeasesRead, readLeases, writeLeases } from "./leases.ts";
+import { forgetFlows, readTables, restoreTable } from "./netfilter.ts";
+
+export interface Host {
+  /**
+   * Looks at Docker, devices, firewall and files at once; a part left out counts as empty. Throws HostError; nothing
+   * is changed.
+   */
+  observe(leaveOut?: LeaveOut): Promise<Observation>;
+  /** Those of the addresses that somebody else on the network answers for. */
+  probe(addresses: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
+  /** Carries out a plan, step by step. Throws HostError that names the step; the steps before it stand. */
+  apply(plan: Plan): Promise<void>;
+}
+
+/** What need not be looked at: Docker to take down, the firewall (which takes root) to list. */
+export type LeaveOut = "docker" | "firewall";
+
+/** Where the leases are kept. */
+export function leasesFile(config: Config): string {
+  return `${config.storageDir}/leases.json`;
+}
+
+/** The real host. */
+export function openHost(config: Config): Host {
+  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+  return {
+    observe: (leaveOut) => observe(config, docker, leaveOut),
+    probe: (addresses) => probe(config.device, addresses),
+    apply: (plan) => apply(config, plan),
+  };
+}
+
+async function observe(config: Config, docker: Docker, leaveOut?: LeaveOut): Promise<Observation> {
+  const [containers, networks, links, tables, read, zone, page] = await Promise.all([
+    leaveOut === "docker" ? [] : docker.containers(),
+    leaveOut === "docker" ? [] : docker.networks(),
+    readLinks(),
+    leaveOut === "firewall" ? new Map<TableName, string>() : readTables(),
+    readLeases(leasesFile(config)),
+    readOctets(config.zoneFile),
+    readText(config.indexFile),
+  ]);
+  const seen = parseFirewall(tables, config.pool);
+  const inPool = (address: Ipv4): boolean => config.pool.some((range) => contains(range, address));
+  const leased = new Set("table" in read ? read.table.leases.map((lease) => lease.address) : []);
+  const isAlias = (a: DeviceAddress): boolean =>
+    a.prefix === 32 &&
+    (a.label.endsWith(":ocdd") ||
+      (inPool(a.address) && (leased.has(a.address) || seen.originals.has(a.address))));
+  const aliases = links.addresses.filter(isAlias);
+  return {
+    actual: {
+      table: tableOf(read),
+      firewall: seen.firewall,
+      aliases,
+      zone: zone ?? "",
+      page: page ?? "",
+      hairpins: links.bridgePorts.filter((port) => port.hairpin).map((port) => port.name),
+    },
+    containers,
+    networks,
+    addresses: links.addresses,
+    devices: links.devices,
+    bridgePorts: links.bridgePorts,
+    // a leases file that is gone while its aliases are here is as bad as a torn one
+    leasesIntact:
+      "table" in read || (read.status === "absent" && aliases.length === 0 && seen.forwards.length === 0),
+    dockerUser: seen.dockerUser,
+    forwards: seen.forwards,
+  };
+}
+
+function tableOf(read: LeasesRead): LeaseTable {
+  return "table" in read ? read.table : { leases: [], conflicts: [], hairpins: [] };
+}
+
+async function apply(config: Config, plan: Plan): Promise<void> {
+  const { table, withdrawal, zone, page } = plan;
+  if (table !== null) await step("write the leases", () => writeLeases(leasesFile(config), table));
+  if (withdrawal !== null)
+    await step("withdraw names", () => writeWhole(config.zoneFile, withdrawal, "latin1"));
+  await step("remove aliases", () => removeAddresses(plan.removed));
+  for (const { table: name, text } of plan.tables) {
+    await step(`replace rules of ${name}`, () => restoreTable(name, text));
+  }
+  await step("add aliases", () => addAddresses(plan.added));
+  await step("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on"));
+  await step("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off"));
+  await step("forget tracked connections", () => forgetFlows(plan.flushed));
+  const announced = step("announce aliases", () => announce(config.device, plan.announced));
+  if (zone !== null && zone !== withdrawal)
+    await step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"));
+  if (page !== null) await step("write the index page", () => writeWhole(config.indexFile, page));
+  await announced;
+}
+
+/** Names the step in its failure. */
+async function step(name: string, deed: () => Promise<void>): Promise<void> {
+  try {
+    await deed();
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw new HostError(error.fault, `could not ${name}: ${error.message}`, {
+      cause: error.cause ?? error,
+      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+    });
+  }
+}

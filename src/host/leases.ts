@@ -1,0 +1,87 @@
+/** The leases on disk: checksummed, with the file before kept beside it. */
+import { createHash } from "node:crypto";
+import { link, rename, unlink } from "node:fs/promises";
+import { type Ipv4, parseIpv4 } from "../core/ipv4.ts";
+import type { Conflict, Lease, LeaseTable } from "../core/model.ts";
+import { type Name, toName } from "../core/name.ts";
+import { readText, storageError, writeWhole } from "./file.ts";
+
+const VERSION = 1;
+
+/** How reading ended: the table, or why there is none. */
+export type LeasesRead =
+  | { readonly status: "read" | "previous"; readonly table: LeaseTable }
+  | { readonly status: "absent" | "unreadable" };
+
+/** Reads the leases file, or the one before it when that is torn or gone. */
+export async function readLeases(path: string): Promise<LeasesRead> {
+  const text = await readText(path);
+  const table = text === undefined ? undefined : parse(text);
+  if (table !== undefined) return { status: "read", table };
+  const older = await readText(`${path}.previous`);
+  const previous = older === undefined ? undefined : parse(older);
+  if (previous !== undefined) return { status: "previous", table: previous };
+  return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
+}
+
+/** Writes the leases, fsynced, and keeps the file before as `.previous`: at no instant is there none. */
+export async function writeLeases(path: string, table: LeaseTable): Promise<void> {
+  const kept = `${path}.kept`;
+  try {
+    await unlink(kept).catch(() => undefined);
+    await link(path, kept);
+    await rename(kept, `${path}.previous`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw storageError(path, "keep", error);
+  }
+  const body = JSON.stringify(table);
+  const lines = JSON.stringify({ schemaVersion: VERSION, checksum: checksum(body), ...table }, null, 1);
+  await writeWhole(path, `${lines}\n`);
+}
+
+function checksum(body: string): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+function parse(text: string): LeaseTable | undefined {
+  try {
+    const document = JSON.parse(text) as Record<string, unknown>;
+    if (document.schemaVersion !== VERSION) return undefined;
+    const table = {
+      leases: array(document.leases).map(readLease),
+      conflicts: array(document.conflicts).map(readConflict),
+      hairpins: array(document.hairpins).filter((port) => typeof port === "string"),
+    };
+    return checksum(JSON.stringify(table)) === document.checksum ? table : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function array(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new TypeError("no list");
+  return value;
+}
+
+function address(value: unknown): Ipv4 {
+  const parsed = typeof value === "string" ? parseIpv4(value) : undefined;
+  if (parsed === undefined) throw new TypeError("no address");
+  return parsed;
+}
+
+function readLease(value: unknown): Lease {
+  const { key, address: at, names, container, releasedAt } = value as Record<string, unknown>;
+  if (typeof key !== "string" || typeof container !== "string") throw new TypeError("no lease");
+  if (releasedAt !== null && typeof releasedAt !== "number") throw new TypeError("no lease");
+  const granted = array(names).map((name): Name => {
+    if (typeof name !== "string" || toName(name) !== name) throw new TypeError("no name");
+    return name as Name;
+  });
+  return { key, address: address(at), names: granted, container, releasedAt };
+}
+
+function readConflict(value: unknown): Conflict {
+  const { address: at, seenAt } = value as Record<string, unknown>;
+  if (typeof seenAt !== "number") throw new TypeError("no conflict");
+  return { address: address(at), seenAt };
+}

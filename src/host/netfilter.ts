@@ -1,0 +1,52 @@
+/** iptables and connection tracking: look, replace in one transaction, forget flows. */
+import { HostError } from "../core/errors.ts";
+import type { Ipv4 } from "../core/ipv4.ts";
+import type { TableName } from "../core/model.ts";
+import { run } from "./run.ts";
+
+/** What iptables-save prints of both tables. Throws HostError. */
+export async function readTables(): Promise<ReadonlyMap<TableName, string>> {
+  const [filter, nat] = await Promise.all([
+    run(["iptables-save", "-t", "filter"]),
+    run(["iptables-save", "-t", "nat"]),
+  ]);
+  return new Map([
+    ["filter", filter.stdout],
+    ["nat", nat.stdout],
+  ]);
+}
+
+/** Applies one table's transaction: all of it or nothing. Waits up to 5 seconds for another user of iptables. */
+export async function restoreTable(table: TableName, text: string): Promise<void> {
+  try {
+    await run(["iptables-restore", "--noflush", "-w", "5", "-T", table], { input: text });
+  } catch (error) {
+    if (!(error instanceof HostError) || error.fault !== "command") throw error;
+    const line = /line:? (\d+)/i.exec((error.cause as { stderr?: string })?.stderr ?? "")?.[1];
+    const rule = line === undefined ? "" : ` at "${text.split("\n")[Number(line) - 1] ?? ""}"`;
+    throw new HostError("command", `iptables refused the ${table} table${rule}: ${error.message}`, {
+      cause: error.cause,
+    });
+  }
+}
+
+/** Forgets tracked connections to these aliases, so that the next packet follows the rules in force. */
+export async function forgetFlows(aliases: readonly Ipv4[]): Promise<void> {
+  if (aliases.length === 0) return;
+  // one process for all; 0 when nothing matched
+  const input = aliases.map((alias) => `-D -d ${alias}\n`).join("");
+  const { code } = await run(["conntrack", "-R", "-"], { input, ok: [0, 1, 2] });
+  if (code === 2) await forgetOneByOne(aliases);
+}
+
+/** conntrack before 1.4.7 reads no commands from a file. */
+async function forgetOneByOne(aliases: readonly Ipv4[]): Promise<void> {
+  const rest = [...aliases];
+  const worker = async (): Promise<void> => {
+    for (let alias = rest.pop(); alias !== undefined; alias = rest.pop()) {
+      // 1: no such connection
+      await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+}

@@ -1,0 +1,110 @@
+/** The one place where a program is started: argument vector in, stdout out, never a shell. */
+import { execa, type Options } from "execa";
+import { HostError } from "../core/errors.ts";
+
+export interface RunOptions {
+  readonly input?: string;
+  /** Exit codes that are no failure; 0 when not given. */
+  readonly ok?: readonly number[];
+  /** Milliseconds. */
+  readonly timeout?: number;
+  /** Open file the program has as its standard input. */
+  readonly stdin?: number;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The Debian package that holds a program. */
+export const PACKAGE_OF: ReadonlyMap<string, string> = new Map([
+  ["ip", "iproute2"],
+  ["iptables", "iptables"],
+  ["iptables-save", "iptables"],
+  ["iptables-restore", "iptables"],
+  ["arping", "iputils-arping"],
+  ["conntrack", "conntrack"],
+  ["flock", "util-linux"],
+  ["docker", "docker.io"],
+  ["docker-compose", "docker-compose"],
+  ["systemctl", "systemd"],
+]);
+
+/** Cron's PATH lacks the places where these programs live. */
+export const SEARCH_PATH: string = [process.env.PATH, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+  .filter(Boolean)
+  .join(":");
+
+let tracer: ((line: string) => void) | undefined;
+
+/** Has every command reported to `trace` (the CLI's --debug). */
+export function traceCommands(trace: (line: string) => void): void {
+  tracer = trace;
+}
+
+/** Runs a program to its end. Throws HostError with the arguments, exit code and stderr in its cause. */
+export async function run(
+  argv: readonly [string, ...string[]],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const [program, ...args] = argv;
+  const started = performance.now();
+  try {
+    // any open descriptor will do; execa's type names only the low ones
+    const io: Options =
+      options.stdin === undefined ? { input: options.input ?? "" } : { stdin: options.stdin as 3 };
+    const result = await execa(program, args, {
+      ...io,
+      reject: false,
+      timeout: options.timeout ?? 20_000,
+      killSignal: "SIGKILL",
+      maxBuffer: 256 * 1024 * 1024,
+      env: { PATH: SEARCH_PATH, LC_ALL: "C" },
+    });
+    tracer?.(
+      `${argv.join(" ")} (exit ${result.exitCode ?? "-"}, ${Math.round(performance.now() - started)} ms)`,
+    );
+    if (result.exitCode === undefined) throw startFailure(argv, result);
+    const code = result.exitCode;
+    const stdout = String(result.stdout ?? "");
+    const stderr = String(result.stderr ?? "");
+    if (!(options.ok ?? [0]).includes(code)) throw failure(argv, code, stderr);
+    return { code, stdout, stderr };
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw startFailure(argv, error);
+  }
+}
+
+function failure(argv: readonly string[], code: number, stderr: string): HostError {
+  const said = stderr.trim().split("\n")[0] ?? "";
+  const denied = /permission denied|operation not permitted|must be root/i.test(stderr);
+  return new HostError(
+    denied ? "privilege" : "command",
+    `${argv[0]} failed with exit status ${code}: ${said || "no message"}`,
+    {
+      cause: { argv, code, stderr },
+      ...(denied ? { remedy: "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW" } : {}),
+    },
+  );
+}
+
+function startFailure(argv: readonly string[], error: unknown): HostError {
+  const program = argv[0] ?? "";
+  const cause = error as { code?: string; timedOut?: boolean; cause?: { code?: string } };
+  if (cause.code === "ENOENT" || cause.cause?.code === "ENOENT") return missing(program, error);
+  if (cause.timedOut === true)
+    return new HostError("command", `${program} did not end in time`, { cause: error });
+  return new HostError("command", `${program} could not be run`, { cause: error });
+}
+
+/** The error for a program that is not installed. */
+export function missing(program: string, cause?: unknown): HostError {
+  const name = PACKAGE_OF.get(program) ?? program;
+  return new HostError("missing", `${program} is not installed`, {
+    remedy: `apt-get install ${name}`,
+    cause,
+  });
+}

@@ -1,0 +1,63 @@
+/** First set-up of a host, and its undoing. */
+
+import { dirname } from "node:path";
+import { checkAgainstHost } from "./core/check.ts";
+import type { Config } from "./core/config.ts";
+import { emptyState } from "./core/empty.ts";
+import { addressesOf } from "./core/ipv4.ts";
+import { type Plan, plan } from "./core/plan.ts";
+import { makeDirectory, writeWhole } from "./host/file.ts";
+import { type Host, openHost } from "./host/host.ts";
+import { takeLock } from "./host/lock.ts";
+import { requirePrivilege } from "./host/privilege.ts";
+import { PROGRAMS, requirePrograms } from "./host/programs.ts";
+
+/** Where `ocdd` keeps its lock. */
+export function lockFile(config: Config): string {
+  return `${config.storageDir}/ocdd.lock`;
+}
+
+/**
+ * Prepares the host; safe to repeat. Leases stay: whoever had an address gets it back. `say` prints a step.
+ * Throws ConfigError and HostError before anything is changed, HostError after.
+ */
+export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<void> {
+  await requirePrivilege();
+  await requirePrograms(PROGRAMS);
+  const host = openHost(config);
+  checkAgainstHost(config, await host.observe());
+  say("Initializing OCDD ...");
+  for (const directory of [config.storageDir, dirname(config.zoneFile), dirname(config.indexFile)]) {
+    await makeDirectory(directory);
+  }
+  const release = await takeLock(lockFile(config));
+  try {
+    say("- Building fresh iplist.txt");
+    const addresses = config.pool.flatMap((range) => [...addressesOf(range)]);
+    await writeWhole(`${config.storageDir}/iplist.txt`, `${addresses.join("\n")}\n`);
+    say("- Removing OCDD specific iptables rules ...");
+    say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
+    say("- Removing services list from web server's index.html");
+    await clear(config, host, now);
+  } finally {
+    await release();
+  }
+}
+
+/** Removes every alias, rule and chain of OCDD's and nothing else. Needs no Docker. */
+export async function teardown(config: Config, now: number): Promise<Plan> {
+  await requirePrivilege();
+  const release = await takeLock(lockFile(config));
+  try {
+    return await clear(config, openHost(config), now);
+  } finally {
+    await release();
+  }
+}
+
+async function clear(config: Config, host: Host, now: number): Promise<Plan> {
+  const seen = await host.observe("docker");
+  const steps = plan(seen.actual, emptyState(config, seen, now), config.zone);
+  await host.apply(steps);
+  return steps;
+}
