@@ -6,7 +6,7 @@ import type { EngineKind } from "./engine.ts";
 import type { Lab } from "./handle.ts";
 import { type LabOptions, raiseLab } from "./lab.ts";
 import { HOST_ADDRESS, ZONE } from "./network.ts";
-import { type OcddOptions, originalStorage, storage } from "./ocdd.ts";
+import { type OcddOptions, storage } from "./ocdd.ts";
 import type { Outcome } from "./process.ts";
 
 export const ENGINES: readonly EngineKind[] = ["debian", "sid"];
@@ -42,6 +42,13 @@ export async function labFor(t: Test, options: LabOptions): Promise<Lab> {
   t.setTimeout(300_000);
   const lab = await raiseLab(options);
   t.teardown(() => lab.down());
+  return lab;
+}
+
+/** The same after `ocdd initialize`, as a user's host is. */
+export async function initializedLab(t: Test, options: LabOptions): Promise<Lab> {
+  const lab = await labFor(t, options);
+  succeed(await lab.ocdd(["initialize"]), "ocdd initialize");
   return lab;
 }
 
@@ -86,13 +93,13 @@ export async function aliases(lab: Lab): Promise<string[]> {
     .filter((one) => !one.includes("/"));
 }
 
-/** The host as it was before OCDD came: no container, no network of ours, no lease, no alias. */
+/** The host as it is after a first `initialize`: no container, no network of ours, no lease, no alias. */
 export async function fresh(lab: Lab, options: OcddOptions = {}): Promise<void> {
   await lab.removeContainers();
   await lab.docker("network", "prune", "-f");
   succeed(await lab.ocdd(["teardown", "--yes"], options), "ocdd teardown");
   rmSync(storage(lab), { recursive: true, force: true });
-  rmSync(originalStorage(lab), { recursive: true, force: true });
+  succeed(await lab.ocdd(["initialize"], options), "ocdd initialize");
 }
 
 /** Lines as the contract compares them: runs of blanks are one, empty lines are none. */

@@ -16,11 +16,19 @@ export async function snapshot(enter: readonly string[]): Promise<string> {
     ask("sysctl", "-a", "--pattern", SYSCTLS),
   ]);
   return [
-    ...["# addresses", ...addresses.split("\n").map((line) => line.replace(/\s+valid_lft.*$/, ""))],
+    ...["# addresses", ...lasting(addresses)],
     ...["# iptables", ...saved(rules), "# ip6tables", ...saved(rules6)],
     ...["# hairpin ports", ...hairpins(ports)],
     ...["# sysctls", ...sysctls.split("\n")],
   ].join("\n");
+}
+
+/** Addresses without their life times, and without the containers' ends of Docker, which are new at every start. */
+function lasting(text: string): string[] {
+  return text
+    .split("\n")
+    .filter((line) => !/^\d+: veth/.test(line))
+    .map((line) => line.replace(/^\d+: /, "").replace(/( tentative)?\s*\\\s+valid_lft.*$/, ""));
 }
 
 /** iptables-save without its dates and packet counters. */
