@@ -1,7 +1,8 @@
 import { type Answer, lookup, type OwnedSet } from "./answer.ts";
 import { type CookieSecrets, isOurCookie, makeCookie } from "./cookie.ts";
 import { type Edns, headerRcode, type Query, readQuery } from "./guard.ts";
-import { endsWithName, formatName, type WireName } from "./name.ts";
+import type { Change } from "./journal.ts";
+import { endsWithName, formatName, nameKey, type WireName } from "./name.ts";
 import { signResponse, type TsigKeys, type Verdict, verifyTsig } from "./tsig.ts";
 import { CLASS, RCODE, TYPE } from "./types.ts";
 import { addCount, MessageWriter } from "./writer.ts";
@@ -11,6 +12,8 @@ import { soaOf, type Zone } from "./zone.ts";
 export interface Served {
   readonly origin: WireName;
   readonly zone: Zone | undefined;
+  /** Recent changes, oldest first, each from where the one before led. */
+  readonly history?: readonly Change[];
 }
 
 /** All that an answer depends on beside the message and who sent it. */
@@ -18,6 +21,8 @@ export interface Authority {
   readonly zones: readonly Served[];
   readonly cookieSecrets?: CookieSecrets;
   readonly keys?: TsigKeys;
+  /** nameKeys of the keys that may transfer. */
+  readonly transferKeys?: ReadonlySet<string>;
   /** Octets for NSID (RFC 5001). */
   readonly nsid?: Uint8Array;
   /** Text for version.bind; without it the question is refused. */
@@ -69,7 +74,7 @@ interface Outcome {
 
 const REFUSED: Outcome = { rcode: RCODE.REFUSED, ede: EDE.NOT_AUTHORITATIVE };
 
-function decide(authority: Authority, via: Via, query: Query, name: WireName): Outcome {
+function decide(authority: Authority, via: Via, query: Query, name: WireName, verdict?: Verdict): Outcome {
   const { qtype, qclass } = query;
   if (qclass === CLASS.CH) return chaos(authority, qtype, name);
   if (qclass !== CLASS.IN) return { rcode: RCODE.REFUSED };
@@ -81,8 +86,10 @@ function decide(authority: Authority, via: Via, query: Query, name: WireName): O
   if (served.zone === undefined) return { rcode: RCODE.SERVFAIL, ede: EDE.NOT_READY };
   if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) {
     // Transfers go over TCP; an IXFR over UDP is told the serial and comes back (RFC 1995 §2).
-    if (qtype === TYPE.AXFR || !via.mayTransfer || name.length !== served.origin.length)
+    if (name.length !== served.origin.length) return { rcode: RCODE.NOTAUTH };
+    if (qtype === TYPE.AXFR || via.tcp || !(via.mayTransfer || mayByKey(authority, verdict))) {
       return { rcode: RCODE.REFUSED };
+    }
     const soa: OwnedSet = { owner: served.origin, set: soaOf(served.zone) };
     return {
       rcode: 0,
@@ -91,6 +98,11 @@ function decide(authority: Authority, via: Via, query: Query, name: WireName): O
   }
   const answer = lookup(served.zone, name, qtype);
   return { rcode: answer.rcode, answer };
+}
+
+/** Does the key that signed the query allow transfers? */
+export function mayByKey(authority: Authority, verdict: Verdict | undefined): boolean {
+  return verdict?.key !== undefined && authority.transferKeys?.has(nameKey(verdict.keyName)) === true;
 }
 
 function chaos(authority: Authority, qtype: number, name: WireName): Outcome {

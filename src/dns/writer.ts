@@ -14,6 +14,8 @@ export class MessageWriter {
   out: Uint8Array = new Uint8Array();
   at = 0;
   limit = 0;
+  /** Compress only names of the same case: transfers keep it (RFC 5936 §3.4). */
+  keepCase = false;
   private count = 0;
   private readonly offsets = new Int32Array(REMEMBERED);
   private readonly hashes = new Int32Array(REMEMBERED);
@@ -74,7 +76,9 @@ export class MessageWriter {
       if (size !== name[ours]) return false;
       if (size === 0) return true;
       for (let i = 1; i <= size; i++) {
-        if (lower(this.out[theirs + i] as number) !== lower(name[ours + i] as number)) return false;
+        const a = this.out[theirs + i] as number;
+        const b = name[ours + i] as number;
+        if (a !== b && (this.keepCase || lower(a) !== lower(b))) return false;
       }
       theirs += size + 1;
       ours += size + 1;

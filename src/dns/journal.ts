@@ -1,0 +1,76 @@
+import type { OwnedSet } from "./answer.ts";
+import { TYPE } from "./types.ts";
+import {
+  findNode,
+  findSet,
+  nodeOwner,
+  nodesOf,
+  type RrSet,
+  readSet,
+  serialOf,
+  setsOf,
+  soaOf,
+  type Zone,
+} from "./zone.ts";
+
+/** What one version of a zone has that the one before had not, and the other way round (RFC 1995 §4). */
+export interface Change {
+  readonly from: number;
+  readonly to: number;
+  readonly oldSoa: OwnedSet;
+  readonly newSoa: OwnedSet;
+  readonly removed: readonly OwnedSet[];
+  readonly added: readonly OwnedSet[];
+}
+
+/** Octets compared as a string: RDATA are small and this is one step. */
+function key(rdata: Uint8Array): string {
+  return Buffer.from(rdata.buffer, rdata.byteOffset, rdata.length).toString("latin1");
+}
+
+function minus(set: RrSet, other: RrSet | undefined): RrSet | undefined {
+  if (other === undefined || other.ttl !== set.ttl) return set;
+  const held = new Set(other.rdata.map(key));
+  const rdata = set.rdata.filter((octets) => !held.has(key(octets)));
+  return rdata.length === 0 ? undefined : { ...set, rdata };
+}
+
+/** Same octets at both places? Spares taking apart what has not changed. */
+function sameSet(a: Zone, atA: number, b: Zone, atB: number): boolean {
+  const size = 16 + (a.words[(atA >>> 2) + 3] as number);
+  if (size !== 16 + (b.words[(atB >>> 2) + 3] as number)) return false;
+  for (let i = 0; i < size; i++) if (a.octets[atA + i] !== b.octets[atB + i]) return false;
+  return true;
+}
+
+/** RRsets (or the records of them) in `zone` that `other` has not. The SOA is left to the caller. */
+function only(zone: Zone, other: Zone): OwnedSet[] {
+  const found: OwnedSet[] = [];
+  for (const node of nodesOf(zone)) {
+    const sets = setsOf(zone, node);
+    if (sets.length === 0) continue;
+    const owner = nodeOwner(zone, node);
+    const theirs = findNode(other, owner, 0, owner.length);
+    for (const at of sets) {
+      const type = (zone.words[at >>> 2] as number) & 0xffff;
+      if (type === TYPE.SOA) continue;
+      const counterpart = theirs === 0 ? 0 : findSet(other, theirs, type);
+      if (counterpart !== 0 && sameSet(zone, at, other, counterpart)) continue;
+      const set = minus(readSet(zone, at), counterpart === 0 ? undefined : readSet(other, counterpart));
+      if (set !== undefined) found.push({ owner, set });
+    }
+  }
+  return found;
+}
+
+/** The change from one version of a zone to the next. */
+export function changeBetween(old: Zone, next: Zone): Change {
+  return {
+    from: serialOf(old),
+    to: serialOf(next),
+    oldSoa: { owner: old.origin, set: soaOf(old) },
+    newSoa: { owner: next.origin, set: soaOf(next) },
+    removed: only(old, next),
+    added: only(next, old),
+  };
+}

@@ -1,0 +1,85 @@
+import { portHolder } from "./holder.ts";
+
+/** Milliseconds between tries at an address that cannot be bound. */
+const AGAIN = 3000;
+
+/** An endpoint that is bound, or being tried again. */
+export interface Binding {
+  readonly address: string;
+  readonly protocol: "udp" | "tcp";
+  bound(): boolean;
+  close(): Promise<void>;
+}
+
+/** A socket that is open. `failed` settles when it breaks later on. */
+export interface Opened {
+  close(): Promise<void>;
+  readonly failed: Promise<Error>;
+}
+
+/** Where a binding's news go. */
+export type BindLog = (level: "info" | "warn" | "error", message: string) => void;
+
+async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", port: number): Promise<string> {
+  switch (error.code) {
+    case "EADDRINUSE": {
+      const holder = await portHolder(protocol, port);
+      return `is taken by ${holder ?? "a process that cannot be seen from here"}`;
+    }
+    case "EADDRNOTAVAIL":
+      return "is no address of this host yet";
+    case "EACCES":
+      return "may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE";
+    default:
+      return `cannot be bound: ${error.message}`;
+  }
+}
+
+/**
+ * Keep one endpoint open: what cannot be bound is reported once with its reason and tried again for ever, and nothing
+ * else waits for it. Resolves after the first try.
+ */
+export async function keepBound(
+  protocol: "udp" | "tcp",
+  address: string,
+  port: number,
+  open: () => Promise<Opened>,
+  log: BindLog,
+): Promise<Binding> {
+  const name = `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
+  let closed = false;
+  let current: Opened | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let said = "";
+  const attempt = async (): Promise<void> => {
+    try {
+      const opened = await open();
+      if (closed) return await opened.close();
+      current = opened;
+      if (said !== "") log("info", `dns: ${name} is bound now`);
+      said = "";
+      void opened.failed.then((error) => {
+        if (closed) return;
+        current = undefined;
+        log("error", `dns: ${name} failed: ${error.message}; bound again soon`);
+        timer = setTimeout(attempt, AGAIN);
+      });
+    } catch (error) {
+      const why = await reason(error as NodeJS.ErrnoException, protocol, port);
+      if (why !== said) log("error", `dns: ${name} ${why}; tried again every ${AGAIN / 1000} s`);
+      said = why;
+      if (!closed) timer = setTimeout(attempt, AGAIN);
+    }
+  };
+  await attempt();
+  return {
+    address,
+    protocol,
+    bound: () => current !== undefined,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await current?.close();
+    },
+  };
+}

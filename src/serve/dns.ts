@@ -1,0 +1,185 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:net";
+import { readQuery } from "../dns/guard.ts";
+import { nameKey, parseName } from "../dns/name.ts";
+import { type Authority, respond, type Served, type Via } from "../dns/respond.ts";
+import { transfer } from "../dns/transfer.ts";
+import type { TsigKeys } from "../dns/tsig.ts";
+import { type Binding, type BindLog, keepBound } from "./bind.ts";
+import { countAnswer, countEvent, counterRow, type DnsCounters, readCounters } from "./counters.ts";
+import { addressOctets, isAllowed, readPermission } from "./networks.ts";
+import { openTcp } from "./tcp.ts";
+import { readTsigFile } from "./tsig-file.ts";
+import { openPortableUdp } from "./udp-portable.ts";
+import { keepZone } from "./zone-keeper.ts";
+
+/** What to serve, and where. Plain values, so that whoever reads the configuration decides them. */
+export interface DnsOptions {
+  /** The zone's apex, with or without its trailing dot. */
+  readonly zone: string;
+  readonly zoneFile: string;
+  /** Addresses, each bound by itself so that answers leave from the address that was asked. */
+  readonly listen: readonly string[];
+  /** UDP and TCP port; 0 picks a free one. */
+  readonly port: number;
+  /** Networks and `key:NAME` items that may transfer the zone. */
+  readonly allowTransfer: readonly string[];
+  /** TSIG keys in BIND's syntax, readable by the owner alone. */
+  readonly tsigKeyFile?: string;
+  /** Text for version.bind; refused without it. */
+  readonly version?: string;
+  /** Octets of NSID as text. */
+  readonly nsid?: string;
+  /** Seconds an idle TCP connection is kept; default 10. */
+  readonly idleSeconds?: number;
+  /** TCP connections at once; default 4096. */
+  readonly connections?: number;
+  readonly log: BindLog;
+}
+
+/** A running name server. */
+export interface DnsServer {
+  readonly port: number;
+  /** Which UDP engine answers. */
+  readonly engine: "fast" | "portable";
+  readonly counters: DnsCounters;
+  /** Endpoints and whether each is bound now. */
+  readonly endpoints: readonly { address: string; protocol: "udp" | "tcp"; bound: boolean }[];
+  close(): Promise<void>;
+}
+
+/** Milliseconds after which a new cookie secret is taken; the one before still counts (RFC 9018 §5). */
+const ROLL = 24 * 3600 * 1000;
+
+function freePort(address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen({ host: address, port: 0 }, () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** Which of the keys may transfer. */
+function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): ReadonlySet<string> {
+  const allowed = new Set<string>();
+  for (const name of names) {
+    const key = nameKey(parseName(name.endsWith(".") ? name : `${name}.`));
+    if (keys.has(key)) allowed.add(key);
+    else log("error", `dns: key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
+  }
+  return allowed;
+}
+
+/**
+ * Serve a zone over UDP and TCP. Resolves when every address was tried once; what could not be bound and a zone file
+ * that is not there are reported and tried again, and never end the server. Packets never do either.
+ */
+export async function serveDns(options: DnsOptions): Promise<DnsServer> {
+  const { log } = options;
+  const { permission, unknown } = readPermission(options.allowTransfer);
+  for (const item of unknown)
+    log("error", `dns: ${item} in DNS_ALLOW_TRANSFER: not a network, an address or key:NAME; left out`);
+  const tsig =
+    options.tsigKeyFile === undefined ? { keys: new Map(), problems: [] } : readTsigFile(options.tsigKeyFile);
+  for (const problem of tsig.problems) log("error", `dns: ${problem}`);
+  const idleSeconds = options.idleSeconds ?? 10;
+  const row = counterRow();
+  let authority: Authority = {
+    zones: [],
+    idleSeconds,
+    keys: tsig.keys,
+    transferKeys: transferKeys(permission.keys, tsig.keys, log),
+    cookieSecrets: [randomBytes(16)],
+    ...(options.version === undefined ? {} : { version: options.version }),
+    ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
+  };
+  const keepers = [keepZone(options.zone, options.zoneFile, log, (served) => publish(served))];
+  const publish = (changed: Served) => {
+    authority = {
+      ...authority,
+      zones: keepers.map((keeper) => (keeper.served().origin === changed.origin ? changed : keeper.served())),
+    };
+  };
+  authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
+  const roll = setInterval(() => {
+    const [current] = authority.cookieSecrets as [Uint8Array];
+    authority = { ...authority, cookieSecrets: [randomBytes(16), current] };
+  }, ROLL);
+  roll.unref();
+
+  const viaOf = (tcp: boolean, address: string): Via => ({
+    tcp,
+    client: addressOctets(address),
+    now: Math.floor(Date.now() / 1000),
+    mayTransfer: isAllowed(permission, address),
+  });
+  const answer = (message: Uint8Array, via: Via, out: Uint8Array): number => {
+    const size = respond(authority, via, message, out);
+    if (size === 0) countEvent(row, "silent");
+    else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
+    return size;
+  };
+
+  const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
+  const bindings: Binding[] = await Promise.all(
+    options.listen.flatMap((address) => [
+      keepBound(
+        "udp",
+        address,
+        port,
+        () =>
+          openPortableUdp(address, port, (message, from, out) => {
+            countEvent(row, "udp");
+            return answer(message, viaOf(false, from), out);
+          }),
+        log,
+      ),
+      keepBound(
+        "tcp",
+        address,
+        port,
+        () =>
+          openTcp(
+            address,
+            port,
+            { idleSeconds, connections: options.connections ?? 4096 },
+            {
+              opened: () => countEvent(row, "connections"),
+              respond: (message, from, out) => {
+                countEvent(row, "tcp");
+                return answer(message, viaOf(true, from), out);
+              },
+              transfer: (message, from) => {
+                const found = transfer(authority, viaOf(true, from), message);
+                if (found !== undefined) countEvent(row, "transfers");
+                return found?.messages;
+              },
+            },
+          ),
+        log,
+      ),
+    ]),
+  );
+  return {
+    port,
+    engine: "portable",
+    get counters() {
+      return readCounters([row]);
+    },
+    get endpoints() {
+      return bindings.map((binding) => ({
+        address: binding.address,
+        protocol: binding.protocol,
+        bound: binding.bound(),
+      }));
+    },
+    async close() {
+      clearInterval(roll);
+      for (const keeper of keepers) keeper.close();
+      await Promise.all(bindings.map((binding) => binding.close()));
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { createHash, randomInt } from "node:crypto";
+import { compileZone } from "../dns/compile.ts";
+import { type Change, changeBetween } from "../dns/journal.ts";
+import { parseName } from "../dns/name.ts";
+import type { Served } from "../dns/respond.ts";
+import { serialAfter } from "../dns/transfer.ts";
+import { serialOf, type Zone } from "../dns/zone.ts";
+import { parseZoneFile, type ZoneProblem } from "../dns/zonefile.ts";
+import type { BindLog } from "./bind.ts";
+import { type Found, followFile, type ZoneSource } from "./zone-source.ts";
+
+/** Changes kept for IXFR, and records in them all: older secondaries take the whole zone. */
+const CHANGES = 128;
+const CHANGED_RECORDS = 20_000;
+
+/** A zone that follows its file. */
+export interface ZoneKeeper {
+  served(): Served;
+  close(): void;
+}
+
+function told(path: string, problems: readonly ZoneProblem[]): string {
+  const first = problems.slice(0, 5).map(({ line, message }) => `${path}:${line}: ${message}`);
+  const more = problems.length - first.length;
+  return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+}
+
+function recordsIn(change: Change): number {
+  return change.removed.length + change.added.length;
+}
+
+/** Changes so far with the newest one, cut to what is kept; an unrisen serial ends the journal. */
+function extended(history: readonly Change[], old: Zone, next: Zone): readonly Change[] {
+  if (!serialAfter(serialOf(next), serialOf(old))) return [];
+  const all = [...history, changeBetween(old, next)].slice(-CHANGES);
+  let records = 0;
+  let first = all.length;
+  while (first > 0 && records + recordsIn(all[first - 1] as Change) <= CHANGED_RECORDS)
+    records += recordsIn(all[--first] as Change);
+  return all.slice(first);
+}
+
+/**
+ * Serve a zone from its file: every readable version is compiled and handed to `changed`; one with errors is reported
+ * once as file:line and the last good version stays.
+ */
+export function keepZone(
+  origin: string,
+  path: string,
+  log: BindLog,
+  changed: (served: Served) => void,
+): ZoneKeeper {
+  let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
+  let digest = "";
+  const seen = (found: Found) => {
+    const kept =
+      served.zone === undefined
+        ? "nothing is served until it is right"
+        : `serial ${serialOf(served.zone)} is still served`;
+    if ("absent" in found) {
+      log(
+        served.zone === undefined ? "warn" : "error",
+        `dns: zone ${origin}: ${path} ${found.absent}; ${kept}`,
+      );
+      return;
+    }
+    const now = createHash("sha1").update(found.text, "latin1").digest("hex");
+    if (now === digest) return;
+    digest = now;
+    const { zone, errors, warnings } = compileZone(
+      parseZoneFile(found.text, origin),
+      origin,
+      randomInt(2 ** 31),
+    );
+    if (warnings.length > 0) log("warn", `dns: ${told(path, warnings)}`);
+    if (zone === undefined) {
+      log("error", `dns: ${told(path, errors)}; ${kept}`);
+      return;
+    }
+    const old = served.zone;
+    if (old !== undefined && !serialAfter(serialOf(zone), serialOf(old))) {
+      log(
+        "warn",
+        `dns: zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
+      );
+    }
+    served = { ...served, zone, history: old === undefined ? [] : extended(served.history ?? [], old, zone) };
+    if (old === undefined)
+      log("info", `dns: zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
+    changed(served);
+  };
+  const source: ZoneSource = followFile(path, seen);
+  return { served: () => served, close: () => source.close() };
+}
