@@ -190,10 +190,36 @@ async function down(flags: Flags): Promise<number> {
   return 0;
 }
 
+/** Aborted by SIGTERM or SIGINT: the work in hand is ended in order. */
+function untilStopped(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  return stop.signal;
+}
+
+const log = (level: "info" | "warning" | "error", line: string): void =>
+  err(level === "info" ? line : `${level}: ${line}`);
+
 async function serve(flags: Flags): Promise<number> {
   const config = configOf(flags);
   const { serveAll } = await import("./serve/serve.ts");
-  await serveAll(config, err);
+  await serveAll(config, log, untilStopped());
+  return 0;
+}
+
+async function keepWatch(flags: Flags): Promise<number> {
+  await configured(flags);
+  const [{ watch }, { requirePrivilege }] = await Promise.all([
+    import("./watch.ts"),
+    import("./host/privilege.ts"),
+  ]);
+  await requirePrivilege();
+  await watch({
+    read: () => configOf(flags),
+    say: log,
+    signal: untilStopped(),
+    onReread: (reread) => void process.on("SIGHUP", reread),
+  });
   return 0;
 }
 
@@ -262,6 +288,7 @@ export function commandTree(finish: (status: number) => void): Command {
   add("plan", "print what apply would change, one line a change", showPlan)
     .option("--detailed-exitcode", "exit status 2 when there are changes")
     .option(...yes);
+  add("watch", "the same for ever: on Docker's events and every SYNC_INTERVAL seconds", keepWatch);
   add("serve", "serve the zone (UDP and TCP) and the index page", serve);
   add("list", "list the services: name, address, container, ports, state", list);
   add("zone", "print the zone in master-file form", zone);

@@ -16,6 +16,11 @@ export interface DockerOptions {
 export interface Docker {
   containers(): Promise<Container[]>;
   networks(): Promise<Network[]>;
+  /**
+   * Calls `wake` for each event that may change a container's address, until the signal is aborted or the stream
+   * ends. `opened` is called when the stream stands: what happened before it must be looked for.
+   */
+  follow(signal: AbortSignal, opened: () => void, wake: () => void): Promise<void>;
   /** `/info` and `/version` joined, as Docker gives them. */
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
@@ -45,6 +50,22 @@ export function connectDocker(options: DockerOptions): Docker {
       const list = await within((abortSignal) => client.listNetworks({ abortSignal }));
       return records(list).map(readNetwork);
     },
+    async follow(signal, opened, wake) {
+      // a stream is idle for hours: no deadline on it, only on its opening
+      const opening = new AbortController();
+      const late = setTimeout(() => opening.abort(), DOCKER_DEADLINE);
+      try {
+        const abortSignal = AbortSignal.any([signal, opening.signal]);
+        const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
+        clearTimeout(late);
+        opened();
+        for await (const chunk of stream) if (String(chunk).trim() !== "") wake();
+      } catch (error) {
+        if (!signal.aborted) throw dockerError(options.socket, error, opening.signal.aborted);
+      } finally {
+        clearTimeout(late);
+      }
+    },
     async about() {
       const info = (await within(() => client.info())) as object;
       const version = (await within(() => client.version())) as object;
@@ -52,6 +73,23 @@ export function connectDocker(options: DockerOptions): Docker {
     },
   };
 }
+
+/** Events after which a container's address, name or health may be another. They carry nothing in: they say "look again". */
+const WAKING = {
+  type: ["container", "network"],
+  event: [
+    "connect",
+    "disconnect",
+    "start",
+    "die",
+    "stop",
+    "rename",
+    "destroy",
+    "health_status",
+    "pause",
+    "unpause",
+  ],
+};
 
 const REASONS = new Map<string, [fault: "docker" | "privilege", message: string, remedy: string]>([
   ["ENOENT", ["docker", "does not exist", "start Docker, or set DOCKER_SOCKET to where its socket is"]],

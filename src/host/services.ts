@@ -51,14 +51,17 @@ export function fillTemplate(text: string, values: ReadonlyMap<string, string>):
   return text.replace(/@([A-Z_]+)@/g, (_, name: string) => {
     const value = values.get(name) ?? "";
     if (/[\s"'\\%$]/.test(value)) {
-      throw new HostError("refused", `"${value}" cannot stand in a systemd unit: it holds a blank, quote, % or $`);
+      throw new HostError(
+        "refused",
+        `"${value}" cannot stand in a systemd unit: it holds a blank, quote, % or $`,
+      );
     }
     return value;
   });
 }
 
 async function startUnits(config: Config, confFile: string, say: Say): Promise<void> {
-  say("- Installing and starting the systemd units ocdd.timer and ocdd-serve.service ...");
+  say("- Installing and starting the systemd units ocdd-watch.service and ocdd-serve.service ...");
   const values = new Map([
     ["HOME", HOME],
     ["CONF", resolve(confFile || "/etc/ocdd/ocdd.conf")],
@@ -70,20 +73,24 @@ async function startUnits(config: Config, confFile: string, say: Say): Promise<v
     const path = `${UNITS}/${unit}`;
     const old = await readFile(path, "utf8").catch(() => MARK);
     if (!old.startsWith(MARK)) {
-      throw new HostError("refused", `${path} is not ours and is left alone`, { remedy: "move it away, or set SERVICES=none" });
+      throw new HostError("refused", `${path} is not ours and is left alone`, {
+        remedy: "move it away, or set SERVICES=none",
+      });
     }
     const text = fillTemplate(await readFile(`${TEMPLATES}/${unit}`, "utf8"), values);
     await writeWhole(path, `${MARK}; teardown removes it.\n${text}`);
   }
   await run(["systemctl", "daemon-reload"]);
-  await run(["systemctl", "enable", "--now", "ocdd.timer", "ocdd-serve.service"]);
-  await run(["systemctl", "restart", "ocdd-serve.service"]);
+  await run(["systemctl", "enable", "--now", "ocdd-watch.service", "ocdd-serve.service"]);
+  await run(["systemctl", "restart", "ocdd-watch.service", "ocdd-serve.service"]);
 }
 
 async function ownUnits(): Promise<string[]> {
   try {
     const names = (await readdir(UNITS)).filter((name) => name.startsWith("ocdd"));
-    const texts = await Promise.all(names.map((name) => readFile(`${UNITS}/${name}`, "utf8").catch(() => "")));
+    const texts = await Promise.all(
+      names.map((name) => readFile(`${UNITS}/${name}`, "utf8").catch(() => "")),
+    );
     return names.filter((_, i) => texts[i]?.startsWith(MARK) === true);
   } catch (error) {
     throw storageError(UNITS, "read", error);

@@ -1,0 +1,83 @@
+/**
+ * The demo: the main job on real input. An office network, a Docker host, IT's name server, three services (two of
+ * them on the same port), and a PC that reaches each by its own name. `npm run demo`; everything is taken down at the end.
+ */
+
+import { writeSync } from "node:fs";
+import { raiseLab } from "./lab.ts";
+
+const say = (text = ""): void => void writeSync(1, `${text}\n`);
+const indent = (text: string): string => text.replace(/^(?=.)/gm, "    ").trimEnd();
+
+say("An office network: a Docker host (192.168.122.200), IT's name server (.2), somebody's PC (.50).");
+say("IT has delegated toolbox.example.com to the host and left it the addresses 192.168.122.11 to .30.\n");
+await using lab = await raiseLab({ name: "demo" });
+
+const host = async (command: string): Promise<void> => {
+  say(`host# ocdd ${command}`.trimEnd());
+  const { code, stdout, stderr } = await lab.ocdd(command === "" ? [] : command.split(" "));
+  say(indent(`${stdout}${stderr}`));
+  if (code !== 0) throw new Error(`ocdd ${command} ended with status ${code}`);
+  say();
+};
+const pc = async (...argv: string[]): Promise<string> => {
+  say(`pc$ ${argv.join(" ")}`);
+  const { stdout } = await lab.runFully("client", argv);
+  say(`${indent(stdout)}\n`);
+  return stdout;
+};
+
+say("Three containers start, two of them on port 8080. No port is published.\n");
+const services = [
+  { name: "example_artifactory_1", service: "artifactory", port: 8080, page: "Artifactory" },
+  { name: "example_jenkins_1", service: "jenkins", port: 8080, page: "Jenkins" },
+  { name: "example_www_1", service: "www", port: 80, page: "the company's home page" },
+];
+for (const { name, service, port, page } of services) {
+  await lab.startContainer({
+    name,
+    compose: { project: "example", service },
+    env: { PORT: String(port), PAGE: page },
+    args: ["--expose", String(port)],
+  });
+}
+say("host# docker ps --format '{{.Names}}: {{.Ports}}'");
+say(`${indent(await lab.docker("ps", "--format", "{{.Names}}: {{.Ports}}"))}\n`);
+
+await host("initialize");
+say("host# ocdd serve &\n");
+await lab.serve();
+await host("");
+
+say("Now from the PC, which asks IT's name server as it always does:\n");
+for (const { service, port, page } of services) {
+  const fqdn = `${service}.toolbox.example.com`;
+  const address = await pc("dig", "+short", fqdn);
+  if (!/^192\.168\.122\.\d+\n?$/.test(address)) throw new Error(`${fqdn} has no address`);
+  const answer = await pc("curl", "--silent", "--show-error", `http://${fqdn}:${port}/`);
+  if (answer.trim() !== page) throw new Error(`${fqdn} answered "${answer}", not "${page}"`);
+}
+const page = await lab.runFully("client", ["curl", "--silent", "http://toolbox.example.com/"]);
+say("pc$ curl --silent http://toolbox.example.com/ | sed 's/<[^>]*>//g' | grep '^\\*'");
+say(
+  `${indent(
+    page.stdout
+      .replace(/<[^>]*>/g, "")
+      .split("\n")
+      .filter((line) => line.startsWith("* - "))
+      .join("\n"),
+  )}\n`,
+);
+
+say("A container is stopped and another is made; nobody else notices. The second run has nothing to do.\n");
+await lab.docker("stop", "example_www_1");
+await lab.startContainer({ name: "example_wiki_1", compose: { project: "example", service: "wiki" } });
+await host("plan");
+await host("apply --json".replace(" --json", ""));
+await host("plan --detailed-exitcode");
+await host("list");
+await host("doctor jenkins");
+
+say("And all of it is undone:\n");
+await host("teardown --yes");
+say("The demo is over; the lab is taken down.");
