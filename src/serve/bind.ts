@@ -3,6 +3,9 @@ import { portHolder } from "./holder.ts";
 /** Milliseconds between tries at an address that cannot be bound. */
 const AGAIN = 3000;
 
+/** Milliseconds before a socket that broke is opened again. */
+const SOON = 20;
+
 /** An endpoint that is bound, or being tried again. */
 export interface Binding {
   readonly address: string;
@@ -37,7 +40,7 @@ async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", por
 
 /**
  * Keep one endpoint open: what cannot be bound is reported once with its reason and tried again for ever, and nothing
- * else waits for it. Resolves after the first try.
+ * else waits for it. Resolves after the first try. `subject` begins each line of the log.
  */
 export async function keepBound(
   protocol: "udp" | "tcp",
@@ -45,6 +48,7 @@ export async function keepBound(
   port: number,
   open: () => Promise<Opened>,
   log: BindLog,
+  subject = "dns: ",
 ): Promise<Binding> {
   const name = `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
   let closed = false;
@@ -56,17 +60,17 @@ export async function keepBound(
       const opened = await open();
       if (closed) return await opened.close();
       current = opened;
-      if (said !== "") log("info", `dns: ${name} is bound now`);
+      if (said !== "") log("info", `${subject}${name} is bound now`);
       said = "";
       void opened.failed.then((error) => {
         if (closed) return;
         current = undefined;
-        log("error", `dns: ${name} failed: ${error.message}; bound again soon`);
-        timer = setTimeout(attempt, AGAIN);
+        log("error", `${subject}${name} failed: ${error.message}; bound again`);
+        timer = setTimeout(attempt, SOON);
       });
     } catch (error) {
       const why = await reason(error as NodeJS.ErrnoException, protocol, port);
-      if (why !== said) log("error", `dns: ${name} ${why}; tried again every ${AGAIN / 1000} s`);
+      if (why !== said) log("error", `${subject}${name} ${why}; tried again every ${AGAIN / 1000} s`);
       said = why;
       if (!closed) timer = setTimeout(attempt, AGAIN);
     }

@@ -1,0 +1,125 @@
+/** Who may ask what, and how a body goes out: headers, conditional requests, refusals. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** Something to send. */
+export interface Body {
+  readonly status: 200 | 204 | 503;
+  readonly type: string;
+  readonly octets: Buffer;
+  /** The same, compressed; absent where that is not worth it. */
+  readonly gzip: Buffer | undefined;
+  /** Names this content; without quotes. */
+  readonly tag: string;
+  /** More than the strict default of Content-Security-Policy. */
+  readonly policy: string | undefined;
+}
+
+export interface Refusal {
+  readonly status: 400 | 404 | 405 | 413 | 421 | 503;
+  readonly text: string;
+}
+
+/** On every reply. A page of ours loads nothing from anywhere and is framed by nobody. */
+const ALWAYS: Readonly<Record<string, string>> = {
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+const NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/** What is allowed in Host: names without a final dot in lower case, IPv6 addresses in brackets. */
+export function hostsOf(names: readonly string[]): ReadonlySet<string> {
+  return new Set(
+    names.map((name) => (name.includes(":") ? `[${name}]` : name.replace(/\.$/, "")).toLowerCase()),
+  );
+}
+
+/**
+ * Why a request is refused, or undefined. A Host that is not ours is misdirected (RFC 9110 §15.5.20): it stops pages of
+ * other sites that point their own name at this address to read what only this network may (DNS rebinding).
+ */
+export function admit(request: IncomingMessage, hosts: ReadonlySet<string>): Refusal | undefined {
+  const { method, url = "", headers } = request;
+  // RFC 9112 §3.2: more than one Host, or none, is a broken request
+  if (request.headersDistinct.host?.length !== 1) return { status: 400, text: "a request has one Host" };
+  const host = (headers.host ?? "").toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "");
+  if (!hosts.has(host)) return { status: 421, text: "this host is not served here" };
+  if (!url.startsWith("/")) return { status: 400, text: "this is no proxy" };
+  if (method !== "GET" && method !== "HEAD") return { status: 405, text: "only GET and HEAD are answered" };
+  if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
+    return { status: 413, text: "a request has no body here" };
+  return undefined;
+}
+
+/** Says no in one line of text, and ends the connection where what follows cannot be trusted. */
+export function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+  const { status, text } = refusal;
+  const body = Buffer.from(`${text}\n`);
+  response.writeHead(status, {
+    ...ALWAYS,
+    "Content-Security-Policy": NOTHING,
+    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Length": body.length,
+    "Cache-Control": "no-store",
+    ...(status === 405 ? { Allow: "GET, HEAD" } : {}),
+    ...(status === 503 ? { "Retry-After": "5" } : {}),
+    ...(status === 404 || status === 503 ? {} : { Connection: "close" }),
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Headers of the event stream. */
+export const STREAM_HEADERS: Readonly<Record<string, string>> = {
+  ...ALWAYS,
+  "Content-Security-Policy": NOTHING,
+  "Content-Type": "text/event-stream; charset=utf-8",
+  "Cache-Control": "no-store",
+  "X-Accel-Buffering": "no", // a proxy of nginx's in front must not hold it back
+};
+
+/** Sends a body, or 304 when the client has it. */
+export function send(request: IncomingMessage, response: ServerResponse, body: Body): void {
+  const zip = body.gzip !== undefined && acceptsGzip(request.headers["accept-encoding"]);
+  const octets = zip && body.gzip !== undefined ? body.gzip : body.octets;
+  const headers = {
+    ...ALWAYS,
+    "Content-Security-Policy": body.policy ?? NOTHING,
+    // may be kept, must be asked about each time
+    "Cache-Control": body.status === 503 ? "no-store" : "no-cache",
+    ...(body.gzip === undefined ? {} : { Vary: "Accept-Encoding" }),
+    // two encodings are two representations (RFC 9110 §8.8.3)
+    ETag: `"${body.tag}${zip ? "-z" : ""}"`,
+    ...(body.status === 503 ? { "Retry-After": "5" } : {}),
+  };
+  if (body.status === 200 && knows(request.headers["if-none-match"], body.tag)) {
+    response.writeHead(304, headers);
+    response.end();
+    return;
+  }
+  response.writeHead(body.status, {
+    ...headers,
+    "Content-Type": body.type,
+    "Content-Length": octets.length,
+    ...(zip ? { "Content-Encoding": "gzip" } : {}),
+  });
+  response.end(request.method === "HEAD" ? undefined : octets);
+}
+
+/** RFC 9110 §12.5.3, as far as one coding needs it: named and not refused by a weight of 0. */
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  return String(header ?? "")
+    .split(",")
+    .some((item) => /^\s*(gzip|\*)\s*(;|$)/i.test(item) && !/;\s*q=0(\.0{0,3})?\s*$/i.test(item));
+}
+
+/** RFC 9110 §13.1.2: weak comparison, any of the list. */
+function knows(header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false;
+  if (header.trim() === "*") return true;
+  return header.split(",").some((item) => {
+    const known = item.trim().replace(/^W\//, "");
+    return known === `"${tag}"` || known === `"${tag}-z"`;
+  });
+}
