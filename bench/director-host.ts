@@ -1,0 +1,82 @@
+/** What the director's benchmark stands on: a host in namespaces of its own, and ways to look at one process. */
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+
+export interface Bench {
+  readonly directory: string;
+  /** Puts a program into the host's namespace. */
+  readonly enter: readonly string[];
+  /** `bin/ocdd`. */
+  readonly program: string;
+  down(): Promise<void>;
+}
+
+/** A host with one card, `ens3` 10.20.0.1/19, whose other end is a silent neighbour. Needs root. */
+export async function raiseBench(directory: string): Promise<Bench> {
+  const host = `ocdd-bench-${process.pid}`;
+  const neighbour = `${host}-n`;
+  const ip = async (...args: string[]): Promise<void> => void (await execa("ip", args));
+  await ip("netns", "add", host);
+  await ip("netns", "add", neighbour);
+  await ip("-n", host, "link", "set", "lo", "up");
+  await ip("-n", host, "link", "add", "ens3", "type", "veth", "peer", "name", "eth0", "netns", neighbour);
+  await ip("-n", host, "addr", "add", "10.20.0.1/19", "brd", "+", "dev", "ens3");
+  await ip("-n", host, "link", "set", "ens3", "up");
+  await ip("-n", neighbour, "link", "set", "eth0", "up");
+  const enter = ["nsenter", `--net=${join("/run/netns", host)}`];
+  // the chains Docker would have made
+  const docker = `*filter\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n`;
+  await execa(enter[0] ?? "", [...enter.slice(1), "iptables-restore", "--noflush"], { input: docker });
+  return {
+    directory,
+    enter,
+    program: fileURLToPath(new URL("../bin/ocdd", import.meta.url)),
+    async down() {
+      await ip("netns", "del", host);
+      await ip("netns", "del", neighbour);
+    },
+  };
+}
+
+/** Milliseconds from start to end of a process that must succeed. */
+export async function timed(argv: readonly string[]): Promise<number> {
+  const started = performance.now();
+  await execa(argv[0] ?? "", argv.slice(1), { stdout: "ignore", maxBuffer: 1 << 28 });
+  return performance.now() - started;
+}
+
+/** How many programs one run starts, itself and what leads to it not counted. */
+export async function countProcesses(argv: readonly string[]): Promise<number> {
+  const log = `/tmp/ocdd-bench-${process.pid}.strace`;
+  const strace = ["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", log];
+  await execa(strace[0] ?? "", [...strace.slice(1), ...argv], { stdout: "ignore", maxBuffer: 1 << 28 });
+  const started = readFileSync(log, "utf8")
+    .split("\n")
+    .filter((line) => /execve\(.*= 0$/.test(line) || /<\.\.\. execve resumed>.*= 0$/.test(line))
+    .map((line) => /execve\("([^"]*)"/.exec(line)?.[1] ?? "");
+  // nsenter, sh and what sh looks with come before the director itself, which is the last of node's two starts
+  const self = started.findLastIndex((program) => /\/node$/.test(program));
+  return started.length - self - 1;
+}
+
+/** Peak resident memory of a process in MiB, read until it ends. */
+export async function peakMemory(argv: readonly string[]): Promise<number> {
+  const child = spawn(argv[0] ?? "", argv.slice(1), { stdio: "ignore" });
+  let peak = 0;
+  const timer = setInterval(() => {
+    try {
+      // nsenter and sh become node by exec: one process id all along
+      const kilobytes = /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
+      peak = Math.max(peak, Number(kilobytes ?? 0));
+    } catch {
+      // it has just ended
+    }
+  }, 5);
+  const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${argv.join(" ")}: status ${code}`);
+  return peak / 1024;
+}

@@ -1,0 +1,153 @@
+/**
+ * What a run of the director costs, measured whole: `bin/ocdd` as a process of its own, real addresses and real
+ * iptables in network namespaces made here, Docker's engine doubled. Prints one table.
+ *
+ *     npm run bench:director                 5, 50, 1 000 and 4 000 containers
+ *     npm run bench:director -- 1000 --runs 9
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type Bench, countProcesses, peakMemory, raiseBench, timed } from "./director-host.ts";
+import { apiNetwork, crowd, startDockerDouble } from "./docker-double.ts";
+
+/** Seconds that issue and contract allow; `one` without the probe, which waits for others by design. */
+interface Goals {
+  readonly nothing: number;
+  readonly one: number;
+  readonly all: number | null;
+  /** The original's run here (lab.md), whatever changed: 8 containers for 5, a process per address and rule above. */
+  readonly original: number | null;
+}
+
+const GOALS: ReadonlyMap<number, Goals> = new Map([
+  [5, { nothing: 0.4, one: 0.6, all: null, original: 3.47 }],
+  [50, { nothing: 0.4, one: 0.6, all: null, original: 6.9 }],
+  [1000, { nothing: 1, one: 1, all: 3, original: 22.4 }],
+  [4000, { nothing: 1, one: 1, all: 10, original: 125.1 }],
+]);
+
+interface Row {
+  readonly count: number;
+  /** Milliseconds. */
+  readonly all: number;
+  readonly nothing: number;
+  readonly one: number;
+  readonly processesAll: number;
+  readonly processesNothing: number;
+  readonly processesOne: number;
+  /** MiB. */
+  readonly memory: number;
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+async function measure(bench: Bench, count: number, runs: number): Promise<Row> {
+  const double = await startDockerDouble(join(bench.directory, "docker.sock"), {
+    containers: crowd(count),
+    networks: [apiNetwork("bridge", "172.17.0.0/16")],
+  });
+  const conf = join(bench.directory, "ocdd.conf");
+  writeFileSync(
+    conf,
+    `DOCKER_SOCKET=${double.socket}
+NETWORK_DEVICE=ens3
+IP_RANGE=10.20.0.11-10.20.31.250
+TOOLBOX_SUBDOMAIN_NAME=toolbox.example.com
+STORAGE_DIR=${bench.directory}/storage
+SERVICES=none
+`,
+  );
+  try {
+    const ocdd = (...args: string[]): string[] => [...bench.enter, bench.program, "--config", conf, ...args];
+    await timed(ocdd("initialize"));
+    const all = await timed(ocdd());
+    const nothing: number[] = [];
+    for (let i = 0; i < runs; i++) nothing.push(await timed(ocdd()));
+    const one: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      // a container goes and, once its address has been announced as free, another comes: here the going
+      double.answers.containers = crowd(count).toSpliced(i, 1);
+      one.push(await timed(ocdd()));
+      double.answers.containers = crowd(count);
+      // the one that comes back has its lease still: no probe, only its rule, address, name and announcement
+      one.push(await timed(ocdd()));
+    }
+    const processesNothing = await countProcesses(ocdd());
+    double.answers.containers = crowd(count).toSpliced(0, 1);
+    const processesOne = await countProcesses(ocdd());
+    double.answers.containers = crowd(count);
+    await timed(ocdd("teardown", "--yes"));
+    rmSync(`${bench.directory}/storage`, { recursive: true });
+    await timed(ocdd("initialize"));
+    const memory = await peakMemory(ocdd());
+    await timed(ocdd("teardown", "--yes"));
+    rmSync(`${bench.directory}/storage`, { recursive: true });
+    await timed(ocdd("initialize"));
+    const processesAll = await countProcesses(ocdd());
+    await timed(ocdd("teardown", "--yes"));
+    rmSync(`${bench.directory}/storage`, { recursive: true });
+    return {
+      count,
+      all,
+      nothing: median(nothing),
+      one: median(one),
+      processesAll,
+      processesNothing,
+      processesOne,
+      memory,
+    };
+  } finally {
+    await double.close();
+  }
+}
+
+function print(rows: readonly Row[]): void {
+  const head = [
+    "containers",
+    "from nothing",
+    "one change",
+    "nothing to do",
+    "of the original's",
+    "processes",
+    "peak RSS",
+  ];
+  const cell = (ms: number, goal: number | null | undefined): string =>
+    `${(ms / 1000).toFixed(2)} s${goal == null ? "" : ms / 1000 <= goal ? ` (≤ ${goal})` : ` (MISSES ${goal})`}`;
+  const body = rows.map((row) => {
+    const goals = GOALS.get(row.count);
+    return [
+      String(row.count),
+      cell(row.all, goals?.all),
+      cell(row.one, goals?.one),
+      cell(row.nothing, goals?.nothing),
+      goals?.original == null ? "-" : `1/${Math.round((goals.original * 1000) / row.nothing)}`,
+      `${row.processesAll} / ${row.processesOne} / ${row.processesNothing}`,
+      `${Math.round(row.memory)} MiB${row.count === 4000 ? (row.memory <= 150 ? " (≤ 150)" : " (MISSES 150)") : ""}`,
+    ];
+  });
+  const table = [head, head.map(() => "---"), ...body];
+  for (const line of table) console.log(`| ${line.join(" | ")} |`);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { runs: { type: "string", default: "5" } },
+  });
+  const counts = positionals.length > 0 ? positionals.map(Number) : [5, 50, 1000, 4000];
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-bench-"));
+  const bench = await raiseBench(directory);
+  try {
+    const rows: Row[] = [];
+    for (const count of counts) rows.push(await measure(bench, count, Number(values.runs)));
+    print(rows);
+  } finally {
+    await bench.down();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) await main();
