@@ -141,15 +141,7 @@ t.test("what is refused", async (t) => {
   const { ask, raw, server } = await site(t, { "index.html": page("v1") });
   const by = [ZONE, `${ZONE}.`, `${ZONE}:8080`, ZONE.toUpperCase(), `dockerhost.${ZONE}`, "127.0.0.1"];
   for (const Host of by) t.equal((await ask("/", { Host })).status, 200, Host);
-  const others = [
-    "evil.example",
-    `x.${ZONE}`,
-    "",
-    "localhost",
-    `${ZONE}.evil.example`,
-    "127.0.0.2",
-    `a@${ZONE}`,
-  ];
+  const others = ["evil.example", `x.${ZONE}`, "localhost", `${ZONE}.evil.example`, "127.0.0.2", `a@${ZONE}`];
   for (const Host of others) t.equal((await ask("/", { Host })).status, 421, Host);
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"]) {
     const { status, headers } = await ask("/", {}, method);
