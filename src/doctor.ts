@@ -279,22 +279,25 @@ async function checkService(config: Config, host: string, service: Service): Pro
   const ports = service.ports.filter((port) => port.protocol === "tcp");
   if (ports.length === 0)
     findings.push(none(`${subject}, ports`, "it exposes no TCP port that could be tried"));
-  for (const { port } of ports) {
-    const inside = service.container.address;
-    const [direct, alias] = await Promise.all([
-      inside === null ? "" : knock(inside, port),
-      knock(address, port),
-    ]);
+  const knocks = await Promise.all(
+    ports.map(async ({ port }) => {
+      const inside = service.container.address;
+      const [direct, alias] = await Promise.all([
+        inside === null ? "open" : knock(inside, port),
+        knock(address, port),
+      ]);
+      return { port, inside, direct, alias };
+    }),
+  );
+  // an image may declare ports that its program does not open: only when it opens none is that a fault
+  const someOpen = knocks.some(({ direct }) => direct === "open");
+  for (const { port, inside, direct, alias } of knocks) {
     const here = `${subject}, port ${port}`;
-    if (direct !== "" && direct !== "open") {
-      findings.push(
-        bad(
-          here,
-          `nothing listens in the container: ${inside}:${port} says ${direct}`,
-          `look at the program: docker logs ${clip(service.container.name)}`,
-        ),
-      );
-    } else if (alias === "open")
+    const silent = `nothing listens in the container: ${inside}:${port} says ${direct}`;
+    if (direct !== "open" && someOpen) findings.push(none(here, silent));
+    else if (direct !== "open")
+      findings.push(bad(here, silent, `look at the program: docker logs ${clip(service.container.name)}`));
+    else if (alias === "open")
       findings.push(good(here, `${address}:${port} leads to ${inside ?? "the host"}`));
     else
       findings.push(

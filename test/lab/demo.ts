@@ -16,7 +16,7 @@ await using lab = await raiseLab({ name: "demo" });
 const host = async (command: string): Promise<void> => {
   say(`host# ocdd ${command}`.trimEnd());
   const { code, stdout, stderr } = await lab.ocdd(command === "" ? [] : command.split(" "));
-  say(indent(`${stdout}${stderr}`));
+  say(indent(`${stdout}${stderr}`) || "    (nothing)");
   if (code !== 0) throw new Error(`ocdd ${command} ended with status ${code}`);
   say();
 };
@@ -73,7 +73,7 @@ say("A container is stopped and another is made; nobody else notices. The second
 await lab.docker("stop", "example_www_1");
 await lab.startContainer({ name: "example_wiki_1", compose: { project: "example", service: "wiki" } });
 await host("plan");
-await host("apply --json".replace(" --json", ""));
+await host("apply");
 await host("plan --detailed-exitcode");
 await host("list");
 await host("doctor jenkins");

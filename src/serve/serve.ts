@@ -1,0 +1,61 @@
+/** Name server and web server side by side: each stands or falls by itself. */
+import { networkInterfaces } from "node:os";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config, ListenAddress } from "../core/config.ts";
+import { serveDns } from "./dns.ts";
+import { serveHttp } from "./http.ts";
+
+/** One line for the log. */
+export type Say = (level: "info" | "warning" | "error", line: string) => void;
+
+/** Milliseconds between two looks for the device's address while it has none. */
+const LOOK = 2_000;
+
+/** Serves until the signal is aborted. No privilege but the ports, no Docker: only what STORAGE_DIR holds. */
+export async function serveAll(config: Config, say: Say, signal: AbortSignal): Promise<void> {
+  const host = await hostAddress(config, say, signal);
+  if (host === undefined) return;
+  const addresses = (listen: readonly ListenAddress[]): string[] => [
+    ...new Set(listen.map((address) => (address === "HOST_IP" ? host : address))),
+  ];
+  const dns = await serveDns({
+    zone: config.zone,
+    zoneFile: config.zoneFile,
+    listen: addresses(config.dnsListen),
+    port: config.dnsPort,
+    allowTransfer: [...config.allowTransfer],
+    log: (level, message) => say(level === "warn" ? "warning" : level, `dns: ${message}`),
+  });
+  const web = config.webEnabled
+    ? await serveHttp({
+        zone: config.zone,
+        hostNames: [config.zone, `${config.hostName}.${config.zone}`, host],
+        listen: addresses(config.webListen),
+        port: config.webPort,
+        indexFile: config.indexFile,
+        servicesFile: `${dirname(config.indexFile)}/services.json`,
+        zoneFile: config.zoneFile,
+        log: (level, message) => say(level === "warn" ? "warning" : level, `web: ${message}`),
+      })
+    : undefined;
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve());
+  });
+  await Promise.all([dns.close(), web?.close()]);
+}
+
+/** HOST_IP, else the device's own first address: that one is no /32 as every alias is. Waits for it. */
+async function hostAddress(config: Config, say: Say, signal: AbortSignal): Promise<string | undefined> {
+  if (config.hostIp !== null) return config.hostIp;
+  for (let told = false; !signal.aborted; ) {
+    const own = (networkInterfaces()[config.device] ?? []).filter((a) => a.family === "IPv4");
+    const address = own.find((a) => !a.cidr?.endsWith("/32"))?.address ?? own[0]?.address;
+    if (address !== undefined) return address;
+    if (!told) say("warning", `${config.device} has no IPv4 address yet; waiting for it`);
+    told = true;
+    await sleep(LOOK, undefined, { signal }).catch(() => undefined);
+  }
+  return undefined;
+}
