@@ -167,7 +167,7 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
       "in force before Docker's own rules",
     ),
     link("reject in INPUT", /filter\/(OCDD-INPUT|INPUT)/, "in force"),
-    link("rules", /nat\/|hairpin/, "in force before Docker's own"),
+    link("rules", /^. rule |nat\/|hairpin/, "in force before Docker's own"),
     link("aliases", /^. address/, `${decision.desired.aliases.length} on ${config.device}`),
     link("zone file", /^(. record|~ zone)/, config.zoneFile),
     link("index page", /^~ index/, config.indexFile),

@@ -74,14 +74,24 @@ async function probed(
   const clean = new Set<Ipv4>();
   for (;;) {
     const unknown = decision.fresh.filter((address) => !clean.has(address));
-    if (unknown.length === 0) return decision;
+    if (unknown.length === 0) return withConflicts(decision, first);
     const asked = [...unknown, ...decision.spare.filter((address) => !clean.has(address))];
     const taken = await host.probe(asked);
     for (const address of asked) if (!taken.has(address)) clean.add(address);
-    if (taken.size === 0) return decision;
+    if (taken.size === 0) return withConflicts(decision, first);
     const seenAt = now();
     conflicts = [...conflicts, ...[...taken].map((address) => ({ address, seenAt }))];
     const table = { ...first.actual.table, conflicts };
     decision = decide(config, { ...first, actual: { ...first.actual, table } }, now());
   }
+}
+
+/** Says once, in the run that finds out, which addresses are somebody else's. */
+function withConflicts(decision: Decision, before: Observation): Decision {
+  const known = new Set(before.actual.table.conflicts.map((conflict) => conflict.address));
+  const found = decision.desired.table.conflicts.filter((conflict) => !known.has(conflict.address));
+  const lines = found.map(
+    ({ address }) => `${address} is used by somebody else on the network and is not handed out`,
+  );
+  return { ...decision, warnings: [...decision.warnings, ...lines] };
 }

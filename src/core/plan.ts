@@ -146,20 +146,22 @@ function leaseChanges(actual: LeaseTable, desired: LeaseTable): string[] {
   ];
 }
 
+/** Forwards one by one, since each is somebody's service; the other chains as wholes, since they follow from the pool. */
 function firewallChanges(actual: Firewall, desired: Firewall): string[] {
   const lines: string[] = [];
   for (const name of new Set([...actual.chains.keys(), ...desired.chains.keys()])) {
     const now = actual.chains.get(name);
     const then = desired.chains.get(name);
     if (sameRules(now, then)) continue;
-    if (now === undefined) lines.push(`+ chain ${name}`);
-    const old = new Set(now);
-    const wanted = new Set(then);
-    const added = [...wanted].filter((rule) => !old.has(rule)).map((rule) => `+ rule ${name} ${rule}`);
-    const gone = [...old].filter((rule) => !wanted.has(rule)).map((rule) => `- rule ${name} ${rule}`);
-    lines.push(...added, ...gone);
-    if (then === undefined) lines.push(`- chain ${name}`);
-    else if (now !== undefined && added.length + gone.length === 0) lines.push(`~ order of ${name}`);
+    const old = new Set(now?.flatMap(forwardLine));
+    const wanted = new Set(then?.flatMap(forwardLine));
+    lines.push(
+      ...[...wanted].filter((line) => !old.has(line)).map((line) => `+ ${line}`),
+      ...[...old].filter((line) => !wanted.has(line)).map((line) => `- ${line}`),
+      then === undefined
+        ? `- chain ${name}`
+        : `${now === undefined ? "+" : "~"} chain ${name}, ${then.length} rules`,
+    );
   }
   const jumpLine = (sign: string, jump: Firewall["jumps"][number]): string =>
     `${sign} jump ${jump.table}/${jump.from} ${jump.rule}`;
@@ -169,6 +171,16 @@ function firewallChanges(actual: Firewall, desired: Firewall): string[] {
     ...actual.jumps.filter((j) => !desired.jumps.some((d) => sameJump(d, j))).map((j) => jumpLine("-", j)),
     ...actual.stray.map((j) => jumpLine("-", j)),
   ];
+}
+
+/** `rule jenkins 192.168.122.12 tcp/80 -> 172.18.0.3:8080`. */
+function forwardLine(rule: string): string[] {
+  return forwardOf(rule).map(({ name, alias }) => {
+    const port = /-p (\w+) .*--dport (\d+)/.exec(rule);
+    const source = /^-s (\S+)/.exec(rule)?.[1];
+    const what = port === null ? "" : ` ${port[1]}/${port[2]}`;
+    return `rule ${name} ${alias}${what}${source === undefined ? "" : ` from ${source}`} -> ${/--to-destination (\S+)/.exec(rule)?.[1]}`;
+  });
 }
 
 function recordChanges(before: readonly AddressRecord[], after: readonly AddressRecord[]): string[] {
