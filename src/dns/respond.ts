@@ -240,3 +240,18 @@ function sections(answer: Answer): boolean {
   }
   return true;
 }
+
+/**
+ * Make the message at `at` a truncated answer of header and question (and OPT, when asked with one), in place:
+ * the slip of a rate limit. Gives its octets.
+ */
+export function slip(octets: Uint8Array, at: number, questionEnd: number, edns: boolean): number {
+  octets[at + 2] = 0x82 | ((octets[at + 2] as number) & 0x79);
+  octets[at + 3] = 0;
+  octets.fill(0, at + 4, at + 12);
+  octets[at + 5] = questionEnd > 12 ? 1 : 0;
+  if (!edns) return questionEnd;
+  octets[at + 11] = 1;
+  octets.set([0, 0, TYPE.OPT, UDP_MOST >>> 8, UDP_MOST & 0xff, 0, 0, 0, 0, 0, 0], at + questionEnd);
+  return questionEnd + 11;
+}

@@ -2,14 +2,23 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { readQuery } from "../dns/guard.ts";
 import { nameKey, parseName } from "../dns/name.ts";
-import { type Authority, respond, type Served, type Via } from "../dns/respond.ts";
+import { type Authority, respond, type Via } from "../dns/respond.ts";
 import { transfer } from "../dns/transfer.ts";
 import type { TsigKeys } from "../dns/tsig.ts";
 import { type Binding, type BindLog, keepBound } from "./bind.ts";
-import { countAnswer, countEvent, counterRow, type DnsCounters, readCounters } from "./counters.ts";
-import { addressOctets, isAllowed, readPermission } from "./networks.ts";
-import { openTcp } from "./tcp.ts";
+import {
+  type CounterRow,
+  countAnswer,
+  countEvent,
+  counterRow,
+  type DnsCounters,
+  readCounters,
+} from "./counters.ts";
+import { addressOctets, addressText, isAllowed, type Permission, readPermission } from "./networks.ts";
+import { openTcp, type TcpAnswer } from "./tcp.ts";
 import { readTsigFile } from "./tsig-file.ts";
+import { udpResponder } from "./udp-answer.ts";
+import { type FastUdp, startFastUdp } from "./udp-fast.ts";
 import { openPortableUdp } from "./udp-portable.ts";
 import { keepZone } from "./zone-keeper.ts";
 
@@ -34,6 +43,10 @@ export interface DnsOptions {
   readonly idleSeconds?: number;
   /** TCP connections at once; default 4096. */
   readonly connections?: number;
+  /** UDP answers a second of one kind to one network of clients (/24, /56), loopback excepted; 0 is no limit, default 1000. */
+  readonly rateLimit?: number;
+  /** `portable` forbids the fast UDP engine; it is the default where its library loads. */
+  readonly engine?: "portable";
   readonly log: BindLog;
 }
 
@@ -73,6 +86,36 @@ function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): R
   return allowed;
 }
 
+/** What TCP connections are answered from. */
+function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
+  const via = (address: string): Via => ({
+    tcp: true,
+    client: addressOctets(address),
+    now: Math.floor(Date.now() / 1000),
+    mayTransfer: isAllowed(permission, address),
+  });
+  return {
+    opened: () => countEvent(row, "connections"),
+    zones: () => authority().zones.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
+    answered: (qtype, rcode) => {
+      countEvent(row, "tcp");
+      countAnswer(row, qtype, rcode);
+    },
+    respond(message, address, out) {
+      const size = respond(authority(), via(address), message, out);
+      countEvent(row, "tcp");
+      if (size === 0) countEvent(row, "silent");
+      else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
+      return size;
+    },
+    transfer(message, address) {
+      const found = transfer(authority(), via(address), message);
+      if (found !== undefined) countEvent(row, "transfers");
+      return found?.messages;
+    },
+  };
+}
+
 /**
  * Serve a zone over UDP and TCP. Resolves when every address was tried once; what could not be bound and a zone file
  * that is not there are reported and tried again, and never end the server. Packets never do either.
@@ -96,33 +139,48 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
   };
-  const keepers = [keepZone(options.zone, options.zoneFile, log, (served) => publish(served))];
-  const publish = (changed: Served) => {
-    authority = {
-      ...authority,
-      zones: keepers.map((keeper) => (keeper.served().origin === changed.origin ? changed : keeper.served())),
-    };
+  const keepers = [keepZone(options.zone, options.zoneFile, log, () => publish())];
+  const publish = (): void => {
+    authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
+    use();
   };
   authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
   const roll = setInterval(() => {
     const [current] = authority.cookieSecrets as [Uint8Array];
     authority = { ...authority, cookieSecrets: [randomBytes(16), current] };
+    use();
   }, ROLL);
   roll.unref();
 
-  const viaOf = (tcp: boolean, address: string): Via => ({
-    tcp,
-    client: addressOctets(address),
-    now: Math.floor(Date.now() / 1000),
-    mayTransfer: isAllowed(permission, address),
-  });
-  const answer = (message: Uint8Array, via: Via, out: Uint8Array): number => {
-    const size = respond(authority, via, message, out);
-    if (size === 0) countEvent(row, "silent");
-    else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
-    return size;
+  const rows: CounterRow[] = [row];
+  const perSecond = options.rateLimit ?? 1000;
+  const seed = randomBytes(4).readInt32LE();
+  const portable = udpResponder(row, perSecond, seed, (client) => isAllowed(permission, addressText(client)));
+  let fast: FastUdp | undefined;
+  if (options.engine !== "portable") {
+    const thread = counterRow();
+    const networks = options.allowTransfer;
+    const started = startFastUdp(
+      { counters: thread.buffer as SharedArrayBuffer, perSecond, seed, networks },
+      (reason) => {
+        fast = undefined;
+        log("error", `dns: the fast UDP engine failed, the portable one takes over: ${reason}`);
+      },
+    );
+    if ("reason" in started) log("info", `dns: UDP is served by the portable engine: ${started.reason}`);
+    else {
+      fast = started;
+      rows.push(thread);
+    }
+  }
+  const use = (): void => {
+    portable.use(authority);
+    fast?.use(authority);
   };
+  use();
 
+  const limits = { idleSeconds, connections: options.connections ?? 4096 };
+  const tcp = tcpAnswer(() => authority, permission, row);
   const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
   const bindings: Binding[] = await Promise.all(
     options.listen.flatMap((address) => [
@@ -130,44 +188,19 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
         "udp",
         address,
         port,
-        () =>
-          openPortableUdp(address, port, (message, from, out) => {
-            countEvent(row, "udp");
-            return answer(message, viaOf(false, from), out);
-          }),
+        () => fast?.open(address, port) ?? openPortableUdp(address, port, portable),
         log,
       ),
-      keepBound(
-        "tcp",
-        address,
-        port,
-        () =>
-          openTcp(
-            address,
-            port,
-            { idleSeconds, connections: options.connections ?? 4096 },
-            {
-              opened: () => countEvent(row, "connections"),
-              respond: (message, from, out) => {
-                countEvent(row, "tcp");
-                return answer(message, viaOf(true, from), out);
-              },
-              transfer: (message, from) => {
-                const found = transfer(authority, viaOf(true, from), message);
-                if (found !== undefined) countEvent(row, "transfers");
-                return found?.messages;
-              },
-            },
-          ),
-        log,
-      ),
+      keepBound("tcp", address, port, () => openTcp(address, port, limits, tcp), log),
     ]),
   );
   return {
     port,
-    engine: "portable",
+    get engine() {
+      return fast === undefined ? "portable" : "fast";
+    },
     get counters() {
-      return readCounters([row]);
+      return readCounters(rows);
     },
     get endpoints() {
       return bindings.map((binding) => ({
@@ -180,6 +213,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       clearInterval(roll);
       for (const keeper of keepers) keeper.close();
       await Promise.all(bindings.map((binding) => binding.close()));
+      await fast?.close();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { formatIpv6 } from "../dns/address.ts";
 
 /** Networks from which something is allowed, and keys that allow it too. */
 export interface Permission {
@@ -52,4 +53,9 @@ export function isAllowed(permission: Permission, address: string): boolean {
   const plain = address.replace(/^::ffff:(?=[0-9.]+$)/i, "").replace(/%.*$/, "");
   const version = isIP(plain);
   return version !== 0 && permission.networks.check(plain, version === 4 ? "ipv4" : "ipv6");
+}
+
+/** Text of 4 or 16 octets of an address. */
+export function addressText(octets: Uint8Array): string {
+  return octets.length === 4 ? octets.join(".") : formatIpv6(octets);
 }

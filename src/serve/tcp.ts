@@ -1,11 +1,19 @@
 import { createServer, isIPv6, type Socket } from "node:net";
+import { answerInPlace, lastQtype } from "../dns/fast.ts";
+import type { Zone } from "../dns/zone.ts";
 import type { Opened } from "./bind.ts";
 
-/** Answers one message over TCP: its response's octets written at `at` of `out`, or messages to stream, or silence. */
+/** What answers TCP messages. */
 export interface TcpAnswer {
+  /** Zones that plain questions are answered from in place. */
+  zones(): readonly Zone[];
+  /** A plain question was answered so. */
+  answered(qtype: number, rcode: number): void;
+  /** Any other message: its response written to `out`, its octets; 0 for silence. */
   respond(message: Uint8Array, address: string, out: Uint8Array): number;
   /** The messages of a transfer, when it asks for one that it may have. */
   transfer(message: Uint8Array, address: string): Iterator<Uint8Array> | undefined;
+  /** A client has connected. */
   opened(): void;
 }
 
@@ -17,6 +25,8 @@ export interface TcpLimits {
 
 /** Octets of answers a client may leave untaken before we stop reading its queries. */
 const UNTAKEN = 1 << 18;
+/** Answers in place are at most this large; longer ones take the slow path. */
+const MOST_IN_PLACE = 16384;
 /** Queries answered in one go before other sockets get their turn. */
 const AT_ONCE = 512;
 
@@ -83,6 +93,7 @@ export function openTcp(
       used = 0;
     };
     const { pending } = connection;
+    const zones = answer.zones();
     while (connection.stream === undefined && pending.length - at >= 2) {
       const size = pending.readUInt16BE(at);
       if (pending.length - at - 2 < size) break;
@@ -93,13 +104,24 @@ export function openTcp(
       const message = pending.subarray(at + 2, at + 2 + size);
       at += 2 + size;
       connection.active = Date.now();
-      connection.stream = answer.transfer(message, from);
-      if (connection.stream !== undefined) break;
-      const octets = answer.respond(message, from, scratch);
-      if (octets === 0) continue;
-      if (used + 2 + octets > out.length) flush();
-      out.writeUInt16BE(octets, used);
-      out.set(scratch.subarray(0, octets), used + 2);
+      // In place, in the output: the answer is never copied again.
+      if (used + 2 + MOST_IN_PLACE > out.length) flush();
+      let octets = 0;
+      if (size < 512) {
+        out.set(message, used + 2);
+        octets = answerInPlace(zones, out, used + 2, size, MOST_IN_PLACE);
+      }
+      if (octets > 0) answer.answered(lastQtype(), (out[used + 5] as number) & 15);
+      else {
+        connection.stream = answer.transfer(message, from);
+        if (connection.stream !== undefined) break;
+        octets = answer.respond(message, from, scratch);
+        if (octets === 0) continue;
+        if (used + 2 + octets > out.length) flush();
+        out.set(scratch.subarray(0, octets), used + 2);
+      }
+      out[used] = octets >>> 8;
+      out[used + 1] = octets;
       used += 2 + octets;
     }
     flush();

@@ -1,15 +1,14 @@
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Opened } from "./bind.ts";
-
-/** Answers one datagram: writes into `out`, gives its octets, 0 for silence. */
-export type UdpAnswer = (message: Uint8Array, address: string, out: Uint8Array) => number;
+import { addressOctets } from "./networks.ts";
+import type { UdpResponder } from "./udp-answer.ts";
 
 /** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
 export const RECEIVE_BUFFER: number = 4 << 20;
 
 /** Open a UDP endpoint on Node's own sockets. */
-export function openPortableUdp(address: string, port: number, answer: UdpAnswer): Promise<Opened> {
+export function openPortableUdp(address: string, port: number, responder: UdpResponder): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
       type: isIPv6(address) ? "udp6" : "udp4",
@@ -21,13 +20,21 @@ export function openPortableUdp(address: string, port: number, answer: UdpAnswer
     const failed = new Promise<Error>((settle) => {
       fail = settle;
     });
-    const out = new Uint8Array(65535);
+    const octets = new Uint8Array(65535);
+    // Most queries of a moment come from the same resolver.
+    let lastAddress = "";
+    let client: Uint8Array = new Uint8Array();
     socket.once("error", reject);
     socket.on("message", (message, from) => {
-      const size = answer(message, from.address, out);
+      if (from.port === 0) return;
+      if (from.address !== lastAddress) {
+        lastAddress = from.address;
+        client = addressOctets(from.address);
+      }
+      octets.set(message);
+      const size = responder.answer(octets, 0, message.length, client, 0, client.length, Date.now());
       // A copy: the kernel may take the octets later than the next answer is written. Lost answers are asked for again.
-      if (size > 0 && from.port > 0)
-        socket.send(Buffer.from(out.subarray(0, size)), from.port, from.address, () => {});
+      if (size > 0) socket.send(Buffer.from(octets.subarray(0, size)), from.port, from.address, () => {});
     });
     socket.bind({ address, port, exclusive: true }, () => {
       socket.off("error", reject);

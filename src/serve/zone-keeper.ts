@@ -41,15 +41,10 @@ function extended(history: readonly Change[], old: Zone, next: Zone): readonly C
 }
 
 /**
- * Serve a zone from its file: every readable version is compiled and handed to `changed`; one with errors is reported
+ * Serve a zone from its file: every readable version is compiled and served, which `changed` is told; one with errors is reported
  * once as file:line and the last good version stays.
  */
-export function keepZone(
-  origin: string,
-  path: string,
-  log: BindLog,
-  changed: (served: Served) => void,
-): ZoneKeeper {
+export function keepZone(origin: string, path: string, log: BindLog, changed: () => void): ZoneKeeper {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
   let digest = "";
   const seen = (found: Found) => {
@@ -87,7 +82,7 @@ export function keepZone(
     served = { ...served, zone, history: old === undefined ? [] : extended(served.history ?? [], old, zone) };
     if (old === undefined)
       log("info", `dns: zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
-    changed(served);
+    changed();
   };
   const source: ZoneSource = followFile(path, seen);
   return { served: () => served, close: () => source.close() };

@@ -1,0 +1,73 @@
+/** What to do with an answer. */
+export const SEND = 0;
+export const DROP = 1;
+/** Send it truncated: an honest client comes back over TCP, a forged one gets no more than it sent. */
+export const SLIP = 2;
+
+/** Buckets: a fixed table, so that no query makes it grow. */
+const BUCKETS = 1 << 14;
+/** Words of a bucket: whose it is, when it was filled last (ms), what is left (thousandths of an answer), limited so far. */
+const WORDS = 4;
+
+/** Kinds of answers counted apart, so that a flood of one does not silence the others. */
+export const KIND = { DATA: 0, NXDOMAIN: 1, ERROR: 2 } as const;
+
+/** Limits answers to networks of clients (/24, /56), as forged queries come in the name of their victim. */
+export interface RateLimit {
+  /** `client` is 4 or 16 octets of `octets` at `at`. */
+  check(
+    octets: Uint8Array,
+    at: number,
+    size: number,
+    kind: number,
+    now: number,
+  ): typeof SEND | typeof DROP | typeof SLIP;
+}
+
+/**
+ * A limit of `perSecond` answers of one kind to one network, with a second's worth as burst; every second answer over
+ * it slips. `seed` keys the table.
+ */
+export function rateLimit(perSecond: number, seed: number): RateLimit {
+  const table = new Int32Array(BUCKETS * WORDS);
+  const full = perSecond * 1000;
+  return {
+    check(octets, at, size, kind, now) {
+      // Loopback cannot be forged from elsewhere.
+      if (size === 4 ? octets[at] === 127 : isLoopback6(octets, at)) return SEND;
+      let hash = seed ^ kind;
+      const prefix = size === 4 ? 3 : 7;
+      for (let i = 0; i < prefix; i++) hash = Math.imul(hash ^ (octets[at + i] as number), 0x01000193);
+      hash = (hash ^ (hash >>> 15)) | 1;
+      const bucket = ((hash >>> 1) & (BUCKETS - 1)) * WORDS;
+      const time = now | 0;
+      const elapsed = (time - (table[bucket + 1] as number)) | 0;
+      if (table[bucket] !== hash) {
+        // Taken over by the newcomer when its owner has been quiet; shared otherwise.
+        if (table[bucket] === 0 || elapsed > 1000 || elapsed < 0) {
+          table[bucket] = hash;
+          table[bucket + 1] = time;
+          table[bucket + 2] = full;
+        }
+      } else if (elapsed !== 0) {
+        table[bucket + 1] = time;
+        const credit =
+          (table[bucket + 2] as number) + (elapsed > 1000 || elapsed < 0 ? full : elapsed * perSecond);
+        table[bucket + 2] = Math.min(credit, full);
+      }
+      const left = table[bucket + 2] as number;
+      if (left >= 1000) {
+        table[bucket + 2] = left - 1000;
+        return SEND;
+      }
+      const limited = ((table[bucket + 3] as number) + 1) | 0;
+      table[bucket + 3] = limited;
+      return limited & 1 ? SLIP : DROP;
+    },
+  };
+}
+
+function isLoopback6(octets: Uint8Array, at: number): boolean {
+  for (let i = 0; i < 15; i++) if (octets[at + i] !== 0) return false;
+  return octets[at + 15] === 1;
+}

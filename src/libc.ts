@@ -1,0 +1,79 @@
+// The few calls of the C library that Node lacks, in groups; the one importer of koffi, which is optional.
+import { createRequire } from "node:module";
+
+/** What of koffi is used here. */
+interface Koffi {
+  load(path: null): { func(declaration: string): (...args: unknown[]) => number };
+  address(value: Uint8Array): bigint;
+  errno(): number;
+  os: { errno: Record<string, number> };
+}
+
+/** A library that is loaded, or why it is not. */
+export type Loaded<Calls> = { readonly calls: Calls } | { readonly reason: string };
+
+let loaded: Koffi | undefined;
+
+function koffi(): Koffi {
+  loaded ??= createRequire(import.meta.url)("koffi") as Koffi;
+  return loaded;
+}
+
+function load<Calls>(bind: (koffi: Koffi) => Calls): Loaded<Calls> {
+  // Constants and structure layouts below are those of 64-bit little-endian Linux.
+  if (process.platform !== "linux" || !["x64", "arm64"].includes(process.arch)) {
+    return { reason: `not known on ${process.platform} ${process.arch}` };
+  }
+  try {
+    return { calls: bind(koffi()) };
+  } catch (error) {
+    return { reason: (error as Error).message.split("\n")[0] ?? "" };
+  }
+}
+
+/** Datagram sockets, many messages a call. Calls return -1 for failure; `failure` says which. */
+export interface SocketCalls {
+  socket(domain: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, size: number): number;
+  bind(fd: number, address: Uint8Array, size: number): number;
+  close(fd: number): number;
+  /** `messages` is an array of struct mmsghdr. */
+  recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
+  sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
+  /** `fds` is an array of struct pollfd; milliseconds. */
+  poll(fds: Uint8Array, count: number, timeout: number): number;
+  eventfd(initial: number, flags: number): number;
+  write(fd: number, octets: Uint8Array, size: number): number;
+  read(fd: number, octets: Uint8Array, size: number): number;
+  /** Name of the error of the last call that failed, such as EADDRINUSE. */
+  failure(): string;
+  /**
+   * Where the octets are. A number is no reference: whoever stores it in other memory must hold the octets
+   * in a reachable variable for as long as that memory is used.
+   */
+  address(octets: Uint8Array): bigint;
+}
+
+/** Load the socket calls. */
+export function loadSockets(): Loaded<SocketCalls> {
+  return load((koffi) => {
+    const libc = koffi.load(null);
+    const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
+    // Two names, one number.
+    names.set(koffi.os.errno.EAGAIN as number, "EAGAIN");
+    return {
+      socket: libc.func("int socket(int, int, int)"),
+      setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
+      bind: libc.func("int bind(int, void *, uint32_t)"),
+      close: libc.func("int close(int)"),
+      recvmmsg: libc.func("int recvmmsg(int, void *, uint32_t, int, void *)"),
+      sendmmsg: libc.func("int sendmmsg(int, void *, uint32_t, int)"),
+      poll: libc.func("int poll(void *, unsigned long, int)"),
+      eventfd: libc.func("int eventfd(uint32_t, int)"),
+      write: libc.func("long write(int, void *, size_t)"),
+      read: libc.func("long read(int, void *, size_t)"),
+      failure: () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`,
+      address: (octets) => koffi.address(octets),
+    };
+  });
+}

@@ -1,0 +1,94 @@
+import { answerInPlace, lastQtype } from "../dns/fast.ts";
+import { readQuery } from "../dns/guard.ts";
+import { KIND, type RateLimit, rateLimit, SLIP } from "../dns/rate-limit.ts";
+import { type Authority, provedAddress, respond, slip, UDP_MOST, type Via } from "../dns/respond.ts";
+import { RCODE } from "../dns/types.ts";
+import type { Zone } from "../dns/zone.ts";
+import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+
+/** Answers datagrams in their own buffer, for both UDP engines. */
+export interface UdpResponder {
+  /**
+   * Answer `octets[at..at+length)` in place; its sender's address is `clientSize` octets of `client` at `clientAt`.
+   * Gives the answer's octets, 0 for silence. There must be room for UDP_MOST octets at `at`.
+   */
+  answer(
+    octets: Uint8Array,
+    at: number,
+    length: number,
+    client: Uint8Array,
+    clientAt: number,
+    clientSize: number,
+    now: number,
+  ): number;
+  /** Answer from this authority from now on. */
+  use(authority: Authority): void;
+}
+
+/** May this client (4 or 16 octets) learn the zone's serial by IXFR? */
+export type MayTransfer = (client: Uint8Array) => boolean;
+
+/** A responder with its own rate limit (answers a second to one network; 0 is none) and its own row of counters. */
+export function udpResponder(
+  row: CounterRow,
+  perSecond: number,
+  seed: number,
+  mayTransfer: MayTransfer,
+): UdpResponder {
+  const limit: RateLimit | undefined = perSecond > 0 ? rateLimit(perSecond, seed) : undefined;
+  const out = new Uint8Array(65535);
+  let authority: Authority = { zones: [], idleSeconds: 0 };
+  let zones: readonly Zone[] = [];
+
+  const limited = (client: Uint8Array, at: number, size: number, rcode: number, now: number): number => {
+    if (limit === undefined) return 0;
+    const kind = rcode === RCODE.NOERROR ? KIND.DATA : rcode === RCODE.NXDOMAIN ? KIND.NXDOMAIN : KIND.ERROR;
+    return limit.check(client, at, size, kind, now);
+  };
+
+  const slow = (octets: Uint8Array, at: number, length: number, client: Uint8Array, now: number): number => {
+    const message = octets.slice(at, at + length);
+    const via: Via = { tcp: false, client, now: Math.floor(now / 1000), mayTransfer: mayTransfer(client) };
+    const size = respond(authority, via, message, out);
+    if (size === 0) {
+      countEvent(row, "silent");
+      return 0;
+    }
+    const query = readQuery(message);
+    const rcode = (out[3] as number) & 15;
+    countAnswer(row, query?.qtype ?? 0, rcode);
+    if (query?.malformed) countEvent(row, "malformed");
+    if ((out[2] as number) & 2) countEvent(row, "truncated");
+    const verdict = limited(client, 0, client.length, rcode, now);
+    if (verdict !== 0 && query !== undefined && !provedAddress(authority, via, query)) {
+      countEvent(row, verdict === SLIP ? "slipped" : "dropped");
+      if (verdict !== SLIP) return 0;
+      return slip(octets, at, query.questionEnd, query.edns !== undefined);
+    }
+    octets.set(out.subarray(0, size), at);
+    return size;
+  };
+
+  return {
+    use(next) {
+      authority = next;
+      // The longest apex first: it is the zone that a name belongs to.
+      zones = next.zones
+        .flatMap(({ zone }) => (zone === undefined ? [] : [zone]))
+        .sort((a, b) => b.origin.length - a.origin.length);
+    },
+    answer(octets, at, length, client, clientAt, clientSize, now) {
+      const size = answerInPlace(zones, octets, at, length, UDP_MOST);
+      if (size === 0) return slow(octets, at, length, client.slice(clientAt, clientAt + clientSize), now);
+      const rcode = (octets[at + 3] as number) & 15;
+      countAnswer(row, lastQtype(), rcode);
+      const verdict = limited(client, clientAt, clientSize, rcode, now);
+      if (verdict === 0) return size;
+      countEvent(row, verdict === SLIP ? "slipped" : "dropped");
+      if (verdict !== SLIP) return 0;
+      let end = at + 12;
+      while (octets[end] !== 0) end += (octets[end] as number) + 1;
+      return slip(octets, at, end + 5 - at, octets[at + 11] === 1);
+    },
+  };
+}

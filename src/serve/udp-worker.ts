@@ -1,0 +1,107 @@
+// The UDP thread: waits in poll(), takes up to 64 datagrams a call, answers them where they lie, sends them in one call.
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { openZone, type Zone } from "../dns/zone.ts";
+import { loadSockets, type SocketCalls } from "../libc.ts";
+import { addressText, isAllowed, readPermission } from "./networks.ts";
+import { udpResponder } from "./udp-answer.ts";
+import { batch } from "./udp-batch.ts";
+import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./udp-protocol.ts";
+
+const MSG_DONTWAIT = 0x40;
+const POLLIN = 1;
+/** Rounds without a datagram before the thread sleeps in poll(). */
+const SPIN = 2;
+
+interface Endpoint {
+  readonly fd: number;
+  readonly ipv6: boolean;
+}
+
+function run(calls: SocketCalls, start: UdpThreadStart): void {
+  const control = new Int32Array(start.control);
+  const { permission } = readPermission(start.networks);
+  const responder = udpResponder(new Float64Array(start.counters), start.perSecond, start.seed, (client) =>
+    isAllowed(permission, addressText(client)),
+  );
+  const io = batch(calls);
+  const zones = new Map<SharedArrayBuffer, Zone>();
+  let endpoints: Endpoint[] = [];
+  let pollfds = new Uint8Array(8);
+  let seen = 0;
+  let running = true;
+  const drain = new Uint8Array(8);
+
+  const obey = (order: UdpOrder): void => {
+    switch (order.kind) {
+      case "authority": {
+        const known = new Map(zones);
+        zones.clear();
+        const served = order.zones.map(({ origin, buffer }) => {
+          if (buffer === undefined) return { origin, zone: undefined };
+          const zone = known.get(buffer) ?? openZone(buffer);
+          zones.set(buffer, zone);
+          return { origin, zone };
+        });
+        responder.use({ ...order.authority, zones: served });
+        break;
+      }
+      case "open":
+        endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6 }];
+        break;
+      case "close":
+        if (endpoints.some(({ fd }) => fd === order.fd)) {
+          endpoints = endpoints.filter(({ fd }) => fd !== order.fd);
+          calls.close(order.fd);
+        }
+        Atomics.add(control, CONTROL.CLOSED, 1);
+        Atomics.notify(control, CONTROL.CLOSED);
+        break;
+      case "stop":
+        for (const { fd } of endpoints) calls.close(fd);
+        endpoints = [];
+        running = false;
+        break;
+    }
+    pollfds = new Uint8Array(8 * (endpoints.length + 1));
+    const view = new DataView(pollfds.buffer);
+    for (const [i, fd] of [start.wake, ...endpoints.map((endpoint) => endpoint.fd)].entries()) {
+      view.setInt32(8 * i, fd, true);
+      view.setInt16(8 * i + 4, POLLIN, true);
+    }
+  };
+
+  const listen = (): void => {
+    seen = Atomics.load(control, CONTROL.SENT);
+    for (let got = port.receiveMessageOnPort(); got !== undefined; got = port.receiveMessageOnPort())
+      obey(got.message as UdpOrder);
+  };
+
+  let quiet = 0;
+  listen();
+  for (;;) {
+    if (Atomics.load(control, CONTROL.SENT) !== seen) listen();
+    if (!running) break;
+    let taken = 0;
+    for (const { fd, ipv6 } of endpoints) {
+      const got = io.round(fd, ipv6, MSG_DONTWAIT, responder);
+      if (got > 0) taken += got;
+      else if (got < 0) {
+        endpoints = endpoints.filter((endpoint) => endpoint.fd !== fd);
+        calls.close(fd);
+        parentPort?.postMessage({ fd, reason: calls.failure() } satisfies UdpFailure);
+      }
+    }
+    quiet = taken > 0 ? 0 : quiet + 1;
+    if (quiet < SPIN) continue;
+    calls.poll(pollfds, endpoints.length + 1, 1000);
+    if ((pollfds[6] as number) & POLLIN) calls.read(start.wake, drain, 8);
+  }
+}
+
+const port = {
+  receiveMessageOnPort: () => (parentPort === null ? undefined : receiveMessageOnPort(parentPort)),
+};
+
+const libc = loadSockets();
+if ("calls" in libc) run(libc.calls, workerData as UdpThreadStart);
+else throw new Error(libc.reason);
