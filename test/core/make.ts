@@ -1,0 +1,118 @@
+/** Makers of the director's nouns for tests: everything has a harmless default, a test names only what it is about. */
+import { type Config, readConfig } from "../../src/core/config.ts";
+import { type Ipv4, parseCidr, parseIpv4 } from "../../src/core/ipv4.ts";
+import type { Container, DeviceAddress, Lease, Network, Observation, State } from "../../src/core/model.ts";
+import { type Name, toName } from "../../src/core/name.ts";
+import { NO_FIREWALL } from "../../src/core/rules.ts";
+
+export const ZONE = "toolbox.example.com";
+export const HOST = ip("192.168.122.200");
+/** A moment, in seconds since the epoch, that no test depends on. */
+export const NOW = 1_800_000_000;
+
+export function ip(text: string): Ipv4 {
+  const address = parseIpv4(text);
+  if (address === undefined) throw new Error(`${text} is no address`);
+  return address;
+}
+
+export function name(text: string): Name {
+  const label = toName(text);
+  if (label !== text) throw new Error(`${text} is no name`);
+  return label;
+}
+
+/** The contract's configuration with these keys on top; null takes a key away. */
+export function config(keys: Readonly<Record<string, string | null>> = {}): Config {
+  const all = {
+    NETWORK_DEVICE: "ens3",
+    IP_SUBNET: "192.168.122",
+    IP_RANGE_START: "11",
+    IP_RANGE_END: "30",
+    TOOLBOX_SUBDOMAIN_NAME: ZONE,
+    STORAGE_DIR: "/opt/ocdd",
+    ...keys,
+  };
+  const lines = Object.entries(all).flatMap(([key, value]) => (value === null ? [] : [`${key}='${value}'`]));
+  return readConfig({ file: "ocdd.conf", text: lines.join("\n"), environment: new Map(), flags: [] });
+}
+
+/** 64 hex digits, the same for the same text. */
+export function id(text: string): string {
+  return Buffer.from(text).toString("hex").padEnd(64, "0").slice(0, 64);
+}
+
+export function container(
+  over: Partial<Container> & { readonly name: string; readonly at?: string },
+): Container {
+  const { at = "172.17.0.2", ...fields } = over;
+  return {
+    id: id(over.name),
+    image: "busybox:1",
+    created: NOW - 1000,
+    state: "running",
+    health: "none",
+    labels: new Map(),
+    networkMode: "bridge",
+    attachments: [{ network: "bridge", address: ip(at), priority: 0 }],
+    ports: [],
+    ...fields,
+  };
+}
+
+/** The labels compose gives a container. */
+export function composeLabels(project: string, service: string, number = 1): Map<string, string> {
+  return new Map([
+    ["com.docker.compose.project", project],
+    ["com.docker.compose.service", service],
+    ["com.docker.compose.container-number", String(number)],
+  ]);
+}
+
+export function network(over: Partial<Network> & { readonly name: string; readonly cidr: string }): Network {
+  const { cidr, ...fields } = over;
+  const subnet = parseCidr(cidr);
+  if (subnet === undefined) throw new Error(`${cidr} is no network`);
+  return { bridge: `br-${over.name}`, driver: "bridge", internal: false, subnets: [subnet], ...fields };
+}
+
+export const BRIDGE: Network = network({ name: "bridge", bridge: "docker0", cidr: "172.17.0.0/16" });
+
+export function alias(address: string, device = "ens3"): DeviceAddress {
+  return { device, address: ip(address), prefix: 32, label: `${device}:ocdd` };
+}
+
+export function lease(address: string, key: string, over: Partial<Lease> = {}): Lease {
+  return { key, address: ip(address), names: [], container: "", releasedAt: null, ...over };
+}
+
+export const BARE: State = {
+  table: { leases: [], conflicts: [], hairpins: [] },
+  firewall: NO_FIREWALL,
+  aliases: [],
+  zone: "",
+  page: "",
+  hairpins: [],
+};
+
+/** A host with `ens3` and the default bridge, on which nothing of ours is yet. */
+export function observation(over: Partial<Observation> = {}): Observation {
+  const actual = over.actual ?? BARE;
+  return {
+    containers: [],
+    networks: [BRIDGE],
+    addresses: [
+      { device: "lo", address: ip("127.0.0.1"), prefix: 8, label: "lo" },
+      { device: "ens3", address: HOST, prefix: 24, label: "ens3" },
+      { device: "docker0", address: ip("172.17.0.1"), prefix: 16, label: "docker0" },
+      ...actual.aliases,
+    ],
+    devices: ["lo", "ens3", "docker0"],
+    bridgePorts: [],
+    leasesIntact: true,
+    dockerUser: true,
+    forwards: [],
+    ...over,
+    actual,
+  };
+}
