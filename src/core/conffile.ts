@@ -28,7 +28,8 @@ export function readConfFile(
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     const where = `${file}:${index + 1}`;
-    const trimmed = line.trim().replace(/^export\s+/, "");
+    // blanks as a shell knows them: a no-break space is part of a value
+    const trimmed = line.replace(/^[ \t]+|[ \t]+$/g, "").replace(/^export[ \t]+/, "");
     if (trimmed === "" || trimmed.startsWith("#")) continue;
     const key = NAME.exec(trimmed)?.[0] ?? "";
     const rest = trimmed.slice(key.length);
@@ -60,58 +61,64 @@ function clip(text: string): string {
 
 /** The value of one line: quoted and bare parts joined, up to a blank. */
 function readValue(text: string, known: ReadonlyMap<string, string>): string {
-  let value = "";
-  let i = 0;
-  if (text.startsWith("~")) throw new Refusal('"~" is not expanded; write the path in full');
-  while (i < text.length) {
-    const c = text.charAt(i);
-    if (c === "'") {
-      const end = text.indexOf("'", i + 1);
-      if (end < 0) throw new Refusal("the single quote is not closed on this line");
-      value += text.slice(i + 1, end);
-      i = end + 1;
-    } else if (c === '"') {
-      const part = readUntil(text, i + 1, '"', known);
-      if (part.end >= text.length) throw new Refusal("the double quote is not closed on this line");
-      value += part.value;
-      i = part.end + 1;
-    } else if (c === " " || c === "\t") {
-      const rest = text.slice(i).trim();
-      if (rest === "" || rest.startsWith("#")) return value;
-      throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
-    } else {
-      const part = readUntil(text, i, " \t'\"", known);
-      value += part.value;
-      i = part.end;
-    }
-  }
-  return value;
+  const { value, end } = readWord(text, 0, "bare", known);
+  const rest = text.slice(end).trim();
+  if (rest === "" || rest.startsWith("#")) return value;
+  throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
 }
 
-/** Reads bare or double-quoted text up to one of `stops`, expanding variables. */
-function readUntil(
+/** Where a piece of text stands decides what ends it and what is special in it. */
+type Place = "bare" | "quoted" | "default" | "default in quotes";
+
+const STOPS: Readonly<Record<Place, string>> = {
+  bare: " \t",
+  quoted: '"',
+  default: "}",
+  "default in quotes": "}",
+};
+
+/** Reads up to what ends the place, expanding variables and taking quotes off. `end` is where the stop stands. */
+function readWord(
   text: string,
   start: number,
-  stops: string,
+  place: Place,
   known: ReadonlyMap<string, string>,
 ): { value: string; end: number } {
-  const bare = stops !== '"' && stops !== "}";
+  const open = place === "bare" || place === "default";
   let value = "";
   let i = start;
-  while (i < text.length && !stops.includes(text.charAt(i))) {
+  while (i < text.length && !STOPS[place].includes(text.charAt(i))) {
     const c = text.charAt(i);
     if (c === "\\") {
       const next = text.charAt(i + 1);
       if (next === "") throw new Refusal("a line cannot be continued with a backslash");
-      value += bare || '"\\$`'.includes(next) ? next : c + next;
+      const escapes = place === "quoted" ? '"\\$`' : '"\\$`}';
+      value += open || escapes.includes(next) ? next : c + next;
       i += 2;
     } else if (c === "`") {
       throw new Refusal("a command in backticks is never executed");
     } else if (c === "$") {
-      const variable = readVariable(text, i + 1, known);
+      if (open && /['"]/.test(text.charAt(i + 1))) throw new Refusal("$'...' and $\"...\" are not expanded");
+      const variable = readVariable(text, i + 1, open ? "default" : "default in quotes", known);
       value += variable.value;
       i = variable.end;
-    } else if (bare && "();&|<>".includes(c)) {
+    } else if (c === "'" && open) {
+      const end = text.indexOf("'", i + 1);
+      if (end < 0) throw new Refusal("the single quote is not closed on this line");
+      value += text.slice(i + 1, end);
+      i = end + 1;
+    } else if (c === '"' && open) {
+      const part = readWord(text, i + 1, "quoted", known);
+      if (part.end >= text.length) throw new Refusal("the double quote is not closed on this line");
+      value += part.value;
+      i = part.end + 1;
+    } else if (/['"]/.test(c) && place === "default in quotes") {
+      // shells differ about them
+      throw new Refusal("a default inside double quotes must not hold quotes itself");
+    } else if (c === "~" && open && (i === start || text.charAt(i - 1) === ":")) {
+      // a shell expands it there: at the start of a value and behind each colon
+      throw new Refusal('"~" is not expanded; write the path in full');
+    } else if (place === "bare" && "();&|<>".includes(c)) {
       throw new Refusal(
         c === "(" ? "arrays are not supported" : `"${c}" has a meaning to the shell; put the value in quotes`,
       );
@@ -123,10 +130,11 @@ function readUntil(
   return { value, end: i };
 }
 
-/** `$NAME`, `${NAME}` or `${NAME:-default}` at `start`, just behind the dollar sign. */
+/** `$NAME`, `${NAME}` or `${NAME:-default}` at `start`, just behind the dollar sign; `place` is the default's. */
 function readVariable(
   text: string,
   start: number,
+  place: Place,
   known: ReadonlyMap<string, string>,
 ): { value: string; end: number } {
   const rest = text.slice(start);
@@ -142,7 +150,7 @@ function readVariable(
   const after = start + 1 + name.length;
   if (name !== "" && text.charAt(after) === "}") return { value: known.get(name) ?? "", end: after + 1 };
   if (name !== "" && text.startsWith(":-", after)) {
-    const fallback = readUntil(text, after + 2, "}", known);
+    const fallback = readWord(text, after + 2, place, known);
     if (text.charAt(fallback.end) !== "}") throw new Refusal(`"\${${name}" is not closed`);
     // an empty value counts as unset, as ":-" does in a shell
     return { value: known.get(name) || fallback.value, end: fallback.end + 1 };
