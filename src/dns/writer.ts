@@ -28,7 +28,10 @@ export class MessageWriter {
     this.limit = limit;
     this.at = questionEnd;
     this.count = 0;
-    if (questionEnd > 12) this.remember(12, this.hash(out.subarray(12, questionEnd)));
+    if (questionEnd <= 12) return;
+    const labels = this.hash(out.subarray(12, questionEnd));
+    // The suffixes near the root are the ones that others share.
+    this.remember(12, labels, Math.max(0, labels - REMEMBERED / 2));
   }
 
   u16(value: number): void {
@@ -52,9 +55,9 @@ export class MessageWriter {
     return labels;
   }
 
-  /** Remember the first `labels` suffixes of the name just hashed, written at `at`. */
-  private remember(at: number, labels: number): void {
-    for (let label = 0; label < labels && this.count < REMEMBERED; label++) {
+  /** Remember the suffixes `first` to `labels` of the name just hashed, written at `at`. */
+  private remember(at: number, labels: number, first = 0): void {
+    for (let label = first; label < labels && this.count < REMEMBERED; label++) {
       const offset = at + (this.starts[label] as number);
       // A pointer has 14 bits.
       if (offset > 0x3fff) return;

@@ -1,5 +1,6 @@
 import { parseName } from "../../src/dns/name.ts";
 import { OctetWriter, read16, read32 } from "../../src/dns/octets.ts";
+import { fieldsOf, isCompressible } from "../../src/dns/rdata-fields.ts";
 import { TYPE, typeCode } from "../../src/dns/types.ts";
 
 /** What a test query can vary. */
@@ -78,6 +79,28 @@ function readName(message: Uint8Array, from: number): { name: string; end: numbe
   }
 }
 
+/** RDATA with its names written out. */
+function expand(message: Uint8Array, type: number, at: number, size: number): Uint8Array {
+  if (!isCompressible(type)) return message.slice(at, at + size);
+  const out = new OctetWriter(size);
+  let from = at;
+  for (const field of fieldsOf(type) ?? []) {
+    if (field === "name") {
+      const { name, end } = readName(message, from);
+      for (const label of name.split(".").filter(Boolean))
+        out.raw([label.length, ...Buffer.from(label.toLowerCase(), "latin1")]);
+      out.u8(0);
+      from = end;
+    } else {
+      const width = field === "u16" ? 2 : 4;
+      out.raw(message.subarray(from, from + width));
+      from += width;
+    }
+  }
+  if (from !== at + size) throw new Error("RDLENGTH lies");
+  return out.take();
+}
+
 /** Read a response. */
 export function readMessage(message: Uint8Array): ReadMessage {
   const flags = read16(message, 2);
@@ -98,7 +121,7 @@ export function readMessage(message: Uint8Array): ReadMessage {
       const { name, end } = readName(message, at);
       const size = read16(message, end + 8);
       if (end + 10 + size > message.length) throw new Error("RDATA past the end");
-      const rdata = message.subarray(end + 10, end + 10 + size);
+      const rdata = expand(message, read16(message, end), end + 10, size);
       records.push({
         section,
         owner: name,

@@ -1,0 +1,102 @@
+import t from "tap";
+import { answerInPlace } from "../../src/dns/fast.ts";
+import { respond, UDP_MOST } from "../../src/dns/respond.ts";
+import type { Zone } from "../../src/dns/zone.ts";
+import { makeQuery, readMessage } from "./message.ts";
+import { authorityOf, TCP, UDP } from "./zones.ts";
+
+const authority = authorityOf();
+const zones = authority.zones.map(({ zone }) => zone as Zone);
+
+const NAMES = [
+  "",
+  "web.",
+  "WEB.",
+  "ns1.",
+  "www.",
+  "ext.",
+  "no.",
+  "x.no.",
+  "below.web.",
+  "c.",
+  "b.c.",
+  "a.b.c.",
+  "z.a.b.c.",
+  "wild.",
+  "q.wild.",
+  "*.wild.",
+  "q.r.wild.",
+  "x.wild.",
+  "q.x.wild.",
+  "sub.",
+  "ns.sub.",
+  "q.sub.",
+  "d.",
+  "x.d.",
+  "target.",
+  "x.target.",
+  "_http._tcp.",
+  "_tcp.",
+  "odd.",
+  "dot\\.ted.",
+  "dot.ted.",
+  "big.",
+  "medium.",
+  "loop.",
+  "deep.",
+  `${"l.".repeat(100)}`,
+  `${"m".repeat(63)}.`,
+].map((name) => `${name}example.org.`);
+const TYPES = [
+  "A",
+  "AAAA",
+  "NS",
+  "SOA",
+  "CNAME",
+  "MX",
+  "TXT",
+  "SRV",
+  "DS",
+  "DNAME",
+  "PTR",
+  "TYPE65280",
+  "ANY",
+  "TYPE0",
+  "OPT",
+  "AXFR",
+];
+
+t.test("in place and slow path give the same answer", async (t) => {
+  let inPlace = 0;
+  for (const name of [...NAMES, "org.", "evilexample.org.", "."]) {
+    for (const type of TYPES) {
+      for (const edns of [
+        undefined,
+        { size: 512 },
+        { size: 4096, flags: 0x8000 },
+        { version: 1 },
+        { options: [[10, new Uint8Array(8)]] as [number, Uint8Array][] },
+      ]) {
+        for (const [via, most] of [
+          [UDP, UDP_MOST],
+          [TCP, 65535],
+        ] as const) {
+          const query = makeQuery(name, type, edns ? { edns } : {});
+          const octets = new Uint8Array(8 + 65535);
+          octets.set(query, 8);
+          const size = answerInPlace(zones, octets, 8, query.length, most);
+          if (size === 0) {
+            t.strictSame(octets.subarray(8, 8 + query.length), query, "a message passed on is untouched");
+            continue;
+          }
+          inPlace++;
+          const out = new Uint8Array(65535);
+          const slow = readMessage(out.subarray(0, respond(authority, via, query, out)));
+          const fast = readMessage(octets.subarray(8, 8 + size));
+          t.strictSame(fast, slow, `${name} ${type} ${JSON.stringify(edns)}`);
+        }
+      }
+    }
+  }
+  t.ok(inPlace > 1500, `${inPlace} answered in place`);
+});
