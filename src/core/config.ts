@@ -1,7 +1,16 @@
 /** Conf file, environment and flags → Config, or a ConfigError with all problems at once. */
 import { type Assignment, readConfFile } from "./conffile.ts";
 import { ConfigError, type Problem } from "./errors.ts";
-import { compareIpv4, type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range } from "./ipv4.ts";
+import {
+  compareIpv4,
+  type Ipv4,
+  mergeRanges,
+  overlaps,
+  parseCidr,
+  parseIpv4,
+  type Range,
+  sizeOf,
+} from "./ipv4.ts";
 import { type Name, toName } from "./name.ts";
 
 /** What is wrong with a value: "is 31, must be 1 to 30". */
@@ -23,7 +32,7 @@ const key = <T>(fallback: string, parse: (text: string) => T, doc: string): Key<
 /** Every key there is: default, reader, meaning. An empty default means "worked out, or asked for". */
 export const KEYS = {
   DEBUG: key("0", flag, "1 prints every command and decision on stderr"),
-  DOCKER_SOCKET: key("/var/run/docker.sock", path, "Docker's UNIX socket"),
+  DOCKER_SOCKET: key("/var/run/docker.sock", required(path), "Docker's UNIX socket"),
   DOCKER_API_URL: key(
     "http://localhost/containers/json",
     apiUrl,
@@ -113,6 +122,9 @@ export interface ConfigSources {
   readonly flags: readonly string[];
 }
 
+/** Files of OCDD's own in STORAGE_DIR. */
+const RESERVED_FILES = ["leases.json", "leases.json.previous", "ocdd.lock", "iplist.txt"];
+
 const KEY_NAMES = Object.keys(KEYS) as KeyName[];
 const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
 
@@ -160,6 +172,19 @@ export function readConfig(sources: ConfigSources): Config {
     const message = `is ${hold}, must be at least ${least} (2 x DNS_TTL + 60)`;
     problems.push({ where: where("ADDRESS_HOLD"), key: "ADDRESS_HOLD", message });
   }
+  const zoneFile = values.DNS_ZONE_FILE || `${values.STORAGE_DIR}/dns/${values.TOOLBOX_SUBDOMAIN_NAME}.zone`;
+  const indexFile = values.WEB_INDEX_FILE || `${values.STORAGE_DIR}/www/index.html`;
+  for (const [name, path] of [
+    ["DNS_ZONE_FILE", zoneFile],
+    ["WEB_INDEX_FILE", indexFile],
+  ] as const) {
+    if (!RESERVED_FILES.some((file) => path === `${values.STORAGE_DIR}/${file}`)) continue;
+    problems.push({ where: where(name), key: name, message: `is ${path}, which OCDD keeps for itself` });
+  }
+  if (indexFile === zoneFile) {
+    const message = `is ${indexFile}, as DNS_ZONE_FILE is; they must be two files`;
+    problems.push({ where: where("WEB_INDEX_FILE"), key: "WEB_INDEX_FILE", message });
+  }
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
   return {
     debug: values.DEBUG,
@@ -171,8 +196,8 @@ export function readConfig(sources: ConfigSources): Config {
     hostName: values.HOST_NAME,
     zone: values.TOOLBOX_SUBDOMAIN_NAME,
     storageDir: values.STORAGE_DIR,
-    zoneFile: values.DNS_ZONE_FILE || `${values.STORAGE_DIR}/dns/${values.TOOLBOX_SUBDOMAIN_NAME}.zone`,
-    indexFile: values.WEB_INDEX_FILE || `${values.STORAGE_DIR}/www/index.html`,
+    zoneFile,
+    indexFile,
     soaEmail: values.SOA_EMAIL || `hostmaster@${values.TOOLBOX_SUBDOMAIN_NAME}`,
     ttl,
     dnsListen: values.DNS_LISTEN,
@@ -202,7 +227,7 @@ function poolOf(
   where: (name: KeyName) => string,
   problems: Problem[],
 ): readonly Range[] {
-  if (set.has("IP_RANGE")) return values.IP_RANGE ?? [];
+  if (set.get("IP_RANGE")?.value) return values.IP_RANGE ?? [];
   const { IP_SUBNET: net, IP_RANGE_START: start, IP_RANGE_END: end } = values;
   let missing = false;
   for (const name of ["IP_SUBNET", "IP_RANGE_START", "IP_RANGE_END"] as const) {
@@ -217,7 +242,26 @@ function poolOf(
     problems.push({ where: where("IP_RANGE_END"), key: "IP_RANGE_END", message });
     return [];
   }
-  return [{ first: `${net}.${start}` as Ipv4, last: `${net}.${end}` as Ipv4 }];
+  const pool = [{ first: `${net}.${start}` as Ipv4, last: `${net}.${end}` as Ipv4 }];
+  const message = unusable(pool);
+  if (message === null) return pool;
+  problems.push({ where: where("IP_SUBNET"), key: "IP_SUBNET", message });
+  return [];
+}
+
+/** Networks whose addresses no host can have (RFC 6890): "this network", loopback, multicast and above. */
+const NEVER = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].flatMap((cidr) => parseCidr(cidr) ?? []);
+
+/** Each address of the range is a line of iplist.txt, and one at rest a lease, whether it is ever used or not. */
+const MOST_ADDRESSES = 65_536;
+
+/** Why a range cannot be one, or null. */
+function unusable(pool: readonly Range[]): string | null {
+  const bad = pool.find((range) => NEVER.some((never) => overlaps(never, range)));
+  if (bad !== undefined) return `holds ${bad.first}, which is no address that a host can have`;
+  const size = pool.reduce((n, range) => n + sizeOf(range), 0);
+  if (size === 0) return "holds no address";
+  return size > MOST_ADDRESSES ? `holds ${size} addresses, must hold ${MOST_ADDRESSES} at most` : null;
 }
 
 /** The known key with the fewest edits between it and `name`. */
@@ -257,7 +301,7 @@ function text(value: string): string {
 function path(value: string): string {
   if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
     throw new Bad(`is "${value}", must be an absolute path`);
-  return value.length > 1 ? value.replace(/\/+$/, "") : value;
+  return value === "" ? "" : value.replace(/\/+$/, "") || "/";
 }
 
 /** For keys without which nothing can start; unset ones are reported as "is not set". */
@@ -342,7 +386,10 @@ function ranges(value: string): Range[] {
         throw new Bad(`holds "${part}", whose last address is below its first`);
       return { first, last };
     });
-  return mergeRanges(found);
+  const pool = mergeRanges(found);
+  const message = value === "" ? null : unusable(pool);
+  if (message !== null) throw new Bad(message);
+  return pool;
 }
 
 function label(value: string): Name {
@@ -356,7 +403,7 @@ function label(value: string): Name {
 /** RFC 1123 §2.1 labels; short enough that every `name.zone` stays under 253 octets. */
 function domain(value: string): string {
   const zone = value.toLowerCase().replace(/\.$/, "");
-  if (zone.length > 189 || zone.split(".").some((part) => toName(part) !== part)) {
+  if (!isDomain(zone)) {
     throw new Bad(
       `is "${value}", must be a domain name of letters, digits, hyphens and dots, at most 189 octets`,
     );
@@ -364,8 +411,16 @@ function domain(value: string): string {
   return zone;
 }
 
+/** One that leaves room for a name of 63 octets before it. */
+function isDomain(text: string): boolean {
+  const lower = text.toLowerCase();
+  return lower.length <= 189 && lower.split(".").every((part) => toName(part) === part);
+}
+
 function email(value: string): string {
-  if (value !== "" && !/^[A-Za-z0-9._+-]{1,63}@[A-Za-z0-9.-]{1,189}$/.test(value)) {
+  const [local = "", at, more] = value.split("@");
+  const sound = /^[A-Za-z0-9._+-]{1,63}$/.test(local) && at !== undefined && isDomain(at);
+  if (value !== "" && (!sound || more !== undefined)) {
     throw new Bad(`is "${value}", must be a mailbox such as hostmaster@example.com`);
   }
   return value;
