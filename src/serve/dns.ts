@@ -182,6 +182,8 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   const limits = { idleSeconds, connections: options.connections ?? 4096 };
   const tcp = tcpAnswer(() => authority, permission, row);
   const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
+  // A zone that is there is answered from the first query on.
+  await Promise.all(keepers.map((keeper) => keeper.looked));
   const bindings: Binding[] = await Promise.all(
     options.listen.flatMap((address) => [
       keepBound(

@@ -16,6 +16,8 @@ const CHANGED_RECORDS = 20_000;
 /** A zone that follows its file. */
 export interface ZoneKeeper {
   served(): Served;
+  /** Settles when the file has been looked at once, whatever was found. */
+  readonly looked: Promise<void>;
   close(): void;
 }
 
@@ -85,5 +87,5 @@ export function keepZone(origin: string, path: string, log: BindLog, changed: ()
     changed();
   };
   const source: ZoneSource = followFile(path, seen);
-  return { served: () => served, close: () => source.close() };
+  return { served: () => served, looked: source.looked, close: () => source.close() };
 }

@@ -9,6 +9,8 @@ const REST = 60;
 
 /** A file being followed. */
 export interface ZoneSource {
+  /** Settles after the first look. */
+  readonly looked: Promise<void>;
   close(): void;
 }
 
@@ -88,8 +90,9 @@ export function followFile(path: string, seen: (found: Found) => void): ZoneSour
     if (watcher === undefined) attach();
     void look(false);
   }, POLL);
-  void look(true);
+  const looked = look(true);
   return {
+    looked,
     close() {
       closed = true;
       clearInterval(poll);

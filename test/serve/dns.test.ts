@@ -43,8 +43,6 @@ async function lab(t: Test, zone: string | undefined, options: Partial<DnsOption
     await server.close();
     rmSync(dir, { recursive: true });
   });
-  for (let i = 0; zone !== undefined && i < 100 && !logs.some((line) => line.includes("is served from")); i++)
-    await sleep(5);
   const dig = async (...args: string[]) =>
     (await run("dig", ["@127.0.0.1", "-p", String(server.port), "+time=2", "+tries=1", ...args])).stdout;
   return { server, logs, file, dig, replace };

@@ -1,0 +1,221 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import t from "tap";
+import { formatRdata } from "../../src/dns/rdata-format.ts";
+import { typeName } from "../../src/dns/types.ts";
+import { serveDns } from "../../src/serve/dns.ts";
+import { makeQuery, type QueryOptions, type ReadMessage } from "../dns/message.ts";
+import { EXAMPLE } from "../dns/zones.ts";
+import { askUdp, freePorts, type Peer, startBind, startKnot, startNsd } from "./peers.ts";
+
+const run = promisify(execFile);
+
+/** What no DNAME, no loop and no oddity keeps any of the three from loading. */
+const ZONE = EXAMPLE;
+
+const OWNERS = [
+  "",
+  "web.",
+  "WEB.",
+  "wEb.",
+  "ns1.",
+  "www.",
+  "ext.",
+  "no.",
+  "x.no.",
+  "below.web.",
+  "c.",
+  "b.c.",
+  "a.b.c.",
+  "z.a.b.c.",
+  "wild.",
+  "q.wild.",
+  "Q.wilD.",
+  "*.wild.",
+  "q.r.wild.",
+  "x.wild.",
+  "q.x.wild.",
+  "sub.",
+  "ns.sub.",
+  "q.sub.",
+  "q.r.sub.",
+  "d.",
+  "x.d.",
+  "y.d.",
+  "q.x.d.",
+  "target.",
+  "x.target.",
+  "_http._tcp.",
+  "_tcp.",
+  "odd.",
+  "dot\\.ted.",
+  "dot.ted.",
+  "deep.",
+  "loop.",
+  "mail.",
+  "\\000.",
+  "\\255.",
+  "*.",
+  `${"l.".repeat(60)}`,
+  `${"m".repeat(63)}.`,
+];
+const TYPES = [
+  "A",
+  "AAAA",
+  "NS",
+  "SOA",
+  "CNAME",
+  "MX",
+  "TXT",
+  "SRV",
+  "DS",
+  "DNAME",
+  "PTR",
+  "CAA",
+  "HINFO",
+  "NSEC",
+  "DNSKEY",
+  "TYPE65280",
+  "TYPE4711",
+  "NULL",
+  "LOC",
+];
+const VARIANTS: QueryOptions[] = [
+  {},
+  { flags: 0 },
+  { edns: { size: 1232 } },
+  { edns: { size: 512, flags: 0x8000 } },
+  { edns: { size: 0 } },
+  { edns: { version: 1 } },
+  { edns: { options: [[65001, Uint8Array.of(1, 2, 3)]] } },
+];
+/** Questions about the header: what the three say alike, we say too. */
+const ODD: [string, string | number, QueryOptions][] = [
+  ["example.org.", "SOA", { qclass: 3 }],
+  ["example.org.", "SOA", { flags: 0x2000 }],
+  ["example.org.", "SOA", { flags: 0x0670 }],
+  ["example.net.", "A", {}],
+  ["org.", "NS", {}],
+  [".", "NS", {}],
+  ["evilexample.org.", "A", { edns: {} }],
+];
+
+/** What all three must agree on before it is asked of us. */
+function essence(message: ReadMessage | undefined): string {
+  if (message === undefined) return "silence";
+  const lines = (section: string) =>
+    message.records
+      .filter((record) => record.section === section)
+      .map(({ owner, ttl, type, rdata }) =>
+        `${owner} ${ttl} ${typeName(type)} ${formatRdata(type, rdata)}`.toLowerCase(),
+      )
+      .sort();
+  const answer = lines("answer");
+  return JSON.stringify({
+    rcode: message.rcode,
+    aa: message.aa,
+    tc: message.tc,
+    rd: (message.flags & 0x0100) !== 0,
+    opt: message.opt !== undefined,
+    question: message.questions,
+    answer,
+    authority: answer.length === 0 ? lines("authority") : [],
+  });
+}
+
+t.test("BIND, NSD and Knot: where the three agree, so do we", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
+  const file = join(dir, "zone");
+  writeFileSync(file, ZONE);
+  const [bind, nsd, knot] = (await freePorts(3)) as [number, number, number];
+  const peers: Peer[] = [];
+  t.teardown(async () => {
+    await Promise.all(peers.map((peer) => peer.stop()));
+    rmSync(dir, { recursive: true });
+  });
+  const of = (name: string, port: number) => ({ dir: join(dir, name), port, zone: "example.org", file });
+  peers.push(
+    await startBind(of("bind", bind)),
+    await startNsd(of("nsd", nsd)),
+    await startKnot(of("knot", knot)),
+  );
+  for (const engine of ["fast", "portable"] as const) {
+    const server = await serveDns({
+      zone: "example.org",
+      zoneFile: file,
+      listen: ["127.0.0.1"],
+      port: 0,
+      allowTransfer: [],
+      log: () => {},
+      ...(engine === "portable" ? { engine } : {}),
+    });
+    try {
+      const all: [string, string | number, QueryOptions][] = [
+        ...OWNERS.flatMap((owner) =>
+          TYPES.flatMap((type) =>
+            VARIANTS.map(
+              (options) => [`${owner}example.org.`, type, options] as [string, string, QueryOptions],
+            ),
+          ),
+        ),
+        ...ODD,
+      ];
+      let agreed = 0;
+      const wrong: string[] = [];
+      for (let at = 0; at < all.length; at += 40) {
+        await Promise.all(
+          all.slice(at, at + 40).map(async ([name, type, options]) => {
+            const query = makeQuery(name, type, options);
+            const [ours, ...theirs] = (
+              await Promise.all([server.port, bind, nsd, knot].map((port) => askUdp(port, query)))
+            ).map(essence);
+            if (theirs.some((each) => each !== theirs[0])) return;
+            agreed++;
+            if (ours !== theirs[0])
+              wrong.push(`${name} ${type} ${JSON.stringify(options)}\n  they: ${theirs[0]}\n  we:   ${ours}`);
+          }),
+        );
+      }
+      t.equal(wrong.length, 0, `${engine}: ${all.length} questions, the three agree on ${agreed}`);
+      for (const line of wrong.slice(0, 8)) t.comment(line);
+      t.ok(agreed > all.length * 0.8, `${agreed} of ${all.length}`);
+    } finally {
+      await server.close();
+    }
+  }
+});
+
+t.test("the checkers of BIND, NSD and Knot take what we print", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, "zone");
+  writeFileSync(file, ZONE);
+  const server = await serveDns({
+    zone: "example.org",
+    zoneFile: file,
+    listen: ["127.0.0.1"],
+    port: 0,
+    allowTransfer: ["127.0.0.1"],
+    log: () => {},
+  });
+  const { stdout } = await run("dig", [
+    "@127.0.0.1",
+    "-p",
+    String(server.port),
+    "example.org",
+    "AXFR",
+    "+onesoa",
+  ]);
+  await server.close();
+  writeFileSync(join(dir, "transferred"), stdout);
+  for (const [program, args] of [
+    ["named-checkzone", ["-k", "ignore", "-i", "none", "example.org"]],
+    ["nsd-checkzone", ["example.org"]],
+    ["kzonecheck", ["-o", "example.org"]],
+  ] as const) {
+    await t.resolves(run(program, [...args, join(dir, "transferred")]), program);
+  }
+});
