@@ -1,16 +1,21 @@
-/** Reconcile for ever: an event of Docker's or the interval wakes it. Never two runs at once. */
+/** Reconcile for ever: an event of Docker's, a lost alias or the interval wakes it. Never two runs at once. */
+import { makeBell, pausing } from "./bell.ts";
 import type { Config } from "./core/config.ts";
 import { ConfigError, HostError } from "./core/errors.ts";
-import { connectDocker } from "./host/docker.ts";
-import { openHost } from "./host/host.ts";
+import type { Ipv4 } from "./core/ipv4.ts";
+import { followAddresses } from "./host/address.ts";
+import { connectDocker, type Docker } from "./host/docker.ts";
+import { type Host, openHost } from "./host/host.ts";
 import { takeLock } from "./host/lock.ts";
 import { lockFile } from "./initialize.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
 const BURST = 100;
-/** Milliseconds before Docker's event stream is opened anew: doubled on each failure, up to the second. */
+/** Milliseconds before a stream is opened anew: doubled on each failure, up to the second. */
 const BACK_OFF = [200, 10_000] as const;
+/** Milliseconds for which an address that nobody answered for is taken to be free. */
+const STAYS_FREE = 120_000;
 
 export interface WatchOptions {
   /** Reads the configuration anew. Throws ConfigError. */
@@ -23,27 +28,50 @@ export interface WatchOptions {
   readonly onReread: (reread: () => void) => void;
 }
 
+/** What one configuration watches: a client that also follows events, and the host seen with it. */
+interface Watched {
+  readonly config: Config;
+  readonly docker: Docker;
+  readonly host: Host;
+}
+
 /** Keeps the host converged until the signal is aborted. Whatever fails, what is in force stays in force. */
 export async function watch(options: WatchOptions): Promise<void> {
   const { say, signal } = options;
-  let config = options.read();
   const bell = makeBell(signal);
   const said = new Set<string>();
+  let watched = open(options.read());
+  let streams = new AbortController();
+  const follow = (): Promise<unknown> => {
+    const until = AbortSignal.any([signal, streams.signal]);
+    const { docker, config } = watched;
+    return Promise.all([
+      keepOpen((opened) => docker.follow(until, opened, bell.ring), bell.ring, until, say),
+      keepOpen((opened) => followAddresses(config.device, until, opened, bell.ring), bell.ring, until, say),
+    ]);
+  };
+  let following = follow();
   options.onReread(() => {
     try {
-      config = options.read();
-      say("info", "the configuration has been read anew");
+      watched = open(options.read());
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const line of error.message.split("\n")) say("error", `${line}; the old configuration stays`);
+      return;
     }
+    say("info", "the configuration has been read anew");
+    streams.abort();
+    streams = new AbortController();
+    following = follow();
     bell.ring();
   });
-  const following = follow(() => config, bell.ring, options);
   while (!signal.aborted) {
     const started = performance.now();
+    const { config, host } = watched;
     try {
-      report(await lockedRun(config), said, say);
+      const outcome = await lockedRun(config, host);
+      report(outcome, said, say);
+      lookAhead(host, outcome);
     } catch (error) {
       if (!(error instanceof HostError || error instanceof ConfigError)) throw error;
       const remedy = error instanceof HostError && error.remedy !== undefined ? ` (${error.remedy})` : "";
@@ -54,11 +82,49 @@ export async function watch(options: WatchOptions): Promise<void> {
   await following;
 }
 
-async function lockedRun(config: Config): Promise<Outcome> {
+function open(config: Config): Watched {
+  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+  return { config, docker, host: rememberingProbes(openHost(config, docker)) };
+}
+
+/** A host that asks the network only about addresses it has not asked about lately: a newcomer never waits for ARP. */
+function rememberingProbes(host: Host): Host {
+  const asked = new Map<Ipv4, { readonly since: number; readonly taken: Promise<boolean> }>();
+  return {
+    ...host,
+    async probe(addresses) {
+      const now = performance.now();
+      for (const [address, { since }] of asked) if (now - since > STAYS_FREE) asked.delete(address);
+      const unknown = addresses.filter((address) => !asked.has(address));
+      if (unknown.length > 0) {
+        const answer = host.probe(unknown);
+        for (const address of unknown)
+          asked.set(address, { since: now, taken: answer.then((them) => them.has(address)) });
+        // what could not be asked, or is taken, is asked again when it is wanted again
+        const forget = (which: (address: Ipv4) => boolean): void => {
+          for (const address of unknown) if (which(address)) asked.delete(address);
+        };
+        answer.then(
+          (them) => forget((address) => them.has(address)),
+          () => forget(() => true),
+        );
+      }
+      const answers = await Promise.all(addresses.map(async (a) => ((await asked.get(a)?.taken) ? [a] : [])));
+      return new Set(answers.flat());
+    },
+  };
+}
+
+/** Asks about the addresses that come next, while nobody waits for them. What fails here fails when it matters. */
+function lookAhead(host: Host, { decision }: Outcome): void {
+  if (decision.spare.length > 0) host.probe(decision.spare).catch(() => undefined);
+}
+
+async function lockedRun(config: Config, host: Host): Promise<Outcome> {
   const release = await takeLock(lockFile(config));
   try {
     const now = (): number => Math.floor(Date.now() / 1000);
-    return await reconcile(config, openHost(config), { now, apply: true, yes: false, secondLook: 3_000 });
+    return await reconcile(config, host, { now, apply: true, yes: false, secondLook: 3_000 });
   } finally {
     await release();
   }
@@ -76,28 +142,28 @@ function report({ decision, plan }: Outcome, said: Set<string>, say: Say): void 
   const standing = new Set(decision.warnings);
   for (const line of said) if (!standing.has(line)) said.delete(line);
   for (const line of standing) once(said, "warning", line, say);
-  if (plan.changes.length > 0) {
-    say(
-      "info",
-      `${plan.changes.length} changes: ${plan.changes.slice(0, 4).join("; ")}${plan.changes.length > 4 ? "; ..." : ""}`,
-    );
-  }
+  const { changes } = plan;
+  if (changes.length === 0) return;
+  say(
+    "info",
+    `${changes.length} changes: ${changes.slice(0, 4).join("; ")}${changes.length > 4 ? "; ..." : ""}`,
+  );
 }
 
-/** Keeps Docker's event stream open; every opening is a reason to look, since events were lost meanwhile. */
-async function follow(config: () => Config, wake: () => void, { signal, say }: WatchOptions): Promise<void> {
+/** Opens a stream again whenever it ends; every opening is a reason to look, since something may have been missed. */
+async function keepOpen(
+  stream: (opened: () => void) => Promise<void>,
+  wake: () => void,
+  signal: AbortSignal,
+  say: Say,
+): Promise<void> {
   let pause: number = BACK_OFF[0];
   while (!signal.aborted) {
     try {
-      const docker = connectDocker({ socket: config().dockerSocket, ...config().api });
-      await docker.follow(
-        signal,
-        () => {
-          pause = BACK_OFF[0];
-          wake();
-        },
-        wake,
-      );
+      await stream(() => {
+        pause = BACK_OFF[0];
+        wake();
+      });
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       if (pause === BACK_OFF[0]) say("warning", `${error.message}; trying again`);
@@ -105,42 +171,4 @@ async function follow(config: () => Config, wake: () => void, { signal, say }: W
     await pausing(pause, signal);
     pause = Math.min(pause * 2, BACK_OFF[1]);
   }
-}
-
-function pausing(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, Math.max(0, milliseconds));
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });
-}
-
-/** A bell that remembers having been rung. */
-function makeBell(signal: AbortSignal): {
-  ring: () => void;
-  wait: (least: number, most: number) => Promise<void>;
-} {
-  let rung = false;
-  let answer = (): void => undefined;
-  return {
-    ring() {
-      rung = true;
-      answer();
-    },
-    /** Returns once the bell has been rung, but not before `least` ms nor after `most` ms. */
-    async wait(least, most) {
-      await pausing(least, signal);
-      if (!rung && !signal.aborted) {
-        const heard = new AbortController();
-        answer = () => heard.abort();
-        await pausing(most - least, AbortSignal.any([signal, heard.signal]));
-      }
-      rung = false;
-    },
-  };
 }

@@ -1,20 +1,33 @@
 /** Conf file, environment and flags → Config, or a ConfigError with all problems at once. */
 import { type Assignment, readConfFile } from "./conffile.ts";
-import { ConfigError, type Problem } from "./errors.ts";
 import {
-  compareIpv4,
-  type Ipv4,
-  mergeRanges,
-  overlaps,
-  parseCidr,
-  parseIpv4,
-  type Range,
-  sizeOf,
-} from "./ipv4.ts";
-import { type Name, toName } from "./name.ts";
-
-/** What is wrong with a value: "is 31, must be 1 to 30". */
-class Bad extends Error {}
+  type ApiUrl,
+  address,
+  apiUrl,
+  Bad,
+  device,
+  domain,
+  email,
+  flag,
+  integer,
+  type ListenAddress,
+  label,
+  listen,
+  oneOf,
+  optional,
+  optionalInteger,
+  path,
+  peers,
+  ranges,
+  required,
+  subnet,
+  text,
+} from "./config-values.ts";
+import { ConfigError, type Problem } from "./errors.ts";
+import type { Ipv4, Range } from "./ipv4.ts";
+import type { Name } from "./name.ts";
+import { nearest } from "./nearest.ts";
+import { threeKeyRange } from "./pool.ts";
 
 interface Key<T> {
   readonly fallback: string;
@@ -58,6 +71,11 @@ export const KEYS = {
   WEB_LISTEN: key("", listen, "addresses the index page is served on; default: DNS_LISTEN"),
   WEB_PORT: key("80", integer(1, 65_535), "port of the index page"),
   WEB_TITLE: key("The ACME ToolBox server", text, "title of the index page"),
+  WEB_TEMPLATE_DIR: key(
+    "",
+    path,
+    "a directory whose index.html, style.css and app.js replace the page's own",
+  ),
   ADDRESS_HOLD: key(
     "",
     optionalInteger(0, 31_536_000),
@@ -70,16 +88,6 @@ export const KEYS = {
 
 export type KeyName = keyof typeof KEYS;
 type Values = { [K in KeyName]: ReturnType<(typeof KEYS)[K]["parse"]> };
-
-/** An address to listen on; `HOST_IP` stands for the host's own. */
-export type ListenAddress = Ipv4 | "HOST_IP";
-
-export interface ApiUrl {
-  /** `v1.41`, or null to negotiate. */
-  readonly version: string | null;
-  /** Docker's `filters` parameter, as JSON text, or null. */
-  readonly filters: string | null;
-}
 
 export interface Config {
   readonly debug: boolean;
@@ -104,6 +112,8 @@ export interface Config {
   readonly webListen: readonly ListenAddress[];
   readonly webPort: number;
   readonly webTitle: string;
+  /** Where a site keeps its own page template; empty when it has none. */
+  readonly templateDir: string;
   /** Seconds. */
   readonly addressHold: number;
   readonly expose: "all" | "labelled";
@@ -145,7 +155,7 @@ export function readConfig(sources: ConfigSources): Config {
   for (const assignment of all) {
     if (isKey(assignment.key)) set.set(assignment.key, assignment);
     else {
-      const message = `unknown key; the nearest known one is ${nearest(assignment.key)}`;
+      const message = `unknown key; the nearest known one is ${nearest(assignment.key, KEY_NAMES)}`;
       problems.push({ where: assignment.where, key: assignment.key, message });
     }
   }
@@ -164,7 +174,9 @@ export function readConfig(sources: ConfigSources): Config {
     }),
   ) as Values;
   const where = (name: KeyName): string => set.get(name)?.where ?? sources.file;
-  const pool = poolOf(values, set, where, problems);
+  const pool =
+    (set.get("IP_RANGE")?.value ? values.IP_RANGE : null) ??
+    threeKeyRange(values, (name, message) => problems.push({ where: where(name), key: name, message }));
   const ttl = values.DNS_TTL;
   const least = 2 * ttl + 60;
   const hold = values.ADDRESS_HOLD ?? least;
@@ -207,6 +219,7 @@ export function readConfig(sources: ConfigSources): Config {
     webListen: values.WEB_LISTEN.length > 0 ? values.WEB_LISTEN : values.DNS_LISTEN,
     webPort: values.WEB_PORT,
     webTitle: values.WEB_TITLE,
+    templateDir: values.WEB_TEMPLATE_DIR,
     addressHold: hold,
     expose: values.EXPOSE,
     syncInterval: values.SYNC_INTERVAL,
@@ -219,245 +232,4 @@ export function readConfig(sources: ConfigSources): Config {
 function inOrder(problems: readonly Problem[]): Problem[] {
   const line = (p: Problem): number => Number(/:(\d+)$/.exec(p.where)?.[1] ?? 1e9);
   return [...problems].sort((a, b) => line(a) - line(b));
-}
-
-function poolOf(
-  values: Values,
-  set: ReadonlyMap<string, Assignment>,
-  where: (name: KeyName) => string,
-  problems: Problem[],
-): readonly Range[] {
-  if (set.get("IP_RANGE")?.value) return values.IP_RANGE ?? [];
-  const { IP_SUBNET: net, IP_RANGE_START: start, IP_RANGE_END: end } = values;
-  let missing = false;
-  for (const name of ["IP_SUBNET", "IP_RANGE_START", "IP_RANGE_END"] as const) {
-    if (set.get(name)?.value) continue;
-    missing = true;
-    problems.push({ where: where(name), key: name, message: "is not set (nor is IP_RANGE)" });
-  }
-  if (missing || !net || start === null || start === undefined || end === null || end === undefined)
-    return [];
-  if (start > end) {
-    const message = `is ${end}, must not be below IP_RANGE_START (${start})`;
-    problems.push({ where: where("IP_RANGE_END"), key: "IP_RANGE_END", message });
-    return [];
-  }
-  const pool = [{ first: `${net}.${start}` as Ipv4, last: `${net}.${end}` as Ipv4 }];
-  const message = unusable(pool);
-  if (message === null) return pool;
-  problems.push({ where: where("IP_SUBNET"), key: "IP_SUBNET", message });
-  return [];
-}
-
-/** Networks whose addresses no host can have (RFC 6890): "this network", loopback, multicast and above. */
-const NEVER = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].flatMap((cidr) => parseCidr(cidr) ?? []);
-
-/** Each address of the range is a line of iplist.txt, and one at rest a lease, whether it is ever used or not. */
-const MOST_ADDRESSES = 65_536;
-
-/** Why a range cannot be one, or null. */
-function unusable(pool: readonly Range[]): string | null {
-  const bad = pool.find((range) => NEVER.some((never) => overlaps(never, range)));
-  if (bad !== undefined) return `holds ${bad.first}, which is no address that a host can have`;
-  const size = pool.reduce((n, range) => n + sizeOf(range), 0);
-  if (size === 0) return "holds no address";
-  return size > MOST_ADDRESSES ? `holds ${size} addresses, must hold ${MOST_ADDRESSES} at most` : null;
-}
-
-/** The known key with the fewest edits between it and `name`. */
-function nearest(name: string): string {
-  const upper = name.toUpperCase().slice(0, 64);
-  return (
-    KEY_NAMES.map((known) => [edits(upper, known), known] as const).sort((a, b) => a[0] - b[0])[0]?.[1] ?? ""
-  );
-}
-
-/** Levenshtein distance. */
-function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
-
-// Readers of one value each.
-
-function flag(value: string): boolean {
-  if (value !== "0" && value !== "1") throw new Bad(`is "${value}", must be 0 or 1`);
-  return value === "1";
-}
-
-function text(value: string): string {
-  if (/[\p{Cc}]/u.test(value)) throw new Bad("holds a control character");
-  return value;
-}
-
-function path(value: string): string {
-  if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
-    throw new Bad(`is "${value}", must be an absolute path`);
-  return value === "" ? "" : value.replace(/\/+$/, "") || "/";
-}
-
-/** For keys without which nothing can start; unset ones are reported as "is not set". */
-function required<T>(parse: (value: string) => T): (value: string) => T {
-  return (value) => {
-    if (value === "") throw new Bad("is empty");
-    return parse(value);
-  };
-}
-
-function integer(least: number, most: number): (value: string) => number {
-  return (value) => {
-    const n = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
-    if (!(n >= least && n <= most))
-      throw new Bad(`is "${value}", must be a whole number from ${least} to ${most}`);
-    return n;
-  };
-}
-
-function optional<T>(parse: (value: string) => T): (value: string) => T | null {
-  return (value) => (value === "" ? null : parse(value));
-}
-
-function optionalInteger(least: number, most: number): (value: string) => number | null {
-  return optional(integer(least, most));
-}
-
-function oneOf<T extends string>(...words: readonly T[]): (value: string) => T {
-  return (value) => {
-    const word = words.find((w) => w === value);
-    if (word === undefined) throw new Bad(`is "${value}", must be one of ${words.join(", ")}`);
-    return word;
-  };
-}
-
-function address(value: string): Ipv4 {
-  const parsed = parseIpv4(value);
-  if (parsed === undefined) throw new Bad(`is "${value}", must be an IPv4 address`);
-  return parsed;
-}
-
-/** Linux: 1 to 15 octets, no slash, no blank, neither "." nor "..". */
-function device(value: string): string {
-  if (!/^[^\s/:]{1,15}$/.test(value) || value === "." || value === "..") {
-    throw new Bad(`is "${value}", must be the name of a network device (1 to 15 characters)`);
-  }
-  return value;
-}
-
-function subnet(value: string): string {
-  if (value !== "" && parseIpv4(`${value}.0`) === undefined) {
-    throw new Bad(`is "${value}", must be the first three octets of an address, such as 192.168.122`);
-  }
-  return value;
-}
-
-function parts(value: string): string[] {
-  return value
-    .split(/[\s,]+/)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-}
-
-function ranges(value: string): Range[] {
-  const found = value
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .map((part) => {
-      const [a = "", b, more] = part.split("-").map((end) => end.trim());
-      if (b === undefined) {
-        const cidr = parseCidr(a);
-        if (cidr === undefined) throw new Bad(`holds "${part}", which is neither FIRST-LAST nor a CIDR`);
-        return cidr;
-      }
-      const first = parseIpv4(a);
-      const last = parseIpv4(b);
-      if (first === undefined || last === undefined || more !== undefined) {
-        throw new Bad(`holds "${part}", which is neither FIRST-LAST nor a CIDR`);
-      }
-      if (compareIpv4(first, last) > 0)
-        throw new Bad(`holds "${part}", whose last address is below its first`);
-      return { first, last };
-    });
-  const pool = mergeRanges(found);
-  const message = value === "" ? null : unusable(pool);
-  if (message !== null) throw new Bad(message);
-  return pool;
-}
-
-function label(value: string): Name {
-  const name = toName(value);
-  if (name === undefined || name !== value.toLowerCase()) {
-    throw new Bad(`is "${value}", must be one label of letters, digits and hyphens`);
-  }
-  return name;
-}
-
-/** RFC 1123 §2.1 labels; short enough that every `name.zone` stays under 253 octets. */
-function domain(value: string): string {
-  const zone = value.toLowerCase().replace(/\.$/, "");
-  if (!isDomain(zone)) {
-    throw new Bad(
-      `is "${value}", must be a domain name of letters, digits, hyphens and dots, at most 189 octets`,
-    );
-  }
-  return zone;
-}
-
-/** One that leaves room for a name of 63 octets before it. */
-function isDomain(text: string): boolean {
-  const lower = text.toLowerCase();
-  return lower.length <= 189 && lower.split(".").every((part) => toName(part) === part);
-}
-
-function email(value: string): string {
-  const [local = "", at, more] = value.split("@");
-  const sound = /^[A-Za-z0-9._+-]{1,63}$/.test(local) && at !== undefined && isDomain(at);
-  if (value !== "" && (!sound || more !== undefined)) {
-    throw new Bad(`is "${value}", must be a mailbox such as hostmaster@example.com`);
-  }
-  return value;
-}
-
-function listen(value: string): ListenAddress[] {
-  return parts(value).map((part) => {
-    if (part === "HOST_IP") return part;
-    if (part === "0.0.0.0")
-      throw new Bad("holds 0.0.0.0, which would answer from a wrong address; name each address");
-    return address(part);
-  });
-}
-
-function peers(value: string): string[] {
-  return parts(value).map((part) => {
-    if (!/^key:[A-Za-z0-9._-]{1,253}$/.test(part) && parseCidr(part) === undefined) {
-      throw new Bad(`holds "${part}", which is neither an address, a network (10.0.0.0/8) nor key:NAME`);
-    }
-    return part;
-  });
-}
-
-/** `http://localhost[/v1.41]/containers/json[?filters={...}]`. */
-function apiUrl(value: string): ApiUrl {
-  const wrong = new Bad(`is "${value}", must be like http://localhost/containers/json`);
-  if (!URL.canParse(value)) throw wrong;
-  const url = new URL(value);
-  const match = /^(?:\/(v\d+\.\d+))?\/containers\/json$/.exec(url.pathname);
-  if (url.protocol !== "http:" || match === null) throw wrong;
-  const filters = url.searchParams.get("filters");
-  if (filters !== null) {
-    try {
-      JSON.parse(filters);
-    } catch {
-      throw new Bad("has filters that are no JSON");
-    }
-  }
-  return { version: match[1] ?? null, filters };
 }

@@ -28,7 +28,7 @@ export interface Allocation {
   readonly unserved: readonly Owner[];
   /** Addresses leased to somebody who did not hold them before. */
   readonly fresh: readonly Ipv4[];
-  /** The next free ones: a few, should a fresh one turn out to be taken. */
+  /** The next free ones: a few, for when a fresh one turns out to be taken and for who comes next. */
   readonly spare: readonly Ipv4[];
   /** Living leases that the pool no longer covers; their owners have new addresses in `table`. */
   readonly evicted: readonly Lease[];
@@ -37,8 +37,8 @@ export interface Allocation {
 /** After this many seconds an address that somebody else answered for is tried again. */
 export const CONFLICT_RETRY = 600;
 
-/** How many addresses beyond the fresh ones are probed with them, so that a taken one costs no second wait. */
-const SPARES = 4;
+/** How many addresses are probed ahead: a taken one, or a newcomer, then costs no second wait. */
+const SPARES = 8;
 
 /** True while a lease lives or its address rests: its names are nobody else's. */
 export function isHeld(lease: Lease, now: number, hold: number): boolean {
@@ -89,8 +89,8 @@ export function allocate(input: AllocateInput): Allocation {
     }
   }
   const spare: Ipv4[] = [];
-  while (fresh.length > 0 && spare.length < SPARES) {
-    const address = free.next().value;
+  while (spare.length < SPARES) {
+    const address = free.next().value ?? rested.shift()?.address;
     if (address === undefined) break;
     spare.push(address);
   }

@@ -2,7 +2,7 @@
 import { HostError } from "../core/errors.ts";
 import { type Ipv4, parseIpv4 } from "../core/ipv4.ts";
 import type { BridgePort, DeviceAddress } from "../core/model.ts";
-import { run } from "./run.ts";
+import { follow, run } from "./run.ts";
 
 export interface Links {
   readonly devices: readonly string[];
@@ -53,6 +53,20 @@ export async function readLinks(): Promise<Links> {
     }
   }
   return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };
+}
+
+/** Calls `wake` when an IPv4 address goes from the device, until the signal is aborted. */
+export async function followAddresses(
+  device: string,
+  signal: AbortSignal,
+  opened: () => void,
+  wake: () => void,
+): Promise<void> {
+  const streaming = follow(["ip", "-4", "monitor", "address", "dev", device], signal, (line) => {
+    if (line.startsWith("Deleted")) wake();
+  });
+  opened();
+  await streaming;
 }
 
 /** Adds aliases. Each line is idempotent: a batch cut short is completed by the next run. */

@@ -1,8 +1,17 @@
 /** Docker's Engine API, read only, with a deadline on every call. */
 import Dockerode from "dockerode";
 import { HostError } from "../core/errors.ts";
-import { parseCidr, parseIpv4 } from "../core/ipv4.ts";
-import type { Attachment, Container, Network, Port, Protocol } from "../core/model.ts";
+import type { Ipv4 } from "../core/ipv4.ts";
+import type { Container, Network } from "../core/model.ts";
+import {
+  type Json,
+  networkId,
+  readContainer,
+  readEndpoints,
+  readEvent,
+  readNetwork,
+  records,
+} from "./docker-json.ts";
 
 /** Milliseconds that Docker has for one answer. */
 export const DOCKER_DEADLINE = 10_000;
@@ -14,8 +23,13 @@ export interface DockerOptions {
 }
 
 export interface Docker {
-  containers(): Promise<Container[]>;
-  networks(): Promise<Network[]>;
+  /** Running containers and all networks, as Docker's lists show them. */
+  look(): Promise<DockerView>;
+  /**
+   * The same some 180 ms earlier at a start and 100 ms earlier at an end: addresses are taken from the networks' own
+   * view, which leads the list, and a container whose death was announced is not believed to run.
+   */
+  lookCloser(): Promise<DockerView>;
   /**
    * Calls `wake` for each event that may change a container's address, until the signal is aborted or the stream
    * ends. `opened` is called when the stream stands: what happened before it must be looked for.
@@ -25,30 +39,70 @@ export interface Docker {
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
 
+export interface DockerView {
+  readonly containers: readonly Container[];
+  readonly networks: readonly Network[];
+}
+
+/** Milliseconds for which an announced death is believed against Docker's list; the list follows within 200. */
+const BELIEVED = 5_000;
+
 /** A client for Docker's socket. The API's version stays unset, so that engines old and new are understood. */
 export function connectDocker(options: DockerOptions): Docker {
   const client = new Dockerode({
     socketPath: options.socket,
     ...(options.version === null ? {} : { version: options.version }),
   });
-  const within = async <T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  /** Container id → when its death was announced. */
+  const dying = new Map<string, number>();
+  const within = async <T>(call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> => {
     // a hung socket never times out by itself
-    const signal = AbortSignal.timeout(DOCKER_DEADLINE);
+    const abortSignal = AbortSignal.timeout(DOCKER_DEADLINE);
+    const late = new Promise<never>((_, reject) => {
+      abortSignal.addEventListener("abort", () => reject(abortSignal.reason));
+    });
     try {
-      return await call(signal);
+      // not every call of the library listens to the signal
+      return await Promise.race([call({ abortSignal }), late]);
     } catch (error) {
-      throw dockerError(options.socket, error, signal.aborted);
+      throw dockerError(options.socket, error, abortSignal.aborted);
     }
   };
+  const filters = options.filters === null ? {} : { filters: options.filters };
+  const listContainers = async (all: boolean): Promise<Json[]> =>
+    records(
+      await within((until) => client.listContainers({ ...until, ...filters, ...(all ? { all } : {}) })),
+    );
+  const listNetworks = async (): Promise<Json[]> =>
+    records(await within((until) => client.listNetworks(until)));
   return {
-    async containers() {
-      const filters = options.filters === null ? {} : { filters: options.filters };
-      const list = await within((abortSignal) => client.listContainers({ abortSignal, ...filters }));
-      return records(list).flatMap((item) => readContainer(item) ?? []);
+    async look() {
+      const [containers, networks] = await Promise.all([listContainers(false), listNetworks()]);
+      return {
+        containers: containers.flatMap((item) => readContainer(item) ?? []),
+        networks: networks.map(readNetwork),
+      };
     },
-    async networks() {
-      const list = await within((abortSignal) => client.listNetworks({ abortSignal }));
-      return records(list).map(readNetwork);
+    async lookCloser() {
+      const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
+      const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
+      await Promise.all(
+        networks.map(async (item) => {
+          const id = networkId(item);
+          if (id === undefined || readNetwork(item).driver !== "bridge") return;
+          // a network removed since the list was made has no endpoints
+          const inspected = await within(() => client.getNetwork(id).inspect()).catch(orNone);
+          endpoints.set(readNetwork(item).name, readEndpoints(inspected));
+        }),
+      );
+      for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
+      const containers = list.flatMap((item) => {
+        const container = readContainer(item);
+        return container === undefined
+          ? []
+          : (confirmed(container, endpoints, dying.has(container.id)) ?? []);
+      });
+      return { containers, networks: networks.map(readNetwork) };
     },
     async follow(signal, opened, wake) {
       // a stream is idle for hours: no deadline on it, only on its opening
@@ -59,7 +113,11 @@ export function connectDocker(options: DockerOptions): Docker {
         const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
         clearTimeout(late);
         opened();
-        for await (const chunk of stream) if (String(chunk).trim() !== "") wake();
+        for await (const event of eventsOf(stream)) {
+          if (event.action === "die") dying.set(event.id, performance.now());
+          if (event.action === "start") dying.delete(event.id);
+          wake();
+        }
       } catch (error) {
         if (!signal.aborted) throw dockerError(options.socket, error, opening.signal.aborted);
       } finally {
@@ -67,11 +125,59 @@ export function connectDocker(options: DockerOptions): Docker {
       }
     },
     async about() {
-      const info = (await within(() => client.info())) as object;
-      const version = (await within(() => client.version())) as object;
+      // the library's types know these two without their options
+      const asked = client as unknown as Record<"info" | "version", (options: object) => Promise<object>>;
+      const [info, version] = await Promise.all([
+        within((until) => asked.info(until)),
+        within((until) => asked.version(until)),
+      ]);
       return new Map<string, unknown>([...Object.entries(info), ...Object.entries(version)]);
     },
   };
+}
+
+function orNone(error: unknown): undefined {
+  if (error instanceof HostError && (error.cause as { statusCode?: number })?.statusCode === 404)
+    return undefined;
+  throw error;
+}
+
+/**
+ * A container with the addresses that its networks confirm: one that is being started has them before the list says
+ * so, one that has ended loses them before. Undefined when it neither runs nor starts.
+ */
+function confirmed(
+  container: Container,
+  endpoints: ReadonlyMap<string, ReadonlyMap<string, Ipv4>>,
+  dying: boolean,
+): Container | undefined {
+  const runs = RUNNING.has(container.state) && !dying;
+  const attachments = container.attachments.map((attachment) => {
+    const known = endpoints.get(attachment.network);
+    return known === undefined ? attachment : { ...attachment, address: known.get(container.id) };
+  });
+  const starts =
+    !RUNNING.has(container.state) &&
+    attachments.some(({ network, address }) => address !== undefined && endpoints.has(network));
+  return runs || starts
+    ? { ...container, attachments, state: runs ? container.state : "starting" }
+    : undefined;
+}
+
+const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
+
+/** Octets of one event line at most; labels come with it. */
+const LONGEST_EVENT = 4 * 1024 * 1024;
+
+/** The events of a stream, line by line. What is no event wakes all the same, and says nothing. */
+async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<{ action: string; id: string }> {
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = `${rest}${String(chunk)}`.split("\n");
+    rest = lines.pop() ?? "";
+    if (rest.length > LONGEST_EVENT) rest = "";
+    for (const line of lines) if (line.trim() !== "") yield readEvent(line);
+  }
 }
 
 /** Events after which a container's address, name or health may be another. They carry nothing in: they say "look again". */
@@ -124,79 +230,4 @@ function dockerError(socket: string, error: unknown, late: boolean): HostError {
   return new HostError("docker", `Docker at ${socket} did not answer as Docker does: ${said}`, {
     cause: error,
   });
-}
-
-// Docker's JSON is read field by field: whatever a field holds, the worst is that it counts as absent.
-
-type Json = Readonly<Record<string, unknown>>;
-
-const isRecord = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const record = (value: unknown): Json => (isRecord(value) ? value : {});
-const records = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isRecord) : []);
-const string = (value: unknown): string => (typeof value === "string" ? value : "");
-const number = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
-
-/** Undefined for what has no proper id: ids go into API paths. */
-function readContainer(item: Json): Container | undefined {
-  const id = string(item.Id);
-  if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
-  const networks = Object.entries(record(record(item.NetworkSettings).Networks));
-  const names = Array.isArray(item.Names) ? item.Names.map(string) : [];
-  return {
-    id,
-    // links add names with a second slash; the container's own has one
-    name: (names.find((name) => /^\/[^/]+$/.test(name)) ?? names[0] ?? id.slice(0, 12)).replace(/^\//, ""),
-    image: string(item.Image),
-    created: number(item.Created),
-    state: string(item.State) || "running",
-    health: healthOf(item),
-    labels: new Map(Object.entries(record(item.Labels)).map(([key, value]) => [key, string(value)])),
-    networkMode: string(record(item.HostConfig).NetworkMode),
-    attachments: networks.map(([network, settings]) => readAttachment(network, record(settings))),
-    ports: readPorts(item.Ports),
-  };
-}
-
-function readAttachment(network: string, settings: Json): Attachment {
-  return { network, address: parseIpv4(string(settings.IPAddress)), priority: number(settings.GwPriority) };
-}
-
-/** New engines say it in a field, old ones only in the status text: `Up 2 minutes (health: starting)`. */
-function healthOf(item: Json): Container["health"] {
-  const field = string(record(item.Health).Status);
-  const text =
-    field || (/\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(string(item.Status))?.[1] ?? "");
-  return text === "starting" || text === "healthy" || text === "unhealthy" ? text : "none";
-}
-
-const PROTOCOLS = new Set(["tcp", "udp", "sctp"]);
-
-/** Docker lists a published port once an address family: each port is wanted once, in order. */
-function readPorts(value: unknown): Port[] {
-  const ports = new Map<string, Port>();
-  for (const item of records(value)) {
-    const protocol = string(item.Type);
-    const port = number(item.PrivatePort);
-    if (PROTOCOLS.has(protocol) && Number.isInteger(port) && port > 0 && port < 65_536) {
-      ports.set(`${port}/${protocol}`, { protocol: protocol as Protocol, port });
-    }
-  }
-  return [...ports.values()].sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1));
-}
-
-function readNetwork(item: Json): Network {
-  const id = string(item.Id);
-  const driver = string(item.Driver);
-  const bridge = string(record(item.Options)["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
-  const subnets = records(record(item.IPAM).Config).flatMap(
-    (config) => parseCidr(string(config.Subnet)) ?? [],
-  );
-  return {
-    name: string(item.Name),
-    bridge: driver === "bridge" ? bridge : "",
-    driver,
-    internal: item.Internal === true,
-    subnets,
-  };
 }

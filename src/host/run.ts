@@ -78,6 +78,31 @@ export async function run(
   }
 }
 
+/**
+ * Runs a program that speaks until it is stopped: `heard` gets each line it prints. Returns when the signal is aborted;
+ * throws HostError when the program ends by itself.
+ */
+export async function follow(
+  argv: readonly [string, ...string[]],
+  signal: AbortSignal,
+  heard: (line: string) => void,
+): Promise<void> {
+  const [program, ...args] = argv;
+  const child = execa(program, args, {
+    stdin: "ignore",
+    stderr: "ignore",
+    buffer: false,
+    reject: false,
+    cancelSignal: signal,
+    env: { PATH: SEARCH_PATH, LC_ALL: "C" },
+  });
+  for await (const line of child) heard(String(line));
+  const result = await child;
+  if (signal.aborted) return;
+  if (result.code === "ENOENT") throw missing(program, result);
+  throw new HostError("command", `${argv.join(" ")} has ended`, { cause: result });
+}
+
 function failure(argv: readonly string[], code: number, stderr: string): HostError {
   const said = stderr.trim().split("\n")[0] ?? "";
   const denied = /permission denied|operation not permitted|must be root/i.test(stderr);

@@ -2,7 +2,8 @@
 import { networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config, ListenAddress } from "../core/config.ts";
+import type { Config } from "../core/config.ts";
+import type { ListenAddress } from "../core/config-values.ts";
 import { serveDns } from "./dns.ts";
 import { serveHttp } from "./http.ts";
 

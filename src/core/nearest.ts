@@ -1,0 +1,19 @@
+/** The known word (upper case) with the fewest edits between it and `name`. */
+export function nearest(name: string, known: readonly string[]): string {
+  const upper = name.toUpperCase().slice(0, 64);
+  return known.map((word) => [edits(upper, word), word] as const).sort((a, b) => a[0] - b[0])[0]?.[1] ?? "";
+}
+
+/** Levenshtein distance. */
+function edits(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

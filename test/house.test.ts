@@ -1,0 +1,82 @@
+/** The rules of the rooms: what imports what, and how large a file may be. */
+
+import { globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import t from "tap";
+
+const files = globSync("src/**/*.ts").sort();
+const texts = new Map(files.map((file) => [file, readFileSync(file, "utf8")]));
+
+/** Every module a file names, static and lazy; relative ones as paths from the root. */
+function importsOf(file: string): string[] {
+  const text = texts.get(file) ?? "";
+  const names = [
+    ...text.matchAll(
+      /(?:^|\n)(?:import|export)\s[^"]*?from "([^"]+)"|import\("([^"]+)"\)|(?:^|\n)import "([^"]+)"/g,
+    ),
+  ];
+  return names.map((match) => {
+    const name = match[1] ?? match[2] ?? match[3] ?? "";
+    return name.startsWith(".") ? join(dirname(file), name) : name;
+  });
+}
+
+const room = (file: string): string => /^src\/(core|dns|host|serve)\//.exec(file)?.[1] ?? "top";
+const isPackage = (name: string): boolean => !name.startsWith("src/") && !name.startsWith("node:");
+
+t.test("each room imports only what it may", (t) => {
+  t.ok(files.length > 40, "the files are found");
+  for (const file of files) {
+    for (const name of importsOf(file)) {
+      const to = name.startsWith("src/") ? room(name) : name.startsWith("node:") ? "node" : "package";
+      const allowed = {
+        core: ["core", "dns"],
+        dns: ["dns", "package"],
+        host: ["host", "core", "node", "package", "top"],
+        serve: ["serve", "core", "dns", "node", "top"],
+        top: ["top", "core", "dns", "host", "serve", "node", "package"],
+      }[room(file)];
+      if (!allowed?.includes(to)) t.fail(`${file} imports ${name}`);
+      if (to === "top" && room(file) !== "top")
+        t.match(name, /^src\/(libc|notify)\.ts$/, `${file} imports ${name}`);
+    }
+  }
+  t.end();
+});
+
+t.test("a third-party package has one importer", (t) => {
+  const importers = new Map<string, string[]>();
+  for (const file of files) {
+    for (const name of importsOf(file).filter(isPackage))
+      importers.set(name, [...(importers.get(name) ?? []), file]);
+  }
+  t.ok(importers.has("dockerode"), "packages are seen");
+  for (const [name, list] of importers) t.equal(new Set(list).size, 1, `${name}: ${list.join(", ")}`);
+  t.end();
+});
+
+t.test("no import goes in a circle", (t) => {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) t.fail([...path.slice(path.indexOf(file)), file].join(" -> "));
+    else if (!done.has(file)) {
+      for (const name of importsOf(file).filter((name) => texts.has(name))) visit(name, [...path, file]);
+      done.add(file);
+    }
+  };
+  for (const file of files) visit(file, []);
+  t.equal(done.size, files.length);
+  t.end();
+});
+
+t.test("files are small, or say why not; the core asks no clock; nobody starts a shell", (t) => {
+  for (const [file, text] of texts) {
+    const lines = text.split("\n").length;
+    if (lines > 250)
+      t.match(text.slice(0, 600), /Longer than most/, `${file} has ${lines} lines and says why`);
+    t.notMatch(text, /shell:\s*true|child_process"/, `${file} starts no shell`);
+    if (room(file) === "core")
+      t.notMatch(text, /Date\.now|Math\.random|process\.|performance\./, `${file} is pure`);
+  }
+  t.end();
+});
