@@ -39,7 +39,9 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     .filter((c) => wantsLease(c) && (c.reach.kind === "alias" || known.has(c.key)))
     .map((c) => ({ key: c.key, container: c.container.id }));
   const excluded = excludedAddresses(hostIp, seen);
-  const allocation = allocate({ table, owners, pool: config.pool, excluded, now, hold: config.addressHold });
+  const avoided = addressesOfContainers(seen);
+  const hold = config.addressHold;
+  const allocation = allocate({ table, owners, pool: config.pool, excluded, avoided, now, hold });
   const leaseOf = new Map(
     allocation.table.leases.filter((l) => l.releasedAt === null).map((l) => [l.key, l]),
   );
@@ -51,9 +53,17 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     const lease = leaseOf.get(key);
     if (reach.kind === "alias" && lease !== undefined) addressOf.set(container.id, lease.address);
   }
-  for (const { container, reach } of candidates) {
-    const address = reach.kind === "shared" ? addressOf.get(reach.with) : undefined;
-    if (address !== undefined) addressOf.set(container.id, address);
+  const sharedWith = new Map(
+    candidates.flatMap(({ container, reach }) =>
+      reach.kind === "shared" ? [[container.id, reach.with]] : [],
+    ),
+  );
+  for (const id of sharedWith.keys()) {
+    // a container may share with one that shares itself; bounded, since labels of a list can lie in a circle
+    let last = id;
+    for (let n = 0; n < 8; n++) last = sharedWith.get(last) ?? last;
+    const address = addressOf.get(last);
+    if (address !== undefined) addressOf.set(id, address);
   }
   const served = candidates.filter((c) => addressOf.has(c.container.id));
   for (const c of candidates) {
@@ -72,9 +82,13 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     if (lease.key === "" || !isHeld(lease, now, config.addressHold)) continue;
     for (const name of lease.names) if (!held.has(name)) held.set(name, groupOf(lease.key));
   }
-  const grants = grantNames(served.map(claimOf), held, (name) =>
-    isReserved(name as Name, config.hostName) ? `"${name}" is reserved` : handwrittenBar(name, disk.owners),
-  );
+  const barred = (name: string): string | null => {
+    if (isReserved(name as Name, config.hostName)) return `"${name}" is reserved`;
+    // RFC 1035 §2.3.4: 255 octets on the wire, two more than in text; one name too long is the whole zone refused
+    if (name.length + 1 + config.zone.length > 253) return `"${name}" is too long for the zone`;
+    return handwrittenBar(name, disk.owners);
+  };
+  const grants = grantNames(served.map(claimOf), held, barred);
 
   const services: Service[] = [];
   for (const candidate of served) {
@@ -250,11 +264,12 @@ function excludedAddresses(hostIp: Ipv4, seen: Observation): Set<Ipv4> {
     const net = Math.floor(toNumber(address) / size) * size;
     excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
   }
-  // macvlan and ipvlan containers have addresses of the LAN itself
-  for (const container of seen.containers) {
-    for (const { address } of container.attachments) if (address !== undefined) excluded.add(address);
-  }
   return excluded;
+}
+
+/** macvlan and ipvlan containers have addresses of the LAN itself, which whoever starts them may choose. */
+function addressesOfContainers(seen: Observation): Set<Ipv4> {
+  return new Set(seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])));
 }
 
 function rebuilt(

@@ -15,8 +15,10 @@ export interface AllocateInput {
   /** In the order in which new addresses are given. */
   readonly owners: readonly Owner[];
   readonly pool: readonly Range[];
-  /** Never handed out: the host's, network and broadcast addresses, foreign ones on its devices. */
+  /** Never handed out nor kept: the host's, network and broadcast addresses, foreign ones on its devices. */
   readonly excluded: ReadonlySet<Ipv4>;
+  /** Not handed out, but left to whoever has them: nobody loses his lease to an address a container gives itself. */
+  readonly avoided: ReadonlySet<Ipv4>;
   /** Seconds since the epoch. */
   readonly now: number;
   /** Seconds that a released address rests. */
@@ -47,9 +49,9 @@ export function isHeld(lease: Lease, now: number, hold: number): boolean {
 
 /** Keeps every lease it can, then gives the lowest address never leased, then the one released longest ago. */
 export function allocate(input: AllocateInput): Allocation {
-  const { pool, excluded, now, hold } = input;
+  const { pool, excluded, avoided, now, hold } = input;
   const conflicts = input.table.conflicts.filter((c) => now - c.seenAt < CONFLICT_RETRY && now >= c.seenAt);
-  const taken = new Set(conflicts.map((c: Conflict) => c.address));
+  const taken = new Set([...avoided, ...conflicts.map((c: Conflict) => c.address)]);
   const owners = new Map(input.owners.map((owner) => [owner.key, owner]));
   const leases = new Map<Ipv4, Lease>();
   const served = new Set<string>();

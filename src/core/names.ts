@@ -96,10 +96,16 @@ function grantOnce(
   const bases = new Map<Unit, { base: Name; renamed: string | null }>();
   for (const unit of units) bases.set(unit, takeBase(unit, take));
   const owns = new Map<string, Name>();
+  /** Own names by who has them: within one unit, too, each is one container's. */
+  const ownerOf = new Map<string, string>();
+  const takeNew: Take = (name, unit) => (granted.has(name) ? `"${name}" is given` : take(name, unit));
   for (const unit of units) {
     const base = bases.get(unit)?.base ?? unit.wish;
-    for (const claim of unit.claims)
-      owns.set(claim.key, unit.claims.length > 1 ? takeOwn(claim, base, unit, take) : base);
+    for (const claim of unit.claims) {
+      const own = unit.claims.length > 1 ? takeOwn(claim, base, unit, takeNew) : base;
+      owns.set(claim.key, own);
+      ownerOf.set(own, claim.key);
+    }
   }
   const grants = new Map<string, Grant>();
   for (const unit of units) {
@@ -110,7 +116,8 @@ function grantOnce(
       const own = owns.get(claim.key) ?? base;
       const notes = dottedRefused === null ? [] : [dottedRefused];
       const aliases = claim.aliases.filter((alias) => {
-        const refused = take(alias, unit);
+        const sister = (ownerOf.get(alias) ?? claim.key) !== claim.key;
+        const refused = take(alias, unit) ?? (sister ? `"${alias}" is another container's own name` : null);
         if (refused !== null) notes.push(refused);
         return refused === null;
       });
@@ -147,12 +154,14 @@ function takeBase(unit: Unit, take: Take): { base: Name; renamed: string | null 
 /** `web-1` of a service with several containers. */
 function takeOwn(claim: Claim, base: Name, unit: Unit, take: Take): Name {
   const print = fingerprint(claim.key);
-  const wishes = [
-    suffixed(base, String(claim.number)),
-    suffixed(base, print.slice(0, 4)),
-    suffixed(base, print),
-  ];
-  return wishes.find((name) => take(name, unit) === null) ?? suffixed(base, `${print}-${claim.number}`);
+  for (const suffix of [String(claim.number), print.slice(0, 4), print]) {
+    const name = suffixed(base, suffix);
+    if (take(name, unit) === null) return name;
+  }
+  for (let n = 2; ; n++) {
+    const name = suffixed(base, `${print}-${n}`);
+    if (take(name, unit) === null) return name;
+  }
 }
 
 function dottedName(unit: Unit): string | null {
