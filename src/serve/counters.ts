@@ -14,6 +14,7 @@ const EVENTS = [
   "slipped",
   "truncated",
   "transfers",
+  "incremental",
   "connections",
 ] as const;
 

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
 import { readQuery } from "../dns/guard.ts";
 import { nameKey, parseName } from "../dns/name.ts";
-import { type Authority, respond, type Via } from "../dns/respond.ts";
+import { type Authority, respond, type Served, type Via } from "../dns/respond.ts";
 import { transfer } from "../dns/transfer.ts";
 import type { TsigKeys } from "../dns/tsig.ts";
+import { serialOf } from "../dns/zone.ts";
 import { type Binding, type BindLog, keepBound } from "./bind.ts";
 import {
   type CounterRow,
@@ -15,6 +16,7 @@ import {
   readCounters,
 } from "./counters.ts";
 import { addressOctets, addressText, isAllowed, type Permission, readPermission } from "./networks.ts";
+import { notifier, parseNotifyTarget } from "./notify.ts";
 import { openTcp, type TcpAnswer } from "./tcp.ts";
 import { readTsigFile } from "./tsig-file.ts";
 import { udpResponder } from "./udp-answer.ts";
@@ -35,6 +37,8 @@ export interface DnsOptions {
   readonly allowTransfer: readonly string[];
   /** TSIG keys in BIND's syntax, readable by the owner alone. */
   readonly tsigKeyFile?: string;
+  /** Secondaries to notify of changes: `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`. */
+  readonly notify?: readonly string[];
   /** Text for version.bind; refused without it. */
   readonly version?: string;
   /** Octets of NSID as text. */
@@ -110,8 +114,10 @@ function tcpAnswer(authority: () => Authority, permission: Permission, row: Coun
     },
     transfer(message, address) {
       const found = transfer(authority(), via(address), message);
-      if (found !== undefined) countEvent(row, "transfers");
-      return found?.messages;
+      if (found === undefined) return undefined;
+      countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
+      countAnswer(row, readQuery(message)?.qtype ?? 0, 0);
+      return found.messages;
     },
   };
 }
@@ -139,10 +145,24 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
   };
-  const keepers = [keepZone(options.zone, options.zoneFile, log, () => publish())];
-  const publish = (): void => {
+  const keepers = [keepZone(options.zone, options.zoneFile, log, (served) => publish(served))];
+  const targets = (options.notify ?? []).flatMap((item) => {
+    const target = parseNotifyTarget(item);
+    const known =
+      target?.key === undefined || tsig.keys.has(nameKey(parseName(`${target.key.replace(/\.$/, "")}.`)));
+    if (target !== undefined && known) return [target];
+    const why =
+      target === undefined
+        ? "not an address, address@port or address key:NAME"
+        : "no such key in DNS_TSIG_KEY_FILE";
+    log("error", `dns: ${item} in DNS_NOTIFY: ${why}; left out`);
+    return [];
+  });
+  const secondaries = notifier(targets, tsig.keys, log);
+  const publish = ({ origin, zone }: Served): void => {
     authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
     use();
+    if (zone !== undefined) secondaries.tell(origin, serialOf(zone));
   };
   authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
   const roll = setInterval(() => {
@@ -214,6 +234,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     async close() {
       clearInterval(roll);
       for (const keeper of keepers) keeper.close();
+      secondaries.close();
       await Promise.all(bindings.map((binding) => binding.close()));
       await fast?.close();
     },

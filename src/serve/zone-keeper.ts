@@ -46,7 +46,12 @@ function extended(history: readonly Change[], old: Zone, next: Zone): readonly C
  * Serve a zone from its file: every readable version is compiled and served, which `changed` is told; one with errors is reported
  * once as file:line and the last good version stays.
  */
-export function keepZone(origin: string, path: string, log: BindLog, changed: () => void): ZoneKeeper {
+export function keepZone(
+  origin: string,
+  path: string,
+  log: BindLog,
+  changed: (served: Served) => void,
+): ZoneKeeper {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
   let digest = "";
   const seen = (found: Found) => {
@@ -84,7 +89,7 @@ export function keepZone(origin: string, path: string, log: BindLog, changed: ()
     served = { ...served, zone, history: old === undefined ? [] : extended(served.history ?? [], old, zone) };
     if (old === undefined)
       log("info", `dns: zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
-    changed();
+    changed(served);
   };
   const source: ZoneSource = followFile(path, seen);
   return { served: () => served, looked: source.looked, close: () => source.close() };

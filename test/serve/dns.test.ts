@@ -94,7 +94,10 @@ t.test("dig is answered over UDP and TCP, and gets the whole zone", async (t) =>
   t.match(await dig("example.net"), /status: REFUSED/);
   const { counters } = server;
   t.ok(
-    (counters.types.A ?? 0) >= 3 && counters.rcodes["5"] === 1 && counters.events.transfers === 2,
+    (counters.types.A ?? 0) >= 3 &&
+      counters.rcodes["5"] === 1 &&
+      counters.events.transfers === 1 &&
+      counters.events.incremental === 1,
     JSON.stringify(counters),
   );
   t.equal(server.engine, "fast");

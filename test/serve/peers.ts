@@ -131,6 +131,7 @@ export function startNsd(options: PeerOptions): Promise<Peer> {
   zonelistfile: "${dir}/zone.list"
   server-count: 1
   minimal-responses: yes
+  xfrd-reload-timeout: 0
   rrl-ratelimit: 0
 remote-control:
   control-enable: no

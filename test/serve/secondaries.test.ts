@@ -1,0 +1,154 @@
+import { execFile } from "node:child_process";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import t, { type Test } from "tap";
+import { type DnsServer, serveDns } from "../../src/serve/dns.ts";
+import { makeQuery } from "../dns/message.ts";
+import { askUdp, freePorts, type Peer, type PeerOptions, startBind, startKnot, startNsd } from "./peers.ts";
+
+const run = promisify(execFile);
+const CHANGES = Number(process.env.TRANSFER_CHANGES ?? 100);
+const KEY = {
+  name: "ocdd-transfer",
+  secret: Buffer.from("a secret of thirty-two octets ok").toString("base64"),
+};
+
+function zoneText(serial: number): string {
+  const services = Array.from(
+    { length: 30 },
+    (_, i) => `s${i}.toolbox.example.com. 60 IN A 10.9.${(serial + i) % 7}.${i + 1}\n`,
+  );
+  return `$TTL 60
+@ IN SOA ns1 hostmaster ${serial} 3600 600 86400 60
+@ IN NS ns1
+ns1 IN A 127.0.0.1
+changed IN TXT "serial ${serial}"
+x${serial % 5} IN A 10.8.0.${serial % 200}
+${services.join("")}`;
+}
+
+/** Serial at a port, undefined for none. */
+async function serialAt(port: number): Promise<number | undefined> {
+  const rdata = (await askUdp(port, makeQuery("toolbox.example.com.", "SOA"), 300))?.records[0]?.rdata;
+  return rdata && Buffer.from(rdata).readUInt32BE(rdata.length - 20);
+}
+
+async function follows(port: number, serial: number, within: number): Promise<number> {
+  const start = performance.now();
+  while ((await serialAt(port)) !== serial) {
+    if (performance.now() - start > within) return Number.POSITIVE_INFINITY;
+    await sleep(4);
+  }
+  return performance.now() - start;
+}
+
+async function dump(port: number, file: string, key: boolean): Promise<string> {
+  const { stdout } = await run("dig", [
+    ...(key ? ["-y", `hmac-sha256:${KEY.name}:${KEY.secret}`] : []),
+    "@127.0.0.1",
+    "-p",
+    String(port),
+    "+onesoa",
+    "+noall",
+    "+answer",
+    "toolbox.example.com",
+    "AXFR",
+  ]);
+  writeFileSync(file, stdout);
+  return file;
+}
+
+async function scene(t: Test, signed: boolean): Promise<void> {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
+  const file = join(dir, "zone");
+  const keyFile = join(dir, "keys");
+  writeFileSync(keyFile, `key "${KEY.name}" { algorithm hmac-sha256; secret "${KEY.secret}"; };\n`);
+  chmodSync(keyFile, 0o600);
+  let serial = 1;
+  const replace = () => {
+    writeFileSync(`${file}.new`, zoneText(serial));
+    renameSync(`${file}.new`, file);
+  };
+  replace();
+  const [port, ...ports] = (await freePorts(4)) as [number, number, number, number];
+  const logs: string[] = [];
+  const serve = (): Promise<DnsServer> =>
+    serveDns({
+      zone: "toolbox.example.com",
+      zoneFile: file,
+      listen: ["127.0.0.1"],
+      port,
+      allowTransfer: signed ? [`key:${KEY.name}`] : ["127.0.0.0/8"],
+      tsigKeyFile: keyFile,
+      notify: ports.map((each) => `127.0.0.1@${each}${signed ? ` key:${KEY.name}` : ""}`),
+      log: (level, message) => logs.push(`${level}: ${message}`),
+    });
+  let server = await serve();
+  const starters: [string, (options: PeerOptions) => Promise<Peer>][] = [
+    ["bind", startBind],
+    ["nsd", startNsd],
+    ["knot", startKnot],
+  ];
+  const options = (i: number): PeerOptions => ({
+    dir: join(dir, starters[i]?.[0] as string),
+    port: ports[i] as number,
+    zone: "toolbox.example.com",
+    primary: port,
+    ...(signed ? { key: KEY } : {}),
+  });
+  const peers = await Promise.all(starters.map(([, start], i) => start(options(i))));
+  t.teardown(async () => {
+    await server.close();
+    await Promise.all(peers.map((peer) => peer.stop()));
+    rmSync(dir, { recursive: true, force: true });
+  });
+  for (const [i, [name]] of starters.entries())
+    t.ok((await follows(ports[i] as number, 1, 5000)) < 5000, `${name} has the zone`);
+
+  const slowest = [0, 0, 0];
+  for (let change = 0; change < CHANGES; change++) {
+    serial++;
+    replace();
+    const times = await Promise.all(ports.map((each) => follows(each, serial, 5000)));
+    times.forEach((time, i) => {
+      slowest[i] = Math.max(slowest[i] as number, time);
+    });
+  }
+  for (const [i, [name]] of starters.entries())
+    t.ok(
+      (slowest[i] as number) < 1000,
+      `${name}: ${CHANGES} changes, the slowest after ${(slowest[i] as number).toFixed(0)} ms`,
+    );
+  const { incremental, transfers } = server.counters.events;
+  t.ok(incremental >= 3 * CHANGES && transfers <= 6, `${incremental} IXFR, ${transfers} AXFR`);
+
+  // Either side dies without a word, the zone goes on changing, and all are equal again.
+  await peers[0]?.stop("SIGKILL");
+  await peers[2]?.stop("SIGKILL");
+  await server.close();
+  serial++;
+  replace();
+  server = await serve();
+  peers[0] = await startBind(options(0));
+  peers[2] = await startKnot(options(2));
+  for (const [i, [name]] of starters.entries())
+    t.ok((await follows(ports[i] as number, serial, 10_000)) < 10_000, `${name} after a kill`);
+  const ours = await dump(port, join(dir, "ours"), signed);
+  for (const [i, [name]] of starters.entries()) {
+    const theirs = await dump(ports[i] as number, join(dir, `theirs-${name}`), false);
+    const { stdout } = await run("ldns-compare-zones", [ours, theirs]).catch(
+      (error: { stdout: string }) => error,
+    );
+    t.match(stdout, /\+0\s+-0\s+~0/, `${name}'s zone equals ours`);
+  }
+  t.strictSame(
+    logs.filter((line) => line.startsWith("error")),
+    [],
+  );
+}
+
+t.test("BIND, NSD and Knot follow as secondaries", { timeout: 300_000 }, (t) => scene(t, false));
+t.test("BIND, NSD and Knot follow as secondaries, with TSIG", { timeout: 300_000 }, (t) => scene(t, true));
