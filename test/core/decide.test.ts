@@ -1,0 +1,301 @@
+import t from "tap";
+import { decide, labelOf } from "../../src/core/decide.ts";
+import type { Container, Decision, Observation } from "../../src/core/model.ts";
+import {
+  BARE,
+  BRIDGE,
+  composeLabels,
+  config,
+  container,
+  HOST,
+  ip,
+  lease,
+  NOW,
+  network,
+  observation,
+  ZONE,
+} from "./make.ts";
+
+const decided = (
+  containers: readonly Container[],
+  over: Partial<Observation> = {},
+  keys: Record<string, string | null> = {},
+): Decision => decide(config(keys), observation({ containers, ...over }), NOW);
+
+/** `name address` of every service. */
+const served = (d: Decision): string[] => d.services.map((s) => `${s.name} ${s.address}`).sort();
+
+t.test("the contract's table from a fresh host: newest first, lowest address first", async (t) => {
+  const d = decided([
+    container({
+      name: "example_dns_1",
+      at: "172.19.0.4",
+      created: NOW - 1,
+      labels: composeLabels("example", "dns"),
+    }),
+    container({
+      name: "example_jenkins_1",
+      at: "172.18.0.3",
+      created: NOW - 2,
+      labels: composeLabels("example", "jenkins"),
+    }),
+  ]);
+  t.strictSame(served(d), ["dns 192.168.122.11", "jenkins 192.168.122.12"]);
+  t.equal(d.hostIp, HOST);
+  t.strictSame(d.desired.aliases, [
+    { device: "ens3", address: "192.168.122.11", prefix: 32, label: "ens3:ocdd" },
+    { device: "ens3", address: "192.168.122.12", prefix: 32, label: "ens3:ocdd" },
+  ]);
+  t.strictSame(d.warnings, []);
+});
+
+t.test("each kind of network", async (t) => {
+  const networks = [
+    BRIDGE,
+    network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan", bridge: "" }),
+    network({ name: "closed", cidr: "172.30.0.0/16", internal: true }),
+    network({ name: "a_net", cidr: "172.21.0.0/16" }),
+    network({ name: "b_net", cidr: "172.22.0.0/16" }),
+    network({ name: "swarm", cidr: "10.0.1.0/24", driver: "overlay" }),
+  ];
+  const at = (name: string, address: string, priority = 0) => ({
+    network: name,
+    address: ip(address),
+    priority,
+  });
+  const list = [
+    container({ name: "web" }),
+    container({
+      name: "boss",
+      networkMode: "host",
+      attachments: [{ network: "host", address: undefined, priority: 0 }],
+    }),
+    container({
+      name: "none",
+      networkMode: "none",
+      attachments: [{ network: "none", address: undefined, priority: 0 }],
+    }),
+    container({ name: "inner", networkMode: "closed", attachments: [at("closed", "172.30.0.2")] }),
+    container({ name: "side", networkMode: `container:${container({ name: "web" }).id}`, attachments: [] }),
+    container({ name: "side2", networkMode: `container:${container({ name: "side" }).id}`, attachments: [] }),
+    container({ name: "orphan", networkMode: `container:${"f".repeat(64)}`, attachments: [] }),
+    container({ name: "card", networkMode: "lan", attachments: [at("lan", "192.168.122.77")] }),
+    container({
+      name: "two",
+      networkMode: "b_net",
+      attachments: [at("b_net", "172.22.0.9"), at("a_net", "172.21.0.9")],
+    }),
+    container({
+      name: "two-prio",
+      networkMode: "b_net",
+      attachments: [at("b_net", "172.22.0.8", 9), at("a_net", "172.21.0.8")],
+    }),
+    container({
+      name: "two-wish",
+      networkMode: "a_net",
+      labels: new Map([["ocdd.network", "b_net"]]),
+      attachments: [at("a_net", "172.21.0.7"), at("b_net", "172.22.0.7")],
+    }),
+    container({ name: "bad-wish", labels: new Map([["ocdd.network", "closed"]]), at: "172.17.0.6" }),
+    container({ name: "task", networkMode: "swarm", attachments: [at("swarm", "10.0.1.5")] }),
+    container({
+      name: "starting",
+      networkMode: "bridge",
+      attachments: [{ network: "bridge", address: undefined, priority: 0 }],
+      state: "restarting",
+    }),
+  ].map((c, i) => ({ ...c, created: NOW - i }));
+  const d = decided(list, { networks });
+  const of = (name: string) => d.services.find((s) => s.name === name);
+  t.match(of("boss"), { kind: "host", address: HOST, forward: null });
+  t.match(of("side"), { kind: "shared", address: of("web")?.address ?? "?" });
+  t.match(of("side2"), { kind: "shared", address: of("web")?.address ?? "?" }, "sharing on");
+  t.match(of("card"), { kind: "direct", address: "192.168.122.77", forward: null });
+  t.equal(of("two")?.forward?.target, "172.21.0.9", "the lowest name carries the default route");
+  t.equal(of("two-prio")?.forward?.target, "172.22.0.8");
+  t.equal(of("two-wish")?.forward?.target, "172.22.0.7");
+  t.equal(of("bad-wish")?.forward?.target, "172.17.0.6");
+  t.match(
+    d.warnings.join("\n"),
+    /"bad-wish": label ocdd.network names "closed", which it cannot be reached on; "bridge" is used/,
+  );
+  t.strictSame(
+    d.skipped.map((s) => `${s.container}: ${s.reason}`),
+    [
+      "none: it has no network (none)",
+      'inner: its network "closed" is internal',
+      "orphan: it shares the network of a container that is not served",
+      'task: its network "swarm" has the driver "overlay", which an alias cannot lead to',
+      "starting: it has no address yet (restarting)",
+    ],
+  );
+});
+
+t.test("labels in a circle end", async (t) => {
+  const a = container({
+    name: "a",
+    networkMode: `container:${container({ name: "b" }).id}`,
+    attachments: [],
+  });
+  const b = container({ name: "b", networkMode: `container:${a.id}`, attachments: [] });
+  t.equal(decided([a, b, container({ name: "web" })]).services.length, 1);
+});
+
+t.test("a container that gives itself a leased address harms nobody", async (t) => {
+  const networks = [
+    BRIDGE,
+    network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan", bridge: "" }),
+  ];
+  const web = container({ name: "web" });
+  const thief = container({
+    name: "thief",
+    networkMode: "lan",
+    created: NOW,
+    attachments: [{ network: "lan", address: ip("192.168.122.11"), priority: 0 }],
+  });
+  const actual = {
+    ...BARE,
+    table: { ...BARE.table, leases: [lease("192.168.122.11", "container:web", { container: web.id })] },
+  };
+  const d = decided([web, thief], { networks, actual });
+  t.strictSame(d.evicted, []);
+  t.equal(d.services.find((s) => s.name === "web")?.address, "192.168.122.11");
+  t.strictSame(served(decided([thief, container({ name: "new" })], { networks })), [
+    "new 192.168.122.12",
+    "thief 192.168.122.11",
+  ]);
+});
+
+t.test("a full range: the rest are served, the reason is told", async (t) => {
+  const many = Array.from({ length: 5 }, (_, i) =>
+    container({ name: `c${i}`, at: `172.17.0.${i + 2}`, created: NOW - i }),
+  );
+  const d = decided(many, {}, { IP_RANGE_END: "13" });
+  t.equal(d.services.length, 3);
+  t.equal(d.unserved, 2);
+  t.match(d.skipped, [
+    {
+      container: "c3",
+      reason: "the address range is full: 3 addresses, 3 in use, 0 at rest, 0 used by others",
+    },
+    { container: "c4", reason: /full/ },
+  ]);
+});
+
+t.test("the host's own, network, broadcast and foreign addresses are never handed out", async (t) => {
+  const addresses = [
+    ...observation().addresses,
+    { device: "ens4", address: ip("192.168.122.12"), prefix: 32, label: "ens4" },
+    { device: "ens5", address: ip("192.168.122.17"), prefix: 30, label: "ens5" },
+  ];
+  const many = Array.from({ length: 20 }, (_, i) =>
+    container({ name: `c${i}`, at: `172.17.0.${i + 2}`, created: NOW - i }),
+  );
+  const got = new Set(decided(many, { addresses }).services.map((s) => s.address as string));
+  for (const never of [12, 16, 17, 19]) t.notOk(got.has(`192.168.122.${never}`), `.${never}`);
+  t.equal(got.size, 16);
+});
+
+t.test(
+  "two containers that claim one key: the one last seen with it keeps it, else the oldest",
+  async (t) => {
+    const real = container({ name: "shop_web_1", labels: composeLabels("shop", "web"), created: NOW - 50 });
+    const fake = container({
+      name: "evil",
+      at: "172.17.0.9",
+      labels: composeLabels("shop", "web"),
+      created: NOW - 10,
+    });
+    const d = decided([fake, real]);
+    t.equal(d.services.find((s) => s.container.name === "shop_web_1")?.key, "compose:shop/web/1");
+    t.match(d.services.find((s) => s.container.name === "evil")?.key, /^container:evil#/);
+    const older = { ...fake, created: NOW - 90 };
+    const actual = {
+      ...BARE,
+      table: {
+        ...BARE.table,
+        leases: [lease("192.168.122.20", "compose:shop/web/1", { container: real.id })],
+      },
+    };
+    const next = decided([real, older], { actual });
+    t.equal(next.services.find((s) => s.container.name === "shop_web_1")?.address, "192.168.122.20");
+  },
+);
+
+t.test("a name that would be too long for the zone is left out, not the zone", async (t) => {
+  const zone = `${"z".repeat(60)}.${"y".repeat(60)}.${"x".repeat(60)}`;
+  const d = decided(
+    [container({ name: "c", labels: composeLabels("p".repeat(60), "s".repeat(60)) })],
+    {},
+    { TOOLBOX_SUBDOMAIN_NAME: zone },
+  );
+  t.strictSame(
+    d.services.map((s) => s.names),
+    [["s".repeat(60)]],
+  );
+  t.match(d.warnings, [/does not get a further name: .* is too long for the zone/]);
+});
+
+t.test("hidden, labelled, refused", async (t) => {
+  const list = [
+    container({ name: "open" }),
+    container({ name: "hidden", labels: new Map([["ocdd.enable", "false"]]) }),
+    container({ name: "asked", labels: new Map([["ocdd.enable", "true"]]) }),
+    container({
+      name: "broken",
+      labels: new Map([
+        ["ocdd.enable", "true"],
+        ["ocdd.allow", "everyone"],
+      ]),
+    }),
+  ];
+  t.strictSame(
+    decided(list)
+      .services.map((s) => s.name)
+      .sort(),
+    ["asked", "open"],
+  );
+  t.strictSame(
+    decided(list, {}, { EXPOSE: "labelled" }).services.map((s) => s.name),
+    ["asked"],
+  );
+  t.match(decided(list).skipped, [
+    { container: "broken", reason: 'label ocdd.allow cannot be read: "everyone"' },
+  ]);
+});
+
+t.test("a label that went bad keeps the lease, and its address to nobody", async (t) => {
+  const bad = container({ name: "web", labels: new Map([["ocdd.ports", "x"]]) });
+  const actual = { ...BARE, table: { ...BARE.table, leases: [lease("192.168.122.15", "container:web")] } };
+  const d = decided([bad], { actual });
+  t.match(d.desired.table.leases, [{ key: "container:web", address: "192.168.122.15", releasedAt: null }]);
+  t.strictSame(d.desired.aliases, []);
+});
+
+t.test("a reserved or hand-written name is not the container's", async (t) => {
+  const zone = "db\t60\tIN\tCNAME\telsewhere.example.org.\nsub IN NS ns.example.org.\n";
+  const list = ["ns1", "dockerhost", "db", "localhost"].map((name, i) =>
+    container({ name, created: NOW - i, at: `172.17.0.${i + 2}` }),
+  );
+  const d = decided(list, { actual: { ...BARE, zone } });
+  for (const s of d.services) t.match(s.name, /-[0-9a-f]{4}$/);
+  t.match(d.warnings.join("\n"), /"db" has a hand-written CNAME record in the zone file/);
+  t.match(d.warnings.join("\n"), /"ns1" is reserved/);
+  const below = decided([container({ name: "c", labels: composeLabels("sub", "web") })], {
+    actual: { ...BARE, zone },
+  });
+  t.strictSame(below.services[0]?.names, ["web"], "web.sub lies below a delegation");
+});
+
+t.test("no containers: nothing of ours is wanted", async (t) => {
+  const d = decided([]);
+  t.equal(d.desired.firewall.chains.size, 0);
+  t.strictSame([d.desired.aliases, d.services, d.fresh], [[], [], []]);
+  t.match(d.desired.zone, `dockerhost.${ZONE}.\t60\tIN\tA\t192.168.122.200`);
+});
+
+t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
+  t.equal(labelOf("enp0s31f6"), "enp0s31f6:ocdd");
+  t.equal(labelOf("abcdefghij"), "abcdefghij:ocdd");
+  t.equal(labelOf("enx001122334455"), "enx001122334455");
+});
