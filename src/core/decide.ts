@@ -1,10 +1,13 @@
 /** (config, observation, now) → the state the containers ask for. Pure and total: a strange container harms no other. */
+
 import { type Compose, composeOf, groupOf, keyOf, type Reach, reachOf, wishOf } from "./candidate.ts";
+import { readCard } from "./card.ts";
 import { checkAgainstHost } from "./check.ts";
 import type { Config } from "./config.ts";
 import { compareIpv4, contains, fromNumber, type Ipv4, sizeOf, toNumber } from "./ipv4.ts";
 import { clip, isShown, readLabels, type Wishes } from "./labels.ts";
 import { allocate, isHeld, type Owner, rebuildTable } from "./lease.ts";
+import { listingOf, renderListing } from "./listing.ts";
 import type { Container, Decision, Forward, LeaseTable, Observation, Service, Skipped } from "./model.ts";
 import { isReserved, type Name, toName } from "./name.ts";
 import { type Claim, type Grant, grantNames } from "./names.ts";
@@ -109,6 +112,21 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const subnets = [...usedNetworks].flatMap((network) => network.subnets);
   const records = addressRecords(services, config.hostName, hostIp);
   const pool = config.pool;
+  const listing = listingOf({
+    title: config.webTitle,
+    zone: config.zone,
+    host: hostIp,
+    services,
+    skipped,
+    table: allocation.table,
+    pool,
+    excluded,
+    hold: config.addressHold,
+    interval: config.syncInterval,
+    now,
+    before: seen.actual.services,
+  });
+  warnings.push(...(seen.template?.problems ?? []));
   return {
     hostIp,
     services,
@@ -141,7 +159,8 @@ export function decide(config: Config, seen: Observation, now: number): Decision
         label: labelOf(config.device),
       })),
       zone: updateZone(seen.actual.zone, disk, settings, records, now),
-      page: renderPage({ title: config.webTitle, zone: config.zone, services, skipped }),
+      page: renderPage(listing, seen.template),
+      services: renderListing(listing),
       hairpins: ports.map((port) => port.name),
     },
   };
@@ -240,6 +259,9 @@ function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zone: stri
     service: compose?.service ?? null,
     ports: container.ports,
     forward,
+    created: container.created,
+    up: container.up,
+    card: readCard(container.labels, container.image),
     renamed: grant.renamed,
     sharedNames: grant.shared,
   };

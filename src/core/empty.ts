@@ -2,6 +2,7 @@
 import { hostAddress } from "./check.ts";
 import type { Config } from "./config.ts";
 import { zoneSettings } from "./decide.ts";
+import { listingOf, renderListing } from "./listing.ts";
 import type { Observation, State } from "./model.ts";
 import { renderPage } from "./page.ts";
 import { addressRecords, readZoneOnDisk, updateZone } from "./records.ts";
@@ -13,6 +14,20 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
   const records = host === undefined ? [] : addressRecords([], config.hostName, host);
   const settings = zoneSettings(config);
+  const listing = listingOf({
+    title: config.webTitle,
+    zone: config.zone,
+    host,
+    services: [],
+    skipped: [],
+    table: { leases: [], conflicts: [], hairpins: [] },
+    pool: config.pool,
+    excluded: new Set(host === undefined ? [] : [host]),
+    hold: config.addressHold,
+    interval: config.syncInterval,
+    now,
+    before: "",
+  });
   return {
     table: {
       ...table,
@@ -22,7 +37,8 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     firewall: NO_FIREWALL,
     aliases: [],
     zone: updateZone(zone, readZoneOnDisk(zone, settings, records), settings, records, now),
-    page: renderPage({ title: config.webTitle, zone: config.zone, services: [], skipped: [] }),
+    page: renderPage(listing, seen.template),
+    services: renderListing(listing),
     hairpins: [],
   };
 }

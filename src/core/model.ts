@@ -1,6 +1,9 @@
 /** Every noun of the director. All of it is read-only: a new state is a new value. */
+import type { Card } from "./card.ts";
 import type { Ipv4, Range } from "./ipv4.ts";
 import type { Name } from "./name.ts";
+import type { PageTemplate } from "./template.ts";
+import type { UpBounds } from "./uptime.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -27,6 +30,8 @@ export interface Container {
   readonly created: number;
   readonly state: string;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
+  /** For how long it has been up, as far as Docker's list tells. */
+  readonly up?: UpBounds | undefined;
   readonly labels: ReadonlyMap<string, string>;
   /** `bridge`, a network's name, `host`, `none` or `container:<id>`. */
   readonly networkMode: string;
@@ -128,6 +133,11 @@ export interface Service {
   readonly service: string | null;
   readonly ports: readonly Port[];
   readonly forward: Forward | null;
+  /** Seconds since the epoch. */
+  readonly created: number;
+  readonly up: UpBounds | undefined;
+  /** How it looks on the page. */
+  readonly card: Card;
   /** Why it has not the name it asked for. */
   readonly renamed: string | null;
   /** Names shared with other containers, which leave out one that is not healthy. */
@@ -170,6 +180,8 @@ export interface State {
   readonly zone: string;
   /** The index page's text; empty when there is none. */
   readonly page: string;
+  /** The text of services.json, the page's content for programs; empty when there is none. */
+  readonly services: string;
   /** Bridge ports in hairpin mode, through which a container reaches its own alias. */
   readonly hairpins: readonly string[];
 }
@@ -185,6 +197,8 @@ export interface Observation {
   readonly bridgePorts: readonly BridgePort[];
   /** How the leases came here: false when no file could be read and something of ours is on the host. */
   readonly leasesIntact: boolean;
+  /** What the page is made with; absent where nobody looks at it. */
+  readonly template?: PageTemplate;
   /** True when DOCKER-USER is there. */
   readonly dockerUser: boolean;
   /** Forwards in force, as the rules tell: what lost leases are rebuilt from. */
@@ -208,7 +222,7 @@ export interface Decision {
   readonly unserved: number;
   /** Addresses leased for the first time in this decision: to be probed before use. */
   readonly fresh: readonly Ipv4[];
-  /** Free addresses that come next, should a fresh one turn out to be taken. */
+  /** Free addresses that come next: for when a fresh one turns out to be taken, and for who comes next. */
   readonly spare: readonly Ipv4[];
   /** Living leases that a changed range would end. */
   readonly evicted: readonly Lease[];

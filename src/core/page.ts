@@ -1,83 +1,96 @@
-/** Services → the index page: complete without a script, and without anything from another host. */
-import { clip } from "./labels.ts";
-import type { Port, Service, Skipped } from "./model.ts";
+/** The listing → the index page: complete without a script, and without anything from another host. */
+import { ICONS, type Icon } from "./icon.ts";
+import type { Listing } from "./listing.ts";
+import { attention, groupsOf, rows, skippedRows, stoppedRow } from "./page-rows.ts";
+import { BARE_TEMPLATE, fill, type PageTemplate } from "./template.ts";
+import { escapeHtml, textVersion } from "./text.ts";
 
-export interface PageContent {
-  readonly title: string;
-  readonly zone: string;
-  readonly services: readonly Service[];
-  readonly skipped: readonly Skipped[];
+/** The page as a whole document. It changes only when its content does, so that an idle run writes nothing. */
+export function renderPage(listing: Listing, template: PageTemplate = BARE_TEMPLATE): string {
+  return fill(template.index, {
+    title: escapeHtml(listing.title),
+    zone: escapeHtml(listing.zone),
+    host: escapeHtml(listing.host ?? ""),
+    version: listing.version,
+    style: `${template.style}${iconStyle(listing)}`,
+    script: template.script,
+    summary: summary(listing),
+    services: services(listing),
+  });
 }
 
-const STYLE = `:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
-body{max-width:64rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;width:100%}
-th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid #8884}
-th{font-weight:600}
-code{font:13px/1.4 ui-monospace,monospace}
-.reason{opacity:.75}`;
-
-/** The page as a whole document. It changes only when a service does, so that an idle run writes nothing. */
-export function renderPage(content: PageContent): string {
-  const title = escapeHtml(content.title);
-  const rows = content.services.map((service) => serviceRow(service, content.zone)).join("\n");
-  const skipped = content.skipped.map(
-    (s) => `<li><code>${escapeHtml(clip(s.container, 256))}</code>: ${escapeHtml(clip(s.reason, 256))}</li>`,
+function services(listing: Listing): string {
+  const { zone } = listing;
+  const problems = [...rows(attention(listing), zone), ...skippedRows(listing)];
+  const groups = groupsOf(listing).map(({ name, services: members, stopped }) =>
+    section(name ?? "Other services", name, [
+      ...rows(members, zone),
+      ...stopped.map((one) => stoppedRow(one, zone)),
+    ]),
   );
-  const body =
-    content.services.length > 0
-      ? `<table>
-<thead><tr><th>Name</th><th>Address</th><th>State</th><th>Ports</th><th>Image</th></tr></thead>
-<tbody>
-${rows}
-</tbody>
-</table>`
-      : "<p>No containers found! Start one, then run <code>ocdd</code>.</p>";
-  const rest = skipped.length > 0 ? `\n<h2>Not served</h2>\n<ul>\n${skipped.join("\n")}\n</ul>` : "";
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${title}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>${title}</h1>
-${body}${rest}
-</body>
-</html>
-`;
+  const first = problems.length > 0 ? [section("Needs attention", "!", problems)] : [];
+  if (first.length + groups.length === 0) return EMPTY;
+  return [...first, ...groups].join("\n");
 }
 
-function serviceRow(service: Service, zone: string): string {
-  const links = service.ports.map((port) => portText(service, port)).join(" ");
-  const others = service.names.slice(1).map((name) => `<br><code>${escapeHtml(`${name}.${zone}`)}</code>`);
-  const renamed =
-    service.renamed === null
-      ? ""
-      : `<br><span class="reason">renamed: ${escapeHtml(clip(service.renamed, 256))}</span>`;
-  const state = service.health === "none" ? service.state : service.health;
-  return `<tr><td>
-* - <a href="http://${escapeHtml(service.fqdn)}/">${escapeHtml(service.fqdn)}</a>
-${others.join("")}${renamed}</td><td><code>${service.address}</code></td><td>${escapeHtml(clip(state, 40))}</td><td>${links}</td><td><code>${escapeHtml(clip(service.container.image, 256))}</code></td></tr>`;
+/** `key` tells the group from others in the page; groups of containers never begin with "!". */
+function section(heading: string, key: string | null, list: readonly string[]): string {
+  const mark = key === "!" ? ' class="attention"' : "";
+  const id = key === "!" ? "!" : textVersion(key ?? "").slice(-8);
+  return `<section${mark} data-group="${id}"><h2>${escapeHtml(heading)}</h2><ul>${list.join("")}
+</ul></section>`;
 }
 
-function portText(service: Service, port: Port): string {
-  const text = `${port.port}/${port.protocol}`;
-  if (port.protocol !== "tcp") return text;
-  const scheme = port.port === 443 || port.port === 8443 ? "https" : "http";
-  return `<a href="${scheme}://${escapeHtml(service.fqdn)}:${port.port}/">${text}</a>`;
+const EMPTY = `<div class="empty" data-group="empty">
+<h2>No containers found!</h2>
+<p>As soon as one runs, it gets a name and an address of its own, and stands here.
+<p>Start one, and let OCDD look:
+<pre><code>docker run -d --name web nginx
+ocdd</code></pre>
+<p><code>ocdd watch</code> looks by itself, whenever a container starts or stops. <code>ocdd doctor</code> tells what is wrong.
+</div>`;
+
+function summary({ services: list, stopped, skipped, range, host }: Listing): string {
+  const bad = list.filter((row) => row.tone === "bad").length + skipped.length;
+  const { size, used, held, conflict, reserved } = range;
+  const free = Math.max(size - used - held - conflict - reserved, 0);
+  const parts: readonly (readonly [string, number, string])[] = [
+    ["used", used, "in use"],
+    ["held", held, "at rest"],
+    ["conflict", conflict, "used by others"],
+    ["reserved", reserved, "reserved"],
+    ["free", free, "free"],
+  ];
+  const shown = parts.filter(([kind, n]) => n > 0 || kind === "used" || kind === "free");
+  let x = 0;
+  const bars = shown.map(([kind, n]) => {
+    const bar = kind === "free" || n === 0 ? "" : `<rect class="${kind}" x="${x}" width="${n}" height="1"/>`;
+    x += n;
+    return bar;
+  });
+  const words = shown.map(([kind, n, text]) => `<span class="${kind}">${n} ${text}</span>`).join(", ");
+  const plain = shown.map(([, n, text]) => `${n} ${text}`).join(", ");
+  return `<p class="counts"><strong>${count(list.length, "service")}</strong>${
+    bad > 0 ? `, <span class="bad">${bad} ${bad === 1 ? "needs" : "need"} attention</span>` : ""
+  }${stopped.length > 0 ? `, ${stopped.length} stopped` : ""}${
+    host === null ? "" : ` <span class="host">on host <code>${escapeHtml(host)}</code></span>`
+  }</p>
+<div class="range"><svg viewBox="0 0 ${Math.max(size, 1)} 1" preserveAspectRatio="none" role="img" aria-label="Of ${size} addresses ${plain}">${bars.join("")}</svg>
+<p>${count(size, "address", "addresses")}: ${words}</p></div>`;
 }
 
-/** Text as HTML text or as a quoted attribute's value. */
-export function escapeHtml(text: string): string {
-  const entity: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text.replace(/[&<>"']/g, (c) => entity[c] ?? c);
+function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+/** The icons in use, as masks: a colour of the page's own fills them. */
+function iconStyle(listing: Listing): string {
+  const used = new Set<Icon>([...listing.services, ...listing.stopped].map((row) => row.icon));
+  return [...used]
+    .sort()
+    .map((icon) => {
+      const svg = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23000' stroke-width='1.75' stroke-linecap='round' stroke-linejoin='round'><path d='${ICONS[icon]}'/></svg>`;
+      return `.${icon}{--i:url("data:image/svg+xml,${svg.replaceAll("<", "%3C").replaceAll(">", "%3E")}")}\n`;
+    })
+    .join("");
 }

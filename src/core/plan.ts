@@ -24,6 +24,8 @@ export interface Plan {
   readonly flushed: readonly Ipv4[];
   readonly announced: readonly Ipv4[];
   readonly zone: string | null;
+  /** Before the page: who is told of a new page can compare the services at once. */
+  readonly services: string | null;
   readonly page: string | null;
 }
 
@@ -59,7 +61,7 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
       ...hairpinsOff.map((port) => `- hairpin ${port}`),
       ...recordChanges(before, after),
       ...(zoneChanged ? [`~ zone file, serial ${serialOf(desired.zone)}`] : []),
-      ...(desired.page === actual.page ? [] : ["~ index page"]),
+      ...(desired.page === actual.page && desired.services === actual.services ? [] : ["~ index page"]),
     ],
     table: tableChanged ? desired.table : null,
     withdrawal: zoneChanged && added.length === 0 && removed.length > 0 ? desired.zone : withdrawal,
@@ -71,6 +73,7 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
     flushed: changedHands(actual.firewall, desired.firewall),
     announced: added.map((a) => a.address),
     zone: zoneChanged ? desired.zone : null,
+    services: desired.services === actual.services ? null : desired.services,
     page: desired.page === actual.page ? null : desired.page,
   };
 }

@@ -1,4 +1,5 @@
 /** The host behind one interface: look at all of it, change what a plan says. */
+import { dirname } from "node:path";
 import type { Config } from "../core/config.ts";
 import { HostError } from "../core/errors.ts";
 import { parseFirewall } from "../core/firewall.ts";
@@ -7,10 +8,11 @@ import type { DeviceAddress, LeaseTable, Observation, TableName } from "../core/
 import type { Plan } from "../core/plan.ts";
 import { addAddresses, readLinks, removeAddresses, setHairpin } from "./address.ts";
 import { announce, probe } from "./arp.ts";
-import { connectDocker, type Docker } from "./docker.ts";
+import { connectDocker, type Docker, type DockerView } from "./docker.ts";
 import { readOctets, readText, writeWhole } from "./file.ts";
 import { type LeasesRead, readLeases, writeLeases } from "./leases.ts";
 import { forgetFlows, readTables, restoreTable } from "./netfilter.ts";
+import { noteRun, readTemplate } from "./page.ts";
 
 export interface Host {
   /**
@@ -32,25 +34,36 @@ export function leasesFile(config: Config): string {
   return `${config.storageDir}/leases.json`;
 }
 
-/** The real host. */
-export function openHost(config: Config): Host {
-  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+/** The page's content for programs, beside the page. */
+export function servicesFile(config: Config): string {
+  return `${dirname(config.indexFile)}/services.json`;
+}
+
+/** The real host, with a client of its own for Docker, or with one that also follows its events. */
+export function openHost(config: Config, watched?: Docker): Host {
+  const docker = watched ?? connectDocker({ socket: config.dockerSocket, ...config.api });
+  const look = watched === undefined ? docker.look : docker.lookCloser;
   return {
-    observe: (leaveOut) => observe(config, docker, leaveOut),
+    observe: (leaveOut) => observe(config, look, leaveOut),
     probe: (addresses) => probe(config.device, addresses),
     apply: (plan) => apply(config, plan),
   };
 }
 
-async function observe(config: Config, docker: Docker, leaveOut?: LeaveOut): Promise<Observation> {
-  const [containers, networks, links, tables, read, zone, page] = await Promise.all([
-    leaveOut === "docker" ? [] : docker.containers(),
-    leaveOut === "docker" ? [] : docker.networks(),
+async function observe(
+  config: Config,
+  look: () => Promise<DockerView>,
+  leaveOut?: LeaveOut,
+): Promise<Observation> {
+  const [{ containers, networks }, links, tables, read, zone, page, services, template] = await Promise.all([
+    leaveOut === "docker" ? { containers: [], networks: [] } : look(),
     readLinks(),
     leaveOut === "firewall" ? new Map<TableName, string>() : readTables(),
     readLeases(leasesFile(config)),
     readOctets(config.zoneFile),
     readText(config.indexFile),
+    readText(servicesFile(config)),
+    readTemplate(config.templateDir),
   ]);
   const seen = parseFirewall(tables, config.pool);
   const inPool = (address: Ipv4): boolean => config.pool.some((range) => contains(range, address));
@@ -67,6 +80,7 @@ async function observe(config: Config, docker: Docker, leaveOut?: LeaveOut): Pro
       aliases,
       zone: zone ?? "",
       page: page ?? "",
+      services: services ?? "",
       hairpins: links.bridgePorts.filter((port) => port.hairpin).map((port) => port.name),
     },
     containers,
@@ -79,6 +93,7 @@ async function observe(config: Config, docker: Docker, leaveOut?: LeaveOut): Pro
       "table" in read || (read.status === "absent" && aliases.length === 0 && seen.forwards.length === 0),
     dockerUser: seen.dockerUser,
     forwards: seen.forwards,
+    template,
   };
 }
 
@@ -87,7 +102,7 @@ function tableOf(read: LeasesRead): LeaseTable {
 }
 
 async function apply(config: Config, plan: Plan): Promise<void> {
-  const { table, withdrawal, zone, page } = plan;
+  const { table, withdrawal, zone, page, services } = plan;
   if (table !== null) await step("write the leases", () => writeLeases(leasesFile(config), table));
   if (withdrawal !== null)
     await step("withdraw names", () => writeWhole(config.zoneFile, withdrawal, "latin1"));
@@ -102,8 +117,11 @@ async function apply(config: Config, plan: Plan): Promise<void> {
   const announced = step("announce aliases", () => announce(config.device, plan.announced));
   if (zone !== null && zone !== withdrawal)
     await step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"));
+  if (services !== null)
+    await step("write the services file", () => writeWhole(servicesFile(config), services));
   if (page !== null) await step("write the index page", () => writeWhole(config.indexFile, page));
   await announced;
+  await step("note the run", () => noteRun(config.indexFile));
 }
 
 /** Names the step in its failure. */

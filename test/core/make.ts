@@ -92,6 +92,7 @@ export const BARE: State = {
   aliases: [],
   zone: "",
   page: "",
+  services: "",
   hairpins: [],
 };
 

@@ -1,0 +1,68 @@
+/** The frame of the page: a site may bring its own. Named slots only, so that a template is text and never a program. */
+
+export interface TemplateFiles {
+  readonly index: string;
+  readonly style: string;
+  readonly script: string;
+}
+
+export interface PageTemplate extends TemplateFiles {
+  /** Why something else than asked for is used. */
+  readonly problems: readonly string[];
+}
+
+/** What a template's index.html may hold, each between `{{` and `}}`. */
+export interface Slots {
+  readonly title: string;
+  readonly zone: string;
+  readonly host: string;
+  readonly version: string;
+  readonly style: string;
+  readonly script: string;
+  /** How many services, and how much of the range is in use. */
+  readonly summary: string;
+  /** The services in their groups, with what needs attention first. */
+  readonly services: string;
+}
+
+/** Used where a page's frame is missing, or is no frame: still complete, only plain. */
+const BARE = `<!doctype html>
+<html lang="en" data-version="{{version}}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<style>
+{{style}}</style>
+<title>{{title}}</title>
+</head>
+<body>
+<header><h1>{{title}}</h1>
+<div id="summary">{{summary}}</div>
+<p id="fresh"></p>
+</header>
+<main id="services">
+{{services}}
+</main>
+</body>
+</html>
+`;
+const BARE_STYLE =
+  ":root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}svg{max-height:1em;max-width:20em}\n";
+
+/** The template when there is none. */
+export const BARE_TEMPLATE: PageTemplate = { index: BARE, style: BARE_STYLE, script: "", problems: [] };
+
+/** A template from the texts of its files; one without a place for the services is not used. */
+export function templateOf(files: TemplateFiles, problems: readonly string[]): PageTemplate {
+  if (files.index.includes("{{services}}") && files.index.includes("{{title}}"))
+    return { ...files, problems };
+  const why = "the page's template index.html has no {{title}} and {{services}}; a plain page is used";
+  return { ...BARE_TEMPLATE, problems: [...problems, why] };
+}
+
+/** The template with its slots filled; a slot that is not known stays as it is. What a slot holds is not looked at again. */
+export function fill(template: string, slots: Slots): string {
+  return template.replace(/\{\{([a-z]+)\}\}/g, (whole, name: string) =>
+    Object.hasOwn(slots, name) ? slots[name as keyof Slots] : whole,
+  );
+}

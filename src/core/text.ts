@@ -1,0 +1,48 @@
+/** Strangers' text made fit for a page. */
+import { clip } from "./labels.ts";
+
+/** Octets of a field on the page. */
+export const FIELD_OCTETS = 256;
+
+/** One line of at most 256 octets of UTF-8, control and formatting characters replaced; null when nothing is left. */
+export function field(text: string | undefined | null): string | null {
+  const line = clip(text ?? undefined, FIELD_OCTETS).trim();
+  if (line === "") return null;
+  let octets = 0;
+  let fits = "";
+  for (const char of line) {
+    const code = char.codePointAt(0) ?? 0;
+    octets += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (octets > FIELD_OCTETS) return `${fits}…`;
+    // the ellipsis itself takes three
+    if (octets <= FIELD_OCTETS - 3) fits += char;
+  }
+  return line;
+}
+
+const ENTITIES: ReadonlyMap<string, string> = new Map([
+  ["&", "&amp;"],
+  ["<", "&lt;"],
+  [">", "&gt;"],
+  ['"', "&quot;"],
+  ["'", "&#39;"],
+]);
+
+/** Text as HTML text or as a quoted attribute's value. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => ENTITIES.get(c) ?? c);
+}
+
+/** A text's name: 53 bits in 14 hexadecimal digits (cyrb53; no secret, only to tell contents apart). */
+export function textVersion(text: string): string {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return (4294967296 * (2097151 & b) + (a >>> 0)).toString(16).padStart(14, "0");
+}

@@ -1,0 +1,330 @@
+// The page is complete without this. With it: search in place, copying, times as people say them, and news as they come.
+const main = document.querySelector("#services");
+const find = document.querySelector("#find");
+const none = document.querySelector("#none");
+const fresh = document.querySelector("#fresh");
+const said = document.querySelector("#said");
+const style = document.querySelector("style");
+const zone = document.querySelector("footer code")?.textContent ?? "";
+const rowsOf = (place) => [...place.querySelectorAll("li")];
+const nameOf = (row) => row.querySelector("p > a");
+
+// Rows: what one was before anything was added to it, and the text it is found by.
+const pristine = new WeakMap();
+const words = new WeakMap();
+
+function dress(row) {
+  pristine.set(row, row.outerHTML);
+  const also =
+    row
+      .querySelector(".also")
+      ?.textContent.split(", ")
+      .map((name) => `${name}${zone}`) ?? [];
+  const group = row.closest("section")?.querySelector("h2")?.textContent ?? "";
+  words.set(row, [row.textContent, ...also, group].join(" ").toLowerCase());
+  const name = nameOf(row);
+  const address = row.querySelector(":scope > code");
+  if (address === null) return;
+  name.after(copyButton("name", name.textContent));
+  address.append(copyButton("address", address.textContent));
+}
+
+function copyButton(what, text) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.dataset.copy = text;
+  button.title = `Copy ${what}`;
+  button.setAttribute("aria-label", `Copy ${what} ${text}`);
+  return button;
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const text = target.dataset?.copy;
+  if (text === undefined) return;
+  const done = await copy(text);
+  target.classList.toggle("done", done);
+  say(done ? `Copied ${text}` : "Copying is not allowed here");
+  setTimeout(() => target.classList.remove("done"), 1500);
+});
+
+// The clipboard's own interface is there on https only; this page mostly is not.
+async function copy(text) {
+  if (navigator.clipboard !== undefined) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // not allowed: the old way may be
+    }
+  }
+  const before = document.activeElement;
+  const field = document.createElement("textarea");
+  field.value = text;
+  said.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  before?.focus({ preventScroll: true });
+  return done;
+}
+
+function say(text) {
+  said.textContent = text;
+}
+
+// Search: every word must be somewhere in the row. The query lives in the address bar.
+function filter() {
+  const terms = find.value
+    .toLowerCase()
+    .replaceAll(/\s:(?=\d)/g, " ")
+    .split(/\s+/)
+    .filter(Boolean);
+  let hits = 0;
+  for (const section of main.children) {
+    let any = terms.length === 0;
+    for (const row of section.querySelectorAll("li")) {
+      const hit = terms.every((term) => words.get(row)?.includes(term));
+      if (row.hidden === hit) row.hidden = !hit;
+      if (hit) hits += 1;
+      any ||= hit;
+    }
+    section.hidden = !any;
+  }
+  none.hidden = terms.length === 0 || hits > 0;
+  return hits;
+}
+
+function search(query) {
+  if (find.value !== query) find.value = query;
+  const hits = filter();
+  const url = new URL(location.href);
+  if (query === "") url.searchParams.delete("q");
+  else url.searchParams.set("q", query);
+  if (url.href !== location.href) history.replaceState(null, "", url);
+  if (query !== "") say(hits === 1 ? "1 service found" : `${hits} services found`);
+}
+
+const targets = () => [...main.querySelectorAll("li:not([hidden]) > p > a[href]")];
+
+find.addEventListener("input", () => search(find.value));
+find.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (find.value !== "") targets()[0]?.click();
+});
+none.querySelector("button").addEventListener("click", () => {
+  search("");
+  find.focus();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target === find;
+  if (event.key === "/" && !typing) {
+    event.preventDefault();
+    find.focus();
+    find.select();
+  } else if (event.key === "Escape") {
+    if (find.value === "") find.blur();
+    else search("");
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const row = document.activeElement?.closest("li");
+    // elsewhere the arrows scroll, as they do on any page
+    if (!typing && !row) return;
+    const all = targets();
+    const here = row ? all.indexOf(nameOf(row)) : -1;
+    const next = event.key === "ArrowDown" ? here + 1 : here - 1;
+    if (next >= all.length || (typing && event.key === "ArrowUp")) return;
+    event.preventDefault();
+    if (next < 0) find.focus();
+    else all[next].focus();
+  }
+});
+
+// Times as people say them.
+function ago(seconds) {
+  if (seconds < 90) return `${Math.max(Math.round(seconds), 0)} s`;
+  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+function sayTimes() {
+  const now = Date.now();
+  for (const time of main.querySelectorAll("time")) {
+    if (time.dateTime === "" || !time.title) {
+      const exact = time.getAttribute("datetime") ?? time.textContent;
+      time.dateTime = exact.includes("T") ? exact : exact.replace(" ", "T");
+      time.title = new Date(time.dateTime).toLocaleString();
+    }
+    const seconds = (now - Date.parse(time.dateTime)) / 1000;
+    const text =
+      time.className === "until"
+        ? seconds < 0
+          ? `address rests ${ago(-seconds)} more`
+          : "address has rested"
+        : `up ${ago(seconds)}`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+// How true all this is. `lastRun` in seconds since the epoch.
+const known = { lastRun: null, staleAfter: 900, silentSince: null };
+
+function sayFresh() {
+  if (known.silentSince !== null && Date.now() - known.silentSince > 8_000)
+    return showFresh("The server does not answer: what stands here may be old.", true);
+  if (known.lastRun === null) return;
+  const age = Date.now() / 1000 - known.lastRun;
+  if (age > known.staleAfter)
+    return showFresh(`Last brought up to date ${ago(age)} ago: what stands here may be wrong.`, true);
+  showFresh(`Brought up to date ${ago(age)} ago`, false);
+}
+
+function showFresh(text, stale) {
+  if (fresh.textContent !== text) fresh.textContent = text;
+  fresh.classList.toggle("stale", stale);
+}
+
+// News: the same page is fetched again, and what differs is put in its place. The server's page is the only source.
+const version = () => document.documentElement.dataset.version;
+let fetching = false;
+let again = false;
+
+async function refresh() {
+  if (fetching) {
+    again = true;
+    return;
+  }
+  fetching = true;
+  try {
+    const reply = await fetch(location.pathname, { cache: "no-cache" });
+    if (reply.ok) update(new DOMParser().parseFromString(await reply.text(), "text/html"));
+  } catch {
+    // the stream, or the next poll, comes back to it
+  }
+  fetching = false;
+  if (again) {
+    again = false;
+    refresh();
+  }
+}
+
+function update(page) {
+  const next = page.documentElement.dataset.version;
+  if (next === version() || page.querySelector("#services") === null) return;
+  if (page.querySelector("script")?.text !== document.querySelector("script")?.text) return location.reload();
+  document.documentElement.dataset.version = next;
+  document.title = page.title;
+  document.querySelector("h1").textContent = page.querySelector("h1").textContent;
+  document.querySelector("#summary").replaceChildren(...page.querySelector("#summary").childNodes);
+  if (page.querySelector("style").textContent !== style.textContent) {
+    // a new icon; a sheet made here needs no blessing by the policy's hash
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(page.querySelector("style").textContent);
+    document.adoptedStyleSheets = [sheet];
+  }
+  const held = document.activeElement?.closest("li")?.id;
+  const old = new Map(rowsOf(main).map((row) => [row.id || pristine.get(row), row]));
+  const groups = new Map([...main.children].map((section) => [section.dataset.group, section]));
+  const sections = [...page.querySelector("#services").children].map((section) => {
+    const there = groups.get(section.dataset.group);
+    const list = section.querySelector("ul");
+    if (list === null) return there ?? document.adoptNode(section);
+    const rows = rowsOf(section).map((row) => {
+      const now = old.get(row.id || row.outerHTML);
+      if (now !== undefined && pristine.get(now) === row.outerHTML) return now;
+      document.adoptNode(row).classList.add("fresh");
+      return row;
+    });
+    const place = there?.querySelector("ul") ? there : document.adoptNode(section);
+    place.querySelector("h2").textContent = section.querySelector("h2").textContent;
+    arrange(place.querySelector("ul"), rows);
+    return place;
+  });
+  arrange(main, sections);
+  for (const row of main.querySelectorAll("li.fresh")) {
+    row.classList.remove("fresh");
+    dress(row);
+    row.classList.add("new");
+  }
+  if (held && document.activeElement === document.body)
+    nameOf(document.getElementById(held) ?? main)?.focus();
+  sayTimes();
+  filter();
+}
+
+// Puts the nodes in this order, and moves none that stands right.
+function arrange(parent, nodes) {
+  let at = parent.firstElementChild;
+  for (const node of nodes) {
+    if (node === at) at = at.nextElementSibling;
+    else parent.insertBefore(node, at);
+  }
+  while (at !== null) {
+    const rest = at;
+    at = at.nextElementSibling;
+    rest.remove();
+  }
+}
+
+// A hidden page holds no stream: a browser has only six connections for all of its pages here.
+let stream;
+let poll;
+
+function listen() {
+  stream?.close();
+  clearInterval(poll);
+  if (document.hidden) return;
+  stream = new EventSource("events");
+  for (const kind of ["hello", "run", "change"]) stream.addEventListener(kind, heard);
+  stream.addEventListener("error", () => {
+    known.silentSince ??= Date.now();
+    // a server without a stream, such as nginx: look again now and then
+    if (stream.readyState === EventSource.CLOSED) {
+      look();
+      poll = setInterval(look, 20_000);
+    }
+  });
+}
+
+function heard({ type, data }) {
+  const news = JSON.parse(data);
+  known.silentSince = null;
+  known.lastRun = news.lastRun;
+  known.staleAfter = news.staleAfter;
+  if (news.version !== version()) refresh();
+  if (type === "change") {
+    const tell = (names, what) => (names.length === 0 ? [] : [`${names.slice(0, 5).join(", ")} ${what}`]);
+    const parts = [
+      ...tell(news.added, "appeared"),
+      ...tell(news.removed, "stopped"),
+      ...tell(news.changed, "changed"),
+    ];
+    if (parts.length > 0) say(parts.join("; "));
+  }
+  sayFresh();
+}
+
+async function look() {
+  await refresh();
+  try {
+    const reply = await fetch("last-run", { cache: "no-cache" });
+    const text = reply.ok ? (await reply.text()).trim() : "";
+    if (/^\d+$/.test(text)) known.lastRun = Number(text);
+    known.silentSince = null;
+  } catch {
+    known.silentSince ??= Date.now();
+  }
+  sayFresh();
+}
+
+for (const row of rowsOf(main)) dress(row);
+search(new URLSearchParams(location.search).get("q") ?? "");
+sayTimes();
+listen();
+document.addEventListener("visibilitychange", () => {
+  listen();
+  sayTimes();
+});
+setInterval(sayFresh, 5_000);
+setInterval(sayTimes, 30_000);
