@@ -95,7 +95,10 @@ export function readZoneOnDisk(
       continue;
     }
     const owner = relative(statement.owner, settings.zone);
-    const problem = owner === null ? `${clip(statement.owner)} is not in the zone` : null;
+    const problem =
+      owner === null
+        ? `${clip(statement.owner)} is not in the zone`
+        : besideOurs(owner, statement.type, settings);
     if (problem !== null) {
       warnings.push(`zone file line ${statement.line} is not served and now a comment: ${problem}`);
       handwritten += commented(statement.text, problem);
@@ -121,6 +124,17 @@ export function readZoneOnDisk(
 
 function isOurs(statement: Statement): boolean {
   return statement.comment.trim() === MARK || (statement.kind === "record" && statement.type === "SOA");
+}
+
+/**
+ * Why a hand-written record cannot stand at an owner where the director has records of its own, or null: one such line
+ * would make the zone invalid, or hide every name in it.
+ */
+function besideOurs(owner: string, type: string, settings: ZoneSettings): string | null {
+  const bad =
+    owner === "@" ? ["CNAME", "DNAME"] : owner === settings.hostName ? ["CNAME", "DNAME", "NS"] : [];
+  const where = owner === "@" ? "the zone's apex" : `"${owner}"`;
+  return bad.includes(type) ? `no ${type} can stand at ${where}, where OCDD has records` : null;
 }
 
 function isHosts(owner: string, settings: ZoneSettings): boolean {
@@ -190,7 +204,7 @@ export function renderZone(
 export function nextSerial(serial: number, now: number): number {
   const next = (serial + 1) >>> 0 || 1;
   const clock = Math.floor(now) >>> 0;
-  return clock > next && clock - next < 2 ** 31 ? clock : next;
+  return clock > next && (clock - serial) >>> 0 < 2 ** 31 ? clock : next;
 }
 
 /** The file with the old serial when nothing else differs, else with the next one. */
