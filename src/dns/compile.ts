@@ -86,6 +86,13 @@ function rehash(nodes: Nodes): void {
   nodes.slots = slots;
 }
 
+/** Do the octets up to `end` read as the lower-cased apex? */
+function inZone(wire: Uint8Array, at: number, end: number, apex: Uint8Array): boolean {
+  if (end - at !== apex.length) return false;
+  for (let i = 0; i < apex.length; i++) if (lower(wire[at + i] as number) !== apex[i]) return false;
+  return true;
+}
+
 /**
  * Compile a zone. `seed` keys the name hash, so that nobody who can choose names can choose collisions.
  * Errors leave no zone: no SOA or two, a CNAME or DNAME beside what it excludes (RFC 1034 §3.6.2, RFC 6672 §2.4).
@@ -94,6 +101,7 @@ function rehash(nodes: Nodes): void {
 export function compileZone(records: ZoneRecords, originText: string, seed: number): Compiled {
   const { wire, lines } = records;
   const origin = parseName(originText.endsWith(".") ? originText : `${originText}.`);
+  const lowered = origin.map(lower);
   const errors: ZoneProblem[] = [...records.problems];
   const warnings: ZoneProblem[] = [];
   const size = Math.max(16, lines.length);
@@ -124,7 +132,7 @@ export function compileZone(records: ZoneRecords, originText: string, seed: numb
     let own = 0;
     while (own < labels && end - (starts[own] as number) > origin.length) own++;
     const apexAt = own < labels ? (starts[own] as number) : end - 1;
-    if (!sameName(wire.subarray(apexAt, end), origin)) {
+    if (!inZone(wire, apexAt, end, lowered)) {
       warnings.push({
         line: lines[record] as number,
         message: `${formatName(wire.subarray(start))}: outside the zone, left out`,
@@ -309,6 +317,14 @@ class Layout {
     this.end += octets.length;
   }
 
+  /** Copy out of the records; a loop, because most are a few octets long. */
+  private copy(from: number, to: number): void {
+    const { wire, octets } = this;
+    let at = this.end;
+    for (let i = from; i < to; i++) octets[at++] = wire[i] as number;
+    this.end = at;
+  }
+
   private writeSet(type: number, set: readonly number[]): number {
     this.align();
     const at = this.end;
@@ -319,7 +335,7 @@ class Layout {
       const fixed = this.fixed[record] as number;
       this.octets[this.end++] = 0xc0;
       this.octets[this.end++] = 12;
-      this.put(this.wire.subarray(fixed, fixed + 10 + read16(this.wire, fixed + 8)));
+      this.copy(fixed, fixed + 10 + read16(this.wire, fixed + 8));
       if (this.ttl(record) !== ttl) {
         const ttlAt = this.end - this.rdata(record).length - 6;
         for (let i = 0; i < 4; i++) this.octets[ttlAt + i] = ttl >>> (24 - 8 * i);
@@ -333,24 +349,39 @@ class Layout {
   }
 
   private writeNode(node: number, flags: number): number {
-    const apex = this.nodes.parent[node] === -1;
-    const sets = this.sets(node);
-    this.check(node, apex, sets);
-    const written = [...sets].map(([type, set]) => [type, this.writeSet(type, set)] as const);
+    const record = this.nodes.firstRecord[node] as number;
+    let types: number[] = [];
+    let placed: number[] = [];
+    if (record >= 0 && record === this.nodes.lastRecord[node] && this.type(record) === TYPE.A) {
+      // Nearly all names of a large zone: one address and nothing to check.
+      types = [TYPE.A];
+      placed = [this.writeSet(TYPE.A, [record])];
+    } else if (record >= 0) {
+      const sets = this.sets(node);
+      this.check(node, this.nodes.parent[node] === -1, sets);
+      types = [...sets.keys()];
+      placed = [...sets].map(([type, set]) => this.writeSet(type, set));
+    }
     this.align();
     const at = this.end;
-    const name = this.wire.subarray(this.nodes.start[node] as number, this.nodes.end[node] as number);
-    const capitals = name.some((octet) => lower(octet) !== octet);
     const head = at >>> 2;
-    this.words[head] = flags | (capitals ? NODE.CAPITALS : 0) | (name.length << 8);
-    this.words[head + 2] = written.length;
-    this.end += 4 * (NODE_WORDS + 2 * written.length);
-    written.forEach(([type, set], i) => {
-      this.words[head + NODE_WORDS + 2 * i] = type;
-      this.words[head + NODE_WORDS + 2 * i + 1] = set;
-    });
-    this.put(name.map(lower));
-    if (capitals) this.put(name);
+    const start = this.nodes.start[node] as number;
+    const end = this.nodes.end[node] as number;
+    this.words[head + 2] = types.length;
+    for (let i = 0; i < types.length; i++) {
+      this.words[head + NODE_WORDS + 2 * i] = types[i] as number;
+      this.words[head + NODE_WORDS + 2 * i + 1] = placed[i] as number;
+    }
+    this.end += 4 * (NODE_WORDS + 2 * types.length);
+    let capitals = 0;
+    for (let i = start; i < end; i++) {
+      const octet = this.wire[i] as number;
+      const small = lower(octet);
+      if (small !== octet) capitals = NODE.CAPITALS;
+      this.octets[this.end++] = small;
+    }
+    if (capitals !== 0) this.copy(start, end);
+    this.words[head] = flags | capitals | ((end - start) << 8);
     return at;
   }
 

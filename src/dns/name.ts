@@ -150,3 +150,10 @@ export function nameKey(wire: WireName): string {
   for (const octet of wire) key += String.fromCharCode(lower(octet));
   return key;
 }
+
+/** End of the name at `at` of uncompressed octets. */
+export function wireNameEnd(octets: Uint8Array, at: number): number {
+  let i = at;
+  while (octets[i] !== 0) i += (octets[i] as number) + 1;
+  return i + 1;
+}

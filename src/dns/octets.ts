@@ -7,8 +7,8 @@ export class OctetWriter {
     this.bytes = new Uint8Array(capacity);
   }
 
-  /** Make room for `more` octets. */
-  private room(more: number): void {
+  /** Make room for `more` octets, for those who write into `bytes` themselves. */
+  reserve(more: number): void {
     const need = this.length + more;
     if (need <= this.bytes.length) return;
     const grown = new Uint8Array(Math.max(need, this.bytes.length * 2));
@@ -17,12 +17,12 @@ export class OctetWriter {
   }
 
   u8(value: number): void {
-    this.room(1);
+    this.reserve(1);
     this.bytes[this.length++] = value;
   }
 
   u16(value: number): void {
-    this.room(2);
+    this.reserve(2);
     this.bytes[this.length++] = value >>> 8;
     this.bytes[this.length++] = value;
   }
@@ -33,7 +33,7 @@ export class OctetWriter {
   }
 
   raw(octets: ArrayLike<number>): void {
-    this.room(octets.length);
+    this.reserve(octets.length);
     this.bytes.set(octets, this.length);
     this.length += octets.length;
   }

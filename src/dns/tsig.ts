@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { nameKey, parseName, type WireName } from "./name.ts";
+import { nameKey, parseName, type WireName, wireNameEnd } from "./name.ts";
 import { OctetWriter, read16, read32 } from "./octets.ts";
 import { CLASS, RCODE, TYPE } from "./types.ts";
-import { addCount, wireNameEnd } from "./writer.ts";
+import { addCount } from "./writer.ts";
 
 /** HMAC algorithms by TSIG name (RFC 8945 §6), Node's digest and MAC octets; MD5 is left out, it may not be used (§10). */
 const ALGORITHMS = new Map<string, { digest: string; size: number }>([

@@ -1,4 +1,4 @@
-import { lower, type WireName } from "./name.ts";
+import { lower, type WireName, wireNameEnd } from "./name.ts";
 import { read16 } from "./octets.ts";
 import { fieldsOf, isCompressible } from "./rdata-fields.ts";
 import type { RrSet } from "./zone.ts";
@@ -175,13 +175,6 @@ export class MessageWriter {
     }
     return set.rdata.length;
   }
-}
-
-/** End of the name at `at` of uncompressed octets. */
-export function wireNameEnd(octets: Uint8Array, at: number): number {
-  let i = at;
-  while (octets[i] !== 0) i += (octets[i] as number) + 1;
-  return i + 1;
 }
 
 /** Add to one of the header's section counts: 6 answer, 8 authority, 10 additional. */

@@ -1,10 +1,11 @@
-import { formatName, parseName, type WireName, writeName } from "./name.ts";
+import { formatName, parseName, type WireName, wireNameEnd, writeName } from "./name.ts";
 import { OctetWriter, read32 } from "./octets.ts";
 import { parsePeriod, writeRdata } from "./rdata.ts";
 import { fieldsOf } from "./rdata-fields.ts";
 import { formatRdata } from "./rdata-format.ts";
 import { CLASS, isDataType, TYPE, typeCode, typeName } from "./types.ts";
 import { cutLine, type LogicalLine } from "./zonefile-line.ts";
+import { type Quick, quickLine } from "./zonefile-quick.ts";
 import { ZoneTextError } from "./zonetext-error.ts";
 
 /** What every logical line of a master file has. */
@@ -166,6 +167,7 @@ function walk(
   origin: string,
   out: OctetWriter,
   visit: (at: number, line: number, cut: LogicalLine, meaning: Understood | ZoneTextError) => void,
+  quickly?: (line: number) => void,
 ): void {
   const absoluteOrigin = absolute(origin, ".");
   const context: Context = {
@@ -176,8 +178,23 @@ function walk(
     defaultTtl: undefined,
     lastTtl: undefined,
   };
+  const quick: Quick = { origin: context.origin, ttl: -1, lastTtl: -1, textAt: 0, textEnd: 0, wireAt: -1 };
   let line = 1;
   for (let at = 0; at < text.length; ) {
+    if (quickly !== undefined) {
+      const next = quickLine(text, at, quick, out);
+      if (next >= 0) {
+        quickly(line++);
+        at = next;
+        continue;
+      }
+      if (quick.wireAt >= 0) {
+        context.owner = absolute(text.slice(quick.textAt, quick.textEnd), context.originText);
+        context.ownerWire = out.bytes.slice(quick.wireAt, wireNameEnd(out.bytes, quick.wireAt));
+        context.lastTtl = quick.lastTtl;
+        quick.wireAt = -1;
+      }
+    }
     const cut = cutLine(text, at);
     const before = out.length;
     let meaning: Understood | ZoneTextError;
@@ -189,6 +206,8 @@ function walk(
       meaning = error;
     }
     visit(at, line, cut, meaning);
+    quick.origin = context.origin;
+    quick.ttl = context.defaultTtl ?? -1;
     line += cut.lines;
     at = cut.next;
   }
@@ -236,10 +255,16 @@ export function parseZoneFile(text: string, origin: string): ZoneRecords {
   const out = new OctetWriter(text.length + 1024);
   const lines: number[] = [];
   const problems: ZoneProblem[] = [];
-  walk(text, origin, out, (_at, line, _cut, meaning) => {
-    if (meaning instanceof ZoneTextError) problems.push({ line, message: meaning.message });
-    else if (meaning.kind === "record") lines.push(line);
-  });
+  walk(
+    text,
+    origin,
+    out,
+    (_at, line, _cut, meaning) => {
+      if (meaning instanceof ZoneTextError) problems.push({ line, message: meaning.message });
+      else if (meaning.kind === "record") lines.push(line);
+    },
+    (line) => lines.push(line),
+  );
   return { wire: out.bytes.subarray(0, out.length), lines, problems };
 }
 

@@ -145,7 +145,12 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
   };
-  const keepers = [keepZone(options.zone, options.zoneFile, log, (served) => publish(served))];
+  const keepers = [
+    keepZone(options.zone, options.zoneFile, log, {
+      changed: () => publish(),
+      settled: (served) => settled(served),
+    }),
+  ];
   const targets = (options.notify ?? []).flatMap((item) => {
     const target = parseNotifyTarget(item);
     const known =
@@ -159,9 +164,13 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     return [];
   });
   const secondaries = notifier(targets, tsig.keys, log);
-  const publish = ({ origin, zone }: Served): void => {
+  const publish = (): void => {
     authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
     use();
+  };
+  const settled = ({ origin, zone }: Served): void => {
+    // The journal is for transfers, which the main thread serves.
+    authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
     if (zone !== undefined) secondaries.tell(origin, serialOf(zone));
   };
   authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };

@@ -42,54 +42,57 @@ function extended(history: readonly Change[], old: Zone, next: Zone): readonly C
   return all.slice(first);
 }
 
+/** Who hears of a new version. */
+export interface ZoneNews {
+  /** It is to be answered from. */
+  changed(): void;
+  /** Its journal is written too: secondaries can be told. */
+  settled(served: Served): void;
+}
+
 /**
- * Serve a zone from its file: every readable version is compiled and served, which `changed` is told; one with errors is reported
- * once as file:line and the last good version stays.
+ * Serve a zone from its file: every readable version is compiled and served; one with errors is reported once as
+ * file:line and the last good version stays.
  */
-export function keepZone(
-  origin: string,
-  path: string,
-  log: BindLog,
-  changed: (served: Served) => void,
-): ZoneKeeper {
+export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNews): ZoneKeeper {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
+  const seed = randomInt(2 ** 31);
   let digest = "";
   const seen = (found: Found) => {
+    const old = served.zone;
     const kept =
-      served.zone === undefined
-        ? "nothing is served until it is right"
-        : `serial ${serialOf(served.zone)} is still served`;
+      old === undefined ? "nothing is served until it is right" : `serial ${serialOf(old)} is still served`;
     if ("absent" in found) {
-      log(
-        served.zone === undefined ? "warn" : "error",
-        `dns: zone ${origin}: ${path} ${found.absent}; ${kept}`,
-      );
+      log(old === undefined ? "warn" : "error", `dns: zone ${origin}: ${path} ${found.absent}; ${kept}`);
       return;
     }
-    const now = createHash("sha1").update(found.text, "latin1").digest("hex");
+    const now = createHash("sha1").update(found.octets).digest("hex");
     if (now === digest) return;
     digest = now;
     const { zone, errors, warnings } = compileZone(
-      parseZoneFile(found.text, origin),
+      parseZoneFile(found.octets.toString("latin1"), origin),
       origin,
-      randomInt(2 ** 31),
+      seed,
     );
     if (warnings.length > 0) log("warn", `dns: ${told(path, warnings)}`);
     if (zone === undefined) {
       log("error", `dns: ${told(path, errors)}; ${kept}`);
       return;
     }
-    const old = served.zone;
     if (old !== undefined && !serialAfter(serialOf(zone), serialOf(old))) {
       log(
         "warn",
         `dns: zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
       );
     }
-    served = { ...served, zone, history: old === undefined ? [] : extended(served.history ?? [], old, zone) };
+    // Queries first: the journal and the secondaries come when they are answered from the new version.
+    const history = served.history ?? [];
+    served = { ...served, zone, history: [] };
+    on.changed();
     if (old === undefined)
       log("info", `dns: zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
-    changed(served);
+    else served = { ...served, history: extended(history, old, zone) };
+    on.settled(served);
   };
   const source: ZoneSource = followFile(path, seen);
   return { served: () => served, looked: source.looked, close: () => source.close() };

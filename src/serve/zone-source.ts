@@ -14,11 +14,11 @@ export interface ZoneSource {
   close(): void;
 }
 
-/** What a look at the file found: its octets one a character, or why there are none. */
-export type Found = { readonly text: string } | { readonly absent: string };
+/** What a look at the file found: its octets, or why there are none. */
+export type Found = { readonly octets: Buffer } | { readonly absent: string };
 
 /**
- * Follow a file that is replaced by rename: `seen` gets its text at once and after every change, or the reason why it
+ * Follow a file that is replaced by rename: `seen` gets its octets at once and after every change, or the reason why it
  * cannot be read. The directory is watched, because a watch on the file would stay with the old one.
  */
 export function followFile(path: string, seen: (found: Found) => void): ZoneSource {
@@ -46,10 +46,10 @@ export function followFile(path: string, seen: (found: Found) => void): ZoneSour
           clearTimeout(rest);
           rest = setTimeout(() => void look(false), REST);
         } else {
-          const text = await readFile(path, "latin1");
+          const octets = await readFile(path);
           last = mark;
           lastInode = ino;
-          if (!closed) seen({ text });
+          if (!closed) seen({ octets });
         }
       }
     } catch (error) {
