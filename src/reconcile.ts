@@ -37,7 +37,8 @@ export async function reconcile(config: Config, host: Host, options: ReconcileOp
   }
   if (decision.evicted.length > 0 && !options.yes) throw eviction(decision);
   if (options.apply) decision = await probed(config, host, seen, decision, options.now);
-  const steps = plan(seen.actual, decision.desired, config.zone);
+  const changes = plan(seen.actual, decision.desired, config.zone);
+  const steps = seen.leasesStale ? { ...changes, table: decision.desired.table } : changes;
   if (options.apply) await host.apply(steps);
   return { seen, decision, plan: steps };
 }

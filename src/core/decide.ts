@@ -29,7 +29,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const candidates = candidatesOf(config, seen);
   const table = seen.leasesIntact ? seen.actual.table : rebuilt(candidates, seen, config, now);
   const skipped: Skipped[] = [];
-  const warnings: string[] = [];
+  const warnings: string[] = [...seen.notices];
   const skip = (container: Container, reason: string): void => {
     skipped.push({ container: container.name, reason });
   };

@@ -136,9 +136,10 @@ export function rebuildTable(
     if (owner === undefined || leases.has(alias)) continue;
     const known = toName(name);
     leases.set(alias, {
-      ...owner,
+      key: owner.key,
       address: alias,
       names: known === undefined ? [] : [known],
+      container: owner.container,
       releasedAt: null,
     });
   }

@@ -199,6 +199,10 @@ export interface Observation {
   readonly leasesIntact: boolean;
   /** What the page is made with; absent where nobody looks at it. */
   readonly template?: PageTemplate;
+  /** True when the leases believed are not those that the file holds: it is written in any case. */
+  readonly leasesStale: boolean;
+  /** What the look itself met, for people. */
+  readonly notices: readonly string[];
   /** True when DOCKER-USER is there. */
   readonly dockerUser: boolean;
   /** Forwards in force, as the rules tell: what lost leases are rebuilt from. */

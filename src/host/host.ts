@@ -73,6 +73,9 @@ async function observe(
     (a.label.endsWith(":ocdd") ||
       (inPool(a.address) && (leased.has(a.address) || seen.originals.has(a.address))));
   const aliases = links.addresses.filter(isAlias);
+  // a leases file that is gone while its aliases are here is as bad as a torn one
+  const somethingOfOurs = aliases.length > 0 || seen.forwards.length > 0;
+  const lost = read.status === "unreadable" || (read.status === "absent" && somethingOfOurs);
   return {
     actual: {
       table: tableOf(read),
@@ -88,13 +91,20 @@ async function observe(
     addresses: links.addresses,
     devices: links.devices,
     bridgePorts: links.bridgePorts,
-    // a leases file that is gone while its aliases are here is as bad as a torn one
-    leasesIntact:
-      "table" in read || (read.status === "absent" && aliases.length === 0 && seen.forwards.length === 0),
+    leasesIntact: !lost,
+    leasesStale: lost || read.status === "previous",
+    notices: noticesOf(read, lost, leasesFile(config)),
     dockerUser: seen.dockerUser,
     forwards: seen.forwards,
     template,
   };
+}
+
+function noticesOf(read: LeasesRead, lost: boolean, file: string): string[] {
+  if (read.status === "previous") return [`${file} cannot be read; the one before it is used`];
+  if (!lost) return [];
+  const why = read.status === "absent" ? "is gone" : "cannot be read, nor can the one before it";
+  return [`${file} ${why}; the leases are rebuilt from the rules in force, and all other addresses rest`];
 }
 
 function tableOf(read: LeasesRead): LeaseTable {

@@ -24,23 +24,41 @@ export async function readLeases(path: string): Promise<LeasesRead> {
   return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
 }
 
-/** Writes the leases, fsynced, and keeps the file before as `.previous`: at no instant is there none. */
+/** Writes the leases, fsynced, and keeps the file before as `.previous`, unless that is torn: at no instant is there none. */
 export async function writeLeases(path: string, table: LeaseTable): Promise<void> {
   const kept = `${path}.kept`;
-  try {
-    await unlink(kept).catch(() => undefined);
-    await link(path, kept);
-    await rename(kept, `${path}.previous`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw storageError(path, "keep", error);
+  const before = await readText(path);
+  if (before !== undefined && parse(before) !== undefined) {
+    try {
+      await unlink(kept).catch(() => undefined);
+      await link(path, kept);
+      await rename(kept, `${path}.previous`);
+    } catch (error) {
+      throw storageError(path, "keep", error);
+    }
   }
-  const body = JSON.stringify(table);
-  const lines = JSON.stringify({ schemaVersion: VERSION, checksum: checksum(body), ...table }, null, 1);
-  await writeWhole(path, `${lines}\n`);
+  const canonical = inOrder(table);
+  const document = { schemaVersion: VERSION, checksum: checksum(canonical), ...canonical };
+  await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`);
 }
 
-function checksum(body: string): string {
-  return createHash("sha256").update(body).digest("hex");
+/** The table with its fields in the one order that the checksum is taken over, however it was made. */
+function inOrder(table: LeaseTable): LeaseTable {
+  return {
+    leases: table.leases.map(({ key, address, names, container, releasedAt }) => ({
+      key,
+      address,
+      names,
+      container,
+      releasedAt,
+    })),
+    conflicts: table.conflicts.map(({ address, seenAt }) => ({ address, seenAt })),
+    hairpins: table.hairpins,
+  };
+}
+
+function checksum(canonical: LeaseTable): string {
+  return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
 }
 
 function parse(text: string): LeaseTable | undefined {
@@ -52,7 +70,7 @@ function parse(text: string): LeaseTable | undefined {
       conflicts: array(document.conflicts).map(readConflict),
       hairpins: array(document.hairpins).filter((port) => typeof port === "string"),
     };
-    return checksum(JSON.stringify(table)) === document.checksum ? table : undefined;
+    return checksum(inOrder(table)) === document.checksum ? table : undefined;
   } catch {
     return undefined;
   }

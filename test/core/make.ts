@@ -111,6 +111,8 @@ export function observation(over: Partial<Observation> = {}): Observation {
     devices: ["lo", "ens3", "docker0"],
     bridgePorts: [],
     leasesIntact: true,
+    leasesStale: false,
+    notices: [],
     dockerUser: true,
     forwards: [],
     ...over,
