@@ -12,7 +12,12 @@ if [ "${2:-}" != --locked ]; then
 fi
 
 # The mirror this machine uses, whatever it is; security archives have no sid.
-mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | head -n 1)
+mirror() { apt-get indextargets --format '$(SITE)' | grep -v security | head -n 1; }
+mirror=$(mirror)
+if [ -z "$mirror" ]; then # apt tells nothing before it has its lists
+  apt-get update >/dev/null 2>&1 || true
+  mirror=$(mirror)
+fi
 [ -n "$mirror" ] || { echo "lab: apt knows no mirror to build a Debian sid root from" >&2; exit 1; }
 rm -rf "$root.part"
 trap 'rm -rf "$root.part"' EXIT
