@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";
+import type { Answer, Wish } from "./commands.ts";
 import { type Config, readConfig } from "./core/config.ts";
 import { ConfigError, HostError, type HostFault } from "./core/errors.ts";
 
@@ -38,8 +39,6 @@ interface Flags {
 
 const out = (text: string): void => void process.stdout.write(text);
 const err = (line: string): void => void process.stderr.write(`${line}\n`);
-const outJson = (document: object): void => out(`${JSON.stringify(document, null, 2)}\n`);
-const seconds = (): number => Math.floor(Date.now() / 1000);
 
 /** The configuration, from the first place that has one. */
 function configOf(flags: Flags): Config {
@@ -75,101 +74,49 @@ async function configured(flags: Flags): Promise<Config> {
   return config;
 }
 
+/** Loaded when they are needed: a name server needs no Docker client. */
+const commands = (): Promise<typeof import("./commands.ts")> => import("./commands.ts");
+const wishOf = (flags: Flags): Wish => ({ json: flags.json === true, yes: flags.yes === true });
+
+function give(answer: Answer, debug: boolean): number {
+  for (const warning of answer.warnings) err(`warning: ${warning}`);
+  if (debug) for (const line of answer.details ?? []) err(`debug: ${line}`);
+  out(answer.out);
+  return answer.status;
+}
+
 async function apply(flags: Flags): Promise<number> {
   const config = await configured(flags);
-  const [{ reconcile }, { openHost }, { takeLock }, { requirePrivilege }, { lockFile }, report] =
-    await Promise.all([
-      import("./reconcile.ts"),
-      import("./host/host.ts"),
-      import("./host/lock.ts"),
-      import("./host/privilege.ts"),
-      import("./initialize.ts"),
-      import("./core/report.ts"),
-    ]);
-  await requirePrivilege();
-  const release = await takeLock(lockFile(config));
-  try {
-    const options = { now: seconds, apply: true, yes: flags.yes === true, secondLook: 3_000 };
-    const { decision, plan } = await reconcile(config, openHost(config), options);
-    for (const warning of decision.warnings) err(`warning: ${warning}`);
-    if (config.debug) for (const change of plan.changes) err(`debug: ${change}`);
-    if (flags.json === true) outJson(report.runDocument(config, decision, plan.changes));
-    else out(`\n${report.runReport(config, decision)}`);
-    return decision.unserved > 0 ? EXIT.partial : 0;
-  } finally {
-    await release();
-  }
+  return give(await (await commands()).runApply(config, wishOf(flags)), config.debug);
 }
 
 async function showPlan(flags: Flags): Promise<number> {
   const config = await configured(flags);
-  const [{ reconcile }, { openHost }, report, { isEmpty }] = await Promise.all([
-    import("./reconcile.ts"),
-    import("./host/host.ts"),
-    import("./core/report.ts"),
-    import("./core/plan.ts"),
-  ]);
-  const options = { now: seconds, apply: false, yes: flags.yes === true, secondLook: 0 };
-  const { decision, plan } = await reconcile(config, openHost(config), options);
-  for (const warning of decision.warnings) err(`warning: ${warning}`);
-  if (flags.json === true) outJson(report.runDocument(config, decision, plan.changes));
-  else for (const change of plan.changes) out(`${change}\n`);
-  return flags.detailedExitcode === true && !isEmpty(plan) ? EXIT.changes : 0;
+  const answer = await (await commands()).runPlan(config, wishOf(flags), flags.detailedExitcode === true);
+  return give(answer, config.debug);
 }
 
 async function list(flags: Flags): Promise<number> {
   const config = await configured(flags);
-  const [{ decide }, { openHost }, report] = await Promise.all([
-    import("./core/decide.ts"),
-    import("./host/host.ts"),
-    import("./core/report.ts"),
-  ]);
-  const decision = decide(config, await openHost(config).observe("firewall"), seconds());
-  if (flags.json === true) outJson(report.listDocument(config, decision));
-  else if (decision.services.length > 0) out(report.listText(decision));
-  else out("No containers found!\n");
-  for (const warning of decision.warnings) err(`warning: ${warning}`);
-  for (const { address } of decision.desired.table.conflicts)
-    err(`warning: ${address} is used by somebody else on the network`);
-  return 0;
+  return give(await (await commands()).runList(config, wishOf(flags)), config.debug);
 }
 
 async function zone(flags: Flags): Promise<number> {
-  const config = configOf(flags);
-  const { readOctets } = await import("./host/file.ts");
-  const text = await readOctets(config.zoneFile);
-  if (text === undefined) {
-    throw new HostError("storage", `there is no zone file ${config.zoneFile}`, {
-      remedy: "run `ocdd initialize` first",
-    });
-  }
-  if (flags.json === true) outJson({ schemaVersion: 1, zone: config.zone, file: config.zoneFile, text });
-  else process.stdout.write(Buffer.from(text, "latin1"));
-  return 0;
+  const answer = await (await commands()).runZone(configOf(flags), wishOf(flags));
+  // the file's octets, whatever they spell
+  process.stdout.write(flags.json === true ? answer.out : Buffer.from(answer.out, "latin1"));
+  return answer.status;
 }
 
 async function init(flags: Flags): Promise<number> {
   const config = await configured(flags);
-  const [{ initialize }, { startServices }] = await Promise.all([
-    import("./initialize.ts"),
-    import("./host/services.ts"),
-  ]);
-  const steps: string[] = [];
-  const say =
-    flags.json === true ? (line: string) => void steps.push(line) : (line: string) => out(`${line}\n`);
-  await initialize(config, seconds(), say);
-  await startServices(config, flags.config ?? process.env.OCDD_CONF ?? "", say);
-  if (flags.json === true) outJson({ schemaVersion: 1, steps });
-  else
-    out(
-      "\nYou can now run ocdd without any parameters, so it can detect any running containers and do its thing!\n",
-    );
-  return 0;
+  const confFile = flags.config ?? process.env.OCDD_CONF ?? "";
+  const { runInitialize } = await commands();
+  return give(await runInitialize(config, wishOf(flags), confFile, (line) => out(`${line}\n`)), config.debug);
 }
 
 async function down(flags: Flags): Promise<number> {
   const config = await configured(flags);
-  const { teardown } = await import("./initialize.ts");
   if (flags.yes !== true) {
     if (!process.stdin.isTTY) {
       err("ocdd: teardown removes every alias, rule and chain of OCDD's; without a terminal it needs --yes");
@@ -182,12 +129,7 @@ async function down(flags: Flags): Promise<number> {
     terminal.close();
     if (!/^y(es)?$/i.test(answer.trim())) return EXIT.failed;
   }
-  const { stopServices } = await import("./host/services.ts");
-  await stopServices(config);
-  const { changes } = await teardown(config, seconds());
-  if (flags.json === true) outJson({ schemaVersion: 1, changes });
-  else for (const change of changes) out(`${change}\n`);
-  return 0;
+  return give(await (await commands()).runTeardown(config, wishOf(flags)), config.debug);
 }
 
 /** Aborted by SIGTERM or SIGINT: the work in hand is ended in order. */
@@ -227,7 +169,7 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
   const config = await configured(flags);
   const { diagnose } = await import("./doctor.ts");
   const findings = await diagnose(config, name);
-  if (flags.json === true) outJson({ schemaVersion: 1, checks: findings });
+  if (flags.json === true) out(`${JSON.stringify({ schemaVersion: 1, checks: findings }, null, 2)}\n`);
   else {
     for (const { ok, subject, message, remedy } of findings) {
       out(`${ok === null ? "-   " : ok ? "OK  " : "FAIL"} ${subject}: ${message}\n`);

@@ -1,0 +1,125 @@
+/** What each command does. Nothing is printed here: text goes back to the command line, which prints it. */
+import type { Config } from "./core/config.ts";
+import { decide } from "./core/decide.ts";
+import { HostError } from "./core/errors.ts";
+import { isEmpty } from "./core/plan.ts";
+import { listDocument, listText, runDocument, runReport, SCHEMA_VERSION } from "./core/report.ts";
+import { readOctets } from "./host/file.ts";
+import { openHost } from "./host/host.ts";
+import { takeLock } from "./host/lock.ts";
+import { requirePrivilege } from "./host/privilege.ts";
+import { startServices, stopServices } from "./host/services.ts";
+import { initialize, lockFile, teardown } from "./initialize.ts";
+import { reconcile } from "./reconcile.ts";
+
+/** Exit status of a run that could not serve every container, and of a plan that is not empty. */
+const PARTIAL = 3;
+const CHANGES = 2;
+
+/** Milliseconds before a mass removal is believed. */
+const SECOND_LOOK = 3_000;
+
+/** Options of every command. */
+export interface Wish {
+  readonly json: boolean;
+  readonly yes: boolean;
+}
+
+export interface Answer {
+  /** For stdout, as it stands. */
+  readonly out: string;
+  /** For stderr, a line each. */
+  readonly warnings: readonly string[];
+  /** For stderr when debugging. */
+  readonly details?: readonly string[];
+  readonly status: number;
+}
+
+const now = (): number => Math.floor(Date.now() / 1000);
+const lines = (list: readonly string[]): string => list.map((line) => `${line}\n`).join("");
+const jsonText = (document: object): string => `${JSON.stringify(document, null, 2)}\n`;
+
+/** One run: observe, decide, plan, apply. */
+export async function runApply(config: Config, { json, yes }: Wish): Promise<Answer> {
+  await requirePrivilege();
+  const release = await takeLock(lockFile(config));
+  try {
+    const options = { now, apply: true, yes, secondLook: SECOND_LOOK };
+    const { decision, plan } = await reconcile(config, openHost(config), options);
+    return {
+      out: json ? jsonText(runDocument(config, decision, plan.changes)) : `\n${runReport(config, decision)}`,
+      warnings: decision.warnings,
+      details: plan.changes,
+      status: decision.unserved > 0 ? PARTIAL : 0,
+    };
+  } finally {
+    await release();
+  }
+}
+
+/** What a run would change. */
+export async function runPlan(config: Config, { json, yes }: Wish, detailed: boolean): Promise<Answer> {
+  const options = { now, apply: false, yes, secondLook: 0 };
+  const { decision, plan } = await reconcile(config, openHost(config), options);
+  return {
+    out: json ? jsonText(runDocument(config, decision, plan.changes)) : lines(plan.changes),
+    warnings: decision.warnings,
+    status: detailed && !isEmpty(plan) ? CHANGES : 0,
+  };
+}
+
+/** The services as they are. Needs Docker's socket, not root. */
+export async function runList(config: Config, { json }: Wish): Promise<Answer> {
+  const decision = decide(config, await openHost(config).observe("firewall"), now());
+  const { conflicts } = decision.desired.table;
+  const text = decision.services.length > 0 ? listText(decision) : "No containers found!\n";
+  return {
+    out: json ? jsonText(listDocument(config, decision)) : text,
+    warnings: [
+      ...decision.warnings,
+      ...conflicts.map(({ address }) => `${address} is used by somebody else on the network`),
+    ],
+    status: 0,
+  };
+}
+
+/** The zone in master-file form, octets as characters. */
+export async function runZone(config: Config, { json }: Wish): Promise<Answer> {
+  const text = await readOctets(config.zoneFile);
+  if (text === undefined) {
+    throw new HostError("storage", `there is no zone file ${config.zoneFile}`, {
+      remedy: "run `ocdd initialize` first",
+    });
+  }
+  const document = { schemaVersion: SCHEMA_VERSION, zone: config.zone, file: config.zoneFile, text };
+  return { out: json ? jsonText(document) : text, warnings: [], status: 0 };
+}
+
+/** First set-up; `say` is told each step as it is done. `confFile` is empty for the default places. */
+export async function runInitialize(
+  config: Config,
+  { json }: Wish,
+  confFile: string,
+  say: (line: string) => void,
+): Promise<Answer> {
+  const steps: string[] = [];
+  const note = json ? (line: string): void => void steps.push(line) : say;
+  await initialize(config, now(), note);
+  await startServices(config, confFile, note);
+  const next =
+    "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
+  return {
+    out: json ? jsonText({ schemaVersion: SCHEMA_VERSION, steps }) : `\n${next}\n`,
+    warnings: [],
+    status: 0,
+  };
+}
+
+/** Everything of OCDD's is removed; its services first, or they would bring it back. */
+export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
+  await requirePrivilege();
+  await stopServices(config);
+  const { changes } = await teardown(config, now());
+  const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : lines(changes);
+  return { out, warnings: [], status: 0 };
+}
