@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: the only file that reads arguments and the environment, prints, and sets the exit status. */
+/**
+ * The command line: the only file that reads arguments and the environment, prints, and sets the exit status.
+ * Longer than most, since every command and option is to be seen in one place.
+ */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError } from "commander";

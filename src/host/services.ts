@@ -1,6 +1,6 @@
 /** Who runs the director and the server on this host: systemd, compose, or the operator himself. */
 import { readdir, readFile, stat, unlink } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Config } from "../core/config.ts";
 import { HostError } from "../core/errors.ts";
 import { storageError, writeWhole } from "./file.ts";
@@ -66,6 +66,8 @@ async function startUnits(config: Config, confFile: string, say: Say): Promise<v
     ["HOME", HOME],
     ["CONF", resolve(confFile || "/etc/ocdd/ocdd.conf")],
     ["STORAGE_DIR", config.storageDir],
+    ["ZONE_DIR", dirname(config.zoneFile)],
+    ["INDEX_DIR", dirname(config.indexFile)],
     ["SYNC_INTERVAL", String(config.syncInterval)],
   ]);
   const units = (await readdir(TEMPLATES)).filter((name) => /\.(service|timer|socket)$/.test(name));

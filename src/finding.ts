@@ -1,0 +1,27 @@
+/** What doctor finds at one link of the chain. */
+export interface Finding {
+  /** Null when it is neither: nothing there to check. */
+  readonly ok: boolean | null;
+  readonly subject: string;
+  readonly message: string;
+  readonly remedy: string | null;
+}
+
+export const good = (subject: string, message: string): Finding => ({
+  ok: true,
+  subject,
+  message,
+  remedy: null,
+});
+export const bad = (subject: string, message: string, remedy: string): Finding => ({
+  ok: false,
+  subject,
+  message,
+  remedy,
+});
+export const none = (subject: string, message: string): Finding => ({
+  ok: null,
+  subject,
+  message,
+  remedy: null,
+});
