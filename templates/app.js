@@ -18,10 +18,12 @@ function dress(row) {
   const also =
     row
       .querySelector(".also")
-      ?.textContent.split(", ")
+      ?.textContent.slice("also ".length)
+      .split(", ")
       .map((name) => `${name}${zone}`) ?? [];
   const group = row.closest("section")?.querySelector("h2")?.textContent ?? "";
-  words.set(row, [row.textContent, ...also, group].join(" ").toLowerCase());
+  const image = row.querySelector("samp")?.title ?? "";
+  words.set(row, [row.textContent, image, ...also, group].join(" ").toLowerCase());
   const name = nameOf(row);
   const address = row.querySelector(":scope > code");
   if (address === null) return;

@@ -64,7 +64,7 @@ const KNOWN: readonly (readonly [Icon, RegExp])[] = [
   ["bug", /sentry|mantis|bugzilla|redmine|jira/],
   ["code", /code-server|jupyter|notebook|php|python|node|ruby|golang|java/],
   ["search", /search|solr|lucene/],
-  ["globe", /nginx|httpd|apache|caddy|web|www|wordpress|ghost|drupal|lighttpd/],
+  ["globe", /nginx|httpd|apache|caddy|frontend|web|www|wordpress|ghost|drupal|lighttpd/],
 ];
 
 /** What `ocdd.icon` names, else what another dashboard's icon or the image's name suggests, else a box. */

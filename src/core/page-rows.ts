@@ -40,7 +40,7 @@ export function rows(services: readonly Row[], zone: string): string[] {
     const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
     return `
 <li id=s-${row.name} class="${row.tone} ${row.icon}"><p><i>* - </i>${linked}
-${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${where(row)}</small>`;
+${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
   });
 }
 
@@ -77,7 +77,7 @@ function nameOf(fqdn: string, zone: string): string {
 function also(row: Row, zone: string): string {
   if (row.names.length === 0) return "";
   const short = row.names.map((name) => (name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name));
-  return `<small class=also>${escapeHtml(short.join(", "))}</small>`;
+  return `<small class=also>also ${escapeHtml(short.join(", "))}</small>`;
 }
 
 function about(title: string | null, name: string, description: string | null): string {
@@ -101,7 +101,7 @@ function since(seconds: number | null): string {
 function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null): string {
   const items = list.slice(0, MOST_PORTS).map((port) => {
     const text = port.protocol === "tcp" ? `${port.port}` : `${port.port}/${port.protocol}`;
-    const whole = port.to === null ? text : `${text}<span>${port.to}</span>`;
+    const whole = port.to === null ? text : `${text}<span> \u2192 ${port.to}</span>`;
     return port.url === null ? `<span>${whole}</span>` : `<a href="${escapeHtml(port.url)}">${whole}</a>`;
   });
   if (list.length > MOST_PORTS) items.push(`<span>and ${list.length - MOST_PORTS} more</span>`);
@@ -114,17 +114,13 @@ function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null
 
 const MOST_PORTS = 12;
 
-/** `jenkins:2.452`; a digest and a registry's host say nothing to people. */
+/** `jenkins:2.452`; a digest and a registry's host say little to people: the whole is in the title. */
 function image(row: Row): string {
   const bare = row.image.replace(/@sha256:[0-9a-f]+$/, "");
   const [, repository = bare, tag = ""] = /^(.*?)(?::([^:/]+))?$/.exec(bare) ?? [];
+  const short = repository.replace(/^(localhost|[^/]*[.:][^/]*)\//, "");
   const version = row.version ?? tag;
-  const text = `${escapeHtml(repository)}${version === "" ? "" : `<span>${escapeHtml(version)}</span>`}`;
-  return row.about === null
-    ? `<samp>${text}</samp>`
-    : `<samp><a href="${escapeHtml(row.about)}">${text}</a></samp>`;
-}
-
-function where(row: Row): string {
-  return escapeHtml(row.container);
+  const text = `${escapeHtml(short)}${version === "" ? "" : `<span>:${escapeHtml(version)}</span>`}`;
+  const whole = short === repository ? "" : ` title="${escapeHtml(row.image)}"`;
+  return `<samp${whole}>${row.about === null ? text : `<a href="${escapeHtml(row.about)}">${text}</a>`}</samp>`;
 }

@@ -82,23 +82,13 @@ export async function openPages(files: PageFiles, tell: (told: Told) => void, lo
   };
 
   const sources = Object.keys(files) as Source[];
-  const followers: { close(): void }[] = [];
-  await Promise.all(
-    sources.map(
-      (source) =>
-        new Promise<void>((looked) => {
-          const file = files[source];
-          followers.push(
-            followFile(file, (found) => {
-              const text = "text" in found ? found.text : undefined;
-              if ("absent" in found && source === "index") log("warn", `${file} ${found.absent}`);
-              seen(source, text);
-              looked();
-            }),
-          );
-        }),
-    ),
+  const followers = sources.map((source) =>
+    followFile(files[source], (found) => {
+      if ("absent" in found && source === "index") log("warn", `${files.index} ${found.absent}`);
+      seen(source, "octets" in found ? found.octets.toString("latin1") : undefined);
+    }),
   );
+  await Promise.all(followers.map((follower) => follower.looked));
   told = { version: news().version, listing };
 
   const make = async (source: Source, type: string, stale: boolean): Promise<Body> => {

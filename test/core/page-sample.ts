@@ -64,7 +64,7 @@ const OFFICE: readonly [Tool, ...Tool[]] = [
     "shop",
     "web",
     "registry.example.com/shop/frontend:2026.11.3",
-    [443, 80],
+    [80, 443],
     { "ocdd.url": "/cart" },
     { health: "unhealthy" },
   ],
