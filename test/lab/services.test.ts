@@ -1,0 +1,97 @@
+/** How initialize sets up what runs the director and the server: systemd's units, or compose's file. */
+
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+import { initializedLab } from "./director.ts";
+import { run } from "./process.ts";
+
+t.setTimeout(300_000);
+
+t.test("services", async (t) => {
+  const lab = await initializedLab(t, { name: "services", dns: false });
+  // systemd itself cannot run in here: what it is told is written down
+  const bin = join(lab.dir, "bin");
+  const log = join(lab.dir, "systemctl.log");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "systemctl"), `#!/bin/sh\necho "$*" >>${log}\n`);
+  chmodSync(join(bin, "systemctl"), 0o755);
+  const env = { PATH: `${bin}:${process.env.PATH}`, OCDD_SERVICES: "auto" };
+  const original = { original: true, env } as const;
+  const units = join(lab.dir, "original/etc/systemd/system");
+  const told = (): string[] => {
+    const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+    rmSync(log, { force: true });
+    return lines;
+  };
+  // without the marks that the overlay leaves for what was deleted
+  const own = (): string[] =>
+    existsSync(units)
+      ? readdirSync(units, { withFileTypes: true }).flatMap((one) => (one.isFile() ? [one.name] : []))
+      : [];
+
+  t.test("without systemd it says what to start", async (t) => {
+    const { code, stdout } = await lab.ocdd(["initialize"], original);
+    t.equal(code, 0);
+    t.match(stdout, "ocdd serve");
+    t.same(told(), []);
+    t.same(own(), []);
+  });
+
+  t.test("where systemd runs, its units are written, enabled and started", async (t) => {
+    mkdirSync(join(lab.dir, "original/run/systemd/system"), { recursive: true });
+    const { code, stderr } = await lab.ocdd(["initialize"], original);
+    t.equal(code, 0, stderr);
+    const calls = told();
+    t.ok(calls.includes("daemon-reload"), calls.join("\n"));
+    const enable = /^enable --now .*ocdd-watch\.service.*ocdd-serve\.service/;
+    t.ok(
+      calls.some((line) => enable.test(line)),
+      calls.join("\n"),
+    );
+    t.ok(own().includes("ocdd-watch.service") && own().includes("ocdd-serve.service"), own().join());
+    for (const name of own()) {
+      const text = readFileSync(join(units, name), "utf8");
+      t.notMatch(text, /@[A-Z_]+@/, `${name}: every place is filled`);
+      const program = /^ExecStart=(\S+)/m.exec(text)?.[1];
+      if (program !== undefined) t.ok(existsSync(program), `${name} starts ${program}`);
+    }
+    const watch = readFileSync(join(units, "ocdd-watch.service"), "utf8");
+    t.match(watch, /\/opt\/ocdd/, "the storage of the configuration");
+    t.equal((await lab.ocdd(["initialize"], original)).code, 0, "and again");
+    told();
+  });
+
+  t.test("teardown takes them away", async (t) => {
+    const { code, stderr } = await lab.ocdd(["teardown", "--yes"], original);
+    t.equal(code, 0, stderr);
+    t.same(own(), []);
+    const calls = told();
+    t.ok(
+      calls.some((line) => /^disable --now .*ocdd/.test(line)),
+      calls.join("\n"),
+    );
+  });
+
+  t.test("a unit of somebody else's is left alone", async (t) => {
+    const file = join(units, "ocdd-serve.service");
+    const text = "[Service]\nExecStart=/bin/true\n";
+    mkdirSync(units, { recursive: true });
+    rmSync(file, { force: true });
+    writeFileSync(file, text);
+    const { code, stderr } = await lab.ocdd(["initialize"], original);
+    t.equal(code, 1);
+    t.match(stderr, "ocdd-serve.service");
+    t.equal((await lab.ocdd(["teardown", "--yes"], original)).code, 0);
+    t.equal(readFileSync(file, "utf8"), text);
+  });
+
+  t.test("docker-compose accepts the file", async (t) => {
+    const file = fileURLToPath(new URL("../../docker-compose.yml", import.meta.url));
+    const { stdout } = await run(["docker-compose", "-f", file, "config"], { cwd: lab.dir });
+    t.match(stdout, /network_mode: host[\s\S]*network_mode: host/, "two services on the host's network");
+    t.match(stdout, /cap_drop:\s+- ALL/);
+    t.notMatch(stdout, /privileged: true/);
+  });
+});

@@ -1,0 +1,83 @@
+/** The files of the director: torn, lost, doubled; and a firewall that is not Docker's. */
+
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { addresses, aliases, apply, initializedLab, labFor, succeed } from "./director.ts";
+import { ZONE } from "./network.ts";
+import { storage } from "./ocdd.ts";
+
+t.setTimeout(300_000);
+
+t.test("files", async (t) => {
+  const lab = await initializedLab(t, { name: "storage" });
+  await lab.startContainers("one", "two", "three");
+  await apply(lab);
+  await lab.docker("stop", "two");
+  await apply(lab);
+  await lab.docker("start", "two");
+  await apply(lab);
+  const table = await addresses(lab);
+  const leaseFiles = readdirSync(storage(lab)).filter((name) => name.startsWith("leases"));
+  t.ok(leaseFiles.length >= 2, `the leases and the ones before: ${readdirSync(storage(lab))}`);
+  const current = join(storage(lab), leaseFiles.toSorted((a, b) => a.length - b.length)[0] ?? "");
+  const spoil = (path: string): void => truncateSync(path, 40);
+
+  t.test("a torn leases file: the one before serves", async (t) => {
+    spoil(current);
+    const { code, stderr } = await lab.ocdd();
+    t.equal(code, 0, stderr);
+    t.match(stderr, /leases/, "and the run says so");
+    t.same(await addresses(lab), table);
+  });
+
+  t.test("a changed octet is noticed", async (t) => {
+    const text = readFileSync(current, "utf8");
+    writeFileSync(current, text.replace("192.168.122.11", "192.168.122.19"));
+    await apply(lab);
+    t.same(await addresses(lab), table);
+  });
+
+  t.test("both unreadable: the host itself tells the leases", async (t) => {
+    const files = readdirSync(storage(lab)).filter((one) => one.startsWith("leases"));
+    for (const name of files) spoil(join(storage(lab), name));
+    const { code, stderr } = await lab.ocdd();
+    t.equal(code, 0, stderr);
+    t.same(await addresses(lab), table);
+    for (const [name, address] of Object.entries(table)) t.equal(await lab.who(address), name);
+  });
+
+  t.test("the whole storage lost", async (t) => {
+    rmSync(storage(lab), { recursive: true });
+    succeed(await lab.ocdd(["initialize"]), "initialize");
+    await apply(lab);
+    const now = await addresses(lab);
+    for (const [name, address] of Object.entries(now)) t.equal(await lab.who(address), name);
+    t.same(await aliases(lab), Object.values(now).sort());
+  });
+
+  t.test("a zone that a hand has broken: the run says so, and the services live", async (t) => {
+    const file = join(storage(lab), `dns/${ZONE}.zone`);
+    writeFileSync(file, `${readFileSync(file, "utf8")}\nprinter IN A not-an-address\n`);
+    await lab.startContainer({ name: "four" });
+    const { code, stderr } = await lab.ocdd();
+    t.match(stderr, /not-an-address|printer/);
+    t.ok(code === 0 || code === 1 || code === 3, `status ${code}`);
+    t.equal(await lab.who((await addresses(lab)).four ?? ""), "four");
+    t.match(readFileSync(file, "utf8"), "printer IN A not-an-address", "nobody's line is thrown away");
+  });
+});
+
+t.test("a Docker that leaves the firewall alone", async (t) => {
+  const lab = await labFor(t, { name: "nofirewall", daemon: { iptables: false } });
+  await lab.run("host", ["iptables", "-P", "FORWARD", "DROP"]);
+  await lab.startContainers("one", "two");
+  // a table of chains, once there, does not go; an empty one does nothing
+  for (const chain of ["-N", "-X"]) await lab.run("host", ["iptables", "-t", "nat", chain, "NEVER-MIND"]);
+  const before = await lab.snapshotHost();
+  succeed(await lab.ocdd(["initialize"]), "initialize");
+  await apply(lab);
+  for (const [name, address] of Object.entries(await addresses(lab))) t.equal(await lab.who(address), name);
+  succeed(await lab.ocdd(["teardown", "--yes"]), "teardown");
+  t.equal(await lab.snapshotHost(), before);
+});
