@@ -2,8 +2,8 @@
 import { Resolver } from "node:dns/promises";
 import { request } from "node:http";
 import { createConnection } from "node:net";
+import { clip } from "./core/clip.ts";
 import type { Config } from "./core/config.ts";
-import { clip } from "./core/labels.ts";
 import type { Decision, Service } from "./core/model.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 

@@ -1,9 +1,9 @@
 /** Each link of the chain from a client's question to a container's answer: OK, or what is wrong and the remedy. */
 import { readFile } from "node:fs/promises";
+import { clip } from "./core/clip.ts";
 import type { Config } from "./core/config.ts";
 import { decide } from "./core/decide.ts";
 import { ConfigError, HostError } from "./core/errors.ts";
-import { clip } from "./core/labels.ts";
 import type { Decision, Observation } from "./core/model.ts";
 import { plan } from "./core/plan.ts";
 import { delegation, nameServer, oneService, webServer } from "./doctor-answers.ts";

@@ -1,6 +1,8 @@
 /** One container → how it can be reached: by an alias, by an address it has anyway, or not at all and why. */
+
+import { clip } from "./clip.ts";
 import type { Ipv4 } from "./ipv4.ts";
-import { clip, type Wishes } from "./labels.ts";
+import type { Wishes } from "./labels.ts";
 import type { Container, Network } from "./model.ts";
 import { fingerprint, type Name, toName, withoutComposeParts } from "./name.ts";
 

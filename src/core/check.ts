@@ -1,8 +1,9 @@
 /** What only the host can show to be wrong with the configuration. */
+
+import { clip } from "./clip.ts";
 import type { Config, KeyName } from "./config.ts";
 import { ConfigError, type Problem } from "./errors.ts";
 import { contains, type Ipv4, overlaps, type Range } from "./ipv4.ts";
-import { clip } from "./labels.ts";
 import type { DeviceAddress, Network, Observation } from "./model.ts";
 
 /** The address the host is known by: HOST_IP, else the device's own first IPv4 that is no alias. */

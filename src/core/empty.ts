@@ -1,11 +1,10 @@
 /** The state in which nothing is served: what initialize starts from and teardown leaves. */
 import { hostAddress } from "./check.ts";
 import type { Config } from "./config.ts";
-import { zoneSettings } from "./decide.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import type { Observation, State } from "./model.ts";
 import { renderPage } from "./page.ts";
-import { addressRecords, readZoneOnDisk, updateZone } from "./records.ts";
+import { addressRecords, readZoneOnDisk, updateZone, zoneSettings } from "./records.ts";
 import { NO_FIREWALL } from "./rules.ts";
 
 /** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. */

@@ -1,4 +1,6 @@
 /** The labels a container carries → what it asks for. A label is a wish of a stranger: every field is bounded. */
+
+import { clip } from "./clip.ts";
 import { compareIpv4, parseCidr, toCidrs } from "./ipv4.ts";
 import type { Port, PortMap, Protocol } from "./model.ts";
 import { type Name, toName } from "./name.ts";
@@ -46,12 +48,6 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
 export function isShown(labels: ReadonlyMap<string, string>, expose: "all" | "labelled"): boolean {
   const enable = labels.get("ocdd.enable")?.trim().toLowerCase();
   return expose === "all" ? enable !== "false" : enable === "true";
-}
-
-/** Any stranger's text, fit for one line of a terminal, log or page. */
-export function clip(text: string | undefined, most = 60): string {
-  const line = (text ?? "").slice(0, most + 1).replace(/[\p{C}\u2028\u2029]/gu, "\ufffd");
-  return line.length > most ? `${line.slice(0, most)}…` : line;
 }
 
 /** Null when the label is absent, undefined when any item of it cannot be read. */

@@ -1,7 +1,8 @@
 /** Services → the zone's records, and the zone file that holds them beside what people wrote by hand. */
 import { readZoneFile, type Statement } from "../dns/zonefile.ts";
+import { clip } from "./clip.ts";
+import type { Config } from "./config.ts";
 import { compareIpv4, type Ipv4 } from "./ipv4.ts";
-import { clip } from "./labels.ts";
 import type { Service } from "./model.ts";
 
 /** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
@@ -20,6 +21,11 @@ export interface ZoneSettings {
   readonly soaEmail: string;
   /** Seconds. */
   readonly ttl: number;
+}
+
+/** The settings of a configuration. */
+export function zoneSettings(config: Pick<Config, keyof ZoneSettings>): ZoneSettings {
+  return { zone: config.zone, hostName: config.hostName, soaEmail: config.soaEmail, ttl: config.ttl };
 }
 
 /** What of an existing zone file is not ours. */

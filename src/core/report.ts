@@ -1,10 +1,10 @@
 /** What people and programs read: the run's report, the list, their JSON. */
+
+import { clip } from "./clip.ts";
 import type { Config } from "./config.ts";
-import { zoneSettings } from "./decide.ts";
 import { compareIpv4 } from "./ipv4.ts";
-import { clip } from "./labels.ts";
 import type { Decision, Port, Service } from "./model.ts";
-import { addressRecords, readZoneOnDisk } from "./records.ts";
+import { addressRecords, readZoneOnDisk, zoneSettings } from "./records.ts";
 
 /** Version of every JSON document; later changes only add. */
 export const SCHEMA_VERSION = 1;

@@ -1,5 +1,5 @@
 /** Strangers' text made fit for a page. */
-import { clip } from "./labels.ts";
+import { clip } from "./clip.ts";
 
 /** Octets of a field on the page. */
 export const FIELD_OCTETS = 256;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import t from "tap";
-import { clip, isShown, readLabels } from "../../src/core/labels.ts";
+import { clip } from "../../src/core/clip.ts";
+import { isShown, readLabels } from "../../src/core/labels.ts";
 
 const wishes = (labels: Record<string, string>) => readLabels(new Map(Object.entries(labels)));
 
