@@ -36,6 +36,8 @@ t.test("each room imports only what it may", (t) => {
         serve: ["serve", "core", "dns", "node", "top"],
         top: ["top", "core", "dns", "host", "serve", "node", "package"],
       }[room(file)];
+      // TSIG's HMAC is arithmetic: no file, no socket, no clock
+      if (room(file) === "dns" && name === "node:crypto") continue;
       if (!allowed?.includes(to)) t.fail(`${file} imports ${name}`);
       if (to === "top" && room(file) !== "top")
         t.match(name, /^src\/(libc|notify)\.ts$/, `${file} imports ${name}`);
