@@ -1,0 +1,84 @@
+/** `ocdd doctor`: OK for each link of a whole chain; the broken link and its remedy otherwise. */
+
+import t, { type Test } from "tap";
+import { addresses, aliasOf, apply, initializedLab } from "./director.ts";
+import { HOST_ADDRESS } from "./network.ts";
+import type { OcddOptions } from "./ocdd.ts";
+
+t.setTimeout(300_000);
+
+t.test("doctor", async (t) => {
+  const lab = await initializedLab(t, { name: "doctor" });
+  await lab.startContainers("web", "app");
+  await apply(lab);
+  const table = await addresses(lab);
+  const server = await lab.serve();
+
+  const healthy = async (t: Test, args: readonly string[] = []): Promise<void> => {
+    const { code, stdout, stderr } = await lab.ocdd(["doctor", ...args]);
+    t.equal(code, 0, `${stdout}\n${stderr}`);
+    t.match(stdout, /OK/);
+  };
+  /** Something is broken: doctor says what, names the remedy, and does not mend it. */
+  const sick = async (
+    t: Test,
+    says: RegExp,
+    options: OcddOptions = {},
+    args: readonly string[] = [],
+  ): Promise<void> => {
+    const { code, stdout, stderr } = await lab.ocdd(["doctor", ...args], options);
+    t.equal(code, 1, `${stdout}\n${stderr}`);
+    t.match(`${stdout}\n${stderr}`, says);
+  };
+
+  t.test("a whole chain", async (t) => {
+    await healthy(t);
+    await healthy(t, ["web"]);
+    const { stdout } = await lab.ocdd(["doctor", "--json"]);
+    t.equal((JSON.parse(stdout) as { schemaVersion: number }).schemaVersion, 1);
+  });
+
+  t.test("the forward accept", async (t) => {
+    await lab.run("host", ["iptables", "-F", "DOCKER-USER"]);
+    await sick(t, /DOCKER-USER|forward/i);
+    await apply(lab);
+    await healthy(t);
+  });
+
+  t.test("an alias", async (t) => {
+    const alias = aliasOf(table, "web");
+    await lab.run("host", ["ip", "addr", "del", `${alias}/32`, "dev", "ens3"]);
+    await sick(t, new RegExp(alias.replaceAll(".", "\\.")));
+    await sick(t, new RegExp(alias.replaceAll(".", "\\.")), {}, ["web"]);
+    await apply(lab);
+  });
+
+  t.test("a service that is not there", async (t) => {
+    await sick(t, /nobody/, {}, ["nobody"]);
+  });
+
+  t.test("the listener", async (t) => {
+    await server.stop();
+    await sick(t, /serve|53|listen/i);
+  });
+
+  t.test("the delegation", async (t) => {
+    const directory = `${lab.dir}/forgotten`;
+    const conf = {
+      TOOLBOX_SUBDOMAIN_NAME: "forgotten.example.com",
+      STORAGE_DIR: directory,
+      DNS_ZONE_FILE: `${directory}/dns/forgotten.zone`,
+    };
+    await apply(lab, { conf }, ["initialize"]);
+    await apply(lab, { conf });
+    await sick(t, /delegat[\s\S]*forgotten\.example\.com/i, { conf });
+    t.match((await lab.ocdd(["doctor"], { conf })).stdout, HOST_ADDRESS, "what IT must enter is said");
+  });
+
+  t.test("Docker gone", async (t) => {
+    await lab.stopDockerd();
+    const { code, stdout, stderr } = await lab.ocdd(["doctor"]);
+    t.ok(code === 1 || code === 69, `status ${code}`);
+    t.match(`${stdout}${stderr}`, /docker\.sock/);
+  });
+});
