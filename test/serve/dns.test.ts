@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -201,4 +201,27 @@ t.test("TCP: pipelined, dribbled, one and a half in a segment, garbage", async (
   t.equal((await talk(server.port, [query.subarray(0, half)], 1)).length, 0);
   t.ok(Date.now() - start < 2900, "half a message is dropped after the idle limit");
   t.match(await dig("+short", "+tcp", "web.example.org"), "192.0.2.5");
+});
+
+t.test("a TSIG key file that others can read is not used", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
+  const keys = join(dir, "keys");
+  writeFileSync(
+    keys,
+    'key k { algorithm hmac-sha256; secret "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="; };',
+    { mode: 0o644 },
+  );
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  const loose = await lab(t, EXAMPLE, { tsigKeyFile: keys, allowTransfer: ["key:k"] });
+  t.match(loose.logs.join("\n"), /keys: mode 0644 lets others read the keys, chmod 600 it; no key is used/);
+  const sign = ["-y", "hmac-sha256:k:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="];
+  t.match(await loose.dig(...sign, "example.org", "AXFR"), /BADKEY|Transfer failed/);
+  chmodSync(keys, 0o600);
+  const tight = await lab(t, EXAMPLE, { tsigKeyFile: keys, allowTransfer: ["key:k"] });
+  t.match(await tight.dig(...sign, "example.org", "AXFR"), /XFR size: 33 records/);
+  t.match(await tight.dig("example.org", "AXFR"), /Transfer failed/);
+  t.match(
+    await tight.dig(...sign, "web.example.org"),
+    /status: NOERROR[\s\S]*TSIG PSEUDOSECTION[\s\S]*NOERROR/,
+  );
 });

@@ -1,0 +1,266 @@
+// `node bench/dns.ts`: our name server beside BIND, NSD and Knot, in the same run, on the same zone; prints Markdown.
+// Server on core 0, load on core 1, medians of adjacent rounds. `--quick` makes it short; not for the record.
+import { spawn } from "node:child_process";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeQuery } from "../test/dns/message.ts";
+import { honestQueries, mutated, numbers } from "../test/dns/mutate.ts";
+import { askUdp, freePorts, type Peer, startBind, startKnot, startNsd } from "../test/serve/peers.ts";
+import {
+  blast,
+  blastTcp,
+  buildBlast,
+  cpuSeconds,
+  pssMegabytes,
+  writeQueries,
+  ZONE,
+  zoneText,
+} from "./dns-load.ts";
+
+const quick = process.argv.includes("--quick");
+const ROUNDS = quick ? 1 : 5;
+const SECONDS = quick ? 1 : 3;
+const PIN = ["taskset", "-c", "0"];
+const dir = mkdtempSync(join(tmpdir(), "ocdd-bench-"));
+const dnsblast = buildBlast(dir);
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1] as number;
+}
+
+/** Milliseconds until a query is answered with NOERROR. */
+async function untilAnswered(port: number, name = ZONE, type = "SOA"): Promise<number> {
+  const start = performance.now();
+  while ((await askUdp(port, makeQuery(name, type), 50))?.rcode !== 0)
+    if (performance.now() - start > 20_000) throw new Error("no answer");
+  return performance.now() - start;
+}
+
+async function startOurs(file: string, engine: string): Promise<Peer & { started: number }> {
+  const [port] = (await freePorts(1)) as [number];
+  const argv = [
+    ...PIN,
+    process.execPath,
+    join(import.meta.dirname, "dns-server.ts"),
+    ZONE,
+    file,
+    String(port),
+    engine,
+  ];
+  const child = spawn(argv[0] as string, argv.slice(1), { stdio: ["ignore", "ignore", "inherit"] });
+  const started = await untilAnswered(port);
+  const exited = new Promise<void>((done) => child.once("exit", () => done()));
+  return {
+    name: `OCDD, ${engine} engine`,
+    port,
+    pid: child.pid as number,
+    started,
+    async stop() {
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+function row(...cells: (string | number)[]): void {
+  console.log(`| ${cells.join(" | ")} |`);
+}
+
+const k = (value: number) => `${(value / 1000).toFixed(0)} k`;
+
+/** Throughput of everybody, UDP and TCP. */
+async function throughput(names: number): Promise<void> {
+  const file = join(dir, `zone${names}`);
+  const queries = join(dir, `queries${names}`);
+  writeFileSync(file, zoneText(names));
+  writeQueries(queries, names);
+  const ports = (await freePorts(3)) as [number, number, number];
+  const of = (name: string, port: number) => ({
+    dir: join(dir, `${name}${names}`),
+    port,
+    zone: ZONE,
+    file,
+    prefix: PIN,
+  });
+  const servers: Peer[] = [await startOurs(file, "fast"), await startOurs(file, "portable")];
+  servers.push(
+    await startBind(of("bind", ports[0])),
+    await startNsd(of("nsd", ports[1])),
+    await startKnot(of("knot", ports[2])),
+  );
+  for (const server of servers) await untilAnswered(server.port, `n1.${ZONE}`, "A");
+  const figures = servers.map(() => ({
+    udp: [] as number[],
+    udpCpu: [] as number[],
+    tcp: [] as number[],
+    tcpCpu: [] as number[],
+  }));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, { port, pid }] of servers.entries()) {
+      const figure = figures[i] as (typeof figures)[number];
+      let cpu = cpuSeconds(pid);
+      const { qps, sent } = await blast(dnsblast, port, queries, "-d", String(SECONDS), "-w", "0");
+      figure.udp.push(qps);
+      figure.udpCpu.push(sent / (cpuSeconds(pid) - cpu));
+      cpu = cpuSeconds(pid);
+      const answers = await blastTcp(port, queries, SECONDS);
+      figure.tcp.push(answers);
+      figure.tcpCpu.push((answers * SECONDS) / (cpuSeconds(pid) - cpu));
+    }
+  }
+  const memory = servers.map(({ pid }) => pssMegabytes(pid));
+  await Promise.all(servers.map((server) => server.stop()));
+  console.log(`\n### ${names.toLocaleString("en")} names\n`);
+  row(
+    "server",
+    "UDP q/s",
+    "UDP q/CPU s",
+    "to BIND",
+    "to NSD",
+    "TCP q/s",
+    "TCP q/CPU s",
+    "to BIND",
+    "to NSD",
+    "PSS MB",
+  );
+  row(...Array(10).fill("---"));
+  const [bind, nsd] = [figures[2], figures[3]] as [(typeof figures)[number], (typeof figures)[number]];
+  for (const [i, figure] of figures.entries()) {
+    const ratio = (key: "udpCpu" | "tcpCpu", to: (typeof figures)[number]) =>
+      (median(figure[key]) / median(to[key])).toFixed(2);
+    row(
+      servers[i]?.name ?? "",
+      k(median(figure.udp)),
+      k(median(figure.udpCpu)),
+      ratio("udpCpu", bind),
+      ratio("udpCpu", nsd),
+      k(median(figure.tcp)),
+      k(median(figure.tcpCpu)),
+      ratio("tcpCpu", bind),
+      ratio("tcpCpu", nsd),
+      (memory[i] ?? 0).toFixed(0),
+    );
+  }
+}
+
+/** Latency, idle connections, reload, flood: ours alone. */
+async function behaviour(names: number): Promise<void> {
+  const file = join(dir, `zone${names}`);
+  const queries = join(dir, `queries${names}`);
+  const starts: number[] = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const each = await startOurs(file, "fast");
+    starts.push(each.started);
+    await each.stop();
+  }
+  const server = await startOurs(file, "fast");
+  const { port, pid } = server;
+  console.log(`\n### One server, ${names.toLocaleString("en")} names\n`);
+  row("what", "measured");
+  row("---", "---");
+  row("start of the process to first answer", `${median(starts).toFixed(0)} ms`);
+  const steady = await blast(dnsblast, port, queries, "-r", "10000", "-d", String(SECONDS));
+  row("10 000 queries/s", `p50 ${steady.p50_us} µs, p99 ${steady.p99_us} µs, lost ${steady.lost}`);
+  const idle: Socket[] = [];
+  for (let i = 0; i < 2000; i++) {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("error", () => {});
+    idle.push(socket);
+  }
+  await sleep(500);
+  const held = await blast(dnsblast, port, queries, "-r", "10000", "-d", String(SECONDS));
+  row(
+    `the same, ${idle.filter((socket) => !socket.destroyed && !socket.connecting).length} idle TCP connections held`,
+    `p50 ${held.p50_us} µs, p99 ${held.p99_us} µs`,
+  );
+  for (const socket of idle) socket.destroy();
+
+  const seen: number[] = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const text = zoneText(names, 2 + i).replace(/^n7\t.*$/m, `n7\t60\tIN\tA\t192.0.2.${i + 1}`);
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+    const start = performance.now();
+    while ((await askUdp(port, makeQuery(`n7.${ZONE}`, "A"), 50))?.records[0]?.rdata[3] !== i + 1);
+    seen.push(performance.now() - start);
+    await sleep(300);
+  }
+  row("one changed name visible after the rename", `${median(seen).toFixed(1)} ms`);
+  const reloads = (async () => {
+    for (let i = 0; i < 4; i++) {
+      await sleep(SECONDS * 200);
+      writeFileSync(`${file}.new`, zoneText(names, 100 + i));
+      renameSync(`${file}.new`, file);
+    }
+  })();
+  const [reload] = await Promise.all([
+    blast(dnsblast, port, queries, "-r", "20000", "-d", String(SECONDS)),
+    reloads,
+  ]);
+  row(
+    "4 reloads under 20 000 queries/s",
+    `lost ${reload.lost} of ${reload.sent}, p99 ${reload.p99_us} µs, worst ${(reload.max_us / 1000).toFixed(1)} ms`,
+  );
+
+  const worst = join(dir, "worst");
+  const pick = numbers(1);
+  const from = honestQueries();
+  const hostile = Array.from({ length: 20_000 }, (_, i) =>
+    i % 2 ? mutated(pick, from).subarray(0, 590) : makeQuery(`${pick(2 ** 30).toString(36)}.${ZONE}`, "A"),
+  ).filter((message) => message.length > 0);
+  writeFileSync(
+    worst,
+    Buffer.concat(
+      hostile.flatMap((message) => [
+        Buffer.from([message.length >> 8, message.length]),
+        Buffer.from(message),
+      ]),
+    ),
+  );
+  const chains = floodTcp(port, SECONDS + 1);
+  const [flood, normal] = await Promise.all([
+    blast(dnsblast, port, worst, "-r", "50000", "-d", String(SECONDS), "-t", "0.2"),
+    blast(dnsblast, port, queries, "-r", "1000", "-d", String(SECONDS), "-S", "1", "-b", "1"),
+  ]);
+  await chains;
+  row(
+    `flood of ${k(flood.sent / SECONDS)} hostile packets/s and 65 kB pointer chains over TCP`,
+    `a normal query's p50 ${normal.p50_us} µs, p99 ${normal.p99_us} µs, lost ${normal.lost}`,
+  );
+  row("memory after all this (PSS)", `${pssMegabytes(pid).toFixed(0)} MB`);
+  await server.stop();
+}
+
+/** 65 kB messages of chained pointers over TCP, as many as one connection takes. */
+async function floodTcp(port: number, seconds: number): Promise<void> {
+  const message = Buffer.alloc(2 + 65535);
+  message.writeUInt16BE(65535);
+  message.set([0, 1, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0], 2);
+  for (let at = 14; at + 1 < message.length; at += 2)
+    message.writeUInt16BE(0xc000 | Math.max(12, Math.min(0x3fff, at - 4)), at);
+  const socket = connect({ host: "127.0.0.1", port });
+  socket.on("error", () => {});
+  socket.resume();
+  const until = performance.now() + seconds * 1000;
+  while (performance.now() < until) {
+    if (socket.writableLength < 1 << 20) socket.write(message);
+    await sleep(1);
+  }
+  socket.destroy();
+}
+
+console.log(
+  `Node ${process.version}, ${cpus()[0]?.model}, ${ROUNDS} rounds of ${SECONDS} s; server on core 0, load on core 1.`,
+);
+console.log(
+  "q/CPU s: answers for each second of CPU time that the server's process used, all its threads; the ratios are of these.",
+);
+try {
+  for (const names of [1000, 100_000]) await throughput(names);
+  for (const names of [1000, 100_000]) await behaviour(names);
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}

@@ -1,0 +1,115 @@
+import t from "tap";
+import { nameKey, parseName } from "../../src/dns/name.ts";
+import { read16 } from "../../src/dns/octets.ts";
+import { type Authority, respond } from "../../src/dns/respond.ts";
+import { transfer } from "../../src/dns/transfer.ts";
+import { type TsigKey, tsigStream } from "../../src/dns/tsig.ts";
+import { parseTsigKeys } from "../../src/dns/tsig-keys.ts";
+import { RCODE, TYPE } from "../../src/dns/types.ts";
+import { makeQuery, readMessage } from "./message.ts";
+import { authorityOf, TCP, UDP } from "./zones.ts";
+
+const key: TsigKey = {
+  name: parseName("Transfer.Key."),
+  algorithm: "hmac-sha256",
+  secret: new Uint8Array(32).fill(5),
+};
+const other: TsigKey = { ...key, name: parseName("other.") };
+const authority: Authority = authorityOf({
+  keys: new Map([key, other].map((each) => [nameKey(each.name), each])),
+  transferKeys: new Set([nameKey(key.name)]),
+});
+
+function signed(message: Uint8Array, by: TsigKey, now = UDP.now): Uint8Array {
+  const out = new Uint8Array(1024);
+  out.set(message);
+  return out.slice(0, tsigStream(by, new Uint8Array())(out, message.length, now));
+}
+
+function ask(message: Uint8Array, via = UDP) {
+  const out = new Uint8Array(65535);
+  const size = respond(authority, via, message, out);
+  const read = readMessage(out.subarray(0, size));
+  const tsig = read.records.find((record) => record.type === TYPE.TSIG);
+  // Algorithm, time, fudge, MAC, original ID, error.
+  const at = tsig === undefined ? 0 : parseName("hmac-sha256.").length + 8;
+  const macSize = tsig === undefined ? 0 : read16(tsig.rdata, at);
+  return {
+    rcode: read.rcode,
+    records: read.records.length,
+    tsig,
+    macSize,
+    error: tsig && read16(tsig.rdata, at + 2 + macSize + 2),
+  };
+}
+
+const query = makeQuery("web.example.org.", "A", { edns: {} });
+
+t.test("a signed query gets a signed answer, last in the message", async (t) => {
+  t.match(ask(signed(query, key)), { rcode: 0, records: 3, macSize: 32, error: 0 });
+});
+
+t.test("wrong key, signature, time and truncation each have their error (RFC 8945 §5.2)", async (t) => {
+  t.match(ask(signed(query, { ...key, name: parseName("nobody.") })), {
+    rcode: RCODE.NOTAUTH,
+    records: 1,
+    macSize: 0,
+    error: RCODE.BADKEY,
+  });
+  t.match(ask(signed(query, { ...key, algorithm: "hmac-sha512" })), { rcode: RCODE.NOTAUTH, macSize: 0 });
+  t.match(ask(signed(query, { ...key, secret: new Uint8Array(32) })), {
+    rcode: RCODE.NOTAUTH,
+    records: 1,
+    macSize: 0,
+    error: RCODE.BADSIG,
+  });
+  t.match(ask(signed(query, key, UDP.now - 301)), {
+    rcode: RCODE.NOTAUTH,
+    records: 1,
+    macSize: 32,
+    error: RCODE.BADTIME,
+  });
+  t.match(ask(signed(query, key, UDP.now - 299)), { rcode: 0, error: 0 });
+  const tampered = signed(query, key);
+  tampered[13] = "v".charCodeAt(0);
+  t.match(ask(tampered), { rcode: RCODE.NOTAUTH, error: RCODE.BADSIG });
+  const bare = signed(query, key);
+  t.equal(ask(Uint8Array.from([...bare, ...bare.subarray(-20)])).rcode, RCODE.FORMERR);
+});
+
+t.test("a transfer is for its key alone, and every message is signed", async (t) => {
+  const axfr = makeQuery("example.org.", "AXFR");
+  t.equal(transfer(authority, TCP, axfr), undefined);
+  t.equal(transfer(authority, TCP, signed(axfr, other)), undefined, "a key that may not");
+  t.equal(transfer(authority, TCP, signed(axfr, { ...key, secret: new Uint8Array(32) })), undefined);
+  t.equal(ask(axfr, TCP).rcode, RCODE.REFUSED);
+  t.match(ask(signed(axfr, other), TCP), { rcode: RCODE.REFUSED, macSize: 32 });
+  const messages = [...(transfer(authority, TCP, signed(axfr, key))?.messages ?? [])].map(readMessage);
+  t.ok(messages.length > 0 && messages.every((message) => message.records.at(-1)?.type === TYPE.TSIG));
+  const records = messages.flatMap((message) =>
+    message.records.filter((record) => record.type !== TYPE.TSIG),
+  );
+  t.strictSame([records.at(0)?.type, records.at(-1)?.type], [TYPE.SOA, TYPE.SOA]);
+  t.equal(ask(makeQuery("web.example.org.", "AXFR"), TCP).rcode, RCODE.NOTAUTH, "not the apex");
+});
+
+t.test("key files in BIND's syntax", async (t) => {
+  const good = `// one\nkey "a.b" {\n algorithm hmac-sha256; # two\n secret "${"A".repeat(43)}="; };\n/* three\n */ key c { secret "${"A".repeat(43)}="; algorithm HMAC-SHA512; };\n`;
+  const { keys, problems } = parseTsigKeys(good);
+  t.strictSame(problems, []);
+  t.strictSame(
+    [...keys.values()].map((each) => each.algorithm),
+    ["hmac-sha256", "hmac-sha512"],
+  );
+  const table: [string, RegExp][] = [
+    ['key a { algorithm hmac-md5; secret "AAAA"; };', /algorithm is one of/],
+    ['key a { algorithm hmac-sha256; secret "AAAA"; };', /secret is not base64 of at least 16/],
+    ["zone a { };", /expected: key/],
+    ["key a algorithm x;", /\{ is missing/],
+    ['\n\nkey a { algorithm hmac-sha256 secret "AAAA"; };', /semicolon is missing/],
+    ['key a { algorithm hmac-sha256; color "blue"; };', /color is not known/],
+    ["key a {", /./],
+  ];
+  for (const [text, message] of table) t.match(parseTsigKeys(text).problems, [{ message }], text);
+  t.equal(parseTsigKeys("\n\nzone").problems[0]?.line, 3);
+});
