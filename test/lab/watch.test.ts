@@ -1,0 +1,92 @@
+/** `ocdd watch`, on both engines: it acts on what happens, by itself, and outlives Docker. */
+
+import { appendFileSync } from "node:fs";
+import t from "tap";
+import { addresses, aliases, aliasOf, ENGINES, initializedLab } from "./director.ts";
+import { writeConf } from "./ocdd.ts";
+import { until } from "./process.ts";
+import { replier } from "./traffic.ts";
+
+t.setTimeout(300_000);
+
+for (const engine of ENGINES) {
+  t.test(`watch on ${engine}`, async (t) => {
+    const daemon = { "live-restore": true };
+    const lab = await initializedLab(t, { name: `watch-${engine}`, engine, daemon });
+    await lab.startContainers("one", "two");
+    const watch = lab.startOcdd(["watch"]);
+    /** Milliseconds until a condition holds. */
+    const wait = async (what: string, ask: () => Promise<boolean>, deadline: number): Promise<number> => {
+      const start = performance.now();
+      await until(what, ask, deadline, 10).catch((error: Error) => {
+        throw new Error(`${error.message}\n${watch.output()}`);
+      });
+      return Math.round(performance.now() - start);
+    };
+    const served = (name: string, address: string) => async () => (await lab.who(address)) === name;
+    await wait("what runs already is served", served("one", "192.168.122.12"), 6000);
+    const table = await addresses(lab);
+    const one = aliasOf(table, "one");
+    const two = aliasOf(table, "two");
+
+    t.test("a start, a stop, a newcomer", async (t) => {
+      await lab.docker("stop", "two");
+      await wait("two is gone", async () => !(await aliases(lab)).includes(two), 2000);
+      await lab.docker("start", "two");
+      t.comment(`${await wait("two is back", served("two", two), 2000)} ms after docker start`);
+      await lab.startContainer({ name: "three" });
+      t.comment(
+        `${await wait("three", async () => (await aliases(lab)).length === 3, 4000)} ms for a newcomer`,
+      );
+      t.equal(await lab.who(aliasOf(await addresses(lab), "three")), "three");
+    });
+
+    t.test("a burst costs nobody anything", async (t) => {
+      const poll = await replier(lab, one);
+      for (const _ of [1, 2, 3]) {
+        await lab.docker("stop", "two", "three");
+        await lab.docker("start", "two", "three");
+      }
+      await wait("all are back", async () => (await aliases(lab)).length === 3, 5000);
+      const { answers } = await poll.stop();
+      t.same([...new Set(answers.map(({ who }) => who))], ["one"]);
+    });
+
+    t.test("a stripped address comes back by itself", async (t) => {
+      await lab.run("host", ["ip", "addr", "del", `${one}/32`, "dev", "ens3"]);
+      t.comment(`${await wait("the alias is back", served("one", one), 3000)} ms`);
+    });
+
+    t.test("Docker restarts, crashes and is heard again", async (t) => {
+      await lab.restartDockerd({ signal: "SIGKILL" });
+      await lab.restartDockerd();
+      await lab.startContainer({ name: "four" });
+      await wait("four is served", async () => (await aliases(lab)).length === 4, 15_000);
+      t.equal(await lab.who(aliasOf(await addresses(lab), "four")), "four");
+      t.ok(watch.running());
+    });
+
+    t.test("a configuration with a mistake is refused, and the old one stays", async (t) => {
+      appendFileSync(writeConf(lab), "NONSENSE=1\n");
+      process.kill(watch.pid, "SIGHUP");
+      await wait("the mistake is told", async () => watch.output().includes("NONSENSE"), 3000);
+      t.ok(watch.running());
+      t.equal(await lab.who(one), "one");
+      writeConf(lab);
+    });
+
+    t.test("a run by hand finds nothing to do", async (t) => {
+      const { code, stdout } = await lab.ocdd(["plan", "--detailed-exitcode"]);
+      t.equal(code, 0, stdout);
+      t.equal((await lab.ocdd()).code, 0);
+    });
+
+    t.test("it ends at once on TERM, and what is in force stays", async (t) => {
+      const start = performance.now();
+      await watch.stop();
+      t.ok(performance.now() - start < 2000);
+      t.equal((await aliases(lab)).length, 4);
+      t.equal(await lab.who(one), "one");
+    });
+  });
+}
