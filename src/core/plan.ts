@@ -50,17 +50,19 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
   const after = zoneChanged ? ownRecords(desired.zone, zoneName) : [];
   const withdrawal =
     removed.length > 0 && added.length > 0 ? withdraw(actual.zone, before, after, zoneName) : null;
+  const zone = withdrawal === null ? desired.zone : numberedAfter(desired.zone, serialOf(withdrawal));
   const tableChanged = JSON.stringify(actual.table) !== JSON.stringify(desired.table);
+  const leases = leaseChanges(actual.table, desired.table);
   return {
     changes: [
-      ...leaseChanges(actual.table, desired.table),
+      ...(tableChanged && leases.length === 0 ? ["~ leases file"] : leases),
       ...firewallChanges(actual.firewall, desired.firewall),
       ...added.map((a) => `+ address ${a.address}`),
       ...removed.map((a) => `- address ${a.address}`),
       ...hairpinsOn.map((port) => `+ hairpin ${port}`),
       ...hairpinsOff.map((port) => `- hairpin ${port}`),
       ...recordChanges(before, after),
-      ...(zoneChanged ? [`~ zone file, serial ${serialOf(desired.zone)}`] : []),
+      ...(zoneChanged ? [`~ zone file, serial ${serialOf(zone)}`] : []),
       ...(desired.page === actual.page && desired.services === actual.services ? [] : ["~ index page"]),
     ],
     table: tableChanged ? desired.table : null,
@@ -72,7 +74,7 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
     hairpinsOff,
     flushed: changedHands(actual.firewall, desired.firewall),
     announced: added.map((a) => a.address),
-    zone: zoneChanged ? desired.zone : null,
+    zone: zoneChanged ? zone : null,
     services: desired.services === actual.services ? null : desired.services,
     page: desired.page === actual.page ? null : desired.page,
   };
@@ -103,6 +105,8 @@ function withdraw(
   if (gone.length === 0) return null;
   const doomed = new Set(gone.map((r) => `${r.owner === "@" ? "" : `${r.owner}.`}${zoneName}. ${r.address}`));
   const serial = serialOf(text);
+  // not of the director's writing: it is replaced as a whole, and no line of it is touched before
+  if (serial === 0) return null;
   return text
     .split("\n")
     .filter((line) => {
@@ -110,7 +114,17 @@ function withdraw(
       return match === null || !doomed.has(`${match[1]} ${match[2]}`);
     })
     .join("\n")
-    .replace(` ${serial} `, ` ${(serial + 1) >>> 0 || 1} `);
+    .replace(SERIAL, `$1${following(serial)} `);
+}
+
+const SERIAL = /(\tSOA\t\S+ \S+ )\d+ /;
+
+const following = (serial: number): number => (serial + 1) >>> 0 || 1;
+
+/** The zone file with a serial after `serial` (RFC 1982 §3.2): two files written in one run are two versions. */
+function numberedAfter(text: string, serial: number): string {
+  const ahead = (serialOf(text) - serial) >>> 0;
+  return ahead > 0 && ahead < 2 ** 31 ? text : text.replace(SERIAL, `$1${following(serial)} `);
 }
 
 /** Serial of a zone file that the director wrote. */
@@ -142,10 +156,12 @@ function leaseChanges(actual: LeaseTable, desired: LeaseTable): string[] {
   });
   const kept = new Set(desired.leases.map((lease) => lease.address));
   const known = new Set(actual.conflicts.map((conflict) => conflict.address));
+  const still = new Set(desired.conflicts.map((conflict) => conflict.address));
   return [
     ...changed,
     ...actual.leases.filter((lease) => !kept.has(lease.address)).map((lease) => line("-", lease)),
     ...desired.conflicts.filter((c) => !known.has(c.address)).map((c) => `+ conflict ${c.address}`),
+    ...actual.conflicts.filter((c) => !still.has(c.address)).map((c) => `- conflict ${c.address}`),
   ];
 }
 
