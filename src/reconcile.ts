@@ -6,7 +6,8 @@ import { HostError } from "./core/errors.ts";
 import type { Ipv4 } from "./core/ipv4.ts";
 import type { Decision, Observation } from "./core/model.ts";
 import { type Plan, plan } from "./core/plan.ts";
-import type { Host } from "./host/host.ts";
+import { withoutWriting } from "./core/retreat.ts";
+import { type Host, REMEMBERING, WITHDRAWING } from "./host/host.ts";
 
 export interface ReconcileOptions {
   /** Seconds since the epoch. */
@@ -39,8 +40,32 @@ export async function reconcile(config: Config, host: Host, options: ReconcileOp
   if (options.apply) decision = await probed(config, host, seen, decision, options.now);
   const changes = plan(seen.actual, decision.desired, config.zone);
   const steps = seen.leasesStale ? { ...changes, table: decision.desired.table } : changes;
-  if (options.apply) await host.apply(steps);
+  if (options.apply) {
+    await applyOrRetreat(config, host, seen, decision, steps);
+    await host.noteRun();
+  }
   return { seen, decision, plan: steps };
+}
+
+/** A disk that is full keeps nobody's rule in force after his container has gone. Throws what `apply` threw. */
+async function applyOrRetreat(
+  config: Config,
+  host: Host,
+  seen: Observation,
+  decision: Decision,
+  steps: Plan,
+): Promise<void> {
+  try {
+    await host.apply(steps);
+  } catch (error) {
+    const unwritten =
+      error instanceof HostError && (error.step === REMEMBERING || error.step === WITHDRAWING);
+    if (unwritten) {
+      const retreat = plan(seen.actual, withoutWriting(seen.actual, decision.desired), config.zone);
+      await host.apply({ ...retreat, withdrawal: null });
+    }
+    throw error;
+  }
 }
 
 /** More than half of more than four services would go. */

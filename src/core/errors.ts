@@ -21,14 +21,25 @@ export class ConfigError extends Error {
 /** Why the host refused, which decides the exit status. */
 export type HostFault = "docker" | "privilege" | "missing" | "busy" | "storage" | "command" | "refused";
 
+/** More about a HostError. */
+export interface HostErrorOptions {
+  /** What the user can do about it. */
+  readonly remedy?: string | undefined;
+  readonly cause?: unknown;
+  /** The step of a plan that failed. */
+  readonly step?: string | undefined;
+}
+
 /** Docker, a command or the disk refused. `cause` keeps the original error; `remedy` says what to do. */
 export class HostError extends Error {
   readonly fault: HostFault;
   readonly remedy: string | undefined;
-  constructor(fault: HostFault, message: string, options: { remedy?: string; cause?: unknown } = {}) {
+  readonly step: string | undefined;
+  constructor(fault: HostFault, message: string, options: HostErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "HostError";
     this.fault = fault;
     this.remedy = options.remedy;
+    this.step = options.step;
   }
 }

@@ -24,6 +24,8 @@ export interface Host {
   probe(addresses: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
   /** Carries out a plan, step by step. Throws HostError that names the step; the steps before it stand. */
   apply(plan: Plan): Promise<void>;
+  /** Leaves word that a run has just ended well. */
+  noteRun(): Promise<void>;
 }
 
 /** What need not be looked at: Docker to take down, the firewall (which takes root) to list. */
@@ -47,6 +49,7 @@ export function openHost(config: Config, watched?: Docker): Host {
     observe: (leaveOut) => observe(config, look, leaveOut),
     probe: (addresses) => probe(config.device, addresses),
     apply: (plan) => apply(config, plan),
+    noteRun: () => step("note the run", () => noteRun(config.indexFile)),
   };
 }
 
@@ -111,11 +114,14 @@ function tableOf(read: LeasesRead): LeaseTable {
   return "table" in read ? read.table : { leases: [], conflicts: [], hairpins: [] };
 }
 
+/** The steps that write before anything is taken down; when they fail, what must go goes all the same. */
+export const REMEMBERING = "write the leases";
+export const WITHDRAWING = "withdraw names";
+
 async function apply(config: Config, plan: Plan): Promise<void> {
   const { table, withdrawal, zone, page, services } = plan;
-  if (table !== null) await step("write the leases", () => writeLeases(leasesFile(config), table));
-  if (withdrawal !== null)
-    await step("withdraw names", () => writeWhole(config.zoneFile, withdrawal, "latin1"));
+  if (table !== null) await step(REMEMBERING, () => writeLeases(leasesFile(config), table));
+  if (withdrawal !== null) await step(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1"));
   await step("remove aliases", () => removeAddresses(plan.removed));
   for (const { table: name, text } of plan.tables) {
     await step(`replace rules of ${name}`, () => restoreTable(name, text));
@@ -125,13 +131,14 @@ async function apply(config: Config, plan: Plan): Promise<void> {
   await step("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off"));
   await step("forget tracked connections", () => forgetFlows(plan.flushed));
   const announced = step("announce aliases", () => announce(config.device, plan.announced));
+  // awaited at the end; a failure of the steps between must not leave it unheard
+  announced.catch(() => undefined);
   if (zone !== null && zone !== withdrawal)
     await step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"));
   if (services !== null)
     await step("write the services file", () => writeWhole(servicesFile(config), services));
   if (page !== null) await step("write the index page", () => writeWhole(config.indexFile, page));
   await announced;
-  await step("note the run", () => noteRun(config.indexFile));
 }
 
 /** Names the step in its failure. */
@@ -142,7 +149,8 @@ async function step(name: string, deed: () => Promise<void>): Promise<void> {
     if (!(error instanceof HostError)) throw error;
     throw new HostError(error.fault, `could not ${name}: ${error.message}`, {
       cause: error.cause ?? error,
-      ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
+      remedy: error.remedy,
+      step: name,
     });
   }
 }
