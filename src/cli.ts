@@ -5,10 +5,11 @@
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { Answer, Wish } from "./commands.ts";
 import { type Config, readConfig } from "./core/config.ts";
 import { ConfigError, HostError, type HostFault } from "./core/errors.ts";
+import { type LogFormat, logLine, type Say } from "./log.ts";
 
 /** sysexits.h, and what the contract adds to it. */
 const EXIT = {
@@ -38,10 +39,14 @@ interface Flags {
   readonly debug?: boolean;
   readonly yes?: boolean;
   readonly detailedExitcode?: boolean;
+  readonly logFormat?: LogFormat;
 }
 
 const out = (text: string): void => void process.stdout.write(text);
 const err = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const environment = (): ReadonlyMap<string, string> =>
+  new Map(Object.entries(process.env).map(([key, value]) => [key, value ?? ""]));
 
 /** The configuration, from the first place that has one. */
 function configOf(flags: Flags): Config {
@@ -61,9 +66,8 @@ function configOf(flags: Flags): Config {
           : "";
       throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
     }
-    const environment = new Map(Object.entries(process.env).map(([key, value]) => [key, value ?? ""]));
     const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
-    return readConfig({ file, text, environment, flags: set });
+    return readConfig({ file, text, environment: environment(), flags: set });
   }
   throw new ConfigError([]);
 }
@@ -142,26 +146,31 @@ function untilStopped(): AbortSignal {
   return stop.signal;
 }
 
-const log = (level: "info" | "warning" | "error", line: string): void =>
-  err(level === "info" ? line : `${level}: ${line}`);
+/** Where the log of `watch` and `serve` goes, in the form its reader wants. */
+function logger(flags: Flags): Say {
+  const format = flags.logFormat ?? (process.env.JOURNAL_STREAM === undefined ? "text" : "journal");
+  return (level, message) => err(logLine(format, level, message, Date.now()));
+}
 
 async function serve(flags: Flags): Promise<number> {
   const config = configOf(flags);
   const { serveAll } = await import("./serve/serve.ts");
-  await serveAll(config, log, untilStopped());
+  await serveAll(config, logger(flags), untilStopped());
   return 0;
 }
 
 async function keepWatch(flags: Flags): Promise<number> {
   await configured(flags);
-  const [{ watch }, { requirePrivilege }] = await Promise.all([
+  const [{ watch }, { requirePrivilege }, { notifier }] = await Promise.all([
     import("./watch.ts"),
     import("./host/privilege.ts"),
+    import("./host/notify.ts"),
   ]);
   await requirePrivilege();
   await watch({
     read: () => configOf(flags),
-    say: log,
+    say: logger(flags),
+    notify: notifier(environment()),
     signal: untilStopped(),
     onReread: (reread) => void process.on("SIGHUP", reread),
   });
@@ -217,6 +226,11 @@ export function commandTree(finish: (status: number) => void): Command {
       if (word !== undefined) program.error(`error: unknown command '${word}'; see ocdd --help`);
       return done(apply(program.opts()));
     });
+  const logFormat = (): Option =>
+    new Option(
+      "--log-format <format>",
+      "form of the log; default: journal under journald, else text",
+    ).choices(["text", "journal", "json"]);
   const add = (name: string, text: string, work: (flags: Flags, name?: string) => Promise<number>): Command =>
     program
       .command(name)
@@ -233,8 +247,10 @@ export function commandTree(finish: (status: number) => void): Command {
   add("plan", "print what apply would change, one line a change", showPlan)
     .option("--detailed-exitcode", "exit status 2 when there are changes")
     .option(...yes);
-  add("watch", "the same for ever: on Docker's events and every SYNC_INTERVAL seconds", keepWatch);
-  add("serve", "serve the zone (UDP and TCP) and the index page", serve);
+  add("watch", "the same for ever: on Docker's events and every SYNC_INTERVAL seconds", keepWatch).addOption(
+    logFormat(),
+  );
+  add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
   add("list", "list the services: name, address, container, ports, state", list);
   add("zone", "print the zone in master-file form", zone);
   add("doctor", "check each link of the chain, or one service end to end", doctor).argument(

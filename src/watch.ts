@@ -7,7 +7,9 @@ import { followAddresses } from "./host/address.ts";
 import { connectDocker, type Docker } from "./host/docker.ts";
 import { type Host, openHost } from "./host/host.ts";
 import { takeLock } from "./host/lock.ts";
+import type { Notifier } from "./host/notify.ts";
 import { lockFile } from "./initialize.ts";
+import type { Say } from "./log.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
@@ -20,8 +22,9 @@ const STAYS_FREE = 120_000;
 export interface WatchOptions {
   /** Reads the configuration anew. Throws ConfigError. */
   readonly read: () => Config;
-  /** One line for the log. */
-  readonly say: (level: "info" | "warning" | "error", line: string) => void;
+  readonly say: Say;
+  /** Who supervises this process. */
+  readonly notify: Notifier;
   /** Ends the watch after the run in hand. */
   readonly signal: AbortSignal;
   /** Has `reread` called when the configuration may have changed. */
@@ -37,7 +40,7 @@ interface Watched {
 
 /** Keeps the host converged until the signal is aborted. Whatever fails, what is in force stays in force. */
 export async function watch(options: WatchOptions): Promise<void> {
-  const { say, signal } = options;
+  const { say, signal, notify } = options;
   const bell = makeBell(signal);
   const said = new Set<string>();
   let watched = open(options.read());
@@ -65,11 +68,16 @@ export async function watch(options: WatchOptions): Promise<void> {
     following = follow();
     bell.ring();
   });
+  const pulse = keepAlive(notify);
+  let ready = false;
   while (!signal.aborted) {
     const started = performance.now();
     const { config, host } = watched;
+    pulse.busy();
     try {
       const outcome = await lockedRun(config, host);
+      if (!ready) notify.ready();
+      ready = true;
       report(outcome, said, say);
       lookAhead(host, outcome);
     } catch (error) {
@@ -77,9 +85,33 @@ export async function watch(options: WatchOptions): Promise<void> {
       const remedy = error instanceof HostError && error.remedy !== undefined ? ` (${error.remedy})` : "";
       once(said, "error", `${error.message}${remedy}; what is in force stays`, say);
     }
+    pulse.idle();
     await bell.wait(BURST - (performance.now() - started), config.syncInterval * 1000);
   }
+  notify.stopping();
+  pulse.end();
   await following;
+}
+
+/** Milliseconds after which a run that has not ended counts as hung; every call in it has a deadline below that. */
+const HUNG = 60_000;
+
+/** Tells the supervisor that the loop turns: always while it waits, and for a bounded time while it works. */
+function keepAlive(notify: Notifier): { busy: () => void; idle: () => void; end: () => void } {
+  let since: number | null = null;
+  const tick = (): void => {
+    if (since === null || performance.now() - since < HUNG) notify.alive();
+  };
+  const timer = notify.interval === null ? undefined : setInterval(tick, notify.interval / 3);
+  return {
+    busy: () => {
+      since = performance.now();
+    },
+    idle: () => {
+      since = null;
+    },
+    end: () => clearInterval(timer),
+  };
 }
 
 function open(config: Config): Watched {
@@ -129,8 +161,6 @@ async function lockedRun(config: Config, host: Host): Promise<Outcome> {
     await release();
   }
 }
-
-type Say = WatchOptions["say"];
 
 /** Says a standing condition when it arises, not at every run that finds it again. */
 function once(said: Set<string>, level: "warning" | "error", line: string, say: Say): void {

@@ -4,11 +4,9 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config.ts";
 import type { ListenAddress } from "../core/config-values.ts";
+import type { Say } from "../log.ts";
 import { serveDns } from "./dns.ts";
 import { serveHttp } from "./http.ts";
-
-/** One line for the log. */
-export type Say = (level: "info" | "warning" | "error", line: string) => void;
 
 /** Milliseconds between two looks for the device's address while it has none. */
 const LOOK = 2_000;

@@ -1,0 +1,28 @@
+/** Word to systemd (sd_notify(3)), through systemd-notify since Node has no UNIX datagram sockets. */
+import { run } from "./run.ts";
+
+export interface Notifier {
+  /** The first run has ended well. */
+  readonly ready: () => void;
+  /** Still alive: to be called more often than `interval`. */
+  readonly alive: () => void;
+  readonly stopping: () => void;
+  /** Milliseconds within which systemd wants to hear `alive`; null when it does not. */
+  readonly interval: number | null;
+}
+
+/** `environment` as systemd sets it: NOTIFY_SOCKET and WATCHDOG_USEC. Without them nothing is said to anybody. */
+export function notifier(environment: ReadonlyMap<string, string>): Notifier {
+  const listens = environment.has("NOTIFY_SOCKET");
+  const watchdog = Number(environment.get("WATCHDOG_USEC") ?? 0) / 1000;
+  const tell = (...words: string[]): void => {
+    // a service must not fail because its supervisor did not listen
+    if (listens) run(["systemd-notify", ...words]).catch(() => undefined);
+  };
+  return {
+    ready: () => tell("--ready"),
+    alive: () => tell("WATCHDOG=1"),
+    stopping: () => tell("--stopping"),
+    interval: listens && watchdog > 0 ? watchdog : null,
+  };
+}
