@@ -20,6 +20,8 @@ export interface DockerOptions {
   readonly socket: string;
   readonly version: string | null;
   readonly filters: string | null;
+  /** Milliseconds; DOCKER_DEADLINE when not given. */
+  readonly deadline?: number;
 }
 
 export interface Docker {
@@ -55,9 +57,10 @@ export function connectDocker(options: DockerOptions): Docker {
   });
   /** Container id → when its death was announced. */
   const dying = new Map<string, number>();
+  const deadline = options.deadline ?? DOCKER_DEADLINE;
   const within = async <T>(call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> => {
     // a hung socket never times out by itself
-    const abortSignal = AbortSignal.timeout(DOCKER_DEADLINE);
+    const abortSignal = AbortSignal.timeout(deadline);
     const late = new Promise<never>((_, reject) => {
       abortSignal.addEventListener("abort", () => reject(abortSignal.reason));
     });
@@ -65,16 +68,22 @@ export function connectDocker(options: DockerOptions): Docker {
       // not every call of the library listens to the signal
       return await Promise.race([call({ abortSignal }), late]);
     } catch (error) {
-      throw dockerError(options.socket, error, abortSignal.aborted);
+      throw dockerError(options.socket, error, abortSignal.aborted ? deadline : null);
     }
+  };
+  /** The library hands over as it is what it cannot read: taken for an empty list it would take everybody's name. */
+  const listed = (what: string, answer: unknown): Json[] => {
+    if (Array.isArray(answer)) return records(answer);
+    throw dockerError(options.socket, new Error(`its list of ${what} is no list`), null);
   };
   const filters = options.filters === null ? {} : { filters: options.filters };
   const listContainers = async (all: boolean): Promise<Json[]> =>
-    records(
+    listed(
+      "containers",
       await within((until) => client.listContainers({ ...until, ...filters, ...(all ? { all } : {}) })),
     );
   const listNetworks = async (): Promise<Json[]> =>
-    records(await within((until) => client.listNetworks(until)));
+    listed("networks", await within((until) => client.listNetworks(until)));
   return {
     async look() {
       const [containers, networks] = await Promise.all([listContainers(false), listNetworks()]);
@@ -92,6 +101,8 @@ export function connectDocker(options: DockerOptions): Docker {
           if (id === undefined || readNetwork(item).driver !== "bridge") return;
           // a network removed since the list was made has no endpoints
           const inspected = await within(() => client.getNetwork(id).inspect()).catch(orNone);
+          if (inspected !== undefined && networkId(inspected as unknown as Json) !== id)
+            throw dockerError(options.socket, new Error("it has shown something else for a network"), null);
           endpoints.set(readNetwork(item).name, readEndpoints(inspected));
         }),
       );
@@ -107,7 +118,7 @@ export function connectDocker(options: DockerOptions): Docker {
     async follow(signal, opened, wake) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
-      const late = setTimeout(() => opening.abort(), DOCKER_DEADLINE);
+      const late = setTimeout(() => opening.abort(), deadline);
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
         const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
@@ -119,7 +130,8 @@ export function connectDocker(options: DockerOptions): Docker {
           wake();
         }
       } catch (error) {
-        if (!signal.aborted) throw dockerError(options.socket, error, opening.signal.aborted);
+        if (!signal.aborted)
+          throw dockerError(options.socket, error, opening.signal.aborted ? deadline : null);
       } finally {
         clearTimeout(late);
       }
@@ -211,9 +223,10 @@ const REASONS = new Map<string, [fault: "docker" | "privilege", message: string,
   ["EPERM", ["privilege", "may not be used by this user", "run as root, or as a member of the group docker"]],
 ]);
 
-function dockerError(socket: string, error: unknown, late: boolean): HostError {
-  if (late) {
-    return new HostError("docker", `Docker at ${socket} did not answer within ${DOCKER_DEADLINE / 1000} s`, {
+/** `late`: the deadline in milliseconds, when it has passed. */
+function dockerError(socket: string, error: unknown, late: number | null): HostError {
+  if (late !== null) {
+    return new HostError("docker", `Docker at ${socket} did not answer within ${late / 1000} s`, {
       remedy: "look at Docker's log: journalctl -u docker; nothing has been changed",
       cause: error,
     });
