@@ -48,7 +48,7 @@ export async function keepBound(
   port: number,
   open: () => Promise<Opened>,
   log: BindLog,
-  subject = "dns: ",
+  subject = "",
 ): Promise<Binding> {
   const name = `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
   let closed = false;

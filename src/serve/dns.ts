@@ -17,6 +17,7 @@ import {
 } from "./counters.ts";
 import { addressOctets, addressText, isAllowed, type Permission, readPermission } from "./networks.ts";
 import { notifier, parseNotifyTarget } from "./notify.ts";
+import { keepReverse, type ReverseOptions } from "./reverse-keeper.ts";
 import { openTcp, type TcpAnswer } from "./tcp.ts";
 import { readTsigFile } from "./tsig-file.ts";
 import { udpResponder } from "./udp-answer.ts";
@@ -39,6 +40,8 @@ export interface DnsOptions {
   readonly tsigKeyFile?: string;
   /** Secondaries to notify of changes: `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`. */
   readonly notify?: readonly string[];
+  /** Serve PTR for these addresses too. */
+  readonly reverse?: ReverseOptions;
   /** Text for version.bind; refused without it. */
   readonly version?: string;
   /** Octets of NSID as text. */
@@ -85,7 +88,7 @@ function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): R
   for (const name of names) {
     const key = nameKey(parseName(name.endsWith(".") ? name : `${name}.`));
     if (keys.has(key)) allowed.add(key);
-    else log("error", `dns: key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
+    else log("error", `key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
   }
   return allowed;
 }
@@ -130,10 +133,10 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   const { log } = options;
   const { permission, unknown } = readPermission(options.allowTransfer);
   for (const item of unknown)
-    log("error", `dns: ${item} in DNS_ALLOW_TRANSFER: not a network, an address or key:NAME; left out`);
+    log("error", `${item} in DNS_ALLOW_TRANSFER: not a network, an address or key:NAME; left out`);
   const tsig =
     options.tsigKeyFile === undefined ? { keys: new Map(), problems: [] } : readTsigFile(options.tsigKeyFile);
-  for (const problem of tsig.problems) log("error", `dns: ${problem}`);
+  for (const problem of tsig.problems) log("error", `${problem}`);
   const idleSeconds = options.idleSeconds ?? 10;
   const row = counterRow();
   let authority: Authority = {
@@ -145,6 +148,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
   };
+  const reverse = keepReverse(options.reverse);
   const keepers = [
     keepZone(options.zone, options.zoneFile, log, {
       changed: () => publish(),
@@ -160,20 +164,24 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       target === undefined
         ? "not an address, address@port or address key:NAME"
         : "no such key in DNS_TSIG_KEY_FILE";
-    log("error", `dns: ${item} in DNS_NOTIFY: ${why}; left out`);
+    log("error", `${item} in DNS_NOTIFY: ${why}; left out`);
     return [];
   });
   const secondaries = notifier(targets, tsig.keys, log);
+  const zonesNow = () => [...keepers.map((keeper) => keeper.served()), ...reverse.served()];
   const publish = (): void => {
-    authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
+    authority = { ...authority, zones: zonesNow() };
     use();
   };
-  const settled = ({ origin, zone }: Served): void => {
-    // The journal is for transfers, which the main thread serves.
-    authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
-    if (zone !== undefined) secondaries.tell(origin, serialOf(zone));
+  const settled = ({ zone }: Served): void => {
+    if (zone !== undefined) reverse.follow(zone);
+    authority = { ...authority, zones: zonesNow() };
+    // The journal is for transfers, which the main thread serves; new reverse zones are for all.
+    if (reverse.served().length > 0) use();
+    for (const each of authority.zones)
+      if (each.zone !== undefined) secondaries.tell(each.origin, serialOf(each.zone));
   };
-  authority = { ...authority, zones: keepers.map((keeper) => keeper.served()) };
+  authority = { ...authority, zones: zonesNow() };
   const roll = setInterval(() => {
     const [current] = authority.cookieSecrets as [Uint8Array];
     authority = { ...authority, cookieSecrets: [randomBytes(16), current] };
@@ -193,10 +201,10 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       { counters: thread.buffer as SharedArrayBuffer, perSecond, seed, networks },
       (reason) => {
         fast = undefined;
-        log("error", `dns: the fast UDP engine failed, the portable one takes over: ${reason}`);
+        log("error", `the fast UDP engine failed, the portable one takes over: ${reason}`);
       },
     );
-    if ("reason" in started) log("info", `dns: UDP is served by the portable engine: ${started.reason}`);
+    if ("reason" in started) log("info", `UDP is served by the portable engine: ${started.reason}`);
     else {
       fast = started;
       rows.push(thread);

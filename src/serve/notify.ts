@@ -78,7 +78,7 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
           silent = true;
           log(
             "warn",
-            `dns: secondary ${name} does not acknowledge NOTIFY of serial ${serial}; tried again until it does`,
+            `secondary ${name} does not acknowledge NOTIFY of serial ${serial}; tried again until it does`,
           );
         }
         wait = Math.min(LONGEST, wait * 2);
@@ -91,8 +91,8 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
       const got = response(message);
       if (got === undefined || got.id !== id || got.opcode !== 4) return;
       // NOTIMP and REFUSED are answers too: it will not listen, and need not be told again (RFC 1996 §4.8).
-      if (got.rcode !== 0) log("warn", `dns: secondary ${name} refuses NOTIFY (rcode ${got.rcode})`);
-      else if (silent) log("info", `dns: secondary ${name} acknowledges NOTIFY of serial ${serial}`);
+      if (got.rcode !== 0) log("warn", `secondary ${name} refuses NOTIFY (rcode ${got.rcode})`);
+      else if (silent) log("info", `secondary ${name} acknowledges NOTIFY of serial ${serial}`);
       running.delete(`${name} ${nameKey(zone)}`);
       stop();
     });

@@ -32,7 +32,7 @@ function recordsIn(change: Change): number {
 }
 
 /** Changes so far with the newest one, cut to what is kept; an unrisen serial ends the journal. */
-function extended(history: readonly Change[], old: Zone, next: Zone): readonly Change[] {
+export function extended(history: readonly Change[], old: Zone, next: Zone): readonly Change[] {
   if (!serialAfter(serialOf(next), serialOf(old))) return [];
   const all = [...history, changeBetween(old, next)].slice(-CHANGES);
   let records = 0;
@@ -63,7 +63,7 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
     const kept =
       old === undefined ? "nothing is served until it is right" : `serial ${serialOf(old)} is still served`;
     if ("absent" in found) {
-      log(old === undefined ? "warn" : "error", `dns: zone ${origin}: ${path} ${found.absent}; ${kept}`);
+      log(old === undefined ? "warn" : "error", `zone ${origin}: ${path} ${found.absent}; ${kept}`);
       return;
     }
     const now = createHash("sha1").update(found.octets).digest("hex");
@@ -74,23 +74,22 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
       origin,
       seed,
     );
-    if (warnings.length > 0) log("warn", `dns: ${told(path, warnings)}`);
+    if (warnings.length > 0) log("warn", `${told(path, warnings)}`);
     if (zone === undefined) {
-      log("error", `dns: ${told(path, errors)}; ${kept}`);
+      log("error", `${told(path, errors)}; ${kept}`);
       return;
     }
     if (old !== undefined && !serialAfter(serialOf(zone), serialOf(old))) {
       log(
         "warn",
-        `dns: zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
+        `zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
       );
     }
     // Queries first: the journal and the secondaries come when they are answered from the new version.
     const history = served.history ?? [];
     served = { ...served, zone, history: [] };
     on.changed();
-    if (old === undefined)
-      log("info", `dns: zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
+    if (old === undefined) log("info", `zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
     else served = { ...served, history: extended(history, old, zone) };
     on.settled(served);
   };

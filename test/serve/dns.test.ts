@@ -125,9 +125,7 @@ t.test("a renamed zone file is followed, a broken one is not", async (t) => {
   await sleep(250);
   t.match(await dig("+short", "web.example.org"), "192.0.2.66");
   const said = logs.filter((line) => line.includes("1.2.3: not an IPv4 address"));
-  t.match(said, [
-    /^error: dns: .*example.org.zone:\d+: 1.2.3: not an IPv4 address; serial 8 is still served$/,
-  ]);
+  t.match(said, [/^error: .*example.org.zone:\d+: 1.2.3: not an IPv4 address; serial 8 is still served$/]);
   t.equal(said.length, 1);
 });
 
@@ -136,7 +134,7 @@ t.test("an absent zone file is waited for", async (t) => {
   await sleep(50);
   t.match(await dig("web.example.org"), /status: SERVFAIL/);
   t.match(await dig("example.net"), /status: REFUSED/);
-  t.match(logs, [/^warn: dns: zone example.org: .* is not there; nothing is served/]);
+  t.match(logs, [/^warn: zone example.org: .* is not there; nothing is served/]);
   replace(EXAMPLE);
   await sleep(200);
   t.match(await dig("+short", "web.example.org"), "192.0.2.5");
@@ -224,4 +222,53 @@ t.test("a TSIG key file that others can read is not used", async (t) => {
     await tight.dig(...sign, "web.example.org"),
     /status: NOERROR[\s\S]*TSIG PSEUDOSECTION[\s\S]*NOERROR/,
   );
+});
+
+t.test("the reverse zone follows the forward one", async (t) => {
+  for (const [zone, owner] of [
+    [undefined, "5.2.0.192.in-addr.arpa"],
+    ["0-7.2.0.192.in-addr.arpa", "5.0-7.2.0.192.in-addr.arpa"],
+  ] as const) {
+    const reverse = {
+      ranges: [["192.0.2.4", "192.0.2.7"]] as const,
+      ...(zone === undefined ? {} : { zone }),
+    };
+    const { dig, replace } = await lab(t, EXAMPLE, { reverse });
+    t.match(await dig("+short", owner, "PTR"), /^web.example.org.\n$/i);
+    t.match(await dig(owner.replace("5.", "9."), "PTR"), /status: NXDOMAIN/);
+    t.match(await dig("+short", "web.example.org"), "192.0.2.5");
+    replace(EXAMPLE.replace(" 7 3600", " 8 3600").replace("Web A 192.0.2.5", "New A 192.0.2.5"));
+    await sleep(250);
+    t.match(await dig("+short", owner, "PTR"), /^new.example.org.\n$/i);
+    t.match(await dig("5.9.0.192.in-addr.arpa", "PTR"), /status: REFUSED/);
+    t.match(await dig(zone ?? "2.0.192.in-addr.arpa", "IXFR=7"), /PTR\tWeb[\s\S]*PTR\tNew/);
+  }
+});
+
+t.test("without the library the portable engine serves, with one line that says so", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, "zone"), EXAMPLE);
+  // A process of its own: here the library is loaded already.
+  const program = `
+    import { registerHooks } from "node:module";
+    registerHooks({ resolve(specifier, context, next) {
+      if (specifier === "koffi") throw new Error("Cannot find module 'koffi'");
+      return next(specifier, context);
+    } });
+    const { serveDns } = await import(${JSON.stringify(new URL("../../src/serve/dns.ts", import.meta.url).href)});
+    const server = await serveDns({ zone: "example.org", zoneFile: ${JSON.stringify(join(dir, "zone"))}, listen: ["127.0.0.1"], port: 0,
+      allowTransfer: [], log: (level, message) => console.log(level, message) });
+    console.log(server.engine);
+    setTimeout(() => process.exit(), 1000);
+    const { createSocket } = await import("node:dgram");
+    const socket = createSocket("udp4");
+    socket.on("message", (message) => { console.log("rcode", message[3] & 15); process.exit(); });
+    socket.send(Buffer.from(${JSON.stringify(Buffer.from(makeQuery("web.example.org.", "A")).toString("hex"))}, "hex"), server.port, "127.0.0.1");`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program]);
+  t.match(
+    stdout,
+    /info UDP is served by the portable engine: Cannot find module 'koffi'\n[\s\S]*portable\nrcode 0/,
+  );
+  t.equal(stdout.match(/koffi/g)?.length, 1);
 });
