@@ -88,9 +88,8 @@ export function aliasOf(table: Readonly<Record<string, string>>, name: string): 
 /** The aliases on the host's card, sorted: every /32 there. */
 export async function aliases(lab: Lab): Promise<string[]> {
   const { stdout } = await lab.run("host", ["ip", "-o", "-4", "addr", "show", "dev", "ens3"]);
-  return [...stdout.matchAll(/inet (\S+?)(?:\/32)? /g)]
-    .map((found) => found[1] ?? "")
-    .filter((one) => !one.includes("/"));
+  const found = [...stdout.matchAll(/inet (\S+?)(?:\/32)? /g)].map((one) => one[1] ?? "");
+  return found.filter((one) => !one.includes("/")).sort();
 }
 
 /** The host as it is after a first `initialize`: no container, no network of ours, no lease, no alias. */

@@ -1,0 +1,148 @@
+/** What goes wrong around the director, on both engines: the next run mends it, and nobody else pays. */
+
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { addresses, aliases, aliasOf, apply, ENGINES, fresh, initializedLab, list } from "./director.ts";
+import { freeze } from "./engine.ts";
+import { storage } from "./ocdd.ts";
+import { sleep, until } from "./process.ts";
+import { replier } from "./traffic.ts";
+
+t.setTimeout(400_000);
+
+for (const engine of ENGINES) {
+  t.test(`faults on ${engine}`, async (t) => {
+    const daemon = { "live-restore": true };
+    const lab = await initializedLab(t, { name: `faults-${engine}`, engine, daemon });
+    const names = ["one", "two", "three", "four", "five"];
+    await lab.startContainers(...names);
+    await apply(lab);
+    const table = await addresses(lab);
+    const pending = async (): Promise<number> => (await lab.ocdd(["plan", "--detailed-exitcode"])).code;
+    const reachable = async (t: { equal(a: unknown, b: unknown): unknown }): Promise<void> => {
+      for (const name of names) t.equal(await lab.who(aliasOf(table, name)), name);
+    };
+
+    t.test("dockerd restarts and crashes under live containers: nobody notices", async (t) => {
+      const poll = await replier(lab, aliasOf(table, "one"));
+      await lab.restartDockerd();
+      await lab.restartDockerd({ signal: "SIGKILL" });
+      await apply(lab);
+      const { answers } = await poll.stop();
+      const others = answers.filter(({ who }) => who !== "one");
+      t.ok(
+        others.every(({ who }) => who === undefined),
+        "nobody else answers",
+      );
+      // Docker 28 takes its jump to DOCKER-USER out for some 30 ms while it starts; 20.10 does not.
+      t.ok(
+        others.length <= (engine === "sid" ? 5 : 0),
+        `${others.length} of ${answers.length} connections failed`,
+      );
+      t.same(await addresses(lab), table);
+    });
+
+    t.test("rules and addresses taken away come back", async (t) => {
+      for (const argv of [
+        ["iptables", "-F", "DOCKER-USER"],
+        ["iptables", "-t", "nat", "-F", "PREROUTING"],
+        ["iptables", "-F", "INPUT"],
+        ["iptables", "-t", "nat", "-F", "OCDD"],
+        ["ip", "addr", "del", `${aliasOf(table, "two")}/32`, "dev", "ens3"],
+      ]) {
+        await lab.run("host", argv);
+        t.equal(await pending(), 2, `${argv.join(" ")} is seen`);
+        await apply(lab);
+        t.equal(await pending(), 0);
+      }
+      await reachable(t);
+      await lab.restartDockerd(); // its own rules went with ours
+      await apply(lab);
+    });
+
+    t.test("Docker's daemon gone, then hanging: nothing is torn down", async (t) => {
+      const host = await lab.snapshotHost();
+      await lab.stopDockerd();
+      const gone = await lab.ocdd();
+      t.equal(gone.code, 69, gone.stderr);
+      t.match(gone.stderr, "docker.sock");
+      await lab.startDockerd();
+      const pid = Number(readFileSync(join(lab.dir, "dockerd.pid"), "utf8"));
+      freeze(pid, true);
+      const hung = await lab.ocdd([], { timeout: 20_000 });
+      freeze(pid, false);
+      t.equal(hung.code, 69, hung.stderr);
+      t.ok(hung.ms < 13_000, `it waited ${hung.ms} ms`);
+      t.equal(await lab.snapshotHost(), host);
+      await reachable(t);
+    });
+
+    t.test("most services gone at once: a second look before they are taken down", async (t) => {
+      await lab.docker("stop", "two", "three", "four", "five");
+      const { ms } = await apply(lab);
+      t.ok(ms >= 2900, `it took ${ms} ms`);
+      t.same(await aliases(lab), [aliasOf(table, "one")]);
+      await lab.docker("start", "two", "three", "four", "five");
+      await apply(lab);
+      await reachable(t);
+    });
+
+    t.test("an address that another machine has is not handed out", async (t) => {
+      await fresh(lab);
+      await lab.addLanHost("192.168.122.11");
+      const owner = await lab.arpOwner("192.168.122.11");
+      t.ok(owner);
+      await lab.startContainers("one", "two");
+      const { stderr } = await apply(lab);
+      t.match(stderr, "192.168.122.11", "the run says so");
+      t.same(Object.values(await addresses(lab)).sort(), ["192.168.122.12", "192.168.122.13"]);
+      t.equal(await lab.arpOwner("192.168.122.11"), owner);
+      const listed = await lab.ocdd(["list"]);
+      t.match(`${listed.stdout}${listed.stderr}`, "192.168.122.11", "list names it");
+    });
+
+    t.test("killed at any moment, the next run converges", async (t) => {
+      await fresh(lab);
+      const three = ["one", "two", "three"];
+      await lab.startContainers(...three);
+      await apply(lab); // with a lease there is no probe to wait for: every moment is one of the work
+      const before = await addresses(lab);
+      for (let wait = 40; wait < 600; wait += 40) {
+        const there = (await lab.docker("ps", "--format", "{{.Names}}")).includes("three");
+        if (there) await lab.removeContainers("three");
+        else await lab.startContainer({ name: "three" });
+        const victim = lab.startOcdd();
+        await sleep(wait);
+        await victim.stop("SIGKILL");
+        t.equal(await lab.who(aliasOf(before, "one")), "one", `killed after ${wait} ms`);
+      }
+      await lab.startContainer({ name: "three" }).catch(() => undefined); // it may be there
+      await apply(lab);
+      t.same(await addresses(lab), before);
+      for (const name of three) t.equal(await lab.who(aliasOf(before, name)), name);
+      t.same(await aliases(lab), Object.values(before).sort());
+      t.equal(await pending(), 0);
+    });
+
+    t.test("a second run at the same time leaves with 75 and says who is there", async (t) => {
+      await lab.startContainer({ name: "probe" });
+      const first = lab.startOcdd();
+      // the kernel's list of locks tells when it has its own, without trying for it
+      const { ino } = statSync(join(storage(lab), "ocdd.lock"));
+      await until("the first run has the lock", () =>
+        readFileSync("/proc/locks", "utf8").includes(`:${ino} `),
+      );
+      const refused = await lab.ocdd();
+      t.ok(first.running(), "it was at work all the time");
+      t.equal(refused.code, 75, refused.stderr);
+      t.match(refused.stderr, String(first.pid));
+      await until("end of the first", () => !first.running());
+      const { services } = await list(lab);
+      t.ok(
+        services.some(({ name }) => name === "probe"),
+        "the first has done its work",
+      );
+    });
+  });
+}
