@@ -13,22 +13,49 @@ const nameOf = (row) => row.querySelector("p > a");
 const pristine = new WeakMap();
 const words = new WeakMap();
 
+function source(row) {
+  if (!pristine.has(row)) pristine.set(row, row.outerHTML);
+  return pristine.get(row);
+}
+
 function dress(row) {
-  pristine.set(row, row.outerHTML);
-  const also =
-    row
-      .querySelector(".also")
-      ?.textContent.slice("also ".length)
-      .split(", ")
-      .map((name) => `${name}${zone}`) ?? [];
-  const group = row.closest("section")?.querySelector("h2")?.textContent ?? "";
-  const image = row.querySelector("samp")?.title ?? "";
-  words.set(row, [row.textContent, image, ...also, group].join(" ").toLowerCase());
+  if (pristine.has(row)) return;
+  source(row);
   const name = nameOf(row);
   const address = row.querySelector(":scope > code");
   if (address === null) return;
+  const time = row.querySelector("time");
+  if (time !== null) {
+    if (!time.dateTime) time.dateTime = time.textContent.replace(" ", "T");
+    time.title = new Date(time.dateTime).toLocaleString();
+    sayTime(time);
+  }
   name.after(copyButton("name", name.textContent));
   address.append(copyButton("address", address.textContent));
+}
+
+// What is in the window first, the rest when there is nothing else to do.
+function dressAll() {
+  const rows = rowsOf(main);
+  for (const row of rows.splice(0, 40)) dress(row);
+  const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+  const more = () => {
+    for (const row of rows.splice(0, 40)) dress(row);
+    if (rows.length > 0) later(more);
+  };
+  if (rows.length > 0) later(more);
+}
+
+function wordsOf(row) {
+  let text = words.get(row);
+  if (text === undefined) {
+    const names = row.querySelector("u")?.textContent.slice("also ".length).split(", ") ?? [];
+    const group = row.closest("section").querySelector("h2").textContent;
+    const image = row.querySelector("samp")?.title ?? "";
+    text = [row.textContent, image, group, ...names.map((name) => `${name}${zone}`)].join(" ").toLowerCase();
+    words.set(row, text);
+  }
+  return text;
 }
 
 function copyButton(what, text) {
@@ -86,7 +113,7 @@ function filter() {
   for (const section of main.children) {
     let any = terms.length === 0;
     for (const row of section.querySelectorAll("li")) {
-      const hit = terms.every((term) => words.get(row)?.includes(term));
+      const hit = terms.every((term) => wordsOf(row).includes(term));
       if (row.hidden === hit) row.hidden = !hit;
       if (hit) hits += 1;
       any ||= hit;
@@ -150,23 +177,19 @@ function ago(seconds) {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
+function sayTime(time) {
+  const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+  const text =
+    time.className !== "until"
+      ? `up ${ago(seconds)}`
+      : seconds < 0
+        ? `address rests ${ago(-seconds)} more`
+        : "address has rested";
+  if (time.textContent !== text) time.textContent = text;
+}
+
 function sayTimes() {
-  const now = Date.now();
-  for (const time of main.querySelectorAll("time")) {
-    if (time.dateTime === "" || !time.title) {
-      const exact = time.getAttribute("datetime") ?? time.textContent;
-      time.dateTime = exact.includes("T") ? exact : exact.replace(" ", "T");
-      time.title = new Date(time.dateTime).toLocaleString();
-    }
-    const seconds = (now - Date.parse(time.dateTime)) / 1000;
-    const text =
-      time.className === "until"
-        ? seconds < 0
-          ? `address rests ${ago(-seconds)} more`
-          : "address has rested"
-        : `up ${ago(seconds)}`;
-    if (time.textContent !== text) time.textContent = text;
-  }
+  for (const time of main.querySelectorAll("time[title]")) sayTime(time);
 }
 
 // How true all this is. `lastRun` in seconds since the epoch.
@@ -226,20 +249,22 @@ function update(page) {
     document.adoptedStyleSheets = [sheet];
   }
   const held = document.activeElement?.closest("li")?.id;
-  const old = new Map(rowsOf(main).map((row) => [row.id || pristine.get(row), row]));
-  const groups = new Map([...main.children].map((section) => [section.dataset.group, section]));
+  const old = new Map(rowsOf(main).map((row) => [row.id || source(row), row]));
+  // there may be a group that is called as one of ours
+  const key = (section) => `${section.className} ${section.querySelector("h2")?.textContent}`;
+  const groups = new Map([...main.children].map((section) => [key(section), section]));
   const sections = [...page.querySelector("#services").children].map((section) => {
-    const there = groups.get(section.dataset.group);
+    const there = groups.get(key(section));
+    groups.delete(key(section));
     const list = section.querySelector("ul");
     if (list === null) return there ?? document.adoptNode(section);
     const rows = rowsOf(section).map((row) => {
       const now = old.get(row.id || row.outerHTML);
-      if (now !== undefined && pristine.get(now) === row.outerHTML) return now;
+      if (now !== undefined && source(now) === row.outerHTML) return now;
       document.adoptNode(row).classList.add("fresh");
       return row;
     });
     const place = there?.querySelector("ul") ? there : document.adoptNode(section);
-    place.querySelector("h2").textContent = section.querySelector("h2").textContent;
     arrange(place.querySelector("ul"), rows);
     return place;
   });
@@ -251,7 +276,6 @@ function update(page) {
   }
   if (held && document.activeElement === document.body)
     nameOf(document.getElementById(held) ?? main)?.focus();
-  sayTimes();
   filter();
 }
 
@@ -320,9 +344,9 @@ async function look() {
   sayFresh();
 }
 
-for (const row of rowsOf(main)) dress(row);
-search(new URLSearchParams(location.search).get("q") ?? "");
-sayTimes();
+const query = new URLSearchParams(location.search).get("q") ?? "";
+if (query !== "") search(query);
+dressAll();
 listen();
 document.addEventListener("visibilitychange", () => {
   listen();

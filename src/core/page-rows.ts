@@ -77,7 +77,7 @@ function nameOf(fqdn: string, zone: string): string {
 function also(row: Row, zone: string): string {
   if (row.names.length === 0) return "";
   const short = row.names.map((name) => (name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name));
-  return `<small class=also>also ${escapeHtml(short.join(", "))}</small>`;
+  return `<u>also ${escapeHtml(short.join(", "))}</u>`;
 }
 
 function about(title: string | null, name: string, description: string | null): string {
@@ -120,7 +120,7 @@ function image(row: Row): string {
   const [, repository = bare, tag = ""] = /^(.*?)(?::([^:/]+))?$/.exec(bare) ?? [];
   const short = repository.replace(/^(localhost|[^/]*[.:][^/]*)\//, "");
   const version = row.version ?? tag;
-  const text = `${escapeHtml(short)}${version === "" ? "" : `<span>:${escapeHtml(version)}</span>`}`;
+  const text = `${escapeHtml(short)}${version === "" ? "" : `:${escapeHtml(version)}`}`;
   const whole = short === repository ? "" : ` title="${escapeHtml(row.image)}"`;
   return `<samp${whole}>${row.about === null ? text : `<a href="${escapeHtml(row.about)}">${text}</a>`}</samp>`;
 }

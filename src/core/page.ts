@@ -3,7 +3,7 @@ import { ICONS, type Icon } from "./icon.ts";
 import type { Listing } from "./listing.ts";
 import { attention, groupsOf, rows, skippedRows, stoppedRow } from "./page-rows.ts";
 import { BARE_TEMPLATE, fill, type PageTemplate } from "./template.ts";
-import { escapeHtml, textVersion } from "./text.ts";
+import { escapeHtml } from "./text.ts";
 
 /** The page as a whole document. It changes only when its content does, so that an idle run writes nothing. */
 export function renderPage(listing: Listing, template: PageTemplate = BARE_TEMPLATE): string {
@@ -23,25 +23,22 @@ function services(listing: Listing): string {
   const { zone } = listing;
   const problems = [...rows(attention(listing), zone), ...skippedRows(listing)];
   const groups = groupsOf(listing).map(({ name, services: members, stopped }) =>
-    section(name ?? "Other services", name, [
+    section(name ?? "Other services", [
       ...rows(members, zone),
       ...stopped.map((one) => stoppedRow(one, zone)),
     ]),
   );
-  const first = problems.length > 0 ? [section("Needs attention", "!", problems)] : [];
+  const first = problems.length > 0 ? [section("Needs attention", problems, " class=attention")] : [];
   if (first.length + groups.length === 0) return EMPTY;
   return [...first, ...groups].join("\n");
 }
 
-/** `key` tells the group from others in the page; groups of containers never begin with "!". */
-function section(heading: string, key: string | null, list: readonly string[]): string {
-  const mark = key === "!" ? ' class="attention"' : "";
-  const id = key === "!" ? "!" : textVersion(key ?? "").slice(-8);
-  return `<section${mark} data-group="${id}"><h2>${escapeHtml(heading)}</h2><ul>${list.join("")}
+function section(heading: string, list: readonly string[], attribute = ""): string {
+  return `<section${attribute}><h2>${escapeHtml(heading)}</h2><ul>${list.join("")}
 </ul></section>`;
 }
 
-const EMPTY = `<div class="empty" data-group="empty">
+const EMPTY = `<div class="empty">
 <h2>No containers found!</h2>
 <p>As soon as one runs, it gets a name and an address of its own, and stands here.
 <p>Start one, and let OCDD look:

@@ -81,16 +81,18 @@ export function sampleContainers(count: number, now: number = NOW): Container[] 
   return Array.from({ length: count }, (_, i) => {
     const [project, service, image, ports, labels = {}, over = {}] = all[i % all.length] ?? OFFICE[0];
     const round = Math.floor(i / all.length);
-    const place = round === 0 ? project : `${project || "team"}-${round}`;
+    // further rounds are further teams, each with four of a kind
+    const place = round === 0 ? project : `${project || "tools"}-${round >> 2}`;
+    const own = round === 0 ? service : `${service}-${round}`;
     const udp = service === "dns" ? [{ protocol: "udp" as const, port: 53 }] : [];
     return container({
-      name: place === "" ? service : `${place}-${service}-1`,
+      name: place === "" ? own : `${place}-${own}-1`,
       at: `172.17.${1 + (i >> 7)}.${2 + (i & 127)}`,
       image,
       created: now - 4_000 * (i + 2),
       up: { least: 4_000 * (i + 1), most: 4_000 * (i + 3) },
       ports: [...ports.map((port) => ({ protocol: "tcp" as const, port })), ...udp],
-      labels: new Map([...(place === "" ? [] : composeLabels(place, service)), ...Object.entries(labels)]),
+      labels: new Map([...(place === "" ? [] : composeLabels(place, own)), ...Object.entries(labels)]),
       ...over,
     });
   });
