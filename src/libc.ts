@@ -58,9 +58,6 @@ export interface SocketCalls {
 export function loadSockets(): Loaded<SocketCalls> {
   return load((koffi) => {
     const libc = koffi.load(null);
-    const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
-    // Two names, one number.
-    names.set(koffi.os.errno.EAGAIN as number, "EAGAIN");
     return {
       socket: libc.func("int socket(int, int, int)"),
       setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
@@ -72,8 +69,50 @@ export function loadSockets(): Loaded<SocketCalls> {
       eventfd: libc.func("int eventfd(uint32_t, int)"),
       write: libc.func("long write(int, void *, size_t)"),
       read: libc.func("long read(int, void *, size_t)"),
-      failure: () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`,
+      failure: errorNames(koffi),
       address: (octets) => koffi.address(octets),
     };
   });
+}
+
+/** Packet sockets (packet(7)): frames as they are on the wire. Calls return -1 for failure; `failure` says which. */
+export interface PacketCalls {
+  socket(domain: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, size: number): number;
+  bind(fd: number, address: Uint8Array, size: number): number;
+  /** `size` is a uint32 in host order: room before, length after. */
+  getsockname(fd: number, address: Uint8Array, size: Uint8Array): number;
+  /** Number of a network device in this process's network namespace; 0 when there is none. */
+  if_nametoindex(name: string): number;
+  close(fd: number): number;
+  write(fd: number, octets: Uint8Array, size: number): number;
+  read(fd: number, octets: Uint8Array, size: number): number;
+  /** Name of the error of the last call that failed, such as EPERM. */
+  failure(): string;
+}
+
+/** Load the packet socket calls. */
+export function loadPackets(): Loaded<PacketCalls> {
+  return load((koffi) => {
+    const libc = koffi.load(null);
+    return {
+      socket: libc.func("int socket(int, int, int)"),
+      setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
+      bind: libc.func("int bind(int, void *, uint32_t)"),
+      getsockname: libc.func("int getsockname(int, void *, void *)"),
+      if_nametoindex: libc.func("unsigned int if_nametoindex(const char *)"),
+      close: libc.func("int close(int)"),
+      write: libc.func("long write(int, void *, size_t)"),
+      read: libc.func("long read(int, void *, size_t)"),
+      failure: errorNames(koffi),
+    };
+  });
+}
+
+/** Tells the name of the error of the last call that failed. */
+function errorNames(koffi: Koffi): () => string {
+  const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
+  // Two names, one number.
+  names.set(koffi.os.errno.EAGAIN as number, "EAGAIN");
+  return () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
 }
