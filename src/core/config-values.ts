@@ -189,3 +189,41 @@ export function apiUrl(value: string): ApiUrl {
   }
   return { version: match[1] ?? null, filters };
 }
+
+/** `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`, comma separated. */
+export function notifyTargets(value: string): string[] {
+  const targets = value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  for (const target of targets) {
+    const match = /^([\d.]+)(?:@\d{1,5})?(?: +key:[A-Za-z0-9._-]{1,253})?$/.exec(target);
+    if (parseIpv4(match?.[1] ?? "") === undefined) {
+      throw new Bad(`holds "${target}", which is not ADDRESS[@PORT] [key:NAME]`);
+    }
+  }
+  return targets;
+}
+
+/** An address and a port of this host alone. */
+export interface Endpoint {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+/** `127.0.0.1:9533`. What a host tells of itself is for the host: only loopback is accepted. */
+export function endpoint(value: string): Endpoint {
+  const [addressText = "", portText = "", more] = value.split(":");
+  const at = parseIpv4(addressText);
+  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
+  if (
+    at === undefined ||
+    more !== undefined ||
+    !addressText.startsWith("127.") ||
+    port < 1 ||
+    port > 65_534
+  ) {
+    throw new Bad(`is "${value}", must be a loopback address and a port, such as 127.0.0.1:9533`);
+  }
+  return { address: at, port };
+}

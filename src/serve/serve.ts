@@ -23,7 +23,10 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal): P
     zoneFile: config.zoneFile,
     listen: addresses(config.dnsListen),
     port: config.dnsPort,
-    allowTransfer: [...config.allowTransfer],
+    allowTransfer: config.allowTransfer,
+    ...(config.tsigKeyFile === "" ? {} : { tsigKeyFile: config.tsigKeyFile }),
+    notify: config.notify,
+    ...(config.reverse ? { reverse: reverseOf(config) } : {}),
     log: (level, message) => say(level === "warn" ? "warning" : level, `dns: ${message}`),
   });
   const web = config.webEnabled
@@ -43,6 +46,11 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal): P
     signal.addEventListener("abort", () => resolve());
   });
   await Promise.all([dns.close(), web?.close()]);
+}
+
+function reverseOf(config: Config): { ranges: (readonly [string, string])[]; zone?: string } {
+  const ranges = config.pool.map(({ first, last }) => [first, last] as const);
+  return config.reverseZone === null ? { ranges } : { ranges, zone: config.reverseZone };
 }
 
 /** HOST_IP, else the device's own first address: that one is no /32 as every alias is. Waits for it. */

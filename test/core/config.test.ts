@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
-import { type ConfigSources, KEYS, readConfig } from "../../src/core/config.ts";
+import { type ConfigSources, readConfig } from "../../src/core/config.ts";
 import { ConfigError } from "../../src/core/errors.ts";
+import { KEYS } from "../../src/core/keys.ts";
 
 /** The contract's example, byte for byte. */
 const EXAMPLE = `DEBUG=0
@@ -67,6 +68,12 @@ t.test("the contract's example works unchanged, every default as the contract ha
     webListen: ["HOST_IP", "127.0.0.1"],
     webPort: 80,
     webTitle: "The ACME ToolBox server",
+    templateDir: "",
+    tsigKeyFile: "",
+    notify: [],
+    reverse: false,
+    reverseZone: null,
+    metricsListen: null,
     addressHold: 180,
     expose: "all",
     syncInterval: 60,
