@@ -1,0 +1,200 @@
+/**
+ * How the page looks, without a lab: pictures of each kind in test/browser/pictures for a person to look at, axe-core on
+ * every one of them, hostile labels, and what a busy page costs.
+ */
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import t, { type Test } from "tap";
+import type { Container, Decision } from "../../src/core/model.ts";
+import { readTemplate } from "../../src/host/page.ts";
+import { container } from "../core/make.ts";
+import { sampleContainers, sampleDecision } from "../core/page-sample.ts";
+import { type Browser, type BrowserContextOptions, openBrowser, type Page } from "./chromium.ts";
+import { openSite, type Site } from "./site.ts";
+import { complaints, violations } from "./watch.ts";
+
+const PICTURES = fileURLToPath(new URL("pictures/", import.meta.url));
+const WIDE = { width: 1280, height: 800 };
+
+t.setTimeout(300_000);
+mkdirSync(PICTURES, { recursive: true });
+const template = await readTemplate("");
+const now = Math.floor(Date.now() / 1000);
+const { browser, close } = await openBrowser();
+t.teardown(close);
+
+/** An office as it is on a Tuesday: one service unwell, one stopped, one renamed, one that cannot be served. */
+function office(): Decision {
+  const all: Container[] = [
+    ...sampleContainers(14, now),
+    container({ name: "batch", networkMode: "none", attachments: [] }),
+    container({
+      name: "intranet-wiki-1",
+      at: "172.17.9.9",
+      image: "nginx:1.29",
+      created: now - 90_000,
+      up: { least: 86_000, most: 90_000 },
+      labels: new Map([["ocdd.name", "wiki"]]),
+      ports: [{ protocol: "tcp", port: 80 }],
+    }),
+  ];
+  const before = sampleDecision(all, template, undefined, now);
+  const left = all.filter((one) => !one.name.includes("agent"));
+  return sampleDecision(left, template, before, now);
+}
+
+async function openPage(
+  t: Test,
+  from: Browser,
+  site: Site,
+  options: BrowserContextOptions = {},
+): Promise<{ page: Page; said: string[] }> {
+  const context = await from.newContext({ viewport: WIDE, reducedMotion: "reduce", ...options });
+  t.teardown(() => context.close());
+  const page = await context.newPage();
+  const said = complaints(page);
+  await page.goto(site.url);
+  if (options.javaScriptEnabled !== false) await page.waitForSelector("#fresh:not(:empty)");
+  return { page, said };
+}
+
+t.test("pictures, and axe-core on each", async (t) => {
+  const sites = {
+    office: await openSite(office()),
+    empty: await openSite(sampleDecision([], template, undefined, now)),
+    many: await openSite(sampleDecision(sampleContainers(200, now), template, undefined, now)),
+  };
+  t.teardown(() => Promise.all(Object.values(sites).map((site) => site.close())));
+  const phone = {
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    isMobile: true,
+    hasTouch: true,
+  };
+  const kinds: [string, Site, BrowserContextOptions][] = [
+    ["light", sites.office, { colorScheme: "light" }],
+    ["dark", sites.office, { colorScheme: "dark" }],
+    ["phone", sites.office, phone],
+    ["phone-dark", sites.office, { ...phone, colorScheme: "dark" }],
+    ["tablet", sites.office, { viewport: { width: 820, height: 1180 } }],
+    ["empty", sites.empty, {}],
+    ["empty-dark", sites.empty, { colorScheme: "dark" }],
+    ["200-services", sites.many, {}],
+    ["no-script", sites.office, { javaScriptEnabled: false }],
+  ];
+  for (const [name, site, options] of kinds) {
+    const { page, said } = await openPage(t, browser, site, options);
+    await page.screenshot({ path: `${PICTURES}${name}.png` });
+    const wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth").catch(() => 0);
+    t.ok(Number(wide) <= 0, `${name}: nothing to scroll sideways`);
+    if (options.javaScriptEnabled !== false) t.same(await violations(page), [], `${name}: axe-core`);
+    t.same(said, [], `${name}: no complaint`);
+    await page.context().close();
+  }
+});
+
+t.test("an old page says so, with and without a script", async (t) => {
+  const site = await openSite(office());
+  t.teardown(() => site.close());
+  const { page } = await openPage(t, browser, site);
+  t.match(await page.textContent("#fresh"), /^Brought up to date \d+ s ago$/);
+  site.ran(now - 7_200);
+  await page.waitForSelector("#fresh.stale");
+  t.match(await page.textContent("#fresh"), /2 h ago: what stands here may be wrong/);
+  t.same(await violations(page), []);
+  const plain = await openPage(t, browser, site, { javaScriptEnabled: false });
+  t.match(await plain.page.locator("#fresh.stale").innerText(), /^Last brought up to date .* long ago/);
+  t.equal(await plain.page.getByRole("searchbox").count(), 0, "no search where nothing would answer it");
+});
+
+t.test("hostile labels stay text", async (t) => {
+  const evil = `"><img src=x onerror="alert(1)"><script>alert(2)</script>'\`{{script}}</title></style><!--`;
+  const keys = [
+    ...[
+      "ocdd.title",
+      "ocdd.description",
+      "ocdd.group",
+      "ocdd.icon",
+      "ocdd.url",
+      "homepage.href",
+      "homepage.icon",
+    ],
+    ...["title", "description", "url", "version"].map((key) => `org.opencontainers.image.${key}`),
+    "com.docker.compose.project",
+    "com.docker.compose.service",
+  ];
+  const urls = [
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "//evil.example/",
+    "/\\evil.example/",
+    "https://web.toolbox.example.com@evil.example/",
+    "http://evil.example/ onmouseover=alert(1)",
+    " \tjava\nscript:alert(1)",
+    "/%22onclick=alert(1)",
+  ];
+  const all = [
+    container({ name: "evil", image: evil, state: evil, labels: new Map(keys.map((key) => [key, evil])) }),
+    container({ name: evil, at: "172.17.0.3", labels: new Map([["ocdd.title", "x".repeat(100_000)]]) }),
+    container({
+      name: "rtl",
+      at: "172.17.0.4",
+      labels: new Map([["ocdd.title", "\u202egnp.exe\u2066\n\u0000"]]),
+    }),
+    ...urls.map((url, i) =>
+      container({
+        name: `u${i}`,
+        at: `172.17.1.${i + 2}`,
+        labels: new Map([
+          ["ocdd.url", url],
+          ["org.opencontainers.image.url", url],
+        ]),
+      }),
+    ),
+  ];
+  const site = await openSite(sampleDecision(all, template, undefined, now));
+  t.teardown(() => site.close());
+  const { page, said } = await openPage(t, browser, site);
+  t.equal(await page.locator("main img, main script, main iframe, main style, main form").count(), 0);
+  const attributes = await page
+    .locator("body *")
+    .evaluateAll((list) =>
+      list
+        .flatMap((one) => [...one.attributes].map(({ name }) => name))
+        .filter((name) => /^on|^style$|^src/.test(name)),
+    );
+  t.same(attributes, []);
+  const links = await page
+    .locator("main a[href]")
+    .evaluateAll((list) => list.map((one) => (one as unknown as { href: string }).href));
+  for (const link of links) t.match(link, /^https?:\/\/[a-z0-9.-]+(:\d+)?\//, link);
+  const foreign = links.filter((link) => !new URL(link).hostname.endsWith(".toolbox.example.com"));
+  for (const link of foreign)
+    t.equal(
+      (await page.locator(`main a.out[href="${link}"], main samp a[href="${link}"]`).count()) > 0,
+      true,
+      `${link} shows its host`,
+    );
+  const longest = await page
+    .locator("main strong")
+    .evaluateAll((list) => Math.max(...list.map((one) => one.textContent.length)));
+  t.ok(longest <= 257, `${longest}`);
+  t.same(said, [], "no script ran, none was even stopped");
+});
+
+t.test("500 services stay quick", async (t) => {
+  const site = await openSite(sampleDecision(sampleContainers(500, now), template, undefined, now));
+  t.teardown(() => site.close());
+  const { page } = await openPage(t, browser, site);
+  const typed = await page.evaluate<number[]>(`["p", "po", "postgres", "", "8080"].map((query) => {
+    const find = document.querySelector("#find");
+    const start = performance.now();
+    find.value = query;
+    find.dispatchEvent(new Event("input"));
+    document.body.offsetHeight;
+    return performance.now() - start;
+  })`);
+  t.comment(`milliseconds a key: ${typed.map(Math.round)}`);
+  t.ok((typed.toSorted((a, b) => a - b)[2] ?? Infinity) < 50);
+});
