@@ -2,15 +2,15 @@
 import { dirname } from "node:path";
 import type { Config } from "../core/config.ts";
 import { HostError } from "../core/errors.ts";
-import { parseFirewall } from "../core/firewall.ts";
-import { contains, type Ipv4 } from "../core/ipv4.ts";
-import type { DeviceAddress, LeaseTable, Observation, TableName } from "../core/model.ts";
+import type { Ipv4 } from "../core/ipv4.ts";
+import type { Observation, TableName } from "../core/model.ts";
+import { observationOf } from "../core/observation.ts";
 import type { Plan } from "../core/plan.ts";
 import { addAddresses, readLinks, removeAddresses, setHairpin } from "./address.ts";
 import { announce, probe } from "./arp.ts";
 import { connectDocker, type Docker, type DockerView } from "./docker.ts";
 import { readOctets, readText, writeWhole } from "./file.ts";
-import { type LeasesRead, readLeases, writeLeases } from "./leases.ts";
+import { readLeases, writeLeases } from "./leases.ts";
 import { forgetFlows, readTables, restoreTable } from "./netfilter.ts";
 import { noteRun, readTemplate } from "./page.ts";
 
@@ -58,60 +58,30 @@ async function observe(
   look: () => Promise<DockerView>,
   leaveOut?: LeaveOut,
 ): Promise<Observation> {
-  const [{ containers, networks }, links, tables, read, zone, page, services, template] = await Promise.all([
-    leaveOut === "docker" ? { containers: [], networks: [] } : look(),
-    readLinks(),
-    leaveOut === "firewall" ? new Map<TableName, string>() : readTables(),
-    readLeases(leasesFile(config)),
-    readOctets(config.zoneFile),
-    readText(config.indexFile),
-    readText(servicesFile(config)),
-    readTemplate(config.templateDir),
-  ]);
-  const seen = parseFirewall(tables, config.pool);
-  const inPool = (address: Ipv4): boolean => config.pool.some((range) => contains(range, address));
-  const leased = new Set("table" in read ? read.table.leases.map((lease) => lease.address) : []);
-  const isAlias = (a: DeviceAddress): boolean =>
-    a.prefix === 32 &&
-    (a.label.endsWith(":ocdd") ||
-      (inPool(a.address) && (leased.has(a.address) || seen.originals.has(a.address))));
-  const aliases = links.addresses.filter(isAlias);
-  // a leases file that is gone while its aliases are here is as bad as a torn one
-  const somethingOfOurs = aliases.length > 0 || seen.forwards.length > 0;
-  const lost = read.status === "unreadable" || (read.status === "absent" && somethingOfOurs);
-  return {
-    actual: {
-      table: tableOf(read),
-      firewall: seen.firewall,
-      aliases,
-      zone: zone ?? "",
-      page: page ?? "",
-      services: services ?? "",
-      hairpins: links.bridgePorts.filter((port) => port.hairpin).map((port) => port.name),
-    },
+  const [{ containers, networks }, links, tables, leases, zone, page, services, template] = await Promise.all(
+    [
+      leaveOut === "docker" ? { containers: [], networks: [] } : look(),
+      readLinks(),
+      leaveOut === "firewall" ? new Map<TableName, string>() : readTables(),
+      readLeases(leasesFile(config)),
+      readOctets(config.zoneFile),
+      readText(config.indexFile),
+      readText(servicesFile(config)),
+      readTemplate(config.templateDir),
+    ],
+  );
+  return observationOf(config, {
     containers,
     networks,
-    addresses: links.addresses,
-    devices: links.devices,
-    bridgePorts: links.bridgePorts,
-    leasesIntact: !lost,
-    leasesStale: lost || read.status === "previous",
-    notices: noticesOf(read, lost, leasesFile(config)),
-    dockerUser: seen.dockerUser,
-    forwards: seen.forwards,
+    links,
+    tables,
+    leases,
+    leasesFile: leasesFile(config),
+    zone: zone ?? "",
+    page: page ?? "",
+    services: services ?? "",
     template,
-  };
-}
-
-function noticesOf(read: LeasesRead, lost: boolean, file: string): string[] {
-  if (read.status === "previous") return [`${file} cannot be read; the one before it is used`];
-  if (!lost) return [];
-  const why = read.status === "absent" ? "is gone" : "cannot be read, nor can the one before it";
-  return [`${file} ${why}; the leases are rebuilt from the rules in force, and all other addresses rest`];
-}
-
-function tableOf(read: LeasesRead): LeaseTable {
-  return "table" in read ? read.table : { leases: [], conflicts: [], hairpins: [] };
+  });
 }
 
 /** The steps that write before anything is taken down; when they fail, what must go goes all the same. */

@@ -4,14 +4,10 @@ import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../core/ipv4.ts";
 import type { Conflict, Lease, LeaseTable } from "../core/model.ts";
 import { type Name, toName } from "../core/name.ts";
+import type { LeasesRead } from "../core/observation.ts";
 import { readText, storageError, writeWhole } from "./file.ts";
 
 const VERSION = 1;
-
-/** How reading ended: the table, or why there is none. */
-export type LeasesRead =
-  | { readonly status: "read" | "previous"; readonly table: LeaseTable }
-  | { readonly status: "absent" | "unreadable" };
 
 /** Reads the leases file, or the one before it when that is torn or gone. */
 export async function readLeases(path: string): Promise<LeasesRead> {
