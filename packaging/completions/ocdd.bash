@@ -1,0 +1,52 @@
+# Written by "npm run man": change src/cli.ts or packaging/completions.ts instead.
+_ocdd_names() {
+  command ocdd zone 2>/dev/null | sed -n 's/^\([a-z0-9][a-z0-9.-]*\)[[:space:]].*[[:space:]]A[[:space:]].*$/\1/p'
+}
+
+_ocdd() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word="" flags i
+  COMPREPLY=()
+  # readline splits at "=": the parts of --config=FILE are three words
+  [[ $cur == "=" ]] && cur=""
+  [[ $prev == "=" ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}
+  case $prev in
+    --config)
+      compopt -o filenames 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      return ;;
+    --set)
+      compopt -o nospace 2>/dev/null
+      mapfile -t COMPREPLY < <(compgen -S = -W "DEBUG DOCKER_SOCKET DOCKER_API_URL NETWORK_DEVICE IP_SUBNET IP_RANGE_START IP_RANGE_END IP_RANGE HOST_IP HOST_NAME TOOLBOX_SUBDOMAIN_NAME STORAGE_DIR DNS_ZONE_FILE WEB_INDEX_FILE SOA_EMAIL DNS_TTL DNS_LISTEN DNS_PORT DNS_ALLOW_TRANSFER DNS_TSIG_KEY_FILE DNS_NOTIFY DNS_REVERSE DNS_REVERSE_ZONE WEB_ENABLED WEB_LISTEN WEB_PORT WEB_TITLE WEB_TEMPLATE_DIR ADDRESS_HOLD EXPOSE SYNC_INTERVAL METRICS_LISTEN SERVICES" -- "$cur")
+      return ;;
+    --log-format)
+      mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur")
+      return ;;
+  esac
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      initialize | apply | plan | watch | serve | list | zone | doctor | teardown) word=${COMP_WORDS[i]}; break ;;
+      --config | --set | --log-format) ((i++)) ;;
+    esac
+  done
+  case $word in
+    initialize) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    apply) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;
+    plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color --version -h --help" ;;
+    watch) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
+    serve) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
+    list) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    zone) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    doctor) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    teardown) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;
+    *) flags="--config --set --debug --json --no-color --yes --version -h --help" ;;
+  esac
+  if [[ $cur == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
+  elif [[ -z $word ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list zone doctor teardown" -- "$cur")
+  elif [[ $word == @(doctor) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$(_ocdd_names)" -- "$cur")
+  fi
+}
+
+complete -F _ocdd ocdd

@@ -1,0 +1,152 @@
+/** The manual pages, from the command tree and the table of keys: `npm run man` writes them, a test says they are current. */
+
+import { bold, heading, italic, item, literal, marked, plain, section, wrapped } from "./roff.ts";
+import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surface.ts";
+
+/** The day the words here last changed; not today, or a page would be out of date every midnight. */
+const DATE = "2026-11-20";
+
+const GENERATED =
+  '.\\" Written by "npm run man": change src/cli.ts, src/core/keys.ts or packaging/man.ts instead.';
+
+/** ocdd(8): commands and options. */
+export function commandPage({ version, summary, flags, words, labels, statuses }: Surface): string {
+  const short = summary.slice(summary.indexOf(":") + 2);
+  return page(
+    heading("ocdd", 8, DATE, version),
+    section("NAME", `ocdd \\- ${plain(short)}`),
+    section(
+      "SYNOPSIS",
+      ".SY ocdd",
+      ...flags.map(
+        ({ long, argument }) => `.OP ${plain(long)}${argument === undefined ? "" : ` ${argument}`}`,
+      ),
+      ".RI [ command ]",
+      ".YS",
+    ),
+    section(
+      "DESCRIPTION",
+      "OCDD, the OctoCop Director for Docker, gives every container on a Docker host a name in a zone of its own and an",
+      "address on the network, on the container's own ports: no port mapping, no proxy.",
+      "The director",
+      `(${bold("ocdd watch")}, or ${bold("ocdd")} from a timer) looks at Docker, decides, and makes the smallest change:`,
+      "an alias on the network device, a rule to the container, records in the zone, a line on the index page.",
+      "The server",
+      `(${bold("ocdd serve")}) answers for the zone and serves the page; it needs no Docker and no privilege but low ports.`,
+      ".PP",
+      `The configuration is described in ${bold("ocdd.conf")}(5).`,
+      "Data is printed on standard output, messages on standard error.",
+    ),
+    section(
+      "COMMANDS",
+      "Without a command: one run, as from cron.",
+      ...words.map((word) => command(word, flags)),
+    ),
+    section("OPTIONS", "They may stand before or after the command.", ...flags.map(option)),
+    section(
+      "LABELS",
+      "Labels on containers say what each asks for.",
+      ...labels.map(({ names, text }) => item(names.map(bold).join(", "), marked(text))),
+      ".PP",
+      "A restriction that cannot be read is never taken for none: the container is not served, and",
+      `${bold("ocdd list")} says why.`,
+    ),
+    section("EXIT STATUS", ...[...statuses].map(([status, meaning]) => item(bold(status), plain(meaning)))),
+    section(
+      "SIGNALS",
+      item(
+        bold("SIGHUP"),
+        `${bold("ocdd watch")} reads the configuration anew; a bad one is reported and the old one kept.`,
+      ),
+      item(
+        bold("SIGTERM"),
+        "The work in hand is ended in order; addresses, rules and files stay as they are.",
+      ),
+    ),
+    section(
+      "ENVIRONMENT",
+      item(bold("OCDD_CONF"), "The configuration file, where no option names one."),
+      item(
+        `${bold("OCDD_")}${italic("KEY")}`,
+        "Beats the key of that name in the file; an option beats both.",
+      ),
+      item(bold("OCDD_NODE"), "The Node.js to run with, 24.15 or later."),
+      item(bold("NO_COLOR"), "No colours."),
+    ),
+    section(
+      "FILES",
+      item(italic("/etc/ocdd/ocdd.conf"), `The configuration, where there is no ${italic("./ocdd.conf")}.`),
+      item(italic("STORAGE_DIR/leases.json"), "Which address belongs to whom, and the one before it."),
+      item(italic("STORAGE_DIR/dns/"), "The zone. Records written there by hand are kept and served."),
+      item(italic("STORAGE_DIR/www/"), "The index page."),
+    ),
+    section(
+      "EXAMPLES",
+      "A host's first set-up, and what to do when a service is not reached:",
+      literal("ocdd initialize\nocdd doctor\nocdd doctor jenkins"),
+      ".PP",
+      "What a run would change, without changing it:",
+      literal("ocdd plan"),
+    ),
+    section(
+      "SEE ALSO",
+      ".BR ocdd.conf (5),",
+      ".BR docker (1),",
+      ".BR ip\\-address (8),",
+      ".BR iptables (8),",
+      ".BR systemctl (1)",
+    ),
+  );
+}
+
+/** ocdd.conf(5): syntax and keys. */
+export function confPage({ version, keys }: Surface): string {
+  return page(
+    heading("ocdd.conf", 5, DATE, version),
+    section("NAME", "ocdd.conf \\- configuration of the OctoCop Director for Docker"),
+    section(
+      "DESCRIPTION",
+      `${bold("ocdd")}(8) reads the file that ${bold("--config")} or ${bold("$OCDD_CONF")} names, else`,
+      `${italic("./ocdd.conf")}, else ${italic("/etc/ocdd/ocdd.conf")}.`,
+      ".PP",
+      `Each line is ${italic("KEY")}${bold("=")}${italic("value")}, read as a shell would read it; blank lines and what follows`,
+      `a ${bold("#")} are comments.`,
+      `${bold("'...'")} is literal; ${bold('"..."')} and bare words expand ${bold("$NAME")}, ${bold("$\u007bNAME}")} and`,
+      `${bold("$\u007bNAME:-default}")} from earlier keys and the environment.`,
+      "The last assignment of a key wins.",
+      "Nothing is ever executed: command substitution, arithmetic and arrays are errors.",
+      ".PP",
+      `An option (${bold("--set KEY=VALUE")}) beats ${bold("OCDD_")}${italic("KEY")} in the environment, which beats the file.`,
+      "All mistakes are reported at once, each with its line; an unknown key is one.",
+    ),
+    section("KEYS", ...keys.map(keyItem)),
+    section("EXAMPLE", literal(textOf("ocdd.conf.example"))),
+    section("FILES", item(italic("/etc/ocdd/ocdd.conf"), "Where the services look.")),
+    section("SEE ALSO", ".BR ocdd (8)"),
+  );
+}
+
+const page = (...parts: readonly string[]): string => `${wrapped([GENERATED, ...parts].join("\n"))}\n`;
+
+const tagOf = ({ long, argument }: Flag): string =>
+  argument === undefined ? bold(long) : `${bold(long)} ${italic(argument)}`;
+
+const option = (flag: Flag): string =>
+  item(
+    `${flag.short === undefined ? "" : `${bold(flag.short)}, `}${tagOf(flag)}`,
+    marked(sentence(flag.text)),
+  );
+
+/** A command with the options that only it has. */
+function command({ name, text, argument, flags }: Word, global: readonly Flag[]): string {
+  const tag = argument === undefined ? bold(name) : `${bold(name)} [${italic(argument)}]`;
+  const own = flags.filter(({ long }) => !global.some((flag) => flag.long === long));
+  return item(tag, marked(sentence(text)), ...(own.length === 0 ? [] : [".RS", ...own.map(option), ".RE"]));
+}
+
+function keyItem({ name, text, fallback, required }: KeyDoc): string {
+  const tail = required ? ["Required."] : fallback === "" ? [] : [`Default: ${bold(fallback)}.`];
+  return item(bold(name), marked(sentence(text)), ...tail);
+}
+
+const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;

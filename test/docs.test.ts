@@ -1,0 +1,111 @@
+/** What users read agrees with what there is: README, --help, the keys, the example, the manual pages, the completions. */
+
+import t from "tap";
+import { generated } from "../packaging/docs.ts";
+import { quoted, readmeTable, readSurface, textOf } from "../packaging/surface.ts";
+import { readConfFile } from "../src/core/conffile.ts";
+import { run } from "./lab/process.ts";
+
+const surface = readSurface();
+const words = surface.words.map(({ name }) => name);
+const keys = surface.keys.map(({ name }) => name as string);
+const readme = textOf("README.md");
+const sorted = (list: Iterable<string>): string[] => [...new Set(list)].sort();
+
+/** Every option there is, of the command line and of each command. */
+const flags = [...surface.flags, ...surface.words.flatMap((word) => word.flags)];
+
+t.test("README's commands are those of the command line", (t) => {
+  const named = readmeTable("Commands").flatMap(([first = ""]) =>
+    quoted(first).flatMap((command) => /^ocdd ([a-z]+)/.exec(command)?.[1] ?? []),
+  );
+  t.same(sorted(named), sorted(words));
+  t.end();
+});
+
+t.test("README names every option, and none that there is not", (t) => {
+  const section = readme.split(/^## /m).find((part) => part.startsWith("Commands\n")) ?? "";
+  const named = quoted(section).flatMap((text) => text.match(/--[a-z][a-z-]*/g) ?? []);
+  t.same(sorted(named), sorted(flags.map(({ long }) => long)));
+  t.end();
+});
+
+t.test("README has every key with its default, and no other", (t) => {
+  const rows = readmeTable("Configuration").map(([names = "", fallback = ""]) => ({
+    names: quoted(names),
+    fallback,
+  }));
+  t.same(sorted(rows.flatMap(({ names }) => names)), sorted(keys));
+  for (const { name, fallback } of surface.keys) {
+    const cell = rows.find(({ names }) => names.includes(name))?.fallback ?? "";
+    // the page's title stands in the page's own row; a row of several keys lists several defaults
+    if (fallback !== "" && name !== "WEB_TITLE")
+      t.ok(quoted(cell).includes(fallback), `${name}: ${fallback} in "${cell}"`);
+  }
+  t.end();
+});
+
+t.test("README has every exit status", (t) => {
+  const line = /^Exit status: ([\s\S]*?)\n\n/m.exec(readme)?.[1] ?? "";
+  const statuses = line.split(" · ").map((item) => /^\d+/.exec(item.trim())?.[0] ?? "");
+  t.same(statuses, [...surface.statuses.keys()]);
+  t.end();
+});
+
+t.test("README has every label that is read", async (t) => {
+  const { stdout } = await run(["grep", "-rhoE", '"ocdd\\.[a-z]+"', "src/core"]);
+  const read = stdout.split("\n").map((line) => line.replaceAll('"', ""));
+  const named = surface.labels.flatMap(({ names }) => names);
+  t.same(
+    sorted(read).filter((label) => label !== "ocdd.lock"),
+    sorted(named),
+  );
+});
+
+t.test("the example's keys are keys", (t) => {
+  const { assignments, problems } = readConfFile(textOf("ocdd.conf.example"), "example", new Map());
+  t.same(problems, []);
+  t.ok(assignments.length >= 11);
+  for (const { key } of assignments) t.ok(keys.includes(key), key);
+  t.end();
+});
+
+t.test("what is generated is up to date (else: npm run man)", (t) => {
+  for (const [path, text] of generated()) t.equal(textOf(path), text, path);
+  t.end();
+});
+
+t.test("the manual pages hold every command, option, key, label and status", (t) => {
+  const bare = (path: string): string =>
+    textOf(path)
+      .replace(/\\f[BIR]/g, "")
+      .replaceAll("\\-", "-");
+  const page = bare("docs/ocdd.8");
+  for (const word of words) t.match(page, `.TP\n${word}`);
+  for (const { long } of flags) t.match(page, long);
+  for (const { names } of surface.labels) t.match(page.replace(/\s+/g, " "), names.join(", "));
+  for (const status of surface.statuses.keys()) t.match(page, `.TP\n${status}\n`);
+  const conf = bare("docs/ocdd.conf.5");
+  for (const key of keys) t.match(conf, `.TP\n${key}\n`);
+  t.end();
+});
+
+t.test("the manual pages are clean roff", async (t) => {
+  for (const page of ["docs/ocdd.8", "docs/ocdd.conf.5"]) {
+    const groff = await run(["groff", "-ww", "-man", "-Tutf8", "-z", page], { check: false });
+    t.same([groff.code, groff.stderr], [0, ""], `groff ${page}`);
+    const mandoc = await run(["mandoc", "-Tlint", "-Wall", page], { check: false });
+    t.same([mandoc.code, mandoc.stdout], [0, ""], `mandoc ${page}`);
+  }
+});
+
+t.test("the completions hold every command, option and key", (t) => {
+  for (const [path, text] of generated()) {
+    if (!path.includes("completions/")) continue;
+    // fish writes options without their dashes
+    const spell = (long: string): string => (path.endsWith(".fish") ? ` -l ${long.slice(2)}` : long);
+    for (const name of [...words, ...keys]) t.match(text, new RegExp(`\\b${name}\\b`), `${path}: ${name}`);
+    for (const { long } of flags) t.ok(text.includes(spell(long)), `${path}: ${long}`);
+  }
+  t.end();
+});

@@ -1,0 +1,97 @@
+/** The completions in the shells themselves: typed on a terminal, with the Tab key. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { ROOT, readSurface } from "../../packaging/surface.ts";
+import { run } from "../lab/process.ts";
+
+const surface = readSurface();
+const COMPLETIONS = `${ROOT}packaging/completions`;
+const directory = mkdtempSync(join(tmpdir(), "ocdd-completions-"));
+t.teardown(() => rmSync(directory, { recursive: true }));
+
+/** Stands in for ocdd: writes down its arguments, and knows a zone with two names. */
+const bin = join(directory, "bin");
+const said = join(directory, "said");
+await run(["mkdir", bin]);
+writeFileSync(
+  join(bin, "ocdd"),
+  `#!/bin/sh
+if [ "$*" = zone ]; then
+  printf 'jenkins\\t60\\tIN\\tA\\t192.168.122.11\\nwiki\\t60\\tIN\\tA\\t192.168.122.12\\n@\\t60\\tIN\\tSOA\\tns a 1 2 3 4 5\\n'
+else printf '%s\\n' "$@" >${said}; fi
+`,
+  { mode: 0o755 },
+);
+writeFileSync(join(directory, "example.conf"), "");
+
+/** How each shell is made to load its file. */
+const SHELLS = {
+  bash: { argv: "bash --norc --noprofile -i", load: `source ${COMPLETIONS}/ocdd.bash` },
+  zsh: {
+    argv: "zsh -f -i",
+    load: `unsetopt beep; fpath=(${COMPLETIONS} $fpath); autoload -Uz compinit; compinit -u -D; compdef _ocdd ocdd`,
+  },
+  fish: { argv: "fish --no-config --private -i", load: `source ${COMPLETIONS}/ocdd.fish` },
+} as const;
+
+/** Types a line at the shell's prompt; returns the arguments that ocdd was given. */
+async function typed(shell: keyof typeof SHELLS, line: string): Promise<string[]> {
+  rmSync(said, { force: true });
+  const { argv, load } = SHELLS[shell];
+  await run(["script", "--quiet", "--return", "--command", argv, "/dev/null"], {
+    input: `${load}\n${line}\nexit\n`,
+    cwd: directory,
+    env: { PATH: `${bin}:${process.env.PATH}`, TERM: "dumb", HOME: directory },
+    timeout: 20_000,
+    check: false,
+  });
+  return readFileSync(said, "utf8").trimEnd().split("\n");
+}
+
+const LINES: readonly (readonly [string, readonly string[]])[] = [
+  ["ocdd pl\t", ["plan"]],
+  ["ocdd plan --det\t", ["plan", "--detailed-exitcode"]],
+  ["ocdd --no\t li\t", ["--no-color", "list"]],
+  ["ocdd --config exa\t li\t", ["--config", "example.conf", "list"]],
+  ["ocdd list --set TOOL\tx", ["list", "--set", "TOOLBOX_SUBDOMAIN_NAME=x"]],
+  ["ocdd doctor je\t", ["doctor", "jenkins"]],
+  ["ocdd serve --log-format jo\t", ["serve", "--log-format", "journal"]],
+];
+
+for (const shell of ["bash", "zsh", "fish"] as const) {
+  t.test(shell, async (t) => {
+    for (const [line, expected] of LINES) t.same(await typed(shell, line), expected, JSON.stringify(line));
+  });
+}
+
+t.test("bash offers all there is", async (t) => {
+  const offer = async (...line: readonly string[]): Promise<string[]> => {
+    const script = `source ${COMPLETIONS}/ocdd.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ocdd; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return (await run(["bash", "-c", script, "bash", ...line])).stdout.split("\n").sort();
+  };
+  t.same(await offer("ocdd", ""), surface.words.map(({ name }) => name).sort());
+  t.same(await offer("ocdd", "--set", ""), surface.keys.map(({ name }) => `${name}=`).sort());
+  for (const { name, flags } of surface.words) {
+    const all = [...flags, ...surface.flags].flatMap(({ short, long }) => [long, ...(short ? [short] : [])]);
+    t.same(await offer("ocdd", name, "-"), [...new Set(all)].sort(), name);
+  }
+});
+
+t.test("fish offers all there is", async (t) => {
+  const offer = async (line: string): Promise<string[]> => {
+    const argv = ["fish", "--no-config", "-c", `source ${COMPLETIONS}/ocdd.fish; complete -C '${line}'`];
+    const { stdout } = await run(argv, { env: { HOME: directory } });
+    return stdout
+      .split("\n")
+      .map((row) => row.split("\t")[0] ?? "")
+      .sort();
+  };
+  t.same(await offer("ocdd "), surface.words.map(({ name }) => name).sort());
+  for (const { name, flags } of surface.words) {
+    const all = [...flags, ...surface.flags].map(({ long }) => long);
+    t.same((await offer(`ocdd ${name} --`)).sort(), [...new Set(all)].sort(), name);
+  }
+});
