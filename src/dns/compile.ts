@@ -14,7 +14,8 @@ import {
   slotOf,
   type Zone,
 } from "./zone.ts";
-import type { ZoneProblem, ZoneRecords } from "./zonefile.ts";
+import type { ZoneRecords } from "./zonefile.ts";
+import type { ZoneProblem } from "./zonefile-meaning.ts";
 
 /** What became of a zone file: a zone, or the errors that forbid it; warnings either way. */
 export interface Compiled {

@@ -1,4 +1,4 @@
-import { UDP_MOST } from "./respond.ts";
+import { UDP_MOST } from "./authority.ts";
 import { RCODE, TYPE } from "./types.ts";
 import { FAST, findHashed, HEADER, hashStep, NODE, NODE_WORDS, SET_WORDS, type Zone } from "./zone.ts";
 

@@ -1,69 +1,16 @@
 import { type Answer, lookup, type OwnedSet } from "./answer.ts";
-import { type CookieSecrets, isOurCookie, makeCookie } from "./cookie.ts";
-import { type Edns, headerRcode, type Query, readQuery } from "./guard.ts";
-import type { Change } from "./journal.ts";
-import { endsWithName, formatName, nameKey, type WireName } from "./name.ts";
-import { signResponse, type TsigKeys, type Verdict, verifyTsig } from "./tsig.ts";
+import { type Authority, mayByKey, UDP_MOST, type Via, zoneFor } from "./authority.ts";
+import { answerOptions, EDE } from "./edns.ts";
+import { headerRcode, type Query, readQuery } from "./guard.ts";
+import { formatName, type WireName } from "./name.ts";
+import { signResponse, type Verdict, verifyTsig } from "./tsig.ts";
 import { CLASS, RCODE, TYPE } from "./types.ts";
 import { addCount, MessageWriter } from "./writer.ts";
-import { soaOf, type Zone } from "./zone.ts";
-
-/** A zone we answer for; without content (not loaded yet) it answers SERVFAIL. */
-export interface Served {
-  readonly origin: WireName;
-  readonly zone: Zone | undefined;
-  /** Recent changes, oldest first, each from where the one before led. */
-  readonly history?: readonly Change[];
-}
-
-/** All that an answer depends on beside the message and who sent it. */
-export interface Authority {
-  readonly zones: readonly Served[];
-  readonly cookieSecrets?: CookieSecrets;
-  readonly keys?: TsigKeys;
-  /** nameKeys of the keys that may transfer. */
-  readonly transferKeys?: ReadonlySet<string>;
-  /** Octets for NSID (RFC 5001). */
-  readonly nsid?: Uint8Array;
-  /** Text for version.bind; without it the question is refused. */
-  readonly version?: string;
-  /** Seconds an idle TCP connection is kept, told to those who ask (RFC 7828). */
-  readonly idleSeconds: number;
-}
-
-/** How and from whom a message came. */
-export interface Via {
-  readonly tcp: boolean;
-  /** The client's address, 4 or 16 octets. */
-  readonly client: Uint8Array;
-  /** Seconds since 1970. */
-  readonly now: number;
-  /** May this client have the zone's current SOA as answer to IXFR over UDP? */
-  readonly mayTransfer: boolean;
-}
-
-/** Our UDP answers are never larger, whatever is offered: they arrive unfragmented (RFC 9715 §3.1). */
-export const UDP_MOST = 1232;
-
-/** EDE INFO-CODEs used (RFC 8914 §4). */
-const EDE = { NOT_READY: 14, NOT_AUTHORITATIVE: 20 } as const;
+import { soaOf } from "./zone.ts";
 
 const writer = new MessageWriter();
 // A record is written before its size is judged, so the room is that of the largest message and one record more.
 const scratch = new Uint8Array(65535 * 2);
-
-/** The served zone that a name belongs to: the one with the longest apex. */
-export function zoneFor(zones: readonly Served[], name: WireName): Served | undefined {
-  let best: Served | undefined;
-  for (const served of zones) {
-    if (
-      (best === undefined || served.origin.length > best.origin.length) &&
-      endsWithName(name, served.origin)
-    )
-      best = served;
-  }
-  return best;
-}
 
 /** What we say before size and transport count. */
 interface Outcome {
@@ -100,11 +47,6 @@ function decide(authority: Authority, via: Via, query: Query, name: WireName, ve
   return { rcode: answer.rcode, answer };
 }
 
-/** Does the key that signed the query allow transfers? */
-export function mayByKey(authority: Authority, verdict: Verdict | undefined): boolean {
-  return verdict?.key !== undefined && authority.transferKeys?.has(nameKey(verdict.keyName)) === true;
-}
-
 function chaos(authority: Authority, qtype: number, name: WireName): Outcome {
   const asked = formatName(name).toLowerCase();
   if (
@@ -127,33 +69,6 @@ function chaos(authority: Authority, qtype: number, name: WireName): Outcome {
       glue: false,
     },
   };
-}
-
-/** OPT's options for the answer. */
-function options(authority: Authority, via: Via, edns: Edns, outcome: Outcome): Uint8Array {
-  const parts: number[] = [];
-  const add = (code: number, octets: ArrayLike<number>) => {
-    parts.push(code >>> 8, code & 0xff, octets.length >>> 8, octets.length & 0xff, ...Array.from(octets));
-  };
-  if (edns.cookie !== undefined && authority.cookieSecrets !== undefined) {
-    add(10, makeCookie(authority.cookieSecrets, edns.cookie, via.client, via.now));
-  }
-  if (edns.nsid && authority.nsid !== undefined) add(3, authority.nsid);
-  // RFC 7828 §3.2: only over TCP, in units of 100 ms.
-  if (edns.keepalive && via.tcp)
-    add(11, [(authority.idleSeconds * 10) >>> 8, (authority.idleSeconds * 10) & 0xff]);
-  if (outcome.ede !== undefined) add(15, [outcome.ede >>> 8, outcome.ede & 0xff]);
-  return Uint8Array.from(parts);
-}
-
-/** Did the client prove its address with a cookie of ours? Rate limits do not hold it then. */
-export function provedAddress(authority: Authority, via: Via, query: Query): boolean {
-  const cookie = query.edns?.cookie;
-  return (
-    cookie !== undefined &&
-    authority.cookieSecrets !== undefined &&
-    isOurCookie(authority.cookieSecrets, cookie, via.client, via.now)
-  );
 }
 
 /**
@@ -190,7 +105,7 @@ function write(
   out: Uint8Array,
 ): number {
   const { edns } = query;
-  const opt = edns === undefined ? undefined : options(authority, via, edns, outcome);
+  const opt = edns === undefined ? undefined : answerOptions(authority, via, edns, outcome.ede);
   const most = via.tcp ? 65535 : Math.min(UDP_MOST, edns?.size ?? 512);
   const tail = (opt === undefined ? 0 : 11 + opt.length) + (verdict?.room ?? 0);
   scratch.set(message.subarray(0, query.questionEnd));
@@ -239,19 +154,4 @@ function sections(answer: Answer): boolean {
     if (records > 0) addCount(scratch, 10, records);
   }
   return true;
-}
-
-/**
- * Make the message at `at` a truncated answer of header and question (and OPT, when asked with one), in place:
- * the slip of a rate limit. Gives its octets.
- */
-export function slip(octets: Uint8Array, at: number, questionEnd: number, edns: boolean): number {
-  octets[at + 2] = 0x82 | ((octets[at + 2] as number) & 0x79);
-  octets[at + 3] = 0;
-  octets.fill(0, at + 4, at + 12);
-  octets[at + 5] = questionEnd > 12 ? 1 : 0;
-  if (!edns) return questionEnd;
-  octets[at + 11] = 1;
-  octets.set([0, 0, TYPE.OPT, UDP_MOST >>> 8, UDP_MOST & 0xff, 0, 0, 0, 0, 0, 0], at + questionEnd);
-  return questionEnd + 11;
 }

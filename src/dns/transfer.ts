@@ -1,8 +1,8 @@
 import type { OwnedSet } from "./answer.ts";
+import { type Authority, mayByKey, type Served, type Via, zoneFor } from "./authority.ts";
 import { type Query, readQuery } from "./guard.ts";
 import type { Change } from "./journal.ts";
 import { nameKey } from "./name.ts";
-import { type Authority, mayByKey, type Served, type Via, zoneFor } from "./respond.ts";
 import { tsigRoom, tsigStream, type Verdict, verifyTsig } from "./tsig.ts";
 import { CLASS, OPCODE, TYPE } from "./types.ts";
 import { addCount, MessageWriter } from "./writer.ts";

@@ -1,6 +1,6 @@
 import { nameKey, parseName } from "./name.ts";
 import { TSIG_ALGORITHMS, type TsigKey } from "./tsig.ts";
-import type { ZoneProblem } from "./zonefile.ts";
+import type { ZoneProblem } from "./zonefile-meaning.ts";
 import { ZoneTextError } from "./zonetext-error.ts";
 
 /** Tokens of BIND's configuration syntax with their lines; comments of all three kinds dropped. */

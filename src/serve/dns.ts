@@ -1,24 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
-import { readQuery } from "../dns/guard.ts";
+import type { Authority, Served } from "../dns/authority.ts";
 import { nameKey, parseName } from "../dns/name.ts";
-import { type Authority, respond, type Served, type Via } from "../dns/respond.ts";
-import { transfer } from "../dns/transfer.ts";
 import type { TsigKeys } from "../dns/tsig.ts";
 import { serialOf } from "../dns/zone.ts";
 import { type Binding, type BindLog, keepBound } from "./bind.ts";
-import {
-  type CounterRow,
-  countAnswer,
-  countEvent,
-  counterRow,
-  type DnsCounters,
-  readCounters,
-} from "./counters.ts";
-import { addressOctets, addressText, isAllowed, type Permission, readPermission } from "./networks.ts";
+import { type CounterRow, counterRow, type DnsCounters, readCounters } from "./counters.ts";
+import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { notifier, parseNotifyTarget } from "./notify.ts";
 import { keepReverse, type ReverseOptions } from "./reverse-keeper.ts";
-import { openTcp, type TcpAnswer } from "./tcp.ts";
+import { openTcp } from "./tcp.ts";
+import { tcpAnswer } from "./tcp-answer.ts";
 import { readTsigFile } from "./tsig-file.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { type FastUdp, startFastUdp } from "./udp-fast.ts";
@@ -91,38 +83,6 @@ function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): R
     else log("error", `key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
   }
   return allowed;
-}
-
-/** What TCP connections are answered from. */
-function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
-  const via = (address: string): Via => ({
-    tcp: true,
-    client: addressOctets(address),
-    now: Math.floor(Date.now() / 1000),
-    mayTransfer: isAllowed(permission, address),
-  });
-  return {
-    opened: () => countEvent(row, "connections"),
-    zones: () => authority().zones.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
-    answered: (qtype, rcode) => {
-      countEvent(row, "tcp");
-      countAnswer(row, qtype, rcode);
-    },
-    respond(message, address, out) {
-      const size = respond(authority(), via(address), message, out);
-      countEvent(row, "tcp");
-      if (size === 0) countEvent(row, "silent");
-      else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
-      return size;
-    },
-    transfer(message, address) {
-      const found = transfer(authority(), via(address), message);
-      if (found === undefined) return undefined;
-      countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
-      countAnswer(row, readQuery(message)?.qtype ?? 0, 0);
-      return found.messages;
-    },
-  };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
+import type { Served } from "../dns/authority.ts";
 import { compileZone } from "../dns/compile.ts";
 import { parseName } from "../dns/name.ts";
-import type { Served } from "../dns/respond.ts";
 import { type AddressRanges, reverseOrigins, reverseZoneText } from "../dns/reverse.ts";
 import type { Zone } from "../dns/zone.ts";
 import { parseZoneFile } from "../dns/zonefile.ts";

@@ -1,7 +1,9 @@
+import { type Authority, UDP_MOST, type Via } from "../dns/authority.ts";
+import { provedAddress, slip } from "../dns/edns.ts";
 import { answerInPlace, lastQtype } from "../dns/fast.ts";
 import { readQuery } from "../dns/guard.ts";
 import { KIND, type RateLimit, rateLimit, SLIP } from "../dns/rate-limit.ts";
-import { type Authority, provedAddress, respond, slip, UDP_MOST, type Via } from "../dns/respond.ts";
+import { respond } from "../dns/respond.ts";
 import { RCODE } from "../dns/types.ts";
 import type { Zone } from "../dns/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";

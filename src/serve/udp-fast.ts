@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
 import { Worker } from "node:worker_threads";
-import type { Authority } from "../dns/respond.ts";
+import type { Authority } from "../dns/authority.ts";
 import { loadSockets, type SocketCalls } from "../libc.ts";
 import type { Opened } from "./bind.ts";
 import { addressOctets } from "./networks.ts";

@@ -1,4 +1,4 @@
-import type { Authority } from "../dns/respond.ts";
+import type { Authority } from "../dns/authority.ts";
 
 /** What the main thread gives the UDP thread at its start. */
 export interface UdpThreadStart {

@@ -1,11 +1,12 @@
 import { createHash, randomInt } from "node:crypto";
+import type { Served } from "../dns/authority.ts";
 import { compileZone } from "../dns/compile.ts";
 import { type Change, changeBetween } from "../dns/journal.ts";
 import { parseName } from "../dns/name.ts";
-import type { Served } from "../dns/respond.ts";
 import { serialAfter } from "../dns/transfer.ts";
 import { serialOf, type Zone } from "../dns/zone.ts";
-import { parseZoneFile, type ZoneProblem } from "../dns/zonefile.ts";
+import { parseZoneFile } from "../dns/zonefile.ts";
+import type { ZoneProblem } from "../dns/zonefile-meaning.ts";
 import type { BindLog } from "./bind.ts";
 import { type Found, followFile, type ZoneSource } from "./zone-source.ts";
 

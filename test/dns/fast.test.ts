@@ -1,6 +1,7 @@
 import t from "tap";
+import { UDP_MOST } from "../../src/dns/authority.ts";
 import { answerInPlace } from "../../src/dns/fast.ts";
-import { respond, UDP_MOST } from "../../src/dns/respond.ts";
+import { respond } from "../../src/dns/respond.ts";
 import type { Zone } from "../../src/dns/zone.ts";
 import { makeQuery, readMessage } from "./message.ts";
 import { authorityOf, TCP, UDP } from "./zones.ts";

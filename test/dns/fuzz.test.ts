@@ -1,9 +1,10 @@
 import t from "tap";
+import { UDP_MOST } from "../../src/dns/authority.ts";
 import { compileZone } from "../../src/dns/compile.ts";
 import { answerInPlace } from "../../src/dns/fast.ts";
 import { nameKey, parseName } from "../../src/dns/name.ts";
 import { read16 } from "../../src/dns/octets.ts";
-import { respond, UDP_MOST } from "../../src/dns/respond.ts";
+import { respond } from "../../src/dns/respond.ts";
 import { transfer } from "../../src/dns/transfer.ts";
 import type { Zone } from "../../src/dns/zone.ts";
 import { parseZoneFile, readZoneFile } from "../../src/dns/zonefile.ts";

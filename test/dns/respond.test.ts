@@ -1,6 +1,7 @@
 import t from "tap";
+import type { Authority } from "../../src/dns/authority.ts";
 import { formatRdata } from "../../src/dns/rdata-format.ts";
-import { type Authority, respond } from "../../src/dns/respond.ts";
+import { respond } from "../../src/dns/respond.ts";
 import { siphash } from "../../src/dns/siphash.ts";
 import { RCODE, TYPE, typeName } from "../../src/dns/types.ts";
 import { makeQuery, type QueryOptions, type ReadMessage, readMessage } from "./message.ts";

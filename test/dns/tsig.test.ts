@@ -1,7 +1,8 @@
 import t from "tap";
+import type { Authority } from "../../src/dns/authority.ts";
 import { nameKey, parseName } from "../../src/dns/name.ts";
 import { read16 } from "../../src/dns/octets.ts";
-import { type Authority, respond } from "../../src/dns/respond.ts";
+import { respond } from "../../src/dns/respond.ts";
 import { transfer } from "../../src/dns/transfer.ts";
 import { type TsigKey, tsigStream } from "../../src/dns/tsig.ts";
 import { parseTsigKeys } from "../../src/dns/tsig-keys.ts";

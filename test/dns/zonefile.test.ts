@@ -7,7 +7,8 @@ import t from "tap";
 import { ROOT } from "../../src/dns/name.ts";
 import { read16, read32 } from "../../src/dns/octets.ts";
 import { rdataFits } from "../../src/dns/rdata.ts";
-import { formatRecord, parseZoneFile, type RecordStatement, readZoneFile } from "../../src/dns/zonefile.ts";
+import { formatRecord, parseZoneFile, readZoneFile } from "../../src/dns/zonefile.ts";
+import type { RecordStatement } from "../../src/dns/zonefile-meaning.ts";
 
 const HEAD = "$TTL 60\n@ IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ IN NS ns1\nns1 IN A 192.0.2.1\n";
 

@@ -1,6 +1,6 @@
+import type { Authority, Via } from "../../src/dns/authority.ts";
 import { compileZone } from "../../src/dns/compile.ts";
 import { parseName } from "../../src/dns/name.ts";
-import type { Authority, Via } from "../../src/dns/respond.ts";
 import type { Zone } from "../../src/dns/zone.ts";
 import { parseZoneFile } from "../../src/dns/zonefile.ts";
 

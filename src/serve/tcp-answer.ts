@@ -1,0 +1,39 @@
+import type { Authority, Via } from "../dns/authority.ts";
+import { readQuery } from "../dns/guard.ts";
+import { respond } from "../dns/respond.ts";
+import { transfer } from "../dns/transfer.ts";
+import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+import { addressOctets, isAllowed, type Permission } from "./networks.ts";
+import type { TcpAnswer } from "./tcp.ts";
+
+/** What TCP connections are answered from. */
+export function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
+  const via = (address: string): Via => ({
+    tcp: true,
+    client: addressOctets(address),
+    now: Math.floor(Date.now() / 1000),
+    mayTransfer: isAllowed(permission, address),
+  });
+  return {
+    opened: () => countEvent(row, "connections"),
+    zones: () => authority().zones.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
+    answered: (qtype, rcode) => {
+      countEvent(row, "tcp");
+      countAnswer(row, qtype, rcode);
+    },
+    respond(message, address, out) {
+      const size = respond(authority(), via(address), message, out);
+      countEvent(row, "tcp");
+      if (size === 0) countEvent(row, "silent");
+      else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
+      return size;
+    },
+    transfer(message, address) {
+      const found = transfer(authority(), via(address), message);
+      if (found === undefined) return undefined;
+      countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
+      countAnswer(row, readQuery(message)?.qtype ?? 0, 0);
+      return found.messages;
+    },
+  };
+}
