@@ -19,24 +19,29 @@ export interface Bell {
   readonly ring: () => void;
   /** Returns once it has been rung since the last wait, but not before `least` nor after `most` milliseconds. */
   readonly wait: (least: number, most: number) => Promise<void>;
+  /** When it was first rung of what the last wait returned for (performance.now()); null when that was time alone. */
+  readonly answered: () => number | null;
 }
 
 export function makeBell(signal: AbortSignal): Bell {
-  let rung = false;
+  let rung: number | null = null;
+  let last: number | null = null;
   let answer = (): void => undefined;
   return {
     ring() {
-      rung = true;
+      rung ??= performance.now();
       answer();
     },
     async wait(least, most) {
       await pausing(least, signal);
-      if (!rung && !signal.aborted) {
+      if (rung === null && !signal.aborted) {
         const heard = new AbortController();
         answer = () => heard.abort();
         await pausing(most - Math.max(0, least), AbortSignal.any([signal, heard.signal]));
       }
-      rung = false;
+      last = rung;
+      rung = null;
     },
+    answered: () => last,
   };
 }

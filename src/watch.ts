@@ -10,6 +10,7 @@ import { takeLock } from "./host/lock.ts";
 import type { Notifier } from "./host/notify.ts";
 import { lockFile } from "./initialize.ts";
 import type { Say } from "./log.ts";
+import type { DirectorMetrics } from "./metrics.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
@@ -69,7 +70,9 @@ export async function watch(options: WatchOptions): Promise<void> {
     bell.ring();
   });
   const pulse = keepAlive(notify);
+  const inhabitants = remember();
   let ready = false;
+  const metrics = await openMetrics(watched.config, () => ready, say);
   while (!signal.aborted) {
     const started = performance.now();
     const { config, host } = watched;
@@ -78,11 +81,15 @@ export async function watch(options: WatchOptions): Promise<void> {
       const outcome = await lockedRun(config, host);
       if (!ready) notify.ready();
       ready = true;
+      metrics?.ran(secondsSince(started), outcome.decision, outcome.plan.changes, inhabitants.same(outcome));
+      const rung = bell.answered();
+      if (rung !== null) metrics?.inForce(secondsSince(rung));
       report(outcome, said, say);
       lookAhead(host, outcome);
     } catch (error) {
       if (!(error instanceof HostError || error instanceof ConfigError)) throw error;
       const remedy = error instanceof HostError && error.remedy !== undefined ? ` (${error.remedy})` : "";
+      metrics?.failed(secondsSince(started), error instanceof HostError ? error.fault : "config");
       once(said, "error", `${error.message}${remedy}; what is in force stays`, say);
     }
     pulse.idle();
@@ -91,6 +98,32 @@ export async function watch(options: WatchOptions): Promise<void> {
   notify.stopping();
   pulse.end();
   await following;
+}
+
+/** Counts and tells, for those who have set METRICS_LISTEN; the library is loaded for them alone. */
+async function openMetrics(config: Config, ready: () => boolean, say: Say): Promise<DirectorMetrics | null> {
+  if (config.metricsListen === null) return null;
+  const { directorMetrics, tellHealth } = await import("./metrics.ts");
+  const metrics = directorMetrics();
+  tellHealth(config.metricsListen, { live: () => true, ready, metrics: metrics.text }, say);
+  return metrics;
+}
+
+const secondsSince = (started: number): number => (performance.now() - started) / 1000;
+
+/** Tells whether the containers are those of the time before: what is changed nevertheless had drifted. */
+function remember(): { same: (outcome: Outcome) => boolean } {
+  let before = "";
+  return {
+    same({ decision }) {
+      const now = decision.services
+        .map((s) => `${s.container.id} ${s.container.address} ${s.state} ${s.health}`)
+        .join("\n");
+      const same = now === before;
+      before = now;
+      return same;
+    },
+  };
 }
 
 /** Milliseconds after which a run that has not ended counts as hung; every call in it has a deadline below that. */

@@ -3,10 +3,10 @@ import { networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config.ts";
-import type { ListenAddress } from "../core/config-values.ts";
+import type { Endpoint, ListenAddress } from "../core/config-values.ts";
 import type { Say } from "../log.ts";
-import { serveDns } from "./dns.ts";
-import { serveHttp } from "./http.ts";
+import { type DnsServer, serveDns } from "./dns.ts";
+import { serveHttp, type WebServer } from "./http.ts";
 
 /** Milliseconds between two looks for the device's address while it has none. */
 const LOOK = 2_000;
@@ -41,11 +41,30 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal): P
         log: (level, message) => say(level === "warn" ? "warning" : level, `web: ${message}`),
       })
     : undefined;
+  const health = config.metricsListen && (await tellServer(config.metricsListen, dns, web, say));
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve());
   });
+  health?.close();
   await Promise.all([dns.close(), web?.close()]);
+}
+
+/** Metrics and health one port above the director's. The library is loaded only for those who want it. */
+async function tellServer(
+  at: Endpoint,
+  dns: DnsServer,
+  web: WebServer | undefined,
+  say: Say,
+): Promise<{ readonly close: () => void }> {
+  const { serverMetrics, tellHealth } = await import("../metrics.ts");
+  const metrics = serverMetrics(() => ({
+    ...dns.counters,
+    statuses: web?.counters.statuses ?? {},
+    engine: dns.engine,
+  }));
+  const bound = (): boolean => dns.endpoints.every((endpoint) => endpoint.bound);
+  return tellHealth({ ...at, port: at.port + 1 }, { live: () => true, ready: bound, metrics }, say);
 }
 
 function reverseOf(config: Config): { ranges: (readonly [string, string])[]; zone?: string } {
