@@ -1,4 +1,7 @@
 /** iptables and connection tracking: look, replace in one transaction, forget flows. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { TableName } from "../core/model.ts";
@@ -33,10 +36,16 @@ export async function restoreTable(table: TableName, text: string): Promise<void
 /** Forgets tracked connections to these aliases, so that the next packet follows the rules in force. */
 export async function forgetFlows(aliases: readonly Ipv4[]): Promise<void> {
   if (aliases.length === 0) return;
-  // one process for all; 0 when nothing matched
-  const input = aliases.map((alias) => `-D -d ${alias}\n`).join("");
-  const { code } = await run(["conntrack", "-R", "-"], { input, ok: [0, 1, 2] });
-  if (code === 2) await forgetOneByOne(aliases);
+  // one process for all. It opens its input by name, which a pipe of Node's (a socket) does not bear
+  const directory = await mkdtemp(join(tmpdir(), "ocdd-"));
+  try {
+    const file = join(directory, "forget");
+    await writeFile(file, aliases.map((alias) => `-D -d ${alias}\n`).join(""));
+    const { code } = await run(["conntrack", "-R", file], { ok: [0, 1, 2] });
+    if (code === 2) await forgetOneByOne(aliases);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 /** conntrack before 1.4.7 reads no commands from a file. */
