@@ -108,6 +108,11 @@ async function list(flags: Flags): Promise<number> {
   return give(await (await commands()).runList(config, wishOf(flags)), config.debug);
 }
 
+async function status(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  return give(await (await commands()).runStatus(config, wishOf(flags), version()), config.debug);
+}
+
 async function zone(flags: Flags): Promise<number> {
   const answer = await (await commands()).runZone(configOf(flags), wishOf(flags));
   // the file's octets, whatever they spell
@@ -252,6 +257,7 @@ export function commandTree(finish: (status: number) => void): Command {
   );
   add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
   add("list", "list the services: name, address, container, ports, state", list);
+  add("status", "how it stands: last run, who is not served and why, drift, versions", status);
   add("zone", "print the zone in master-file form", zone);
   add("doctor", "check each link of the chain, or one service end to end", doctor).argument(
     "[name]",

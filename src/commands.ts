@@ -2,10 +2,13 @@
 import type { Config } from "./core/config.ts";
 import { decide } from "./core/decide.ts";
 import { HostError } from "./core/errors.ts";
-import { isEmpty } from "./core/plan.ts";
+import { isEmpty, plan } from "./core/plan.ts";
 import { listDocument, listText, runDocument, runReport, SCHEMA_VERSION } from "./core/report.ts";
+import { statusDocument, statusText } from "./core/status.ts";
+import { connectDocker } from "./host/docker.ts";
 import { readOctets } from "./host/file.ts";
 import { openHost } from "./host/host.ts";
+import { lastRunOf } from "./host/last-run.ts";
 import { takeLock } from "./host/lock.ts";
 import { requirePrivilege } from "./host/privilege.ts";
 import { startServices, stopServices } from "./host/services.ts";
@@ -79,6 +82,31 @@ export async function runList(config: Config, { json }: Wish): Promise<Answer> {
       ...decision.warnings,
       ...conflicts.map(({ address }) => `${address} is used by somebody else on the network`),
     ],
+    status: 0,
+  };
+}
+
+/** What a person asks first: is it up to date, who is not served and why, what has drifted, which versions. */
+export async function runStatus(config: Config, { json }: Wish, version: string): Promise<Answer> {
+  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+  const host = openHost(config);
+  // without root the firewall cannot be read, and drift not be told
+  const whole = await requirePrivilege().then(
+    () => true,
+    () => false,
+  );
+  const [seen, about, lastRun] = await Promise.all([
+    host.observe(whole ? undefined : "firewall"),
+    docker.about(),
+    lastRunOf(config),
+  ]);
+  const decision = decide(config, seen, now());
+  const drift = whole ? plan(seen.actual, decision.desired, config.zone).changes : null;
+  const engine = String(about.get("ServerVersion") ?? "unknown");
+  const status = { version, engine, lastRun, drift, now: now() };
+  return {
+    out: json ? jsonText(statusDocument(config, decision, status)) : statusText(config, decision, status),
+    warnings: seen.notices,
     status: 0,
   };
 }
