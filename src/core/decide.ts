@@ -33,7 +33,8 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const own = addressRecords([], config.hostName, hostIp);
   const disk = readZoneOnDisk(seen.actual.zone, zoneSettings(config), own);
   const served = candidates.filter((c) => addressOf.has(c.container.id));
-  const held = heldNames(addresses.before, now, config.addressHold);
+  // as they will be: a lease that ends with this run holds no name in it, or the next run would decide otherwise
+  const held = heldNames(allocation.table, now, config.addressHold);
   const grants = grantNames(served.map(claimOf), held, (name) => whyBarred(name, config, disk));
   const services = served.flatMap((candidate) => {
     const grant = grants.get(candidate.key);

@@ -84,7 +84,8 @@ export function allocate(input: AllocateInput): Allocation {
       leases.set(address, {
         key: owner.key,
         address,
-        names: [],
+        // who must move keeps his names
+        names: evicted.find((lease) => lease.key === owner.key)?.names ?? [],
         container: owner.container,
         releasedAt: null,
       });

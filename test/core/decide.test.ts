@@ -299,3 +299,22 @@ t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
   t.equal(labelOf("abcdefghij"), "abcdefghij:ocdd");
   t.equal(labelOf("enx001122334455"), "enx001122334455");
 });
+
+t.test("who must move to another range keeps his name; a lease that ends there holds none", async (t) => {
+  const actual = {
+    ...BARE,
+    table: {
+      ...BARE.table,
+      leases: [
+        lease("10.0.0.5", "container:web", { names: [toName("web") as Name] }),
+        lease("10.0.0.6", "container:gone", { names: [toName("db") as Name] }),
+      ],
+    },
+  };
+  const older = container({ name: "p_web_1", at: "172.17.0.8", created: NOW - 9999 });
+  const d = decided([container({ name: "web" }), older, container({ name: "db", at: "172.17.0.9" })], {
+    actual,
+  });
+  t.equal(d.services.find((s) => s.container.name === "web")?.name, "web");
+  t.equal(d.services.find((s) => s.container.name === "db")?.name, "db");
+});
