@@ -110,7 +110,7 @@ class World {
     const { leases } = this.host;
     // a host on which nobody ever had an address
     if (leases === undefined) return;
-    if (leases === "torn") return fail("the leases are still torn after a run");
+    if (leases === "torn") fail("the leases are still torn after a run");
     const living = leases.leases.filter((l) => l.releasedAt === null);
     unique(
       living.map((l) => l.address),
@@ -286,7 +286,11 @@ const commands: fc.Arbitrary<Step>[] = [
         w.host.containers = w.host.containers.map((one) => (one === c ? { ...c, health } : one));
       }),
     ),
-  fc.constantFrom(1, 30, 179, 181, 700).map((s) => deed(`${s} s pass`, (w) => void (w.now += s))),
+  fc.constantFrom(1, 30, 179, 181, 700).map((s) =>
+    deed(`${s} s pass`, (w) => {
+      w.now += s;
+    }),
+  ),
   fc.constantFrom(...FOREIGN).map((a) =>
     deed(`foreign ${a.address}/${a.prefix} ${a.label}`, (w) => {
       if (w.host.addresses.some((b) => b.address === a.address && b.device === a.device)) return;

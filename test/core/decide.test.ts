@@ -11,6 +11,7 @@ import {
   ip,
   lease,
   NOW,
+  name,
   network,
   observation,
   ZONE,
@@ -306,8 +307,8 @@ t.test("who must move to another range keeps his name; a lease that ends there h
     table: {
       ...BARE.table,
       leases: [
-        lease("10.0.0.5", "container:web", { names: [toName("web") as Name] }),
-        lease("10.0.0.6", "container:gone", { names: [toName("db") as Name] }),
+        lease("10.0.0.5", "container:web", { names: [name("web")] }),
+        lease("10.0.0.6", "container:gone", { names: [name("db")] }),
       ],
     },
   };

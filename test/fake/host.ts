@@ -103,7 +103,9 @@ export class FakeHost implements Host {
     if (plan.withdrawal !== null) this.#step(() => this.#write("zone", plan.withdrawal));
     for (const alias of plan.removed) this.#step(() => this.#remove(alias));
     for (const { text } of plan.tables)
-      this.#step(() => void (this.rules = applyTransaction(this.rules, text)));
+      this.#step(() => {
+        this.rules = applyTransaction(this.rules, text);
+      });
     for (const alias of plan.added) this.#step(() => this.#add(alias));
     if (plan.hairpinsOn.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOn, true));
     if (plan.hairpinsOff.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOff, false));
