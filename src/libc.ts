@@ -116,3 +116,14 @@ function errorNames(koffi: Koffi): () => string {
   names.set(koffi.os.errno.EAGAIN as number, "EAGAIN");
   return () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`;
 }
+
+/** The allocator. */
+export interface MemoryCalls {
+  /** Give freed memory back to the kernel, all but `keep` octets at the top. Absent from C libraries other than glibc. */
+  malloc_trim(keep: number): number;
+}
+
+/** Load the allocator's calls. */
+export function loadMemory(): Loaded<MemoryCalls> {
+  return load((koffi) => ({ malloc_trim: koffi.load(null).func("int malloc_trim(size_t)") }));
+}

@@ -9,6 +9,7 @@ import { type CounterRow, counterRow, type DnsCounters, readCounters } from "./c
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { notifier, parseNotifyTarget } from "./notify.ts";
 import { keepReverse, type ReverseOptions } from "./reverse-keeper.ts";
+import { summarise } from "./summary.ts";
 import { openTcp } from "./tcp.ts";
 import { tcpAnswer } from "./tcp-answer.ts";
 import { readTsigFile } from "./tsig-file.ts";
@@ -193,6 +194,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       keepBound("tcp", address, port, () => openTcp(address, port, limits, tcp), log),
     ]),
   );
+  const summary = summarise(() => readCounters(rows), log);
   return {
     port,
     get engine() {
@@ -210,6 +212,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     },
     async close() {
       clearInterval(roll);
+      summary.close();
       for (const keeper of keepers) keeper.close();
       secondaries.close();
       await Promise.all(bindings.map((binding) => binding.close()));

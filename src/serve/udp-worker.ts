@@ -2,6 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { openZone, type Zone } from "../dns/zone.ts";
 import { loadSockets, type SocketCalls } from "../libc.ts";
+import { collectAfter } from "./collect.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { batch } from "./udp-batch.ts";
@@ -29,6 +30,8 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
   let pollfds = new Uint8Array(8);
   let seen = 0;
   let running = true;
+  /** Octets of zones no longer answered from and not collected yet. */
+  let replaced = 0;
   const drain = new Uint8Array(8);
 
   const obey = (order: UdpOrder): void => {
@@ -43,6 +46,10 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
           return { origin, zone };
         });
         responder.use({ ...order.authority, zones: served });
+        replaced = [...known].reduce(
+          (sum, [buffer]) => sum + (zones.has(buffer) ? 0 : buffer.byteLength),
+          replaced,
+        );
         break;
       }
       case "open":
@@ -93,6 +100,9 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
     }
     quiet = taken > 0 ? 0 : quiet + 1;
     if (quiet < SPIN) continue;
+    // Nobody waits just now.
+    collectAfter(replaced);
+    replaced = 0;
     calls.poll(pollfds, endpoints.length + 1, 1000);
     if ((pollfds[6] as number) & POLLIN) calls.read(start.wake, drain, 8);
   }

@@ -8,11 +8,15 @@ import { serialOf, type Zone } from "../dns/zone.ts";
 import { parseZoneFile } from "../dns/zonefile.ts";
 import type { ZoneProblem } from "../dns/zonefile-meaning.ts";
 import type { BindLog } from "./bind.ts";
+import { collectAfter } from "./collect.ts";
 import { type Found, followFile, type ZoneSource } from "./zone-source.ts";
 
 /** Changes kept for IXFR, and records in them all: older secondaries take the whole zone. */
 const CHANGES = 128;
 const CHANGED_RECORDS = 20_000;
+
+/** Milliseconds after which the old version is let go of. */
+const COLLECT = 50;
 
 /** A zone that follows its file. */
 export interface ZoneKeeper {
@@ -93,6 +97,8 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
     if (old === undefined) log("info", `zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
     else served = { ...served, history: extended(history, old, zone) };
     on.settled(served);
+    // Not in this turn: the stack still holds the old version.
+    setTimeout(collectAfter, COLLECT, zone.buffer.byteLength).unref();
   };
   const source: ZoneSource = followFile(path, seen);
   return { served: () => served, looked: source.looked, close: () => source.close() };

@@ -1,0 +1,26 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { loadMemory } from "../libc.ts";
+
+/** Octets of a zone's block from which its garbage is worth a collection of its own. */
+const LARGE = 2 << 20;
+
+let collect: (() => void) | undefined;
+let trim: ((keep: number) => number) | undefined;
+
+/**
+ * Free what a replaced version of a large zone leaves behind. V8 counts such blocks as a few small objects and would
+ * let a dozen versions pile up, hundreds of megabytes, before it looks.
+ */
+export function collectAfter(octets: number): void {
+  if (octets < LARGE) return;
+  if (collect === undefined) {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc") as () => void;
+    const libc = loadMemory();
+    // glibc keeps freed blocks of this size for itself.
+    trim = "calls" in libc ? libc.calls.malloc_trim : () => 0;
+  }
+  collect();
+  trim?.(0);
+}

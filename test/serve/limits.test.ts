@@ -1,0 +1,137 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import t, { type Test } from "tap";
+import { countAnswer, countEvent, counterRow, readCounters } from "../../src/serve/counters.ts";
+import { type DnsOptions, serveDns } from "../../src/serve/dns.ts";
+import { summaryOf } from "../../src/serve/summary.ts";
+import { makeQuery, readMessage } from "../dns/message.ts";
+import { EXAMPLE } from "../dns/zones.ts";
+
+async function serve(t: Test, options: Partial<DnsOptions>) {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
+  const file = join(dir, "zone");
+  writeFileSync(file, EXAMPLE);
+  const server = await serveDns({
+    zone: "example.org",
+    zoneFile: file,
+    listen: ["127.0.0.1"],
+    port: 0,
+    allowTransfer: [],
+    log: () => {},
+    ...options,
+  });
+  t.teardown(async () => {
+    await server.close();
+    rmSync(dir, { recursive: true });
+  });
+  const replace = (text: string) => {
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+  };
+  return { server, replace };
+}
+
+/** Is a query answered over this connection? */
+async function answers(socket: Socket): Promise<boolean> {
+  const query = makeQuery("web.example.org.", "A");
+  socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
+  return Promise.race([
+    once(socket, "data").then(
+      () => true,
+      () => false,
+    ),
+    once(socket, "close").then(() => false),
+    sleep(500, false),
+  ]);
+}
+
+t.test("a full house: the quietest connection makes room for the newest", async (t) => {
+  const { server } = await serve(t, { connections: 5 });
+  const sockets: Socket[] = [];
+  for (let i = 0; i < 8; i++) {
+    const socket = connect({ host: "127.0.0.1", port: server.port });
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    sockets.push(socket);
+    t.ok(await answers(socket), `connection ${i}`);
+    await sleep(5);
+  }
+  await sleep(50);
+  t.strictSame(
+    sockets.map((socket) => socket.destroyed || socket.readableEnded || socket.closed),
+    [true, true, true, false, false, false, false, false],
+  );
+  for (const socket of sockets) socket.destroy();
+});
+
+for (const engine of ["fast", "portable"] as const) {
+  t.test(`no query is lost while the zone is replaced 20 times, ${engine} engine`, async (t) => {
+    const { server, replace } = await serve(t, engine === "portable" ? { engine } : {});
+    const socket = createSocket("udp4");
+    t.teardown(() => socket.close());
+    socket.connect(server.port, "127.0.0.1");
+    await once(socket, "connect");
+    // This client shares its thread with the compiler of zones.
+    socket.setRecvBufferSize(4 << 20);
+    let good = 0;
+    let newest = 0;
+    socket.on("message", (message) => {
+      const read = readMessage(message);
+      if (read.rcode === 0 && read.records.length === 2) good++;
+      newest = Math.max(newest, read.records[1]?.rdata[3] ?? 0);
+    });
+    let sent = 0;
+    for (let version = 1; version <= 20; version++) {
+      replace(
+        EXAMPLE.replace(" 7 3600", ` ${7 + version} 3600`).replace(
+          "web A 192.0.2.6",
+          `web A 192.0.2.${100 + version}`,
+        ),
+      );
+      for (let i = 0; i < 50; i++) {
+        socket.send(makeQuery("web.example.org.", "A", { id: sent++ }));
+        if (i % 5 === 0) await sleep(1);
+      }
+    }
+    await sleep(300);
+    socket.send(makeQuery("web.example.org.", "A", { id: sent++ }));
+    await sleep(100);
+    t.equal(good, sent);
+    t.equal(newest, 120, "and the last version is the one served");
+  });
+}
+
+t.test("IPv6", async (t) => {
+  const { server } = await serve(t, { listen: ["::1", "127.0.0.1"] });
+  t.ok(
+    server.endpoints.every(({ bound }) => bound),
+    "both families on one port",
+  );
+  const socket = createSocket("udp6");
+  t.teardown(() => socket.close());
+  socket.send(
+    makeQuery("web.example.org.", "A", { edns: { options: [[10, new Uint8Array(8)]] } }),
+    server.port,
+    "::1",
+  );
+  const [message] = (await once(socket, "message")) as [Buffer];
+  t.match(readMessage(message), { rcode: 0, aa: true });
+});
+
+t.test("what strangers send is summed up in one line", async (t) => {
+  const row = counterRow();
+  const before = readCounters([row]);
+  t.equal(summaryOf(before, before), undefined);
+  countEvent(row, "malformed", 3);
+  countEvent(row, "dropped");
+  countAnswer(row, 1, 0);
+  t.equal(
+    summaryOf(before, readCounters([row])),
+    "in the last minute: 3 malformed queries, 1 answers dropped by the rate limit",
+  );
+});
