@@ -1,0 +1,35 @@
+#!/bin/sh
+# Runs OCDD behind the walls of its units, as near as this goes without systemd:
+#   confine.sh director|server LAB_DIRECTORY REPOSITORY NODE ARGUMENT...
+# Call it inside a mount namespace of its own (`ip netns exec` makes one). Each line names the directive it stands for;
+# the system calls' filter is tried in a container (image.test.ts).
+set -eu
+who=$1 dir=$2 repository=$3 node=$4
+shift 4
+
+# A place that nobody in particular may enter, whoever owns the work tree; the server's node is beside it.
+mkdir -p "$dir/product" "$dir/node"
+mount --bind "$repository" "$dir/product"
+mount --bind "$(dirname "$node")" "$dir/node"
+mount --bind "$dir" "$dir" -o rbind
+mkdir -p "$dir/tmp" # PrivateTmp=: the lab itself is in /tmp
+chmod 1777 "$dir/tmp"
+if [ "$who" = server ]; then
+  mount --bind /dev/null "$dir/docker.sock" # InaccessiblePaths=
+  mount -o remount,bind,ro "$dir"
+fi
+mount -o remount,bind,ro / # ProtectSystem=strict, the lab's directory for ReadWritePaths=
+mount -t tmpfs -o ro,mode=000 home /home # ProtectHome=
+mount -t tmpfs -o ro,mode=000 root /root
+mount -o remount,bind,ro /sys # ProtectKernelTunables=
+mount -t proc -o subset=pid,hidepid=invisible proc /proc # ProcSubset=pid, ProtectProc=invisible
+cd "$dir"
+
+# a unit inherits no environment
+set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR="$dir/tmp" OCDD_SERVICES=none \
+  "$dir/node/$(basename "$node")" "$dir/product/src/cli.ts" "$@"
+if [ "$who" = director ]; then
+  exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+net_raw "$@"
+fi
+exec setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups \
+  --bounding-set=-all,+net_bind_service --inh-caps=-all,+net_bind_service --ambient-caps=-all,+net_bind_service "$@"

@@ -1,0 +1,88 @@
+/** Director and server with the powers and behind the walls that the systemd units leave them, in the lab. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { ROOT } from "../../packaging/surface.ts";
+import { addresses, aliasOf, labFor, succeed } from "../lab/director.ts";
+import { HOST_ADDRESS, ZONE } from "../lab/network.ts";
+import { storage, writeConf } from "../lab/ocdd.ts";
+import { type Outcome, run, until } from "../lab/process.ts";
+
+t.test("confined", async (t) => {
+  const lab = await labFor(t, { name: "confined" });
+  await lab.startContainers("web", "app");
+  const before = await lab.snapshotHost();
+  const argv = (who: "director" | "server", args: readonly string[]): string[] => [
+    ...[...lab.enterFully("host"), "sh", join(ROOT, "test/package/confine.sh"), who, lab.dir, ROOT],
+    ...[process.execPath, "--config", writeConf(lab), ...args],
+  ];
+  const director = (...args: string[]): Promise<Outcome> => run(argv("director", args), { check: false });
+  /** Lines of /proc/PID/status: what the kernel says a process may do. */
+  const status = (pid: number, field: string): string =>
+    new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
+
+  await t.test("the director sets a host up and brings it in force", async (t) => {
+    succeed(await director("initialize"), "initialize");
+    const { stderr } = succeed(await director(), "apply");
+    t.equal(stderr, "");
+    const table = await addresses(lab);
+    for (const name of ["web", "app"]) t.equal(await lab.who(aliasOf(table, name)), `${name}`, name);
+    t.equal((await director("plan", "--detailed-exitcode")).code, 0, "and there is nothing left to do");
+  });
+
+  await t.test("watch follows Docker with two capabilities", async (t) => {
+    const watch = lab.spawn("host", argv("director", ["watch"]), { label: "watch" });
+    // setpriv and what came before it are this same process
+    await until("watch runs", () => status(watch.pid, "NoNewPrivs") === "1");
+    t.same(
+      ["Uid", "CapEff", "CapBnd", "NoNewPrivs"].map((field) => status(watch.pid, field).split("\t")[0]),
+      [
+        "0",
+        "0000000000003000", // NET_ADMIN and NET_RAW
+        "0000000000003000",
+        "1",
+      ],
+    );
+    await lab.startContainer({ name: "late" });
+    const alias = await until("the new one has its alias", async () => (await addresses(lab)).late, 15_000);
+    await until("it answers", async () => (await lab.who(alias)) === "late");
+    await lab.removeContainers("late");
+    await until("the alias has gone", async () => {
+      const { stdout } = await lab.run("host", ["ip", "-o", "addr"]);
+      return !stdout.includes(` ${alias}/`);
+    });
+    await watch.stop();
+    t.notMatch(watch.output(), /error|denied|permitted/i);
+  });
+
+  await t.test("the server answers as nobody, with the ports alone", async (t) => {
+    const server = lab.spawn("host", argv("server", ["serve"]), { label: "serve" });
+    const soa = async (): Promise<boolean> => (await lab.dig(ZONE, `@${HOST_ADDRESS}`, "SOA")).includes(ZONE);
+    await until("it answers", soa, 15_000);
+    t.same(
+      ["Uid", "CapEff", "CapBnd", "NoNewPrivs"].map((field) => status(server.pid, field).split("\t")[0]),
+      [
+        "65534",
+        "0000000000000400", // NET_BIND_SERVICE
+        "0000000000000400",
+        "1",
+      ],
+    );
+    const table = await addresses(lab);
+    t.equal(await lab.dig(`web.${ZONE}`), aliasOf(table, "web"), "through IT's resolver");
+    t.equal(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`, "+tcp"), aliasOf(table, "web"), "TCP");
+    t.match(await lab.curl(`http://${HOST_ADDRESS}/`), `web.${ZONE}`, "the page");
+    succeed(await director("teardown", "--yes"), "teardown");
+    succeed(await director(), "apply");
+    t.equal(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`), aliasOf(table, "web"), "it follows the files");
+    await server.stop();
+    t.notMatch(server.output(), /denied|permitted|EACCES|EROFS/i);
+  });
+
+  await t.test("teardown undoes all of it", async (t) => {
+    succeed(await director("teardown", "--yes"), "teardown");
+    t.equal(await lab.snapshotHost(), before);
+    t.ok(readFileSync(`${storage(lab)}/leases.json`, "utf8"), "leases stay");
+  });
+});
