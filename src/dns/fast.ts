@@ -158,7 +158,7 @@ function fromZone(
     for (let p = 0; p < 3; p++) {
       const pointer = words[HEADER.NEGATIVE_POINTER + p] as number;
       if (p > 0 && pointer === 0) break;
-      octets[tail + pointer] = 0xc0;
+      octets[tail + pointer] = 0xc0 | (apex >>> 8);
       octets[tail + pointer + 1] = apex;
     }
   }

@@ -78,6 +78,21 @@ function chaos(authority: Authority, qtype: number, name: WireName): Outcome {
 export function respond(authority: Authority, via: Via, message: Uint8Array, out: Uint8Array): number {
   const query = readQuery(message);
   if (query === undefined) return 0;
+  try {
+    return answerTo(authority, via, message, query, out);
+  } catch {
+    // A bug of ours, which fuzzing has not found: one asker gets SERVFAIL (counted by RCODE), nobody loses the server.
+    return write(authority, via, message, query, { rcode: RCODE.SERVFAIL }, undefined, out);
+  }
+}
+
+function answerTo(
+  authority: Authority,
+  via: Via,
+  message: Uint8Array,
+  query: Query,
+  out: Uint8Array,
+): number {
   const verdict =
     query.tsig > 0 && !query.malformed ? verifyTsig(message, query.tsig, authority.keys, via.now) : undefined;
   let outcome: Outcome = { rcode: headerRcode(query) };

@@ -63,6 +63,7 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
   const seed = randomInt(2 ** 31);
   let digest = "";
+  let good = "";
   const seen = (found: Found) => {
     const old = served.zone;
     const kept =
@@ -74,6 +75,10 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
     const now = createHash("sha1").update(found.octets).digest("hex");
     if (now === digest) return;
     digest = now;
+    if (now === good) {
+      log("info", `zone ${origin}: ${path} is again as it is served`);
+      return;
+    }
     const { zone, errors, warnings } = compileZone(
       parseZoneFile(found.octets.toString("latin1"), origin),
       origin,
@@ -90,6 +95,7 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
         `zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
       );
     }
+    good = now;
     // Queries first: the journal and the secondaries come when they are answered from the new version.
     const history = served.history ?? [];
     served = { ...served, zone, history: [] };

@@ -4,7 +4,7 @@ import { answerInPlace } from "../../src/dns/fast.ts";
 import { respond } from "../../src/dns/respond.ts";
 import type { Zone } from "../../src/dns/zone.ts";
 import { makeQuery, readMessage } from "./message.ts";
-import { authorityOf, TCP, UDP } from "./zones.ts";
+import { authorityOf, TCP, UDP, zoneOf } from "./zones.ts";
 
 const authority = authorityOf();
 const zones = authority.zones.map(({ zone }) => zone as Zone);
@@ -100,4 +100,47 @@ t.test("in place and slow path give the same answer", async (t) => {
     }
   }
   t.ok(inPlace > 1500, `${inPlace} answered in place`);
+});
+
+t.test("the longest names below the shortest apex", async (t) => {
+  const zone = zoneOf(
+    "$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n*.w A 192.0.2.2\n",
+    "o.",
+  );
+  const of = authorityOf({ zones: [{ origin: zone.origin, zone }] });
+  for (const name of [
+    `${"a.".repeat(125)}o.`,
+    `${"a.".repeat(120)}bbbbbbbbb.o.`,
+    `${"a.".repeat(124)}w.o.`,
+  ]) {
+    const query = makeQuery(name, "A");
+    const octets = new Uint8Array(2048);
+    octets.set(query);
+    const size = answerInPlace([zone], octets, 0, query.length, UDP_MOST);
+    const out = new Uint8Array(2048);
+    t.ok(size > 0);
+    t.strictSame(
+      readMessage(octets.subarray(0, size)),
+      readMessage(out.subarray(0, respond(of, UDP, query, out))),
+      `${name.length} octets`,
+    );
+  }
+});
+
+t.test("an answer is at most four times the question, whatever the type", async (t) => {
+  const zone = zoneOf(
+    "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 86400 60\n@ NS ns1\n@ A 192.0.2.1\nns1 A 192.0.2.1\ndockerhost A 192.0.2.1\nweb A 192.0.2.2\n_http._tcp.web SRV 0 0 80 web\n",
+  );
+  const of = authorityOf({ zones: [{ origin: zone.origin, zone }] });
+  const out = new Uint8Array(2048);
+  let worst = 0;
+  for (const name of ["", "ns1.", "web.", "_http._tcp.web.", "_tcp.web.", "no."]) {
+    for (let type = 1; type < 300; type++) {
+      for (const edns of [undefined, { size: 4096, flags: 0x8000 }]) {
+        const query = makeQuery(`${name}example.org.`, type, edns ? { edns } : {});
+        worst = Math.max(worst, respond(of, UDP, query, out) / query.length);
+      }
+    }
+  }
+  t.ok(worst <= 4 && worst > 1, `at worst ${worst.toFixed(2)}`);
 });
