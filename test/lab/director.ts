@@ -39,7 +39,7 @@ export interface Listing {
 
 /** Raise a lab for a test; it goes with the test. */
 export async function labFor(t: Test, options: LabOptions): Promise<Lab> {
-  t.setTimeout(300_000);
+  t.setTimeout(600_000);
   const lab = await raiseLab(options);
   t.teardown(() => lab.down());
   return lab;

@@ -5,7 +5,7 @@ import { addresses, aliasOf, apply, initializedLab } from "./director.ts";
 import { HOST_ADDRESS } from "./network.ts";
 import type { OcddOptions } from "./ocdd.ts";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 t.test("doctor", async (t) => {
   const lab = await initializedLab(t, { name: "doctor" });

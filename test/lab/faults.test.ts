@@ -9,7 +9,7 @@ import { storage } from "./ocdd.ts";
 import { sleep, until } from "./process.ts";
 import { replier } from "./traffic.ts";
 
-t.setTimeout(400_000);
+t.setTimeout(600_000);
 
 for (const engine of ENGINES) {
   t.test(`faults on ${engine}`, async (t) => {
@@ -19,7 +19,8 @@ for (const engine of ENGINES) {
     await lab.startContainers(...names);
     await apply(lab);
     const table = await addresses(lab);
-    const pending = async (): Promise<number> => (await lab.ocdd(["plan", "--detailed-exitcode"])).code;
+    /** What a run would change, a line each. */
+    const pending = async (): Promise<string> => (await lab.ocdd(["plan"])).stdout;
     const reachable = async (t: { equal(a: unknown, b: unknown): unknown }): Promise<void> => {
       for (const name of names) t.equal(await lab.who(aliasOf(table, name)), name);
     };
@@ -52,9 +53,9 @@ for (const engine of ENGINES) {
         ["ip", "addr", "del", `${aliasOf(table, "two")}/32`, "dev", "ens3"],
       ]) {
         await lab.run("host", argv);
-        t.equal(await pending(), 2, `${argv.join(" ")} is seen`);
+        t.not(await pending(), "", `${argv.join(" ")} is seen`);
         await apply(lab);
-        t.equal(await pending(), 0);
+        t.equal(await pending(), "");
       }
       await reachable(t);
       await lab.restartDockerd(); // its own rules went with ours
@@ -122,7 +123,7 @@ for (const engine of ENGINES) {
       t.same(await addresses(lab), before);
       for (const name of three) t.equal(await lab.who(aliasOf(before, name)), name);
       t.same(await aliases(lab), Object.values(before).sort());
-      t.equal(await pending(), 0);
+      t.equal(await pending(), "");
     });
 
     t.test("a second run at the same time leaves with 75 and says who is there", async (t) => {

@@ -5,7 +5,7 @@ import { addresses, aliasOf, apply, ENGINES, initializedLab, list } from "./dire
 import { until } from "./process.ts";
 import { echoService, replier, tcpStream, udpFlow } from "./traffic.ts";
 
-t.setTimeout(400_000);
+t.setTimeout(600_000);
 
 const RUNS = 50;
 

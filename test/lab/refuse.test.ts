@@ -11,7 +11,7 @@ import { type OcddOptions, storage } from "./ocdd.ts";
 import { type Outcome, run } from "./process.ts";
 import { tree } from "./tree.ts";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 const WITHOUT = fileURLToPath(new URL("without.sh", import.meta.url));
 

@@ -9,7 +9,7 @@ import { storage } from "./ocdd.ts";
 import { until } from "./process.ts";
 import { httpService, replier, resolver } from "./traffic.ts";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 t.test("serve", async (t) => {
   const lab = await initializedLab(t, { name: "serve" });

@@ -7,7 +7,7 @@ import { writeConf } from "./ocdd.ts";
 import { until } from "./process.ts";
 import { replier } from "./traffic.ts";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 for (const engine of ENGINES) {
   t.test(`watch on ${engine}`, async (t) => {
