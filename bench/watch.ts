@@ -1,0 +1,97 @@
+/**
+ * What `ocdd watch` is measured by: how soon a start and an end are in force, bursts, and what it costs to wait.
+ * `npm run bench:watch` prints the table of docs/benchmarks.md. Real engine, 50 containers, one machine.
+ */
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { raiseLab } from "../test/lab/lab.ts";
+
+const CROWD = Number(process.env.CROWD ?? 50);
+const ROUNDS = Number(process.env.ROUNDS ?? 200);
+const OBSERVER = fileURLToPath(new URL("watch-observer.ts", import.meta.url));
+const TICKS = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const percentile = (values: readonly number[], p: number): number =>
+  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor((values.length * p) / 100))] ??
+  Number.NaN;
+const ms = (value: number): string => `${value.toFixed(0)} ms`;
+
+/** Seconds of processor time that a process has used. */
+function cpu(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return (Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14])) / TICKS;
+}
+
+await using lab = await raiseLab({ name: "bench-watch", dns: false });
+const range = { IP_RANGE: "192.168.122.10-192.168.122.199,10.77.0.0/23" };
+const conf = { conf: { ...range, SYNC_INTERVAL: "60" } };
+await lab.ocdd(["initialize"], conf);
+say(`${CROWD} containers start`);
+await lab.startContainers(...Array.from({ length: CROWD }, (_, i) => `c${i}`), "probe");
+const watch = lab.startOcdd(["watch"], conf);
+const server = await lab.serve(conf);
+/** The process of the product itself: the one started enters the namespace and becomes it. */
+const pid = watch.pid;
+await new Promise((resolve) => setTimeout(resolve, 6_000));
+
+const before = cpu(pid);
+await new Promise((resolve) => setTimeout(resolve, 60_000));
+say(
+  `idle, ${CROWD} containers, 60 s: ${(((cpu(pid) - before) / 60) * 100).toFixed(2)} % of a core (wanted < 0.5)`,
+);
+
+const argv = [
+  process.execPath,
+  OBSERVER,
+  lab.dockerSocket,
+  "probe",
+  "probe.toolbox.example.com",
+  String(ROUNDS),
+];
+const { stdout } = await lab.run("host", argv, { timeout: 1_200_000 });
+const { starts, stops } = JSON.parse(stdout) as {
+  starts: { reply: number; named: number }[];
+  stops: { ruleGone: number; nameGone: number }[];
+};
+const lead = starts.map(({ reply, named }) => named - reply);
+const early = lead.filter((value) => value <= 0).length;
+say(
+  `docker start, ${ROUNDS} times: named before Docker's reply in ${((early / lead.length) * 100).toFixed(1)} % (wanted >= 95); reply median ${ms(
+    percentile(
+      starts.map((s) => s.reply),
+      50,
+    ),
+  )}, name median ${ms(
+    percentile(
+      starts.map((s) => s.named),
+      50,
+    ),
+  )}; latest ${ms(Math.max(...lead))} after the reply (wanted <= 100)`,
+);
+const gone = stops.map((s) => s.ruleGone);
+say(
+  `die, ${ROUNDS} times: rule gone median ${ms(percentile(gone, 50))}, 99 % ${ms(percentile(gone, 99))} (wanted <= 40), worst ${ms(Math.max(...gone))}`,
+);
+
+const names = Array.from({ length: Number(process.env.BURST ?? 200) }, (_, i) => `burst${i}`);
+for (let i = 0; i < names.length; i += 10)
+  await lab.startContainers(...names.slice(i, i + 10).map((name) => ({ name })));
+const last = performance.now();
+const wanted = CROWD + 1 + names.length;
+const living = (): number =>
+  (readFileSync(`${lab.dir}/storage/leases.json`, "utf8").match(/"releasedAt": null/g) ?? []).length;
+let rules = 0;
+while (rules < wanted && performance.now() - last < 30_000) {
+  const saved = (await lab.run("host", ["iptables-save", "-t", "nat"])).stdout;
+  rules = (saved.match(/-j DNAT/g) ?? []).length;
+}
+say(
+  `burst of ${names.length} starts: all ${rules} rules (${living()} leases) in force ${((performance.now() - last) / 1000).toFixed(2)} s after the last (wanted <= 2)`,
+);
+await server.stop();
+await watch.stop();
