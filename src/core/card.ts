@@ -58,7 +58,9 @@ export function safeUrl(text: string | undefined): string | null {
 function safePath(text: string | undefined): string | null {
   const trimmed = (text ?? "").slice(0, 2_000).trim();
   if (!/^\/(?![/\\])/.test(trimmed)) return null;
-  const { pathname, search, hash } = new URL(trimmed, "http://service.invalid");
+  const { host, pathname, search, hash } = new URL(trimmed, "http://service.invalid");
+  // a tab within is taken out by the URL's own rules
+  if (host !== "service.invalid") return null;
   const path = `${pathname}${search}${hash}`;
   return path.length > 256 || path.startsWith("//") ? null : path;
 }

@@ -89,6 +89,9 @@ export interface ListingInput {
 /** Below this many seconds nobody is told that a page is old: a cron line may run every few minutes. */
 const STALE_LEAST = 900;
 
+/** web-2 before web-10. */
+const byName = new Intl.Collator("en", { numeric: true });
+
 /** Everything that the page says. It changes when a service does, not because time goes by. */
 export function listingOf(input: ListingInput): Listing {
   const { title, zone, table, pool, hold, now } = input;
@@ -96,7 +99,7 @@ export function listingOf(input: ListingInput): Listing {
   const shown = input.services.filter((service) => !service.card.hidden);
   const services = shown
     .map((service) => ({ weight: service.card.weight, row: rowOf(service, zone, before.since, now) }))
-    .sort((a, b) => a.weight - b.weight || (a.row.name < b.row.name ? -1 : 1))
+    .sort((a, b) => a.weight - b.weight || byName.compare(a.row.name, b.row.name))
     .map(({ row }) => row);
   const names = new Set(input.services.map((service) => service.name as string));
   const resting = table.leases.filter((lease) => lease.releasedAt !== null && isHeld(lease, now, hold));
@@ -121,7 +124,7 @@ export function listingOf(input: ListingInput): Listing {
       reserved: reserved(pool, input.excluded),
     },
     services,
-    stopped: stopped.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    stopped: stopped.sort((a, b) => byName.compare(a.name, b.name)),
     skipped: input.skipped.map((one) => ({
       container: field(one.container) ?? "?",
       reason: field(one.reason) ?? "?",

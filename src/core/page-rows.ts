@@ -14,6 +14,8 @@ export interface Group {
   readonly stopped: readonly Stopped[];
 }
 
+const byName = new Intl.Collator("en", { numeric: true });
+
 /** Services that somebody must look at; they stand first, out of their groups. */
 export function attention(listing: Listing): Row[] {
   return listing.services.filter((row) => row.tone === "bad");
@@ -23,14 +25,14 @@ export function attention(listing: Listing): Row[] {
 export function groupsOf(listing: Listing): Group[] {
   const groups = new Map<string, { name: string | null; services: Row[]; stopped: Stopped[] }>();
   const at = (name: string | null) => {
-    const key = name === null ? "1" : `0${name.toLowerCase()}`;
+    const key = name === null ? "b" : `a ${name.toLowerCase()}`;
     const group = groups.get(key) ?? { name, services: [], stopped: [] };
     groups.set(key, group);
     return group;
   };
   for (const row of listing.services) if (row.tone !== "bad") at(row.group).services.push(row);
   for (const one of listing.stopped) at(one.group).stopped.push(one);
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+  return [...groups].sort(([a], [b]) => byName.compare(a, b)).map(([, group]) => group);
 }
 
 /** Services as list items; the line `* - <fqdn>` is what the page has always had, for whoever reads its text. */

@@ -93,7 +93,7 @@ export function sampleContainers(count: number, now: number = NOW): Container[] 
       up: { least: 4_000 * (i + 1), most: 4_000 * (i + 3) },
       ports: [...ports.map((port) => ({ protocol: "tcp" as const, port })), ...udp],
       labels: new Map([...(place === "" ? [] : composeLabels(place, own)), ...Object.entries(labels)]),
-      ...over,
+      ...(round < 3 ? over : {}),
     });
   });
 }
