@@ -110,12 +110,10 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
   };
   const reverse = keepReverse(options.reverse);
-  const keepers = [
-    keepZone(options.zone, options.zoneFile, log, {
-      changed: () => publish(),
-      settled: (served) => settled(served),
-    }),
-  ];
+  const keeper = keepZone(options.zone, options.zoneFile, log, {
+    changed: () => publish(),
+    settled: (served) => settled(served),
+  });
   const targets = (options.notify ?? []).flatMap((item) => {
     const target = parseNotifyTarget(item);
     const known =
@@ -129,7 +127,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     return [];
   });
   const secondaries = notifier(targets, tsig.keys, log);
-  const zonesNow = () => [...keepers.map((keeper) => keeper.served()), ...reverse.served()];
+  const zonesNow = () => [keeper.served(), ...reverse.served()];
   const publish = (): void => {
     authority = { ...authority, zones: zonesNow() };
     use();
@@ -181,7 +179,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   const tcp = tcpAnswer(() => authority, permission, row);
   const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
   // A zone that is there is answered from the first query on.
-  await Promise.all(keepers.map((keeper) => keeper.looked));
+  keeper.follow();
   const bindings: Binding[] = await Promise.all(
     options.listen.flatMap((address) => [
       keepBound(
@@ -213,7 +211,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     async close() {
       clearInterval(roll);
       summary.close();
-      for (const keeper of keepers) keeper.close();
+      keeper.close();
       secondaries.close();
       await Promise.all(bindings.map((binding) => binding.close()));
       await fast?.close();

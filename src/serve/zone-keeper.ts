@@ -21,8 +21,8 @@ const COLLECT = 50;
 /** A zone that follows its file. */
 export interface ZoneKeeper {
   served(): Served;
-  /** Settles when the file has been looked at once, whatever was found. */
-  readonly looked: Promise<void>;
+  /** Look at the file now, and follow it from then on. */
+  follow(): void;
   close(): void;
 }
 
@@ -106,6 +106,12 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
     // Not in this turn: the stack still holds the old version.
     setTimeout(collectAfter, COLLECT, zone.buffer.byteLength).unref();
   };
-  const source: ZoneSource = followFile(path, seen);
-  return { served: () => served, looked: source.looked, close: () => source.close() };
+  let source: ZoneSource | undefined;
+  return {
+    served: () => served,
+    follow() {
+      source ??= followFile(path, seen);
+    },
+    close: () => source?.close(),
+  };
 }

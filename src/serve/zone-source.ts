@@ -1,5 +1,4 @@
-import { type FSWatcher, watch } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 
 /** Milliseconds between looks at the file, for when the kernel's notices do not come (network file systems, mounts). */
@@ -9,7 +8,7 @@ const REST = 60;
 
 /** A file being followed. */
 export interface ZoneSource {
-  /** Settles after the first look. */
+  /** Settles after the first look, which is over when `followFile` returns. */
   readonly looked: Promise<void>;
   close(): void;
 }
@@ -18,83 +17,70 @@ export interface ZoneSource {
 export type Found = { readonly octets: Buffer } | { readonly absent: string };
 
 /**
- * Follow a file that is replaced by rename: `seen` gets its octets at once and after every change, or the reason why it
+ * Follow a file that is replaced by rename: `seen` gets its octets before this returns and after every change, or the reason why it
  * cannot be read. The directory is watched, because a watch on the file would stay with the old one.
  */
 export function followFile(path: string, seen: (found: Found) => void): ZoneSource {
-  let closed = false;
-  let busy = false;
-  let again = false;
   let last = "";
   let lastInode = -1;
   let watcher: FSWatcher | undefined;
   let rest: NodeJS.Timeout | undefined;
 
-  const look = async (settled: boolean): Promise<void> => {
-    if (closed) return;
-    if (busy) {
-      again = true;
-      return;
-    }
-    busy = true;
+  // Synchronous: what follows is a computation, and hops between threads would only delay it.
+  const look = (settled: boolean): void => {
+    let found: Found;
     try {
-      const { mtimeMs, ino, size } = await stat(path);
+      const { mtimeMs, ino, size } = statSync(path);
       const mark = `${ino} ${size} ${mtimeMs}`;
-      if (mark !== last) {
-        // The same inode with new content is being written in place; a rename brings a whole new one.
-        if (ino === lastInode && !settled && Date.now() - mtimeMs < REST) {
-          clearTimeout(rest);
-          rest = setTimeout(() => void look(false), REST);
-        } else {
-          const octets = await readFile(path);
-          last = mark;
-          lastInode = ino;
-          if (!closed) seen({ octets });
-        }
+      if (mark === last) return;
+      // The same inode with new content is being written in place; a rename brings a whole new one.
+      if (ino === lastInode && !settled && Date.now() - mtimeMs < REST) {
+        clearTimeout(rest);
+        rest = setTimeout(look, REST, false);
+        return;
       }
+      found = { octets: readFileSync(path) };
+      last = mark;
+      lastInode = ino;
     } catch (error) {
       const { code = "", message } = error as NodeJS.ErrnoException;
-      const reason =
+      const absent =
         code === "ENOENT"
           ? "is not there"
           : code === "EACCES"
             ? "cannot be read: permission denied"
             : message;
-      if (last !== reason && !closed) seen({ absent: reason });
-      last = reason;
+      if (last === absent) return;
+      found = { absent };
+      last = absent;
       lastInode = -1;
     }
-    busy = false;
-    if (again) {
-      again = false;
-      await look(settled);
-    }
+    seen(found);
   };
 
+  const detach = () => {
+    watcher?.close();
+    watcher = undefined;
+  };
   const attach = () => {
     try {
       watcher = watch(dirname(path), (_event, name) => {
-        if (name === null || name === basename(path)) void look(false);
+        if (name === null || name === basename(path)) look(false);
       });
       watcher.on("error", detach);
     } catch {
       // No directory yet: the poll goes on, and tries again.
     }
   };
-  const detach = () => {
-    watcher?.close();
-    watcher = undefined;
-  };
   attach();
   const poll = setInterval(() => {
     if (watcher === undefined) attach();
-    void look(false);
+    look(false);
   }, POLL);
-  const looked = look(true);
+  look(true);
   return {
-    looked,
+    looked: Promise.resolve(),
     close() {
-      closed = true;
       clearInterval(poll);
       clearTimeout(rest);
       detach();
