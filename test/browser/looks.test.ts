@@ -3,6 +3,8 @@
  * every one of them, hostile labels, and what a busy page costs.
  */
 import { mkdirSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import type { Container, Decision } from "../../src/core/model.ts";
@@ -197,4 +199,30 @@ t.test("500 services stay quick", async (t) => {
   })`);
   t.comment(`milliseconds a key: ${typed.map(Math.round)}`);
   t.ok((typed.toSorted((a, b) => a - b)[2] ?? Infinity) < 50);
+});
+
+t.test("served by anything else, such as nginx, it looks again by itself", async (t) => {
+  const files = new Map<string, string>();
+  const put = ({ desired }: Decision): void => void files.set("/", desired.page);
+  const all = sampleContainers(5, now);
+  const first = sampleDecision(all, template, undefined, now);
+  put(first);
+  files.set("/last-run", `${now}\n`);
+  const plain = createServer((request, response) => {
+    const text = files.get(request.url ?? "");
+    response.writeHead(text === undefined ? 404 : 200, { "Content-Type": "text/html" }).end(text);
+  });
+  await new Promise<void>((listening) => plain.listen(0, "127.0.0.1", listening));
+  t.teardown(() => plain.close());
+  const context = await browser.newContext();
+  t.teardown(() => context.close());
+  const page = await context.newPage();
+  await page.clock.install();
+  await page.goto(`http://127.0.0.1:${(plain.address() as AddressInfo).port}/`);
+  await page.waitForSelector("#fresh:not(:empty)");
+  t.equal(await page.locator("main li").count(), 6, "five services and a conflict");
+  put(sampleDecision(all.slice(1), template, first, now));
+  await page.clock.runFor(21_000);
+  await page.waitForSelector("#s-jenkins.off");
+  t.match(await page.locator("#s-jenkins").innerText(), "stopped");
 });
