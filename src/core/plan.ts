@@ -9,8 +9,9 @@ import { TABLES } from "./rules.ts";
 export interface Plan {
   /** One line a change, for people. */
   readonly changes: readonly string[];
-  /** On disk before anything of it is used. */
   readonly table: LeaseTable | null;
+  /** True when the table says of an address whose it is, and the disk does not: it is written before that is used. */
+  readonly tableFirst: boolean;
   /** A zone file that only takes names away: before the addresses they point at go. */
   readonly withdrawal: string | null;
   readonly removed: readonly DeviceAddress[];
@@ -66,6 +67,7 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
       ...(desired.page === actual.page && desired.services === actual.services ? [] : ["~ index page"]),
     ],
     table: tableChanged ? desired.table : null,
+    tableFirst: givesAddresses(actual.table, desired.table),
     withdrawal: zoneChanged && added.length === 0 && removed.length > 0 ? desired.zone : withdrawal,
     removed,
     tables,
@@ -130,6 +132,12 @@ function numberedAfter(text: string, serial: number): string {
 /** Serial of a zone file that the director wrote. */
 function serialOf(text: string): number {
   return Number(/\tSOA\t\S+ \S+ (\d+) /.exec(text)?.[1] ?? 0);
+}
+
+/** Does somebody live at an address that was not his, living or at rest? What else changes can be told afterwards. */
+function givesAddresses(actual: LeaseTable, desired: LeaseTable): boolean {
+  const owners = new Map(actual.leases.map((lease) => [lease.address, lease.key]));
+  return desired.leases.some((lease) => lease.releasedAt === null && owners.get(lease.address) !== lease.key);
 }
 
 function changedHands(actual: Firewall, desired: Firewall): Ipv4[] {

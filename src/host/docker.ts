@@ -57,6 +57,10 @@ export function connectDocker(options: DockerOptions): Docker {
   });
   /** Container id → when its death was announced. */
   const dying = new Map<string, number>();
+  /** A death was announced since the last closer look, which showed this. */
+  let bereaved = false;
+  let lastView: DockerView | undefined;
+  let wakeAgain = (): void => undefined;
   const deadline = options.deadline ?? DOCKER_DEADLINE;
   const within = async <T>(call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> => {
     // a hung socket never times out by itself
@@ -93,6 +97,14 @@ export function connectDocker(options: DockerOptions): Docker {
       };
     },
     async lookCloser() {
+      if (bereaved && lastView !== undefined) {
+        // Docker answers nobody for some 60 ms after a death, and may have given the address away by then: what was
+        // seen last, without the dead, is enough to take them down. The whole look follows.
+        bereaved = false;
+        wakeAgain();
+        lastView = { ...lastView, containers: lastView.containers.filter(({ id }) => !dying.has(id)) };
+        return lastView;
+      }
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
@@ -113,7 +125,8 @@ export function connectDocker(options: DockerOptions): Docker {
           ? []
           : (confirmed(container, endpoints, dying.has(container.id)) ?? []);
       });
-      return { containers, networks: networks.map(readNetwork) };
+      lastView = { containers, networks: networks.map(readNetwork) };
+      return lastView;
     },
     async follow(signal, opened, wake) {
       // a stream is idle for hours: no deadline on it, only on its opening
@@ -125,7 +138,11 @@ export function connectDocker(options: DockerOptions): Docker {
         clearTimeout(late);
         opened();
         for await (const event of eventsOf(stream)) {
-          if (event.action === "die") dying.set(event.id, performance.now());
+          if (event.action === "die") {
+            dying.set(event.id, performance.now());
+            bereaved = true;
+            wakeAgain = wake;
+          }
           if (event.action === "start") dying.delete(event.id);
           wake();
         }

@@ -90,7 +90,10 @@ export const WITHDRAWING = "withdraw names";
 
 async function apply(config: Config, plan: Plan): Promise<void> {
   const { table, withdrawal, zone, page, services } = plan;
-  if (table !== null) await step(REMEMBERING, () => writeLeases(leasesFile(config), table));
+  const remember = async (): Promise<void> => {
+    if (table !== null) await step(REMEMBERING, () => writeLeases(leasesFile(config), table));
+  };
+  if (plan.tableFirst) await remember();
   if (withdrawal !== null) await step(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1"));
   await step("remove aliases", () => removeAddresses(plan.removed));
   for (const { table: name, text } of plan.tables) {
@@ -105,6 +108,7 @@ async function apply(config: Config, plan: Plan): Promise<void> {
   announced.catch(() => undefined);
   if (zone !== null && zone !== withdrawal)
     await step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"));
+  if (!plan.tableFirst) await remember();
   if (services !== null)
     await step("write the services file", () => writeWhole(servicesFile(config), services));
   if (page !== null) await step("write the index page", () => writeWhole(config.indexFile, page));
