@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Worker } from "node:worker_threads";
 import t, { type Test } from "tap";
 import { countAnswer, countEvent, counterRow, readCounters } from "../../src/serve/counters.ts";
 import { type DnsOptions, serveDns } from "../../src/serve/dns.ts";
@@ -133,5 +134,25 @@ t.test("what strangers send is summed up in one line", async (t) => {
   t.equal(
     summaryOf(before, readCounters([row])),
     "in the last minute: 3 malformed queries, 1 answers dropped by the rate limit",
+  );
+});
+
+t.test("when the UDP thread dies, the portable engine takes its addresses over", async (t) => {
+  const logs: string[] = [];
+  const threads: Worker[] = [];
+  process.once("worker", (worker) => threads.push(worker));
+  const { server } = await serve(t, { log: (level, message) => logs.push(`${level}: ${message}`) });
+  t.equal(server.engine, "fast");
+  await threads[0]?.terminate();
+  for (let i = 0; i < 100 && !server.endpoints.every(({ bound }) => bound); i++) await sleep(20);
+  t.equal(server.engine, "portable");
+  const socket = createSocket("udp4");
+  t.teardown(() => socket.close());
+  socket.send(makeQuery("web.example.org.", "A"), server.port, "127.0.0.1");
+  const [message] = (await once(socket, "message")) as [Buffer];
+  t.match(readMessage(message), { rcode: 0, aa: true });
+  t.match(
+    logs.filter((line) => line.startsWith("error")),
+    [/the fast UDP engine failed, the portable one takes over/, /failed: .*; bound again/],
   );
 });
