@@ -1,5 +1,5 @@
 /** Files that are there whole or not at all. */
-import { type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError } from "../core/errors.ts";
 
@@ -37,6 +37,8 @@ export async function writeWhole(
     // a leftover of a killed run, or a link somebody planted, is not written through
     await unlink(temporary).catch(() => undefined);
     file = await open(temporary, "wx", 0o644);
+    // root's umask may be 077
+    await file.chmod(0o644);
     await file.writeFile(text, encoding);
     await file.sync();
     await file.close();
@@ -62,7 +64,11 @@ export async function syncDirectory(path: string): Promise<void> {
 
 export async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    const first = await mkdir(path, { recursive: true, mode: 0o755 });
+    // what was made here, and nothing that was there; root's umask may be 077
+    for (let made = path; first !== undefined && made.startsWith(first); made = dirname(made)) {
+      await chmod(made, 0o755);
+    }
   } catch (error) {
     throw storageError(path, "create", error);
   }

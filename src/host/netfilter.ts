@@ -33,8 +33,12 @@ export async function restoreTable(table: TableName, text: string): Promise<void
   }
 }
 
+/** For each address the kernel walks its whole table, some 5 ms; up to so many are not worth a look at what there is. */
+const FEW = 8;
+
 /** Forgets tracked connections to these aliases, so that the next packet follows the rules in force. */
-export async function forgetFlows(aliases: readonly Ipv4[]): Promise<void> {
+export async function forgetFlows(changed: readonly Ipv4[]): Promise<void> {
+  const aliases = changed.length > FEW ? await trackedOf(changed) : changed;
   if (aliases.length === 0) return;
   // one process for all. It opens its input by name, which a pipe of Node's (a socket) does not bear
   const directory = await mkdtemp(join(tmpdir(), "ocdd-"));
@@ -46,6 +50,14 @@ export async function forgetFlows(aliases: readonly Ipv4[]): Promise<void> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** Those of the addresses that a tracked connection was opened to. */
+async function trackedOf(addresses: readonly Ipv4[]): Promise<Ipv4[]> {
+  const { stdout } = await run(["conntrack", "-L", "-f", "ipv4"]);
+  // a line holds both directions; the first destination is the one that was asked for
+  const asked = new Set([...stdout.matchAll(/^.*?\bdst=(\S+)/gm)].map((match) => match[1]));
+  return addresses.filter((address) => asked.has(address));
 }
 
 /** conntrack before 1.4.7 reads no commands from a file. */

@@ -1,0 +1,34 @@
+/** The real iptables and conntrack, in a network namespace that ends with each program. */
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import t from "tap";
+
+const RUN = fileURLToPath(new URL("netfilter-run.ts", import.meta.url));
+
+/** What the deed printed, done in an empty network of its own. */
+async function alone(deed: string): Promise<unknown> {
+  const { stdout } = await execa("unshare", ["--net", process.execPath, RUN, deed]);
+  return JSON.parse(stdout);
+}
+
+t.test(
+  "flows to the aliases are forgotten, the others live; two thousand cost no more than one look",
+  async (t) => {
+    const { left, ms, first } = (await alone("flows")) as { left: string[]; ms: number; first: string[] };
+    t.strictSame(first, ["10.20.0.1", "10.20.0.2", "10.20.9.9"]);
+    t.strictSame(left, ["10.20.9.9"]);
+    t.ok(ms < 5_000, `${ms} ms`);
+  },
+);
+
+t.test("a few are forgotten without a look", async (t) => {
+  t.strictSame(await alone("few"), { left: ["10.20.0.2", "10.20.9.9"] });
+});
+
+t.test("a transaction is all or nothing, and the refused line is named", async (t) => {
+  t.match(await alone("refused"), {
+    fault: "command",
+    message: /^iptables refused the nat table at "-A OCDD -d nonsense -j ACCEPT": /,
+    nat: false,
+  });
+});
