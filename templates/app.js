@@ -9,6 +9,8 @@ const zone = document.querySelector("footer code")?.textContent ?? "";
 const rowsOf = (place) => [...place.querySelectorAll("li")];
 const nameOf = (row) => row.querySelector("p > a");
 
+const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
 // Rows: what one was before anything was added to it, and the text it is found by.
 const pristine = new WeakMap();
 const words = new WeakMap();
@@ -27,7 +29,7 @@ function dress(row) {
   const time = row.querySelector("time");
   if (time !== null) {
     if (!time.dateTime) time.dateTime = time.textContent.replace(" ", "T");
-    time.title = new Date(time.dateTime).toLocaleString();
+    time.title = exactly.format(new Date(time.dateTime));
     sayTime(time);
   }
   name.after(copyButton("name", name.textContent));

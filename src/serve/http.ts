@@ -58,6 +58,8 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
   const pages = await openPages(files, events.tell, log);
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // a client that goes away while it is written to is no news
+    response.on("error", () => undefined);
     response.once("close", () => {
       counters.statuses[response.statusCode] = (counters.statuses[response.statusCode] ?? 0) + 1;
     });

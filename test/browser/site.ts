@@ -16,7 +16,8 @@ export interface Site {
   close(): Promise<void>;
 }
 
-let nextPort = 21_000 + (process.pid % 20_000);
+/** Below the ports that the kernel gives to connections. */
+let nextPort = 22_000 + (process.pid % 10_000);
 
 export async function openSite(decision: Decision): Promise<Site> {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-site-"));

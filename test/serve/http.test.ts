@@ -1,16 +1,18 @@
 /** The web server over real sockets: what it sends, what it refuses, and how soon open pages hear of a change. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { Agent, type IncomingHttpHeaders, request } from "node:http";
-import { connect } from "node:net";
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
+import fc from "fast-check";
 import t, { type Test } from "tap";
 import { serveHttp, type WebServer } from "../../src/serve/http.ts";
 
 const ZONE = "toolbox.example.com";
-let nextPort = 20_000 + (process.pid % 20_000);
+/** Below the ports that the kernel gives to connections. */
+let nextPort = 12_000 + (process.pid % 10_000);
 
 interface Reply {
   readonly status: number;
@@ -237,4 +239,90 @@ t.test("a taken port is named with its holder and tried again", async (t) => {
   await first.server.close();
   for (let i = 0; i < 60 && !second.bindings[0]?.bound(); i++) await sleep(100);
   t.ok(second.bindings[0]?.bound());
+});
+
+t.test("limits, and whatever else strangers send", async (t) => {
+  const { ask, raw, port, server, write } = await site(t, {
+    "index.html": page("v1"),
+    "services.json": listing("v1"),
+  });
+  const agent = new Agent({ maxSockets: 1_000 });
+  t.teardown(() => agent.destroy());
+  const streams = await Promise.all(
+    Array.from(
+      { length: 260 },
+      () =>
+        new Promise<IncomingMessage>((opened, failed) => {
+          const options = { host: "127.0.0.1", port, path: "/events", agent, headers: { Host: ZONE } };
+          const asked = request(options, (response) => {
+            response.on("error", () => undefined);
+            response.resume();
+            opened(response);
+          });
+          asked.on("error", failed);
+          asked.end();
+        }),
+    ),
+  );
+  const refused = streams.filter((one) => one.statusCode === 503);
+  t.equal(refused.length, 4, "256 streams a client");
+  t.equal(refused[0]?.headers["retry-after"], "5");
+  t.equal(server.counters.streams, 256);
+  t.equal((await ask("/")).status, 200, "and the page is there all the same");
+  // half of them go without a word while they are told something
+  for (const one of streams.slice(0, 130)) one.destroy();
+  write("services.json", listing("v2"));
+  write("index.html", page("v2"));
+  for (let i = 0; i < 200 && server.counters.streams > 130; i++) await sleep(10);
+  t.ok(server.counters.streams <= 130, `${server.counters.streams} streams are left`);
+  for (const one of streams) one.destroy();
+  for (let i = 0; i < 200 && server.counters.streams > 0; i++) await sleep(10);
+  t.equal(server.counters.streams, 0);
+
+  const sockets = await Promise.all(
+    Array.from(
+      { length: 540 },
+      () =>
+        new Promise<Socket>((opened) => {
+          const socket = connect(port, "127.0.0.1", () => opened(socket));
+          socket.on("error", () => undefined);
+        }),
+    ),
+  );
+  for (let i = 0; i < 200 && server.counters.refused < 28; i++) await sleep(10);
+  t.ok(
+    server.counters.refused >= 28,
+    `${server.counters.refused} connections beyond 512 of one client are turned away`,
+  );
+  for (const socket of sockets) socket.destroy();
+  await sleep(50);
+  const line = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 200 }),
+    fc.constantFrom(
+      "GET / HTTP/1.1",
+      `Host: ${ZONE}`,
+      "",
+      "Range: bytes=0-",
+      'If-None-Match: ,"',
+      "Accept-Encoding: ;q=,gzip;;",
+      "Connection: upgrade",
+      "Upgrade: websocket",
+      "Expect: 100-continue",
+      "HTTP/2.0",
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 6 }), async (lines) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.end(`${lines.join("\r\n")}\r\n\r\n`);
+      await new Promise((closed) => socket.resume().once("close", closed));
+    }),
+    { numRuns: 300 },
+  );
+  t.equal((await ask("/")).status, 200, "it has survived all that");
+  t.match(
+    await raw(`GET / HTTP/1.1\r\nHost: ${ZONE}\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n`),
+    /^HTTP\/1.1 200 /,
+  );
 });
