@@ -1,8 +1,9 @@
 /** The state in which nothing is served: what initialize starts from and teardown leaves. */
 import { hostAddress } from "./check.ts";
 import type { Config } from "./config.ts";
+import { compareIpv4 } from "./ipv4.ts";
 import { listingOf, renderListing } from "./listing.ts";
-import type { Observation, State } from "./model.ts";
+import type { Lease, Observation, State } from "./model.ts";
 import { renderPage } from "./page.ts";
 import { addressRecords, readZoneOnDisk, updateZone, zoneSettings } from "./records.ts";
 import { NO_FIREWALL } from "./rules.ts";
@@ -28,11 +29,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     before: "",
   });
   return {
-    table: {
-      ...table,
-      leases: table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now })),
-      hairpins: [],
-    },
+    table: { ...table, leases: resting(seen, now), hairpins: [] },
     firewall: NO_FIREWALL,
     aliases: [],
     zone: updateZone(zone, readZoneOnDisk(zone, settings, records), settings, records, now),
@@ -40,4 +37,15 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     services: renderListing(listing),
     hairpins: [],
   };
+}
+
+/** Every lease at rest. Where they are lost, what the host still shows of them: nobody gets such an address at once. */
+function resting(seen: Observation, now: number): Lease[] {
+  const { table, aliases } = seen.actual;
+  if (seen.leasesIntact)
+    return table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now }));
+  const addresses = new Set([...aliases.map((a) => a.address), ...seen.forwards.map((f) => f.alias)]);
+  return [...addresses]
+    .sort(compareIpv4)
+    .map((address) => ({ key: "", address, names: [], container: "", releasedAt: now }));
 }
