@@ -47,8 +47,8 @@ ocdd</code></pre>
 <p><code>ocdd watch</code> looks by itself, whenever a container starts or stops. <code>ocdd doctor</code> tells what is wrong.
 </div>`;
 
-function summary({ services: list, stopped, skipped, range, host }: Listing): string {
-  const bad = list.filter((row) => row.tone === "bad").length + skipped.length;
+function summary({ services: list, stopped, skipped, conflicts, range, host }: Listing): string {
+  const bad = list.filter((row) => row.tone === "bad").length + skipped.length + conflicts.length;
   const { size, used, held, conflict, reserved } = range;
   const free = Math.max(size - used - held - conflict - reserved, 0);
   const parts: readonly (readonly [string, number, string])[] = [
