@@ -127,3 +127,19 @@ export interface MemoryCalls {
 export function loadMemory(): Loaded<MemoryCalls> {
   return load((koffi) => ({ malloc_trim: koffi.load(null).func("int malloc_trim(size_t)") }));
 }
+
+/** Calls on open files. They return -1 for failure; `failure` says which. */
+export interface FileCalls {
+  /** flock(2). */
+  flock(fd: number, operation: number): number;
+  /** Name of the error of the last call that failed, such as EWOULDBLOCK. */
+  failure(): string;
+}
+
+/** Load the calls on files. */
+export function loadFiles(): Loaded<FileCalls> {
+  return load((koffi) => ({
+    flock: koffi.load(null).func("int flock(int, int)"),
+    failure: errorNames(koffi),
+  }));
+}

@@ -48,9 +48,14 @@ export function countAnswer(row: CounterRow, qtype: number, rcode: number): void
   row[at] = (row[at] as number) + 1;
 }
 
+const slotOfEvent = Object.fromEntries(EVENTS.map((event, i) => [event, OTHER + 1 + RCODES + i])) as Record<
+  DnsEvent,
+  number
+>;
+
 /** Count something that happened. */
 export function countEvent(row: CounterRow, event: DnsEvent, times = 1): void {
-  const at = OTHER + 1 + RCODES + EVENTS.indexOf(event);
+  const at = slotOfEvent[event];
   row[at] = (row[at] as number) + times;
 }
 

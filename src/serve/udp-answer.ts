@@ -80,6 +80,7 @@ export function udpResponder(
         .sort((a, b) => b.origin.length - a.origin.length);
     },
     answer(octets, at, length, client, clientAt, clientSize, now) {
+      countEvent(row, "udp");
       const size = answerInPlace(zones, octets, at, length, UDP_MOST);
       if (size === 0) return slow(octets, at, length, client.slice(clientAt, clientAt + clientSize), now);
       const rcode = (octets[at + 3] as number) & 15;
