@@ -85,26 +85,30 @@ const server = await startServer();
 const before = await memory(server);
 const { browser, close } = await openBrowser();
 try {
-  console.log("| 500 services | measured | wanted |\n|---|---|---|");
+  console.log("| 500 services, median (worst) | measured | wanted |\n|---|---|---|");
   row("HTML in all, uncompressed", kB(Buffer.byteLength(html)), "");
   row("apart from the rows' data", kB(Buffer.byteLength(html) - rowData(html)), "≤ 120 kB");
   row("on the wire, gzip", kB(gzipSync(html).length), "");
 
   const paints: number[] = [];
+  const again: number[] = [];
   const filters: number[] = [];
   for (let i = 0; i < ROUNDS; i++) {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${PORT}/`);
     paints.push(await page.evaluate(FIRST_PAINT()));
+    await page.goto(`http://127.0.0.1:${PORT}/?again`);
+    again.push(await page.evaluate(FIRST_PAINT()));
     filters.push(...(await page.evaluate<number[]>(TYPING())));
     await page.close();
   }
-  row("first render in Chromium, median (worst)", `${ms(median(paints))} (${ms(worst(paints))})`, "≤ 200 ms");
   row(
-    "one letter typed into the search, median (worst)",
-    `${ms(median(filters))} (${ms(worst(filters))})`,
-    "< 50 ms",
+    "first render, a new tab with a new process",
+    `${ms(median(paints))} (${ms(worst(paints))})`,
+    "≤ 200 ms",
   );
+  row("first render, in a tab that is open", `${ms(median(again))} (${ms(worst(again))})`, "≤ 200 ms");
+  row("one letter typed into the search", `${ms(median(filters))} (${ms(worst(filters))})`, "< 50 ms");
 
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${PORT}/`);
@@ -123,11 +127,7 @@ try {
     updates.push(performance.now() - start);
     last = next;
   }
-  row(
-    "a change is in an open page, median (worst)",
-    `${ms(median(updates))} (${ms(worst(updates))})`,
-    "≤ 150 ms",
-  );
+  row("a change is in an open page", `${ms(median(updates))} (${ms(worst(updates))})`, "≤ 150 ms");
   await page.close();
 
   const idle = await memory(server);

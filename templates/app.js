@@ -1,4 +1,5 @@
 // The page is complete without this. With it: search in place, copying, times as people say them, and news as they come.
+// One file of this length, because it goes into one page as it is: there is no build step, and nothing else to fetch.
 const main = document.querySelector("#services");
 const find = document.querySelector("#find");
 const none = document.querySelector("#none");
@@ -348,6 +349,11 @@ async function look() {
 
 const query = new URLSearchParams(location.search).get("q") ?? "";
 if (query !== "") search(query);
+// the first picture of the page waits for none of this; a page in the background has no next frame
+await new Promise((painted) => {
+  requestAnimationFrame(() => setTimeout(painted));
+  setTimeout(painted, 250);
+});
 dressAll();
 listen();
 document.addEventListener("visibilitychange", () => {
