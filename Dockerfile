@@ -1,13 +1,21 @@
-# BASE: any Debian-based image with Node 24.15 or later on its PATH.
+# The image of director and server. `npm run image` lays its context out (compiled code, the packages it runs with) and
+# builds it here; arguments are docker build's:
+#   npm run image -- --build-arg BASE=node:24-bookworm-slim --tag ocdd
+# BASE: any Debian-based image with Node 24.15 or later on its PATH. Its iptables must be of the same kind (nf_tables or
+# legacy) as the host's, or the rules land in a table that Docker's are not in: `iptables --version` tells.
 ARG BASE=node:24-bookworm-slim
 FROM ${BASE}
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends iproute2 iptables iputils-arping conntrack util-linux \
- && rm -rf /var/lib/apt/lists/*
-WORKDIR /opt/ocdd-app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts
-COPY bin bin
-COPY dist dist
-COPY templates templates
+
+# what the director calls; a base that has it all needs no network here
+RUN for program in ip iptables arping conntrack flock; do \
+      command -v "$program" >/dev/null || missing=yes; \
+    done; \
+    if [ -n "${missing:-}" ]; then \
+      apt-get update \
+      && apt-get install --yes --no-install-recommends iproute2 iptables iputils-arping conntrack util-linux \
+      && rm -rf /var/lib/apt/lists/*; \
+    fi
+
+COPY . /opt/ocdd-app
 ENTRYPOINT ["/opt/ocdd-app/bin/ocdd"]
+CMD ["--help"]

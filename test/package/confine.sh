@@ -2,7 +2,7 @@
 # Runs OCDD behind the walls of its units, as near as this goes without systemd:
 #   confine.sh director|server LAB_DIRECTORY REPOSITORY NODE ARGUMENT...
 # Call it inside a mount namespace of its own (`ip netns exec` makes one). Each line names the directive it stands for;
-# the system calls' filter is tried in a container (image.test.ts).
+# the system calls' filter is tried in a container (compose.test.ts).
 set -eu
 who=$1 dir=$2 repository=$3 node=$4
 shift 4

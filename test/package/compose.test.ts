@@ -1,0 +1,139 @@
+/** The README's compose path: build the image, `ocdd initialize` with SERVICES=compose, and containers have names. */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { buildImage } from "../../packaging/image.ts";
+import { textOf } from "../../packaging/surface.ts";
+import { addresses, aliasOf, labFor, succeed } from "../lab/director.ts";
+import { HOST_ADDRESS, ZONE } from "../lab/network.ts";
+import { storage, writeConf } from "../lab/ocdd.ts";
+import { until } from "../lab/process.ts";
+import { BASE, importBase } from "./base-image.ts";
+import { seccompProfile } from "./seccomp.ts";
+
+t.setTimeout(300_000);
+
+t.test("compose", async (t) => {
+  const lab = await labFor(t, { name: "compose" });
+  const engine = {
+    DOCKER_HOST: `unix://${lab.dockerSocket}`,
+    DOCKER_CONFIG: join(lab.dir, "docker-client"),
+    DOCKER_BUILDKIT: "0",
+  };
+  const compose = {
+    conf: { SERVICES: "compose" },
+    env: { ...engine, OCDD_SERVICES: "compose" },
+    timeout: 120_000,
+  };
+  const running = async (): Promise<string[]> =>
+    (await lab.docker("ps", "--format", "{{.Names}}", "--filter", "ancestor=ocdd"))
+      .split("\n")
+      .filter(Boolean)
+      .sort();
+  const conf = writeConf(lab);
+
+  await t.test(
+    "the image is built on any base, with no network where the base has the programs",
+    async (t) => {
+      await importBase(lab);
+      await buildImage(
+        ["--quiet", "--network", "none", "--build-arg", `BASE=${BASE}`, "--tag", "ocdd"],
+        engine,
+      );
+      const version = await lab.docker("run", "--rm", "--network", "none", "ocdd", "--version");
+      t.equal(version, (JSON.parse(textOf("package.json")) as { version: string }).version);
+    },
+  );
+
+  const before = await lab.snapshotHost();
+
+  await t.test("initialize starts director and server", async (t) => {
+    succeed(await lab.ocdd(["initialize"], compose), "initialize");
+    t.equal((await running()).length, 2);
+    const ids = (await lab.docker("ps", "-q", "--filter", "ancestor=ocdd")).split("\n");
+    for (const id of ids) {
+      const text = await lab.docker(
+        "inspect",
+        "--format",
+        "{{.HostConfig.Privileged}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}}",
+        id,
+      );
+      t.match(text, /^false true \[ALL\] \[(NET_ADMIN NET_RAW|NET_BIND_SERVICE|CAP_\S+( CAP_\S+)?)\]$/);
+    }
+  });
+
+  await t.test("a container that starts is served by name and address", async (t) => {
+    await lab.startContainer({ name: "wiki" });
+    // asked of the server itself: IT's resolver would remember that there was no such name
+    const named = async (): Promise<boolean> =>
+      /^192\.168\./.test(await lab.dig(`wiki.${ZONE}`, `@${HOST_ADDRESS}`));
+    await until("its name answers", named, 20_000);
+    t.equal(await lab.dig(`wiki.${ZONE}`), aliasOf(await addresses(lab), "wiki"), "through IT's resolver");
+    t.equal((await lab.curl(`http://wiki.${ZONE}/`)).trim(), "wiki");
+    const page = async (): Promise<string | false> => {
+      const text = await lab.curl(`http://${ZONE}/`);
+      return text.includes(`wiki.${ZONE}`) && text;
+    };
+    t.match(await until("the page has it", page), /wiki/);
+    const { services } = JSON.parse((await lab.ocdd(["list", "--json"])).stdout) as {
+      services: { container: { name: string } }[];
+    };
+    t.same(
+      services.map(({ container }) => container.name),
+      ["wiki"],
+      "director and server ask for no name",
+    );
+  });
+
+  await t.test("the units' system calls are enough: the same programs under their filter", async (t) => {
+    const confined = async (
+      unit: string,
+      capabilities: readonly string[],
+      ...args: string[]
+    ): Promise<string> => {
+      const profile = join(lab.dir, `${unit}.json`);
+      writeFileSync(profile, await seccompProfile(textOf(`templates/${unit}`)));
+      return lab.docker(
+        ...[
+          "run",
+          "--rm",
+          "--network",
+          "host",
+          "--read-only",
+          "--tmpfs",
+          "/run",
+          "--tmpfs",
+          "/tmp",
+          "--cap-drop",
+          "ALL",
+        ],
+        ...capabilities.flatMap((name) => ["--cap-add", name]),
+        ...["--security-opt", "no-new-privileges", "--security-opt", `seccomp=${profile}`],
+        ...[conf, storage(lab), lab.dockerSocket].flatMap((path) => ["--volume", `${path}:${path}`]),
+        ...["--env", "OCDD_SERVICES=none", "ocdd", "--config", conf, ...args],
+      );
+    };
+    await lab.docker("stop", ...(await running()));
+    await lab.startContainer({ name: "blog" });
+    t.match(await confined("ocdd.service", ["NET_ADMIN", "NET_RAW"]), /blog\.toolbox\.example\.com/);
+    t.equal(await lab.who(aliasOf(await addresses(lab), "blog")), "blog");
+    const argv = ["--set", "DNS_PORT=5300", "--set", "WEB_PORT=8000", "serve"];
+    const serving = confined("ocdd-serve.service", ["NET_BIND_SERVICE"], ...argv);
+    const asked = async (): Promise<boolean> =>
+      (await lab.dig(`blog.${ZONE}`, `@${HOST_ADDRESS}`, "-p", "5300")).includes("192.168.122.");
+    await until("the server answers", asked, 20_000);
+    t.match(await until("and the page", () => lab.who(`${HOST_ADDRESS}:8000`)), /blog/);
+    await lab.docker("stop", ...(await running()));
+    await serving;
+    t.pass("and ended in order");
+  });
+
+  await t.test("teardown takes both away, and all that they did", async (t) => {
+    await lab.removeContainers("wiki", "blog");
+    succeed(await lab.ocdd(["teardown", "--yes"], compose), "teardown");
+    t.same(await running(), []);
+    t.equal(await lab.snapshotHost(), before);
+    t.ok(readFileSync(join(storage(lab), "leases.json"), "utf8"));
+  });
+});

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Builds, once a machine, a small Debian root of this machine's own release: root.sh DIRECTORY [PACKAGE,PACKAGE...]
+# It appears whole by rename, so a broken build is never taken for a good one.
+set -eu
+
+root=$1 packages=${2:-}
+[ ! -e "$root/etc/debian_version" ] || exit 0
+mkdir -p "$(dirname "$root")"
+# -o: nothing started from here keeps the lock.
+if [ "${3:-}" != --locked ]; then
+  exec flock -o "$root.lock" sh "$0" "$root" "$packages" --locked
+fi
+
+# The mirror and the release this machine uses, whatever they are.
+targets() { apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | grep -v security; }
+[ -n "$(targets)" ] || apt-get update >/dev/null 2>&1 || true
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+mirror=$(targets | grep " $release\$" | head -n 1 | cut -d ' ' -f 1)
+[ -n "$mirror" ] || { echo "apt knows no mirror to build a Debian $release root from" >&2; exit 1; }
+rm -rf "$root.part"
+trap 'rm -rf "$root.part"' EXIT
+trap 'exit 1' INT TERM HUP
+echo "building a Debian $release root in $root (once)" >&2
+debootstrap --variant=minbase ${packages:+"--include=$packages"} "$release" "$root.part" "$mirror" \
+  >"$root.log" 2>&1 </dev/null || { tail -n 20 "$root.log" >&2; exit 1; }
+rm -rf "$root.part/var/cache/apt/archives" "$root.part/var/lib/apt/lists" "$root"
+mkdir -p "$root.part/var/cache/apt/archives/partial"
+mv "$root.part" "$root"
+rm -f "$root.log"
