@@ -26,15 +26,15 @@ export interface RateLimit {
 
 /**
  * A limit of `perSecond` answers of one kind to one network, with a second's worth as burst; every second answer over
- * it slips. `seed` keys the table.
+ * it slips. `seed` keys the table. With `spareLocal` it does not hold for addresses that nobody on the Internet can
+ * have: a forged query in their name comes from their own network.
  */
-export function rateLimit(perSecond: number, seed: number): RateLimit {
+export function rateLimit(perSecond: number, seed: number, spareLocal = false): RateLimit {
   const table = new Int32Array(BUCKETS * WORDS);
   const full = perSecond * 1000;
   return {
     check(octets, at, size, kind, now) {
-      // Loopback cannot be forged from elsewhere.
-      if (size === 4 ? octets[at] === 127 : isLoopback6(octets, at)) return SEND;
+      if (spareLocal && isLocal(octets, at, size)) return SEND;
       let hash = seed ^ kind;
       const prefix = size === 4 ? 3 : 7;
       for (let i = 0; i < prefix; i++) hash = Math.imul(hash ^ (octets[at + i] as number), 0x01000193);
@@ -67,7 +67,17 @@ export function rateLimit(perSecond: number, seed: number): RateLimit {
   };
 }
 
-function isLoopback6(octets: Uint8Array, at: number): boolean {
+/** Loopback, link-local, private and shared addresses (RFC 6890); ::1, unique-local and link-local ones. */
+function isLocal(octets: Uint8Array, at: number, size: number): boolean {
+  const first = octets[at] as number;
+  const second = octets[at + 1] as number;
+  if (size === 4) {
+    if (first === 10 || first === 127) return true;
+    if (first === 192) return second === 168;
+    if (first === 172) return (second & 0xf0) === 16;
+    return first === 169 ? second === 254 : first === 100 && (second & 0xc0) === 64;
+  }
+  if ((first & 0xfe) === 0xfc || (first === 0xfe && (second & 0xc0) === 0x80)) return true;
   for (let i = 0; i < 15; i++) if (octets[at + i] !== 0) return false;
   return octets[at + 15] === 1;
 }

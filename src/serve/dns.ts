@@ -43,7 +43,10 @@ export interface DnsOptions {
   readonly idleSeconds?: number;
   /** TCP connections at once; default 4096. */
   readonly connections?: number;
-  /** UDP answers a second of one kind to one network of clients (/24, /56), loopback excepted; 0 is no limit, default 1000. */
+  /**
+   * UDP answers a second of one kind to one network of clients (/24, /56), whoever they are; 0 is no limit.
+   * Default: 1000, local networks spared.
+   */
   readonly rateLimit?: number;
   /** `portable` forbids the fast UDP engine; it is the default where its library loads. */
   readonly engine?: "portable";
@@ -149,15 +152,15 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   roll.unref();
 
   const rows: CounterRow[] = [row];
-  const perSecond = options.rateLimit ?? 1000;
+  const rate = { perSecond: options.rateLimit ?? 1000, spareLocal: options.rateLimit === undefined };
   const seed = randomBytes(4).readInt32LE();
-  const portable = udpResponder(row, perSecond, seed, (client) => isAllowed(permission, addressText(client)));
+  const portable = udpResponder(row, rate, seed, (client) => isAllowed(permission, addressText(client)));
   let fast: FastUdp | undefined;
   if (options.engine !== "portable") {
     const thread = counterRow();
     const networks = options.allowTransfer;
     const started = startFastUdp(
-      { counters: thread.buffer as SharedArrayBuffer, perSecond, seed, networks },
+      { counters: thread.buffer as SharedArrayBuffer, rate, seed, networks },
       (reason) => {
         fast = undefined;
         log("error", `the fast UDP engine failed, the portable one takes over: ${reason}`);

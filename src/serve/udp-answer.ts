@@ -30,14 +30,21 @@ export interface UdpResponder {
 /** May this client (4 or 16 octets) learn the zone's serial by IXFR? */
 export type MayTransfer = (client: Uint8Array) => boolean;
 
-/** A responder with its own rate limit (answers a second to one network; 0 is none) and its own row of counters. */
+/** Answers a second of one kind to one network (0 is no limit), and whether local networks are spared. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly spareLocal: boolean;
+}
+
+/** A responder with its own rate limit and its own row of counters. */
 export function udpResponder(
   row: CounterRow,
-  perSecond: number,
+  rate: Rate,
   seed: number,
   mayTransfer: MayTransfer,
 ): UdpResponder {
-  const limit: RateLimit | undefined = perSecond > 0 ? rateLimit(perSecond, seed) : undefined;
+  const limit: RateLimit | undefined =
+    rate.perSecond > 0 ? rateLimit(rate.perSecond, seed, rate.spareLocal) : undefined;
   const out = new Uint8Array(65535);
   let authority: Authority = { zones: [], idleSeconds: 0 };
   let zones: readonly Zone[] = [];

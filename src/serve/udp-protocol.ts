@@ -1,4 +1,5 @@
 import type { Authority } from "../dns/authority.ts";
+import type { Rate } from "./udp-answer.ts";
 
 /** What the main thread gives the UDP thread at its start. */
 export interface UdpThreadStart {
@@ -7,7 +8,7 @@ export interface UdpThreadStart {
   readonly counters: SharedArrayBuffer;
   /** Becomes readable when a message waits. */
   readonly wake: number;
-  readonly perSecond: number;
+  readonly rate: Rate;
   readonly seed: number;
   readonly networks: readonly string[];
 }

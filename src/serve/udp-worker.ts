@@ -21,7 +21,7 @@ interface Endpoint {
 function run(calls: SocketCalls, start: UdpThreadStart): void {
   const control = new Int32Array(start.control);
   const { permission } = readPermission(start.networks);
-  const responder = udpResponder(new Float64Array(start.counters), start.perSecond, start.seed, (client) =>
+  const responder = udpResponder(new Float64Array(start.counters), start.rate, start.seed, (client) =>
     isAllowed(permission, addressText(client)),
   );
   const io = batch(calls);

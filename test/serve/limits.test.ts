@@ -156,3 +156,56 @@ t.test("when the UDP thread dies, the portable engine takes its addresses over",
     [/the fast UDP engine failed, the portable one takes over/, /failed: .*; bound again/],
   );
 });
+
+for (const engine of ["fast", "portable"] as const) {
+  t.test(
+    `beyond the rate limit answers slip or are dropped; cookies and TCP are exempt, ${engine} engine`,
+    async (t) => {
+      const { server } = await serve(t, { rateLimit: 20, ...(engine === "portable" ? { engine } : {}) });
+      const socket = createSocket("udp4");
+      t.teardown(() => socket.close());
+      socket.connect(server.port, "127.0.0.1");
+      await once(socket, "connect");
+      socket.setRecvBufferSize(4 << 20);
+      const got: ReturnType<typeof readMessage>[] = [];
+      socket.on("message", (message) => got.push(readMessage(message)));
+      /** Until nothing has come for a while. */
+      const settle = async () => {
+        for (let seen = -1; got.length !== seen; await sleep(150)) seen = got.length;
+      };
+      const flood = async (query: Uint8Array) => {
+        got.length = 0;
+        for (let i = 0; i < 200; i++) socket.send(query);
+        await settle();
+        return [
+          got.filter((each) => !each.tc).length,
+          got.filter((each) => each.tc && each.records.length === 0).length,
+        ];
+      };
+      const cookie = (octets: Uint8Array) =>
+        makeQuery("mail.example.org.", "A", { edns: { options: [[10, octets]] } });
+      socket.send(cookie(new Uint8Array(8).fill(3)));
+      for (let i = 0; i < 100 && got.length === 0; i++) await sleep(10);
+      const ours = got[0]?.opt?.rdata.slice(4) as Uint8Array;
+      t.equal(ours.length, 24);
+      const [whole, slipped] = (await flood(makeQuery("web.example.org.", "A", { edns: {} }))) as [
+        number,
+        number,
+      ];
+      t.ok(whole >= 19 && whole < 40, `${whole} whole`);
+      t.ok(slipped > 70 && slipped < 95, `${slipped} slipped`);
+      t.ok(
+        got.every((each) => each.opt !== undefined),
+        "OPT is kept",
+      );
+      t.ok(server.counters.events.dropped > 70 && server.counters.events.slipped > 70);
+      t.strictSame(await flood(cookie(ours)), [200, 0], "with a cookie of ours");
+      ours[23] = (ours[23] as number) ^ 1;
+      t.ok(((await flood(cookie(ours)))[0] as number) < 40, "with a forged one");
+      const tcp = connect({ host: "127.0.0.1", port: server.port });
+      await once(tcp, "connect");
+      for (let i = 0; i < 50; i++) if (!(await answers(tcp))) t.fail(`TCP query ${i}`);
+      tcp.destroy();
+    },
+  );
+}
