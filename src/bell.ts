@@ -16,8 +16,11 @@ export function pausing(milliseconds: number, signal: AbortSignal): Promise<void
 
 /** A bell that remembers having been rung. */
 export interface Bell {
-  readonly ring: () => void;
-  /** Returns once it has been rung since the last wait, but not before `least` nor after `most` milliseconds. */
+  readonly ring: (urgent?: boolean) => void;
+  /**
+   * Returns once it has been rung since the last wait, but not before `least` (unless that was urgent) nor after
+   * `most` milliseconds.
+   */
   readonly wait: (least: number, most: number) => Promise<void>;
   /** When it was first rung of what the last wait returned for (performance.now()); null when that was time alone. */
   readonly answered: () => number | null;
@@ -26,21 +29,27 @@ export interface Bell {
 export function makeBell(signal: AbortSignal): Bell {
   let rung: number | null = null;
   let last: number | null = null;
+  let urgent = false;
   let answer = (): void => undefined;
   return {
-    ring() {
+    ring(now = false) {
       rung ??= performance.now();
+      urgent ||= now;
       answer();
     },
     async wait(least, most) {
-      await pausing(least, signal);
-      if (rung === null && !signal.aborted) {
+      const started = performance.now();
+      const elapsed = (): number => performance.now() - started;
+      while (!signal.aborted && elapsed() < most) {
+        if (rung !== null && (urgent || elapsed() >= least)) break;
         const heard = new AbortController();
         answer = () => heard.abort();
-        await pausing(most - Math.max(0, least), AbortSignal.any([signal, heard.signal]));
+        const rest = (rung !== null ? least : most) - elapsed();
+        await pausing(rest, AbortSignal.any([signal, heard.signal]));
       }
       last = rung;
       rung = null;
+      urgent = false;
     },
     answered: () => last,
   };

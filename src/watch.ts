@@ -6,7 +6,7 @@ import type { Ipv4 } from "./core/ipv4.ts";
 import { followAddresses } from "./host/address.ts";
 import { connectDocker, type Docker } from "./host/docker.ts";
 import { type Host, openHost } from "./host/host.ts";
-import { takeLock } from "./host/lock.ts";
+import { flockByCall, takeLock } from "./host/lock.ts";
 import type { Notifier } from "./host/notify.ts";
 import { lockFile } from "./initialize.ts";
 import type { Say } from "./log.ts";
@@ -69,6 +69,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     following = follow();
     bell.ring();
   });
+  const flock = flockByCall();
   const pulse = keepAlive(notify);
   const inhabitants = remember();
   let ready = false;
@@ -78,7 +79,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     const { config, host } = watched;
     pulse.busy();
     try {
-      const outcome = await lockedRun(config, host);
+      const outcome = await lockedRun(config, host, flock);
       if (!ready) notify.ready();
       ready = true;
       metrics?.ran(secondsSince(started), outcome.decision, outcome.plan.changes, inhabitants.same(outcome));
@@ -185,8 +186,12 @@ function lookAhead(host: Host, { decision }: Outcome): void {
   if (decision.spare.length > 0) host.probe(decision.spare).catch(() => undefined);
 }
 
-async function lockedRun(config: Config, host: Host): Promise<Outcome> {
-  const release = await takeLock(lockFile(config));
+async function lockedRun(
+  config: Config,
+  host: Host,
+  flock: ReturnType<typeof flockByCall>,
+): Promise<Outcome> {
+  const release = await takeLock(lockFile(config), flock);
   try {
     const now = (): number => Math.floor(Date.now() / 1000);
     return await reconcile(config, host, { now, apply: true, yes: false, secondLook: 3_000 });

@@ -93,12 +93,15 @@ export function readEndpoints(item: unknown): Map<string, Ipv4> {
   return endpoints;
 }
 
-/** Action and actor of a line of the event stream; empty where they cannot be told. */
-export function readEvent(line: string): { action: string; id: string } {
+/** What a line of the event stream tells: the action, and the container it befell; empty where it cannot be told. */
+export function readEvent(line: string): { action: string; container: string } {
   try {
     const event = record(JSON.parse(line));
-    return { action: string(event.Action), id: string(record(event.Actor).ID) };
+    const actor = record(event.Actor);
+    // of a network's event the actor is the network
+    const container = event.Type === "network" ? record(actor.Attributes).container : actor.ID;
+    return { action: string(event.Action), container: string(container) };
   } catch {
-    return { action: "", id: "" };
+    return { action: "", container: "" };
   }
 }

@@ -3,6 +3,7 @@ import Dockerode from "dockerode";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { Container, Network } from "../core/model.ts";
+import { dockerError } from "./docker-error.ts";
 import {
   type Json,
   networkId,
@@ -34,9 +35,9 @@ export interface Docker {
   lookCloser(): Promise<DockerView>;
   /**
    * Calls `wake` for each event that may change a container's address, until the signal is aborted or the stream
-   * ends. `opened` is called when the stream stands: what happened before it must be looked for.
+   * ends; a death is urgent. `opened` is called when the stream stands: what happened before it must be looked for.
    */
-  follow(signal: AbortSignal, opened: () => void, wake: () => void): Promise<void>;
+  follow(signal: AbortSignal, opened: () => void, wake: (urgent?: boolean) => void): Promise<void>;
   /** `/info` and `/version` joined, as Docker gives them. */
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
@@ -139,12 +140,13 @@ export function connectDocker(options: DockerOptions): Docker {
         opened();
         for await (const event of eventsOf(stream)) {
           if (event.action === "die") {
-            dying.set(event.id, performance.now());
+            dying.set(event.container, performance.now());
             bereaved = true;
-            wakeAgain = wake;
+            wakeAgain = () => wake();
           }
-          if (event.action === "start") dying.delete(event.id);
-          wake();
+          // on its way back: its new address is its own
+          if (event.action === "connect" || event.action === "start") dying.delete(event.container);
+          wake(event.action === "die");
         }
       } catch (error) {
         if (!signal.aborted)
@@ -185,7 +187,9 @@ function confirmed(
     const known = endpoints.get(attachment.network);
     return known === undefined ? attachment : { ...attachment, address: known.get(container.id) };
   });
+  // the endpoint of one that has died stays for a while, and is no start
   const starts =
+    !dying &&
     !RUNNING.has(container.state) &&
     attachments.some(({ network, address }) => address !== undefined && endpoints.has(network));
   return runs || starts
@@ -199,7 +203,9 @@ const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]
 const LONGEST_EVENT = 4 * 1024 * 1024;
 
 /** The events of a stream, line by line. What is no event wakes all the same, and says nothing. */
-async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<{ action: string; id: string }> {
+async function* eventsOf(
+  stream: AsyncIterable<unknown>,
+): AsyncGenerator<{ action: string; container: string }> {
   let rest = "";
   for await (const chunk of stream) {
     const lines = `${rest}${String(chunk)}`.split("\n");
@@ -225,39 +231,3 @@ const WAKING = {
     "unpause",
   ],
 };
-
-const REASONS = new Map<string, [fault: "docker" | "privilege", message: string, remedy: string]>([
-  ["ENOENT", ["docker", "does not exist", "start Docker, or set DOCKER_SOCKET to where its socket is"]],
-  ["ENOTSOCK", ["docker", "is no socket", "set DOCKER_SOCKET to where Docker's socket is"]],
-  [
-    "ECONNREFUSED",
-    ["docker", "refuses connections: nobody listens there", "start Docker: systemctl start docker"],
-  ],
-  [
-    "EACCES",
-    ["privilege", "may not be used by this user", "run as root, or as a member of the group docker"],
-  ],
-  ["EPERM", ["privilege", "may not be used by this user", "run as root, or as a member of the group docker"]],
-]);
-
-/** `late`: the deadline in milliseconds, when it has passed. */
-function dockerError(socket: string, error: unknown, late: number | null): HostError {
-  if (late !== null) {
-    return new HostError("docker", `Docker at ${socket} did not answer within ${late / 1000} s`, {
-      remedy: "look at Docker's log: journalctl -u docker; nothing has been changed",
-      cause: error,
-    });
-  }
-  const { code, statusCode, reason } = error as { code?: string; statusCode?: number; reason?: string };
-  const known = REASONS.get(code ?? "");
-  if (known !== undefined) {
-    return new HostError(known[0], `Docker's socket ${socket} ${known[1]}`, {
-      remedy: known[2],
-      cause: error,
-    });
-  }
-  const said = statusCode === undefined ? (error as Error).message : `status ${statusCode} ${reason ?? ""}`;
-  return new HostError("docker", `Docker at ${socket} did not answer as Docker does: ${said}`, {
-    cause: error,
-  });
-}

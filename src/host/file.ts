@@ -24,12 +24,14 @@ async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<st
 
 /**
  * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
- * rename, fsync of the directory. Readable by everyone, since `serve` runs as somebody else.
+ * rename, fsync of the directory. Readable by everyone, since `serve` runs as somebody else. With "later" both fsyncs
+ * are left to `makeDurable`, for what must be seen at once and kept soon.
  */
 export async function writeWhole(
   path: string,
   text: string,
   encoding: "latin1" | "utf8" = "utf8",
+  durability: "now" | "later" = "now",
 ): Promise<void> {
   const temporary = `${path}.new`;
   let file: FileHandle | undefined;
@@ -40,15 +42,30 @@ export async function writeWhole(
     // root's umask may be 077
     await file.chmod(0o644);
     await file.writeFile(text, encoding);
-    await file.sync();
+    if (durability === "now") await file.sync();
     await file.close();
     file = undefined;
     await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    if (durability === "now") await syncDirectory(dirname(path));
   } catch (error) {
     await file?.close().catch(() => undefined);
     await unlink(temporary).catch(() => undefined);
     throw storageError(path, "write", error);
+  }
+}
+
+/** Does what writeWhole left for later. */
+export async function makeDurable(path: string): Promise<void> {
+  try {
+    const file = await open(path, "r");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    throw storageError(path, "sync", error);
   }
 }
 

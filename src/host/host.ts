@@ -9,7 +9,7 @@ import type { Plan } from "../core/plan.ts";
 import { addAddresses, readLinks, removeAddresses, setHairpin } from "./address.ts";
 import { announce, probe } from "./arp.ts";
 import { connectDocker, type Docker, type DockerView } from "./docker.ts";
-import { readOctets, readText, writeWhole } from "./file.ts";
+import { makeDurable, readOctets, readText, writeWhole } from "./file.ts";
 import { readLeases, writeLeases } from "./leases.ts";
 import { forgetFlows, readTables, restoreTable } from "./netfilter.ts";
 import { noteRun, readTemplate } from "./page.ts";
@@ -94,7 +94,8 @@ async function apply(config: Config, plan: Plan): Promise<void> {
     if (table !== null) await step(REMEMBERING, () => writeLeases(leasesFile(config), table));
   };
   if (plan.tableFirst) await remember();
-  if (withdrawal !== null) await step(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1"));
+  if (withdrawal !== null)
+    await step(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
   await step("remove aliases", () => removeAddresses(plan.removed));
   for (const { table: name, text } of plan.tables) {
     await step(`replace rules of ${name}`, () => restoreTable(name, text));
@@ -108,6 +109,7 @@ async function apply(config: Config, plan: Plan): Promise<void> {
   announced.catch(() => undefined);
   if (zone !== null && zone !== withdrawal)
     await step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"));
+  else if (withdrawal !== null) await step("keep the zone", () => makeDurable(config.zoneFile));
   if (!plan.tableFirst) await remember();
   if (services !== null)
     await step("write the services file", () => writeWhole(servicesFile(config), services));

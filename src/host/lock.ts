@@ -1,15 +1,35 @@
 /** One run at a time, by flock(2): the kernel releases it when the holder dies. */
 import { type FileHandle, open } from "node:fs/promises";
 import { HostError } from "../core/errors.ts";
+import { loadFiles } from "../libc.ts";
 import { storageError } from "./file.ts";
 import { run } from "./run.ts";
 
+/** Takes the lock on an open file without waiting; false when somebody else has it. */
+type Flock = (fd: number) => Promise<boolean>;
+
 /**
- * Takes the lock and returns its release. Node has no flock(2), but a lock belongs to the open file and not to the
- * process: flock(1) takes it on the descriptor it inherits from us, and we keep it when flock(1) has gone.
- * Throws HostError "busy" with the holder's process id.
+ * Node has no flock(2), but a lock belongs to the open file and not to the process: flock(1) takes it on the
+ * descriptor it inherits from us, and we keep it when flock(1) has gone.
  */
-export async function takeLock(path: string): Promise<() => Promise<void>> {
+const byProgram: Flock = async (fd) =>
+  (await run(["flock", "--exclusive", "--nonblock", "0"], { ok: [0, 1], stdin: fd })).code === 0;
+
+// flock(2): exclusive, not blocking
+const LOCK_EX_NB = 2 | 4;
+
+/** For a process that takes the lock many times: by the call itself where the library for that loads. */
+export function flockByCall(): Flock {
+  const files = loadFiles();
+  if (!("calls" in files)) return byProgram;
+  const { flock, failure } = files.calls;
+  // any other failure is flock(1)'s to explain
+  return async (fd) =>
+    flock(fd, LOCK_EX_NB) === 0 || (failure() !== "EWOULDBLOCK" && failure() !== "EAGAIN" && byProgram(fd));
+}
+
+/** Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. */
+export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
   let file: FileHandle;
   try {
     file = await open(path, "a+", 0o644);
@@ -17,11 +37,7 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
     throw storageError(path, "open", error);
   }
   try {
-    const { code } = await run(["flock", "--exclusive", "--nonblock", "0"], {
-      ok: [0, 1],
-      stdin: file.fd,
-    });
-    if (code === 1) {
+    if (!(await flock(file.fd))) {
       const holder = (await file.readFile("utf8")).trim().replace(/\D/g, "") || "unknown";
       throw new HostError("busy", `another run holds the lock ${path} (process ${holder})`, {
         remedy: "wait for it to end; nothing has been changed",
