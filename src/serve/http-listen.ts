@@ -8,7 +8,7 @@ const CONNECTIONS = 2048;
 const CONNECTIONS_OF_ONE = 512;
 /** Octets of a request's line and headers together. */
 const HEADER_OCTETS = 8192;
-/** Milliseconds without a octet on a connection that is not a stream. */
+/** Milliseconds without an octet on a connection that is not a stream. */
 const IDLE = 30_000;
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;

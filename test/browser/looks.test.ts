@@ -182,6 +182,12 @@ t.test("hostile labels stay text", async (t) => {
     .locator("main strong")
     .evaluateAll((list) => Math.max(...list.map((one) => one.textContent.length)));
   t.ok(longest <= 257, `${longest}`);
+  for (const width of [390, 820, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const over = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+    t.ok(over <= 0, `nothing is pushed aside at ${width}`);
+  }
+  t.same(await violations(page), []);
   t.same(said, [], "no script ran, none was even stopped");
 });
 
