@@ -73,7 +73,7 @@ export function startFastUdp(
   const libc = loadSockets();
   if ("reason" in libc) return libc;
   const { calls } = libc;
-  const control = new Int32Array(new SharedArrayBuffer(8));
+  const control = new Int32Array(new SharedArrayBuffer(12));
   const wake = calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const start: UdpThreadStart = { ...options, control: control.buffer, wake };
@@ -86,6 +86,15 @@ export function startFastUdp(
   });
   const sockets = new Map<number, (error: Error) => void>();
   let stopping = false;
+  let opened = 0;
+  let closed = 0;
+  /** Wait until the thread has come so far, or is no more; on a busy host its start can take a while. */
+  const reached = async (word: number, count: number): Promise<void> => {
+    for (let now = Atomics.load(control, word); now < count && !stopping; now = Atomics.load(control, word)) {
+      const waiting = Atomics.waitAsync(control, word, now, 100);
+      if (waiting.async) await waiting.value;
+    }
+  };
   const one = new Uint8Array(BigUint64Array.of(1n).buffer);
   const tell = (order: UdpOrder): void => {
     thread.postMessage(order);
@@ -114,14 +123,13 @@ export function startFastUdp(
       const fd = boundSocket(calls, address, port);
       const failed = new Promise<Error>((resolve) => sockets.set(fd, resolve));
       tell({ kind: "open", fd, ipv6: isIPv6(address) });
+      await reached(CONTROL.OPENED, ++opened);
       return {
         failed,
         async close() {
           if (!sockets.delete(fd) || stopping) return;
-          const before = Atomics.load(control, CONTROL.CLOSED);
           tell({ kind: "close", fd });
-          const waited = Atomics.waitAsync(control, CONTROL.CLOSED, before, 2000);
-          if (waited.async) await waited.value;
+          await reached(CONTROL.CLOSED, ++closed);
         },
       };
     },

@@ -19,6 +19,8 @@ export const CONTROL = {
   SENT: 0,
   /** Sockets that the thread has closed, so that their addresses are free again. */
   CLOSED: 1,
+  /** Sockets that it has begun to answer on. */
+  OPENED: 2,
 } as const;
 
 /** A zone as it crosses threads: the block is shared, not copied. */

@@ -54,6 +54,8 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
       }
       case "open":
         endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6 }];
+        Atomics.add(control, CONTROL.OPENED, 1);
+        Atomics.notify(control, CONTROL.OPENED);
         break;
       case "close":
         if (endpoints.some(({ fd }) => fd === order.fd)) {

@@ -44,7 +44,7 @@ async function lab(t: Test, zone: string | undefined, options: Partial<DnsOption
     rmSync(dir, { recursive: true });
   });
   const dig = async (...args: string[]) =>
-    (await run("dig", ["@127.0.0.1", "-p", String(server.port), "+time=2", "+tries=1", ...args])).stdout;
+    (await run("dig", ["@127.0.0.1", "-p", String(server.port), "+time=5", "+tries=1", ...args])).stdout;
   return { server, logs, file, dig, replace };
 }
 
