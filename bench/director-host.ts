@@ -48,6 +48,13 @@ export async function timed(argv: readonly string[]): Promise<number> {
   return performance.now() - started;
 }
 
+/** Seconds of processor time, user and system, of a process that must succeed and of its children. */
+export async function processorTime(argv: readonly string[]): Promise<number> {
+  const script = 'TIMEFORMAT="%U %S"; exec 3>&2; { time "$@" >/dev/null 2>&3; } 2>&1';
+  const { stdout } = await execa("bash", ["-c", script, "bash", ...argv], { stderr: "ignore" });
+  return stdout.split(" ").reduce((sum, part) => sum + Number(part), 0);
+}
+
 /** How many programs one run starts, itself and what leads to it not counted. */
 export async function countProcesses(argv: readonly string[]): Promise<number> {
   const log = `/tmp/ocdd-bench-${process.pid}.strace`;

@@ -131,7 +131,8 @@ function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<st
   const held = new Map<string, string>();
   for (const lease of table.leases) {
     if (lease.key === "" || !isHeld(lease, now, hold)) continue;
-    for (const name of lease.names) if (!held.has(name)) held.set(name, groupOf(lease.key));
+    const group = groupOf(lease.key);
+    for (const name of lease.names) if (!held.has(name)) held.set(name, group);
   }
   return held;
 }
