@@ -16,7 +16,7 @@ const UNUSED = /^(@types\/|undici-types$|nan$|cpu-features$|buildcheck$)/;
 
 /** Within packages: what is for people, for compilers, or built on this machine by an install script. */
 const LEFT_OUT =
-  /\.(d\.[cm]?ts|map|md|markdown|c|cc|h|gyp|gypi|o|a)$|^(docs?|tests?|examples?|\.github|vendor|musl_\w+)$/;
+  /\.(d\.[cm]?ts|map|md|markdown|c|cc|h|gyp|gypi|o|a)$|^(\..+|docs?|tests?|examples?|vendor|musl_\w+)$/;
 
 /** Lays the product into a directory, which is emptied. Throws when the compiler finds anything. */
 export async function layTree(directory: string): Promise<void> {

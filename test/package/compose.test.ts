@@ -46,6 +46,8 @@ t.test("compose", async (t) => {
     },
   );
 
+  // with a container on Docker's bridge, which has an address of its own only from the first one on
+  await lab.startContainer({ name: "aside", labels: { "ocdd.enable": "false" } });
   const before = await lab.snapshotHost();
 
   await t.test("initialize starts director and server", async (t) => {

@@ -1,0 +1,123 @@
+/** The texts of the Debian package: control, copyright, changelog, and the configuration as it is first installed. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { KEYS, type KeyName } from "../src/core/keys.ts";
+import { type Surface, textOf } from "./surface.ts";
+
+/** Where things are on a Debian host. */
+export const HOME = "/usr/lib/ocdd";
+export const CONF = "/etc/ocdd/ocdd.conf";
+export const STATE = "/var/lib/ocdd";
+
+/** Who made this package, as Debian's tools are told it. */
+export function maintainer(environment: Readonly<Record<string, string | undefined>>): string {
+  const { DEBFULLNAME: name = "The OCDD authors", DEBEMAIL: mail = "ocdd@octocop.invalid" } = environment;
+  return `${name} <${mail}>`;
+}
+
+export function control(
+  { version, summary }: Surface,
+  architecture: string,
+  kibibytes: number,
+  who: string,
+): string {
+  return `Package: ocdd
+Version: ${version}-1
+Section: net
+Priority: optional
+Architecture: ${architecture}
+Maintainer: ${who}
+Installed-Size: ${kibibytes}
+Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 8), iproute2 (>= 5.0), iptables, iputils-arping, conntrack
+Recommends: docker.io (>= 20.10) | docker-ce (>= 5:20.10)
+Suggests: docker-compose
+Description: ${summary.slice(summary.indexOf(":") + 2)}
+ OCDD, the OctoCop Director for Docker, gives every container on a Docker host
+ a name in a DNS zone of its own and an address on the network, on the
+ container's own ports: no port mapping and no proxy.
+ .
+ It holds a director, which follows Docker, and a server, which answers for the
+ zone and shows what there is on a web page. Nothing is started until
+ /etc/ocdd/ocdd.conf is written and "ocdd initialize" is run.
+`;
+}
+
+/** Debian's own changelog: one entry, the version that is built. */
+export function debianChangelog({ version }: Surface, who: string, seconds: number): string {
+  const date = new Date(seconds * 1000).toUTCString().replace("GMT", "+0000");
+  return `ocdd (${version}-1) unstable; urgency=medium\n\n  * Version ${version}: see changelog.gz.\n\n -- ${who}  ${date}\n`;
+}
+
+/** Machine-readable copyright; every package within has its licence beside its code. */
+export function copyright(tree: string): string {
+  const licence = textOf("LICENSE");
+  const owner = /Copyright \(c\) (.+)/.exec(licence)?.[1] ?? "";
+  const terms = licence.slice(licence.indexOf("Permission is")).trimEnd();
+  const text = terms.split("\n").map((line) => (line === "" ? " ." : ` ${line}`));
+  const packages = packagesIn(join(tree, "node_modules")).map(
+    ({ name, path, terms }) => ` ${name} (${terms}): ${HOME}/node_modules/${path}`,
+  );
+  return [
+    "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
+    "Upstream-Name: OCDD",
+    "Comment: Within are packages of npm's, each with its licence in its directory:",
+    ...packages,
+    "",
+    "Files: *",
+    `Copyright: ${owner}`,
+    "License: Expat",
+    "",
+    "License: Expat",
+    ...text,
+    "",
+  ].join("\n");
+}
+
+interface Within {
+  readonly name: string;
+  readonly path: string;
+  readonly terms: string;
+}
+
+function packagesIn(directory: string, below = ""): Within[] {
+  return readdirSync(directory)
+    .sort()
+    .flatMap((entry) => {
+      const path = join(below, entry);
+      if (entry.startsWith("@")) return packagesIn(join(directory, entry), path);
+      const text = readFileSync(join(directory, entry, "package.json"), "utf8");
+      const { name, license = "unknown" } = JSON.parse(text) as { name: string; license?: string };
+      return [{ name, path, terms: license }];
+    });
+}
+
+/** What only the operator can know: there is no run before it is written. */
+const ASKED_FOR = new Set<string>([
+  "NETWORK_DEVICE",
+  "IP_SUBNET",
+  "IP_RANGE_START",
+  "IP_RANGE_END",
+  "TOOLBOX_SUBDOMAIN_NAME",
+]);
+
+/**
+ * The example as a first configuration: each key with its meaning, the state where Debian keeps states, and what is to
+ * be asked of IT left out, so that nothing can start by an oversight.
+ */
+export function firstConf(): string {
+  const lines = textOf("ocdd.conf.example").trimEnd().split("\n");
+  const keys = lines.map((line) => {
+    const name = line.slice(0, line.indexOf("=")) as KeyName;
+    const value = name === "STORAGE_DIR" ? `STORAGE_DIR=${STATE}` : line;
+    // both are worked out from the zone and STORAGE_DIR
+    const out = ASKED_FOR.has(name) || name === "DNS_ZONE_FILE" || name === "WEB_INDEX_FILE";
+    return `# ${KEYS[name].doc}\n${out ? "#" : ""}${value}\n`;
+  });
+  return [
+    "# Configuration of OCDD: see ocdd.conf(5). Write the device, the range and the zone that IT gave you,",
+    "# then run: ocdd initialize",
+    "",
+    ...keys,
+  ].join("\n");
+}

@@ -1,0 +1,121 @@
+/** The Debian package: built, looked at by lintian, installed in a fresh Debian, run there, purged; nothing is left. */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+import { buildDeb } from "../../packaging/deb.ts";
+import { readSurface } from "../../packaging/surface.ts";
+import { labFor } from "../lab/director.ts";
+import { HOST_ADDRESS, ZONE } from "../lab/network.ts";
+import { type Outcome, run, until } from "../lab/process.ts";
+import { debianRoot } from "./base-image.ts";
+
+/** What the package calls, and nothing that is there for another reason. */
+const DEPENDS = ["iproute2", "iptables", "iputils-arping", "conntrack", "util-linux"];
+
+t.setTimeout(600_000);
+
+t.test("deb", async (t) => {
+  const lab = await labFor(t, { name: "deb" });
+  t.setTimeout(600_000);
+  const script = fileURLToPath(new URL("in-root.sh", import.meta.url));
+  const [root, deb] = await Promise.all([
+    debianRoot("image-root", DEPENDS),
+    // quick rather than small
+    buildDeb(join(lab.dir, "debs"), "gzip"),
+  ]);
+  const enter = [...lab.enterFully("host"), "sh", script, root, lab.dir];
+  const inside = (...argv: string[]): Promise<Outcome> => run([...enter, ...argv], { check: false });
+  const ok = async (...argv: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await inside(...argv);
+    if (code !== 0) throw new Error(`${argv.join(" ")}: status ${code}\n${stdout}\n${stderr}`);
+    return stdout;
+  };
+  /** Every file with its type, mode and contents; without dpkg's own memory and what ldconfig and logs hold. */
+  const files = async (): Promise<string> => {
+    const skip = "/var/lib/dpkg /var/log /var/cache/ldconfig /proc /dev /run /tmp".split(" ");
+    const prune = skip.flatMap((path) => ["-path", path, "-o"]).slice(0, -1);
+    // a directory's size is its file system's affair
+    const say = [
+      "(",
+      "-type",
+      "d",
+      "-printf",
+      "%y %m %u %g - %p\\n",
+      ")",
+      "-o",
+      "-printf",
+      "%y %m %u %g %s %p %l\\n",
+    ];
+    return ok("find", "/", "(", ...prune, ")", "-prune", "-o", ...say);
+  };
+
+  const lint = run(["lintian", "--allow-root", "--fail-on", "error", deb], {
+    check: false,
+    timeout: 300_000,
+  });
+  await lab.startContainers("web", "app");
+  const [before, beforeFiles] = [await lab.snapshotHost(), (await files()).split("\n").sort()];
+
+  await t.test("it installs, and starts nothing", async (t) => {
+    const { stdout, stderr, code } = await inside("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
+    t.equal(code, 0, stderr);
+    t.notMatch(`${stdout}${stderr}`, /error|warning/i);
+    t.equal(await ok("ocdd", "--version"), readSurface().version);
+    const unset = await inside("ocdd");
+    t.equal(unset.code, 78, unset.stderr);
+    t.match(unset.stderr, /NETWORK_DEVICE: is not set/);
+    t.equal(await lab.snapshotHost(), before);
+    await ok("test", "-L", "/usr/bin/ocdd");
+    for (const unit of ["ocdd-watch.service", "ocdd-serve.service", "ocdd.service", "ocdd.timer"])
+      t.notMatch(await ok("cat", `/lib/systemd/system/${unit}`), /@[A-Z_]+@/, unit);
+    t.equal(await ok("find", "/etc/systemd", "-name", "ocdd*"), "");
+  });
+
+  await t.test("configured, it runs", async (t) => {
+    const conf = await ok("cat", "/etc/ocdd/ocdd.conf");
+    const written = conf.replace(/^#(NETWORK_DEVICE|IP_|TOOLBOX_)/gm, "$1");
+    mkdirSync(join(lab.dir, "upper/etc/ocdd"), { recursive: true });
+    writeFileSync(join(lab.dir, "upper/etc/ocdd/ocdd.conf"), written);
+    t.match(await ok("ocdd", "initialize"), /Initializing OCDD/);
+    const said = await ok("ocdd");
+    t.match(said, new RegExp(`web\\.${ZONE}\\.`));
+    const { services } = JSON.parse(await ok("ocdd", "list", "--json")) as {
+      services: { name: string; address: string }[];
+    };
+    for (const { name, address } of services) t.equal(await lab.who(address), name, `${name} at ${address}`);
+    t.equal(services.length, 2);
+    t.equal((await inside("ocdd", "plan", "--detailed-exitcode")).code, 0);
+    const server = lab.spawn("host", [...enter, "ocdd", "serve"], { full: true, label: "serve" });
+    const named = async (): Promise<boolean> =>
+      /^192\.168\./.test(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`));
+    await until("its server answers", named, 20_000);
+    t.equal((await lab.curl(`http://web.${ZONE}/`)).trim(), "web", "by name, through IT's resolver");
+    t.match(server.output(), /fast|is served/i);
+    await server.stop();
+  });
+
+  await t.test("installed again, everything stays in force", async (t) => {
+    const inForce = await lab.snapshotHost();
+    await ok("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
+    t.equal(await lab.snapshotHost(), inForce);
+    t.match(await ok("cat", "/etc/ocdd/ocdd.conf"), /^NETWORK_DEVICE=/m, "the operator's configuration");
+  });
+
+  await t.test("purged, nothing is left: not on the host's network, not on its disk", async (t) => {
+    const { code, stdout, stderr } = await inside("dpkg", "--purge", "ocdd");
+    t.equal(code, 0, stderr);
+    t.notMatch(`${stdout}${stderr}`, /error|warning|failed/i);
+    t.equal(await lab.snapshotHost(), before);
+    t.same((await files()).split("\n").sort(), beforeFiles);
+    t.notMatch(await ok("sh", "-c", "dpkg --get-selections; ls /var/lib/dpkg/info"), /ocdd/);
+  });
+
+  await t.test("lintian finds no error", async (t) => {
+    const { code, stdout } = await lint;
+    t.equal(code, 0, stdout);
+    t.notMatch(stdout, /^E:/m);
+    t.ok(readFileSync(deb).length < 100e6);
+  });
+});

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Runs a program in a Debian root that takes what is written to it elsewhere: in-root.sh ROOT LAB_DIRECTORY PROGRAM...
+# Call it inside a mount namespace of its own (`ip netns exec` makes one). What is written stays from call to call.
+set -eu
+root=$1 dir=$2
+shift 2
+there=$dir/root
+mkdir -p "$dir/upper" "$dir/work" "$there"
+mount -t overlay -o "lowerdir=$root,upperdir=$dir/upper,workdir=$dir/work" overlay "$there"
+mount -t proc proc "$there/proc"
+mount --bind /dev "$there/dev"
+# a host's /run is not on its disk; Docker's socket is in it
+mount -t tmpfs -o mode=755 run "$there/run"
+mkdir "$there/run/lock"
+touch "$there/run/docker.sock"
+mount --bind "$dir/docker.sock" "$there/run/docker.sock"
+mount -t tmpfs tmp "$there/tmp"
+mkdir "$there/tmp/debs"
+mount --bind "$dir/debs" "$there/tmp/debs"
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 chroot "$there" "$@"
