@@ -4,9 +4,9 @@ import type { Config } from "./core/config.ts";
 import { decide } from "./core/decide.ts";
 import { HostError } from "./core/errors.ts";
 import type { Ipv4 } from "./core/ipv4.ts";
-import type { Decision, Observation } from "./core/model.ts";
+import type { Conflict, Decision, Observation } from "./core/model.ts";
 import { type Plan, plan } from "./core/plan.ts";
-import { withoutWriting } from "./core/retreat.ts";
+import { misledAliases, withoutAliases, withoutWriting } from "./core/retreat.ts";
 import { type Host, REMEMBERING, WITHDRAWING } from "./host/host.ts";
 
 export interface ReconcileOptions {
@@ -28,16 +28,10 @@ export interface Outcome {
 
 /** Bring the host to the state its containers ask for. Idempotent. Throws ConfigError, HostError. */
 export async function reconcile(config: Config, host: Host, options: ReconcileOptions): Promise<Outcome> {
-  let seen = await host.observe();
-  let decision = decide(config, seen, options.now());
-  if (options.apply && isMassRemoval(seen, decision)) {
-    // a Docker that is just starting shows an empty list: nobody loses his name to that
-    await sleep(options.secondLook);
-    seen = await host.observe();
-    decision = decide(config, seen, options.now());
-  }
-  if (decision.evicted.length > 0 && !options.yes) throw eviction(decision);
-  if (options.apply) decision = await probed(config, host, seen, decision, options.now);
+  const first = await look(config, host, options);
+  const agreed = options.apply ? await secondLook(config, host, options, first) : first;
+  if (agreed.decision.evicted.length > 0 && !options.yes) throw eviction(agreed.decision);
+  const { seen, decision } = options.apply ? await probed(config, host, options, agreed) : agreed;
   const changes = plan(seen.actual, decision.desired, config.zone);
   const steps = seen.leasesStale ? { ...changes, table: decision.desired.table } : changes;
   if (options.apply) {
@@ -45,6 +39,37 @@ export async function reconcile(config: Config, host: Host, options: ReconcileOp
     await host.noteRun();
   }
   return { seen, decision, plan: steps };
+}
+
+/** A look, and what follows from it. */
+interface Look {
+  readonly seen: Observation;
+  readonly decision: Decision;
+}
+
+async function look(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
+  const seen = await host.observe();
+  return { seen, decision: decide(config, seen, options.now()) };
+}
+
+/** How often the host is looked at while a mass removal is not yet believed. */
+const LOOKS = 12;
+
+/**
+ * A Docker that is just starting shows an empty list, and nobody loses his name to that: many may go only when all
+ * looks agree. What leads to somebody else meanwhile, since Docker gives addresses anew, is taken down at once.
+ */
+async function secondLook(config: Config, host: Host, options: ReconcileOptions, first: Look): Promise<Look> {
+  let now = first;
+  for (let n = 0; n < LOOKS && isMassRemoval(now); n++) {
+    const misled = misledAliases(now.seen, now.decision.desired);
+    if (misled.size > 0) {
+      await host.apply(plan(now.seen.actual, withoutAliases(now.seen.actual, misled), config.zone));
+    }
+    await sleep(options.secondLook / LOOKS);
+    now = await look(config, host, options);
+  }
+  return now;
 }
 
 /** A disk that is full keeps nobody's rule in force after his container has gone. Throws what `apply` threw. */
@@ -68,11 +93,13 @@ async function applyOrRetreat(
   }
 }
 
-/** More than half of more than four services would go. */
-function isMassRemoval(seen: Observation, decision: Decision): boolean {
+/** More than half of more than four services would go, and Docker has not said of each that it died. */
+function isMassRemoval({ seen, decision }: Look): boolean {
   const before = seen.actual.aliases.map((alias) => alias.address);
   const after = new Set(decision.desired.aliases.map((alias) => alias.address));
-  const gone = before.filter((address) => !after.has(address)).length;
+  const containerAt = new Map(seen.actual.table.leases.map((lease) => [lease.address, lease.container]));
+  const unexplained = (address: Ipv4): boolean => seen.dead?.has(containerAt.get(address) ?? "") !== true;
+  const gone = before.filter((address) => !after.has(address) && unexplained(address)).length;
   return before.length > 4 && gone > before.length / 2;
 }
 
@@ -87,35 +114,40 @@ function eviction(decision: Decision): HostError {
   );
 }
 
-/** Asks the network before an address is used for the first time, and decides anew where somebody has it. */
-async function probed(
-  config: Config,
-  host: Host,
-  first: Observation,
-  firstDecision: Decision,
-  now: () => number,
-): Promise<Decision> {
-  let decision = firstDecision;
-  let conflicts = first.actual.table.conflicts;
+/**
+ * Asks the network before an address is used for the first time, and decides anew where somebody has it. Who needs no
+ * new address does not wait for that: what has gone is taken down before.
+ */
+async function probed(config: Config, host: Host, options: ReconcileOptions, first: Look): Promise<Look> {
+  let now = first;
+  let conflicts: readonly Conflict[] = [];
   const clean = new Set<Ipv4>();
   for (;;) {
+    const { seen, decision } = now;
     const unknown = decision.fresh.filter((address) => !clean.has(address));
-    if (unknown.length === 0) return withConflicts(decision, first);
-    const asked = [...unknown, ...decision.spare.filter((address) => !clean.has(address))];
-    const taken = await host.probe(asked);
-    for (const address of asked) if (!taken.has(address)) clean.add(address);
-    if (taken.size === 0) return withConflicts(decision, first);
-    const seenAt = now();
+    if (unknown.length === 0) return { seen, decision: withConflicts(decision, conflicts) };
+    const early = plan(seen.actual, withoutWriting(seen.actual, decision.desired), config.zone);
+    const hurries = early.removed.length > 0 || early.flushed.length > 0;
+    if (hurries) await host.apply(early);
+    const started = performance.now();
+    const taken = await host.probe(unknown, decision.spare);
+    for (const address of unknown) if (!taken.has(address)) clean.add(address);
+    const seenAt = options.now();
     conflicts = [...conflicts, ...[...taken].map((address) => ({ address, seenAt }))];
-    const table = { ...first.actual.table, conflicts };
-    decision = decide(config, { ...first, actual: { ...first.actual, table } }, now());
+    // what was seen before a wait is not believed after it
+    const waited = hurries || performance.now() - started >= AT_ONCE;
+    const again = waited ? await host.observe() : seen;
+    const table = { ...again.actual.table, conflicts: [...again.actual.table.conflicts, ...conflicts] };
+    const told = { ...again, actual: { ...again.actual, table } };
+    now = { seen: again, decision: decide(config, told, options.now()) };
   }
 }
 
+/** Milliseconds within which an answer has not been waited for. */
+const AT_ONCE = 50;
+
 /** Says once, in the run that finds out, which addresses are somebody else's. */
-function withConflicts(decision: Decision, before: Observation): Decision {
-  const known = new Set(before.actual.table.conflicts.map((conflict) => conflict.address));
-  const found = decision.desired.table.conflicts.filter((conflict) => !known.has(conflict.address));
+function withConflicts(decision: Decision, found: readonly Conflict[]): Decision {
   const lines = found.map(
     ({ address }) => `${address} is used by somebody else on the network and is not handed out`,
   );

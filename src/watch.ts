@@ -2,7 +2,6 @@
 import { makeBell, pausing } from "./bell.ts";
 import type { Config } from "./core/config.ts";
 import { ConfigError, HostError } from "./core/errors.ts";
-import type { Ipv4 } from "./core/ipv4.ts";
 import { followAddresses } from "./host/address.ts";
 import { connectDocker, type Docker } from "./host/docker.ts";
 import { type Host, openHost } from "./host/host.ts";
@@ -17,8 +16,6 @@ import { type Outcome, reconcile } from "./reconcile.ts";
 const BURST = 100;
 /** Milliseconds before a stream is opened anew: doubled on each failure, up to the second. */
 const BACK_OFF = [200, 10_000] as const;
-/** Milliseconds for which an address that nobody answered for is taken to be free. */
-const STAYS_FREE = 120_000;
 
 export interface WatchOptions {
   /** Reads the configuration anew. Throws ConfigError. */
@@ -150,40 +147,12 @@ function keepAlive(notify: Notifier): { busy: () => void; idle: () => void; end:
 
 function open(config: Config): Watched {
   const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
-  return { config, docker, host: rememberingProbes(openHost(config, docker)) };
-}
-
-/** A host that asks the network only about addresses it has not asked about lately: a newcomer never waits for ARP. */
-function rememberingProbes(host: Host): Host {
-  const asked = new Map<Ipv4, { readonly since: number; readonly taken: Promise<boolean> }>();
-  return {
-    ...host,
-    async probe(addresses) {
-      const now = performance.now();
-      for (const [address, { since }] of asked) if (now - since > STAYS_FREE) asked.delete(address);
-      const unknown = addresses.filter((address) => !asked.has(address));
-      if (unknown.length > 0) {
-        const answer = host.probe(unknown);
-        for (const address of unknown)
-          asked.set(address, { since: now, taken: answer.then((them) => them.has(address)) });
-        // what could not be asked, or is taken, is asked again when it is wanted again
-        const forget = (which: (address: Ipv4) => boolean): void => {
-          for (const address of unknown) if (which(address)) asked.delete(address);
-        };
-        answer.then(
-          (them) => forget((address) => them.has(address)),
-          () => forget(() => true),
-        );
-      }
-      const answers = await Promise.all(addresses.map(async (a) => ((await asked.get(a)?.taken) ? [a] : [])));
-      return new Set(answers.flat());
-    },
-  };
+  return { config, docker, host: openHost(config, docker) };
 }
 
 /** Asks about the addresses that come next, while nobody waits for them. What fails here fails when it matters. */
 function lookAhead(host: Host, { decision }: Outcome): void {
-  if (decision.spare.length > 0) host.probe(decision.spare).catch(() => undefined);
+  host.probe([], decision.spare).catch(() => undefined);
 }
 
 async function lockedRun(

@@ -203,6 +203,8 @@ export interface Observation {
   readonly leasesStale: boolean;
   /** What the look itself met, for people. */
   readonly notices: readonly string[];
+  /** Ids of containers whose death Docker has just announced: that they are gone needs no second look. */
+  readonly dead?: ReadonlySet<string>;
   /** True when DOCKER-USER is there. */
   readonly dockerUser: boolean;
   /** Forwards in force, as the rules tell: what lost leases are rebuilt from. */

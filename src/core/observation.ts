@@ -22,6 +22,7 @@ export type LeasesRead =
 export interface Sighting {
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
+  readonly dead?: ReadonlySet<string> | undefined;
   readonly links: {
     readonly devices: readonly string[];
     readonly addresses: readonly DeviceAddress[];
@@ -72,6 +73,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     notices: noticesOf(leases, lost, seen.leasesFile),
     dockerUser: firewall.dockerUser,
     forwards: firewall.forwards,
+    ...(seen.dead === undefined ? {} : { dead: seen.dead }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };
 }

@@ -1,6 +1,7 @@
-/** What can still be done when nothing can be written: take down, and never put up. */
+/** What can be done before something is known or when nothing can be written: take down, and never put up. */
 import { forwardOf } from "./firewall.ts";
-import type { Firewall, State } from "./model.ts";
+import type { Ipv4 } from "./ipv4.ts";
+import type { Firewall, Observation, State } from "./model.ts";
 
 /**
  * `desired` without what would have to be remembered or published: no new lease, and all files as they are. What of it
@@ -22,6 +23,31 @@ export function withoutWriting(actual: State, desired: State): State {
     services,
     firewall: keepRules(desired.firewall, (rule) => forwardOf(rule).every(({ alias }) => onDisk.has(alias))),
     aliases: desired.aliases.filter((alias) => onDisk.has(alias.address)),
+  };
+}
+
+/** Forwards in force that lead to a container which is not theirs: Docker has given the address to another. */
+export function misledAliases(seen: Observation, desired: State): ReadonlySet<Ipv4> {
+  const taken = new Set(
+    seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
+  );
+  const right = new Set(
+    (desired.firewall.chains.get("nat/OCDD") ?? [])
+      .flatMap(forwardOf)
+      .map(({ alias, target }) => `${alias} ${target}`),
+  );
+  const misled = seen.forwards.filter(
+    ({ alias, target }) => taken.has(target) && !right.has(`${alias} ${target}`),
+  );
+  return new Set(misled.map(({ alias }) => alias));
+}
+
+/** What is, without these aliases: nothing is put up, and no file is written. */
+export function withoutAliases(actual: State, aliases: ReadonlySet<Ipv4>): State {
+  return {
+    ...actual,
+    firewall: keepRules(actual.firewall, (rule) => forwardOf(rule).every(({ alias }) => !aliases.has(alias))),
+    aliases: actual.aliases.filter((alias) => !aliases.has(alias.address)),
   };
 }
 

@@ -45,6 +45,8 @@ export interface Docker {
 export interface DockerView {
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
+  /** Ids of containers whose death was announced a moment ago. */
+  readonly dead?: ReadonlySet<string>;
 }
 
 /** Milliseconds for which an announced death is believed against Docker's list; the list follows within 200. */
@@ -103,7 +105,8 @@ export function connectDocker(options: DockerOptions): Docker {
         // seen last, without the dead, is enough to take them down. The whole look follows.
         bereaved = false;
         wakeAgain();
-        lastView = { ...lastView, containers: lastView.containers.filter(({ id }) => !dying.has(id)) };
+        const containers = lastView.containers.filter(({ id }) => !dying.has(id));
+        lastView = { ...lastView, containers, dead: new Set(dying.keys()) };
         return lastView;
       }
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
@@ -126,7 +129,7 @@ export function connectDocker(options: DockerOptions): Docker {
           ? []
           : (confirmed(container, endpoints, dying.has(container.id)) ?? []);
       });
-      lastView = { containers, networks: networks.map(readNetwork) };
+      lastView = { containers, networks: networks.map(readNetwork), dead: new Set(dying.keys()) };
       return lastView;
     },
     async follow(signal, opened, wake) {

@@ -13,6 +13,7 @@ import { makeDurable, readOctets, readText, writeWhole } from "./file.ts";
 import { readLeases, writeLeases } from "./leases.ts";
 import { forgetFlows, readTables, restoreTable } from "./netfilter.ts";
 import { noteRun, readTemplate } from "./page.ts";
+import { rememberProbes } from "./probes.ts";
 
 export interface Host {
   /**
@@ -20,8 +21,11 @@ export interface Host {
    * is changed.
    */
   observe(leaveOut?: LeaveOut): Promise<Observation>;
-  /** Those of the addresses that somebody else on the network answers for. */
-  probe(addresses: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
+  /**
+   * Those of the addresses that somebody else on the network answers for. About `ahead` it asks as well and does not
+   * wait; what has been asked lately is answered at once.
+   */
+  probe(addresses: readonly Ipv4[], ahead?: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
   /** Carries out a plan, step by step. Throws HostError that names the step; the steps before it stand. */
   apply(plan: Plan): Promise<void>;
   /** Leaves word that a run has just ended well. */
@@ -47,7 +51,7 @@ export function openHost(config: Config, watched?: Docker): Host {
   const look = watched === undefined ? docker.look : docker.lookCloser;
   return {
     observe: (leaveOut) => observe(config, look, leaveOut),
-    probe: (addresses) => probe(config.device, addresses),
+    probe: rememberProbes((addresses) => probe(config.device, addresses)),
     apply: (plan) => apply(config, plan),
     noteRun: () => step("note the run", () => noteRun(config.indexFile)),
   };
@@ -58,9 +62,9 @@ async function observe(
   look: () => Promise<DockerView>,
   leaveOut?: LeaveOut,
 ): Promise<Observation> {
-  const [{ containers, networks }, links, tables, leases, zone, page, services, template] = await Promise.all(
-    [
-      leaveOut === "docker" ? { containers: [], networks: [] } : look(),
+  const [{ containers, networks, dead }, links, tables, leases, zone, page, services, template] =
+    await Promise.all([
+      leaveOut === "docker" ? { containers: [], networks: [], dead: undefined } : look(),
       readLinks(),
       leaveOut === "firewall" ? new Map<TableName, string>() : readTables(),
       readLeases(leasesFile(config)),
@@ -68,11 +72,11 @@ async function observe(
       readText(config.indexFile),
       readText(servicesFile(config)),
       readTemplate(config.templateDir),
-    ],
-  );
+    ]);
   return observationOf(config, {
     containers,
     networks,
+    dead,
     links,
     tables,
     leases,

@@ -26,7 +26,7 @@ for (const engine of ENGINES) {
     const lab = await initializedLab(t, { name: `churn-${engine}`, engine });
     const names = ["ann", "bob", "cat", "dan", "eve", "fay"];
     await lab.startContainers("steady", ...names);
-    const watch = lab.startOcdd(["watch"]);
+    const watch = lab.startOcdd(["watch", "--log-format", "json", "--debug"]);
     await until("all are served", async () => (await aliases(lab)).length === names.length + 1, 15_000);
     const table = await addresses(lab);
     const recordings = new Map(
@@ -56,7 +56,8 @@ for (const engine of ENGINES) {
     for (const [name, recording] of recordings) {
       const { answers } = await recording.stop();
       const who = answers.map((answer) => answer.who);
-      const strangers = who.filter((one) => one !== undefined && one !== name);
+      const strangers = answers.filter((answer) => answer.who !== undefined && answer.who !== name);
+      if (strangers.length > 0) t.comment(watch.output());
       t.same(strangers, [], `${name}'s address was never answered by another`);
       t.ok(who.filter((one) => one === name).length > 10, `${name} has answered`);
       if (name === "steady") t.notOk(who.includes(undefined), "who is not touched answers every request");
