@@ -24,7 +24,7 @@ _ocdd() {
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | zone | doctor | teardown) word=${COMP_WORDS[i]}; break ;;
+      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown) word=${COMP_WORDS[i]}; break ;;
       --config | --set | --log-format) ((i++)) ;;
     esac
   done
@@ -35,6 +35,7 @@ _ocdd() {
     watch) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
     serve) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
     list) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    status) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     teardown) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;
@@ -43,7 +44,7 @@ _ocdd() {
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list zone doctor teardown" -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown" -- "$cur")
   elif [[ $word == @(doctor) ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_ocdd_names)" -- "$cur")
   fi
