@@ -15,6 +15,8 @@ export interface Packet {
   readonly hook: "PREROUTING" | "OUTPUT";
   /** Device it arrives on. */
   readonly in?: string;
+  /** An answer within a connection that DNAT moved: nat has decided long ago, the state is ESTABLISHED and DNAT. */
+  readonly answer?: true;
 }
 
 /** The host around the rules: its own addresses, and which device leads to which network. */
@@ -105,7 +107,7 @@ export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
   const isLocal = (): boolean => around.local.includes(state.to) || state.to.startsWith("127.");
   const walk = (chain: string): string => run(chain, state, rules, around);
   if (walk(`raw/${packet.hook}`) === "DROP") return "dropped";
-  walk(`nat/${packet.hook}`);
+  if (packet.answer !== true) walk(`nat/${packet.hook}`);
   const moved = state.original !== undefined;
   if (isLocal()) {
     const verdict = packet.hook === "OUTPUT" ? walk("filter/OUTPUT") : "ACCEPT";
@@ -116,7 +118,7 @@ export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
   const verdict = walk(packet.hook === "OUTPUT" ? "filter/OUTPUT" : "filter/FORWARD");
   const refused = refusal(verdict);
   if (refused !== undefined) return refused;
-  walk("nat/POSTROUTING");
+  if (packet.answer !== true) walk("nat/POSTROUTING");
   return moved ? arrival(state) : "untouched";
 }
 
@@ -178,11 +180,11 @@ function matches(match: Rule["matches"][number], state: State, around: Around): 
         return state.port === Number(value);
       case "--dst-type":
         return value === "LOCAL" && (around.local.includes(state.to) || state.to.startsWith("127."));
-      case "--ctstate":
-        return (
-          value.split(",").includes("NEW") ||
-          (value.split(",").includes("DNAT") && state.original !== undefined)
-        );
+      case "--ctstate": {
+        const moved = packet.answer === true || state.original !== undefined;
+        const states = [packet.answer === true ? "ESTABLISHED" : "NEW", ...(moved ? ["DNAT"] : [])];
+        return value.split(",").some((wanted) => states.includes(wanted));
+      }
       case "--ctorigdst":
         return inCidr(value, state.original ?? ip(packet.to));
       default:

@@ -31,6 +31,25 @@ const foreign = (ruleset: string): string[] => ruleset.split("\n").filter((line)
 
 const CONVERGED = converge(DOCKER);
 
+/** What must stand behind our jump in a chain: rules that would take the packet before it. */
+const BEHIND: readonly [chain: string, ours: string, theirs: RegExp][] = [
+  ["PREROUTING", "-j OCDD", /-j DOCKER$/],
+  ["OUTPUT", "-j OCDD", /-j DOCKER$/],
+  ["INPUT", "-j OCDD-INPUT", /-j ACCEPT$/],
+  ["DOCKER-USER", "-j OCDD-FORWARD", /^-A DOCKER-USER -j (ACCEPT|RETURN|DROP)$/],
+];
+
+/** The chains in which one of ours comes too late. */
+function tooLate(ruleset: string): string[] {
+  const lines = ruleset.split("\n");
+  return BEHIND.flatMap(([chain, ours, theirs]) => {
+    const rules = lines.filter((line) => line.startsWith(`-A ${chain} `));
+    const rival = rules.findIndex((rule) => theirs.test(rule));
+    const jump = rules.findIndex((rule) => rule.endsWith(ours));
+    return jump < 0 || (rival >= 0 && rival < jump) ? [chain] : [];
+  });
+}
+
 t.test(
   "a transaction replaces whole chains, declares before it fills, and inserts jumps at the top",
   async (t) => {
@@ -109,6 +128,7 @@ t.test(
       const mended = converge(broken);
       t.strictSame(see(mended).firewall, desired, `${what}: mended`);
       t.equal(transaction(see(mended).firewall, desired), "", `${what}: for good`);
+      t.strictSame(tooLate(mended), [], `${what}: ours come first`);
       t.strictSame(foreign(mended), foreign(broken), `${what}: foreign rules intact`);
     }
   },
@@ -209,6 +229,7 @@ t.test("from any ruleset one run converges, foreign rules intact; teardown leave
       const gone = converge(after, NO_FIREWALL);
       return (
         still &&
+        tooLate(after).length === 0 &&
         foreign(after).join() === foreign(before).join() &&
         !gone.includes("OCDD") &&
         foreign(gone).join() === foreign(before).join()

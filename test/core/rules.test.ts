@@ -152,6 +152,19 @@ const ROWS: { name: string; in: Packet; want: Verdict }[] = [
     in: { ...DB, ...tcp(5432, ".12") },
     want: at("172.20.0.2", 5432, true),
   },
+  {
+    name: "the answer to a connection of the host's own through an alias",
+    in: {
+      from: "172.20.0.2",
+      to: "192.168.122.12",
+      protocol: "tcp",
+      port: 40000,
+      hook: "PREROUTING",
+      in: "br-shop",
+      answer: true,
+    },
+    want: "untouched",
+  },
 ];
 
 for (const engine of ["20.10", "28"]) {

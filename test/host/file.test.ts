@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -55,6 +56,28 @@ t.test("others may read it, whatever the umask: serve runs as somebody else", as
   await writeWhole(join(directory, "a/b/f"), "x");
   const mode = (path: string): string => (statSync(join(directory, path)).mode & 0o777).toString(8);
   t.strictSame([mode("a"), mode("a/b"), mode("a/b/f")], ["755", "755", "644"]);
+});
+
+t.test("file and directory are on the disk before it is done", async (t) => {
+  const path = join(place(t), "f");
+  const handle = await open(join(path, ".."), "r");
+  const kind = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+  await handle.close();
+  const { sync } = kind;
+  const synced: boolean[] = [];
+  kind.sync = function (this: { stat(): Promise<{ isDirectory(): boolean }> }) {
+    return this.stat().then(async (s) => {
+      // the file while it has not its name yet, the directory when it has
+      t.equal(existsSync(path), s.isDirectory());
+      synced.push(s.isDirectory());
+      await sync.call(this);
+    });
+  };
+  t.teardown(() => {
+    kind.sync = sync;
+  });
+  await writeWhole(path, "x");
+  t.strictSame(synced, [false, true]);
 });
 
 t.test("a directory that is there keeps the mode its owner gave it", async (t) => {
