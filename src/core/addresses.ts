@@ -23,7 +23,7 @@ export function giveAddresses(
   hostIp: Ipv4,
   now: number,
 ): Addresses {
-  const before = seen.leasesIntact ? seen.actual.table : rebuilt(candidates, seen, config, now);
+  const before = believed(candidates, seen, config, now);
   const known = new Set(before.leases.map((lease) => lease.key));
   const owners: Owner[] = candidates
     // one that cannot be reached just now keeps the lease it has, and gets no new one
@@ -81,6 +81,27 @@ function excludedAddresses(hostIp: Ipv4, seen: Observation): Set<Ipv4> {
 /** macvlan and ipvlan containers have addresses of the LAN itself, which whoever starts them may choose. */
 function addressesOfContainers(seen: Observation): Set<Ipv4> {
   return new Set(seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])));
+}
+
+/**
+ * The leases as far as they are known: as read; where only the file before could be read, with those that the rules in
+ * force tell of since; where none could, rebuilt from the rules.
+ */
+function believed(
+  candidates: readonly Candidate[],
+  seen: Observation,
+  config: Config,
+  now: number,
+): LeaseTable {
+  const { table } = seen.actual;
+  if (!seen.leasesIntact) return rebuilt(candidates, seen, config, now);
+  if (!seen.leasesStale) return table;
+  const addresses = new Set(table.leases.map((lease) => lease.address));
+  const keys = new Set(table.leases.map((lease) => lease.key));
+  const since = rebuilt(candidates, seen, config, now).leases.filter(
+    (lease) => lease.releasedAt === null && !addresses.has(lease.address) && !keys.has(lease.key),
+  );
+  return { ...table, leases: [...table.leases, ...since] };
 }
 
 function rebuilt(

@@ -319,3 +319,24 @@ t.test("who must move to another range keeps his name; a lease that ends there h
   t.equal(d.services.find((s) => s.container.name === "web")?.name, "web");
   t.equal(d.services.find((s) => s.container.name === "db")?.name, "db");
 });
+
+t.test(
+  "with only the leases file before, what is in force since is kept, and no newcomer gets it",
+  async (t) => {
+    const actual = {
+      ...BARE,
+      table: { ...BARE.table, leases: [lease("192.168.122.11", "container:a", { names: [name("a")] })] },
+    };
+    const forwards = [
+      { name: "a", alias: ip("192.168.122.11"), target: ip("172.17.0.2") },
+      { name: "b", alias: ip("192.168.122.12"), target: ip("172.17.0.3") },
+    ];
+    const list = [
+      container({ name: "newest", at: "172.17.0.4", created: NOW }),
+      container({ name: "b", at: "172.17.0.3", created: NOW - 5 }),
+      container({ name: "a", at: "172.17.0.2", created: NOW - 9 }),
+    ];
+    const d = decided(list, { actual, forwards, leasesStale: true });
+    t.strictSame(served(d), ["a 192.168.122.11", "b 192.168.122.12", "newest 192.168.122.13"]);
+  },
+);
