@@ -105,20 +105,30 @@ async function apply(config: Config, plan: Plan): Promise<void> {
     await step(`replace rules of ${name}`, () => restoreTable(name, text));
   }
   await step("add aliases", () => addAddresses(plan.added));
-  await step("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on"));
-  await step("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off"));
-  await step("forget tracked connections", () => forgetFlows(plan.flushed));
-  const announced = step("announce aliases", () => announce(config.device, plan.announced));
-  // awaited at the end; a failure of the steps between must not leave it unheard
-  announced.catch(() => undefined);
-  if (zone !== null && zone !== withdrawal)
-    await step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"));
-  else if (withdrawal !== null) await step("keep the zone", () => makeDurable(config.zoneFile));
-  if (!plan.tableFirst) await remember();
-  if (services !== null)
-    await step("write the services file", () => writeWhole(servicesFile(config), services));
+  // From here on nothing waits for anything else, but for the page, which comes after what it tells of.
+  await all([
+    step("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
+    step("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
+    step("forget tracked connections", () => forgetFlows(plan.flushed)),
+    step("announce aliases", () => announce(config.device, plan.announced)),
+    zone !== null && zone !== withdrawal
+      ? step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
+      : step("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
+    plan.tableFirst ? NOTHING : remember(),
+    services === null
+      ? NOTHING
+      : step("write the services file", () => writeWhole(servicesFile(config), services)),
+  ]);
   if (page !== null) await step("write the index page", () => writeWhole(config.indexFile, page));
-  await announced;
+}
+
+const NOTHING: Promise<void> = Promise.resolve();
+
+/** Waits for all, also when one fails; throws the first failure then. */
+async function all(deeds: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(deeds)) {
+    if (outcome.status === "rejected") throw outcome.reason;
+  }
 }
 
 /** Names the step in its failure. */
