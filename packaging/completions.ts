@@ -8,7 +8,10 @@ import type { Flag, Surface, Word } from "./surface.ts";
 const HEAD = '# Written by "npm run man": change src/cli.ts or packaging/completions.ts instead.';
 
 /** Names that have an address, from the zone: that asks no Docker and needs no root. */
-const NAMES = `command ocdd zone 2>/dev/null | sed -n 's/^\\([a-z0-9][a-z0-9.-]*\\)[[:space:]].*[[:space:]]A[[:space:]].*$/\\1/p'`;
+const NAMES = `command ocdd zone 2>/dev/null | awk '${[
+  '$1 == "$ORIGIN" { zone = "." $2 }',
+  '$4 == "A" { rest = length($1) - length(zone); if (substr($1, rest + 1) == zone) print substr($1, 1, rest) }',
+].join("; ")}'`;
 
 /** Both spellings of an option. */
 const spellings = ({ short, long }: Flag): string[] => (short === undefined ? [long] : [short, long]);

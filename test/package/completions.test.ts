@@ -20,12 +20,19 @@ writeFileSync(
   join(bin, "ocdd"),
   `#!/bin/sh
 if [ "$*" = zone ]; then
-  printf 'jenkins\\t60\\tIN\\tA\\t192.168.122.11\\nwiki\\t60\\tIN\\tA\\t192.168.122.12\\n@\\t60\\tIN\\tSOA\\tns a 1 2 3 4 5\\n'
+  cat ${join(directory, "zone")}
 else printf '%s\\n' "$@" >${said}; fi
 `,
   { mode: 0o755 },
 );
 writeFileSync(join(directory, "example.conf"), "");
+writeFileSync(
+  join(directory, "zone"),
+  ["jenkins", "wiki"].reduce(
+    (text, name) => `${text}${name}.toolbox.example.com.\t60\tIN\tA\t192.168.122.11\n`,
+    "$ORIGIN toolbox.example.com.\ntoolbox.example.com.\t60\tIN\tA\t192.168.122.200\n",
+  ),
+);
 
 /** How each shell is made to load its file. */
 const SHELLS = {
