@@ -1,6 +1,6 @@
 /** The Debian package: built, looked at by lintian, installed in a fresh Debian, run there, purged; nothing is left. */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
@@ -51,6 +51,17 @@ t.test("deb", async (t) => {
     return ok("find", "/", "(", ...prune, ")", "-prune", "-o", ...say);
   };
 
+  // systemd itself cannot run in here: what it is told is written down
+  const log = join(lab.dir, "debs/systemctl");
+  mkdirSync(join(lab.dir, "upper/usr/bin"), { recursive: true });
+  const systemctl = '#!/bin/sh\necho "$*" >>/tmp/debs/systemctl\n';
+  writeFileSync(join(lab.dir, "upper/usr/bin/systemctl"), systemctl, { mode: 0o755 });
+  const told = (): string[] => {
+    const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+    rmSync(log, { force: true });
+    return lines;
+  };
+
   const lint = run(["lintian", "--allow-root", "--fail-on", "error", deb], {
     check: false,
     timeout: 300_000,
@@ -71,6 +82,7 @@ t.test("deb", async (t) => {
     for (const unit of ["ocdd-watch.service", "ocdd-serve.service", "ocdd.service", "ocdd.timer"])
       t.notMatch(await ok("cat", `/lib/systemd/system/${unit}`), /@[A-Z_]+@/, unit);
     t.equal(await ok("find", "/etc/systemd", "-name", "ocdd*"), "");
+    t.same(told(), ["daemon-reload"]);
   });
 
   await t.test("configured, it runs", async (t) => {
@@ -79,6 +91,9 @@ t.test("deb", async (t) => {
     mkdirSync(join(lab.dir, "upper/etc/ocdd"), { recursive: true });
     writeFileSync(join(lab.dir, "upper/etc/ocdd/ocdd.conf"), written);
     t.match(await ok("ocdd", "initialize"), /Initializing OCDD/);
+    t.match(told().join("\n"), /^enable --now .*ocdd-watch\.service.*ocdd-serve\.service/m);
+    const unit = await ok("cat", "/etc/systemd/system/ocdd-serve.service");
+    t.match(unit, /^ExecStart=\/usr\/lib\/ocdd\/bin\/ocdd --config \/etc\/ocdd\/ocdd\.conf serve$/m);
     const said = await ok("ocdd");
     t.match(said, new RegExp(`web\\.${ZONE}\\.`));
     const { services } = JSON.parse(await ok("ocdd", "list", "--json")) as {
@@ -101,12 +116,14 @@ t.test("deb", async (t) => {
     await ok("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
     t.equal(await lab.snapshotHost(), inForce);
     t.match(await ok("cat", "/etc/ocdd/ocdd.conf"), /^NETWORK_DEVICE=/m, "the operator's configuration");
+    t.match(told().join("\n"), /try-restart .*ocdd-watch\.service/, "what runs is the new version");
   });
 
   await t.test("purged, nothing is left: not on the host's network, not on its disk", async (t) => {
     const { code, stdout, stderr } = await inside("dpkg", "--purge", "ocdd");
     t.equal(code, 0, stderr);
     t.notMatch(`${stdout}${stderr}`, /error|warning|failed/i);
+    t.match(told().join("\n"), /^stop .*ocdd-watch\.service/m, "services first");
     t.equal(await lab.snapshotHost(), before);
     t.same((await files()).split("\n").sort(), beforeFiles);
     t.notMatch(await ok("sh", "-c", "dpkg --get-selections; ls /var/lib/dpkg/info"), /ocdd/);

@@ -11,7 +11,7 @@ mount -t proc proc "$there/proc"
 mount --bind /dev "$there/dev"
 # a host's /run is not on its disk; Docker's socket is in it
 mount -t tmpfs -o mode=755 run "$there/run"
-mkdir "$there/run/lock"
+mkdir -p "$there/run/lock" "$there/run/systemd/system" # the second says that systemd runs
 touch "$there/run/docker.sock"
 mount --bind "$dir/docker.sock" "$there/run/docker.sock"
 mount -t tmpfs tmp "$there/tmp"
