@@ -99,7 +99,11 @@ export class FakeHost implements Host {
 
   /** The order of src/host/host.ts. */
   async apply(plan: Plan): Promise<void> {
-    if (plan.table !== null) this.#step(() => this.#writeLeases(plan.table as LeaseTable));
+    const remember = (): void => {
+      const { table } = plan;
+      if (table !== null) this.#step(() => this.#writeLeases(table));
+    };
+    if (plan.tableFirst) remember();
     if (plan.withdrawal !== null) this.#step(() => this.#write("zone", plan.withdrawal));
     for (const alias of plan.removed) this.#step(() => this.#remove(alias));
     for (const { text } of plan.tables)
@@ -110,6 +114,7 @@ export class FakeHost implements Host {
     if (plan.hairpinsOn.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOn, true));
     if (plan.hairpinsOff.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOff, false));
     if (plan.zone !== null) this.#step(() => this.#write("zone", plan.zone));
+    if (!plan.tableFirst) remember();
     if (plan.services !== null) this.#step(() => this.#write("services", plan.services));
     if (plan.page !== null) this.#step(() => this.#write("page", plan.page));
   }

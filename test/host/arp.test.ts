@@ -10,6 +10,8 @@ import { CLIENT_ADDRESS, HOST_DEVICE, IT_ADDRESS } from "../lab/network.ts";
 
 const RUN = fileURLToPath(new URL("arp-run.ts", import.meta.url));
 
+t.setTimeout(120_000);
+
 t.test("frames", async (t) => {
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 9);
   const probe = probeFrame(mac, ip("192.168.122.11"));
@@ -53,7 +55,6 @@ t.test("frames", async (t) => {
 t.test("on a LAN", async (t) => {
   const lab = await raiseLab({ name: "arp", docker: false, dns: false });
   t.teardown(() => lab.down());
-  t.setTimeout(120_000);
   const arp = async (engine: string, deed: string, device: string, ...addresses: string[]) =>
     JSON.parse(
       (await lab.run("host", [process.execPath, RUN, engine, deed, device, ...addresses])).stdout,
