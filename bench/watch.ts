@@ -40,9 +40,9 @@ const pid = watch.pid;
 await new Promise((resolve) => setTimeout(resolve, 6_000));
 
 const before = cpu(pid);
-await new Promise((resolve) => setTimeout(resolve, 60_000));
+await new Promise((resolve) => setTimeout(resolve, Number(process.env.IDLE ?? 60) * 1000));
 say(
-  `idle, ${CROWD} containers, 60 s: ${(((cpu(pid) - before) / 60) * 100).toFixed(2)} % of a core (wanted < 0.5)`,
+  `idle, ${CROWD} containers: ${(((cpu(pid) - before) / Number(process.env.IDLE ?? 60)) * 100).toFixed(2)} % of a core (wanted < 0.5)`,
 );
 
 const argv = [

@@ -1,7 +1,7 @@
 /** Reconcile for ever: an event of Docker's, a lost alias or the interval wakes it. Never two runs at once. */
 import { makeBell, pausing } from "./bell.ts";
 import type { Config } from "./core/config.ts";
-import { ConfigError, HostError } from "./core/errors.ts";
+import { ConfigError, HostError, Overtaken } from "./core/errors.ts";
 import { followAddresses } from "./host/address.ts";
 import { connectDocker, type Docker } from "./host/docker.ts";
 import { type Host, openHost } from "./host/host.ts";
@@ -85,6 +85,7 @@ export async function watch(options: WatchOptions): Promise<void> {
       report(outcome, said, say);
       lookAhead(host, outcome);
     } catch (error) {
+      if (error instanceof Overtaken) continue;
       if (!(error instanceof HostError || error instanceof ConfigError)) throw error;
       const remedy = error instanceof HostError && error.remedy !== undefined ? ` (${error.remedy})` : "";
       metrics?.failed(secondsSince(started), error instanceof HostError ? error.fault : "config");

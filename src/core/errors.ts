@@ -43,3 +43,11 @@ export class HostError extends Error {
     this.step = options.step;
   }
 }
+
+/** A plan was left between two steps because what it rests on has just changed. Nothing needs undoing: look again. */
+export class Overtaken extends Error {
+  constructor() {
+    super("overtaken by an event");
+    this.name = "Overtaken";
+  }
+}

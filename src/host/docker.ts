@@ -38,6 +38,8 @@ export interface Docker {
    * ends; a death is urgent. `opened` is called when the stream stands: what happened before it must be looked for.
    */
   follow(signal: AbortSignal, opened: () => void, wake: (urgent?: boolean) => void): Promise<void>;
+  /** A death has been announced since the last closer look began. */
+  bereaved(): boolean;
   /** `/info` and `/version` joined, as Docker gives them. */
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
@@ -109,6 +111,7 @@ export function connectDocker(options: DockerOptions): Docker {
         lastView = { ...lastView, containers, dead: new Set(dying.keys()) };
         return lastView;
       }
+      bereaved = false;
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
@@ -132,6 +135,7 @@ export function connectDocker(options: DockerOptions): Docker {
       lastView = { containers, networks: networks.map(readNetwork), dead: new Set(dying.keys()) };
       return lastView;
     },
+    bereaved: () => bereaved,
     async follow(signal, opened, wake) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();

@@ -1,7 +1,7 @@
 /** The host behind one interface: look at all of it, change what a plan says. */
 import { dirname } from "node:path";
 import type { Config } from "../core/config.ts";
-import { HostError } from "../core/errors.ts";
+import { HostError, Overtaken } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { Observation, TableName } from "../core/model.ts";
 import { observationOf } from "../core/observation.ts";
@@ -26,7 +26,10 @@ export interface Host {
    * wait; what has been asked lately is answered at once.
    */
   probe(addresses: readonly Ipv4[], ahead?: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
-  /** Carries out a plan, step by step. Throws HostError that names the step; the steps before it stand. */
+  /**
+   * Carries out a plan, step by step. Throws HostError that names the step, or Overtaken when a container has died
+   * meanwhile; the steps before it stand.
+   */
   apply(plan: Plan): Promise<void>;
   /** Leaves word that a run has just ended well. */
   noteRun(): Promise<void>;
@@ -49,11 +52,15 @@ export function servicesFile(config: Config): string {
 export function openHost(config: Config, watched?: Docker): Host {
   const docker = watched ?? connectDocker({ socket: config.dockerSocket, ...config.api });
   const look = watched === undefined ? docker.look : docker.lookCloser;
+  const { lost, restore } = patience(watched);
   return {
     observe: (leaveOut) => observe(config, look, leaveOut),
     probe: rememberProbes((addresses) => probe(config.device, addresses)),
-    apply: (plan) => apply(config, plan),
-    noteRun: () => step("note the run", () => noteRun(config.indexFile)),
+    async apply(plan) {
+      await apply(config, plan, lost);
+      restore();
+    },
+    noteRun: () => named("note the run", () => noteRun(config.indexFile)),
   };
 }
 
@@ -92,7 +99,32 @@ async function observe(
 export const REMEMBERING = "write the leases";
 export const WITHDRAWING = "withdraw names";
 
-async function apply(config: Config, plan: Plan): Promise<void> {
+/** How many plans in a row may be left for a death: a host whose containers die all the time is served as well. */
+const LEFT_AT_MOST = 3;
+
+/** Tells whether to leave a plan, since the rule of one that has just died misleads until it is gone. */
+function patience(watched: Docker | undefined): {
+  readonly lost: () => boolean;
+  readonly restore: () => void;
+} {
+  let left = 0;
+  return {
+    lost() {
+      if (watched?.bereaved() !== true || left === LEFT_AT_MOST) return false;
+      left += 1;
+      return true;
+    },
+    restore() {
+      left = 0;
+    },
+  };
+}
+
+async function apply(config: Config, plan: Plan, overtaken: () => boolean): Promise<void> {
+  const step = async (name: string, deed: () => Promise<void>): Promise<void> => {
+    if (overtaken()) throw new Overtaken();
+    await named(name, deed);
+  };
   const { table, withdrawal, zone, page, services } = plan;
   const remember = async (): Promise<void> => {
     if (table !== null) await step(REMEMBERING, () => writeLeases(leasesFile(config), table));
@@ -132,7 +164,7 @@ async function all(deeds: readonly Promise<void>[]): Promise<void> {
 }
 
 /** Names the step in its failure. */
-async function step(name: string, deed: () => Promise<void>): Promise<void> {
+async function named(name: string, deed: () => Promise<void>): Promise<void> {
   try {
     await deed();
   } catch (error) {
