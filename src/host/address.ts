@@ -2,7 +2,7 @@
 import { HostError } from "../core/errors.ts";
 import { type Ipv4, parseIpv4 } from "../core/ipv4.ts";
 import type { BridgePort, DeviceAddress } from "../core/model.ts";
-import { follow, run } from "./run.ts";
+import { follow, type RunResult, run } from "./run.ts";
 
 export interface Links {
   readonly devices: readonly string[];
@@ -27,7 +27,10 @@ interface IpLink {
 
 /** Every device, IPv4 address and bridge port. Throws HostError. */
 export async function readLinks(): Promise<Links> {
-  const { stdout } = await run(["ip", "-json", "-details", "addr", "show"]);
+  const look = (): Promise<RunResult> => run(["ip", "-json", "-details", "addr", "show"]);
+  let { stdout, stderr } = await look();
+  // a device that comes or goes while the kernel lists them makes the list a short one, and no failure
+  for (let n = 0; n < 5 && stderr.includes("Dump was interrupted"); n++) ({ stdout, stderr } = await look());
   let links: IpLink[];
   try {
     links = JSON.parse(stdout || "[]") as IpLink[];

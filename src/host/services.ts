@@ -83,8 +83,9 @@ async function startUnits(config: Config, confFile: string, say: Say): Promise<v
     await writeWhole(path, `${MARK}; teardown removes it.\n${text}`);
   }
   await run(["systemctl", "daemon-reload"]);
-  await run(["systemctl", "enable", "--now", "ocdd-watch.service", "ocdd-serve.service"]);
-  await run(["systemctl", "restart", "ocdd-watch.service", "ocdd-serve.service"]);
+  await run(["systemctl", "enable", "ocdd-watch.service", "ocdd-serve.service"]);
+  // watch is ready when its first run has ended well, which a Docker that is down delays: not to be waited for
+  await run(["systemctl", "restart", "--no-block", "ocdd-watch.service", "ocdd-serve.service"]);
 }
 
 async function ownUnits(): Promise<string[]> {

@@ -3,7 +3,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Path → `inode mtime size` of each file below a directory; the lock, which every run opens, counts by its name only. */
+/** Path → `inode mtime size` of each file below a directory; the lock and the mark of the last run, which every run leaves, count by their names only. */
 export async function tree(directory: string): Promise<Record<string, string>> {
   const found = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = found
@@ -12,7 +12,7 @@ export async function tree(directory: string): Promise<Record<string, string>> {
     .sort();
   const rows = files.map(async (path): Promise<[string, string]> => {
     const { ino, mtimeMs, size } = await stat(path);
-    return [path, /lock/.test(path) ? "lock" : `${ino} ${mtimeMs} ${size}`];
+    return [path, /lock$|last-run$/.test(path) ? "mark" : `${ino} ${mtimeMs} ${size}`];
   });
   return Object.fromEntries(await Promise.all(rows));
 }
