@@ -14,6 +14,8 @@ import { type Outcome, reconcile } from "./reconcile.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
 const BURST = 100;
+/** Milliseconds before a lock that another run holds is tried again. */
+const BUSY = 250;
 /** Milliseconds before a stream is opened anew: doubled on each failure, up to the second. */
 const BACK_OFF = [200, 10_000] as const;
 
@@ -87,6 +89,8 @@ export async function watch(options: WatchOptions): Promise<void> {
     } catch (error) {
       if (error instanceof Overtaken) continue;
       if (!(error instanceof HostError || error instanceof ConfigError)) throw error;
+      // somebody runs `ocdd` by hand just now: what woke us is looked at when he has done
+      if (error instanceof HostError && error.fault === "busy") setTimeout(bell.ring, BUSY);
       const remedy = error instanceof HostError && error.remedy !== undefined ? ` (${error.remedy})` : "";
       metrics?.failed(secondsSince(started), error instanceof HostError ? error.fault : "config");
       once(said, "error", `${error.message}${remedy}; what is in force stays`, say);
