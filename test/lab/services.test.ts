@@ -45,10 +45,14 @@ t.test("services", async (t) => {
     t.equal(code, 0, stderr);
     const calls = told();
     t.ok(calls.includes("daemon-reload"), calls.join("\n"));
-    const enable = /^enable --now .*ocdd-watch\.service.*ocdd-serve\.service/;
+    const enable = /^enable .*ocdd-watch\.service.*ocdd-serve\.service/;
     t.ok(
       calls.some((line) => enable.test(line)),
       calls.join("\n"),
+    );
+    t.ok(
+      calls.some((line) => /^restart --no-block .*ocdd-watch\.service.*ocdd-serve\.service/.test(line)),
+      "and started, without waiting for a Docker that may be down",
     );
     t.ok(own().includes("ocdd-watch.service") && own().includes("ocdd-serve.service"), own().join());
     for (const name of own()) {
