@@ -91,7 +91,7 @@ t.test("deb", async (t) => {
     mkdirSync(join(lab.dir, "upper/etc/ocdd"), { recursive: true });
     writeFileSync(join(lab.dir, "upper/etc/ocdd/ocdd.conf"), written);
     t.match(await ok("ocdd", "initialize"), /Initializing OCDD/);
-    t.match(told().join("\n"), /^enable --now .*ocdd-watch\.service.*ocdd-serve\.service/m);
+    t.match(told().join("\n"), /^enable .*ocdd-watch\.service.*ocdd-serve\.service/m);
     const unit = await ok("cat", "/etc/systemd/system/ocdd-serve.service");
     t.match(unit, /^ExecStart=\/usr\/lib\/ocdd\/bin\/ocdd --config \/etc\/ocdd\/ocdd\.conf serve$/m);
     const said = await ok("ocdd");
