@@ -28,10 +28,9 @@ export interface Outcome {
 
 /** Bring the host to the state its containers ask for. Idempotent. Throws ConfigError, HostError. */
 export async function reconcile(config: Config, host: Host, options: ReconcileOptions): Promise<Outcome> {
-  const first = await look(config, host, options);
-  const agreed = options.apply ? await secondLook(config, host, options, first) : first;
-  if (agreed.decision.evicted.length > 0 && !options.yes) throw eviction(agreed.decision);
-  const { seen, decision } = options.apply ? await probed(config, host, options, agreed) : agreed;
+  const { seen, decision } = options.apply
+    ? await probed(config, host, options)
+    : accepted(await look(config, host, options), options);
   const changes = plan(seen.actual, decision.desired, config.zone);
   const steps = seen.leasesStale ? { ...changes, table: decision.desired.table } : changes;
   if (options.apply) {
@@ -59,8 +58,8 @@ const LOOKS = 12;
  * A Docker that is just starting shows an empty list, and nobody loses his name to that: many may go only when all
  * looks agree. What leads to somebody else meanwhile, since Docker gives addresses anew, is taken down at once.
  */
-async function secondLook(config: Config, host: Host, options: ReconcileOptions, first: Look): Promise<Look> {
-  let now = first;
+async function secondLook(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
+  let now = await look(config, host, options);
   for (let n = 0; n < LOOKS && isMassRemoval(now); n++) {
     const misled = misledAliases(now.seen, now.decision.desired);
     if (misled.size > 0) {
@@ -69,7 +68,7 @@ async function secondLook(config: Config, host: Host, options: ReconcileOptions,
     await sleep(options.secondLook / LOOKS);
     now = await look(config, host, options);
   }
-  return now;
+  return accepted(now, options);
 }
 
 /** A disk that is full keeps nobody's rule in force after his container has gone. Throws what `apply` threw. */
@@ -118,29 +117,41 @@ function eviction(decision: Decision): HostError {
  * Asks the network before an address is used for the first time, and decides anew where somebody has it. Who needs no
  * new address does not wait for that: what has gone is taken down before.
  */
-async function probed(config: Config, host: Host, options: ReconcileOptions, first: Look): Promise<Look> {
-  let now = first;
+async function probed(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
+  let now: Look | null = await secondLook(config, host, options);
   let conflicts: readonly Conflict[] = [];
   const clean = new Set<Ipv4>();
   for (;;) {
-    const { seen, decision } = now;
-    const unknown = decision.fresh.filter((address) => !clean.has(address));
-    if (unknown.length === 0) return { seen, decision: withConflicts(decision, conflicts) };
-    const early = plan(seen.actual, withoutWriting(seen.actual, decision.desired), config.zone);
-    const hurries = early.removed.length > 0 || early.flushed.length > 0;
-    if (hurries) await host.apply(early);
+    const unknown: Ipv4[] = now.decision.fresh.filter((address) => !clean.has(address));
+    if (unknown.length === 0) return { ...now, decision: withConflicts(now.decision, conflicts) };
+    const hurried = await takeDownFirst(config, host, now);
     const started = performance.now();
-    const taken = await host.probe(unknown, decision.spare);
+    const taken = await host.probe(unknown, now.decision.spare);
     for (const address of unknown) if (!taken.has(address)) clean.add(address);
     const seenAt = options.now();
     conflicts = [...conflicts, ...[...taken].map((address) => ({ address, seenAt }))];
-    // what was seen before a wait is not believed after it
-    const waited = hurries || performance.now() - started >= AT_ONCE;
-    const again = waited ? await host.observe() : seen;
-    const table = { ...again.actual.table, conflicts: [...again.actual.table.conflicts, ...conflicts] };
-    const told = { ...again, actual: { ...again.actual, table } };
-    now = { seen: again, decision: decide(config, told, options.now()) };
+    // What was seen before a wait is not believed after it, nor kept: two looks are twice the memory.
+    const still: Observation | null = hurried || performance.now() - started >= AT_ONCE ? null : now.seen;
+    now = null;
+    const seen: Observation = still ?? (await host.observe());
+    const table = { ...seen.actual.table, conflicts: [...seen.actual.table.conflicts, ...conflicts] };
+    const told = { ...seen, actual: { ...seen.actual, table } };
+    now = { seen, decision: decide(config, told, options.now()) };
   }
+}
+
+/** Takes down what would mislead while others wait for the network; true when there was something. */
+async function takeDownFirst(config: Config, host: Host, { seen, decision }: Look): Promise<boolean> {
+  const early = plan(seen.actual, withoutWriting(seen.actual, decision.desired), config.zone);
+  if (early.removed.length === 0 && early.flushed.length === 0) return false;
+  await host.apply(early);
+  return true;
+}
+
+/** Refuses what would end living leases, unless that has been accepted. */
+function accepted(now: Look, { yes }: ReconcileOptions): Look {
+  if (now.decision.evicted.length > 0 && !yes) throw eviction(now.decision);
+  return now;
 }
 
 /** Milliseconds within which an answer has not been waited for. */
