@@ -27,6 +27,7 @@ function __ocdd_keys
     printf '%s\t%s\n' WEB_LISTEN= 'addresses the index page is served on; default: DNS_LISTEN'
     printf '%s\t%s\n' WEB_PORT= 'port of the index page'
     printf '%s\t%s\n' WEB_TITLE= 'title of the index page'
+    printf '%s\t%s\n' WEB_NAMES= 'further names the page may be asked for by, comma separated'
     printf '%s\t%s\n' WEB_TEMPLATE_DIR= 'a directory whose index.html, style.css and app.js replace the page\'s own'
     printf '%s\t%s\n' ADDRESS_HOLD= 'seconds that a released address rests; default and minimum: 2 x DNS_TTL + 60'
     printf '%s\t%s\n' EXPOSE= 'all containers, or only those labelled ocdd.enable=true'

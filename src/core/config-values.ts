@@ -190,6 +190,14 @@ export function apiUrl(value: string): ApiUrl {
   return { version: match[1] ?? null, filters };
 }
 
+/** Host names and addresses, as a browser would send them. */
+export function hostNames(value: string): string[] {
+  const names = parts(value.toLowerCase());
+  const bad = names.find((name) => !isDomain(name));
+  if (bad !== undefined) throw new Bad(`holds "${bad}", which is no host name`);
+  return names;
+}
+
 /** `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`, comma separated. */
 export function notifyTargets(value: string): string[] {
   const targets = value

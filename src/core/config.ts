@@ -33,6 +33,8 @@ export interface Config {
   readonly webListen: readonly ListenAddress[];
   readonly webPort: number;
   readonly webTitle: string;
+  /** Further names the page may be asked for by, lower case. */
+  readonly webNames: readonly string[];
   /** Where a site keeps its own page template; empty when it has none. */
   readonly templateDir: string;
   /** Seconds. */
@@ -146,6 +148,7 @@ export function readConfig(sources: ConfigSources): Config {
     webListen: values.WEB_LISTEN.length > 0 ? values.WEB_LISTEN : values.DNS_LISTEN,
     webPort: values.WEB_PORT,
     webTitle: values.WEB_TITLE,
+    webNames: values.WEB_NAMES,
     templateDir: values.WEB_TEMPLATE_DIR,
     addressHold: hold,
     expose: values.EXPOSE,

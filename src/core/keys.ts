@@ -7,6 +7,7 @@ import {
   email,
   endpoint,
   flag,
+  hostNames,
   integer,
   label,
   listen,
@@ -76,6 +77,7 @@ export const KEYS = {
   WEB_LISTEN: key("", listen, "addresses the index page is served on; default: DNS_LISTEN"),
   WEB_PORT: key("80", integer(1, 65_535), "port of the index page"),
   WEB_TITLE: key("The ACME ToolBox server", text, "title of the index page"),
+  WEB_NAMES: key("", hostNames, "further names the page may be asked for by, comma separated"),
   WEB_TEMPLATE_DIR: key(
     "",
     path,

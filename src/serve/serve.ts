@@ -32,7 +32,7 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal): P
   const web = config.webEnabled
     ? await serveHttp({
         zone: config.zone,
-        hostNames: [config.zone, `${config.hostName}.${config.zone}`, host],
+        hostNames: [config.zone, `${config.hostName}.${config.zone}`, host, ...config.webNames],
         listen: addresses(config.webListen),
         port: config.webPort,
         indexFile: config.indexFile,

@@ -68,6 +68,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
     webListen: ["HOST_IP", "127.0.0.1"],
     webPort: 80,
     webTitle: "The ACME ToolBox server",
+    webNames: [],
     templateDir: "",
     tsigKeyFile: "",
     notify: [],
@@ -113,6 +114,7 @@ t.test("each key's good values", async (t) => {
     ["STORAGE_DIR=/srv/x/", { storageDir: "/srv/x" }],
     ["STORAGE_DIR=//", { storageDir: "/" }],
     ["DNS_ZONE_FILE=", { zoneFile: "/opt/ocdd/dns/toolbox.example.com.zone" }],
+    ["WEB_NAMES='Toolbox, www.example.com'", { webNames: ["toolbox", "www.example.com"] }],
     ["DNS_TTL=300", { ttl: 300, addressHold: 660 }],
     ["DNS_TTL=1\nADDRESS_HOLD=62", { addressHold: 62 }],
     [
