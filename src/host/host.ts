@@ -121,37 +121,42 @@ function patience(watched: Docker | undefined): {
 }
 
 async function apply(config: Config, plan: Plan, overtaken: () => boolean): Promise<void> {
-  const step = async (name: string, deed: () => Promise<void>): Promise<void> => {
+  const unlessOvertaken = (): void => {
     if (overtaken()) throw new Overtaken();
-    await named(name, deed);
   };
   const { table, withdrawal, zone, page, services } = plan;
   const remember = async (): Promise<void> => {
-    if (table !== null) await step(REMEMBERING, () => writeLeases(leasesFile(config), table));
+    if (table !== null) await named(REMEMBERING, () => writeLeases(leasesFile(config), table));
   };
+  unlessOvertaken();
   if (plan.tableFirst) await remember();
   if (withdrawal !== null)
-    await step(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
-  await step("remove aliases", () => removeAddresses(plan.removed));
+    await named(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
+  // The last place to leave a plan: what follows from a replaced rule, tracked connections to forget and aliases to
+  // announce, is seen by no later plan.
+  unlessOvertaken();
+  await named("remove aliases", () => removeAddresses(plan.removed));
   for (const { table: name, text } of plan.tables) {
-    await step(`replace rules of ${name}`, () => restoreTable(name, text));
+    await named(`replace rules of ${name}`, () => restoreTable(name, text));
   }
-  await step("add aliases", () => addAddresses(plan.added));
+  await named("add aliases", () => addAddresses(plan.added));
   // From here on nothing waits for anything else, but for the page, which comes after what it tells of.
   await all([
-    step("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
-    step("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
-    step("forget tracked connections", () => forgetFlows(plan.flushed)),
-    step("announce aliases", () => announce(config.device, plan.announced)),
+    named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
+    named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
+    named("forget tracked connections", () => forgetFlows(plan.flushed)),
+    named("announce aliases", () => announce(config.device, plan.announced)),
     zone !== null && zone !== withdrawal
-      ? step("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
-      : step("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
+      ? named("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
+      : named("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
     plan.tableFirst ? NOTHING : remember(),
     services === null
       ? NOTHING
-      : step("write the services file", () => writeWhole(servicesFile(config), services)),
+      : named("write the services file", () => writeWhole(servicesFile(config), services)),
   ]);
-  if (page !== null) await step("write the index page", () => writeWhole(config.indexFile, page));
+  if (page === null) return;
+  unlessOvertaken();
+  await named("write the index page", () => writeWhole(config.indexFile, page));
 }
 
 const NOTHING: Promise<void> = Promise.resolve();
