@@ -49,7 +49,7 @@ export function debianChangelog({ version }: Surface, who: string, seconds: numb
   return `ocdd (${version}-1) unstable; urgency=medium\n\n  * Version ${version}: see changelog.gz.\n\n -- ${who}  ${date}\n`;
 }
 
-/** Machine-readable copyright; every package within has its licence beside its code. */
+/** Machine-readable copyright; every package has its licence beside its code, or in the bundle's list. */
 export function copyright(tree: string): string {
   const licence = textOf("LICENSE");
   const owner = /Copyright \(c\) (.+)/.exec(licence)?.[1] ?? "";
@@ -61,7 +61,7 @@ export function copyright(tree: string): string {
   return [
     "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
     "Upstream-Name: OCDD",
-    "Comment: Within are packages of npm's, each with its licence in its directory:",
+    `Comment: Within are packages of npm's: those in ${HOME}/dist/licences.txt, and each with its licence in its directory:`,
     ...packages,
     "",
     "Files: *",

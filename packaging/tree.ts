@@ -1,41 +1,32 @@
-/** The product as it is installed: compiled, with the packages it runs with, and none of those it is made with. */
+/** The product as it is installed: one bundle, and beside it the one package that no bundle can hold. */
 
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { execa } from "execa";
+import { bundle } from "./bundle.ts";
 import { ROOT } from "./surface.ts";
 
 /** Beside the compiled code: what it reads, and what the licence asks for. */
 const FILES = ["bin", "templates", "LICENSE", "README.md", "ocdd.conf.example", "docker-compose.yml"];
 
-/**
- * Packages that others ask for and OCDD never loads: types, and what makes ssh2 quicker (Docker is reached by its
- * socket). They are the ones with code for one machine, but for koffi.
- */
-const UNUSED = /^(@types\/|undici-types$|nan$|cpu-features$|buildcheck$)/;
+/** Machine code: koffi, and what it has for this machine. All other packages are within the bundle. */
+const BESIDE = /^(koffi$|@koromix\/koffi-)/;
 
 /** Within packages: what is for people, for compilers, or built on this machine by an install script. */
 const LEFT_OUT =
   /\.(d\.[cm]?ts|map|md|markdown|c|cc|h|gyp|gypi|o|a)$|^(\..+|docs?|tests?|examples?|vendor|musl_\w+)$/;
 
-/** Lays the product into a directory, which is emptied. Throws when the compiler finds anything. */
+/** Lays the product into a directory, which is emptied. */
 export async function layTree(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
-  // a test runner puts hooks into every Node it starts; they are none of the compiler's
-  const compiler = ["-u", "NODE_OPTIONS", "tsc", "-p", "tsconfig.build.json", "--declaration", "false"];
-  await execa("env", [...compiler, "--outDir", join(directory, "dist")], {
-    cwd: ROOT,
-    preferLocal: true,
-    localDir: ROOT,
-  });
+  await bundle(join(directory, "dist"));
   for (const name of FILES) await cp(join(ROOT, name), join(directory, name), { recursive: true });
-  const { name, version, description, license, type, engines, dependencies } = JSON.parse(
+  const { name, version, description, license, type, engines, optionalDependencies } = JSON.parse(
     await readFile(join(ROOT, "package.json"), "utf8"),
   ) as Record<string, unknown>;
-  const own = { name, version, description, license, type, engines, dependencies };
+  const own = { name, version, description, license, type, engines, optionalDependencies };
   await writeFile(join(directory, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
-  for (const path of await productionPackages()) await copyPackage(path, directory);
+  for (const path of await packagesBeside()) await copyPackage(path, directory);
 }
 
 /** Copies the Node that the product is tested with to where `bin/ocdd` looks first. */
@@ -46,19 +37,18 @@ export async function addNode(directory: string): Promise<void> {
 }
 
 interface Locked {
-  readonly dev?: boolean;
   readonly os?: readonly string[];
 }
 
-/** Paths of the packages a run may load, as the lock file has them and as they are installed here. */
-async function productionPackages(): Promise<string[]> {
+/** Paths of the packages that stay outside the bundle, as the lock file has them and as they are installed here. */
+async function packagesBeside(): Promise<string[]> {
   const lock = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8")) as {
     readonly packages: Readonly<Record<string, Locked>>;
   };
   const here = (os: readonly string[] | undefined): boolean =>
     os === undefined || os.includes(process.platform);
   const wanted = Object.entries(lock.packages).filter(
-    ([path, { dev, os }]) => path !== "" && dev !== true && here(os) && !UNUSED.test(nameOf(path)),
+    ([path, { os }]) => here(os) && BESIDE.test(nameOf(path)),
   );
   const there = await Promise.all(
     // an optional package of another processor is not installed
@@ -83,8 +73,8 @@ async function copyPackage(path: string, directory: string): Promise<void> {
     filter: (from) => {
       if (from === top) return true;
       const within = from.slice(top.length + 1);
-      // packages within have lines of their own in the lock file; ssh2's build is that of its install script
-      if (within === "node_modules" || within.endsWith("/build/Release")) return false;
+      // packages within have lines of their own in the lock file
+      if (within === "node_modules") return false;
       return !LEFT_OUT.test(basename(from));
     },
   });

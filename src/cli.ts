@@ -9,6 +9,7 @@ import { Command, CommanderError, Option } from "commander";
 import type { Answer, Wish } from "./commands.ts";
 import { type Config, readConfig } from "./core/config.ts";
 import { ConfigError, HostError, type HostFault } from "./core/errors.ts";
+import { HOME } from "./home.ts";
 import { type LogFormat, logLine, type Say } from "./log.ts";
 
 /** sysexits.h, and what the contract adds to it. */
@@ -197,7 +198,7 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
 }
 
 function version(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const text = readFileSync(`${HOME}/package.json`, "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

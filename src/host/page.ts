@@ -1,11 +1,11 @@
 /** The files around the index page: what it is made with, and when the director last ran. */
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type PageTemplate, templateOf } from "../core/template.ts";
+import { HOME } from "../home.ts";
 import { storageError } from "./file.ts";
 
-const OWN = fileURLToPath(new URL("../../templates", import.meta.url));
+const OWN = join(HOME, "templates");
 
 /** The page's template: a site's own files, each one that it lacks from ours. Never throws: a page is no reason to stop. */
 export async function readTemplate(siteDirectory: string): Promise<PageTemplate> {

@@ -3,10 +3,10 @@ import { readdir, readFile, stat, unlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Config } from "../core/config.ts";
 import { HostError } from "../core/errors.ts";
+import { HOME } from "../home.ts";
 import { storageError, writeWhole } from "./file.ts";
 import { run } from "./run.ts";
 
-const HOME = resolve(import.meta.dirname, "../..");
 const TEMPLATES = `${HOME}/templates`;
 const UNITS = "/etc/systemd/system";
 /** First line of every unit we write: what bears it is ours to replace and to remove. */

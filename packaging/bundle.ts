@@ -1,0 +1,76 @@
+/**
+ * `npm run build`: the product as a few files of JavaScript in dist/, with the packages it runs with inside. Loading one
+ * file takes a tenth of the time that hundreds take. What is loaded lazily in src/ is a file of its own here as well.
+ */
+
+import { readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build, type Metafile, type Plugin } from "esbuild";
+import { ROOT } from "./surface.ts";
+
+/** The command line, and the thread it starts by name. Flat: each finds the others, and HOME above it (src/home.ts). */
+const ENTRIES = ["src/cli.ts", "src/serve/udp-worker.ts"];
+
+/**
+ * What dockerode loads for Docker over ssh and for building images, half of the code there is. OCDD reads one socket;
+ * whoever called these parts all the same would be told that they are not there.
+ */
+const LEFT_OUT = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs)$/;
+
+const REQUIRE =
+  'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);';
+
+const leaveOut: Plugin = {
+  name: "leave-out",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: LEFT_OUT }, ({ path }) => ({ path, namespace: "left-out" }));
+    onLoad({ filter: /.*/, namespace: "left-out" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
+
+/** Writes the bundle into a directory, in place of an older one. `entries` are paths from the root. */
+export async function bundle(into: string, entries: readonly string[] = ENTRIES): Promise<void> {
+  const started = new Date();
+  const old = await readdir(into).catch(() => []);
+  for (const name of old) if (name.endsWith(".js")) await rm(join(into, name));
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: [...entries],
+    entryNames: "[name]",
+    outdir: into,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    plugins: [leaveOut],
+    // packages of the older kind ask for Node's own modules by require(); koffi, machine code, stays outside (src/libc.ts)
+    banner: { js: REQUIRE },
+    // the licences stand in one file; names stay, so that a stack can be read
+    legalComments: "none",
+    metafile: true,
+    logLevel: "warning",
+  });
+  await writeFile(join(into, "licences.txt"), await licences(metafile));
+  // what is written to src/ while this goes on is newer (bin/ocdd)
+  await utimes(join(into, "cli.js"), started, started);
+}
+
+/** Name, version and licence of each package within, as the licences ask for. */
+async function licences(metafile: Metafile): Promise<string> {
+  const found = Object.keys(metafile.inputs).map(
+    (path) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0],
+  );
+  const texts = [...new Set(found)].sort().map(async (path) => {
+    if (path === undefined) return "";
+    const directory = join(ROOT, path);
+    const text = await readFile(join(directory, "package.json"), "utf8");
+    const { name, version, license } = JSON.parse(text) as Record<string, string>;
+    const file = (await readdir(directory)).find((each) => /^licen[cs]e/i.test(each));
+    const terms = file === undefined ? "" : `\n${(await readFile(join(directory, file), "utf8")).trim()}\n`;
+    return `${name} ${version} (${license})\n${terms}`;
+  });
+  return (await Promise.all(texts)).filter((text) => text !== "").join(`\n${"-".repeat(72)}\n\n`);
+}
+
+if (import.meta.main) await bundle(join(ROOT, "dist"));
