@@ -1,16 +1,15 @@
 /** What the director's benchmark stands on: a host in namespaces of its own, and ways to look at one process. */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
+import { ROOT } from "../packaging/surface.ts";
+import { layTree } from "../packaging/tree.ts";
 
 export interface Bench {
   readonly directory: string;
   /** Puts a program into the host's namespace. */
   readonly enter: readonly string[];
-  /** `bin/ocdd`. */
-  readonly program: string;
   down(): Promise<void>;
 }
 
@@ -33,12 +32,25 @@ export async function raiseBench(directory: string): Promise<Bench> {
   return {
     directory,
     enter,
-    program: fileURLToPath(new URL("../bin/ocdd", import.meta.url)),
     async down() {
       await ip("netns", "del", host);
       await ip("netns", "del", neighbour);
     },
   };
+}
+
+/** `bin/ocdd` as it is installed (the bundle), and as a clone runs it that was never built. */
+export async function layPrograms(directory: string): Promise<ReadonlyMap<string, string>> {
+  const bundle = join(directory, "bundle");
+  await layTree(bundle);
+  const source = join(directory, "source");
+  cpSync(join(ROOT, "bin"), join(source, "bin"), { recursive: true });
+  for (const name of ["src", "node_modules", "package.json"])
+    symlinkSync(join(ROOT, name), join(source, name));
+  return new Map([
+    ["bundle", join(bundle, "bin/ocdd")],
+    ["source", join(source, "bin/ocdd")],
+  ]);
 }
 
 /** Milliseconds from start to end of a process that must succeed. */
