@@ -1,8 +1,5 @@
-// Built code when it is there: that is what runs at the user, and types cost time and memory to strip.
-const built = process.env.OCDD_BUILT;
-const { serveDns } = (await import(
-  built ? `${built}/serve/dns.js` : "../src/serve/dns.ts"
-)) as typeof import("../src/serve/dns.ts");
+// The name server alone, to be bundled as the product is: that is what runs at the user.
+import { serveDns } from "../src/serve/dns.ts";
 
 const [zone, zoneFile, port, engine] = process.argv.slice(2) as [string, string, string, string];
 await serveDns({

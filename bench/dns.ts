@@ -1,11 +1,12 @@
 // `node bench/dns.ts`: our name server beside BIND, NSD and Knot, in the same run, on the same zone; prints Markdown.
 // Server on core 0, load on core 1, medians of adjacent rounds. `--quick` makes it short; not for the record.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { bundle } from "../packaging/bundle.ts";
 import { makeQuery } from "../test/dns/message.ts";
 import { honestQueries, mutated, numbers } from "../test/dns/mutate.ts";
 import { askUdp, freePorts, type Peer, startBind, startKnot, startNsd } from "../test/serve/peers.ts";
@@ -28,15 +29,11 @@ const SECONDS = quick ? 1 : 3;
 const PIN = ["taskset", "-c", "0"];
 const dir = mkdtempSync(join(tmpdir(), "ocdd-bench-"));
 const dnsblast = buildBlast(dir);
-// Under node_modules, where the built code finds its packages.
+// Under node_modules, where the bundle finds koffi.
 const root = join(import.meta.dirname, "..");
 const built = join(root, "node_modules/.cache/ocdd-bench");
 rmSync(built, { recursive: true, force: true });
-execFileSync(
-  join(root, "node_modules/.bin/tsc"),
-  ["-p", "tsconfig.build.json", "--outDir", built, "--declaration", "false"],
-  { cwd: root },
-);
+await bundle(built, ["bench/dns-server.ts", "src/serve/udp-worker.ts"]);
 
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1] as number;
@@ -52,18 +49,11 @@ async function untilAnswered(port: number, name = ZONE, type = "SOA"): Promise<n
 
 async function startOurs(file: string, engine: string, pin = PIN): Promise<Peer & { started: number }> {
   const [port] = (await freePorts(1)) as [number];
-  const argv = [
-    ...pin,
-    process.execPath,
-    join(import.meta.dirname, "dns-server.ts"),
-    ZONE,
-    file,
-    String(port),
-    engine,
-  ];
+  const argv = [...pin, process.execPath, join(built, "dns-server.js"), ZONE, file, String(port), engine];
   const child = spawn(argv[0] as string, argv.slice(1), {
     stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, OCDD_BUILT: built },
+    // as bin/ocdd starts it
+    env: { ...process.env, MALLOC_ARENA_MAX: "1" },
   });
   const started = await untilAnswered(port);
   const exited = new Promise<void>((done) => child.once("exit", () => done()));

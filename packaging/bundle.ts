@@ -53,7 +53,7 @@ export async function bundle(into: string, entries: readonly string[] = ENTRIES)
   });
   await writeFile(join(into, "licences.txt"), await licences(metafile));
   // what is written to src/ while this goes on is newer (bin/ocdd)
-  await utimes(join(into, "cli.js"), started, started);
+  if (entries === ENTRIES) await utimes(join(into, "cli.js"), started, started);
 }
 
 /** Name, version and licence of each package within, as the licences ask for. */
