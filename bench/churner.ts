@@ -1,0 +1,67 @@
+/** Starts and ends containers through Docker's API at a steady pace, the same in every run of one seed. */
+
+import { request } from "node:http";
+
+/** POST to Docker's API; resolves with the status when the reply has ended. */
+function post(socketPath: string, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    request({ socketPath, path, method: "POST" }, (reply) => {
+      reply.resume().on("end", () => resolve(reply.statusCode ?? 0));
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+/** The same "random" numbers in every run. */
+export function dice(seed: number): (sides: number) => number {
+  let state = seed;
+  return (sides) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 8) % sides;
+  };
+}
+
+export interface Churner {
+  /** Events so far: starts and ends. */
+  readonly events: () => number;
+  /** Resolves after the event in hand, with who runs. */
+  stop(): Promise<ReadonlySet<string>>;
+}
+
+/**
+ * One event each `pace` milliseconds, one after the other: Docker gives an address away only after its end is complete.
+ * A slow engine makes events later, and they are made up for.
+ */
+export function churn(socket: string, names: readonly string[], pace: number, seed = 7): Churner {
+  const roll = dice(seed);
+  const running = new Set(names);
+  let events = 0;
+  let stopped = false;
+  const started = performance.now();
+  const loop = async (): Promise<void> => {
+    while (!stopped) {
+      const name = names[roll(names.length)] as string;
+      // some two thirds of them run
+      if (running.has(name) && running.size * 2 > names.length) {
+        running.delete(name);
+        await post(socket, `/containers/${name}/stop?t=2`);
+      } else if (!running.has(name)) {
+        await post(socket, `/containers/${name}/start`);
+        running.add(name);
+      } else continue;
+      events += 1;
+      const wait = started + events * pace - performance.now();
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  };
+  const looping = loop();
+  return {
+    events: () => events,
+    async stop() {
+      stopped = true;
+      await looping;
+      return running;
+    },
+  };
+}

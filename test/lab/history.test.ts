@@ -1,0 +1,177 @@
+/** The check of a churn's history, on histories made by hand: it passes the good one, and each wrong turn of it fails. */
+
+import t from "tap";
+import { BOUNDS, type Bounds, deathsToRuleGone, judge, type Note } from "./history.ts";
+
+const ANN = "192.168.122.11";
+const BOB = "192.168.122.12";
+const ann: readonly [string, string] = [ANN, "172.17.0.2"];
+const bob: readonly [string, string] = [BOB, "172.17.0.3"];
+const named = (container: string, value: string | null, from: number, to: number): Note => ({
+  kind: "named",
+  at: to,
+  container,
+  value,
+  first: [from, from + 2],
+  last: [to - 2, to],
+  count: 9,
+});
+const replies = (container: string, who: string | null, times: readonly number[]): Note => ({
+  kind: "replies",
+  at: 9_000,
+  container,
+  who,
+  count: times.length,
+  times,
+});
+
+/** Ann stays. Bob is served from 2000, dies at 4000, and Docker gives his address to cat at 4300. */
+const GOOD: Readonly<Record<string, Note>> = {
+  annHolds: { kind: "holds", at: 900, address: "172.17.0.2", container: "ann" },
+  annLease: { kind: "leases", at: 1_000, owners: [[ANN, "ann"]] },
+  annRule: { kind: "rules", at: 1_010, forwards: [ann] },
+  annAlias: { kind: "alias", at: 1_020, address: ANN, there: true },
+  annNamed: named("ann", ANN, 1_100, 9_000),
+  annReplies: replies("ann", "ann", [1_100, 5_000, 8_000]),
+  bobHolds: { kind: "holds", at: 2_000, address: "172.17.0.3", container: "bob" },
+  bobLives: { kind: "life", at: 2_000, container: "bob", alive: true },
+  bobLease: {
+    kind: "leases",
+    at: 2_005,
+    owners: [
+      [ANN, "ann"],
+      [BOB, "bob"],
+    ],
+  },
+  bobRule: { kind: "rules", at: 2_020, forwards: [ann, bob] },
+  bobAlias: { kind: "alias", at: 2_030, address: BOB, there: true },
+  bobNot: named("bob", null, 1_100, 2_030),
+  bobNamed: named("bob", BOB, 2_050, 4_010),
+  bobDies: { kind: "life", at: 4_000, container: "bob", alive: false },
+  bobNoMore: named("bob", null, 4_015, 9_000),
+  bobAliasGone: { kind: "alias", at: 4_025, address: BOB, there: false },
+  bobRuleGone: { kind: "rules", at: 4_040, forwards: [ann] },
+  bobLeaves: { kind: "holds", at: 4_100, address: "172.17.0.3", container: null },
+  catHolds: { kind: "holds", at: 4_300, address: "172.17.0.3", container: "cat" },
+  bobReplies: replies("bob", "bob", [2_100, 3_900]),
+  bobSilence: replies("bob", null, [4_060, 8_000]),
+};
+
+const BOUND: Bounds = { ...BOUNDS, untouched: ["ann"] };
+
+t.test("a good history is found good, in whatever order it was noted", (t) => {
+  t.same(judge(Object.values(GOOD), BOUND), []);
+  t.same(judge(Object.values(GOOD).reverse(), BOUND), []);
+  t.same(deathsToRuleGone(Object.values(GOOD)), [40]);
+  t.end();
+});
+
+const without = (key: string): Record<string, Note> =>
+  Object.fromEntries(Object.entries(GOOD).filter(([name]) => name !== key));
+const moved = (key: string, at: number): Record<string, Note> => ({
+  ...GOOD,
+  [key]: { ...(GOOD[key] as Note), at },
+});
+
+const BAD: readonly {
+  readonly name: string;
+  readonly history: Record<string, Note>;
+  readonly want: RegExp;
+}[] = [
+  {
+    name: "a rule outlives an address given anew",
+    history: moved("bobRuleGone", 4_400),
+    want: /for 100 ms .* of bob is forwarded to 172.17.0.3, which is cat's/,
+  },
+  { name: "a rule never goes", history: without("bobRuleGone"), want: /which is cat's/ },
+  {
+    name: "a rule stands before its lease is on disk",
+    history: moved("bobLease", 2_090),
+    want: /leased to nobody/,
+  },
+  {
+    name: "a resting address keeps its alias",
+    history: moved("bobAliasGone", 4_290),
+    want: /bob has died, its address stayed for 290 ms/,
+  },
+  {
+    name: "a resting address keeps its rule",
+    history: moved("bobRuleGone", 4_280),
+    want: /bob has died, its rule stayed/,
+  },
+  {
+    name: "a name answers for the dead",
+    history: { ...GOOD, bobNamed: named("bob", BOB, 2_050, 4_290) },
+    want: /bob has died, its name stayed/,
+  },
+  { name: "a name answers before its rule", history: moved("bobRule", 2_100), want: /without its rule/ },
+  { name: "a name answers before its alias", history: moved("bobAlias", 2_100), want: /without its address/ },
+  {
+    name: "a name answers though its alias never came",
+    history: without("bobAlias"),
+    want: /without its address/,
+  },
+  {
+    name: "a rule goes before the name",
+    history: {
+      ...moved("bobRuleGone", 3_900),
+      x: { kind: "rules", at: 3_990, forwards: [ann, bob] },
+      y: { kind: "rules", at: 4_040, forwards: [ann] },
+    },
+    want: /without its rule/,
+  },
+  {
+    name: "the alias goes before the name",
+    history: moved("bobAliasGone", 3_900),
+    want: /without its address/,
+  },
+  {
+    name: "somebody else answers",
+    history: { ...GOOD, x: replies("bob", "cat", [4_310]) },
+    want: /4310: bob's address was answered by cat/,
+  },
+  {
+    name: "the host itself answers",
+    history: { ...GOOD, x: replies("bob", "It works!", [4_310]) },
+    want: /answered by It works/,
+  },
+  {
+    name: "one request of the untouched fails",
+    history: { ...GOOD, x: replies("ann", null, [4_040]) },
+    want: /ann: 1 answers of null/,
+  },
+  {
+    name: "one question for the untouched is lost",
+    history: {
+      ...GOOD,
+      annNamed: named("ann", ANN, 1_100, 4_000),
+      x: named("ann", "silence", 4_010, 5_010),
+      y: named("ann", ANN, 5_020, 9_000),
+    },
+    want: /ann's name became silence/,
+  },
+  { name: "the untouched was never asked", history: without("annReplies"), want: /asked nothing/ },
+];
+
+for (const { name, history, want } of BAD) {
+  t.test(name, (t) => {
+    t.match(judge(Object.values(history), BOUND).join("\n"), want);
+    t.end();
+  });
+}
+
+t.test("what a killed director cannot know is excused until one is there again, and no longer", (t) => {
+  const late = Object.values({ ...moved("bobAliasGone", 4_690), bobNamed: named("bob", BOB, 2_050, 4_680) });
+  const history = late.map((note) => (note === GOOD.bobRuleGone ? { ...note, at: 4_700 } : note));
+  t.not(judge(history, BOUND).length, 0);
+  t.same(judge(history, { ...BOUND, blind: [[3_990, 4_690]] }), []);
+  t.match(judge(history, { ...BOUND, blind: [[3_990, 4_400]] }).join("\n"), /which is cat's/);
+  t.end();
+});
+
+t.test("where Docker gives an address away at once, the bound says how long that may mislead", (t) => {
+  const race = Object.values({ ...moved("catHolds", 4_001), x: replies("bob", "cat", [4_010]) });
+  t.equal(judge(race, { ...BOUND, misled: 0 }).length, 2);
+  t.same(judge(race, { ...BOUND, misled: 100 }), []);
+  t.end();
+});

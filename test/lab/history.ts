@@ -1,0 +1,262 @@
+/**
+ * The history of a churn, and the check that judges all of it. Pure: notes in, violations out; times are milliseconds of
+ * one clock. A note is written when the recorder hears of a change, so at its moment or a little after it.
+ */
+
+/** One change or observation. Containers go by name. */
+export type Note =
+  /** The whole of nat/OCDD after a transaction: alias and target of each forward. */
+  | { readonly kind: "rules"; readonly at: number; readonly forwards: readonly (readonly [string, string])[] }
+  | { readonly kind: "alias"; readonly at: number; readonly address: string; readonly there: boolean }
+  /** The leases on disk: address and whose it is. */
+  | { readonly kind: "leases"; readonly at: number; readonly owners: readonly (readonly [string, string])[] }
+  /** Docker's own truth: who has an address of a network now; null when nobody has. */
+  | {
+      readonly kind: "holds";
+      readonly at: number;
+      readonly address: string;
+      readonly container: string | null;
+    }
+  | { readonly kind: "life"; readonly at: number; readonly container: string; readonly alive: boolean }
+  /** The same answer to a run of questions: null is a name that is not there, "silence" none at all. */
+  | {
+      readonly kind: "named";
+      readonly at: number;
+      readonly container: string;
+      readonly value: string | null;
+      /** When the first of them was asked and answered, and the last. */
+      readonly first: readonly [number, number];
+      readonly last: readonly [number, number];
+      readonly count: number;
+    }
+  /** Who answered connections to a container's alias, and how often; null is nobody. */
+  | {
+      readonly kind: "replies";
+      readonly at: number;
+      readonly container: string;
+      readonly who: string | null;
+      readonly count: number;
+      readonly times: readonly number[];
+    };
+
+/** What physics and a busy machine may take, in milliseconds, and who must not notice anything at all. */
+export interface Bounds {
+  /** The kernel's and Docker's notices are read so much after the fact at most: two of them are compared no closer. */
+  readonly notice: number;
+  /** From the rename of a zone file until the server answers from it. */
+  readonly serverSwitch: number;
+  /** From the die event until rule, alias and name are gone: nobody can know of a death before Docker tells it. */
+  readonly afterDeath: number;
+  /** How long after its owner's death a rule may lead to a container that Docker has given the address at once. */
+  readonly misled: number;
+  /** When nobody was there to act (the director was killed): deaths in it count from its end. */
+  readonly blind?: readonly (readonly [number, number])[];
+  /** Containers that nobody touches: each request is answered, by them. */
+  readonly untouched: readonly string[];
+}
+
+/** What a machine with nothing else to do needs; tests on busy ones say theirs. */
+export const BOUNDS: Bounds = { notice: 30, serverSwitch: 60, afterDeath: 250, misled: 0, untouched: [] };
+
+interface Span {
+  readonly from: number;
+  to: number;
+}
+
+/** Everything that was wrong in a history, a line each; empty when it was right from its first note to its last. */
+export function judge(notes: readonly Note[], bounds: Bounds = BOUNDS): string[] {
+  const history = [...notes].sort((a, b) => a.at - b.at);
+  return [
+    ...misledForwards(history, bounds),
+    ...lateGone(history, bounds),
+    ...unbackedNames(history, bounds),
+    ...wrongReplies(history, bounds),
+    ...disturbed(history, bounds),
+  ];
+}
+
+const ofKind = <K extends Note["kind"]>(notes: readonly Note[], kind: K): Extract<Note, { kind: K }>[] =>
+  notes.filter((note): note is Extract<Note, { kind: K }> => note.kind === kind);
+
+/** The last moment from which somebody could act on what happened at `at`. */
+function sightedFrom(at: number, { blind = [] }: Bounds): number {
+  return blind.reduce((from, [begin, end]) => (begin <= from && from < end ? end : from), at);
+}
+
+/** At no instant does a rule lead to a container that is not its lease's owner, nor stand without a lease. */
+function misledForwards(history: readonly Note[], bounds: Bounds): string[] {
+  const found: string[] = [];
+  let forwards = new Map<string, string>();
+  let owners = new Map<string, string>();
+  const holders = new Map<string, string>();
+  const wrong = new Map<string, number>();
+  const look = (at: number): void => {
+    const now = new Set<string>();
+    for (const [alias, target] of forwards) {
+      const owner = owners.get(alias);
+      const holder = holders.get(target);
+      if (owner === undefined) now.add(`${alias} is forwarded to ${target} and leased to nobody`);
+      else if (holder !== undefined && holder !== owner)
+        now.add(`${alias} of ${owner} is forwarded to ${target}, which is ${holder}'s`);
+    }
+    for (const [what, since] of wrong) {
+      if (now.has(what)) continue;
+      wrong.delete(what);
+      const lasted = at - sightedFrom(since, bounds);
+      const allowed = (what.includes("nobody") ? 0 : bounds.misled) + bounds.notice;
+      if (lasted > allowed) found.push(`${since.toFixed(0)}: for ${lasted.toFixed(0)} ms ${what}`);
+    }
+    for (const what of now) if (!wrong.has(what)) wrong.set(what, at);
+  };
+  for (const note of history) {
+    if (note.kind === "rules") forwards = new Map(note.forwards);
+    else if (note.kind === "leases") owners = new Map(note.owners);
+    else if (note.kind === "holds" && note.container !== null) holders.set(note.address, note.container);
+    else if (note.kind === "holds") holders.delete(note.address);
+    else continue;
+    look(note.at);
+  }
+  forwards = new Map();
+  look(history.at(-1)?.at ?? 0);
+  return found;
+}
+
+/** Spans in which something was there, from the notes of its coming and going. */
+function spans(changes: readonly { readonly at: number; readonly there: boolean }[], end: number): Span[] {
+  const list: Span[] = [];
+  let open: Span | undefined;
+  for (const { at, there } of changes) {
+    if (there && open === undefined) {
+      open = { from: at, to: end };
+      list.push(open);
+    } else if (!there && open !== undefined) {
+      open.to = at;
+      open = undefined;
+    }
+  }
+  return list;
+}
+
+/** When each alias was in force, as a rule and as an address on the device. */
+function inForce(history: readonly Note[], alias: string): { rule: Span[]; address: Span[] } {
+  const end = Number.POSITIVE_INFINITY;
+  const rules = ofKind(history, "rules").map(({ at, forwards }) => ({
+    at,
+    there: forwards.some(([a]) => a === alias),
+  }));
+  const added = ofKind(history, "alias").filter(({ address }) => address === alias);
+  return { rule: spans(rules, end), address: spans(added, end) };
+}
+
+/** Once a container has died, its rule, alias and name go; a start before that calls it off. */
+function lateGone(history: readonly Note[], bounds: Bounds): string[] {
+  const found: string[] = [];
+  const leases = ofKind(history, "leases").flatMap(({ owners }) => owners);
+  const aliasOf = new Map(leases.map(([address, container]) => [container, address]));
+  const lives = ofKind(history, "life");
+  const end = history.at(-1)?.at ?? 0;
+  for (const [container, alias] of aliasOf) {
+    const { rule, address } = inForce(history, alias);
+    const name = ofKind(history, "named")
+      .filter((note) => note.container === container && note.value === alias)
+      .map(({ first, last }) => ({ from: first[0], to: last[0] }));
+    const own = lives.filter((note) => note.container === container);
+    own.forEach((death, i) => {
+      if (death.alive) return;
+      const until = own.slice(i + 1).find(({ alive }) => alive)?.at ?? end;
+      const due = sightedFrom(death.at, bounds) + bounds.afterDeath;
+      if (due >= until) return;
+      for (const [what, there] of Object.entries({ rule, address, name })) {
+        const late = there.find(({ from, to }) => from < due && to > due && to > death.at);
+        if (late !== undefined) {
+          const lasted = (Math.min(late.to, until) - death.at).toFixed(0);
+          found.push(`${death.at.toFixed(0)}: ${container} has died, its ${what} stayed for ${lasted} ms`);
+        }
+      }
+    });
+  }
+  return found;
+}
+
+/** A name answers only after address and rule are in force, and stops answering before they go. */
+function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
+  const cache = new Map<string, { rule: Span[]; address: Span[] }>();
+  return ofKind(history, "named").flatMap(({ container, value, first, last }) => {
+    if (value === null || value === "silence") return [];
+    const backing = cache.get(value) ?? inForce(history, value);
+    cache.set(value, backing);
+    return Object.entries(backing).flatMap(([what, there]) => {
+      // an answer given somewhere between question and arrival, and a notice read late: the doubt is the recorder's
+      const backed = there.some(
+        ({ from, to }) => from - bounds.notice <= first[1] && last[0] <= to + bounds.serverSwitch,
+      );
+      if (backed) return [];
+      const span = `${first[1].toFixed(0)} to ${last[0].toFixed(0)}`;
+      return [`${span}: ${container} was answered as ${value} without its ${what} in force throughout`];
+    });
+  });
+}
+
+/** Nobody is ever answered by somebody else. */
+function wrongReplies(history: readonly Note[], bounds: Bounds): string[] {
+  const blind = bounds.blind ?? [];
+  const excused = (at: number): boolean => blind.some(([from, to]) => from <= at && at <= to + bounds.misled);
+  const deaths = ofKind(history, "life").filter(({ alive }) => !alive);
+  const justDied = (container: string, at: number): boolean =>
+    deaths.some((d) => d.container === container && d.at <= at && at <= d.at + bounds.misled);
+  return ofKind(history, "replies").flatMap(({ container, who, times }) =>
+    who === null || who === container
+      ? []
+      : times
+          .filter((at) => !(bounds.misled > 0 && (excused(at) || justDied(container, at))))
+          .map((at) => `${at.toFixed(0)}: ${container}'s address was answered by ${who}`),
+  );
+}
+
+/** Who is not touched answers every request and every question. */
+function disturbed(history: readonly Note[], { untouched }: Bounds): string[] {
+  return untouched.flatMap((container) => {
+    const replies = ofKind(history, "replies").filter((note) => note.container === container);
+    const names = ofKind(history, "named").filter((note) => note.container === container);
+    const failed = replies.filter(({ who }) => who !== container);
+    return [
+      ...(replies.length === 0 ? [`${container} was asked nothing`] : []),
+      ...failed.map(({ who, count, times }) => `${times[0]}: ${container}: ${count} answers of ${who}`),
+      ...(names.length > 1
+        ? names
+            .slice(1)
+            .map(({ value, first }) => `${first[0].toFixed(0)}: ${container}'s name became ${value}`)
+        : []),
+    ];
+  });
+}
+
+/** Milliseconds from each announced death until the rule went. */
+export function deathsToRuleGone(notes: readonly Note[]): number[] {
+  const history = [...notes].sort((a, b) => a.at - b.at);
+  const owners = new Map(ofKind(history, "leases").flatMap((n) => n.owners.map(([a, c]) => [c, a] as const)));
+  const cache = new Map<string, Span[]>();
+  return ofKind(history, "life").flatMap(({ at, container, alive }) => {
+    const alias = owners.get(container);
+    if (alive || alias === undefined) return [];
+    const there = cache.get(alias) ?? inForce(history, alias).rule;
+    cache.set(alias, there);
+    const stood = there.find(({ from, to }) => from < at && to >= at - 1);
+    return stood === undefined || stood.to === Number.POSITIVE_INFINITY ? [] : [Math.max(0, stood.to - at)];
+  });
+}
+
+/** How much was seen: an empty history is no good one. */
+export function summary(notes: readonly Note[]): Readonly<Record<string, number>> {
+  const sum = (list: readonly { readonly count: number }[]): number => list.reduce((n, o) => n + o.count, 0);
+  const replies = ofKind(notes, "replies");
+  return {
+    rules: ofKind(notes, "rules").length,
+    aliases: ofKind(notes, "alias").length,
+    deaths: ofKind(notes, "life").filter(({ alive }) => !alive).length,
+    holds: ofKind(notes, "holds").length,
+    questions: sum(ofKind(notes, "named")),
+    replies: sum(replies.filter(({ who }) => who !== null)),
+    unanswered: sum(replies.filter(({ who }) => who === null)),
+  };
+}

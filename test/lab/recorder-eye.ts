@@ -1,0 +1,258 @@
+/**
+ * The recorder's eyes, each a process in its place of the lab; prints a note (history.ts) a line, all on the machine's
+ * monotonic clock, until TERM.
+ *
+ *     recorder-eye.ts host DOCKER-SOCKET LEASES DEVICE
+ *     recorder-eye.ts client SERVER ZONE MS-BETWEEN-QUESTIONS MS-BETWEEN-CONNECTIONS CONTAINER=ADDRESS...
+ */
+
+import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { readFileSync, watch } from "node:fs";
+import { request } from "node:http";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { createInterface } from "node:readline";
+import type { Note } from "./history.ts";
+
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+const tell = (note: Note): void => void process.stdout.write(`${JSON.stringify(note)}\n`);
+const children: ReturnType<typeof spawn>[] = [];
+
+function lines(argv: readonly [string, ...string[]], heard: (line: string) => void): void {
+  const [file, ...args] = argv;
+  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
+  children.push(child);
+  createInterface({ input: child.stdout }).on("line", heard);
+}
+
+/** Forwards by the handles of their rules; a transaction is told of when its end is. */
+function followRules(): void {
+  const forwards = new Map<string, readonly [string, string]>();
+  let changed = false;
+  lines(["nft", "-n", "-a", "monitor"], (line) => {
+    const handle = / handle (\d+)$/.exec(line)?.[1] ?? "";
+    const rule = / ip nat OCDD .*ip daddr ([\d.]+) .*dnat to ([\d.]+)/.exec(line);
+    if (/^(add|insert) rule/.test(line) && rule !== null) {
+      forwards.set(handle, [rule[1] ?? "", rule[2] ?? ""]);
+      changed = true;
+    } else if (line.startsWith("delete rule ip nat OCDD handle")) {
+      changed = forwards.delete(handle) || changed;
+    } else if (line.startsWith("# new generation") && changed) {
+      changed = false;
+      tell({ kind: "rules", at: now(), forwards: [...forwards.values()] });
+    }
+  });
+}
+
+function followAliases(device: string): void {
+  lines(["ip", "-4", "-o", "monitor", "address", "dev", device], (line) => {
+    const address = /inet ([\d.]+)\/32/.exec(line)?.[1];
+    if (address !== undefined)
+      tell({ kind: "alias", at: now(), address, there: !line.startsWith("Deleted") });
+  });
+}
+
+function get(socketPath: string, path: string): Promise<unknown> {
+  return new Promise((resolve) => {
+    request({ socketPath, path }, (reply) => {
+      let text = "";
+      reply.on("data", (chunk) => {
+        text += chunk;
+      });
+      reply.on("end", () => resolve(JSON.parse(text)));
+    })
+      .on("error", () => resolve({}))
+      .end();
+  });
+}
+
+/** Docker's truth: lives by its events, addresses by the network's own view, which has them before the list has. */
+function followDocker(socketPath: string): void {
+  const names = new Map<string, string>();
+  const held = new Map<string, string>();
+  const drop = (id: string): void => {
+    const address = held.get(id);
+    held.delete(id);
+    if (address !== undefined && ![...held.values()].includes(address))
+      tell({ kind: "holds", at: now(), address, container: null });
+  };
+  const endpoints = async (network: string): Promise<void> => {
+    const seen = (await get(socketPath, `/networks/${network}`)) as {
+      Containers?: Record<string, { Name: string; IPv4Address: string }>;
+    };
+    for (const [id, { Name, IPv4Address }] of Object.entries(seen.Containers ?? {})) {
+      names.set(id, Name);
+      const address = IPv4Address.replace(/\/.*/, "");
+      if (held.get(id) === address || address === "") continue;
+      held.set(id, address);
+      tell({ kind: "holds", at: now(), address, container: Name });
+    }
+  };
+  const heard = (line: string): void => {
+    const { Type, Action, Actor } = JSON.parse(line) as {
+      Type: string;
+      Action: string;
+      Actor: { ID: string; Attributes: Record<string, string> };
+    };
+    if (Type === "network" && Action === "connect") {
+      const name = names.get(Actor.Attributes.container ?? "");
+      if (name !== undefined) tell({ kind: "life", at: now(), container: name, alive: true });
+      void endpoints(Actor.ID);
+    } else if (Type === "network" && Action === "disconnect") drop(Actor.Attributes.container ?? "");
+    else if (Type === "container" && Actor.Attributes.name !== undefined) {
+      names.set(Actor.ID, Actor.Attributes.name);
+      if (Action === "start" || Action === "die")
+        tell({ kind: "life", at: now(), container: Actor.Attributes.name, alive: Action === "start" });
+    }
+  };
+  const filters = encodeURIComponent(JSON.stringify({ type: ["container", "network"] }));
+  request({ socketPath, path: `/events?filters=${filters}` }, (reply) =>
+    createInterface({ input: reply }).on("line", heard),
+  ).end();
+}
+
+function followLeases(file: string): void {
+  let before = "";
+  const read = (): void => {
+    let owners: (readonly [string, string])[];
+    try {
+      const { leases } = JSON.parse(readFileSync(file, "utf8")) as {
+        leases: { address: string; key: string }[];
+      };
+      owners = leases.map(({ address, key }) => [address, key.replace(/^container:/, "")] as const);
+    } catch {
+      return; // renamed this very moment: the next notice follows
+    }
+    const text = JSON.stringify(owners);
+    if (text !== before) tell({ kind: "leases", at: now(), owners });
+    before = text;
+  };
+  watch(dirname(file), read);
+  setInterval(read, 100);
+  read();
+}
+
+type Named = Extract<Note, { kind: "named" }>;
+
+/** What a name server answers for the containers' names, in runs of equal answers. */
+function askNames(server: string, zone: string, pause: number, containers: readonly string[]): () => void {
+  const runs = new Map<string, { -readonly [K in keyof Named]: Named[K] }>();
+  const asked = new Map<number, { readonly container: string; readonly at: number }>();
+  const note = (container: string, value: string | null, span: readonly [number, number]): void => {
+    const run = runs.get(container);
+    if (run !== undefined && run.value === value) {
+      run.last = span;
+      run.count += 1;
+      return;
+    }
+    if (run !== undefined) tell(run);
+    runs.set(container, { kind: "named", at: span[1], container, value, first: span, last: span, count: 1 });
+  };
+  const socket = createSocket("udp4");
+  socket.on("message", (message) => {
+    const id = message.readUInt16BE(0);
+    const question = asked.get(id);
+    if (question === undefined) return;
+    asked.delete(id);
+    const count = message.readUInt16BE(6);
+    // the address ends an answer that holds nothing else; our names have one
+    const rest = message.subarray(12 + question.container.length + 2 + zone.length + 1 + 4);
+    const value = count > 0 ? rest.subarray(12, 16).join(".") : null;
+    note(question.container, value, [question.at, now()]);
+  });
+  let id = 0;
+  const labels = (name: string): Buffer =>
+    Buffer.from(
+      `${name
+        .split(".")
+        .map((l) => String.fromCharCode(l.length) + l)
+        .join("")}\0\0\x01\0\x01`,
+      "latin1",
+    );
+  const questions = containers.map((container) => [container, labels(`${container}.${zone}`)] as const);
+  setInterval(() => {
+    const old = now() - 1000;
+    for (const [number, { container, at }] of asked) {
+      if (at > old) break;
+      asked.delete(number);
+      note(container, "silence", [at, now()]);
+    }
+    for (const [container, question] of questions) {
+      id = (id + 1) & 0xffff;
+      asked.set(id, { container, at: now() });
+      const head = Buffer.from([id >> 8, id & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+      socket.send(Buffer.concat([head, question]), 53, server, () => {});
+    }
+  }, pause);
+  return () => runs.forEach((run) => void tell(run));
+}
+
+/** Times kept of each kind of answer; all are counted. */
+const KEPT = 200;
+
+/** Who answers a new connection to each alias. */
+function askAliases(pause: number, aliases: readonly (readonly [string, string])[]): () => void {
+  const heard = new Map<string, { container: string; who: string | null; count: number; times: number[] }>();
+  const ask = (container: string, host: string): void => {
+    const at = now();
+    let text = "";
+    let done = false;
+    const note = (who: string | null): void => {
+      if (done) return;
+      done = true;
+      socket.destroy();
+      const key = `${container} ${who}`;
+      const entry = heard.get(key) ?? { container, who, count: 0, times: [] };
+      heard.set(key, entry);
+      entry.count += 1;
+      if (entry.times.length < KEPT) entry.times.push(at);
+    };
+    const socket = connect({ host, port: 80 });
+    socket.setTimeout(1_500, () => note(null));
+    socket.on("connect", () => socket.write("GET / HTTP/1.0\r\n\r\n"));
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+    });
+    socket.on("error", () => note(null));
+    socket.on("close", () => {
+      const [head = "", body = ""] = text.split("\r\n\r\n");
+      const whole = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? -1) === body.length;
+      note(whole ? body.trim() : null);
+    });
+  };
+  setInterval(() => {
+    for (const [container, address] of aliases) ask(container, address);
+  }, pause);
+  return () => heard.forEach((entry) => void tell({ kind: "replies", at: now(), ...entry }));
+}
+
+const [mode, ...rest] = process.argv.slice(2);
+const endings: (() => void)[] = [];
+if (mode === "host") {
+  const [socket = "", leases = "", device = ""] = rest;
+  followRules();
+  followAliases(device);
+  followDocker(socket);
+  followLeases(leases);
+  setTimeout(() => console.log("ready"), 500); // both monitors have subscribed by then; a first note proves it
+} else {
+  const [server = "", zone = "", question = "10", connection = "40", ...pairs] = rest;
+  const aliases = pairs.map((pair) => pair.split("=") as [string, string]);
+  endings.push(
+    askNames(
+      server,
+      zone,
+      Number(question),
+      aliases.map(([container]) => container),
+    ),
+    askAliases(Number(connection), aliases),
+  );
+  console.log("ready");
+}
+process.once("SIGTERM", () => {
+  for (const child of children) child.kill();
+  for (const end of endings) end();
+  // what was printed is on its way to a file: there at once
+  setTimeout(() => process.exit(0), 50);
+});
