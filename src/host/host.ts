@@ -11,7 +11,8 @@ import { announce, probe } from "./arp.ts";
 import { connectDocker, type Docker, type DockerView } from "./docker.ts";
 import { makeDurable, readOctets, readText, writeWhole } from "./file.ts";
 import { readLeases, writeLeases } from "./leases.ts";
-import { forgetFlows, readTables, restoreTable } from "./netfilter.ts";
+import { type Memory, makeMemory } from "./memory.ts";
+import { forgetFlows, prepareRestore, readTables } from "./netfilter.ts";
 import { noteRun, readTemplate } from "./page.ts";
 import { rememberProbes } from "./probes.ts";
 
@@ -53,11 +54,12 @@ export function openHost(config: Config, watched?: Docker): Host {
   const docker = watched ?? connectDocker({ socket: config.dockerSocket, ...config.api });
   const look = watched === undefined ? docker.look : docker.lookCloser;
   const { lost, restore } = patience(watched);
+  const memory = makeMemory();
   return {
-    observe: (leaveOut) => observe(config, look, leaveOut),
+    observe: (leaveOut) => observe(config, look, watched?.bereaved() === true, memory, leaveOut),
     probe: rememberProbes((addresses) => probe(config.device, addresses)),
     async apply(plan) {
-      await apply(config, plan, lost);
+      await apply(config, plan, lost, memory);
       restore();
     },
     noteRun: () => named("note the run", () => noteRun(config.indexFile)),
@@ -67,19 +69,23 @@ export function openHost(config: Config, watched?: Docker): Host {
 async function observe(
   config: Config,
   look: () => Promise<DockerView>,
+  urgent: boolean,
+  memory: Memory,
   leaveOut?: LeaveOut,
 ): Promise<Observation> {
+  const known = urgent && leaveOut === undefined ? memory.recall() : undefined;
   const [{ containers, networks, dead }, links, tables, leases, zone, page, services, template] =
     await Promise.all([
       leaveOut === "docker" ? { containers: [], networks: [], dead: undefined } : look(),
-      readLinks(),
-      leaveOut === "firewall" ? new Map<TableName, string>() : readTables(),
+      known?.links ?? readLinks(),
+      known?.tables ?? (leaveOut === "firewall" ? new Map<TableName, string>() : readTables()),
       readLeases(leasesFile(config)),
       readOctets(config.zoneFile),
       readText(config.indexFile),
       readText(servicesFile(config)),
       readTemplate(config.templateDir),
     ]);
+  if (known === undefined && leaveOut === undefined) memory.seen({ links, tables });
   return observationOf(config, {
     containers,
     networks,
@@ -120,7 +126,7 @@ function patience(watched: Docker | undefined): {
   };
 }
 
-async function apply(config: Config, plan: Plan, overtaken: () => boolean): Promise<void> {
+async function apply(config: Config, plan: Plan, overtaken: () => boolean, memory: Memory): Promise<void> {
   const unlessOvertaken = (): void => {
     if (overtaken()) throw new Overtaken();
   };
@@ -135,9 +141,14 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean): Prom
   // The last place to leave a plan: what follows from a replaced rule, tracked connections to forget and aliases to
   // announce, is seen by no later plan.
   unlessOvertaken();
-  await named("remove aliases", () => removeAddresses(plan.removed));
-  for (const { table: name, text } of plan.tables) {
-    await named(`replace rules of ${name}`, () => restoreTable(name, text));
+  const changed = memory.changing();
+  // each takes as long to start as to work: they start while the aliases go
+  const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
+  try {
+    await named("remove aliases", () => removeAddresses(plan.removed));
+    for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
+  } finally {
+    for (const { leave } of rules) leave();
   }
   await named("add aliases", () => addAddresses(plan.added));
   // From here on nothing waits for anything else, but for the page, which comes after what it tells of.
@@ -154,6 +165,7 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean): Prom
       ? NOTHING
       : named("write the services file", () => writeWhole(servicesFile(config), services)),
   ]);
+  changed(plan);
   if (page === null) return;
   unlessOvertaken();
   await named("write the index page", () => writeWhole(config.indexFile, page));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { TableName } from "../core/model.ts";
-import { run } from "./run.ts";
+import { prepare, type RunResult, run } from "./run.ts";
 
 /** What iptables-save prints of both tables; empty for one that is not there yet. Throws HostError. */
 export async function readTables(): Promise<ReadonlyMap<TableName, string>> {
@@ -20,9 +20,22 @@ export async function readTables(): Promise<ReadonlyMap<TableName, string>> {
 }
 
 /** Applies one table's transaction: all of it or nothing. Waits up to 5 seconds for another user of iptables. */
-export async function restoreTable(table: TableName, text: string): Promise<void> {
+export function restoreTable(table: TableName, text: string): Promise<void> {
+  return prepareRestore(table, text).restore();
+}
+
+/** The same in two steps: the program is started, and does nothing until `restore` or `leave`, whichever is first. */
+export function prepareRestore(
+  table: TableName,
+  text: string,
+): { readonly restore: () => Promise<void>; readonly leave: () => void } {
+  const waiting = prepare(["iptables-restore", "--noflush", "-w", "5", "-T", table]);
+  return { restore: () => restored(table, text, waiting.give(text)), leave: () => waiting.leave() };
+}
+
+async function restored(table: TableName, text: string, running: Promise<RunResult>): Promise<void> {
   try {
-    await run(["iptables-restore", "--noflush", "-w", "5", "-T", table], { input: text });
+    await running;
   } catch (error) {
     if (!(error instanceof HostError) || error.fault !== "command") throw error;
     const line = /line:? (\d+)/i.exec((error.cause as { stderr?: string })?.stderr ?? "")?.[1];

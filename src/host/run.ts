@@ -49,20 +49,55 @@ export async function run(
   argv: readonly [string, ...string[]],
   options: RunOptions = {},
 ): Promise<RunResult> {
+  // any open descriptor will do; execa's type names only the low ones
+  const io: Options =
+    options.stdin === undefined ? { input: options.input ?? "" } : { stdin: options.stdin as 3 };
+  return ended(argv, options, start(argv, options, io));
+}
+
+/** A program that has been started and waits for its input. */
+export interface Waiting {
+  /** Gives it the input and waits for its end; as `run`. */
+  give(input: string): Promise<RunResult>;
+  /** Ends it without any, unless it has been given. */
+  leave(): void;
+}
+
+/** Starts a program ahead of its input: the start is half of what it takes. */
+export function prepare(argv: readonly [string, ...string[]], options: RunOptions = {}): Waiting {
+  const process = start(argv, options, { stdin: "pipe" });
+  // heard by whoever gives; a program that cannot be started has no input to take
+  process.catch(() => undefined);
+  process.stdin?.on("error", () => undefined);
+  return {
+    give(input) {
+      process.stdin?.end(input);
+      return ended(argv, options, process);
+    },
+    leave: () => void process.stdin?.end(),
+  };
+}
+
+function start(argv: readonly [string, ...string[]], options: RunOptions, io: Options) {
   const [program, ...args] = argv;
+  return execa(program, args, {
+    ...io,
+    reject: false,
+    timeout: options.timeout ?? 20_000,
+    killSignal: "SIGKILL",
+    maxBuffer: 256 * 1024 * 1024,
+    env: { PATH: SEARCH_PATH, LC_ALL: "C" },
+  });
+}
+
+async function ended(
+  argv: readonly [string, ...string[]],
+  options: RunOptions,
+  running: ReturnType<typeof start>,
+): Promise<RunResult> {
   const started = performance.now();
   try {
-    // any open descriptor will do; execa's type names only the low ones
-    const io: Options =
-      options.stdin === undefined ? { input: options.input ?? "" } : { stdin: options.stdin as 3 };
-    const result = await execa(program, args, {
-      ...io,
-      reject: false,
-      timeout: options.timeout ?? 20_000,
-      killSignal: "SIGKILL",
-      maxBuffer: 256 * 1024 * 1024,
-      env: { PATH: SEARCH_PATH, LC_ALL: "C" },
-    });
+    const result = await running;
     tracer?.(
       `${argv.join(" ")} (exit ${result.exitCode ?? "-"}, ${Math.round(performance.now() - started)} ms)`,
     );
