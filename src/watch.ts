@@ -7,6 +7,8 @@ import { connectDocker, type Docker } from "./host/docker.ts";
 import { type Host, openHost } from "./host/host.ts";
 import { flockByCall, takeLock } from "./host/lock.ts";
 import type { Notifier } from "./host/notify.ts";
+import { getReadyForDeath } from "./host/ready.ts";
+import { leaveReady } from "./host/run.ts";
 import { lockFile } from "./initialize.ts";
 import type { Say } from "./log.ts";
 import type { DirectorMetrics } from "./metrics.ts";
@@ -96,10 +98,12 @@ export async function watch(options: WatchOptions): Promise<void> {
       once(said, "error", `${error.message}${remedy}; what is in force stays`, say);
     }
     pulse.idle();
+    getReadyForDeath();
     await bell.wait(BURST - (performance.now() - started), config.syncInterval * 1000);
   }
   notify.stopping();
   pulse.end();
+  leaveReady();
   await following;
 }
 

@@ -2,7 +2,7 @@
 import { HostError } from "../core/errors.ts";
 import { type Ipv4, parseIpv4 } from "../core/ipv4.ts";
 import type { BridgePort, DeviceAddress } from "../core/model.ts";
-import { follow, type RunResult, run } from "./run.ts";
+import { follow, prepare, type RunResult, run } from "./run.ts";
 
 export interface Links {
   readonly devices: readonly string[];
@@ -93,15 +93,19 @@ export async function setHairpin(ports: readonly string[], mode: "on" | "off"): 
   );
 }
 
+/** What carries out a list of changes that may have been made already. */
+export const BATCH: readonly [string, ...string[]] = ["ip", "-force", "-batch", "-"];
+
 /** `tolerated`: messages of lines that may fail; the others go on. */
 async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void> {
   if (lines.length === 0) return;
-  const force = tolerated === undefined ? [] : ["-force"];
-  const result = await run(["ip", ...force, "-batch", "-"], {
-    input: `${lines.join("\n")}\n`,
-    ok: tolerated === undefined ? [0] : [0, 1],
-  });
-  if (tolerated === undefined || result.code === 0) return;
+  const input = `${lines.join("\n")}\n`;
+  if (tolerated === undefined) {
+    await run(["ip", "-batch", "-"], { input });
+    return;
+  }
+  const result = await prepare(BATCH).give(input, { ok: [0, 1] });
+  if (result.code === 0) return;
   const bad = result.stderr
     .split("\n")
     .filter((line) => line.trim() !== "" && !line.startsWith("Command failed") && !tolerated.test(line));

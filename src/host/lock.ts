@@ -43,8 +43,11 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
         remedy: "wait for it to end; nothing has been changed",
       });
     }
-    await file.truncate(0);
-    await file.write(`${process.pid}\n`);
+    // a file system busy with somebody else's fsync is not waited for when nothing would change
+    if ((await file.readFile("utf8")) !== `${process.pid}\n`) {
+      await file.truncate(0);
+      await file.write(`${process.pid}\n`);
+    }
     return () => file.close();
   } catch (error) {
     await file.close();

@@ -19,6 +19,12 @@ export async function readTables(): Promise<ReadonlyMap<TableName, string>> {
   ]);
 }
 
+/** What applies a table's transaction. */
+export const RESTORE = (table: TableName): [string, ...string[]] => [
+  ...(["iptables-restore", "--noflush", "-w", "5", "-T"] as const),
+  table,
+];
+
 /** Applies one table's transaction: all of it or nothing. Waits up to 5 seconds for another user of iptables. */
 export function restoreTable(table: TableName, text: string): Promise<void> {
   return prepareRestore(table, text).restore();
@@ -29,7 +35,7 @@ export function prepareRestore(
   table: TableName,
   text: string,
 ): { readonly restore: () => Promise<void>; readonly leave: () => void } {
-  const waiting = prepare(["iptables-restore", "--noflush", "-w", "5", "-T", table]);
+  const waiting = prepare(RESTORE(table));
   return { restore: () => restored(table, text, waiting.give(text)), leave: () => waiting.leave() };
 }
 
