@@ -94,7 +94,14 @@ async function crowd(lab: Lab, fixed: boolean): Promise<{ names: string[]; table
 function verdict(notes: readonly Note[], bounds: Bounds): boolean {
   const wrong = judge(notes, bounds);
   say(`seen: ${JSON.stringify(summary(notes))}`);
-  say(`violations: ${wrong.length}`);
+  const kinds = new Map<string, number>();
+  for (const line of wrong) {
+    const kind =
+      /is forwarded|was answered by|has died|was answered as|name became|answers of/.exec(line)?.[0] ??
+      "other";
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  say(`violations: ${wrong.length} ${JSON.stringify([...kinds])}`);
   for (const line of wrong.slice(0, 40)) say(`  ${line}`);
   return wrong.length === 0;
 }

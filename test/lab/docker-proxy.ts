@@ -1,0 +1,67 @@
+/** Docker's socket with something between: events that nobody caused, and lists that are not true. */
+
+import { createServer, request } from "node:http";
+
+export interface DockerProxy {
+  readonly socket: string;
+  /** While true, the list of containers is empty. */
+  forgetful: boolean;
+  /** Sends so many events to everybody who follows, over that many seconds. */
+  storm(count: number, seconds: number): Promise<void>;
+  close(): void;
+}
+
+/** An event of a container that there is not; the director can but look. */
+const EVENT = `${JSON.stringify({
+  Type: "container",
+  Action: "start",
+  Actor: { ID: "0".repeat(64), Attributes: { name: "storm" } },
+})}\n`;
+
+/** Listens on `socket` for what the engine at `behind` answers. */
+export async function dockerProxy(socket: string, behind: string): Promise<DockerProxy> {
+  const followers = new Set<{ write(text: string): unknown }>();
+  const server = createServer((asked, answer) => {
+    const path = asked.url ?? "/";
+    if (proxy.forgetful && path.includes("/containers/json")) {
+      answer.writeHead(200, { "Content-Type": "application/json" });
+      answer.end("[]");
+      return;
+    }
+    const passed = request(
+      { socketPath: behind, path, method: asked.method, headers: asked.headers },
+      (reply) => {
+        answer.writeHead(reply.statusCode ?? 500, reply.headers);
+        reply.pipe(answer);
+        if (!path.includes("/events")) return;
+        answer.flushHeaders();
+        followers.add(answer);
+        answer.on("close", () => {
+          followers.delete(answer);
+          passed.destroy();
+        });
+      },
+    );
+    passed.on("error", () => answer.destroy());
+    asked.pipe(passed);
+  });
+  const proxy: DockerProxy = {
+    socket,
+    forgetful: false,
+    async storm(count, seconds) {
+      const started = performance.now();
+      for (let sent = 0; sent < count; ) {
+        const due = Math.min(count, Math.ceil((count * (performance.now() - started)) / (seconds * 1000)));
+        for (const follower of followers) follower.write(EVENT.repeat(due - sent));
+        sent = due;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  return proxy;
+}

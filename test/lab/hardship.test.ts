@@ -1,0 +1,177 @@
+/**
+ * What befalls `watch` in years: through each of it the last good state goes on serving, the cause is said once, and when
+ * it is over nothing is left of it. Two services are asked for all the time, by name and by connection.
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { addresses, aliases, labFor, succeed } from "./director.ts";
+import { dockerProxy } from "./docker-proxy.ts";
+import { freeze } from "./engine.ts";
+import { type Bounds, judge } from "./history.ts";
+import { storage } from "./ocdd.ts";
+import { run, sleep, until } from "./process.ts";
+import { record } from "./recorder.ts";
+
+t.setTimeout(600_000);
+
+const BUSY: Bounds = {
+  notice: 300,
+  serverSwitch: 500,
+  // what hinders the director here hinders it for seconds; a disk that is full keeps the name until there is room
+  afterDeath: 30_000,
+  misled: 0,
+  untouched: ["one", "two"],
+};
+
+t.test("hardship", async (t) => {
+  const lab = await labFor(t, { name: "hardship", daemon: { "live-restore": true } });
+  const place = storage(lab);
+  await run(["mkdir", "-p", place]);
+  await run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]);
+  t.teardown(() => run(["umount", "-l", place], { check: false }));
+  const proxy = await dockerProxy(join(lab.dir, "proxy.sock"), lab.dockerSocket);
+  t.teardown(() => proxy.close());
+  const options = { conf: { DOCKER_SOCKET: proxy.socket, SYNC_INTERVAL: "5" } };
+  succeed(await lab.ocdd(["initialize"], options), "initialize");
+  const recorder = await record(lab);
+  const server = await lab.serve(options);
+  let watch = lab.startOcdd(["watch"], options);
+  const names = ["one", "two", "three", "four", "five", "six"];
+  await lab.startContainers(...names);
+  await until("all are served", async () => (await aliases(lab)).length === names.length, 30_000);
+  await until("nothing is left to do", async () => (await lab.ocdd(["plan"], options)).stdout === "", 30_000);
+  const table = await addresses(lab, options);
+  await recorder.ask({ one: table.one ?? "", two: table.two ?? "" }, { question: 20, connection: 50 });
+  const all = Object.values(table).sort().join();
+
+  /** Lines that `watch` has said about something. */
+  const said = (what: RegExp): string[] =>
+    watch
+      .output()
+      .split("\n")
+      .filter((line) => what.test(line));
+  /** It is said, and no line of it twice; several files may be concerned. */
+  const onceEach = (t: Test, what: RegExp): void => {
+    const lines = said(what);
+    t.ok(lines.length > 0 && lines.length < 4, lines.join("\n"));
+    t.equal(new Set(lines).size, lines.length, "each line once");
+  };
+  const whole = async (): Promise<void> => {
+    await until("all is as it was", async () => (await aliases(lab)).join() === all, 30_000);
+    await until("nothing pending", async () => (await lab.ocdd(["plan"], options)).stdout === "", 30_000);
+    if (!watch.running()) throw new Error(watch.output());
+  };
+
+  await t.test("Docker hangs, and goes on", async (t) => {
+    const pid = Number(readFileSync(join(lab.dir, "dockerd.pid"), "utf8"));
+    freeze(pid, true);
+    await until("it is said", () => said(/docker\.sock|proxy\.sock|Docker/).length > 0, 30_000);
+    await sleep(6_000); // another interval, in which it must not be said again
+    freeze(pid, false);
+    t.equal(said(/docker\.sock|proxy\.sock|Docker/).length, 1, watch.output());
+    await whole();
+  });
+
+  await t.test("Docker forgets everybody for a while", async () => {
+    proxy.forgetful = true;
+    await proxy.storm(1, 0.01);
+    await sleep(1_500);
+    proxy.forgetful = false;
+    await whole();
+  });
+
+  await t.test("1 000 events a second; whoever starts meanwhile is served", async () => {
+    await lab.docker("stop", "three");
+    const storm = proxy.storm(5_000, 5);
+    await lab.docker("start", "three");
+    await until("three is served", async () => (await lab.who(table.three ?? "")) === "three", 15_000);
+    await storm;
+    await whole();
+  });
+
+  await t.test("a container that crashes all the time", async (t) => {
+    const looping = {
+      name: "loop",
+      args: ["--restart", "always"],
+      command: ["sh", "-c", "sleep 0.1; exit 1"],
+    };
+    await lab.docker("run", "-d", "--name", looping.name, ...looping.args, "lab/web:1", ...looping.command);
+    const before = said(/./).length;
+    await sleep(5_000);
+    t.ok(said(/warning|error/).length < 8, said(/warning|error/).join("\n"));
+    t.comment(`${said(/./).length - before} lines in 5 s`);
+    await lab.removeContainers("loop");
+    await whole();
+  });
+
+  await t.test("the disk is full: who goes is taken down, nobody else, and it is said once", async (t) => {
+    await run(["dd", "if=/dev/zero", `of=${place}/full`, "bs=4k"], { check: false });
+    await lab.docker("stop", "four");
+    await until("four is taken down", async () => !(await aliases(lab)).includes(table.four ?? ""), 20_000);
+    await sleep(6_000);
+    onceEach(t, /No space|no space/);
+    await run(["rm", `${place}/full`]);
+    await lab.docker("start", "four");
+    await whole();
+  });
+
+  await t.test("the state cannot be written", async (t) => {
+    await run(["mount", "-o", "remount,ro", place]);
+    await lab.docker("stop", "four");
+    await until("it is said", () => said(/read-only/).length > 0, 20_000);
+    await sleep(6_000);
+    onceEach(t, /read-only/);
+    await run(["mount", "-o", "remount,rw", place]);
+    await lab.docker("start", "four");
+    await whole();
+  });
+
+  await t.test("leases torn, then with one bit another, then both files gone bad", async (t) => {
+    const file = join(place, "leases.json");
+    const good = readFileSync(file);
+    const flipped = Buffer.from(good);
+    flipped[200] = (flipped[200] ?? 0) ^ 1;
+    for (const bad of [good.subarray(0, good.length / 2), flipped]) {
+      writeFileSync(file, bad);
+      await whole();
+      t.same(await addresses(lab, options), table);
+    }
+    writeFileSync(file, flipped);
+    writeFileSync(`${file}.previous`, "");
+    await whole();
+    t.same(await addresses(lab, options), table, "rebuilt from what is in force");
+  });
+
+  await t.test("watch is stopped for a while, then killed: names and connections do without it", async () => {
+    freeze(watch.pid, true);
+    await lab.docker("stop", "five");
+    await sleep(2_000);
+    freeze(watch.pid, false);
+    await until("five is taken down", async () => !(await aliases(lab)).includes(table.five ?? ""), 20_000);
+    await watch.stop("SIGKILL");
+    await lab.docker("start", "five");
+    await sleep(1_000);
+    watch = lab.startOcdd(["watch"], options);
+    await whole();
+  });
+
+  await t.test("the clock is a year ahead for one run, and a year behind for another", async (t) => {
+    await watch.stop();
+    for (const year of [31_536_000_000, -31_536_000_000]) {
+      const clock = `const now=Date.now;Date.now=()=>now()+(${year})`;
+      const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(clock)}` };
+      succeed(await lab.ocdd([], { ...options, env }), "a run");
+      t.equal((await aliases(lab)).join(), all);
+    }
+    watch = lab.startOcdd(["watch"], options);
+    await whole();
+    t.same(await addresses(lab, options), table);
+  });
+
+  const wrong = judge(await recorder.stop(), BUSY);
+  t.same(wrong, [], "nobody who was not touched has noticed any of it");
+  await watch.stop();
+  await server.stop();
+});
