@@ -13,6 +13,7 @@ import { makeDurable, readOctets, readText, writeWhole } from "./file.ts";
 import { readLeases, writeLeases } from "./leases.ts";
 import { type Memory, makeMemory } from "./memory.ts";
 import { forgetFlows, prepareRestore, readTables } from "./netfilter.ts";
+import { owe, settle } from "./owed.ts";
 import { noteRun, readTemplate } from "./page.ts";
 import { rememberProbes } from "./probes.ts";
 
@@ -42,6 +43,11 @@ export type LeaveOut = "docker" | "firewall";
 /** Where the leases are kept. */
 export function leasesFile(config: Config): string {
   return `${config.storageDir}/leases.json`;
+}
+
+/** Where a run leaves word of what it has still to do; there only while one is at work, or was killed. */
+export function owedFile(config: Config): string {
+  return `${config.storageDir}/owed`;
 }
 
 /** The page's content for programs, beside the page. */
@@ -138,9 +144,9 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean, memor
   if (plan.tableFirst) await remember();
   if (withdrawal !== null)
     await named(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
-  // The last place to leave a plan: what follows from a replaced rule, tracked connections to forget and aliases to
-  // announce, is seen by no later plan.
+  // The last place to leave a plan: what follows from a replaced rule is seen by no later one.
   unlessOvertaken();
+  const owed = await owe(owedFile(config), plan, new Set(plan.announced));
   const changed = memory.changing();
   // each takes as long to start as to work: they start while the aliases go
   const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
@@ -155,8 +161,10 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean, memor
   await all([
     named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
     named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
-    named("forget tracked connections", () => forgetFlows(plan.flushed)),
-    named("announce aliases", () => announce(config.device, plan.announced)),
+    all([
+      named("forget tracked connections", () => forgetFlows(owed.flushed)),
+      named("announce aliases", () => announce(config.device, owed.announced)),
+    ]).then(() => settle(owedFile(config), owed)),
     zone !== null && zone !== withdrawal
       ? named("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
       : named("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),

@@ -1,6 +1,6 @@
 /** What goes wrong around the director, on both engines: the next run mends it, and nobody else pays. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { addresses, aliases, aliasOf, apply, ENGINES, fresh, initializedLab, list } from "./director.ts";
@@ -126,6 +126,25 @@ for (const engine of ENGINES) {
       t.same(await aliases(lab), Object.values(before).sort());
       t.equal(await pending(), "");
     });
+
+    t.test(
+      "killed between a rule and what follows from it: the next run forgets the old connections",
+      async (t) => {
+        const alias = aliasOf(await addresses(lab), "one");
+        const tracked = async (): Promise<string> =>
+          (await lab.run("host", ["conntrack", "-L", "-p", "tcp", "-d", alias], { check: false })).stdout;
+        await lab.who(alias);
+        t.match(await tracked(), alias, "a connection is tracked");
+        await apply(lab);
+        t.match(await tracked(), alias, "a run that owes nothing forgets none");
+        const owed = join(storage(lab), "owed");
+        writeFileSync(owed, `flush ${alias}\n`); // as the killed run has left it
+        await apply(lab);
+        t.equal(await tracked(), "");
+        t.notOk(existsSync(owed));
+        t.equal(await lab.who(alias), "one");
+      },
+    );
 
     t.test("a second run at the same time leaves with 75 and says who is there", async (t) => {
       await lab.startContainer({ name: "probe" });
