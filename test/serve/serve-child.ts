@@ -1,0 +1,12 @@
+// Our server as a process of its own, so that a test can kill it: options as JSON in argv; tells its log lines and that
+// it serves, and its counters when asked.
+import { type DnsOptions, serveDns } from "../../src/serve/dns.ts";
+
+const options = JSON.parse(process.argv[2] as string) as Omit<DnsOptions, "log">;
+const server = await serveDns({
+  ...options,
+  log: (level, message) => process.send?.({ log: `${level}: ${message}` }),
+});
+process.on("message", () => process.send?.({ events: server.counters.events }));
+process.on("disconnect", () => process.exit());
+process.send?.({ serving: true });
