@@ -62,6 +62,23 @@ async function dump(port: number, file: string, key: boolean): Promise<string> {
   return file;
 }
 
+/** What a child says at last: the first of its messages in which there is any. Throws when it ends before. */
+function told<Message, Said>(
+  child: ChildProcess,
+  pick: (message: Message) => Said | undefined,
+): Promise<Said> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(new Error("the server has ended"));
+    const hear = (message: unknown): void => {
+      const said = pick(message as Message);
+      if (said === undefined) return;
+      child.off("message", hear).off("exit", gone);
+      resolve(said);
+    };
+    child.on("message", hear).once("exit", gone);
+  });
+}
+
 async function scene(t: Test, signed: boolean): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
   const file = join(dir, "zone");
@@ -88,22 +105,18 @@ async function scene(t: Test, signed: boolean): Promise<void> {
     };
     const child = fork(join(import.meta.dirname, "serve-child.ts"), [JSON.stringify(options)]);
     child.on("message", ({ log }: { log?: string }) => log !== undefined && logs.push(log));
-    for (;;) {
-      const [said] = (await once(child, "message")) as [{ serving?: boolean }];
-      if (said.serving) return child;
-    }
+    await told(child, ({ serving }: { serving?: boolean }) => serving);
+    return child;
   };
   const killed = async (child: ChildProcess): Promise<void> => {
     const exited = once(child, "exit");
     child.kill("SIGKILL");
     await exited;
   };
-  const eventsOf = async (child: ChildProcess): Promise<DnsCounters["events"]> => {
+  const eventsOf = (child: ChildProcess): Promise<DnsCounters["events"]> => {
+    const events = told(child, (said: { events?: DnsCounters["events"] }) => said.events);
     child.send("counters");
-    for (;;) {
-      const [said] = (await once(child, "message")) as [{ events?: DnsCounters["events"] }];
-      if (said.events) return said.events;
-    }
+    return events;
   };
   let server = await serve();
   const starters: [string, (options: PeerOptions) => Promise<Peer>][] = [
