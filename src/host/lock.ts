@@ -31,8 +31,14 @@ export function flockByCall(): Flock {
 /** Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. */
 export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
   let file: FileHandle;
+  let writable = true;
   try {
-    file = await open(path, "a+", 0o644);
+    file = await open(path, "a+", 0o644).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EROFS") throw error;
+      // the dead are taken down all the same; the first thing that must be written says what is wrong
+      writable = false;
+      return open(path, "r");
+    });
   } catch (error) {
     throw storageError(path, "open", error);
   }
@@ -44,7 +50,7 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
       });
     }
     // a file system busy with somebody else's fsync is not waited for when nothing would change
-    if ((await file.readFile("utf8")) !== `${process.pid}\n`) {
+    if (writable && (await file.readFile("utf8")) !== `${process.pid}\n`) {
       await file.truncate(0);
       await file.write(`${process.pid}\n`);
     }

@@ -117,9 +117,10 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("the state cannot be written", async (t) => {
+  await t.test("the state cannot be written: the same", async (t) => {
     await run(["mount", "-o", "remount,ro", place]);
     await lab.docker("stop", "four");
+    await until("four is taken down", async () => !(await aliases(lab)).includes(table.four ?? ""), 20_000);
     await until("it is said", () => said(/read-only/).length > 0, 20_000);
     await sleep(6_000);
     onceEach(t, /read-only/);
