@@ -231,18 +231,23 @@ function disturbed(history: readonly Note[], { untouched }: Bounds): string[] {
   });
 }
 
-/** Milliseconds from each announced death until the rule went. */
+/** Milliseconds from each announced death until the rule went; one who is back before that keeps his rule. */
 export function deathsToRuleGone(notes: readonly Note[]): number[] {
   const history = [...notes].sort((a, b) => a.at - b.at);
   const owners = new Map(ofKind(history, "leases").flatMap((n) => n.owners.map(([a, c]) => [c, a] as const)));
   const cache = new Map<string, Span[]>();
-  return ofKind(history, "life").flatMap(({ at, container, alive }) => {
+  const lives = ofKind(history, "life");
+  return lives.flatMap(({ at, container, alive }) => {
     const alias = owners.get(container);
     if (alive || alias === undefined) return [];
     const there = cache.get(alias) ?? inForce(history, alias).rule;
     cache.set(alias, there);
     const stood = there.find(({ from, to }) => from < at && to >= at - 1);
-    return stood === undefined || stood.to === Number.POSITIVE_INFINITY ? [] : [Math.max(0, stood.to - at)];
+    const back = lives.find((life) => life.container === container && life.alive && life.at > at);
+    const until = back?.at ?? Number.POSITIVE_INFINITY;
+    return stood === undefined || stood.to === Number.POSITIVE_INFINITY || stood.to > until
+      ? []
+      : [Math.max(0, stood.to - at)];
   });
 }
 
