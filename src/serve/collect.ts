@@ -1,11 +1,9 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { collectGarbage } from "../garbage.ts";
 import { loadMemory } from "../libc.ts";
 
 /** Octets of a zone's block from which its garbage is worth a collection of its own. */
 const LARGE = 2 << 20;
 
-let collect: (() => void) | undefined;
 let trim: ((keep: number) => number) | undefined;
 
 /**
@@ -14,13 +12,11 @@ let trim: ((keep: number) => number) | undefined;
  */
 export function collectAfter(octets: number): void {
   if (octets < LARGE) return;
-  if (collect === undefined) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as () => void;
+  if (trim === undefined) {
     const libc = loadMemory();
     // glibc keeps freed blocks of this size for itself.
     trim = "calls" in libc ? libc.calls.malloc_trim : () => 0;
   }
-  collect();
-  trim?.(0);
+  collectGarbage();
+  trim(0);
 }
