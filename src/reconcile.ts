@@ -51,9 +51,7 @@ interface Look {
 async function look(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
   const seen = await host.observe();
   sweep(seen);
-  const decision = decide(config, seen, options.now());
-  sweep(seen);
-  return { seen, decision };
+  return { seen, decision: decide(config, seen, options.now()) };
 }
 
 /** Containers from which on what a step leaves behind is worth its collection: 4 000 leave five times what is alive. */
@@ -146,6 +144,7 @@ async function probed(config: Config, host: Host, options: ReconcileOptions): Pr
     const still: Observation | null = hurried || performance.now() - started >= AT_ONCE ? null : now.seen;
     now = null;
     const seen: Observation = still ?? (await host.observe());
+    sweep(seen);
     const table = { ...seen.actual.table, conflicts: [...seen.actual.table.conflicts, ...conflicts] };
     const told = { ...seen, actual: { ...seen.actual, table } };
     now = { seen, decision: decide(config, told, options.now()) };

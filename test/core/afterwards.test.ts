@@ -3,23 +3,13 @@ import { readFileSync } from "node:fs";
 import t from "tap";
 import { afterwards, type Kernel } from "../../src/core/afterwards.ts";
 import { parseFirewall, renderTransaction } from "../../src/core/firewall.ts";
-import type { Range } from "../../src/core/ipv4.ts";
-import type { DeviceAddress, Firewall, Forward } from "../../src/core/model.ts";
+import type { DeviceAddress, Firewall } from "../../src/core/model.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import { NO_FIREWALL, renderFirewall, TABLES } from "../../src/core/rules.ts";
 import { applyTransaction, saved } from "../fake/iptables.ts";
-import { ip, name } from "./make.ts";
+import { forward, ip, POOL } from "./make.ts";
 
-const POOL: readonly Range[] = [{ first: ip("192.168.122.11"), last: ip("192.168.122.30") }];
 const DOCKER = readFileSync(new URL("../recorded/docker-20.10.txt", import.meta.url), "utf8");
-const forward = (alias: number, target: number): Forward => ({
-  name: name(`c${alias}`),
-  alias: ip(`192.168.122.${alias}`),
-  target: ip(`172.17.0.${target}`),
-  map: [],
-  ports: null,
-  allow: null,
-});
 const alias = (n: number): DeviceAddress => ({
   device: "ens3",
   address: ip(`192.168.122.${n}`),

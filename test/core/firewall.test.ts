@@ -2,22 +2,12 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
 import { forwardOf, parseFirewall, renderTransaction } from "../../src/core/firewall.ts";
-import type { Range } from "../../src/core/ipv4.ts";
-import type { Firewall, Forward } from "../../src/core/model.ts";
+import type { Firewall } from "../../src/core/model.ts";
 import { NO_FIREWALL, renderFirewall, TABLES } from "../../src/core/rules.ts";
 import { applyTransaction, saved } from "../fake/iptables.ts";
-import { ip, name } from "./make.ts";
+import { forward, POOL } from "./make.ts";
 
-const POOL: readonly Range[] = [{ first: ip("192.168.122.11"), last: ip("192.168.122.30") }];
 const DOCKER = readFileSync(new URL("../recorded/docker-20.10.txt", import.meta.url), "utf8");
-const forward = (alias: number, target: number): Forward => ({
-  name: name(`c${alias}`),
-  alias: ip(`192.168.122.${alias}`),
-  target: ip(`172.17.0.${target}`),
-  map: [],
-  ports: null,
-  allow: null,
-});
 const desired = renderFirewall([forward(11, 2), forward(12, 3)], POOL, [], true);
 
 const transaction = (actual: Firewall, wanted: Firewall): string =>

@@ -1,7 +1,15 @@
 /** Makers of the director's nouns for tests: everything has a harmless default, a test names only what it is about. */
 import { type Config, readConfig } from "../../src/core/config.ts";
-import { type Ipv4, parseCidr, parseIpv4 } from "../../src/core/ipv4.ts";
-import type { Container, DeviceAddress, Lease, Network, Observation, State } from "../../src/core/model.ts";
+import { type Ipv4, parseCidr, parseIpv4, type Range } from "../../src/core/ipv4.ts";
+import type {
+  Container,
+  DeviceAddress,
+  Forward,
+  Lease,
+  Network,
+  Observation,
+  State,
+} from "../../src/core/model.ts";
 import { type Name, toName } from "../../src/core/name.ts";
 import { NO_FIREWALL } from "../../src/core/rules.ts";
 
@@ -117,5 +125,20 @@ export function observation(over: Partial<Observation> = {}): Observation {
     forwards: [],
     ...over,
     actual,
+  };
+}
+
+/** The range of the example's configuration. */
+export const POOL: readonly Range[] = [{ first: ip("192.168.122.11"), last: ip("192.168.122.30") }];
+
+/** Everything of an alias, by its last octet, to a container of Docker's default bridge, by its own. */
+export function forward(alias: number, target: number): Forward {
+  return {
+    name: name(`c${alias}`),
+    alias: ip(`192.168.122.${alias}`),
+    target: ip(`172.17.0.${target}`),
+    map: [],
+    ports: null,
+    allow: null,
   };
 }
