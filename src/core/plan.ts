@@ -15,6 +15,11 @@ export interface Plan {
   /** A zone file that only takes names away: before the addresses they point at go. */
   readonly withdrawal: string | null;
   readonly removed: readonly DeviceAddress[];
+  /**
+   * True when an alias without its rule is refused by the host all the while, since OCDD-INPUT stays as it is: then
+   * aliases and rules may go in any order, and need not wait for each other.
+   */
+  readonly guarded: boolean;
   /** iptables-restore input a table: the accept before the redirection. */
   readonly tables: readonly { readonly table: TableName; readonly text: string }[];
   /** After their rules: an alias without its rule would expose the host itself. */
@@ -70,6 +75,8 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
     tableFirst: givesAddresses(actual.table, desired.table),
     withdrawal: zoneChanged && added.length === 0 && removed.length > 0 ? desired.zone : withdrawal,
     removed,
+    guarded:
+      desired.firewall.chains.has("filter/OCDD-INPUT") && !tables.some(({ table }) => table === "filter"),
     tables,
     added,
     hairpinsOn,

@@ -1,5 +1,6 @@
 /** The host behind one interface: look at all of it, change what a plan says. */
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config.ts";
 import { HostError, Overtaken } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
@@ -133,26 +134,35 @@ function patience(watched: Docker | undefined): {
 }
 
 async function apply(config: Config, plan: Plan, overtaken: () => boolean, memory: Memory): Promise<void> {
-  const unlessOvertaken = (): void => {
-    if (overtaken()) throw new Overtaken();
-  };
   const { table, withdrawal, zone, page, services } = plan;
   const remember = async (): Promise<void> => {
     if (table !== null) await named(REMEMBERING, () => writeLeases(leasesFile(config), table));
   };
-  unlessOvertaken();
+  if (overtaken()) throw new Overtaken();
   if (plan.tableFirst) await remember();
-  if (withdrawal !== null)
-    await named(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
+  const withdrawn =
+    withdrawal === null
+      ? NOTHING
+      : named(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
+  // a name that answers a little longer leads to nobody, a rule that waits for a busy disk may lead to somebody else
+  await Promise.race([withdrawn, sleep(DISK, undefined, { ref: false })]);
   // The last place to leave a plan: what follows from a replaced rule is seen by no later one.
-  unlessOvertaken();
+  if (overtaken()) {
+    await withdrawn;
+    throw new Overtaken();
+  }
   const owed = await owe(owedFile(config), plan, new Set(plan.announced));
   const changed = memory.changing();
   // each takes as long to start as to work: they start while the aliases go
   const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
   try {
-    await named("remove aliases", () => removeAddresses(plan.removed));
-    for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
+    const removed = named("remove aliases", () => removeAddresses(plan.removed));
+    const replaced = (async () => {
+      // the kernel takes an alias away only when it has ended what Docker does to its devices, 20 ms after a death
+      if (!plan.guarded) await removed;
+      for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
+    })();
+    await all([withdrawn, removed, replaced]);
   } finally {
     for (const { leave } of rules) leave();
   }
@@ -175,9 +185,12 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean, memor
   ]);
   changed(plan);
   if (page === null) return;
-  unlessOvertaken();
+  if (overtaken()) throw new Overtaken();
   await named("write the index page", () => writeWhole(config.indexFile, page));
 }
+
+/** Milliseconds that taking down waits for the disk to take the names away first. */
+const DISK = 10;
 
 const NOTHING: Promise<void> = Promise.resolve();
 

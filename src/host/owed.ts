@@ -22,9 +22,8 @@ export interface Owed {
  */
 export async function owe(file: string, now: Owed, coming: ReadonlySet<Ipv4>): Promise<Owed> {
   const before = parseOwed((await readText(file).catch(() => undefined)) ?? "");
-  const here = new Set<string>(
-    Object.values(networkInterfaces()).flatMap((device) => device?.map(({ address }) => address) ?? []),
-  );
+  // not asked for nothing: the kernel tells it only when it has ended what it does to its devices, 20 ms after a death
+  const here: ReadonlySet<string> = before.announced.length > 0 ? ownAddresses() : coming;
   const all = {
     flushed: [...new Set([...before.flushed, ...now.flushed])],
     announced: [...new Set([...before.announced, ...now.announced])].filter(
@@ -34,6 +33,12 @@ export async function owe(file: string, now: Owed, coming: ReadonlySet<Ipv4>): P
   if (all.flushed.length + all.announced.length > 0)
     await writeWhole(file, renderOwed(all), "utf8", "later").catch(() => undefined);
   return all;
+}
+
+function ownAddresses(): ReadonlySet<string> {
+  return new Set(
+    Object.values(networkInterfaces()).flatMap((device) => device?.map(({ address }) => address) ?? []),
+  );
 }
 
 /** All of it has been done. */

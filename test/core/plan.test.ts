@@ -57,6 +57,7 @@ t.test("equal states make an empty plan", async (t) => {
     tables: [],
     added: [],
     removed: [],
+    guarded: true,
     flushed: [],
     announced: [],
     zone: null,
@@ -94,6 +95,13 @@ t.test("a service that goes is withdrawn from the zone before its address goes",
   const p = plan(state({ web: 11, db: 12 }), state({ web: 11 }, { serial: 101 }), ZONE);
   t.equal(p.withdrawal, p.zone);
   t.strictSame(p.removed, [alias("192.168.122.12")]);
+});
+
+t.test("aliases and rules go side by side only while the host refuses what has no rule", async (t) => {
+  const two = { web: 11, db: 12 };
+  t.equal(plan(state(two), state({ web: 11 }), ZONE).guarded, true, "the guard stays");
+  t.equal(plan(state(two), BARE, ZONE).guarded, false, "the guard goes with the last");
+  t.equal(plan(BARE, state(two), ZONE).guarded, false, "the guard is still to come");
 });
 
 t.test("one goes, one comes: two zones, each with a serial of its own", async (t) => {
