@@ -1,4 +1,4 @@
-import { parseName, type WireName } from "./name.ts";
+import { formatName, parseName, type WireName } from "./name.ts";
 import { type OctetWriter, read32 } from "./octets.ts";
 import { parsePeriod, writeRdata } from "./rdata.ts";
 import { fieldsOf } from "./rdata-fields.ts";
@@ -101,7 +101,8 @@ export function understand(line: LogicalLine, context: Context, out: OctetWriter
   let at = 0;
   if (!line.indented) {
     context.ownerWire = parseName(first, context.origin);
-    context.owner = absolute(first, context.originText);
+    // whoever writes a quoted name again needs it on one line, and so that an origin can follow
+    context.owner = first.includes('"') ? formatName(context.ownerWire) : absolute(first, context.originText);
     at = 1;
   }
   const { owner } = context;

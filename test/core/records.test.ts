@@ -193,6 +193,7 @@ const line = fc.oneof(
     "bad",
     "c IN A 1.2.3",
     'd IN TXT "open',
+    '"',
     "e IN MX ( 10",
     "mx )",
     `jenkins\t60\tIN\tA\t10.0.0.3\t; ${MARK}`,
