@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Endpoint } from "./core/config-values.ts";
-import type { Decision } from "./core/model.ts";
+import { type Decision, SKIP_CODES } from "./core/model.ts";
 import type { Say } from "./log.ts";
 
 /** What a process says of itself. */
@@ -79,8 +79,7 @@ export function directorMetrics(): DirectorMetrics {
   const gauge = (name: string, help: string, label?: string): Gauge =>
     new Gauge({ name, help, registers, labelNames: label === undefined ? [] : [label] });
   const services = gauge("ocdd_services", "Containers served");
-  const skipped = gauge("ocdd_skipped", "Containers not served");
-  const unserved = gauge("ocdd_unserved", "Containers not served because the range is full");
+  const skipped = gauge("ocdd_skipped", "Containers not served, by reason", "reason");
   const addresses = gauge("ocdd_addresses", "Addresses of the range by state", "state");
   const docker = gauge("ocdd_docker_up", "1 when Docker answered the last run");
   const last = gauge("ocdd_last_run_timestamp_seconds", "When a run last ended well");
@@ -90,13 +89,12 @@ export function directorMetrics(): DirectorMetrics {
       runs.observe({ result: "ok" }, seconds);
       for (const line of lines) changes.inc({ kind: kindOf(line), drift: String(drift) });
       services.set(decision.services.length);
-      skipped.set(decision.skipped.length);
-      unserved.set(decision.unserved);
-      const { leases, conflicts } = decision.desired.table;
-      const used = leases.filter((lease) => lease.releasedAt === null).length;
-      addresses.set({ state: "used" }, used);
-      addresses.set({ state: "rest" }, leases.length - used);
-      addresses.set({ state: "conflict" }, conflicts.length);
+      for (const reason of SKIP_CODES)
+        skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
+      const { size, used, held, conflict, reserved } = decision.range;
+      const free = Math.max(0, size - used - held - conflict - reserved);
+      for (const [state, n] of Object.entries({ used, rest: held, conflict, reserved, free }))
+        addresses.set({ state }, n);
       docker.set(1);
       last.setToCurrentTime();
     },

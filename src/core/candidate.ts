@@ -3,7 +3,7 @@
 import { clip } from "./clip.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { Wishes } from "./labels.ts";
-import type { Container, Network } from "./model.ts";
+import type { Container, Network, SkipCode } from "./model.ts";
 import { fingerprint, type Name, toName, withoutComposeParts } from "./name.ts";
 
 /** How a container's address comes about. */
@@ -18,15 +18,16 @@ export type Reach =
   | { readonly kind: "host" }
   | { readonly kind: "shared"; readonly with: string }
   /** `keeps` when it may still hold a lease: it is only between two states. */
-  | { readonly kind: "none"; readonly reason: string; readonly keeps: boolean };
+  | { readonly kind: "none"; readonly code: SkipCode; readonly reason: string; readonly keeps: boolean };
 
 /** The way to a container. */
 export function reachOf(container: Container, wishes: Wishes, networks: ReadonlyMap<string, Network>): Reach {
-  if (wishes.refused !== null) return { kind: "none", reason: wishes.refused, keeps: true };
+  if (wishes.refused !== null) return { kind: "none", code: "label", reason: wishes.refused, keeps: true };
   const mode = container.networkMode;
   if (mode === "host") return { kind: "host" };
   if (mode.startsWith("container:")) return { kind: "shared", with: mode.slice("container:".length) };
-  if (mode === "none") return { kind: "none", reason: "it has no network (none)", keeps: false };
+  if (mode === "none")
+    return { kind: "none", code: "no-network", reason: "it has no network (none)", keeps: false };
   const usable = container.attachments.flatMap((attachment) => {
     const network = networks.get(attachment.network);
     return network !== undefined && attachment.address !== undefined
@@ -54,14 +55,15 @@ function unreachable(container: Container, usable: readonly { readonly network: 
   const internal = usable.find(({ network }) => network.internal);
   if (internal !== undefined) {
     const reason = `its network "${clip(internal.network.name)}" is internal`;
-    return { kind: "none", reason, keeps: false };
+    return { kind: "none", code: "internal-network", reason, keeps: false };
   }
   const foreign = usable[0];
   if (foreign !== undefined) {
     const reason = `its network "${clip(foreign.network.name)}" has the driver "${clip(foreign.network.driver)}", which an alias cannot lead to`;
-    return { kind: "none", reason, keeps: false };
+    return { kind: "none", code: "foreign-driver", reason, keeps: false };
   }
-  return { kind: "none", reason: `it has no address yet (${clip(container.state)})`, keeps: true };
+  const reason = `it has no address yet (${clip(container.state)})`;
+  return { kind: "none", code: "no-address", reason, keeps: true };
 }
 
 /** Compose's labels on a container, as far as they can be believed. */

@@ -8,7 +8,7 @@ import { clip } from "./clip.ts";
 import type { Config } from "./config.ts";
 import { compareIpv4, type Ipv4 } from "./ipv4.ts";
 import { isHeld } from "./lease.ts";
-import { listingOf, renderListing } from "./listing.ts";
+import { type Listing, listingOf, renderListing } from "./listing.ts";
 import type { Decision, LeaseTable, Observation, Service, Skipped, State } from "./model.ts";
 import { isReserved, type Name } from "./name.ts";
 import { type Grant, grantNames } from "./names.ts";
@@ -44,6 +44,20 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       : [serviceOf(candidate, grant, address, config.zone)];
   });
   const skipped = candidates.flatMap((candidate) => skip(candidate, addresses, config));
+  const listing = listingOf({
+    title: config.webTitle,
+    zone: config.zone,
+    host: hostIp,
+    services,
+    skipped,
+    table: allocation.table,
+    pool: config.pool,
+    excluded: addresses.excluded,
+    hold: config.addressHold,
+    interval: config.syncInterval,
+    now,
+    before: seen.actual.services,
+  });
   return {
     hostIp,
     services,
@@ -60,7 +74,8 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     fresh: allocation.fresh,
     spare: allocation.spare,
     evicted: allocation.evicted,
-    desired: desiredState(config, seen, now, { addresses, served, services, skipped, grants, disk, hostIp }),
+    range: listing.range,
+    desired: desiredState(config, seen, now, { addresses, served, services, listing, grants, disk, hostIp }),
   };
 }
 
@@ -68,7 +83,7 @@ interface Decided {
   readonly addresses: Addresses;
   readonly served: readonly Candidate[];
   readonly services: readonly Service[];
-  readonly skipped: readonly Skipped[];
+  readonly listing: Listing;
   readonly grants: ReadonlyMap<string, Grant>;
   readonly disk: ZoneOnDisk;
   readonly hostIp: Ipv4;
@@ -76,7 +91,7 @@ interface Decided {
 
 /** Rules, aliases, zone and page that say what has been decided. */
 function desiredState(config: Config, seen: Observation, now: number, decided: Decided): State {
-  const { addresses, served, services, skipped, grants, disk, hostIp } = decided;
+  const { addresses, served, services, listing, grants, disk, hostIp } = decided;
   const { pool } = config;
   const forwards = services.flatMap((service) => service.forward ?? []);
   const networks = new Set(served.flatMap(({ reach }) => (reach.kind === "alias" ? reach.network : [])));
@@ -85,20 +100,6 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
   const ports = seen.bridgePorts.filter((port) => bridges.has(port.bridge));
   const switchedOn = ports.filter((port) => !port.hairpin).map((port) => port.name);
   const { table } = addresses.allocation;
-  const listing = listingOf({
-    title: config.webTitle,
-    zone: config.zone,
-    host: hostIp,
-    services,
-    skipped,
-    table,
-    pool,
-    excluded: addresses.excluded,
-    hold: config.addressHold,
-    interval: config.syncInterval,
-    now,
-    before: seen.actual.services,
-  });
   const label = labelOf(config.device);
   const records = addressRecords(services, config.hostName, hostIp);
   return {
@@ -147,9 +148,10 @@ function whyBarred(name: string, config: Config, disk: ZoneOnDisk): string | nul
 
 function skip(candidate: Candidate, addresses: Addresses, config: Config): Skipped[] {
   const { container, reach } = candidate;
-  if (reach.kind === "none") return [{ container: container.name, reason: reach.reason }];
+  const { name } = container;
+  if (reach.kind === "none") return [{ container: name, code: reach.code, reason: reach.reason }];
   if (addresses.addressOf.has(container.id)) return [];
-  return [{ container: container.name, reason: whyUnserved(candidate, addresses.allocation.table, config) }];
+  return [{ container: name, ...whyUnserved(candidate, addresses.allocation.table, config) }];
 }
 
 function notesOn({ container, wishes, reach }: Candidate): string[] {

@@ -4,7 +4,7 @@ import { addressesOf, compareIpv4, type Ipv4, type Range, sizeOf } from "./ipv4.
 import { isHeld } from "./lease.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
 import { noBefore, readBefore, type Stopped } from "./listing-before.ts";
-import type { LeaseTable, Service, Skipped } from "./model.ts";
+import type { AddressUse, LeaseTable, Service, Skipped } from "./model.ts";
 import { field, textVersion } from "./text.ts";
 import { runningSince } from "./uptime.ts";
 
@@ -40,17 +40,6 @@ export interface Row {
   readonly since: number | null;
 }
 
-export interface AddressUse {
-  readonly size: number;
-  readonly used: number;
-  /** At rest after their containers stopped. */
-  readonly held: number;
-  /** Somebody else on the network answers for them. */
-  readonly conflict: number;
-  /** Never handed out: the host's own, network and broadcast. */
-  readonly reserved: number;
-}
-
 export interface Listing {
   readonly schemaVersion: 1;
   /** Changes with the content; the page carries the same. */
@@ -63,7 +52,7 @@ export interface Listing {
   readonly range: AddressUse;
   readonly services: readonly Row[];
   readonly stopped: readonly Stopped[];
-  readonly skipped: readonly Skipped[];
+  readonly skipped: readonly Omit<Skipped, "code">[];
   readonly conflicts: readonly string[];
 }
 

@@ -144,8 +144,22 @@ export interface Service {
   readonly sharedNames: readonly string[];
 }
 
+/** Why a container is not served, to be counted: a closed set, with none of a stranger's words in it. */
+export const SKIP_CODES = [
+  "label",
+  "no-network",
+  "internal-network",
+  "foreign-driver",
+  "no-address",
+  "shares-unserved",
+  "range-full",
+] as const;
+export type SkipCode = (typeof SKIP_CODES)[number];
+
 export interface Skipped {
   readonly container: string;
+  readonly code: SkipCode;
+  /** The same for people. */
   readonly reason: string;
 }
 
@@ -218,12 +232,26 @@ export interface SeenForward {
   readonly target: Ipv4;
 }
 
+/** Addresses of the range, by what they are used for. */
+export interface AddressUse {
+  readonly size: number;
+  readonly used: number;
+  /** At rest after their containers stopped. */
+  readonly held: number;
+  /** Somebody else on the network answers for them. */
+  readonly conflict: number;
+  /** Never handed out: the host's own, network and broadcast. */
+  readonly reserved: number;
+}
+
 /** What decide makes of an observation. */
 export interface Decision {
   readonly desired: State;
   readonly services: readonly Service[];
   readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
+  /** Addresses of the range, by what they are used for. */
+  readonly range: AddressUse;
   /** Containers not served because the range is full. */
   readonly unserved: number;
   /** Addresses leased for the first time in this decision: to be probed before use. */

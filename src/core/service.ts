@@ -3,7 +3,7 @@ import type { Candidate } from "./candidates.ts";
 import { readCard } from "./card.ts";
 import type { Config } from "./config.ts";
 import { type Ipv4, sizeOf } from "./ipv4.ts";
-import type { Forward, LeaseTable, Service } from "./model.ts";
+import type { Forward, LeaseTable, Service, Skipped } from "./model.ts";
 import type { Grant } from "./names.ts";
 
 /** The service of a candidate. */
@@ -50,10 +50,18 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zon
 }
 
 /** Why a candidate that could be reached has no address. */
-export function whyUnserved(candidate: Candidate, table: LeaseTable, config: Config): string {
-  if (candidate.reach.kind === "shared") return "it shares the network of a container that is not served";
+export function whyUnserved(
+  candidate: Candidate,
+  table: LeaseTable,
+  config: Config,
+): Pick<Skipped, "code" | "reason"> {
+  if (candidate.reach.kind === "shared") {
+    const reason = "it shares the network of a container that is not served";
+    return { code: "shares-unserved", reason };
+  }
   const size = config.pool.reduce((n, range) => n + sizeOf(range), 0);
   const living = table.leases.filter((lease) => lease.releasedAt === null).length;
   const rest = table.leases.length - living;
-  return `the address range is full: ${size} addresses, ${living} in use, ${rest} at rest, ${table.conflicts.length} used by others`;
+  const reason = `the address range is full: ${size} addresses, ${living} in use, ${rest} at rest, ${table.conflicts.length} used by others`;
+  return { code: "range-full", reason };
 }
