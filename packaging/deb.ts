@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
-import { fillTemplate } from "../src/host/services.ts";
+import { fillTemplate } from "../src/host/units.ts";
 import { CONF, control, copyright, debianChangelog, firstConf, HOME, maintainer, STATE } from "./deb-text.ts";
 import { ROOT, readSurface, type Surface, textOf } from "./surface.ts";
 import { addNode, layTree } from "./tree.ts";
@@ -75,7 +75,8 @@ async function layFiles(root: string, surface: Surface, seconds: number): Promis
 
 /**
  * The units with the package's paths. `ocdd initialize` writes those of the configuration to /etc/systemd/system, where
- * they come first; these are for who keeps the state where the package has it.
+ * they come first, and the server's sockets, which need an address; these are for who keeps the state where the package
+ * has it.
  */
 async function units(): Promise<[string, string][]> {
   const values = new Map([
@@ -85,10 +86,9 @@ async function units(): Promise<[string, string][]> {
     ["ZONE_DIR", STATE],
     ["INDEX_DIR", STATE],
     ["SYNC_INTERVAL", "60"],
+    ["PROTECT_HOME", "yes"],
   ]);
-  const names = (await readdir(join(ROOT, "templates"))).filter((name) =>
-    /\.(service|timer|socket)$/.test(name),
-  );
+  const names = (await readdir(join(ROOT, "templates"))).filter((name) => /\.(service|timer)$/.test(name));
   return names.map((name) => {
     const text = textOf(`templates/${name}`).replace(
       /^Documentation=.*$/m,

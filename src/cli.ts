@@ -3,7 +3,7 @@
  * The command line: the only file that reads arguments and the environment, prints, and sets the exit status.
  * Longer than most, since every command and option is to be seen in one place.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import type { Answer, Wish } from "./commands.ts";
@@ -160,8 +160,17 @@ function logger(flags: Flags): Say {
 
 async function serve(flags: Flags): Promise<number> {
   const config = configOf(flags);
-  const { serveAll } = await import("./serve/serve.ts");
-  await serveAll(config, logger(flags), untilStopped());
+  const [{ serveAll }, { handedSockets }] = await Promise.all([
+    import("./serve/serve.ts"),
+    import("./serve/handed.ts"),
+  ]);
+  // systemd's LoadCredential=tsig:, for a server that is nobody in particular
+  const credential = `${process.env.CREDENTIALS_DIRECTORY ?? "."}/tsig`;
+  await serveAll(config, logger(flags), untilStopped(), {
+    handed: await handedSockets(process.env, process.pid),
+    tsigKeyFile:
+      process.env.CREDENTIALS_DIRECTORY !== undefined && existsSync(credential) ? credential : undefined,
+  });
   return 0;
 }
 

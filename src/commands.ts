@@ -132,8 +132,8 @@ export async function runInitialize(
 ): Promise<Answer> {
   const steps: string[] = [];
   const note = json ? (line: string): void => void steps.push(line) : say;
-  await initialize(config, now(), note);
-  await startServices(config, confFile, note);
+  const hostIp = await initialize(config, now(), note);
+  await startServices(config, confFile, hostIp, note);
   const next =
     "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
   return {

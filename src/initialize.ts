@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { checkAgainstHost } from "./core/check.ts";
 import type { Config } from "./core/config.ts";
 import { emptyState } from "./core/empty.ts";
-import { addressesOf } from "./core/ipv4.ts";
+import { addressesOf, type Ipv4 } from "./core/ipv4.ts";
 import { type Plan, plan } from "./core/plan.ts";
 import { makeDirectory, writeWhole } from "./host/file.ts";
 import { type Host, openHost } from "./host/host.ts";
@@ -18,14 +18,14 @@ export function lockFile(config: Config): string {
 }
 
 /**
- * Prepares the host; safe to repeat. Leases stay: whoever had an address gets it back. `say` prints a step.
- * Throws ConfigError and HostError before anything is changed, HostError after.
+ * Prepares the host; safe to repeat. Leases stay: whoever had an address gets it back. `say` prints a step. Resolves with
+ * the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
  */
-export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<void> {
+export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<Ipv4> {
   await requirePrivilege();
   await requirePrograms(PROGRAMS);
   const host = openHost(config);
-  checkAgainstHost(config, await host.observe());
+  const hostIp = checkAgainstHost(config, await host.observe());
   say("Initializing OCDD ...");
   for (const directory of [config.storageDir, dirname(config.zoneFile), dirname(config.indexFile)]) {
     await makeDirectory(directory);
@@ -42,6 +42,7 @@ export async function initialize(config: Config, now: number, say: (line: string
   } finally {
     await release();
   }
+  return hostIp;
 }
 
 /** Removes every alias, rule and chain of OCDD's and nothing else. Needs no Docker. */

@@ -1,23 +1,28 @@
 /** Who runs the director and the server on this host: systemd, compose, or the operator himself. */
 import { readdir, readFile, stat, unlink } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Config } from "../core/config.ts";
 import { HostError } from "../core/errors.ts";
+import type { Ipv4 } from "../core/ipv4.ts";
 import { HOME } from "../home.ts";
 import { storageError, writeWhole } from "./file.ts";
+import { closedToOthers } from "./reach.ts";
 import { run } from "./run.ts";
+import { unitsOf } from "./units.ts";
 
-const TEMPLATES = `${HOME}/templates`;
 const UNITS = "/etc/systemd/system";
 /** First line of every unit we write: what bears it is ours to replace and to remove. */
 const MARK = "# Written by ocdd initialize";
 
 type Say = (line: string) => void;
 
-/** Installs and starts what runs the director and the server. `confFile` is empty for the default places. */
-export async function startServices(config: Config, confFile: string, say: Say): Promise<void> {
+/**
+ * Installs and starts what runs the director and the server. `confFile` is empty for the default places, `hostIp` the
+ * address that HOST_IP stands for.
+ */
+export async function startServices(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
   const kind = await kindOf(config);
-  if (kind === "systemd") await startUnits(config, confFile, say);
+  if (kind === "systemd") await startUnits(config, confFile, hostIp, say);
   else if (kind === "compose") await startCompose(config, confFile, say);
   else {
     say("- Nothing is started (SERVICES=none). Start the name server and the index page with: ocdd serve");
@@ -32,8 +37,7 @@ export async function stopServices(config: Config): Promise<void> {
   if (kind !== "systemd") return;
   const ours = await ownUnits();
   if (ours.length === 0) return;
-  await run(["systemctl", "disable", "--now", ...ours]);
-  for (const unit of ours) await unlink(`${UNITS}/${unit}`);
+  await removeUnits(ours);
   await run(["systemctl", "daemon-reload"]);
 }
 
@@ -46,46 +50,57 @@ async function kindOf(config: Config): Promise<"systemd" | "compose" | "none"> {
   return booted ? "systemd" : "none";
 }
 
-/** A unit's text with this installation's paths. Throws HostError for a path that a unit cannot hold. */
-export function fillTemplate(text: string, values: ReadonlyMap<string, string>): string {
-  return text.replace(/@([A-Z_]+)@/g, (_, name: string) => {
-    const value = values.get(name) ?? "";
-    if (/[\s"'\\%$]/.test(value)) {
-      throw new HostError(
-        "refused",
-        `"${value}" cannot stand in a systemd unit: it holds a blank, quote, % or $`,
-      );
-    }
-    return value;
-  });
-}
-
-async function startUnits(config: Config, confFile: string, say: Say): Promise<void> {
+/**
+ * Writes the units and starts them. Sockets of another configuration go first: what they hold, or an earlier server that
+ * opened its ports itself, would be in the way of the new ones. Sockets that stay as they are keep what waits in them.
+ */
+async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
   say("- Installing and starting the systemd units ocdd-watch.service and ocdd-serve.service ...");
-  const values = new Map([
-    ["HOME", HOME],
-    ["CONF", resolve(confFile || "/etc/ocdd/ocdd.conf")],
-    ["STORAGE_DIR", config.storageDir],
-    ["ZONE_DIR", dirname(config.zoneFile)],
-    ["INDEX_DIR", dirname(config.indexFile)],
-    ["SYNC_INTERVAL", String(config.syncInterval)],
-  ]);
-  const units = (await readdir(TEMPLATES)).filter((name) => /\.(service|timer|socket)$/.test(name));
-  for (const unit of units) {
-    const path = `${UNITS}/${unit}`;
+  const units = await unitsOf(config, confFile, hostIp);
+  const before = await ownUnits();
+  const changed: string[] = [];
+  for (const { name, text } of units) {
+    const path = `${UNITS}/${name}`;
+    const whole = `${MARK}; teardown removes it.\n${text}`;
     const old = await readFile(path, "utf8").catch(() => MARK);
     if (!old.startsWith(MARK)) {
       throw new HostError("refused", `${path} is not ours and is left alone`, {
         remedy: "move it away, or set SERVICES=none",
       });
     }
-    const text = fillTemplate(await readFile(`${TEMPLATES}/${unit}`, "utf8"), values);
-    await writeWhole(path, `${MARK}; teardown removes it.\n${text}`);
+    if (old === whole) continue;
+    changed.push(name);
+    await writeWhole(path, whole);
   }
+  const isSocket = (name: string): boolean => name.endsWith(".socket");
+  const sockets = units.map(({ name }) => name).filter(isSocket);
+  const stale = before.filter((name) => isSocket(name) && !sockets.includes(name));
+  if (stale.length > 0) await removeUnits(stale);
   await run(["systemctl", "daemon-reload"]);
-  await run(["systemctl", "enable", "ocdd-watch.service", "ocdd-serve.service"]);
+  const again = changed.filter(isSocket);
+  if (again.length + stale.length > 0) await run(["systemctl", "stop", "ocdd-serve.service", ...again]);
+  await run(["systemctl", "enable", ...STARTED, ...sockets]);
+  for (const socket of sockets) {
+    const { code, stderr } = await run(["systemctl", "start", socket], { ok: [0, 1] });
+    if (code !== 0) say(`  ${socket} could not be started: ${stderr.trim().split("\n")[0] ?? ""}`);
+    if (code !== 0) say("  if another program holds its port, end that and run `ocdd initialize` again");
+  }
   // watch is ready when its first run has ended well, which a Docker that is down delays: not to be waited for
-  await run(["systemctl", "restart", "--no-block", "ocdd-watch.service", "ocdd-serve.service"]);
+  await run(["systemctl", "restart", "--no-block", ...STARTED]);
+  for (const path of [`${HOME}/bin/ocdd`, resolve(confFile || "/etc/ocdd/ocdd.conf"), config.storageDir]) {
+    const closed = await closedToOthers(path);
+    if (closed === undefined) continue;
+    say(`  ${closed} is closed to others, and ocdd-serve, who is nobody in particular, must read ${path}:`);
+    say(`  open it (chmod o+rX ${closed}), or keep that elsewhere`);
+  }
+}
+
+/** What runs; the others are for those who prefer a timer. */
+const STARTED = ["ocdd-watch.service", "ocdd-serve.service"] as const;
+
+async function removeUnits(names: readonly string[]): Promise<void> {
+  await run(["systemctl", "disable", "--now", ...names]);
+  for (const name of names) await unlink(`${UNITS}/${name}`);
 }
 
 async function ownUnits(): Promise<string[]> {

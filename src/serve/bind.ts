@@ -3,7 +3,7 @@ import { portHolder } from "./holder.ts";
 /** Milliseconds between tries at an address that cannot be bound. */
 const AGAIN = 3000;
 
-/** Milliseconds before a socket that broke is opened again. */
+/** Milliseconds before a socket that broke is opened again; one that breaks as soon as it is open waits as long as AGAIN. */
 const SOON = 20;
 
 /** An endpoint that is bound, or being tried again. */
@@ -32,7 +32,7 @@ async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", por
     case "EADDRNOTAVAIL":
       return "is no address of this host yet";
     case "EACCES":
-      return "may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE";
+      return "may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, or a socket of systemd's, which `ocdd initialize` sets up and `systemctl restart ocdd-serve` tries anew";
     default:
       return `cannot be bound: ${error.message}`;
   }
@@ -60,13 +60,14 @@ export async function keepBound(
       const opened = await open();
       if (closed) return await opened.close();
       current = opened;
+      const since = performance.now();
       if (said !== "") log("info", `${subject}${name} is bound now`);
       said = "";
       void opened.failed.then((error) => {
         if (closed) return;
         current = undefined;
         log("error", `${subject}${name} failed: ${error.message}; bound again`);
-        timer = setTimeout(attempt, SOON);
+        timer = setTimeout(attempt, performance.now() - since < AGAIN ? AGAIN : SOON);
       });
     } catch (error) {
       const why = await reason(error as NodeJS.ErrnoException, protocol, port);

@@ -6,6 +6,7 @@ import type { TsigKeys } from "../dns/tsig.ts";
 import { serialOf } from "../dns/zone.ts";
 import { type Binding, type BindLog, keepBound } from "./bind.ts";
 import { type CounterRow, counterRow, type DnsCounters, readCounters } from "./counters.ts";
+import { type Handed, NONE_HANDED } from "./handed.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { notifier, parseNotifyTarget } from "./notify.ts";
 import { keepReverse, type ReverseOptions } from "./reverse-keeper.ts";
@@ -31,6 +32,8 @@ export interface DnsOptions {
   readonly allowTransfer: readonly string[];
   /** TSIG keys in BIND's syntax, readable by the owner alone. */
   readonly tsigKeyFile?: string;
+  /** True when the service manager put the file there for us alone (systemd's LoadCredential=): its mode says nothing then. */
+  readonly tsigKeyHanded?: boolean;
   /** Secondaries to notify of changes: `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`. */
   readonly notify?: readonly string[];
   /** Serve PTR for these addresses too. */
@@ -50,6 +53,8 @@ export interface DnsOptions {
   readonly rateLimit?: number;
   /** `portable` forbids the fast UDP engine; it is the default where its library loads. */
   readonly engine?: "portable";
+  /** Sockets that are bound already. */
+  readonly handed?: Handed;
   readonly log: BindLog;
 }
 
@@ -94,12 +99,14 @@ function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): R
  * that is not there are reported and tried again, and never end the server. Packets never do either.
  */
 export async function serveDns(options: DnsOptions): Promise<DnsServer> {
-  const { log } = options;
+  const { log, handed = NONE_HANDED } = options;
   const { permission, unknown } = readPermission(options.allowTransfer);
   for (const item of unknown)
     log("error", `${item} in DNS_ALLOW_TRANSFER: not a network, an address or key:NAME; left out`);
   const tsig =
-    options.tsigKeyFile === undefined ? { keys: new Map(), problems: [] } : readTsigFile(options.tsigKeyFile);
+    options.tsigKeyFile === undefined
+      ? { keys: new Map(), problems: [] }
+      : readTsigFile(options.tsigKeyFile, options.tsigKeyHanded);
   for (const problem of tsig.problems) log("error", `${problem}`);
   const idleSeconds = options.idleSeconds ?? 10;
   const row = counterRow();
@@ -189,10 +196,19 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
         "udp",
         address,
         port,
-        () => fast?.open(address, port) ?? openPortableUdp(address, port, portable),
+        () => {
+          const socket = handed.of("udp", address, port);
+          return fast?.open(address, port, socket) ?? openPortableUdp(address, port, portable, socket);
+        },
         log,
       ),
-      keepBound("tcp", address, port, () => openTcp(address, port, limits, tcp), log),
+      keepBound(
+        "tcp",
+        address,
+        port,
+        () => openTcp(address, port, limits, tcp, handed.of("tcp", address, port)),
+        log,
+      ),
     ]),
   );
   const summary = summarise(() => readCounters(rows), log);

@@ -1,6 +1,7 @@
 /** One listener with limits: what a stranger can hold open is bounded in number, size and time. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Opened } from "./bind.ts";
 
 /** Connections of one listener, and of one client of it. An office behind one address still has room. */
@@ -11,6 +12,9 @@ const HEADER_OCTETS = 8192;
 /** Milliseconds without an octet on a connection that is not a stream. */
 const IDLE = 30_000;
 
+/** Milliseconds that requests in hand have when the server ends. */
+const PARTING = 100;
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** What it counts. */
@@ -19,8 +23,17 @@ interface Counts {
   refused: number;
 }
 
-/** Opens one listener; `answer` must not throw, and a throw of it costs that one connection. */
-export function openHttp(address: string, port: number, answer: Answer, counts: Counts): Promise<Opened> {
+/**
+ * Opens one listener; `answer` must not throw, and a throw of it costs that one connection. `handed` is a socket that is
+ * bound there already, and becomes Node's.
+ */
+export function openHttp(
+  address: string,
+  port: number,
+  answer: Answer,
+  counts: Counts,
+  handed?: number,
+): Promise<Opened> {
   const server = createServer({
     maxHeaderSize: HEADER_OCTETS,
     headersTimeout: 5_000,
@@ -80,16 +93,22 @@ export function openHttp(address: string, port: number, answer: Answer, counts: 
       fail = settle;
     });
     server.once("error", reject);
-    server.listen({ host: address, port, backlog: 512, exclusive: true }, () => {
+    const own = { host: address, port, exclusive: true };
+    server.listen({ ...(handed === undefined ? own : { fd: handed }), backlog: 512 }, () => {
       server.off("error", reject);
-      server.on("error", fail);
+      server.on("error", (error) => {
+        // a connection that could not be accepted is that client's loss: the socket goes on listening
+        if (!server.listening) fail(error);
+      });
       resolve({
         failed,
-        close: () =>
-          new Promise((done) => {
-            server.close(() => done());
-            for (const socket of sockets) socket.destroy();
-          }),
+        async close() {
+          // closes idle connections by itself
+          const closed = new Promise<void>((done) => server.close(() => done()));
+          await Promise.race([closed, sleep(PARTING, undefined, { ref: false })]);
+          for (const socket of sockets) socket.destroy();
+          await closed;
+        },
       });
     });
   });

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
 import { type Binding, keepBound } from "./bind.ts";
+import { type Handed, NONE_HANDED } from "./handed.ts";
 import { openEvents } from "./http-events.ts";
 import { openHttp } from "./http-listen.ts";
 import { openPages } from "./http-pages.ts";
@@ -21,6 +22,8 @@ export interface HttpOptions {
   readonly indexFile: string;
   readonly servicesFile: string;
   readonly zoneFile: string;
+  /** Sockets that are bound already. */
+  readonly handed?: Handed;
   readonly log: (level: "info" | "warn" | "error", message: string) => void;
 }
 
@@ -50,7 +53,7 @@ export function lastRunFile(indexFile: string): string {
 
 /** Serves until closed. Resolves when every address has been tried once and every file has been looked at. */
 export async function serveHttp(options: HttpOptions): Promise<WebServer> {
-  const { indexFile, servicesFile, zoneFile, log } = options;
+  const { indexFile, servicesFile, zoneFile, log, handed = NONE_HANDED } = options;
   const counters: HttpCounters = { statuses: {}, connections: 0, refused: 0, streams: 0, told: 0 };
   const hosts = hostsOf([options.zone, ...options.hostNames, ...options.listen]);
   const events = openEvents(counters);
@@ -79,7 +82,7 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
         "tcp",
         address,
         options.port,
-        () => openHttp(address, options.port, answer, counters),
+        () => openHttp(address, options.port, answer, counters, handed.of("tcp", address, options.port)),
         log,
         "",
       ),

@@ -5,14 +5,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config.ts";
 import type { Endpoint, ListenAddress } from "../core/config-values.ts";
 import type { Say } from "../log.ts";
-import { type DnsServer, serveDns } from "./dns.ts";
+import { type DnsOptions, type DnsServer, serveDns } from "./dns.ts";
+import type { Handed } from "./handed.ts";
 import { serveHttp, type WebServer } from "./http.ts";
 
 /** Milliseconds between two looks for the device's address while it has none. */
 const LOOK = 2_000;
 
+/** What the service manager gives: sockets, and the TSIG keys where only root can read DNS_TSIG_KEY_FILE. */
+export interface Given {
+  readonly handed: Handed;
+  readonly tsigKeyFile?: string | undefined;
+}
+
 /** Serves until the signal is aborted. No privilege but the ports, no Docker: only what STORAGE_DIR holds. */
-export async function serveAll(config: Config, say: Say, signal: AbortSignal): Promise<void> {
+export async function serveAll(config: Config, say: Say, signal: AbortSignal, given: Given): Promise<void> {
   const host = await hostAddress(config, say, signal);
   if (host === undefined) return;
   const addresses = (listen: readonly ListenAddress[]): string[] => [
@@ -24,7 +31,8 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal): P
     listen: addresses(config.dnsListen),
     port: config.dnsPort,
     allowTransfer: config.allowTransfer,
-    ...(config.tsigKeyFile === "" ? {} : { tsigKeyFile: config.tsigKeyFile }),
+    ...(config.tsigKeyFile === "" ? {} : keysOf(config, given)),
+    handed: given.handed,
     notify: config.notify,
     ...(config.reverse ? { reverse: reverseOf(config) } : {}),
     log: (level, message) => say(level === "warn" ? "warning" : level, `dns: ${message}`),
@@ -38,9 +46,15 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal): P
         indexFile: config.indexFile,
         servicesFile: `${dirname(config.indexFile)}/services.json`,
         zoneFile: config.zoneFile,
+        handed: given.handed,
         log: (level, message) => say(level === "warn" ? "warning" : level, `web: ${message}`),
       })
     : undefined;
+  for (const endpoint of given.handed.unclaimed())
+    say(
+      "warning",
+      `${endpoint} was handed over and is not in the configuration: nobody answers there until \`ocdd initialize\` has written the units anew`,
+    );
   const health = config.metricsListen && (await tellServer(config.metricsListen, dns, web, say));
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
@@ -65,6 +79,12 @@ async function tellServer(
   }));
   const bound = (): boolean => dns.endpoints.every((endpoint) => endpoint.bound);
   return tellHealth({ ...at, port: at.port + 1 }, { live: () => true, ready: bound, metrics }, say);
+}
+
+function keysOf(config: Config, { tsigKeyFile }: Given): Pick<DnsOptions, "tsigKeyFile" | "tsigKeyHanded"> {
+  return tsigKeyFile === undefined
+    ? { tsigKeyFile: config.tsigKeyFile }
+    : { tsigKeyFile, tsigKeyHanded: true };
 }
 
 function reverseOf(config: Config): { ranges: (readonly [string, string])[]; zone?: string } {

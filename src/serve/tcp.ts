@@ -1,4 +1,5 @@
 import { createServer, isIPv6, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { answerInPlace, lastQtype } from "../dns/fast.ts";
 import type { Zone } from "../dns/zone.ts";
 import type { Opened } from "./bind.ts";
@@ -27,6 +28,8 @@ export interface TcpLimits {
 const UNTAKEN = 1 << 18;
 /** Answers in place are at most this large; longer ones take the slow path. */
 const MOST_IN_PLACE = 16384;
+/** Milliseconds that connections have for their last query when the server ends. */
+const PARTING = 100;
 /** Queries answered in one go before other sockets get their turn. */
 const AT_ONCE = 512;
 
@@ -50,17 +53,24 @@ function prefixed(message: Uint8Array): Buffer {
   return framed;
 }
 
-/** Open a TCP endpoint: pipelined queries, one write for all answers of a chunk. */
+/**
+ * Open a TCP endpoint: pipelined queries, one write for all answers of a chunk. `handed` is a socket that is bound there
+ * already, and becomes Node's.
+ */
 export function openTcp(
   address: string,
   port: number,
   limits: TcpLimits,
   answer: TcpAnswer,
+  handed?: number,
 ): Promise<Opened> {
   const connections = new Set<Connection>();
   // Answers of one chunk; grows to what a chunk of small queries can ask for, never beyond.
   const out = Buffer.alloc(1 << 18);
   const scratch = new Uint8Array(65535);
+
+  /** No more connections; those that are there have their last query answered. */
+  let closing = false;
 
   const drop = (connection: Connection) => {
     connections.delete(connection);
@@ -126,6 +136,7 @@ export function openTcp(
     }
     flush();
     connection.pending = at === 0 ? pending : pending.subarray(at);
+    if (closing && connection.stream === undefined && !connection.waiting) socket.end();
     if (connection.stream !== undefined) pump(connection);
     if (connection.stream === undefined && !connection.waiting && hasMessage(connection.pending))
       serve(connection);
@@ -201,17 +212,23 @@ export function openTcp(
       reject(error);
     };
     server.once("error", refuse);
-    server.listen({ host: address, port, backlog: 1024, ipv6Only: isIPv6(address), exclusive: true }, () => {
+    const own = { host: address, port, ipv6Only: isIPv6(address), exclusive: true };
+    server.listen({ ...(handed === undefined ? own : { fd: handed }), backlog: 1024 }, () => {
       server.off("error", refuse);
-      server.on("error", fail);
+      server.on("error", (error) => {
+        // a connection that could not be accepted is that client's loss: the socket goes on listening
+        if (!server.listening) fail(error);
+      });
       resolve({
         failed,
-        close: () =>
-          new Promise((done) => {
-            clearInterval(sweep);
-            server.close(() => done());
-            for (const connection of connections) drop(connection);
-          }),
+        async close() {
+          clearInterval(sweep);
+          closing = true;
+          const closed = new Promise<void>((done) => server.close(() => done()));
+          await Promise.race([closed, sleep(PARTING, undefined, { ref: false })]);
+          for (const connection of connections) drop(connection);
+          await closed;
+        },
       });
     });
   });

@@ -20,7 +20,8 @@ const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 
 /** A thread that answers UDP by itself, whatever the main thread is busy with. */
 export interface FastUdp {
-  open(address: string, port: number): Promise<Opened>;
+  /** `handed` is a socket that is bound there already; else one is made. */
+  open(address: string, port: number, handed?: number): Promise<Opened>;
   use(authority: Authority): void;
   close(): Promise<void>;
 }
@@ -84,7 +85,7 @@ export function startFastUdp(
     stdout: false,
     stderr: false,
   });
-  const sockets = new Map<number, (error: Error) => void>();
+  const sockets = new Map<number, { readonly fail: (error: Error) => void; readonly handed: boolean }>();
   let stopping = false;
   let opened = 0;
   let closed = 0;
@@ -104,25 +105,25 @@ export function startFastUdp(
   const die = (reason: string): void => {
     if (stopping) return;
     stopping = true;
-    for (const [fd, fail] of sockets) {
-      calls.close(fd);
+    for (const [fd, { fail, handed }] of sockets) {
+      if (!handed) calls.close(fd);
       fail(new Error(reason));
     }
     sockets.clear();
     failed(reason);
   };
   thread.on("message", ({ fd, reason }: UdpFailure) => {
-    sockets.get(fd)?.(new Error(reason));
+    sockets.get(fd)?.fail(new Error(reason));
     sockets.delete(fd);
   });
   thread.on("error", (error) => die((error as Error).message));
   thread.on("exit", () => die("the UDP thread ended"));
   return {
-    async open(address, port) {
+    async open(address, port, handed) {
       if (stopping) throw new Error("the UDP thread ended");
-      const fd = boundSocket(calls, address, port);
-      const failed = new Promise<Error>((resolve) => sockets.set(fd, resolve));
-      tell({ kind: "open", fd, ipv6: isIPv6(address) });
+      const fd = handed ?? boundSocket(calls, address, port);
+      const failed = new Promise<Error>((fail) => sockets.set(fd, { fail, handed: handed !== undefined }));
+      tell({ kind: "open", fd, ipv6: isIPv6(address), handed: handed !== undefined });
       await reached(CONTROL.OPENED, ++opened);
       return {
         failed,

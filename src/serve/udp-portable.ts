@@ -7,8 +7,13 @@ import type { UdpResponder } from "./udp-answer.ts";
 /** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
 export const RECEIVE_BUFFER: number = 4 << 20;
 
-/** Open a UDP endpoint on Node's own sockets. */
-export function openPortableUdp(address: string, port: number, responder: UdpResponder): Promise<Opened> {
+/** Open a UDP endpoint on Node's own sockets; `handed` is a socket that is bound there already, and becomes Node's. */
+export function openPortableUdp(
+  address: string,
+  port: number,
+  responder: UdpResponder,
+  handed?: number,
+): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({
       type: isIPv6(address) ? "udp6" : "udp4",
@@ -36,12 +41,14 @@ export function openPortableUdp(address: string, port: number, responder: UdpRes
       // A copy: the kernel may take the octets later than the next answer is written. Lost answers are asked for again.
       if (size > 0) socket.send(Buffer.from(octets.subarray(0, size)), from.port, from.address, () => {});
     });
-    socket.bind({ address, port, exclusive: true }, () => {
+    socket.bind(handed === undefined ? { address, port, exclusive: true } : { fd: handed }, () => {
       socket.off("error", reject);
-      socket.on("error", fail);
+      // one that was handed over could not be opened again: it goes on reading after an error, and does so here
+      socket.on("error", handed === undefined ? fail : () => undefined);
       try {
-        socket.setRecvBufferSize(RECEIVE_BUFFER);
-        socket.setSendBufferSize(RECEIVE_BUFFER);
+        // what was handed over has the size its giver wanted, which may be more than we can have
+        if (handed === undefined) socket.setRecvBufferSize(RECEIVE_BUFFER);
+        if (handed === undefined) socket.setSendBufferSize(RECEIVE_BUFFER);
       } catch {
         // The kernel's limit is what it is.
       }

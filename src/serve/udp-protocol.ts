@@ -36,7 +36,8 @@ export type UdpOrder =
       readonly authority: Omit<Authority, "zones">;
       readonly zones: readonly SentZone[];
     }
-  | { readonly kind: "open"; readonly fd: number; readonly ipv6: boolean }
+  /** `handed`: somebody else keeps the socket, and it is never closed. */
+  | { readonly kind: "open"; readonly fd: number; readonly ipv6: boolean; readonly handed: boolean }
   | { readonly kind: "close"; readonly fd: number }
   | { readonly kind: "stop" };
 

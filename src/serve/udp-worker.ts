@@ -16,6 +16,8 @@ const SPIN = 2;
 interface Endpoint {
   readonly fd: number;
   readonly ipv6: boolean;
+  /** Not ours to close: it could not be opened again, and the portable engine may have to take over from it. */
+  readonly handed: boolean;
 }
 
 function run(calls: SocketCalls, start: UdpThreadStart): void {
@@ -33,6 +35,11 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
   /** Octets of zones no longer answered from and not collected yet. */
   let replaced = 0;
   const drain = new Uint8Array(8);
+
+  const leave = (gone: readonly Endpoint[]): void => {
+    endpoints = endpoints.filter((endpoint) => !gone.includes(endpoint));
+    for (const { fd, handed } of gone) if (!handed) calls.close(fd);
+  };
 
   const obey = (order: UdpOrder): void => {
     switch (order.kind) {
@@ -53,21 +60,17 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
         break;
       }
       case "open":
-        endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6 }];
+        endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6, handed: order.handed }];
         Atomics.add(control, CONTROL.OPENED, 1);
         Atomics.notify(control, CONTROL.OPENED);
         break;
       case "close":
-        if (endpoints.some(({ fd }) => fd === order.fd)) {
-          endpoints = endpoints.filter(({ fd }) => fd !== order.fd);
-          calls.close(order.fd);
-        }
+        leave(endpoints.filter(({ fd }) => fd === order.fd));
         Atomics.add(control, CONTROL.CLOSED, 1);
         Atomics.notify(control, CONTROL.CLOSED);
         break;
       case "stop":
-        for (const { fd } of endpoints) calls.close(fd);
-        endpoints = [];
+        leave(endpoints);
         running = false;
         break;
     }
@@ -91,13 +94,14 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
     if (Atomics.load(control, CONTROL.SENT) !== seen) listen();
     if (!running) break;
     let taken = 0;
-    for (const { fd, ipv6 } of endpoints) {
+    for (const endpoint of endpoints) {
+      const { fd, ipv6 } = endpoint;
       const got = io.round(fd, ipv6, MSG_DONTWAIT, responder);
       if (got > 0) taken += got;
       else if (got < 0) {
-        endpoints = endpoints.filter((endpoint) => endpoint.fd !== fd);
-        calls.close(fd);
-        parentPort?.postMessage({ fd, reason: calls.failure() } satisfies UdpFailure);
+        const reason = calls.failure();
+        leave([endpoint]);
+        parentPort?.postMessage({ fd, reason } satisfies UdpFailure);
       }
     }
     quiet = taken > 0 ? 0 : quiet + 1;

@@ -29,7 +29,12 @@ interface HostOfLab {
 }
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
-const CLI = join(REPOSITORY, "src/cli.ts");
+
+/** Tests run the source; benchmarks (OCDD_INSTALLED) what `npm run build` made of it, as it is installed. */
+const PROGRAM: readonly string[] =
+  process.env.OCDD_INSTALLED === undefined
+    ? [process.execPath, join(REPOSITORY, "src/cli.ts")]
+    : [join(REPOSITORY, "bin/ocdd")];
 
 /** Where the lab's OCDD keeps its files. */
 export const storage = (lab: { readonly dir: string }): string => join(lab.dir, "storage");
@@ -66,15 +71,7 @@ export function writeConf(lab: HostOfLab, options: OcddOptions = {}): string {
 /** The argument vector of `ocdd ARGS` on the host. */
 export function ocddCommand(lab: HostOfLab, args: readonly string[], options: OcddOptions = {}): string[] {
   const paths = options.original ? ["sh", join(REPOSITORY, "test/lab/original-paths.sh"), lab.dir] : [];
-  return [
-    ...lab.enterFully("host"),
-    ...paths,
-    process.execPath,
-    CLI,
-    "--config",
-    writeConf(lab, options),
-    ...args,
-  ];
+  return [...lab.enterFully("host"), ...paths, ...PROGRAM, "--config", writeConf(lab, options), ...args];
 }
 
 /** Its environment: whatever the file says, nothing of the machine's own is set up, and no configuration of a developer's is read. */

@@ -12,10 +12,12 @@ t.setTimeout(600_000);
 t.test("services", async (t) => {
   const lab = await initializedLab(t, { name: "services", dns: false });
   // systemd itself cannot run in here: what it is told is written down
+  // a port that somebody else holds
+  const taken = 'case "$*" in "start ocdd-serve-dns-127.0.0.1.socket") echo "Job failed." >&2; exit 1;; esac';
   const bin = join(lab.dir, "bin");
   const log = join(lab.dir, "systemctl.log");
   mkdirSync(bin);
-  writeFileSync(join(bin, "systemctl"), `#!/bin/sh\necho "$*" >>${log}\n`);
+  writeFileSync(join(bin, "systemctl"), `#!/bin/sh\necho "$*" >>${log}\n${taken}\n`);
   chmodSync(join(bin, "systemctl"), 0o755);
   const env = { PATH: `${bin}:${process.env.PATH}`, OCDD_SERVICES: "auto" };
   const original = { original: true, env } as const;
@@ -41,11 +43,13 @@ t.test("services", async (t) => {
 
   t.test("where systemd runs, its units are written, enabled and started", async (t) => {
     mkdirSync(join(lab.dir, "original/run/systemd/system"), { recursive: true });
-    const { code, stderr } = await lab.ocdd(["initialize"], original);
+    const { code, stdout, stderr } = await lab.ocdd(["initialize"], original);
     t.equal(code, 0, stderr);
+    t.match(stdout, /ocdd-serve-dns-127\.0\.0\.1\.socket could not be started: Job failed\./);
     const calls = told();
     t.ok(calls.includes("daemon-reload"), calls.join("\n"));
-    const enable = /^enable .*ocdd-watch\.service.*ocdd-serve\.service/;
+    const enable =
+      /^enable .*ocdd-watch\.service.*ocdd-serve\.service.*ocdd-serve-dns-192\.168\.122\.200\.socket/;
     t.ok(
       calls.some((line) => enable.test(line)),
       calls.join("\n"),
@@ -63,8 +67,28 @@ t.test("services", async (t) => {
     }
     const watch = readFileSync(join(units, "ocdd-watch.service"), "utf8");
     t.match(watch, /\/opt\/ocdd/, "the storage of the configuration");
+    const at = (call: RegExp): number => calls.findIndex((line) => call.test(line));
+    const order = [
+      at(/^stop ocdd-serve\.service/),
+      at(/^start ocdd-serve-dns-127\.0\.0\.1\.socket/),
+      at(/^restart /),
+    ];
+    t.ok(order[0] !== -1 && order.every((n, i) => i === 0 || n > (order[i - 1] as number)), calls.join("\n"));
     t.equal((await lab.ocdd(["initialize"], original)).code, 0, "and again");
-    told();
+    t.notOk(
+      told().some((line) => /^stop /.test(line)),
+      "sockets that stay as they are keep what waits in them",
+    );
+    const fewer = { ...original, env: { ...env, OCDD_WEB_ENABLED: "0" } };
+    t.equal((await lab.ocdd(["initialize"], fewer)).code, 0, "without a page");
+    t.ok(
+      told().some((line) => /^disable --now ocdd-serve-web-\S+ ocdd-serve-web-\S+$/.test(line)),
+      "the sockets of another configuration go",
+    );
+    t.same(
+      own().filter((name) => name.includes("web")),
+      [],
+    );
   });
 
   t.test("teardown takes them away", async (t) => {

@@ -26,10 +26,17 @@ mount -t proc -o subset=pid,hidepid=invisible proc /proc # ProcSubset=pid, Prote
 cd "$dir"
 
 # a unit inherits no environment
-set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR="$dir/tmp" OCDD_SERVICES=none \
-  "$dir/node/$(basename "$node")" "$dir/product/src/cli.ts" "$@"
 if [ "$who" = director ]; then
+  set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR="$dir/tmp" OCDD_SERVICES=none \
+    "$dir/node/$(basename "$node")" "$dir/product/src/cli.ts" "$@"
   exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+net_raw "$@"
 fi
-exec setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups \
-  --bounding-set=-all,+net_bind_service --inh-caps=-all,+net_bind_service --ambient-caps=-all,+net_bind_service "$@"
+# Sockets=: the ports are open before anybody is there, and the server may open none
+set -- setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups \
+  --bounding-set=-all --inh-caps=-all --ambient-caps=-all \
+  "$dir/node/$(basename "$node")" "$dir/product/src/cli.ts" "$@"
+given="--setenv=TMPDIR=$dir/tmp --setenv=OCDD_SERVICES=none"
+# shellcheck disable=SC2086 # a list of options
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin systemd-socket-activate $given \
+  --datagram -l "$OCDD_HOST:53" -l 127.0.0.1:53 systemd-socket-activate $given \
+  -l "$OCDD_HOST:53" -l 127.0.0.1:53 -l "$OCDD_HOST:80" -l 127.0.0.1:80 "$@"

@@ -1,11 +1,14 @@
 /** The systemd units as systemd sees them: valid, and with no more power than they need. confined.test.ts runs them so. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { ROOT, textOf } from "../../packaging/surface.ts";
-import { fillTemplate } from "../../src/host/services.ts";
+import { readConfig } from "../../src/core/config.ts";
+import { parseIpv4 } from "../../src/core/ipv4.ts";
+import { closedToOthers } from "../../src/host/reach.ts";
+import { fillTemplate, type Unit, unitsOf } from "../../src/host/units.ts";
 import { run } from "../lab/process.ts";
 
 /** Exposure in tenths, as --threshold has it; 0 is a service that can do nothing, 100 one that may do everything. */
@@ -14,30 +17,82 @@ const MOST_EXPOSED = 25;
 const directory = mkdtempSync(join(tmpdir(), "ocdd-units-"));
 t.teardown(() => rmSync(directory, { recursive: true }));
 
-const values = new Map([
-  ["HOME", ROOT.replace(/\/$/, "")],
-  ["CONF", "/etc/ocdd/ocdd.conf"],
-  ["STORAGE_DIR", "/opt/ocdd"],
-  ["ZONE_DIR", "/opt/ocdd/dns"],
-  ["INDEX_DIR", "/opt/ocdd/www"],
-  ["SYNC_INTERVAL", "60"],
-]);
-const units = readdirSync(`${ROOT}templates`).filter((name) => /\.(service|timer|socket)$/.test(name));
-for (const unit of units)
-  writeFileSync(join(directory, unit), fillTemplate(textOf(`templates/${unit}`), values));
-const services = units.filter((unit) => unit.endsWith(".service"));
+/** The units for the example's configuration and further keys. */
+async function unitsFor(keys: Readonly<Record<string, string>> = {}, confFile = ""): Promise<Unit[]> {
+  const flags = Object.entries(keys).map(([key, value]) => `${key}=${value}`);
+  const text = textOf("ocdd.conf.example");
+  const config = readConfig({ file: "ocdd.conf", text, environment: new Map(), flags });
+  const hostIp = parseIpv4("192.168.122.200");
+  if (hostIp === undefined) throw new Error("no address");
+  return unitsOf(config, confFile, hostIp);
+}
+const units = await unitsFor();
+const names = units.map(({ name }) => name);
+for (const { name, text } of units) writeFileSync(join(directory, name), text);
+const services = names.filter((name) => name.endsWith(".service"));
+const textIn = (all: readonly Unit[], name: string): string =>
+  all.find((unit) => unit.name === name)?.text ?? "";
 
-t.test("every place in the templates is known", (t) => {
-  t.ok(services.includes("ocdd-watch.service") && services.includes("ocdd-serve.service"));
-  for (const unit of units) {
-    const places = [...textOf(`templates/${unit}`).matchAll(/@([A-Z_]+)@/g)].map((found) => found[1] ?? "");
-    for (const place of places) t.ok(values.has(place), `${unit}: ${place}`);
-  }
+t.test("every template becomes a unit, and every place in it is filled", (t) => {
+  const templates = readdirSync(`${ROOT}templates`).filter((name) => /\.(service|timer)$/.test(name));
+  t.same(names.filter((name) => !name.endsWith(".socket")).sort(), templates.sort());
+  for (const { name, text } of units) t.notMatch(text, /@[A-Z_]+@/, name);
+  t.throws(() => fillTemplate("@HOME@", new Map([["HOME", "/a b"]])), /blank/);
+  t.throws(() => fillTemplate("@SOCKETS@", new Map([["SOCKETS", ["a", "b\nc"]]])), /blank/);
   t.end();
 });
 
+t.test("the server's endpoints are sockets of systemd's, each for itself", async (t) => {
+  const sockets = names.filter((name) => name.endsWith(".socket"));
+  t.same(sockets, [
+    "ocdd-serve-dns-192.168.122.200.socket",
+    "ocdd-serve-dns-127.0.0.1.socket",
+    "ocdd-serve-web-192.168.122.200.socket",
+    "ocdd-serve-web-127.0.0.1.socket",
+  ]);
+  const dns = textIn(units, sockets[0] as string);
+  t.match(dns, /^ListenDatagram=192\.168\.122\.200:53$/m);
+  t.match(dns, /^ListenStream=192\.168\.122\.200:53$/m);
+  const web = textIn(units, sockets[3] as string);
+  t.match(web, /^ListenStream=127\.0\.0\.1:80$/m);
+  t.notMatch(web, /^ListenDatagram/m);
+  for (const name of sockets) t.match(textIn(units, name), /^Service=ocdd-serve\.service$/m);
+  t.match(textIn(units, "ocdd-serve.service"), new RegExp(`^Sockets=${sockets.join(" ")}$`, "m"));
+  const other = await unitsFor({ WEB_ENABLED: "0", DNS_LISTEN: "127.0.0.1, 127.0.0.1", DNS_PORT: "5300" });
+  const left = other.filter(({ name }) => name.endsWith(".socket"));
+  t.same(
+    left.map(({ name }) => name),
+    ["ocdd-serve-dns-127.0.0.1.socket"],
+  );
+  t.match(left[0]?.text, /^ListenDatagram=127\.0\.0\.1:5300$/m);
+});
+
+t.test("keys and homes: what the server must read, it can", async (t) => {
+  const plain = textIn(units, "ocdd-serve.service");
+  t.notMatch(plain, /LoadCredential/);
+  t.match(plain, /^ProtectHome=yes$/m);
+  const keyed = await unitsFor({ DNS_TSIG_KEY_FILE: "/etc/ocdd/tsig.key" });
+  t.match(textIn(keyed, "ocdd-serve.service"), /^LoadCredential=tsig:\/etc\/ocdd\/tsig\.key$/m);
+  const inHome = await unitsFor({}, "/root/ocdd.conf");
+  for (const name of services) t.match(textIn(inHome, name), /^ProtectHome=read-only$/m, name);
+
+  const way = join(directory, "way");
+  mkdirSync(join(way, "in"), { recursive: true });
+  chmodSync(directory, 0o755);
+  writeFileSync(join(way, "in/file"), "");
+  t.equal(await closedToOthers(join(way, "in/file")), undefined);
+  chmodSync(join(way, "in/file"), 0o600);
+  t.equal(await closedToOthers(join(way, "in/file")), join(way, "in/file"));
+  chmodSync(join(way, "in/file"), 0o644);
+  chmodSync(way, 0o700);
+  t.equal(await closedToOthers(join(way, "in/file")), way);
+  chmodSync(way, 0o711);
+  t.equal(await closedToOthers(join(way, "in/file")), undefined, "entered, though not listed");
+  t.equal(await closedToOthers(way), way);
+});
+
 t.test("systemd-analyze verify has nothing to say", async (t) => {
-  const argv = ["systemd-analyze", "verify", ...units.map((unit) => join(directory, unit))];
+  const argv = ["systemd-analyze", "verify", ...names.map((name) => join(directory, name))];
   const { code, stdout, stderr } = await run(argv, { check: false });
   t.same([code, stdout, stderr], [0, "", ""]);
 });
@@ -61,12 +116,13 @@ for (const unit of services) {
   });
 }
 
-t.test("the director may do with the network what it must, the server open low ports", (t) => {
+t.test("the director may do with the network what it must, the server nothing", (t) => {
   const bounds = (unit: string): string | undefined =>
     /^CapabilityBoundingSet=(.*)$/m.exec(readFileSync(join(directory, unit), "utf8"))?.[1];
   for (const unit of ["ocdd.service", "ocdd-watch.service"])
     t.equal(bounds(unit), "CAP_NET_ADMIN CAP_NET_RAW");
-  t.equal(bounds("ocdd-serve.service"), "CAP_NET_BIND_SERVICE");
+  t.equal(bounds("ocdd-serve.service"), "");
+  t.notMatch(textIn(units, "ocdd-serve.service"), /CAP_|^AmbientCapabilities/m);
   t.end();
 });
 
