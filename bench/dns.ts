@@ -1,16 +1,18 @@
 // `node bench/dns.ts`: our name server beside BIND, NSD and Knot, in the same run, on the same zone; prints Markdown.
 // Server on core 0, load on core 1, medians of adjacent rounds. `--quick` makes it short; not for the record.
 import { spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { bundle } from "../packaging/bundle.ts";
-import { makeQuery } from "../test/dns/message.ts";
+import { makeQuery, readMessage } from "../test/dns/message.ts";
 import { honestQueries, mutated, numbers } from "../test/dns/mutate.ts";
 import { askUdp, freePorts, type Peer, startBind, startKnot, startNsd } from "../test/serve/peers.ts";
 import {
+  type Blast,
   blast,
   blastTcp,
   buildBlast,
@@ -44,6 +46,23 @@ async function untilAnswered(port: number, name = ZONE, type = "SOA"): Promise<n
   const start = performance.now();
   while ((await askUdp(port, makeQuery(name, type), 50))?.rcode !== 0)
     if (performance.now() - start > 20_000) throw new Error("no answer");
+  return performance.now() - start;
+}
+
+/** Milliseconds until a name's address ends in `last`: one socket, asked again as soon as it has answered. */
+async function untilAddress(port: number, name: string, last: number): Promise<number> {
+  const start = performance.now();
+  const socket = createSocket("udp4");
+  const query = makeQuery(name, "A");
+  const ask = () => socket.send(query, port, "127.0.0.1");
+  await new Promise<void>((done) => {
+    socket.on("message", (answer) => {
+      if (readMessage(answer).records[0]?.rdata[3] === last) done();
+      else ask();
+    });
+    ask();
+  });
+  socket.close();
   return performance.now() - start;
 }
 
@@ -90,6 +109,7 @@ async function throughput(names: number): Promise<void> {
     prefix: PIN,
   });
   const servers: Peer[] = [await startOurs(file, "fast"), await startOurs(file, "portable")];
+  const echo = await startOurs(file, "echo");
   servers.push(
     await startBind(of("bind", ports[0])),
     await startNsd(of("nsd", ports[1])),
@@ -102,7 +122,11 @@ async function throughput(names: number): Promise<void> {
     tcp: [] as number[],
     tcpCpu: [] as number[],
   }));
+  const echoed: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
+    const before = cpuSeconds(echo.pid);
+    const { sent } = await blast(dnsblast, echo.port, queries, "-d", String(SECONDS), "-w", "0");
+    echoed.push(sent / (cpuSeconds(echo.pid) - before));
     for (const [i, { port, pid }] of servers.entries()) {
       const figure = figures[i] as (typeof figures)[number];
       let cpu = cpuSeconds(pid);
@@ -116,7 +140,7 @@ async function throughput(names: number): Promise<void> {
     }
   }
   const memory = servers.map(({ pid }) => pssMegabytes(pid));
-  await Promise.all(servers.map((server) => server.stop()));
+  await Promise.all([...servers, echo].map((server) => server.stop()));
   console.log(`\n### ${names.toLocaleString("en")} names\n`);
   row(
     "server",
@@ -146,6 +170,53 @@ async function throughput(names: number): Promise<void> {
       ratio("tcpCpu", bind),
       ratio("tcpCpu", nsd),
       (memory[i] ?? 0).toFixed(0),
+    );
+  }
+  const [fast, portable] = figures as [(typeof figures)[number], (typeof figures)[number]];
+  console.log(
+    `\nA bare echo on node:dgram, the ceiling of the portable engine: ${k(median(echoed))} q/CPU s, ${(median(echoed) / median(bind.udpCpu)).toFixed(2)} of BIND; the portable engine has ${((100 * median(portable.udpCpu)) / median(echoed)).toFixed(0)} % of it, the fast one ${(median(fast.udpCpu) / median(echoed)).toFixed(1)} times as much.`,
+  );
+}
+
+/** What everybody's queries wait at a load that nobody feels: what of it is the machine's, the others show. */
+async function latency(names: number): Promise<void> {
+  const file = join(dir, `zone${names}`);
+  const queries = join(dir, `queries${names}`);
+  writeFileSync(file, zoneText(names));
+  writeQueries(queries, names);
+  const ports = (await freePorts(3)) as [number, number, number];
+  const of = (name: string, port: number) => ({
+    dir: join(dir, `${name}-latency${names}`),
+    port,
+    zone: ZONE,
+    file,
+    prefix: PIN,
+  });
+  const servers: Peer[] = [
+    await startOurs(file, "fast"),
+    await startBind(of("bind", ports[0])),
+    await startNsd(of("nsd", ports[1])),
+    await startKnot(of("knot", ports[2])),
+    { ...(await startOurs(file, "echo")), name: "a bare echo on node:dgram" },
+  ];
+  const rounds = servers.map(() => [] as Blast[]);
+  for (let round = 0; round < ROUNDS; round++)
+    for (const [i, { port }] of servers.entries())
+      rounds[i]?.push(await blast(dnsblast, port, queries, "-r", "10000", "-d", String(SECONDS)));
+  await Promise.all(servers.map((server) => server.stop()));
+  console.log(`\n### 10 000 queries/s, ${names.toLocaleString("en")} names\n`);
+  row("server", "p50 µs", "p99 µs", "p99 of each round", "lost");
+  row(...Array(5).fill("---"));
+  for (const [i, all] of rounds.entries()) {
+    const p99 = all.map((each) => each.p99_us);
+    const lost = all.reduce((sum, each) => sum + each.lost, 0);
+    const each = p99.map((us) => us.toFixed(0)).join(", ");
+    row(
+      servers[i]?.name ?? "",
+      median(all.map((b) => b.p50_us)).toFixed(0),
+      median([...p99]).toFixed(0),
+      each,
+      lost,
     );
   }
 }
@@ -190,9 +261,7 @@ async function behaviour(names: number): Promise<void> {
     const text = zoneText(names, 2 + i).replace(/^n7\t.*$/m, `n7\t60\tIN\tA\t192.0.2.${i + 1}`);
     writeFileSync(`${file}.new`, text);
     renameSync(`${file}.new`, file);
-    const start = performance.now();
-    while ((await askUdp(port, makeQuery(`n7.${ZONE}`, "A"), 50))?.records[0]?.rdata[3] !== i + 1);
-    seen.push(performance.now() - start);
+    seen.push(await untilAddress(port, `n7.${ZONE}`, i + 1));
     await sleep(300);
   }
   row("one changed name visible after the rename", `${median(seen).toFixed(1)} ms`);
@@ -267,7 +336,10 @@ console.log(
 );
 try {
   for (const names of only === "behaviour" ? [] : [1000, 100_000]) await throughput(names);
-  for (const names of only === "throughput" ? [] : [1000, 100_000]) await behaviour(names);
+  for (const names of only === "throughput" ? [] : [1000, 100_000]) {
+    await latency(names);
+    await behaviour(names);
+  }
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }

@@ -1,19 +1,9 @@
 // Longer than most: one pass over plain arrays, because 100 000 records as objects cost ten times the memory and time.
-import { formatName, lower, parseName, sameName, type WireName } from "./name.ts";
+import { BlockWriter } from "./block.ts";
+import { formatName, lower, parseName, type WireName } from "./name.ts";
 import { read16, read32 } from "./octets.ts";
 import { TYPE, typeName } from "./types.ts";
-import {
-  FAST,
-  HEADER,
-  hashStep,
-  MAGIC,
-  NODE,
-  NODE_WORDS,
-  openZone,
-  SET_WORDS,
-  slotOf,
-  type Zone,
-} from "./zone.ts";
+import { HEADER, hashStep, MAGIC, NODE, openZone, slotOf, type Zone } from "./zone.ts";
 import type { ZoneRecords } from "./zonefile.ts";
 import type { ZoneProblem } from "./zonefile-meaning.ts";
 
@@ -23,9 +13,6 @@ export interface Compiled {
   readonly errors: readonly ZoneProblem[];
   readonly warnings: readonly ZoneProblem[];
 }
-
-/** Types whose answer needs more than a copy: names to compress, addresses to add, a chain to follow. */
-const NOT_FAST: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.DNAME, TYPE.NS, TYPE.SOA, TYPE.MX, TYPE.SRV]);
 
 /** Names under construction: parallel arrays, one row a node. */
 interface Nodes {
@@ -180,9 +167,7 @@ class Layout {
   private readonly origin: WireName;
   private readonly errors: ZoneProblem[];
   private readonly warnings: ZoneProblem[];
-  private words: Int32Array = new Int32Array();
-  private octets: Uint8Array = new Uint8Array();
-  private end = 0;
+  private block: BlockWriter = new BlockWriter(new SharedArrayBuffer(0), 0);
 
   constructor(
     wire: Uint8Array,
@@ -309,47 +294,16 @@ class Layout {
     return flags;
   }
 
-  private align(): void {
-    this.end = (this.end + 3) & ~3;
-  }
-
-  private put(octets: Uint8Array): void {
-    this.octets.set(octets, this.end);
-    this.end += octets.length;
-  }
-
-  /** Copy out of the records; a loop, because most are a few octets long. */
-  private copy(from: number, to: number): void {
-    const { wire, octets } = this;
-    let at = this.end;
-    for (let i = from; i < to; i++) octets[at++] = wire[i] as number;
-    this.end = at;
-  }
-
   private writeSet(type: number, set: readonly number[]): number {
-    this.align();
-    const at = this.end;
-    const head = at >>> 2;
-    const ttl = this.ttl(set[0] as number);
-    this.end += 4 * SET_WORDS;
-    for (const record of set) {
-      const fixed = this.fixed[record] as number;
-      this.octets[this.end++] = 0xc0;
-      this.octets[this.end++] = 12;
-      this.copy(fixed, fixed + 10 + read16(this.wire, fixed + 8));
-      if (this.ttl(record) !== ttl) {
-        const ttlAt = this.end - this.rdata(record).length - 6;
-        for (let i = 0; i < 4; i++) this.octets[ttlAt + i] = ttl >>> (24 - 8 * i);
-      }
-    }
-    this.words[head] = type | (NOT_FAST.has(type) ? 0 : FAST);
-    this.words[head + 1] = ttl;
-    this.words[head + 2] = set.length;
-    this.words[head + 3] = this.end - at - 4 * SET_WORDS;
-    return at;
+    return this.block.rrset(
+      type,
+      this.wire,
+      set.map((record) => this.fixed[record] as number),
+    );
   }
 
   private writeNode(node: number, flags: number): number {
+    const { block } = this;
     const record = this.nodes.firstRecord[node] as number;
     let types: number[] = [];
     let placed: number[] = [];
@@ -363,62 +317,8 @@ class Layout {
       types = [...sets.keys()];
       placed = [...sets].map(([type, set]) => this.writeSet(type, set));
     }
-    this.align();
-    const at = this.end;
-    const head = at >>> 2;
-    const start = this.nodes.start[node] as number;
-    const end = this.nodes.end[node] as number;
-    this.words[head + 2] = types.length;
-    for (let i = 0; i < types.length; i++) {
-      this.words[head + NODE_WORDS + 2 * i] = types[i] as number;
-      this.words[head + NODE_WORDS + 2 * i + 1] = placed[i] as number;
-    }
-    this.end += 4 * (NODE_WORDS + 2 * types.length);
-    let capitals = 0;
-    for (let i = start; i < end; i++) {
-      const octet = this.wire[i] as number;
-      const small = lower(octet);
-      if (small !== octet) capitals = NODE.CAPITALS;
-      this.octets[this.end++] = small;
-    }
-    if (capitals !== 0) this.copy(start, end);
-    this.words[head] = flags | capitals | ((end - start) << 8);
-    return at;
-  }
-
-  /** The SOA of negative answers: TTL min(SOA TTL, MINIMUM) (RFC 2308 §3), names below the apex compressed into the question. */
-  private writeNegative(record: number): void {
-    this.align();
-    const at = this.end;
-    const rdata = this.rdata(record);
-    let pointers = 0;
-    const pointer = () => {
-      this.words[HEADER.NEGATIVE_POINTER + pointers++] = this.end - at;
-      this.put(Uint8Array.of(0xc0, 12));
-    };
-    const name = (from: number): number => {
-      let i = from;
-      while (rdata[i] !== 0) {
-        const rest = rdata.subarray(i, i + this.origin.length);
-        if (sameName(rest, this.origin) && this.origin.length > 1) {
-          pointer();
-          return i + this.origin.length;
-        }
-        this.put(rdata.subarray(i, i + 1 + (rdata[i] as number)));
-        i += 1 + (rdata[i] as number);
-      }
-      this.put(Uint8Array.of(0));
-      return i + 1;
-    };
-    const ttl = Math.min(this.ttl(record), read32(rdata, rdata.length - 4));
-    pointer();
-    this.put(Uint8Array.of(0, TYPE.SOA, 0, 1, ttl >>> 24, ttl >>> 16, ttl >>> 8, ttl, 0, 0));
-    const start = this.end;
-    this.put(rdata.subarray(name(name(0))));
-    this.octets[start - 2] = (this.end - start) >>> 8;
-    this.octets[start - 1] = this.end - start;
-    this.words[HEADER.NEGATIVE] = at;
-    this.words[HEADER.NEGATIVE_SIZE] = this.end - at;
+    const { start, end } = this.nodes;
+    return block.node(flags, types, placed, this.wire, start[node] as number, end[node] as number);
   }
 
   build(seed: number, depth: number): Zone | undefined {
@@ -439,30 +339,30 @@ class Layout {
     for (let record = 0; record < this.fixed.length; record++)
       bound += 44 + read16(this.wire, (this.fixed[record] as number) + 8);
     const buffer = new SharedArrayBuffer((bound + 7) & ~7);
-    this.words = new Int32Array(buffer);
-    this.octets = new Uint8Array(buffer);
     const table = HEADER.SIZE;
-    this.end = 4 * (table + 2 * slots);
+    this.block = new BlockWriter(buffer, 4 * (table + 2 * slots));
+    const { words } = this.block;
     const flags = this.flagsOf();
     const placed = new Int32Array(count);
     for (let node = 0; node < count; node++) {
       const at = this.writeNode(node, flags[node] as number);
       placed[node] = at;
       let slot = slotOf(nodes.hash[node] as number, slots - 1);
-      while (this.words[table + 2 * slot + 1] !== 0) slot = (slot + 1) & (slots - 1);
-      this.words[table + 2 * slot] = nodes.hash[node] as number;
-      this.words[table + 2 * slot + 1] = at;
+      while (words[table + 2 * slot + 1] !== 0) slot = (slot + 1) & (slots - 1);
+      words[table + 2 * slot] = nodes.hash[node] as number;
+      words[table + 2 * slot + 1] = at;
     }
     for (let node = 0; node < count; node++) {
       const name = nodes.start[node] as number;
       const up = nodes.parent[node] as number;
       if (up >= 0 && this.wire[name] === 1 && this.wire[name + 1] === 0x2a) {
-        this.words[((placed[up] as number) >>> 2) + 1] = placed[node] as number;
+        words[((placed[up] as number) >>> 2) + 1] = placed[node] as number;
       }
     }
-    this.words.set([MAGIC, slots - 1, table, placed[apex] as number, seed, depth, count, this.fixed.length]);
-    this.writeNegative(soa);
-    this.words[HEADER.END] = this.end;
+    words.set([MAGIC, slots - 1, table, placed[apex] as number, seed, depth, count, this.fixed.length]);
+    this.block.negative(this.origin, this.wire, this.fixed[soa] as number);
+    words[HEADER.END] = this.block.end;
+    words[HEADER.WHOLE] = this.block.end;
     return openZone(buffer);
   }
 

@@ -1,4 +1,5 @@
 import type { OwnedSet } from "./answer.ts";
+import type { WireName } from "./name.ts";
 import { TYPE } from "./types.ts";
 import {
   findHashed,
@@ -58,9 +59,11 @@ function sameNode(a: Zone, nodeA: number, b: Zone, nodeB: number): boolean {
   return true;
 }
 
-/** RRsets (or the records of them) in `zone` that `other` has not. The SOA is left to the caller. */
-function only(zone: Zone, other: Zone): OwnedSet[] {
-  const found: OwnedSet[] = [];
+/** A node and its counterpart in another version, 0 where there is none. */
+type Pair = readonly [node: number, theirs: number];
+
+/** Every node of `zone` with its counterpart in `other`. */
+function* allPairs(zone: Zone, other: Zone): Generator<Pair> {
   for (let slot = 0; slot <= zone.mask; slot++) {
     const at = zone.table + 2 * slot;
     const node = zone.words[at + 1] as number;
@@ -73,6 +76,22 @@ function only(zone: Zone, other: Zone): OwnedSet[] {
       zone.seed === other.seed
         ? findHashed(other, zone.words[at] as number, zone.octets, name, end)
         : findNode(other, zone.octets, name, end);
+    yield [node, theirs];
+  }
+}
+
+/** The same for these names alone. */
+function* pairsOf(zone: Zone, other: Zone, names: readonly WireName[]): Generator<Pair> {
+  for (const name of names) {
+    const node = findNode(zone, name, 0, name.length);
+    if (node !== 0) yield [node, findNode(other, name, 0, name.length)];
+  }
+}
+
+/** RRsets (or the records of them) in `zone` that `other` has not. The SOA is left to the caller. */
+function only(zone: Zone, other: Zone, pairs: Iterable<Pair>): OwnedSet[] {
+  const found: OwnedSet[] = [];
+  for (const [node, theirs] of pairs) {
     if (theirs !== 0 && sameNode(zone, node, other, theirs)) continue;
     const owner = nodeOwner(zone, node);
     for (const mine of setsOf(zone, node)) {
@@ -87,14 +106,16 @@ function only(zone: Zone, other: Zone): OwnedSet[] {
   return found;
 }
 
-/** The change from one version of a zone to the next. */
-export function changeBetween(old: Zone, next: Zone): Change {
+/** The change from one version of a zone to the next; `names` are the owners that differ, where they are known. */
+export function changeBetween(old: Zone, next: Zone, names?: readonly WireName[]): Change {
+  const pairs = (zone: Zone, other: Zone): Iterable<Pair> =>
+    names === undefined ? allPairs(zone, other) : pairsOf(zone, other, names);
   return {
     from: serialOf(old),
     to: serialOf(next),
     oldSoa: { owner: old.origin, set: soaOf(old) },
     newSoa: { owner: next.origin, set: soaOf(next) },
-    removed: only(old, next),
-    added: only(next, old),
+    removed: only(old, next, pairs(old, next)),
+    added: only(next, old, pairs(next, old)),
   };
 }

@@ -40,6 +40,8 @@ export const HEADER = {
   NEGATIVE_SIZE: 9,
   NEGATIVE_POINTER: 10,
   END: 13,
+  /** END as it was when the whole zone was compiled: what a patch leaves behind shows in the difference. */
+  WHOLE: 14,
   SIZE: 16,
 } as const;
 

@@ -3,7 +3,7 @@ import { portHolder } from "./holder.ts";
 /** Milliseconds between tries at an address that cannot be bound. */
 const AGAIN = 3000;
 
-/** Milliseconds before a socket that broke is opened again; one that breaks as soon as it is open waits as long as AGAIN. */
+/** Milliseconds before a socket that broke is opened again; one that keeps breaking waits as long as AGAIN. */
 const SOON = 20;
 
 /** An endpoint that is bound, or being tried again. */
@@ -55,19 +55,21 @@ export async function keepBound(
   let current: Opened | undefined;
   let timer: NodeJS.Timeout | undefined;
   let said = "";
+  let broke = Number.NEGATIVE_INFINITY;
   const attempt = async (): Promise<void> => {
     try {
       const opened = await open();
       if (closed) return await opened.close();
       current = opened;
-      const since = performance.now();
       if (said !== "") log("info", `${subject}${name} is bound now`);
       said = "";
       void opened.failed.then((error) => {
         if (closed) return;
         current = undefined;
         log("error", `${subject}${name} failed: ${error.message}; bound again`);
-        timer = setTimeout(attempt, performance.now() - since < AGAIN ? AGAIN : SOON);
+        const often = performance.now() - broke < AGAIN;
+        broke = performance.now();
+        timer = setTimeout(attempt, often ? AGAIN : SOON);
       });
     } catch (error) {
       const why = await reason(error as NodeJS.ErrnoException, protocol, port);

@@ -2,7 +2,7 @@ import { collectGarbage } from "../garbage.ts";
 import { loadMemory } from "../libc.ts";
 
 /** Octets of a zone's block from which its garbage is worth a collection of its own. */
-const LARGE = 2 << 20;
+export const LARGE: number = 2 << 20;
 
 let trim: ((keep: number) => number) | undefined;
 

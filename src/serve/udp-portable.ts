@@ -7,6 +7,9 @@ import type { UdpResponder } from "./udp-answer.ts";
 /** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
 export const RECEIVE_BUFFER: number = 4 << 20;
 
+/** Octets for the largest query, which is answered where it lies. */
+const ROOM = 65535;
+
 /** Open a UDP endpoint on Node's own sockets; `handed` is a socket that is bound there already, and becomes Node's. */
 export function openPortableUdp(
   address: string,
@@ -25,7 +28,7 @@ export function openPortableUdp(
     const failed = new Promise<Error>((settle) => {
       fail = settle;
     });
-    const octets = new Uint8Array(65535);
+    let octets = Buffer.allocUnsafeSlow(ROOM);
     // Most queries of a moment come from the same resolver.
     let lastAddress = "";
     let client: Uint8Array = new Uint8Array();
@@ -38,8 +41,11 @@ export function openPortableUdp(
       }
       octets.set(message);
       const size = responder.answer(octets, 0, message.length, client, 0, client.length, Date.now());
-      // A copy: the kernel may take the octets later than the next answer is written. Lost answers are asked for again.
-      if (size > 0) socket.send(Buffer.from(octets.subarray(0, size)), from.port, from.address, () => {});
+      if (size === 0) return;
+      // No callback: it would cost a turn of the loop an answer, and a lost one is asked for again.
+      socket.send(octets, 0, size, from.port, from.address);
+      // What the kernel did not take at once it reads later: the next answer is written elsewhere.
+      if (socket.getSendQueueCount() > 0) octets = Buffer.allocUnsafeSlow(ROOM);
     });
     socket.bind(handed === undefined ? { address, port, exclusive: true } : { fd: handed }, () => {
       socket.off("error", reject);

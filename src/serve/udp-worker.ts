@@ -2,7 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { openZone, type Zone } from "../dns/zone.ts";
 import { loadSockets, type SocketCalls } from "../libc.ts";
-import { collectAfter } from "./collect.ts";
+import { collectAfter, LARGE } from "./collect.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { batch } from "./udp-batch.ts";
@@ -12,6 +12,12 @@ const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 /** Rounds without a datagram before the thread sleeps in poll(). */
 const SPIN = 2;
+
+/** Milliseconds that it sleeps there, and without a datagram until nobody seems to be asking. */
+const ASLEEP = 1000;
+const QUIET = 20;
+/** Octets of zones no longer answered from that are collected whoever asks. */
+const PILE = 64 << 20;
 
 interface Endpoint {
   readonly fd: number;
@@ -106,10 +112,13 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
     }
     quiet = taken > 0 ? 0 : quiet + 1;
     if (quiet < SPIN) continue;
-    // Nobody waits just now.
-    collectAfter(replaced);
-    replaced = 0;
-    calls.poll(pollfds, endpoints.length + 1, 1000);
+    const waiting = replaced >= LARGE ? QUIET : ASLEEP;
+    const ready = calls.poll(pollfds, endpoints.length + 1, waiting);
+    // In a pause that somebody has already made, unless there is none and they pile up.
+    if (replaced >= LARGE && (ready === 0 || replaced > PILE)) {
+      collectAfter(replaced);
+      replaced = 0;
+    }
     if ((pollfds[6] as number) & POLLIN) calls.read(start.wake, drain, 8);
   }
 }

@@ -2,10 +2,11 @@ import { createHash, randomInt } from "node:crypto";
 import type { Served } from "../dns/authority.ts";
 import { compileZone } from "../dns/compile.ts";
 import { type Change, changeBetween } from "../dns/journal.ts";
-import { parseName } from "../dns/name.ts";
+import { parseName, type WireName } from "../dns/name.ts";
+import { patchZone } from "../dns/patch.ts";
 import { serialAfter } from "../dns/transfer.ts";
 import { serialOf, type Zone } from "../dns/zone.ts";
-import { parseZoneFile } from "../dns/zonefile.ts";
+import { parseZoneFile, type ZoneRecords } from "../dns/zonefile.ts";
 import type { ZoneProblem } from "../dns/zonefile-meaning.ts";
 import type { BindLog } from "./bind.ts";
 import { collectAfter } from "./collect.ts";
@@ -36,10 +37,18 @@ function recordsIn(change: Change): number {
   return change.removed.length + change.added.length;
 }
 
-/** Changes so far with the newest one, cut to what is kept; an unrisen serial ends the journal. */
-export function extended(history: readonly Change[], old: Zone, next: Zone): readonly Change[] {
+/**
+ * Changes so far with the newest one, cut to what is kept; an unrisen serial ends the journal. `names` are the owners that
+ * differ, where they are known.
+ */
+export function extended(
+  history: readonly Change[],
+  old: Zone,
+  next: Zone,
+  names?: readonly WireName[],
+): readonly Change[] {
   if (!serialAfter(serialOf(next), serialOf(old))) return [];
-  const all = [...history, changeBetween(old, next)].slice(-CHANGES);
+  const all = [...history, changeBetween(old, next, names)].slice(-CHANGES);
   let records = 0;
   let first = all.length;
   while (first > 0 && records + recordsIn(all[first - 1] as Change) <= CHANGED_RECORDS)
@@ -62,6 +71,8 @@ export interface ZoneNews {
 export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNews): ZoneKeeper {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
   const seed = randomInt(2 ** 31);
+  /** The records of what is served, when nothing in them was left out or made fit: the next version may be a patch of it. */
+  let plain: ZoneRecords | undefined;
   let digest = "";
   let good = "";
   const seen = (found: Found) => {
@@ -79,11 +90,15 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
       log("info", `zone ${origin}: ${path} is again as it is served`);
       return;
     }
-    const { zone, errors, warnings } = compileZone(
-      parseZoneFile(found.octets.toString("latin1"), origin),
-      origin,
-      seed,
-    );
+    const records = parseZoneFile(found.octets.toString("latin1"), origin);
+    const patched =
+      old === undefined || plain === undefined || records.problems.length > 0
+        ? undefined
+        : patchZone(old, plain, records);
+    const { zone, errors, warnings } =
+      patched === undefined
+        ? compileZone(records, origin, seed)
+        : { zone: patched.zone, errors: [], warnings: [] };
     if (warnings.length > 0) log("warn", `${told(path, warnings)}`);
     if (zone === undefined) {
       log("error", `${told(path, errors)}; ${kept}`);
@@ -96,12 +111,13 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
       );
     }
     good = now;
+    plain = warnings.length === 0 ? records : undefined;
     // Queries first: the journal and the secondaries come when they are answered from the new version.
     const history = served.history ?? [];
     served = { ...served, zone, history: [] };
     on.changed();
     if (old === undefined) log("info", `zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
-    else served = { ...served, history: extended(history, old, zone) };
+    else served = { ...served, history: extended(history, old, zone, patched?.owners) };
     on.settled(served);
     // Not in this turn: the stack still holds the old version.
     setTimeout(collectAfter, COLLECT, zone.buffer.byteLength).unref();
