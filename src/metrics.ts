@@ -2,7 +2,8 @@
 import { createServer } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Endpoint } from "./core/config-values.ts";
-import { type Decision, SKIP_CODES } from "./core/model.ts";
+import type { Decision } from "./core/model.ts";
+import { SKIP_CODES } from "./core/skipped.ts";
 import type { Say } from "./log.ts";
 
 /** What a process says of itself. */

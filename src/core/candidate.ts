@@ -3,8 +3,9 @@
 import { clip } from "./clip.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { Wishes } from "./labels.ts";
-import type { Container, Network, SkipCode } from "./model.ts";
+import type { Container, Network } from "./model.ts";
 import { fingerprint, type Name, toName, withoutComposeParts } from "./name.ts";
+import type { SkipCode } from "./skipped.ts";
 
 /** How a container's address comes about. */
 export type Reach =

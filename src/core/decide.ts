@@ -9,7 +9,7 @@ import type { Config } from "./config.ts";
 import { compareIpv4, type Ipv4 } from "./ipv4.ts";
 import { isHeld } from "./lease.ts";
 import { type Listing, listingOf, renderListing } from "./listing.ts";
-import type { Decision, LeaseTable, Observation, Service, Skipped, State } from "./model.ts";
+import type { Decision, LeaseTable, Observation, Service, State } from "./model.ts";
 import { isReserved, type Name } from "./name.ts";
 import { type Grant, grantNames } from "./names.ts";
 import { renderPage } from "./page.ts";
@@ -23,6 +23,7 @@ import {
 } from "./records.ts";
 import { NO_FIREWALL, renderFirewall } from "./rules.ts";
 import { serviceOf, whyUnserved } from "./service.ts";
+import type { Skipped } from "./skipped.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
 export function decide(config: Config, seen: Observation, now: number): Decision {

@@ -4,7 +4,8 @@ import { addressesOf, compareIpv4, type Ipv4, type Range, sizeOf } from "./ipv4.
 import { isHeld } from "./lease.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
 import { noBefore, readBefore, type Stopped } from "./listing-before.ts";
-import type { AddressUse, LeaseTable, Service, Skipped } from "./model.ts";
+import type { AddressUse, LeaseTable, Service } from "./model.ts";
+import type { Skipped } from "./skipped.ts";
 import { field, textVersion } from "./text.ts";
 import { runningSince } from "./uptime.ts";
 

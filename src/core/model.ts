@@ -2,6 +2,7 @@
 import type { Card } from "./card.ts";
 import type { Ipv4, Range } from "./ipv4.ts";
 import type { Name } from "./name.ts";
+import type { Skipped } from "./skipped.ts";
 import type { PageTemplate } from "./template.ts";
 import type { UpBounds } from "./uptime.ts";
 
@@ -142,25 +143,6 @@ export interface Service {
   readonly renamed: string | null;
   /** Names shared with other containers, which leave out one that is not healthy. */
   readonly sharedNames: readonly string[];
-}
-
-/** Why a container is not served, to be counted: a closed set, with none of a stranger's words in it. */
-export const SKIP_CODES = [
-  "label",
-  "no-network",
-  "internal-network",
-  "foreign-driver",
-  "no-address",
-  "shares-unserved",
-  "range-full",
-] as const;
-export type SkipCode = (typeof SKIP_CODES)[number];
-
-export interface Skipped {
-  readonly container: string;
-  readonly code: SkipCode;
-  /** The same for people. */
-  readonly reason: string;
 }
 
 export type TableName = "filter" | "nat";

@@ -3,8 +3,9 @@ import type { Candidate } from "./candidates.ts";
 import { readCard } from "./card.ts";
 import type { Config } from "./config.ts";
 import { type Ipv4, sizeOf } from "./ipv4.ts";
-import type { Forward, LeaseTable, Service, Skipped } from "./model.ts";
+import type { Forward, LeaseTable, Service } from "./model.ts";
 import type { Grant } from "./names.ts";
+import type { Skipped } from "./skipped.ts";
 
 /** The service of a candidate. */
 export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zone: string): Service {

@@ -3,22 +3,13 @@
  * written anew, a third of the time of compiling it whole. Whatever is not plain is left to `compileZone`.
  */
 import { BlockWriter } from "./block.ts";
-import { lower, nameKey, sameName, type WireName, wireNameEnd } from "./name.ts";
+import type { WireName } from "./name.ts";
 import { read16, read32 } from "./octets.ts";
 import { differences } from "./record-diff.ts";
+import { FAR_REACHING, look, type Touched, touch, touchOwner } from "./touched.ts";
 import { TYPE } from "./types.ts";
-import {
-  findNode,
-  HEADER,
-  hashStep,
-  NODE,
-  NODE_WORDS,
-  nodeOwner,
-  openZone,
-  SET_WORDS,
-  slotOf,
-  type Zone,
-} from "./zone.ts";
+import { findNode, HEADER, NODE, NODE_WORDS, nodeOwner, openZone, SET_WORDS, type Zone } from "./zone.ts";
+import { occupy, slotWith, vacate } from "./zone-table.ts";
 import type { ZoneRecords } from "./zonefile.ts";
 
 /** A version and what in it differs from the one before. */
@@ -26,22 +17,6 @@ export interface Patched {
   readonly zone: Zone;
   /** Owners whose records differ, in lower case. */
   readonly owners: readonly WireName[];
-}
-
-/** Types that change what names below their owner mean, or that nothing else may stand beside. */
-const FAR_REACHING: ReadonlySet<number> = new Set([TYPE.NS, TYPE.CNAME, TYPE.DNAME]);
-
-/** A name that is touched: an owner whose records differ, or what such a one lies below. */
-interface Touched {
-  /** In lower case. */
-  readonly name: WireName;
-  readonly hash: number;
-  /** Its own records differ. */
-  affected: boolean;
-  /** Where in the new records it is spelled first; -1 for a name that is no more. */
-  spelled: number;
-  /** Where in the new records the fixed part of each of its own stands. */
-  readonly fixed: number[];
 }
 
 /**
@@ -71,81 +46,6 @@ export function patchZone(old: Zone, before: ZoneRecords, after: ZoneRecords): P
   look(touched, old, after.wire);
   const zone = write(old, [...touched.values()], apex, after, depth);
   return zone && { zone, owners: [...touched.values()].filter((t) => t.affected).map((t) => t.name) };
-}
-
-function touch(touched: Map<string, Touched>, zone: Zone, name: WireName): Touched {
-  const key = nameKey(name);
-  const known = touched.get(key);
-  if (known !== undefined) return known;
-  const lowered = name.map(lower);
-  let hash = zone.seed;
-  for (let at = lowered.length - zone.origin.length - 1; at >= 0; at--)
-    hash = hashStep(hash, lowered[at] as number);
-  const made: Touched = { name: lowered, hash, affected: false, spelled: -1, fixed: [] };
-  touched.set(key, made);
-  return made;
-}
-
-/** Touches the owner of the record at `at`, and what it lies below; its number of labels, or -1 for what is not plain. */
-function touchOwner(touched: Map<string, Touched>, zone: Zone, wire: Uint8Array, at: number): number {
-  const end = wireNameEnd(wire, at);
-  const type = read16(wire, end);
-  if (FAR_REACHING.has(type)) return -1;
-  let labels = 0;
-  let start = at;
-  let inside = false;
-  for (; start < end; start += (wire[start] as number) + 1) {
-    const size = end - start;
-    if (size >= zone.origin.length && !inside) {
-      const name = wire.subarray(start, end);
-      const here = touch(touched, zone, name);
-      if (start === at) here.affected = true;
-      if (size === zone.origin.length) {
-        if (!sameName(name, zone.origin)) return -1;
-        inside = true;
-      }
-    }
-    if (wire[start] === 0) break;
-    labels++;
-  }
-  return inside ? labels : -1;
-}
-
-/** Finds all that the new records say of the touched names, in one pass. */
-function look(touched: Map<string, Touched>, zone: Zone, wire: Uint8Array): void {
-  const apex = touched.get(nameKey(zone.origin)) as Touched;
-  const byHash = new Map<number, Touched[]>();
-  // most names are told apart by one look at this
-  const sieve = new Uint8Array(1 << 14);
-  for (const each of touched.values()) {
-    if (each === apex) continue;
-    sieve[each.hash & (sieve.length - 1)] = 1;
-    byHash.set(each.hash, [...(byHash.get(each.hash) ?? []), each]);
-  }
-  const starts = new Int32Array(130);
-  const own = zone.origin.length;
-  for (let at = 0; at < wire.length; ) {
-    let labels = 0;
-    for (; wire[at] !== 0; at += (wire[at] as number) + 1) starts[labels++] = at;
-    const end = at + 1;
-    at = end + 10 + read16(wire, end + 8);
-    if (apex.spelled < 0) apex.spelled = end - own;
-    let label = labels;
-    while (label > 0 && (starts[label - 1] as number) >= end - own) label--;
-    if (label === 0) apex.fixed.push(end);
-    let hash = zone.seed;
-    while (--label >= 0) {
-      const start = starts[label] as number;
-      for (let i = start + (wire[start] as number); i >= start; i--)
-        hash = hashStep(hash, lower(wire[i] as number));
-      if (sieve[hash & (sieve.length - 1)] === 0) continue;
-      for (const each of byHash.get(hash) ?? []) {
-        if (!sameName(wire.subarray(start, end), each.name)) continue;
-        if (each.spelled < 0) each.spelled = start;
-        if (label === 0) each.fixed.push(end);
-      }
-    }
-  }
 }
 
 /** Records of an owner by type, repeated ones dropped (RFC 2181 §5); undefined when they are not plain. */
@@ -289,32 +189,4 @@ function below(zone: Zone, name: WireName): number {
   const parent = findNode(zone, name, (name[0] as number) + 1, name.length);
   const hides = NODE.CUT | NODE.DNAME | NODE.OCCLUDED;
   return parent !== 0 && (zone.words[parent >>> 2] as number) & hides ? NODE.OCCLUDED : 0;
-}
-
-/** The slot that holds this node. */
-function slotWith({ words, table, mask }: Zone, hash: number, node: number): number {
-  let slot = slotOf(hash, mask);
-  while (words[table + 2 * slot + 1] !== node) slot = (slot + 1) & mask;
-  return slot;
-}
-
-function occupy({ words, table, mask }: Zone, hash: number, node: number): void {
-  let slot = slotOf(hash, mask);
-  while (words[table + 2 * slot + 1] !== 0) slot = (slot + 1) & mask;
-  words[table + 2 * slot] = hash;
-  words[table + 2 * slot + 1] = node;
-}
-
-/** Free a slot and move up those behind it that would no longer be found (Knuth, TAOCP 3, §6.4, Algorithm R). */
-function vacate({ words, table, mask }: Zone, slot: number): void {
-  let hole = slot;
-  for (let at = (slot + 1) & mask; words[table + 2 * at + 1] !== 0; at = (at + 1) & mask) {
-    const home = slotOf(words[table + 2 * at] as number, mask);
-    if (((at - home) & mask) < ((at - hole) & mask)) continue;
-    words[table + 2 * hole] = words[table + 2 * at] as number;
-    words[table + 2 * hole + 1] = words[table + 2 * at + 1] as number;
-    hole = at;
-  }
-  words[table + 2 * hole] = 0;
-  words[table + 2 * hole + 1] = 0;
 }
