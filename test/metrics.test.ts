@@ -1,7 +1,9 @@
 /** What Prometheus is told of the director. */
 
+import { readFileSync } from "node:fs";
 import t from "tap";
 import type { Decision } from "../src/core/model.ts";
+import { SKIP_CODES } from "../src/core/skipped.ts";
 import { directorMetrics } from "../src/metrics.ts";
 
 t.test(
@@ -47,3 +49,12 @@ t.test(
     t.notMatch(after, /evil|sealed|web/, "no container's name");
   },
 );
+
+t.test("every metric is described", async (t) => {
+  const source = readFileSync(new URL("../src/metrics.ts", import.meta.url), "utf8");
+  const described = readFileSync(new URL("../docs/metrics.md", import.meta.url), "utf8");
+  const names = new Set(source.match(/ocdd_[a-z_]+/g));
+  t.ok(names.size > 10);
+  for (const name of names) t.match(described, `\`${name}`, name);
+  for (const code of SKIP_CODES) t.match(described, `\`${code}\``, code);
+});
