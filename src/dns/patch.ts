@@ -26,7 +26,7 @@ export interface Patched {
 export function patchZone(old: Zone, before: ZoneRecords, after: ZoneRecords): Patched | undefined {
   const left = (old.words[HEADER.END] as number) - (old.words[HEADER.WHOLE] as number);
   if (left > (old.words[HEADER.WHOLE] as number) / 4 + 4096) return undefined;
-  const found = differences(before.wire, after.wire);
+  const found = differences(before, after);
   if (found === undefined) return undefined;
   const touched = new Map<string, Touched>();
   const apex = touch(touched, old, old.origin);
@@ -43,7 +43,7 @@ export function patchZone(old: Zone, before: ZoneRecords, after: ZoneRecords): P
       if (labels > depth) depth = labels;
     }
   }
-  look(touched, old, after.wire);
+  look(touched, old, after);
   const zone = write(old, [...touched.values()], apex, after, depth);
   return zone && { zone, owners: [...touched.values()].filter((t) => t.affected).map((t) => t.name) };
 }

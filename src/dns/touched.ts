@@ -3,6 +3,7 @@ import { lower, nameKey, sameName, type WireName, wireNameEnd } from "./name.ts"
 import { read16 } from "./octets.ts";
 import { TYPE } from "./types.ts";
 import { hashStep, type Zone } from "./zone.ts";
+import type { ZoneRecords } from "./zonefile.ts";
 
 /** Types that change what names below their owner mean, or that nothing else may stand beside. */
 export const FAR_REACHING: ReadonlySet<number> = new Set([TYPE.NS, TYPE.CNAME, TYPE.DNAME]);
@@ -59,34 +60,86 @@ export function touchOwner(touched: Map<string, Touched>, zone: Zone, wire: Uint
   return inside ? labels : -1;
 }
 
-/** Finds all that the new records say of the touched names, in one pass. */
-export function look(touched: Map<string, Touched>, zone: Zone, wire: Uint8Array): void {
-  const apex = touched.get(nameKey(zone.origin)) as Touched;
+/** Finds all that the new records say of the touched names. */
+export function look(touched: Map<string, Touched>, zone: Zone, records: ZoneRecords): void {
+  lookAtApex(touched.get(nameKey(zone.origin)) as Touched, records);
+  const others = [...touched.values()].filter(({ name }) => name.length > zone.origin.length);
+  if (others.length <= FEW) search(others, records);
+  else sieve(others, zone, records.wire);
+}
+
+/** Names up to which each is searched for by itself, in the C library; beyond, one pass over all names is quicker. */
+const FEW = 8;
+
+function lookAtApex(apex: Touched, { wire, starts }: ZoneRecords): void {
+  const { name } = apex;
+  if (starts.length > 0) apex.spelled = wireNameEnd(wire, 0) - name.length;
+  for (const start of starts) {
+    if (wire[start] !== name[0] || wire[start + name.length - 1] !== 0) continue;
+    const end = wireNameEnd(wire, start);
+    if (sameName(wire.subarray(start, end), name)) apex.fixed.push(end);
+  }
+}
+
+/** Each name by itself, wherever its octets stand. */
+function search(names: readonly Touched[], { wire, starts }: ZoneRecords): void {
+  const text = lowered(Buffer.from(wire.buffer, wire.byteOffset, wire.length));
+  for (const each of names) {
+    const key = lowered(Buffer.from(each.name));
+    let record = 0;
+    for (let at = text.indexOf(key); at >= 0; at = text.indexOf(key, at + 1)) {
+      record = recordAt(starts, at, record);
+      const start = starts[record] as number;
+      const end = wireNameEnd(wire, start);
+      if (end - at !== each.name.length || !sameName(wire.subarray(at, end), each.name)) continue;
+      let label = start;
+      while (label < at) label += (wire[label] as number) + 1;
+      // it may be the end of another label
+      if (label !== at) continue;
+      if (each.spelled < 0) each.spelled = at;
+      if (start === at) each.fixed.push(end);
+    }
+  }
+}
+
+/** In lower case, other letters than ASCII's too: for looking, not for telling. */
+const lowered = (octets: Buffer): string => octets.toString("latin1").toLowerCase();
+
+/** The record that `at` lies in, which is no earlier than `least`. */
+function recordAt(starts: readonly number[], at: number, least: number): number {
+  let low = least;
+  let high = starts.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if ((starts[middle] as number) <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** All names in one pass. */
+function sieve(names: readonly Touched[], zone: Zone, wire: Uint8Array): void {
   const byHash = new Map<number, Touched[]>();
   // most names are told apart by one look at this
-  const sieve = new Uint8Array(1 << 14);
-  for (const each of touched.values()) {
-    if (each === apex) continue;
-    sieve[each.hash & (sieve.length - 1)] = 1;
+  const marks = new Uint8Array(1 << 14);
+  for (const each of names) {
+    marks[each.hash & (marks.length - 1)] = 1;
     byHash.set(each.hash, [...(byHash.get(each.hash) ?? []), each]);
   }
-  const starts = new Int32Array(130);
-  const own = zone.origin.length;
+  const labelAt = new Int32Array(130);
   for (let at = 0; at < wire.length; ) {
     let labels = 0;
-    for (; wire[at] !== 0; at += (wire[at] as number) + 1) starts[labels++] = at;
+    for (; wire[at] !== 0; at += (wire[at] as number) + 1) labelAt[labels++] = at;
     const end = at + 1;
     at = end + 10 + read16(wire, end + 8);
-    if (apex.spelled < 0) apex.spelled = end - own;
     let label = labels;
-    while (label > 0 && (starts[label - 1] as number) >= end - own) label--;
-    if (label === 0) apex.fixed.push(end);
+    while (label > 0 && (labelAt[label - 1] as number) >= end - zone.origin.length) label--;
     let hash = zone.seed;
     while (--label >= 0) {
-      const start = starts[label] as number;
+      const start = labelAt[label] as number;
       for (let i = start + (wire[start] as number); i >= start; i--)
         hash = hashStep(hash, lower(wire[i] as number));
-      if (sieve[hash & (sieve.length - 1)] === 0) continue;
+      if (marks[hash & (marks.length - 1)] === 0) continue;
       for (const each of byHash.get(hash) ?? []) {
         if (!sameName(wire.subarray(start, end), each.name)) continue;
         if (each.spelled < 0) each.spelled = start;

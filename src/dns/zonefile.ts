@@ -103,6 +103,8 @@ export function readZoneFile(
 export interface ZoneRecords {
   /** Owner, type, class, TTL, RDLENGTH, RDATA of each record (RFC 1035 §3.2.1). */
   readonly wire: Uint8Array;
+  /** Where each record starts. */
+  readonly starts: readonly number[];
   /** Line of each record. */
   readonly lines: readonly number[];
   readonly problems: readonly ZoneProblem[];
@@ -112,6 +114,13 @@ export interface ZoneRecords {
 export function parseZoneFile(text: string, origin: string): ZoneRecords {
   const out = new OctetWriter(text.length + 1024);
   const lines: number[] = [];
+  const starts: number[] = [];
+  let end = 0;
+  const record = (line: number): void => {
+    lines.push(line);
+    starts.push(end);
+    end = out.length;
+  };
   const problems: ZoneProblem[] = [];
   walk(
     text,
@@ -119,11 +128,11 @@ export function parseZoneFile(text: string, origin: string): ZoneRecords {
     out,
     (_at, line, _cut, meaning) => {
       if (meaning instanceof ZoneTextError) problems.push({ line, message: meaning.message });
-      else if (meaning.kind === "record") lines.push(line);
+      else if (meaning.kind === "record") record(line);
     },
-    (line) => lines.push(line),
+    record,
   );
-  return { wire: out.bytes.subarray(0, out.length), lines, problems };
+  return { wire: out.bytes.subarray(0, out.length), starts, lines, problems };
 }
 
 /** One line of a master file, without its line end. */

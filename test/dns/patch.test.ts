@@ -16,7 +16,7 @@ import {
   wildcardBelow,
   type Zone,
 } from "../../src/dns/zone.ts";
-import { parseZoneFile } from "../../src/dns/zonefile.ts";
+import { parseZoneFile, type ZoneRecords } from "../../src/dns/zonefile.ts";
 import { numbers } from "./mutate.ts";
 
 const ORIGIN = "toolbox.example.com.";
@@ -205,9 +205,8 @@ t.test("what a patch leaves behind is bounded", async (t) => {
 });
 
 t.test("differences in the order of records", async (t) => {
-  const wire = (...lines: string[]): Uint8Array =>
-    parseZoneFile(`$TTL 1\n${lines.join("\n")}\n`, ORIGIN).wire;
-  const of = (a: Uint8Array, b: Uint8Array): number[] | undefined => {
+  const wire = (...lines: string[]): ZoneRecords => parseZoneFile(`$TTL 1\n${lines.join("\n")}\n`, ORIGIN);
+  const of = (a: ZoneRecords, b: ZoneRecords): number[] | undefined => {
     const found = differences(a, b);
     return found && [found.removed.length, found.added.length];
   };
