@@ -52,7 +52,12 @@ export function buildBlast(dir: string): string {
 }
 
 /** Run it on core 1. */
-export async function blast(program: string, port: number, file: string, ...args: string[]): Promise<Blast> {
+export async function blast(
+  program: string,
+  port: number,
+  file: string,
+  args: readonly string[],
+): Promise<Blast> {
   const { stdout } = await run("taskset", [
     "-c",
     "1",

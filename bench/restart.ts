@@ -59,7 +59,7 @@ const server = (): number =>
 try {
   while ((await askUdp(dns, makeQuery(ZONE, "SOA"), 200))?.rcode !== 0);
   const seen = new Set([server()]);
-  const load = blast(program, dns, queries, "-r", "1000", "-d", String(SECONDS), "-w", "0", "-t", "5");
+  const load = blast(program, dns, queries, ["-r", "1000", "-d", String(SECONDS), "-w", "0", "-t", "5"]);
   for (let n = 0; n < 4; n++) {
     await sleep(2000);
     process.kill(server(), "SIGTERM");

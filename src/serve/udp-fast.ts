@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { setPriority } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Authority } from "../dns/authority.ts";
 import { loadSockets, type SocketCalls } from "../libc.ts";
@@ -17,6 +18,9 @@ const SO_RCVBUF = 8;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
+
+/** Priority (nice) of whatever is not UDP: enough for the thread that is woken to run at once. */
+const SECOND = 5;
 
 /** A thread that answers UDP by itself, whatever the main thread is busy with. */
 export interface FastUdp {
@@ -85,6 +89,12 @@ export function startFastUdp(
     stdout: false,
     stderr: false,
   });
+  // Who answers UDP comes first: Linux counts priority by thread, and this one goes on with zones, TCP and the page.
+  try {
+    setPriority(SECOND);
+  } catch {
+    // It may not: then both wait for each other.
+  }
   const sockets = new Map<number, { readonly fail: (error: Error) => void; readonly handed: boolean }>();
   let stopping = false;
   let opened = 0;
