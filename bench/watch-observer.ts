@@ -2,7 +2,9 @@
  * Runs in the host's network namespace beside `watch` and `serve`: starts and stops a container through Docker's API
  * and times, on one clock, Docker's reply, its die event, the name server's answer and the change of the nat chain.
  *
- *     node bench/watch-observer.ts SOCKET CONTAINER FQDN ROUNDS   → one JSON line
+ *     node bench/watch-observer.ts SOCKET CONTAINER FQDN ROUNDS FRESH   → one JSON line
+ *
+ * FRESH times it also creates a container like that one, of a new name, and starts it.
  */
 
 import { execFileSync, spawn } from "node:child_process";
@@ -10,19 +12,26 @@ import { createSocket } from "node:dgram";
 import { request } from "node:http";
 import { createInterface } from "node:readline";
 
-const [socketPath = "", container = "", fqdn = "", roundsText = "1"] = process.argv.slice(2);
+const [socketPath = "", container = "", fqdn = "", roundsText = "1", freshText = "0"] = process.argv.slice(2);
 
-/** POST to Docker's API; resolves when the reply has ended. */
-function post(path: string): Promise<void> {
+/** One call of Docker's API; resolves with the reply's body when it has ended. */
+function call(method: string, path: string, body?: object): Promise<string> {
   return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, method: "POST" }, (reply) => {
-      reply.resume();
-      reply.on("end", resolve);
+    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const sent = request({ socketPath, path, method, headers }, (reply) => {
+      let text = "";
+      reply.setEncoding("utf8");
+      reply.on("data", (chunk: string) => {
+        text += chunk;
+      });
+      reply.on("end", () => resolve(text));
     });
-    call.on("error", reject);
-    call.end();
+    sent.on("error", reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
+
+const post = (path: string): Promise<string> => call("POST", path);
 
 /** Times at which the container's death was announced. */
 const deaths: number[] = [];
@@ -57,7 +66,7 @@ socket.on("message", (message) => {
   if (now !== answers) changed.push(performance.now());
   answers = now;
 });
-const asked = query(fqdn);
+let asked = query(fqdn);
 const asking = setInterval(() => socket.send(asked, 53, "127.0.0.1"), 2);
 
 const rules = (): boolean =>
@@ -98,8 +107,39 @@ for (let round = 0; round < Number(roundsText); round++) {
   starts.push({ reply, named });
   await new Promise((resolve) => setTimeout(resolve, 150));
 }
+
+/** Starts of containers that have no lease yet. */
+const fresh: { reply: number; named: number }[] = [];
+const like = JSON.parse(await call("GET", `/containers/${container}/json`)) as {
+  Config: { Image: string; Cmd: string[] | null; Env: string[] | null; Entrypoint: string[] | null };
+};
+for (let round = 0; round < Number(freshText); round++) {
+  const name = `fresh${round}`;
+  const { Image, Cmd, Env, Entrypoint } = like.Config;
+  await call("POST", `/containers/create?name=${name}`, {
+    Image,
+    Cmd,
+    Entrypoint,
+    Env: (Env ?? []).map((item) => item.replace(container, name)),
+  });
+  answers = false;
+  asked = query(fqdn.replace(/^[^.]*/, name));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  changed = [];
+  const began = performance.now();
+  let reply = 0;
+  const started = post(`/containers/${name}/start`).then(() => {
+    reply = performance.now() - began;
+  });
+  await until(() => answers, "the new name");
+  fresh.push({ named: (changed[0] as number) - began, reply: 0 });
+  await started;
+  (fresh.at(-1) as { reply: number }).reply = reply;
+  await call("DELETE", `/containers/${name}?force=true`);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+}
 clearInterval(asking);
 socket.close();
 stopFollowing();
-process.stdout.write(`${JSON.stringify({ starts, stops })}\n`);
+process.stdout.write(`${JSON.stringify({ starts, stops, fresh })}\n`);
 process.exit(0);
