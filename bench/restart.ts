@@ -3,39 +3,17 @@
  * every 2 of them. `npm run bench:restart`; it needs the load generator of the lab and a C compiler.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeQuery } from "../test/dns/message.ts";
 import { activated, restarted } from "../test/serve/activate.ts";
-import { askUdp, freePorts } from "../test/serve/peers.ts";
+import { askUdp } from "../test/serve/peers.ts";
+import { makePlace } from "../test/serve/place.ts";
 import { blast, buildBlast, writeQueries, ZONE, zoneText } from "./dns-load.ts";
 
 const SECONDS = 10;
-const dir = mkdtempSync(join(tmpdir(), "ocdd-restart-"));
-for (const name of ["dns", "www"]) mkdirSync(join(dir, name));
-const [dns, web] = (await freePorts(2)) as [number, number];
-const conf = join(dir, "ocdd.conf");
-const keys = {
-  NETWORK_DEVICE: "lo",
-  HOST_IP: "127.0.0.1",
-  IP_RANGE: "10.9.0.1-10.9.0.9",
-  TOOLBOX_SUBDOMAIN_NAME: ZONE,
-  STORAGE_DIR: dir,
-  DNS_LISTEN: "127.0.0.1",
-  DNS_PORT: String(dns),
-  WEB_LISTEN: "127.0.0.1",
-  WEB_PORT: String(web),
-};
-writeFileSync(
-  conf,
-  Object.entries(keys)
-    .map(([key, value]) => `${key}='${value}'\n`)
-    .join(""),
-);
-writeFileSync(join(dir, "www/index.html"), "<title>page</title>\n");
-writeFileSync(join(dir, `dns/${ZONE}.zone`), zoneText(1000));
+const { dir, dns, web, conf } = await makePlace(ZONE, zoneText(1000));
 const queries = join(dir, "queries");
 writeQueries(queries, 1000);
 const program = buildBlast(dir);

@@ -1,8 +1,8 @@
 /** One listener with limits: what a stranger can hold open is bounded in number, size and time. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Opened } from "./bind.ts";
+import { parting } from "./parting.ts";
 
 /** Connections of one listener, and of one client of it. An office behind one address still has room. */
 const CONNECTIONS = 2048;
@@ -11,9 +11,6 @@ const CONNECTIONS_OF_ONE = 512;
 const HEADER_OCTETS = 8192;
 /** Milliseconds without an octet on a connection that is not a stream. */
 const IDLE = 30_000;
-
-/** Milliseconds that requests in hand have when the server ends. */
-const PARTING = 100;
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -105,7 +102,7 @@ export function openHttp(
         async close() {
           // closes idle connections by itself
           const closed = new Promise<void>((done) => server.close(() => done()));
-          await Promise.race([closed, sleep(PARTING, undefined, { ref: false })]);
+          await Promise.race([closed, parting()]);
           for (const socket of sockets) socket.destroy();
           await closed;
         },

@@ -1,8 +1,8 @@
 import { createServer, isIPv6, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { answerInPlace, lastQtype } from "../dns/fast.ts";
 import type { Zone } from "../dns/zone.ts";
 import type { Opened } from "./bind.ts";
+import { parting } from "./parting.ts";
 
 /** What answers TCP messages. */
 export interface TcpAnswer {
@@ -28,8 +28,6 @@ export interface TcpLimits {
 const UNTAKEN = 1 << 18;
 /** Answers in place are at most this large; longer ones take the slow path. */
 const MOST_IN_PLACE = 16384;
-/** Milliseconds that connections have for their last query when the server ends. */
-const PARTING = 100;
 /** Queries answered in one go before other sockets get their turn. */
 const AT_ONCE = 512;
 
@@ -225,7 +223,7 @@ export function openTcp(
           clearInterval(sweep);
           closing = true;
           const closed = new Promise<void>((done) => server.close(() => done()));
-          await Promise.race([closed, sleep(PARTING, undefined, { ref: false })]);
+          await Promise.race([closed, parting()]);
           for (const connection of connections) drop(connection);
           await closed;
         },

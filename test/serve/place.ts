@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "./peers.ts";
+
+/** Where a whole `ocdd serve` runs on loopback: a zone, a page, and a configuration for ports that are free. */
+export interface Place {
+  readonly dir: string;
+  readonly dns: number;
+  readonly web: number;
+  readonly conf: string;
+}
+
+/** Made for `zone`, whose file holds `text`; `keys` come on top. Whoever makes it removes its directory. */
+export async function makePlace(
+  zone: string,
+  text: string,
+  keys: Readonly<Record<string, string>> = {},
+): Promise<Place> {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-place-"));
+  const [dns, web] = (await freePorts(2)) as [number, number];
+  for (const name of ["dns", "www"]) mkdirSync(join(dir, name));
+  writeFileSync(join(dir, `dns/${zone}.zone`), text);
+  writeFileSync(join(dir, "www/index.html"), "<title>page</title>\n");
+  const conf = join(dir, "ocdd.conf");
+  const all = {
+    NETWORK_DEVICE: "lo",
+    HOST_IP: "127.0.0.1",
+    IP_RANGE: "10.9.0.1-10.9.0.9",
+    TOOLBOX_SUBDOMAIN_NAME: zone,
+    STORAGE_DIR: dir,
+    DNS_LISTEN: "127.0.0.1",
+    DNS_PORT: String(dns),
+    WEB_LISTEN: "127.0.0.1",
+    WEB_PORT: String(web),
+    ...keys,
+  };
+  const lines = Object.entries(all).map(([key, value]) => `${key}='${value}'\n`);
+  writeFileSync(conf, lines.join(""));
+  return { dir, dns, web, conf };
+}
