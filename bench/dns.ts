@@ -94,6 +94,17 @@ async function startOurs(file: string, engine: string, pin = PIN): Promise<Peer 
   };
 }
 
+/** BIND, NSD and Knot, in this order. */
+async function startOthers(file: string, place: string): Promise<Peer[]> {
+  const ports = await freePorts(3);
+  const all: Peer[] = [];
+  for (const [i, start] of [startBind, startNsd, startKnot].entries()) {
+    const port = ports[i] as number;
+    all.push(await start({ dir: join(dir, `${place}-${i}`), port, zone: ZONE, file, prefix: PIN }));
+  }
+  return all;
+}
+
 function row(...cells: (string | number)[]): void {
   console.log(`| ${cells.join(" | ")} |`);
 }
@@ -106,21 +117,9 @@ async function throughput(names: number): Promise<void> {
   const queries = join(dir, `queries${names}`);
   writeFileSync(file, zoneText(names));
   writeQueries(queries, names);
-  const ports = (await freePorts(3)) as [number, number, number];
-  const of = (name: string, port: number) => ({
-    dir: join(dir, `${name}${names}`),
-    port,
-    zone: ZONE,
-    file,
-    prefix: PIN,
-  });
   const servers: Peer[] = [await startOurs(file, "fast"), await startOurs(file, "portable")];
   const echo = await startOurs(file, "echo");
-  servers.push(
-    await startBind(of("bind", ports[0])),
-    await startNsd(of("nsd", ports[1])),
-    await startKnot(of("knot", ports[2])),
-  );
+  servers.push(...(await startOthers(file, `throughput${names}`)));
   for (const server of servers) await untilAnswered(server.port, `n1.${ZONE}`, "A");
   const figures = servers.map(() => ({
     udp: [] as number[],
@@ -190,19 +189,9 @@ async function latency(names: number): Promise<void> {
   const queries = join(dir, `queries${names}`);
   writeFileSync(file, zoneText(names));
   writeQueries(queries, names);
-  const ports = (await freePorts(3)) as [number, number, number];
-  const of = (name: string, port: number) => ({
-    dir: join(dir, `${name}-latency${names}`),
-    port,
-    zone: ZONE,
-    file,
-    prefix: PIN,
-  });
   const servers: Peer[] = [
     await startOurs(file, "fast"),
-    await startBind(of("bind", ports[0])),
-    await startNsd(of("nsd", ports[1])),
-    await startKnot(of("knot", ports[2])),
+    ...(await startOthers(file, `latency${names}`)),
     { ...(await startOurs(file, "echo")), name: "a bare echo on node:dgram" },
   ];
   const rounds = servers.map(() => [] as Blast[]);

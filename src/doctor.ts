@@ -7,6 +7,7 @@ import { ConfigError, HostError } from "./core/errors.ts";
 import type { Decision, Observation } from "./core/model.ts";
 import { plan } from "./core/plan.ts";
 import { delegation, nameServer, oneService, webServer } from "./doctor-answers.ts";
+import { udpEngine } from "./doctor-engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { connectDocker } from "./host/docker.ts";
 import { openHost } from "./host/host.ts";
@@ -41,12 +42,13 @@ export async function diagnose(config: Config, name: string | undefined): Promis
     return [...findings, failed("configuration", error)];
   }
   findings.push(...drift(config, seen, decision));
-  const [names, page, delegated] = await Promise.all([
+  const [names, engine, page, delegated] = await Promise.all([
     nameServer(config, decision.hostIp),
+    udpEngine(config),
     webServer(config, decision.hostIp),
     delegation(config, decision.hostIp),
   ]);
-  findings.push(names, page, delegated);
+  findings.push(names, engine, page, delegated);
   if (name !== undefined) findings.push(...(await oneService(config, decision, name)));
   return findings;
 }

@@ -38,6 +38,17 @@ t.test("doctor", async (t) => {
     t.equal((JSON.parse(stdout) as { schemaVersion: number }).schemaVersion, 1);
   });
 
+  t.test("which engine serves", async (t) => {
+    t.match((await lab.ocdd(["doctor"])).stdout, /^OK +UDP engine: fast: its library loads here$/m);
+    const conf = { METRICS_LISTEN: "127.0.0.1:9553", DNS_PORT: "5300", WEB_PORT: "8000" };
+    const silent = await lab.ocdd(["doctor"], { conf });
+    t.match(silent.stdout, /^- +UDP engine: the server does not tell/m);
+    const other = await lab.serve({ conf });
+    const { stdout } = await lab.ocdd(["doctor"], { conf });
+    t.match(stdout, /^OK +UDP engine: fast, as the server says$/m);
+    await other.stop();
+  });
+
   t.test("the forward accept", async (t) => {
     await lab.run("host", ["iptables", "-F", "DOCKER-USER"]);
     await sick(t, /DOCKER-USER|forward/i);
