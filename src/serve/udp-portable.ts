@@ -18,11 +18,12 @@ export function openPortableUdp(
   handed?: number,
 ): Promise<Opened> {
   return new Promise((resolve, reject) => {
+    const family = isIPv6(address) ? 6 : 4;
     const socket = createSocket({
       type: isIPv6(address) ? "udp6" : "udp4",
       ipv6Only: isIPv6(address),
       // Addresses come as numbers; without this every answer passes through the resolver's thread pool.
-      lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
+      lookup: (host, _options, callback) => callback(null, host, family),
     });
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<Error>((settle) => {
