@@ -32,7 +32,7 @@ async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", por
     case "EADDRNOTAVAIL":
       return "is no address of this host yet";
     case "EACCES":
-      return "may not be bound: ports below 1024 need CAP_NET_BIND_SERVICE, or a socket of systemd's, which `ocdd initialize` sets up and `systemctl restart ocdd-serve` tries anew";
+      return "may not be bound: ports below 1024 take CAP_NET_BIND_SERVICE, or systemd to open them (`ocdd initialize` sets that up, `systemctl restart ocdd-serve` has it tried anew)";
     default:
       return `cannot be bound: ${error.message}`;
   }
