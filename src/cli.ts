@@ -165,11 +165,11 @@ async function serve(flags: Flags): Promise<number> {
     import("./serve/handed.ts"),
   ]);
   // systemd's LoadCredential=tsig:, for a server that is nobody in particular
-  const credential = `${process.env.CREDENTIALS_DIRECTORY ?? "."}/tsig`;
+  const directory = process.env.CREDENTIALS_DIRECTORY;
+  const keys = directory === undefined ? undefined : `${directory}/tsig`;
   await serveAll(config, logger(flags), untilStopped(), {
     handed: await handedSockets(process.env, process.pid),
-    tsigKeyFile:
-      process.env.CREDENTIALS_DIRECTORY !== undefined && existsSync(credential) ? credential : undefined,
+    tsigKeyFile: keys !== undefined && existsSync(keys) ? keys : undefined,
   });
   return 0;
 }

@@ -82,8 +82,9 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
   await run(["systemctl", "enable", ...STARTED, ...sockets]);
   for (const socket of sockets) {
     const { code, stderr } = await run(["systemctl", "start", socket], { ok: [0, 1] });
-    if (code !== 0) say(`  ${socket} could not be started: ${stderr.trim().split("\n")[0] ?? ""}`);
-    if (code !== 0) say("  if another program holds its port, end that and run `ocdd initialize` again");
+    if (code === 0) continue;
+    say(`  ${socket} could not be started: ${stderr.trim().split("\n")[0] ?? ""}`);
+    say("  if another program holds its port, end that and run `ocdd initialize` again");
   }
   // watch is ready when its first run has ended well, which a Docker that is down delays: not to be waited for
   await run(["systemctl", "restart", "--no-block", ...STARTED]);

@@ -63,12 +63,15 @@ export async function keepBound(
       current = opened;
       if (said !== "") log("info", `${subject}${name} is bound now`);
       said = "";
-      void opened.failed.then((error) => {
+      void opened.failed.then(async (error) => {
         if (closed) return;
         current = undefined;
         log("error", `${subject}${name} failed: ${error.message}; bound again`);
         const often = performance.now() - broke < AGAIN;
         broke = performance.now();
+        // what is left of it would hold the address
+        await opened.close();
+        if (closed) return;
         timer = setTimeout(attempt, often ? AGAIN : SOON);
       });
     } catch (error) {

@@ -7,11 +7,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import t, { type Test } from "tap";
+import { loadSockets } from "../../src/libc.ts";
 import { countAnswer, countEvent, counterRow, readCounters } from "../../src/serve/counters.ts";
 import { type DnsOptions, serveDns } from "../../src/serve/dns.ts";
 import { summaryOf } from "../../src/serve/summary.ts";
 import { makeQuery, readMessage } from "../dns/message.ts";
 import { EXAMPLE } from "../dns/zones.ts";
+import { freePorts } from "./peers.ts";
 
 async function serve(t: Test, options: Partial<DnsOptions>) {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
@@ -137,25 +139,51 @@ t.test("what strangers send is summed up in one line", async (t) => {
   );
 });
 
-t.test("when the UDP thread dies, the portable engine takes its addresses over", async (t) => {
-  const logs: string[] = [];
-  const threads: Worker[] = [];
-  process.once("worker", (worker) => threads.push(worker));
-  const { server } = await serve(t, { log: (level, message) => logs.push(`${level}: ${message}`) });
-  t.equal(server.engine, "fast");
-  await threads[0]?.terminate();
-  for (let i = 0; i < 100 && !server.endpoints.every(({ bound }) => bound); i++) await sleep(20);
-  t.equal(server.engine, "portable");
-  const socket = createSocket("udp4");
-  t.teardown(() => socket.close());
-  socket.send(makeQuery("web.example.org.", "A"), server.port, "127.0.0.1");
-  const [message] = (await once(socket, "message")) as [Buffer];
-  t.match(readMessage(message), { rcode: 0, aa: true });
-  t.match(
-    logs.filter((line) => line.startsWith("error")),
-    [/the fast UDP engine failed, the portable one takes over/, /failed: .*; bound again/],
-  );
-});
+/** A UDP socket that somebody else has bound to the port, as systemd would. */
+function boundElsewhere(port: number): number {
+  const libc = loadSockets();
+  if ("reason" in libc) throw new Error(libc.reason);
+  const fd = libc.calls.socket(2, 2, 0);
+  // struct sockaddr_in: AF_INET, port, 127.0.0.1
+  const address = Uint8Array.of(2, 0, port >> 8, port & 255, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  if (libc.calls.bind(fd, address, address.length) < 0) throw new Error(libc.calls.failure());
+  return fd;
+}
+
+for (const [whose, handedOver] of [
+  ["its addresses", false],
+  ["the sockets that were handed over", true],
+] as const) {
+  t.test(`when the UDP thread dies, the portable engine takes ${whose} over`, async (t) => {
+    const logs: string[] = [];
+    const threads: Worker[] = [];
+    process.once("worker", (worker) => threads.push(worker));
+    const [port] = (await freePorts(1)) as [number];
+    const fd = handedOver ? boundElsewhere(port) : undefined;
+    const { server } = await serve(t, {
+      port,
+      handed: { of: (protocol) => (protocol === "udp" ? fd : undefined), unclaimed: () => [] },
+      log: (level, message) => logs.push(`${level}: ${message}`),
+    });
+    t.equal(server.engine, "fast");
+    const asked = async (): Promise<ReturnType<typeof readMessage>> => {
+      const socket = createSocket("udp4");
+      t.teardown(() => socket.close());
+      socket.send(makeQuery("web.example.org.", "A"), server.port, "127.0.0.1");
+      const [message] = (await once(socket, "message")) as [Buffer];
+      return readMessage(message);
+    };
+    t.match(await asked(), { rcode: 0, aa: true }, "before");
+    await threads[0]?.terminate();
+    for (let i = 0; i < 100 && !server.endpoints.every(({ bound }) => bound); i++) await sleep(20);
+    t.equal(server.engine, "portable");
+    t.match(await asked(), { rcode: 0, aa: true });
+    t.match(
+      logs.filter((line) => line.startsWith("error")),
+      [/the fast UDP engine failed, the portable one takes over/, /failed: .*; bound again/],
+    );
+  });
+}
 
 for (const engine of ["fast", "portable"] as const) {
   t.test(

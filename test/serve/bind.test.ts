@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import t from "tap";
+import { keepBound } from "../../src/serve/bind.ts";
+
+t.test(
+  "a socket that breaks is let go of before it is opened again, and one that keeps breaking waits",
+  async (t) => {
+    const deeds: string[] = [];
+    const logs: string[] = [];
+    const breaks: ((error: Error) => void)[] = [];
+    const binding = await keepBound(
+      "udp",
+      "127.0.0.1",
+      5300,
+      async () => {
+        deeds.push("open");
+        const failed = new Promise<Error>((fail) => breaks.push(fail));
+        return { failed, close: async () => void deeds.push("close") };
+      },
+      (level, message) => logs.push(`${level}: ${message}`),
+    );
+    t.equal(binding.bound(), true);
+    breaks[0]?.(new Error("EIO"));
+    for (let n = 0; n < 50 && breaks.length < 2; n++) await sleep(20);
+    t.same(deeds, ["open", "close", "open"]);
+    t.equal(binding.bound(), true, "at once the first time");
+    breaks[1]?.(new Error("EIO"));
+    await sleep(300);
+    t.same(deeds, ["open", "close", "open", "close"], "not at once the second");
+    t.equal(binding.bound(), false);
+    t.same(logs.length, 2);
+    await binding.close();
+  },
+);
