@@ -161,7 +161,9 @@ export function spawn(
     async stop(name = "SIGTERM", patience = 15_000) {
       if (running()) signal(who.pid, name);
       await until(`end of ${label}`, () => !running(), patience).catch(() => signal(who.pid, "SIGKILL"));
-      await until(`end of ${label}`, () => !running());
+      // Not before it is reaped: the threads of a killed leader may still be ending, and to kill(2), with which dockerd
+      // reads its own PID file, a zombie is a process that runs.
+      await until(`end of ${label}`, () => child.exitCode !== null || child.signalCode !== null);
       rmSync(record, { force: true });
     },
   };
