@@ -43,14 +43,20 @@ async function serve(t: Test, options: Partial<DnsOptions>) {
 async function answers(socket: Socket): Promise<boolean> {
   const query = makeQuery("web.example.org.", "A");
   socket.write(Buffer.concat([Buffer.from([0, query.length]), query]));
-  return Promise.race([
-    once(socket, "data").then(
-      () => true,
-      () => false,
-    ),
-    once(socket, "close").then(() => false),
-    sleep(500, false),
-  ]);
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    return await Promise.race([
+      once(socket, "data", { signal }).then(
+        () => true,
+        () => false,
+      ),
+      once(socket, "close", { signal }).then(() => false),
+      sleep(500, false, { signal }),
+    ]);
+  } finally {
+    over.abort(); // no listener stays
+  }
 }
 
 t.test("a full house: the quietest connection makes room for the newest", async (t) => {
