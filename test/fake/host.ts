@@ -61,6 +61,8 @@ export class FakeHost implements Host {
   zone = "";
   page = "";
   services = "";
+  /** Ids of containers whose death Docker has announced. */
+  dead: ReadonlySet<string> | undefined;
   /** Addresses that other machines of the LAN answer for. */
   neighbours: Set<Ipv4> = new Set();
   /** Steps until the process is killed; never when undefined. */
@@ -77,6 +79,7 @@ export class FakeHost implements Host {
     return observationOf(this.config, {
       containers: docker ? this.containers : [],
       networks: docker ? this.networks : [],
+      dead: this.dead,
       links: {
         devices: [...new Set(this.addresses.map((a) => a.device))],
         addresses: this.addresses,
