@@ -59,13 +59,31 @@ const FEW = 8;
 export async function forgetFlows(changed: readonly Ipv4[]): Promise<void> {
   const aliases = changed.length > FEW ? await trackedOf(changed) : changed;
   if (aliases.length === 0) return;
-  // one process for all. It opens its input by name, which a pipe of Node's (a socket) does not bear
-  const directory = await mkdtemp(join(tmpdir(), "ocdd-"));
+  const list = aliases.map((alias) => `-D -d ${alias}\n`).join("");
+  if (
+    !(await inFile(
+      list,
+      async (file) => (await run(["conntrack", "-R", file], { ok: [0, 1, 2] })).code !== 2,
+    ))
+  )
+    await forgetOneByOne(aliases);
+}
+
+/**
+ * One process for all reads what to do from a file, which it opens by name: a pipe of Node's, a socket, does not bear
+ * that. False when there is no room for one: a disk that is full keeps no connection with a stranger.
+ */
+async function inFile(text: string, use: (file: string) => Promise<boolean>): Promise<boolean> {
+  let directory: string | undefined;
   try {
-    const file = join(directory, "forget");
-    await writeFile(file, aliases.map((alias) => `-D -d ${alias}\n`).join(""));
-    const { code } = await run(["conntrack", "-R", file], { ok: [0, 1, 2] });
-    if (code === 2) await forgetOneByOne(aliases);
+    directory = await mkdtemp(join(tmpdir(), "ocdd-"));
+    await writeFile(join(directory, "forget"), text);
+  } catch {
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    return false;
+  }
+  try {
+    return await use(join(directory, "forget"));
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -79,7 +97,7 @@ async function trackedOf(addresses: readonly Ipv4[]): Promise<Ipv4[]> {
   return addresses.filter((address) => asked.has(address));
 }
 
-/** conntrack before 1.4.7 reads no commands from a file. */
+/** conntrack before 1.4.7 reads no commands from a file, and a full disk takes none. */
 async function forgetOneByOne(aliases: readonly Ipv4[]): Promise<void> {
   const rest = [...aliases];
   const worker = async (): Promise<void> => {

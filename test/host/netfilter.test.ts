@@ -5,9 +5,16 @@ import t from "tap";
 
 const RUN = fileURLToPath(new URL("netfilter-run.ts", import.meta.url));
 
+/** A place for temporary files without a free octet, in a mount namespace of its own. */
+const FULL = `
+set -e
+mount -t tmpfs -o size=4k tmpfs /mnt
+head -c 4096 /dev/zero > /mnt/all
+TMPDIR=/mnt exec "$@" few`;
+
 /** What the deed printed, done in an empty network of its own. */
-async function alone(deed: string): Promise<unknown> {
-  const { stdout } = await execa("unshare", ["--net", process.execPath, RUN, deed]);
+async function alone(deed: string, env: Record<string, string> = {}): Promise<unknown> {
+  const { stdout } = await execa("unshare", ["--net", process.execPath, RUN, deed], { env });
   return JSON.parse(stdout);
 }
 
@@ -23,6 +30,12 @@ t.test(
 
 t.test("a few are forgotten without a look", async (t) => {
   t.strictSame(await alone("few"), { left: ["10.20.0.2", "10.20.9.9"] });
+});
+
+t.test("they are forgotten also where nothing can be written", async (t) => {
+  t.strictSame(await alone("few", { TMPDIR: "/nonexistent" }), { left: ["10.20.0.2", "10.20.9.9"] });
+  const full = await execa("unshare", ["--net", "--mount", "sh", "-c", FULL, "sh", process.execPath, RUN]);
+  t.strictSame(JSON.parse(full.stdout), { left: ["10.20.0.2", "10.20.9.9"] });
 });
 
 t.test("a transaction is all or nothing, and the refused line is named", async (t) => {
