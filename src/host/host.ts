@@ -59,7 +59,12 @@ export function servicesFile(config: Config): string {
 /** The real host, with a client of its own for Docker, or with one that also follows its events. */
 export function openHost(config: Config, watched?: Docker): Host {
   const docker = watched ?? connectDocker({ socket: config.dockerSocket, ...config.api });
-  const look = watched === undefined ? docker.look : docker.lookCloser;
+  let hurried = false;
+  const look = async (): Promise<DockerView> => {
+    const view = await (watched === undefined ? docker.look() : docker.lookCloser());
+    hurried = view.hurried === true;
+    return view;
+  };
   const { lost, restore } = patience(watched);
   const memory = makeMemory();
   return {
@@ -67,7 +72,8 @@ export function openHost(config: Config, watched?: Docker): Host {
     probe: rememberProbes((addresses) => probe(config.device, addresses)),
     async apply(plan) {
       await apply(config, plan, lost, memory);
-      restore();
+      // who has come is in no hurried look: patience ends with a plan that serves him
+      if (!hurried) restore();
     },
     noteRun: () => named("note the run", () => noteRun(config.indexFile)),
   };

@@ -1,5 +1,6 @@
 /** The real client against an engine that is there, is not, hangs, breaks off, or says nonsense. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -316,4 +317,39 @@ t.test("names, health and ports as engines spell them", async (t) => {
     { protocol: "udp", port: 53 },
     { protocol: "tcp", port: 80 },
   ]);
+});
+
+t.test("where containers die all the time, every fourth look asks Docker all the same", async (t) => {
+  const { promise: stream, resolve: streaming } = Promise.withResolvers<ServerResponse>();
+  const instead: DockerAnswers["instead"] = (path, response) => {
+    if (!path.includes("/events")) return false;
+    response.writeHead(200, { "Content-Type": "application/json" }).flushHeaders();
+    streaming(response);
+    return true;
+  };
+  const { docker, asked } = await double(t, { instead });
+  const stop = new AbortController();
+  let heard = (): void => undefined;
+  const following = docker.follow(
+    stop.signal,
+    () => undefined,
+    (urgent) => urgent === true && heard(),
+  );
+  const events = await stream;
+  await docker.lookCloser();
+  const looks = (): number => asked.filter((path) => path.includes("/containers/json")).length;
+  const before = looks();
+  const hurried: boolean[] = [];
+  for (let n = 0; n < 8; n++) {
+    const died = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
+    events.write(`${JSON.stringify({ Type: "container", Action: "die", Actor: { ID: idOf(`${n}`) } })}\n`);
+    await died;
+    hurried.push((await docker.lookCloser()).hurried === true);
+  }
+  t.same(hurried, [true, true, true, false, true, true, true, false]);
+  t.equal(looks() - before, 2);
+  stop.abort();
+  await following;
 });
