@@ -56,8 +56,8 @@ export interface DockerView {
 /** Milliseconds for which an announced death is believed against Docker's list; the list follows within 200. */
 const BELIEVED = 5_000;
 
-/** How many looks in a row may do without Docker: where containers die all the time, the others are looked at as well. */
-const HURRIED_AT_MOST = 3;
+/** Milliseconds for which looks in a row may do without Docker: where containers die all the time, the living count as well. */
+const HURRIED = 1_000;
 
 /** A client for Docker's socket. The API's version stays unset, so that engines old and new are understood. */
 export function connectDocker(options: DockerOptions): Docker {
@@ -70,8 +70,8 @@ export function connectDocker(options: DockerOptions): Docker {
   /** A death was announced since the last closer look, which showed this. */
   let bereaved = false;
   let lastView: DockerView | undefined;
-  /** Looks in a row that did not ask Docker. */
-  let hurried = 0;
+  /** When the looks began, since the last whole one, that did not ask Docker. */
+  let hurriedSince: number | null = null;
   let wakeAgain = (): void => undefined;
   const deadline = options.deadline ?? DOCKER_DEADLINE;
   const within = async <T>(call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> => {
@@ -110,18 +110,19 @@ export function connectDocker(options: DockerOptions): Docker {
     },
     async lookCloser() {
       for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
-      if (bereaved && lastView !== undefined && hurried < HURRIED_AT_MOST) {
+      const began = hurriedSince ?? performance.now();
+      if (bereaved && lastView !== undefined && performance.now() - began < HURRIED) {
         // Docker answers nobody for some 60 ms after a death, and may have given the address away by then: what was
         // seen last, without the dead, is enough to take them down. The whole look follows.
         bereaved = false;
-        hurried += 1;
+        hurriedSince = began;
         wakeAgain();
         const containers = lastView.containers.filter(({ id }) => !dying.has(id));
         lastView = { ...lastView, containers, dead: new Set(dying.keys()), hurried: true };
         return lastView;
       }
       bereaved = false;
-      hurried = 0;
+      hurriedSince = null;
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
