@@ -150,10 +150,12 @@ export function connectDocker(options: DockerOptions): Docker {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
       const late = setTimeout(() => opening.abort(), deadline);
+      let stands = false;
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
         const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
         clearTimeout(late);
+        stands = true;
         opened();
         for await (const event of eventsOf(stream)) {
           if (event.action === "die") {
@@ -166,7 +168,8 @@ export function connectDocker(options: DockerOptions): Docker {
           wake(event.action === "die");
         }
       } catch (error) {
-        if (!signal.aborted)
+        // one that stood has ended, however: Docker ends it orderly, breaks it off or dies
+        if (!signal.aborted && !stands)
           throw dockerError(options.socket, error, opening.signal.aborted ? deadline : null);
       } finally {
         clearTimeout(late);
