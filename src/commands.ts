@@ -15,7 +15,8 @@ import { startServices, stopServices } from "./host/services.ts";
 import { initialize, lockFile, teardown } from "./initialize.ts";
 import { reconcile } from "./reconcile.ts";
 
-/** Exit status of a run that could not serve every container, and of a plan that is not empty. */
+/** Exit status of what was done in part, of a run that could not serve every container, and of a plan that is not empty. */
+const FAILED = 1;
 const PARTIAL = 3;
 const CHANGES = 2;
 
@@ -143,11 +144,11 @@ export async function runInitialize(
   };
 }
 
-/** Everything of OCDD's is removed; its services first, or they would bring it back. */
+/** Everything of OCDD's is removed; its services first, or they would bring it back. Status 1 when they are still there. */
 export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
   await requirePrivilege();
-  await stopServices(config);
+  const left = await stopServices(config);
   const { changes } = await teardown(config, now());
   const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : lines(changes);
-  return { out, warnings: [], status: 0 };
+  return { out, warnings: left, status: left.length > 0 ? FAILED : 0 };
 }

@@ -56,7 +56,13 @@ t.test("the server's endpoints are sockets of systemd's, each for itself", async
   const web = textIn(units, sockets[3] as string);
   t.match(web, /^ListenStream=127\.0\.0\.1:80$/m);
   t.notMatch(web, /^ListenDatagram/m);
-  for (const name of sockets) t.match(textIn(units, name), /^Service=ocdd-serve\.service$/m);
+  for (const name of sockets) {
+    t.match(textIn(units, name), /^Service=ocdd-serve\.service$/m);
+    t.match(textIn(units, name), /^TriggerLimitIntervalSec=0$/m, "open whatever becomes of the server");
+  }
+  // a server that systemd has given up is started by its sockets all the same, at once and at each query
+  t.notMatch(textIn(units, "ocdd-serve.service"), /^RestartPreventExitStatus=/m);
+  t.match(textIn(units, "ocdd-serve.service"), /^RestartSec=[1-9]/m);
   t.match(textIn(units, "ocdd-serve.service"), new RegExp(`^Sockets=${sockets.join(" ")}$`, "m"));
   const other = await unitsFor({ WEB_ENABLED: "0", DNS_LISTEN: "127.0.0.1, 127.0.0.1", DNS_PORT: "5300" });
   const left = other.filter(({ name }) => name.endsWith(".socket"));
