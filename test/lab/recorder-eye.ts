@@ -11,7 +11,7 @@ import { createSocket } from "node:dgram";
 import { readFileSync, watch } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Note } from "./history.ts";
 
@@ -133,6 +133,17 @@ function followLeases(file: string): void {
   read();
 }
 
+/** Each run that has ended well leaves word of it beside the page, also when it has changed nothing. */
+function followRuns(www: string): void {
+  let last = Number.NEGATIVE_INFINITY;
+  watch(www, (_, file) => {
+    // one is heard of twice, as the file is emptied and filled; two never end so close to each other
+    if (file !== "last-run" || now() - last < 50) return;
+    last = now();
+    tell({ kind: "director", at: last, did: "run" });
+  });
+}
+
 type Named = Extract<Note, { kind: "named" }>;
 
 /** What a name server answers for the containers' names, in runs of equal answers. */
@@ -235,6 +246,7 @@ if (mode === "host") {
   followAliases(device);
   followDocker(socket);
   followLeases(leases);
+  followRuns(join(dirname(leases), "www"));
   setTimeout(() => console.log("ready"), 500); // both monitors have subscribed by then; a first note proves it
 } else {
   const [server = "", zone = "", question = "10", connection = "40", ...pairs] = rest;
