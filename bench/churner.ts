@@ -1,17 +1,6 @@
 /** Starts and ends containers through Docker's API at a steady pace, the same in every run of one seed. */
 
-import { request } from "node:http";
-
-/** POST to Docker's API; resolves with the status when the reply has ended. */
-function post(socketPath: string, path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    request({ socketPath, path, method: "POST" }, (reply) => {
-      reply.resume().on("end", () => resolve(reply.statusCode ?? 0));
-    })
-      .on("error", reject)
-      .end();
-  });
-}
+import { callDocker } from "../test/lab/docker-api.ts";
 
 /** The same "random" numbers in every run. */
 export function dice(seed: number): (sides: number) => number {
@@ -45,9 +34,9 @@ export function churn(socket: string, names: readonly string[], pace: number, se
       // some two thirds of them run
       if (running.has(name) && running.size * 2 > names.length) {
         running.delete(name);
-        await post(socket, `/containers/${name}/stop?t=2`);
+        await callDocker(socket, "POST", `/containers/${name}/stop?t=2`);
       } else if (!running.has(name)) {
-        await post(socket, `/containers/${name}/start`);
+        await callDocker(socket, "POST", `/containers/${name}/start`);
         running.add(name);
       } else continue;
       events += 1;

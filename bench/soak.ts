@@ -4,13 +4,24 @@
  *     node bench/soak.ts churn   MINUTES (30) of 5 events a second under `watch`: invariants, memory, untouched services
  *     node bench/soak.ts kill    KILLS (1000) of `watch` and `apply` at random moments under the same churn
  *
- * Further: WARM (5) minutes before memory is compared, PACE (200) milliseconds an event, CROWD (12) containers, SEED.
+ * Where directors are killed, what needs none is judged all the time (whose each rule, lease and reply is, names with
+ * their rule and alias), and what is left of the dead wherever somebody was there to act on it (test/lab/sight.ts).
+ *
+ * Further: WARM (5) minutes before memory is compared, PACE (200) milliseconds an event, CROWD (12) containers, SEED,
+ * HISTORY a file that keeps every note.
  */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { aliases } from "../test/lab/director.ts";
 import type { Lab } from "../test/lab/handle.ts";
-import { type Bounds, deathsToRuleGone, judge, type Note, summary } from "../test/lab/history.ts";
+import {
+  type Bounds,
+  deathsToRuleGone,
+  judge,
+  judgedDeaths,
+  type Note,
+  summary,
+} from "../test/lab/history.ts";
 import { raiseLab } from "../test/lab/lab.ts";
 import { HOST_ADDRESS } from "../test/lab/network.ts";
 import { type Daemon, signal, sleep, until } from "../test/lab/process.ts";
@@ -91,19 +102,36 @@ async function crowd(lab: Lab, fixed: boolean): Promise<{ names: string[]; table
   };
 }
 
-function verdict(notes: readonly Note[], bounds: Bounds): boolean {
-  const wrong = judge(notes, bounds);
+/** One core or both may be somebody else's. */
+const BUSY: Bounds = {
+  notice: 60,
+  serverSwitch: 100,
+  afterDeath: 500,
+  misled: 0,
+  untouched: ["steady0", "steady1"],
+};
+
+function verdict(notes: readonly Note[]): boolean {
+  const { HISTORY } = process.env;
+  if (HISTORY !== undefined)
+    writeFileSync(HISTORY, notes.map((note) => `${JSON.stringify(note)}\n`).join(""));
+  const wrong = judge(notes, BUSY);
   say(`seen: ${JSON.stringify(summary(notes))}`);
+  const { deaths = 0 } = summary(notes);
+  const judged = judgedDeaths(notes, BUSY);
+  say(`deaths that somebody had to act on, before a new start: ${judged} of ${deaths}`);
   const kinds = new Map<string, number>();
   for (const line of wrong) {
     const kind =
-      /is forwarded|was answered by|has died|was answered as|name became|answers of/.exec(line)?.[0] ??
-      "other";
+      /which is|leased to nobody|was answered by|has died|was answered as|name became|answers of/.exec(
+        line,
+      )?.[0] ?? "other";
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   say(`violations: ${wrong.length} ${JSON.stringify([...kinds])}`);
   for (const line of wrong.slice(0, 40)) say(`  ${line}`);
-  return wrong.length === 0;
+  // what was never judged has not held
+  return wrong.length === 0 && judged > deaths / 4;
 }
 
 /** The end that every run must find by itself: who runs is served, nothing is pending, what is foreign stands. */
@@ -174,20 +202,16 @@ async function soakChurn(lab: Lab): Promise<boolean> {
       .slice(0, 12)
       .join("\n")}`,
   );
-  const bounds = {
-    notice: 60,
-    serverSwitch: 100,
-    afterDeath: 500,
-    misled: 0,
-    untouched: ["steady0", "steady1"],
-  };
-  const right = verdict(notes, bounds);
+  const right = verdict(notes);
   await watch.stop();
   await server.stop();
   return good && right;
 }
 
-/** A director that is killed sees no death, so Docker's addresses are fixed here: none is given to somebody else. */
+/**
+ * A director that is killed sees no death, so Docker's addresses are fixed here: none is given to somebody else. Most are
+ * killed in their first run; one `watch` in eight lives on, so that runs which an event has begun are killed as well.
+ */
 async function soakKill(lab: Lab): Promise<boolean> {
   const recorder = await record(lab);
   const server = await lab.serve();
@@ -197,15 +221,20 @@ async function soakKill(lab: Lab): Promise<boolean> {
   let good = true;
   let killed = 0;
   let events = 0;
-  const began = clock();
+  const directors: Note[] = [];
+  const noted = (did: "start" | "end", watches = false): void =>
+    void directors.push({ kind: "director", at: clock(), did, watches });
   while (killed < KILLS) {
     const churning = churn(lab.dockerSocket, names, PACE, SEED + killed);
     for (let n = 0; n < 100 && killed < KILLS; n++) {
-      const victim: Daemon = lab.startOcdd([roll(4) === 0 ? "apply" : "watch"]);
+      const command = roll(4) === 0 ? "apply" : "watch";
+      noted("start", command === "watch");
+      const victim: Daemon = lab.startOcdd([command]);
       // one in eight while it starts, the others while it works: the lock bears its number from then on
       if (roll(8) > 0)
         await until("it works", () => !victim.running() || holder(lab) === victim.pid, 10_000, 3);
-      await sleep(roll(400));
+      await sleep(roll(8) === 0 ? roll(2_500) : roll(400));
+      noted("end");
       signal(victim.pid, "SIGKILL");
       await victim.stop("SIGKILL");
       killed += 1;
@@ -213,24 +242,19 @@ async function soakKill(lab: Lab): Promise<boolean> {
     const running = await churning.stop();
     events += churning.events();
     // more than half may be seen to have gone at once: that takes the second look
+    noted("start");
     const { code, stderr } = await lab.ocdd();
+    noted("end");
     if (code !== 0) say(`the run after ${killed} kills left with ${code}: ${stderr}`);
     good = code === 0 && (await converged(lab, running, table)) && good;
     for (const name of names) if (!running.has(name)) await lab.docker("start", name);
+    noted("start");
     await lab.ocdd();
+    noted("end");
     say(`${killed} kills, ${events} events, load ${load()}`);
   }
-  const notes = await recorder.stop();
-  const blind = [[began, clock()]] as const;
-  const bounds = {
-    notice: 60,
-    serverSwitch: 100,
-    afterDeath: 500,
-    misled: 0,
-    blind,
-    untouched: ["steady0", "steady1"],
-  };
-  const right = verdict(notes, bounds);
+  const notes = [...(await recorder.stop()), ...directors];
+  const right = verdict(notes);
   await server.stop();
   return good && right;
 }

@@ -1,145 +1,156 @@
 /**
  * Runs in the host's network namespace beside `watch` and `serve`: starts and stops a container through Docker's API
- * and times, on one clock, Docker's reply, its die event, the name server's answer and the change of the nat chain.
+ * and times, on one clock, Docker's reply, its die event, the name server's answer, and the kernel's notices of the
+ * alias and of its rule.
  *
  *     node bench/watch-observer.ts SOCKET CONTAINER FQDN ROUNDS FRESH   → one JSON line
  *
  * FRESH times it also creates a container like that one, of a new name, and starts it.
  */
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { request } from "node:http";
-import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeQuery, readMessage } from "../test/dns/message.ts";
+import { callDocker, followEvents } from "../test/lab/docker-api.ts";
+import { followAliases, followRules } from "../test/lab/kernel.ts";
+import { HOST_DEVICE } from "../test/lab/network.ts";
 
-const [socketPath = "", container = "", fqdn = "", roundsText = "1", freshText = "0"] = process.argv.slice(2);
-
-/** One call of Docker's API; resolves with the reply's body when it has ended. */
-function call(method: string, path: string, body?: object): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
-    const sent = request({ socketPath, path, method, headers }, (reply) => {
-      let text = "";
-      reply.setEncoding("utf8");
-      reply.on("data", (chunk: string) => {
-        text += chunk;
-      });
-      reply.on("end", () => resolve(text));
-    });
-    sent.on("error", reject);
-    sent.end(body === undefined ? undefined : JSON.stringify(body));
-  });
+/** Milliseconds from the call that starts a container. */
+export interface Start {
+  /** Until Docker's reply. */
+  readonly reply: number;
+  /** Until its name answers. */
+  readonly named: number;
+  /** Until alias and rule are both there. */
+  readonly forwarded: number;
 }
 
-const post = (path: string): Promise<string> => call("POST", path);
+/** Milliseconds from Docker's die event. */
+export interface Stop {
+  readonly ruleGone: number;
+  readonly nameGone: number;
+}
+
+export interface Observed {
+  readonly starts: readonly Start[];
+  readonly fresh: readonly Start[];
+  readonly stops: readonly Stop[];
+}
+
+const [socketPath = "", container = "", fqdn = "", rounds = "1", freshOnes = "0"] = process.argv.slice(2);
 
 /** Times at which the container's death was announced. */
 const deaths: number[] = [];
-function followEvents(): void {
-  const filters = encodeURIComponent(JSON.stringify({ event: ["die"], container: [container] }));
-  request({ socketPath, path: `/events?filters=${filters}` }, (reply) => {
-    reply.on("data", () => deaths.push(performance.now()));
-  }).end();
-}
-
-/** Times at which the kernel's rules changed: iptables is a front of nftables here. */
+/** Times at which OCDD's rules changed, and each alias got its rule or came to the card. */
 const commits: number[] = [];
-function followRules(): () => void {
-  const monitor = spawn("nft", ["monitor", "rules"], { stdio: ["ignore", "pipe", "ignore"] });
-  createInterface({ input: monitor.stdout }).on("line", (line) => {
-    if (line.includes("OCDD")) commits.push(performance.now());
-  });
-  return () => monitor.kill();
+const ruled = new Map<string, number>();
+const added = new Map<string, number>();
+/** Times at which the answer changed, and the address of the last. */
+const changed: number[] = [];
+let answer: string | undefined;
+
+function forget(): void {
+  for (const times of [deaths, commits, changed]) times.length = 0;
+  for (const times of [ruled, added]) times.clear();
 }
 
-/** A DNS query for the name's address (RFC 1035 §4), and whether an answer to it holds one. */
-function query(name: string): Buffer {
-  const labels = name.split(".").flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]);
-  const header = Buffer.from([0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-  return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])]);
-}
+followEvents(socketPath, { event: ["die"], container: [container] }, () => deaths.push(performance.now()));
+const stops = [
+  followRules((forwards) => {
+    const now = performance.now();
+    commits.push(now);
+    for (const [alias] of forwards) if (!ruled.has(alias)) ruled.set(alias, now);
+  }),
+  followAliases(HOST_DEVICE, (alias, there) => {
+    if (there) added.set(alias, performance.now());
+  }),
+];
+
 const socket = createSocket("udp4");
-let answers = false;
-let changed: number[] = [];
 socket.on("message", (message) => {
-  const now = message.readUInt16BE(6) > 0;
-  if (now !== answers) changed.push(performance.now());
-  answers = now;
+  const rdata = readMessage(message).records.find(({ section }) => section === "answer")?.rdata;
+  const now = rdata?.join(".");
+  if (now !== answer) changed.push(performance.now());
+  answer = now;
 });
-let asked = query(fqdn);
+let asked = makeQuery(fqdn, "A");
 const asking = setInterval(() => socket.send(asked, 53, "127.0.0.1"), 2);
-
-const rules = (): boolean =>
-  execFileSync("iptables-save", ["-t", "nat"], { encoding: "utf8" }).includes(`OCDD-${fqdn.split(".")[0]} `);
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`${what} did not happen`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await sleep(1);
   }
 }
 
-followEvents();
-const stopFollowing = followRules();
-await until(() => answers, "a first answer");
-const starts: { reply: number; named: number }[] = [];
-const stops: { ruleGone: number; nameGone: number }[] = [];
-for (let round = 0; round < Number(roundsText); round++) {
-  deaths.length = 0;
-  commits.length = 0;
-  changed = [];
-  await post(`/containers/${container}/stop?t=5`);
-  await until(() => !answers && deaths.length > 0 && commits.length > 0, "the end of the name");
+/** Long enough for whatever the step before has left to be done. */
+const settle = (): Promise<void> => sleep(150);
+
+async function timeStop(): Promise<Stop> {
+  forget();
+  await callDocker(socketPath, "POST", `/containers/${container}/stop?t=5`);
+  await until(
+    () => answer === undefined && deaths.length > 0 && commits.length > 0,
+    "the end of name and rule",
+  );
+  const saved = execFileSync("iptables-save", ["-t", "nat"], { encoding: "utf8" });
+  if (saved.includes(`OCDD-${container} `)) throw new Error("the rule is still there");
   const died = deaths[0] as number;
-  if (rules()) throw new Error("the rule is still there");
-  stops.push({ ruleGone: (commits[0] as number) - died, nameGone: (changed[0] as number) - died });
-  await new Promise((resolve) => setTimeout(resolve, 150));
-  changed = [];
+  return { ruleGone: (commits[0] as number) - died, nameGone: (changed[0] as number) - died };
+}
+
+async function timeStart(name: string): Promise<Start> {
+  forget();
   const began = performance.now();
-  let reply = 0;
-  const started = post(`/containers/${container}/start`).then(() => {
-    reply = performance.now() - began;
+  const since = (moment: number | undefined): number => (moment as number) - began;
+  let replied = 0;
+  const started = callDocker(socketPath, "POST", `/containers/${name}/start`).then(() => {
+    replied = performance.now();
   });
-  await until(() => answers, "the name");
-  const named = (changed[0] as number) - began;
+  await until(() => answer !== undefined, "the name");
+  const alias = answer as string;
+  await until(() => ruled.has(alias) && added.has(alias), "alias and rule");
   await started;
-  starts.push({ reply, named });
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  return {
+    reply: since(replied),
+    named: since(changed[0]),
+    forwarded: Math.max(since(ruled.get(alias)), since(added.get(alias))),
+  };
+}
+
+await until(() => answer !== undefined, "a first answer");
+const observed = { starts: [] as Start[], fresh: [] as Start[], stops: [] as Stop[] };
+for (let round = 0; round < Number(rounds); round++) {
+  observed.stops.push(await timeStop());
+  await settle();
+  observed.starts.push(await timeStart(container));
+  await settle();
 }
 
 /** Starts of containers that have no lease yet. */
-const fresh: { reply: number; named: number }[] = [];
-const like = JSON.parse(await call("GET", `/containers/${container}/json`)) as {
+const like = JSON.parse(await callDocker(socketPath, "GET", `/containers/${container}/json`)) as {
   Config: { Image: string; Cmd: string[] | null; Env: string[] | null; Entrypoint: string[] | null };
 };
-for (let round = 0; round < Number(freshText); round++) {
+for (let round = 0; round < Number(freshOnes); round++) {
   const name = `fresh${round}`;
   const { Image, Cmd, Env, Entrypoint } = like.Config;
-  await call("POST", `/containers/create?name=${name}`, {
+  await callDocker(socketPath, "POST", `/containers/create?name=${name}`, {
     Image,
     Cmd,
     Entrypoint,
     Env: (Env ?? []).map((item) => item.replace(container, name)),
   });
-  answers = false;
-  asked = query(fqdn.replace(/^[^.]*/, name));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  changed = [];
-  const began = performance.now();
-  let reply = 0;
-  const started = post(`/containers/${name}/start`).then(() => {
-    reply = performance.now() - began;
-  });
-  await until(() => answers, "the new name");
-  fresh.push({ named: (changed[0] as number) - began, reply: 0 });
-  await started;
-  (fresh.at(-1) as { reply: number }).reply = reply;
-  await call("DELETE", `/containers/${name}?force=true`);
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  asked = makeQuery(fqdn.replace(/^[^.]*/, name), "A");
+  await until(() => answer === undefined, "no answer yet");
+  await sleep(50); // an answer about the one before may be on its way
+  observed.fresh.push(await timeStart(name));
+  await callDocker(socketPath, "DELETE", `/containers/${name}?force=true`);
+  await settle();
 }
 clearInterval(asking);
 socket.close();
-stopFollowing();
-process.stdout.write(`${JSON.stringify({ starts, stops, fresh })}\n`);
+for (const stop of stops) stop();
+process.stdout.write(`${JSON.stringify(observed satisfies Observed)}\n`);
 process.exit(0);

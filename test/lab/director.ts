@@ -7,7 +7,7 @@ import type { Lab } from "./handle.ts";
 import { type LabOptions, raiseLab } from "./lab.ts";
 import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { type OcddOptions, storage } from "./ocdd.ts";
-import type { Outcome } from "./process.ts";
+import { type Daemon, type Outcome, until } from "./process.ts";
 
 export const ENGINES: readonly EngineKind[] = ["debian", "sid"];
 
@@ -91,6 +91,14 @@ export async function aliases(lab: Lab): Promise<string[]> {
   const found = [...stdout.matchAll(/inet (\S+?)(?:\/32)? /g)].map((one) => one[1] ?? "");
   return found.filter((one) => !one.includes("/")).sort();
 }
+
+/** Waits for what a daemon does by itself, long enough for a loaded machine; throws with what it has said. */
+export const waiter =
+  (daemon: Daemon) =>
+  (what: string, ask: () => Promise<boolean>): Promise<boolean> =>
+    until(what, ask, 20_000).catch((error: Error) => {
+      throw new Error(`${error.message}\n${daemon.output()}`);
+    });
 
 /** The host as it is after a first `initialize`: no container, no network of ours, no lease, no alias. */
 export async function fresh(lab: Lab, options: OcddOptions = {}): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * What befalls `watch` in years: through each of it the last good state goes on serving, the cause is said once, and when
  * it is over nothing is left of it. Two services are asked for all the time, by name and by connection.
+ * OCDD_STOPPED=60 has `watch` stopped (SIGSTOP) for a minute instead of 2 seconds.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -16,11 +17,14 @@ import { record } from "./recorder.ts";
 
 t.setTimeout(600_000);
 
+/** Seconds for which `watch` is stopped. */
+const STOPPED = Number(process.env.OCDD_STOPPED ?? 2);
+
 const BUSY: Bounds = {
   notice: 300,
   serverSwitch: 500,
   // what hinders the director here hinders it for seconds; a disk that is full keeps the name until there is room
-  afterDeath: 30_000,
+  afterDeath: 30_000 + STOPPED * 1_000,
   misled: 0,
   untouched: ["one", "two"],
 };
@@ -148,7 +152,7 @@ t.test("hardship", async (t) => {
   await t.test("watch is stopped for a while, then killed: names and connections do without it", async () => {
     freeze(watch.pid, true);
     await lab.docker("stop", "five");
-    await sleep(2_000);
+    await sleep(STOPPED * 1_000);
     freeze(watch.pid, false);
     await until("five is taken down", async () => !(await aliases(lab)).includes(table.five ?? ""), 20_000);
     await watch.stop("SIGKILL");

@@ -1,7 +1,7 @@
 /** The check of a churn's history, on histories made by hand: it passes the good one, and each wrong turn of it fails. */
 
 import t from "tap";
-import { BOUNDS, type Bounds, deathsToRuleGone, judge, type Note } from "./history.ts";
+import { BOUNDS, type Bounds, deathsToRuleGone, judge, judgedDeaths, type Note } from "./history.ts";
 
 const ANN = "192.168.122.11";
 const BOB = "192.168.122.12";
@@ -160,14 +160,80 @@ for (const { name, history, want } of BAD) {
   });
 }
 
-t.test("what a killed director cannot know is excused until one is there again, and no longer", (t) => {
-  const late = Object.values({ ...moved("bobAliasGone", 4_690), bobNamed: named("bob", BOB, 2_050, 4_680) });
-  const history = late.map((note) => (note === GOOD.bobRuleGone ? { ...note, at: 4_700 } : note));
-  t.not(judge(history, BOUND).length, 0);
-  t.same(judge(history, { ...BOUND, blind: [[3_990, 4_690]] }), []);
-  t.match(judge(history, { ...BOUND, blind: [[3_990, 4_400]] }).join("\n"), /which is cat's/);
+/** What directors did in the good history, as its kills are noted. */
+const director = (at: number, did: "start" | "run" | "end", watches = false): Note => ({
+  kind: "director",
+  at,
+  did,
+  watches,
+});
+/** One that was killed before Bob's death, and nobody ever after. */
+const NOBODY = [director(100, "start", true), director(500, "run"), director(3_900, "end")];
+
+t.test("what needs no director has no excuse when there is none; what is left of the dead has", (t) => {
+  for (const { name, history, want } of BAD) {
+    const wrong = judge([...Object.values(history), ...NOBODY], BOUND).join("\n");
+    if (/has died/.test(want.source)) t.notMatch(wrong, /has died/, name);
+    else t.match(wrong, want, name);
+  }
   t.end();
 });
+
+/** The dead keep rule, alias and name up to 4 700. */
+const LATE = Object.values({
+  ...without("catHolds"),
+  bobAliasGone: { ...(GOOD.bobAliasGone as Note), at: 4_690 },
+  bobRuleGone: { ...(GOOD.bobRuleGone as Note), at: 4_700 },
+  bobNamed: named("bob", BOB, 2_050, 4_680),
+});
+const SIGHTS: readonly { readonly name: string; readonly told: readonly Note[]; readonly found: boolean }[] =
+  [
+    { name: "nobody is there", told: NOBODY, found: false },
+    {
+      name: "a run that begins after the death ends before they go",
+      told: [...NOBODY, director(4_100, "start"), director(4_500, "run"), director(4_510, "end")],
+      found: true,
+    },
+    {
+      name: "a run that had begun before the death",
+      told: [...NOBODY, director(3_950, "start"), director(4_500, "run"), director(4_510, "end")],
+      found: false,
+    },
+    {
+      name: "a run that ends as they go",
+      told: [...NOBODY, director(4_100, "start"), director(4_710, "run"), director(4_720, "end")],
+      found: false,
+    },
+    {
+      name: "one killed before its run ends",
+      told: [...NOBODY, director(4_100, "start", true), director(4_600, "end")],
+      found: false,
+    },
+    {
+      name: "the end of the run before, heard of late",
+      told: [...NOBODY, director(4_200, "start"), director(4_210, "run"), director(4_600, "end")],
+      found: false,
+    },
+    {
+      name: "a watch that is there when the death comes, and long enough after it",
+      told: [director(100, "start", true), director(500, "run"), director(4_300, "end")],
+      found: true,
+    },
+    {
+      name: "a watch that is killed right after the death",
+      told: [director(100, "start", true), director(500, "run"), director(4_200, "end")],
+      found: false,
+    },
+  ];
+for (const { name, told, found } of SIGHTS) {
+  t.test(`late for the dead, and ${name}`, (t) => {
+    const wrong = judge([...LATE, ...told], BOUND).join("\n");
+    for (const what of ["rule", "address", "name"])
+      t.equal(wrong.includes(`bob has died, its ${what} stayed`), found, `${what}: ${wrong}`);
+    t.equal(judgedDeaths([...LATE, ...told], BOUND) > 0, found || name.endsWith("as they go"), "judged");
+    t.end();
+  });
+}
 
 t.test("where Docker gives an address away at once, the bound says how long that may mislead", (t) => {
   const race = Object.values({ ...moved("catHolds", 4_001), x: replies("bob", "cat", [4_010]) });

@@ -3,6 +3,8 @@
  * one clock. A note is written when the recorder hears of a change, so at its moment or a little after it.
  */
 
+import { dueOf, sightOf } from "./sight.ts";
+
 /** One change or observation. Containers go by name. */
 export type Note =
   /** The whole of nat/OCDD after a transaction: alias and target of each forward. */
@@ -18,6 +20,14 @@ export type Note =
       readonly container: string | null;
     }
   | { readonly kind: "life"; readonly at: number; readonly container: string; readonly alive: boolean }
+  /** A director was started, has left word of a run that ended well, or has ended; see sight.ts. */
+  | {
+      readonly kind: "director";
+      readonly at: number;
+      readonly did: "start" | "run" | "end";
+      /** Of a start: it stays and watches. */
+      readonly watches?: boolean;
+    }
   /** The same answer to a run of questions: null is a name that is not there, "silence" none at all. */
   | {
       readonly kind: "named";
@@ -49,8 +59,6 @@ export interface Bounds {
   readonly afterDeath: number;
   /** How long after its owner's death a rule may lead to a container that Docker has given the address at once. */
   readonly misled: number;
-  /** When nobody was there to act (the director was killed): deaths in it count from its end. */
-  readonly blind?: readonly (readonly [number, number])[];
   /** Containers that nobody touches: each request is answered, by them. */
   readonly untouched: readonly string[];
 }
@@ -78,12 +86,10 @@ export function judge(notes: readonly Note[], bounds: Bounds = BOUNDS): string[]
 const ofKind = <K extends Note["kind"]>(notes: readonly Note[], kind: K): Extract<Note, { kind: K }>[] =>
   notes.filter((note): note is Extract<Note, { kind: K }> => note.kind === kind);
 
-/** The last moment from which somebody could act on what happened at `at`. */
-function sightedFrom(at: number, { blind = [] }: Bounds): number {
-  return blind.reduce((from, [begin, end]) => (begin <= from && from < end ? end : from), at);
-}
-
-/** At no instant does a rule lead to a container that is not its lease's owner, nor stand without a lease. */
+/**
+ * At no instant does a rule lead to a container that is not its lease's owner, nor stand without a lease, whether a
+ * director is there or not: where it is killed, Docker's addresses must be fixed.
+ */
 function misledForwards(history: readonly Note[], bounds: Bounds): string[] {
   const found: string[] = [];
   let forwards = new Map<string, string>();
@@ -102,7 +108,7 @@ function misledForwards(history: readonly Note[], bounds: Bounds): string[] {
     for (const [what, since] of wrong) {
       if (now.has(what)) continue;
       wrong.delete(what);
-      const lasted = at - sightedFrom(since, bounds);
+      const lasted = at - since;
       const allowed = (what.includes("nobody") ? 0 : bounds.misled) + bounds.notice;
       if (lasted > allowed) found.push(`${since.toFixed(0)}: for ${lasted.toFixed(0)} ms ${what}`);
     }
@@ -148,32 +154,55 @@ function inForce(history: readonly Note[], alias: string): { rule: Span[]; addre
   return { rule: spans(rules, end), address: spans(added, end) };
 }
 
+/** A death that somebody had to act on: until `due`, and the container stayed away longer than that, until `until`. */
+interface Death {
+  readonly container: string;
+  readonly at: number;
+  readonly due: number;
+  readonly until: number;
+}
+
+function actionable(history: readonly Note[], bounds: Bounds): Death[] {
+  const sight = sightOf(history, bounds);
+  const lives = ofKind(history, "life");
+  const end = history.at(-1)?.at ?? 0;
+  return lives.flatMap(({ container, at, alive }, i) => {
+    if (alive) return [];
+    const back = lives.slice(i + 1).find((life) => life.container === container && life.alive);
+    const until = back?.at ?? end;
+    const due = dueOf(at, sight, bounds);
+    return due < until ? [{ container, at, due, until }] : [];
+  });
+}
+
+/** How many deaths of a history its check could find fault with: the others were called off, or nobody was there. */
+export function judgedDeaths(notes: readonly Note[], bounds: Bounds): number {
+  return actionable(
+    [...notes].sort((a, b) => a.at - b.at),
+    bounds,
+  ).length;
+}
+
 /** Once a container has died, its rule, alias and name go; a start before that calls it off. */
 function lateGone(history: readonly Note[], bounds: Bounds): string[] {
   const found: string[] = [];
   const leases = ofKind(history, "leases").flatMap(({ owners }) => owners);
   const aliasOf = new Map(leases.map(([address, container]) => [container, address]));
-  const lives = ofKind(history, "life");
-  const end = history.at(-1)?.at ?? 0;
+  const deaths = actionable(history, bounds);
   for (const [container, alias] of aliasOf) {
     const { rule, address } = inForce(history, alias);
     const name = ofKind(history, "named")
       .filter((note) => note.container === container && note.value === alias)
       .map(({ first, last }) => ({ from: first[0], to: last[0] }));
-    const own = lives.filter((note) => note.container === container);
-    own.forEach((death, i) => {
-      if (death.alive) return;
-      const until = own.slice(i + 1).find(({ alive }) => alive)?.at ?? end;
-      const due = sightedFrom(death.at, bounds) + bounds.afterDeath;
-      if (due >= until) return;
+    for (const { at, due, until } of deaths.filter((death) => death.container === container)) {
       for (const [what, there] of Object.entries({ rule, address, name })) {
-        const late = there.find(({ from, to }) => from < due && to > due && to > death.at);
+        const late = there.find(({ from, to }) => from < due && to > due);
         if (late !== undefined) {
-          const lasted = (Math.min(late.to, until) - death.at).toFixed(0);
-          found.push(`${death.at.toFixed(0)}: ${container} has died, its ${what} stayed for ${lasted} ms`);
+          const lasted = (Math.min(late.to, until) - at).toFixed(0);
+          found.push(`${at.toFixed(0)}: ${container} has died, its ${what} stayed for ${lasted} ms`);
         }
       }
-    });
+    }
   }
   return found;
 }
@@ -199,8 +228,6 @@ function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
 
 /** Nobody is ever answered by somebody else. */
 function wrongReplies(history: readonly Note[], bounds: Bounds): string[] {
-  const blind = bounds.blind ?? [];
-  const excused = (at: number): boolean => blind.some(([from, to]) => from <= at && at <= to + bounds.misled);
   const deaths = ofKind(history, "life").filter(({ alive }) => !alive);
   const justDied = (container: string, at: number): boolean =>
     deaths.some((d) => d.container === container && d.at <= at && at <= d.at + bounds.misled);
@@ -208,7 +235,7 @@ function wrongReplies(history: readonly Note[], bounds: Bounds): string[] {
     who === null || who === container
       ? []
       : times
-          .filter((at) => !(bounds.misled > 0 && (excused(at) || justDied(container, at))))
+          .filter((at) => !(bounds.misled > 0 && justDied(container, at)))
           .map((at) => `${at.toFixed(0)}: ${container}'s address was answered by ${who}`),
   );
 }

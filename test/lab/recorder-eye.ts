@@ -6,67 +6,16 @@
  *     recorder-eye.ts client SERVER ZONE MS-BETWEEN-QUESTIONS MS-BETWEEN-CONNECTIONS CONTAINER=ADDRESS...
  */
 
-import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { readFileSync, watch } from "node:fs";
-import { request } from "node:http";
 import { connect } from "node:net";
-import { dirname } from "node:path";
-import { createInterface } from "node:readline";
+import { dirname, join } from "node:path";
+import { callDocker, followEvents } from "./docker-api.ts";
 import type { Note } from "./history.ts";
+import { followAliases, followRules } from "./kernel.ts";
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const tell = (note: Note): void => void process.stdout.write(`${JSON.stringify(note)}\n`);
-const children: ReturnType<typeof spawn>[] = [];
-
-function lines(argv: readonly [string, ...string[]], heard: (line: string) => void): void {
-  const [file, ...args] = argv;
-  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
-  children.push(child);
-  createInterface({ input: child.stdout }).on("line", heard);
-}
-
-/** Forwards by the handles of their rules; a transaction is told of when its end is. */
-function followRules(): void {
-  const forwards = new Map<string, readonly [string, string]>();
-  let changed = false;
-  lines(["nft", "-n", "-a", "monitor"], (line) => {
-    const handle = / handle (\d+)$/.exec(line)?.[1] ?? "";
-    const rule = / ip nat OCDD .*ip daddr ([\d.]+) .*dnat to ([\d.]+)/.exec(line);
-    if (/^(add|insert) rule/.test(line) && rule !== null) {
-      forwards.set(handle, [rule[1] ?? "", rule[2] ?? ""]);
-      changed = true;
-    } else if (line.startsWith("delete rule ip nat OCDD handle")) {
-      changed = forwards.delete(handle) || changed;
-    } else if (line.startsWith("# new generation") && changed) {
-      changed = false;
-      tell({ kind: "rules", at: now(), forwards: [...forwards.values()] });
-    }
-  });
-}
-
-function followAliases(device: string): void {
-  lines(["ip", "-4", "-o", "monitor", "address", "dev", device], (line) => {
-    const address = /inet ([\d.]+)\/32/.exec(line)?.[1];
-    if (address !== undefined)
-      tell({ kind: "alias", at: now(), address, there: !line.startsWith("Deleted") });
-  });
-}
-
-function get(socketPath: string, path: string): Promise<unknown> {
-  return new Promise((resolve) => {
-    request({ socketPath, path }, (reply) => {
-      let text = "";
-      reply.on("data", (chunk) => {
-        text += chunk;
-      });
-      reply.on("end", () => resolve(JSON.parse(text)));
-    })
-      .on("error", () => resolve({}))
-      .end();
-  });
-}
-
 /** Docker's truth: lives by its events, addresses by the network's own view, which has them before the list has. */
 function followDocker(socketPath: string): void {
   const names = new Map<string, string>();
@@ -78,7 +27,8 @@ function followDocker(socketPath: string): void {
       tell({ kind: "holds", at: now(), address, container: null });
   };
   const endpoints = async (network: string): Promise<void> => {
-    const seen = (await get(socketPath, `/networks/${network}`)) as {
+    const text = await callDocker(socketPath, "GET", `/networks/${network}`).catch(() => "{}");
+    const seen = JSON.parse(text) as {
       Containers?: Record<string, { Name: string; IPv4Address: string }>;
     };
     for (const [id, { Name, IPv4Address }] of Object.entries(seen.Containers ?? {})) {
@@ -106,10 +56,7 @@ function followDocker(socketPath: string): void {
         tell({ kind: "life", at: now(), container: Actor.Attributes.name, alive: Action === "start" });
     }
   };
-  const filters = encodeURIComponent(JSON.stringify({ type: ["container", "network"] }));
-  request({ socketPath, path: `/events?filters=${filters}` }, (reply) =>
-    createInterface({ input: reply }).on("line", heard),
-  ).end();
+  followEvents(socketPath, { type: ["container", "network"] }, heard);
 }
 
 function followLeases(file: string): void {
@@ -131,6 +78,17 @@ function followLeases(file: string): void {
   watch(dirname(file), read);
   setInterval(read, 100);
   read();
+}
+
+/** Each run that has ended well leaves word of it beside the page, also when it has changed nothing. */
+function followRuns(www: string): void {
+  let last = Number.NEGATIVE_INFINITY;
+  watch(www, (_, file) => {
+    // one is heard of twice, as the file is emptied and filled; two never end so close to each other
+    if (file !== "last-run" || now() - last < 50) return;
+    last = now();
+    tell({ kind: "director", at: last, did: "run" });
+  });
 }
 
 type Named = Extract<Note, { kind: "named" }>;
@@ -231,10 +189,13 @@ const [mode, ...rest] = process.argv.slice(2);
 const endings: (() => void)[] = [];
 if (mode === "host") {
   const [socket = "", leases = "", device = ""] = rest;
-  followRules();
-  followAliases(device);
+  endings.push(
+    followRules((forwards) => tell({ kind: "rules", at: now(), forwards })),
+    followAliases(device, (address, there) => tell({ kind: "alias", at: now(), address, there })),
+  );
   followDocker(socket);
   followLeases(leases);
+  followRuns(join(dirname(leases), "www"));
   setTimeout(() => console.log("ready"), 500); // both monitors have subscribed by then; a first note proves it
 } else {
   const [server = "", zone = "", question = "10", connection = "40", ...pairs] = rest;
@@ -251,7 +212,6 @@ if (mode === "host") {
   console.log("ready");
 }
 process.once("SIGTERM", () => {
-  for (const child of children) child.kill();
   for (const end of endings) end();
   // what was printed is on its way to a file: there at once
   setTimeout(() => process.exit(0), 50);

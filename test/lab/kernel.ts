@@ -1,0 +1,44 @@
+/** What the kernel tells of OCDD's work as it happens: `nft monitor` (iptables is a front of nftables) and `ip monitor`. */
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** Ends the notices. */
+export type Stop = () => void;
+
+function lines(argv: readonly [string, ...string[]], heard: (line: string) => void): Stop {
+  const [file, ...args] = argv;
+  const child = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] });
+  createInterface({ input: child.stdout }).on("line", heard);
+  return () => void child.kill();
+}
+
+/**
+ * Alias and target of each forward in nat/OCDD, as they are after each transaction that changes one. What stood before
+ * is not known until the chain is replaced.
+ */
+export function followRules(tell: (forwards: readonly (readonly [string, string])[]) => void): Stop {
+  const forwards = new Map<string, readonly [string, string]>();
+  let changed = false;
+  return lines(["nft", "-n", "-a", "monitor"], (line) => {
+    const handle = / handle (\d+)$/.exec(line)?.[1] ?? "";
+    const rule = / ip nat OCDD .*ip daddr ([\d.]+) .*dnat to ([\d.]+)/.exec(line);
+    if (/^(add|insert) rule/.test(line) && rule !== null) {
+      forwards.set(handle, [rule[1] ?? "", rule[2] ?? ""]);
+      changed = true;
+    } else if (line.startsWith("delete rule ip nat OCDD handle")) {
+      changed = forwards.delete(handle) || changed;
+    } else if (line.startsWith("# new generation") && changed) {
+      changed = false;
+      tell([...forwards.values()]);
+    }
+  });
+}
+
+/** Each /32 that comes to a device or leaves it. */
+export function followAliases(device: string, tell: (address: string, there: boolean) => void): Stop {
+  return lines(["ip", "-4", "-o", "monitor", "address", "dev", device], (line) => {
+    const address = /inet ([\d.]+)\/32/.exec(line)?.[1];
+    if (address !== undefined) tell(address, !line.startsWith("Deleted"));
+  });
+}
