@@ -4,15 +4,8 @@ import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { Container, Network } from "../core/model.ts";
 import { dockerError } from "./docker-error.ts";
-import {
-  type Json,
-  networkId,
-  readContainer,
-  readEndpoints,
-  readEvent,
-  readNetwork,
-  records,
-} from "./docker-json.ts";
+import { eventsOf, WAKING } from "./docker-events.ts";
+import { type Json, networkId, readContainer, readEndpoints, readNetwork, records } from "./docker-json.ts";
 
 /** Milliseconds that Docker has for one answer. */
 export const DOCKER_DEADLINE = 10_000;
@@ -218,36 +211,3 @@ function confirmed(
 }
 
 const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
-
-/** Octets of one event line at most; labels come with it. */
-const LONGEST_EVENT = 4 * 1024 * 1024;
-
-/** The events of a stream, line by line. What is no event wakes all the same, and says nothing. */
-async function* eventsOf(
-  stream: AsyncIterable<unknown>,
-): AsyncGenerator<{ action: string; container: string }> {
-  let rest = "";
-  for await (const chunk of stream) {
-    const lines = `${rest}${String(chunk)}`.split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > LONGEST_EVENT) rest = "";
-    for (const line of lines) if (line.trim() !== "") yield readEvent(line);
-  }
-}
-
-/** Events after which a container's address, name or health may be another. They carry nothing in: they say "look again". */
-const WAKING = {
-  type: ["container", "network"],
-  event: [
-    "connect",
-    "disconnect",
-    "start",
-    "die",
-    "stop",
-    "rename",
-    "destroy",
-    "health_status",
-    "pause",
-    "unpause",
-  ],
-};
