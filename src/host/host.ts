@@ -51,6 +51,9 @@ export function owedFile(config: Config): string {
   return `${config.storageDir}/owed`;
 }
 
+/** What conntrack reads from; there only while it does. */
+const forgetFile = (config: Config): string => `${config.storageDir}/forget`;
+
 /** The page's content for programs, beside the page. */
 export function servicesFile(config: Config): string {
   return `${dirname(config.indexFile)}/services.json`;
@@ -178,7 +181,7 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean, memor
     named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
     named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
     all([
-      named("forget tracked connections", () => forgetFlows(owed.flushed)),
+      named("forget tracked connections", () => forgetFlows(owed.flushed, forgetFile(config))),
       named("announce aliases", () => announce(config.device, owed.announced)),
     ]).then(() => settle(owedFile(config), owed)),
     zone !== null && zone !== withdrawal
