@@ -23,7 +23,7 @@ export interface Host {
    * Looks at Docker, devices, firewall and files at once; a part left out counts as empty. Throws HostError; nothing
    * is changed.
    */
-  observe(leaveOut?: LeaveOut): Promise<Observation>;
+  observe(...leaveOut: readonly LeaveOut[]): Promise<Observation>;
   /**
    * Those of the addresses that somebody else on the network answers for. About `ahead` it asks as well and does not
    * wait; what has been asked lately is answered at once.
@@ -71,7 +71,7 @@ export function openHost(config: Config, watched?: Docker): Host {
   const { lost, restore } = patience(watched);
   const memory = makeMemory();
   return {
-    observe: (leaveOut) => observe(config, look, watched?.bereaved() === true, memory, leaveOut),
+    observe: (...leaveOut) => observe(config, look, watched?.bereaved() === true, memory, leaveOut),
     probe: rememberProbes((addresses) => probe(config.device, addresses)),
     async apply(plan) {
       await apply(config, plan, lost, memory);
@@ -87,21 +87,21 @@ async function observe(
   look: () => Promise<DockerView>,
   urgent: boolean,
   memory: Memory,
-  leaveOut?: LeaveOut,
+  leaveOut: readonly LeaveOut[],
 ): Promise<Observation> {
-  const known = urgent && leaveOut === undefined ? memory.recall() : undefined;
+  const known = urgent && leaveOut.length === 0 ? memory.recall() : undefined;
   const [{ containers, networks, dead }, links, tables, leases, zone, page, services, template] =
     await Promise.all([
-      leaveOut === "docker" ? { containers: [], networks: [], dead: undefined } : look(),
+      leaveOut.includes("docker") ? { containers: [], networks: [], dead: undefined } : look(),
       known?.links ?? readLinks(),
-      known?.tables ?? (leaveOut === "firewall" ? new Map<TableName, string>() : readTables()),
+      known?.tables ?? (leaveOut.includes("firewall") ? new Map<TableName, string>() : readTables()),
       readLeases(leasesFile(config)),
       readOctets(config.zoneFile),
       readText(config.indexFile),
       readText(servicesFile(config)),
       readTemplate(config.templateDir),
     ]);
-  if (known === undefined && leaveOut === undefined) memory.seen({ links, tables });
+  if (known === undefined && leaveOut.length === 0) memory.seen({ links, tables });
   return observationOf(config, {
     containers,
     networks,

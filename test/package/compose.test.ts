@@ -127,6 +127,9 @@ t.test("compose", async (t) => {
   await t.test("teardown needs no Docker, and says what is left", async (t) => {
     await lab.stopDockerd();
     t.match(await lab.snapshotHost(), /OCDD/, "what was in force still is");
+    const status = await lab.ocdd(["status", "--json"], compose);
+    t.equal(status.code, 69, status.stderr);
+    t.match(JSON.parse(status.stdout), { docker: null, error: String, addresses: { inForce: 2 } });
     const { code, stderr } = await lab.ocdd(["teardown", "--yes"], compose);
     t.equal(code, 1, "not all is undone");
     t.match(stderr, /the OCDD compose app could not be stopped[\s\S]*run `ocdd teardown` again/);
