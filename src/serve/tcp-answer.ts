@@ -4,7 +4,7 @@ import { respond } from "../dns/respond.ts";
 import { transfer } from "../dns/transfer.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import { addressOctets, isAllowed, type Permission } from "./networks.ts";
-import type { TcpAnswer } from "./tcp.ts";
+import type { TcpAnswer } from "./tcp-connection.ts";
 
 /** What TCP connections are answered from. */
 export function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
