@@ -21,7 +21,13 @@ interface Outcome {
 
 const REFUSED: Outcome = { rcode: RCODE.REFUSED, ede: EDE.NOT_AUTHORITATIVE };
 
-function decide(authority: Authority, via: Via, query: Query, name: WireName, verdict?: Verdict): Outcome {
+function decide(
+  authority: Authority,
+  via: Via,
+  query: Query,
+  name: WireName,
+  verdict: Verdict | undefined,
+): Outcome {
   const { qtype, qclass } = query;
   if (qclass === CLASS.CH) return chaos(authority, qtype, name);
   if (qclass !== CLASS.IN) return { rcode: RCODE.REFUSED };
@@ -99,12 +105,7 @@ function answerTo(
   if (verdict !== undefined && verdict.error !== 0) outcome = { rcode: verdict.rcode };
   if (outcome.rcode === RCODE.NOERROR) {
     const name = message.slice(12, query.questionEnd - 4);
-    outcome = decide(
-      authority,
-      { ...via, mayTransfer: via.mayTransfer || verdict?.key !== undefined },
-      query,
-      name,
-    );
+    outcome = decide(authority, via, query, name, verdict);
   }
   return write(authority, via, message, query, outcome, verdict, out);
 }

@@ -49,9 +49,15 @@ export interface Transfer {
 
 /**
  * The transfer that a message over TCP asks for, or undefined when it asks for none or may have none
- * (then `respond` says what is wrong). A zone block never changes, so a transfer is one consistent snapshot.
+ * (then `respond` says what is wrong). A zone block never changes, so a transfer is one consistent snapshot. `clock` gives
+ * the seconds since 1970 that each message is signed at: a client may take its time (RFC 8945 §5.3.1).
  */
-export function transfer(authority: Authority, via: Via, message: Uint8Array): Transfer | undefined {
+export function transfer(
+  authority: Authority,
+  via: Via,
+  message: Uint8Array,
+  clock: () => number,
+): Transfer | undefined {
   const query = readQuery(message);
   if (query === undefined || query.malformed || query.opcode !== OPCODE.QUERY || query.qclass !== CLASS.IN)
     return undefined;
@@ -64,7 +70,7 @@ export function transfer(authority: Authority, via: Via, message: Uint8Array): T
   if (verdict !== undefined && (verdict.error !== 0 || verdict.key === undefined)) return undefined;
   if (!via.mayTransfer && !mayByKey(authority, verdict)) return undefined;
   const { kind, sets } = contents(served, served.zone, query);
-  return { kind, messages: pack(message.slice(0, query.questionEnd), query, sets, verdict, via.now) };
+  return { kind, messages: pack(message.slice(0, query.questionEnd), query, sets, verdict, clock) };
 }
 
 function contents(
@@ -88,7 +94,7 @@ function* pack(
   query: Query,
   sets: Iterable<OwnedSet>,
   verdict: Verdict | undefined,
-  now: number,
+  clock: () => number,
 ): Generator<Uint8Array> {
   const key = verdict?.key;
   const room = key === undefined ? 0 : tsigRoom(key);
@@ -105,7 +111,7 @@ function* pack(
     out[5] = 1;
     writer.begin(out, limit - room, head.length);
   };
-  const finish = () => out.slice(0, sign === undefined ? writer.at : sign(out, writer.at, now));
+  const finish = () => out.slice(0, sign === undefined ? writer.at : sign(out, writer.at, clock()));
   let records = 0;
   begin(MESSAGE);
   for (const { owner, set } of sets) {

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { ownerName, plainName } from "./message-name.ts";
 import { nameKey, parseName, type WireName, wireNameEnd } from "./name.ts";
 import { OctetWriter, read16, read32 } from "./octets.ts";
 import { CLASS, RCODE, TYPE } from "./types.ts";
@@ -102,28 +103,20 @@ function macOf(
   return hmac.update(out.take()).digest();
 }
 
-/** Cut the name at `at` out of a message; undefined when it is compressed or does not end before `end`. */
-function plainName(message: Uint8Array, at: number, end: number): WireName | undefined {
-  let i = at;
-  while (i < end && message[i] !== 0) {
-    if ((message[i] as number) > 63) return undefined;
-    i += (message[i] as number) + 1;
-  }
-  return i < end && i - at < 255 ? message.slice(at, i + 1) : undefined;
-}
-
-/** Check the TSIG that starts at `at` and ends the message: key, then MAC, then time (RFC 8945 §5.2). */
+/** Check the TSIG that starts at `at` and ends the message: key, MAC, time, then truncation (RFC 8945 §5.2). */
 export function verifyTsig(
   message: Uint8Array,
   at: number,
   keys: TsigKeys | undefined,
   now: number,
 ): Verdict {
-  const keyName = plainName(message, at, message.length);
-  if (keyName === undefined) return broken();
-  const rdata = at + keyName.length + 10;
-  const algorithm = plainName(message, rdata, message.length);
-  if (read16(message, at + keyName.length + 2) !== CLASS.ANY || algorithm === undefined) return broken();
+  const owner = ownerName(message, at);
+  if (owner === undefined) return broken();
+  const keyName = owner.name;
+  const rdata = owner.end + 10;
+  // RFC 8945 §4.2: this one is never compressed.
+  const algorithm = plainName(message, rdata);
+  if (read16(message, owner.end + 2) !== CLASS.ANY || algorithm === undefined) return broken();
   let from = rdata + algorithm.length;
   if (from + 10 > message.length) return broken();
   const time = read16(message, from) * 2 ** 32 + read32(message, from + 2);
@@ -158,8 +151,8 @@ export function verifyTsig(
   if (!timingSafeEqual(want.subarray(0, mac.length), mac)) {
     return { ...common, error: RCODE.BADSIG, rcode: RCODE.NOTAUTH, key: undefined };
   }
-  if (mac.length < size) return { ...common, error: RCODE.BADTRUNC, rcode: RCODE.NOTAUTH, key };
   if (Math.abs(now - time) > fudge) return { ...common, error: RCODE.BADTIME, rcode: RCODE.NOTAUTH, key };
+  if (mac.length < size) return { ...common, error: RCODE.BADTRUNC, rcode: RCODE.NOTAUTH, key };
   return { ...common, error: 0, rcode: RCODE.NOERROR, key };
 }
 

@@ -4,14 +4,15 @@ import { respond } from "../dns/respond.ts";
 import { transfer } from "../dns/transfer.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import { addressOctets, isAllowed, type Permission } from "./networks.ts";
-import type { TcpAnswer } from "./tcp.ts";
+import type { TcpAnswer } from "./tcp-connection.ts";
 
 /** What TCP connections are answered from. */
 export function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
+  const clock = () => Math.floor(Date.now() / 1000);
   const via = (address: string): Via => ({
     tcp: true,
     client: addressOctets(address),
-    now: Math.floor(Date.now() / 1000),
+    now: clock(),
     mayTransfer: isAllowed(permission, address),
   });
   return {
@@ -29,7 +30,7 @@ export function tcpAnswer(authority: () => Authority, permission: Permission, ro
       return size;
     },
     transfer(message, address) {
-      const found = transfer(authority(), via(address), message);
+      const found = transfer(authority(), via(address), message, clock);
       if (found === undefined) return undefined;
       countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
       countAnswer(row, readQuery(message)?.qtype ?? 0, 0);
