@@ -9,6 +9,7 @@ import { flockByCall, takeLock } from "./host/lock.ts";
 import type { Notifier } from "./host/notify.ts";
 import { getReadyForDeath } from "./host/ready.ts";
 import { leaveReady } from "./host/run.ts";
+import { keepTally, tallyFile } from "./host/tally.ts";
 import { lockFile } from "./initialize.ts";
 import { keepOpen } from "./keep-open.ts";
 import type { Say } from "./log.ts";
@@ -85,6 +86,7 @@ export async function watch(options: WatchOptions): Promise<void> {
   const flock = flockByCall();
   const pulse = keepAlive(notify);
   const inhabitants = remember();
+  const tally = keepTally(tallyFile(watched.config), now);
   let ready = false;
   let busy = 0;
   const metrics = await openMetrics(watched.config, () => ready, say);
@@ -99,6 +101,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     }
     const remedy = cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";
     standing.failed(`${cause.message}${remedy}; what is in force stays`);
+    tally.failed(cause.message);
   };
   const adopt = async (next: Watched & { told?: boolean }): Promise<void> => {
     try {
@@ -133,15 +136,14 @@ export async function watch(options: WatchOptions): Promise<void> {
         const outcome = await lockedRun(watched, flock, pulse.busy);
         if (!ready) notify.ready();
         ready = true;
-        metrics?.ran(
-          secondsSince(started),
-          outcome.decision,
-          outcome.plan.changes,
-          inhabitants.same(outcome),
-        );
+        const { decision, plan } = outcome;
+        const drift = inhabitants.same(outcome);
+        metrics?.ran(secondsSince(started), decision, plan.changes, drift);
+        // a page that tells of a start a moment later has not drifted
+        tally.ran(plan.changes.length, drift && plan.changes.some((line) => !/^~ (index|leases)/.test(line)));
         if (heard !== null) metrics?.inForce(secondsSince(heard));
         busy = 0;
-        standing.passed(outcome.decision.warnings);
+        standing.passed(decision.warnings);
         tell(outcome, say);
         lookAhead(watched.host, outcome);
       } catch (error) {
@@ -158,7 +160,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     notify.stopping();
     pulse.end();
     leaveReady();
-    await following;
+    await Promise.all([following, tally.written()]);
   }
 }
 
