@@ -5,7 +5,7 @@ import { respond } from "../../src/dns/respond.ts";
 import { siphash } from "../../src/dns/siphash.ts";
 import { RCODE, TYPE, typeName } from "../../src/dns/types.ts";
 import { makeQuery, type QueryOptions, type ReadMessage, readMessage } from "./message.ts";
-import { authorityOf, TCP, UDP } from "./zones.ts";
+import { authorityOf, TCP, UDP, zoneOf } from "./zones.ts";
 
 const authority = authorityOf();
 const out = new Uint8Array(65535);
@@ -30,6 +30,17 @@ function raw(octets: Uint8Array): ReadMessage | undefined {
 function shape(message: ReadMessage): string[] {
   return message.records.map(({ section, owner, type }) => `${section} ${owner} ${typeName(type)}`);
 }
+
+t.test("what stands beside an alias is asked for by itself (RFC 4035 §2.5)", async (t) => {
+  const zone = zoneOf(
+    `$TTL 60\n@ SOA ns1 root 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\nn CNAME ns1\nn NSEC ns1 CNAME NSEC\n`,
+  );
+  const of = { ...authority, zones: [{ origin: zone.origin, zone }] };
+  const asked = (type: string): string[] => shape(ask("n.example.org.", type, {}, UDP, of));
+  t.strictSame(asked("NSEC"), ["answer n.example.org. NSEC"]);
+  t.strictSame(asked("A"), ["answer n.example.org. CNAME", "answer ns1.example.org. A"]);
+  t.strictSame(asked("TXT"), ["answer n.example.org. CNAME", "authority example.org. SOA"]);
+});
 
 t.test("what the zone says", async (t) => {
   const table: [name: string, type: string, rcode: number, aa: boolean, records: string[]][] = [
