@@ -16,6 +16,7 @@ export function tcpAnswer(authority: () => Authority, permission: Permission, ro
     mayTransfer: isAllowed(permission, address),
   });
   return {
+    aborted: () => countEvent(row, "aborted"),
     opened: () => countEvent(row, "connections"),
     zones: () => authority().zones.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
     answered: (qtype, rcode) => {

@@ -13,6 +13,8 @@ export interface TcpAnswer {
   respond(message: Uint8Array, address: string, out: Uint8Array): number;
   /** The messages of a transfer, when it asks for one that it may have. */
   transfer(message: Uint8Array, address: string): Iterator<Uint8Array> | undefined;
+  /** A transfer could not go on: its client was cut off. */
+  aborted(): void;
   /** A client has connected. */
   opened(): void;
 }
@@ -81,6 +83,21 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
     share.weigh(connection, socket.writableLength + socket.readableLength + pending.length + have);
   };
 
+  /** The next message of a transfer; undefined when it is over. */
+  const nextOf = (connection: Connection): Uint8Array | undefined => {
+    const stream = connection.stream;
+    try {
+      const next = stream?.next();
+      if (next !== undefined && !next.done) return next.value;
+    } catch {
+      // What it has so far is no zone, and the end of the connection is how it is told (RFC 5936 §2.2).
+      answer.aborted();
+      drop(connection);
+    }
+    connection.stream = undefined;
+    return undefined;
+  };
+
   /** Go on with a transfer while the client takes it. */
   const pump = (connection: Connection): void => {
     const { socket, taken } = connection;
@@ -89,9 +106,8 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
         connection.waiting = true;
         return;
       }
-      const { value, done } = connection.stream.next();
-      if (done) connection.stream = undefined;
-      else socket.write(prefixed(value), taken);
+      const message = nextOf(connection);
+      if (message !== undefined) socket.write(prefixed(message), taken);
       connection.active = Date.now();
     }
   };

@@ -211,6 +211,43 @@ t.test("EDNS", async (t) => {
   );
 });
 
+t.test("one OPT in, one OPT out, whatever is wrong with the message", async (t) => {
+  const cookie = { edns: { options: [[10, new Uint8Array(8)]] as [number, Uint8Array][] } };
+  const odd = { options: [[10, new Uint8Array(3)]] as [number, Uint8Array][] };
+  const withoutQuestion = (options: QueryOptions) => {
+    const message = makeQuery(".", "A", options);
+    message[5] = 0;
+    return Uint8Array.from([...message.subarray(0, 12), ...message.subarray(17)]);
+  };
+  const lying = makeQuery("web.example.org.", "A", cookie);
+  lying[lying.length - 9] = 200;
+  const table: [what: string, message: Uint8Array, rcode: number][] = [
+    ["no question", withoutQuestion({ edns: {} }), RCODE.FORMERR],
+    ["no question, a cookie", withoutQuestion(cookie), RCODE.FORMERR],
+    ["a cookie of 3 octets", makeQuery("web.example.org.", "A", { edns: odd }), RCODE.FORMERR],
+    ["an option past the OPT's end", lying, RCODE.FORMERR],
+    ["version 1", makeQuery("web.example.org.", "A", { edns: { version: 1 } }), RCODE.BADVERS],
+    [
+      "version 1, options of its own",
+      makeQuery("web.example.org.", "A", { edns: { ...odd, version: 1 } }),
+      RCODE.BADVERS,
+    ],
+    ...[1, 2, 3, 4, 5, 6, 7, 15].map((opcode): [string, Uint8Array, number] => [
+      `opcode ${opcode}`,
+      makeQuery("example.org.", "SOA", { ...cookie, flags: opcode << 11 }),
+      RCODE.NOTIMP,
+    ]),
+  ];
+  for (const [what, message, rcode] of table) {
+    const got = raw(message);
+    t.strictSame([got?.rcode, got?.opt?.type, got?.records.length], [rcode, TYPE.OPT, 0], what);
+  }
+  t.equal(raw(withoutQuestion({}))?.opt, undefined, "none in, none out");
+  const told = authorityOf({ cookieSecrets: [new Uint8Array(16)] });
+  const size = respond(told, UDP, withoutQuestion(cookie), out);
+  t.equal(readMessage(out.subarray(0, size)).opt?.rdata.length, 4 + 24, "and a server cookie");
+});
+
 t.test("truncation", async (t) => {
   const size = (name: string, offered: number | undefined, via = UDP) => {
     const got = ask(name, "TXT", offered === undefined ? {} : { edns: { size: offered } }, via);

@@ -97,10 +97,11 @@ t.test("a transfer is for its key alone, and every message is signed", async (t)
 });
 
 t.test("IXFR over UDP tells the serial to the keys that may transfer alone", async (t) => {
-  const ixfr = makeQuery("example.org.", "IXFR");
+  const ixfr = makeQuery("example.org.", "IXFR", { serial: 7 });
   t.match(ask(signed(ixfr, key)), { rcode: 0, records: 2, macSize: 32 });
   t.match(ask(signed(ixfr, other)), { rcode: RCODE.REFUSED, records: 1, macSize: 32 });
   t.match(ask(ixfr), { rcode: RCODE.REFUSED, records: 0 });
+  t.match(ask(signed(makeQuery("example.org.", "IXFR"), key)), { rcode: RCODE.FORMERR }, "no serial");
 });
 
 t.test("each message of a transfer is signed when it is made, however slow its client is", async (t) => {

@@ -33,9 +33,14 @@ async function settled(read: () => number): Promise<number> {
 /** Has the server let go of it? */
 const gone = ({ heard }: { heard: { ended: boolean; closed: boolean } }) => heard.ended || heard.closed;
 
+function* broken(octets: number): Generator<Uint8Array> {
+  yield new Uint8Array(octets);
+  throw new RangeError("a record fits no message");
+}
+
 /** A server whose every answer has so many octets. */
-async function open(t: Test, octets: number, limits: Partial<TcpLimits> = {}) {
-  const count = { answered: 0 };
+async function open(t: Test, octets: number, limits: Partial<TcpLimits> = {}, transfers = false) {
+  const count = { answered: 0, aborted: 0 };
   const answer: TcpAnswer = {
     zones: () => [],
     answered: () => {},
@@ -44,7 +49,10 @@ async function open(t: Test, octets: number, limits: Partial<TcpLimits> = {}) {
       out.fill(7, 0, octets);
       return octets;
     },
-    transfer: () => undefined,
+    transfer: () => (transfers ? broken(octets) : undefined),
+    aborted() {
+      count.aborted++;
+    },
     opened: () => {},
   };
   const share = tcpShare({ idleSeconds: 60, connections: 100, held: 1 << 30, ...limits });
@@ -117,6 +125,15 @@ t.test("who half-closes and takes nothing is idle in the end", async (t) => {
   socket.resume();
   await until(() => heard.closed, "the connection is closed");
   t.ok(heard.octets < 20_000 * 4002, "before it had everything");
+});
+
+t.test("a transfer that cannot go on ends its connection, and is counted", async (t) => {
+  const { count, client } = await open(t, 40, {}, true);
+  const each = await client();
+  each.socket.resume();
+  each.socket.write(FRAMED);
+  await until(() => gone(each), "the connection is closed");
+  t.equal(count.aborted, 1);
 });
 
 t.test("all together hold no more than they may: who holds most goes", async (t) => {
