@@ -148,7 +148,6 @@ function essence(message: ReadMessage | undefined): string {
         `${owner} ${ttl} ${typeName(type)} ${formatRdata(type, rdata)}`.toLowerCase(),
       )
       .sort();
-  const answer = lines("answer");
   return JSON.stringify({
     rcode: message.rcode,
     aa: message.aa,
@@ -156,8 +155,9 @@ function essence(message: ReadMessage | undefined): string {
     rd: (message.flags & 0x0100) !== 0,
     opt: message.opt !== undefined,
     question: message.questions,
-    answer,
-    authority: answer.length === 0 ? lines("authority") : [],
+    answer: lines("answer"),
+    authority: lines("authority"),
+    additional: lines("additional"),
   });
 }
 
