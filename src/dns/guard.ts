@@ -153,6 +153,13 @@ export function readQuery(message: Uint8Array): Query | undefined {
   return query;
 }
 
+/** Where the TSIG of a response starts, which is read with the same care; 0 when it has none. */
+export function tsigOfResponse(message: Uint8Array): number {
+  const request = Uint8Array.from(message);
+  request[2] = (message[2] ?? 0) & 0x7f;
+  return readQuery(request)?.tsig ?? 0;
+}
+
 /** RCODE for what only the header and the question decide; NOERROR when the zone is to be asked. */
 export function headerRcode(query: Query): number {
   if (query.opcode !== OPCODE.QUERY) return RCODE.NOTIMP;

@@ -103,12 +103,16 @@ function macOf(
   return hmac.update(out.take()).digest();
 }
 
-/** Check the TSIG that starts at `at` and ends the message: key, MAC, time, then truncation (RFC 8945 §5.2). */
+/**
+ * Check the TSIG that starts at `at` and ends the message: key, MAC, time, then truncation (RFC 8945 §5.2). The MAC of
+ * an answer covers that of its request, `prior`.
+ */
 export function verifyTsig(
   message: Uint8Array,
   at: number,
   keys: TsigKeys | undefined,
   now: number,
+  prior: Uint8Array = NO_NAME,
 ): Verdict {
   const owner = ownerName(message, at);
   if (owner === undefined) return broken();
@@ -136,14 +140,15 @@ export function verifyTsig(
   const { size } = ALGORITHMS.get(key.algorithm) as { size: number };
   // RFC 8945 §5.2.2.1: longer than the hash, or shorter than half of it, is no MAC at all.
   if (mac.length > size || mac.length < Math.max(10, size / 2)) return broken();
-  const signed = message.slice(0, at);
+  // Not `slice`, which in a Buffer is the message itself.
+  const signed = Uint8Array.from(message.subarray(0, at));
   signed[0] = originalId >>> 8;
   signed[1] = originalId;
   addCount(signed, 10, -1);
   const other = message.subarray(from + 6);
   const want = macOf(
     key,
-    NO_NAME,
+    prior,
     signed,
     { keyName, algorithm, time, fudge, error: read16(message, from + 2), other },
     false,
@@ -205,7 +210,19 @@ export function signResponse(out: Uint8Array, size: number, verdict: Verdict, no
   return append(out, size, verdict.key, verdict.mac, variables, verdict.originalId, false).size;
 }
 
-/** Signs the messages of a transfer, or a request of our own: each MAC covers the one before (RFC 8945 §5.3.1). */
+/** Sign a request of our own; gives the new size, and the MAC that its answer's will cover. */
+export function signRequest(
+  key: TsigKey,
+  out: Uint8Array,
+  size: number,
+  now: number,
+): { size: number; mac: Uint8Array } {
+  const algorithm = parseName(`${key.algorithm}.`);
+  const variables = { keyName: key.name, algorithm, time: now, fudge: FUDGE, error: 0, other: NO_NAME };
+  return append(out, size, key, NO_NAME, variables, read16(out, 0), false);
+}
+
+/** Signs the messages of a transfer: each MAC covers the one before (RFC 8945 §5.3.1). */
 export function tsigStream(
   key: TsigKey,
   requestMac: Uint8Array,

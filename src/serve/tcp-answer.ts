@@ -1,7 +1,8 @@
-import type { Authority, Via } from "../dns/authority.ts";
+import { type Authority, loadedZones, type Served, type Via } from "../dns/authority.ts";
 import { readQuery } from "../dns/guard.ts";
 import { respond } from "../dns/respond.ts";
 import { transfer } from "../dns/transfer.ts";
+import type { Zone } from "../dns/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import { addressOctets, isAllowed, type Permission } from "./networks.ts";
 import type { TcpAnswer } from "./tcp-connection.ts";
@@ -15,10 +16,17 @@ export function tcpAnswer(authority: () => Authority, permission: Permission, ro
     now: clock(),
     mayTransfer: isAllowed(permission, address),
   });
+  let served: readonly Served[] = [];
+  let loaded: readonly Zone[] = [];
   return {
     aborted: () => countEvent(row, "aborted"),
     opened: () => countEvent(row, "connections"),
-    zones: () => authority().zones.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
+    zones() {
+      const { zones } = authority();
+      if (zones !== served) loaded = loadedZones(zones);
+      served = zones;
+      return loaded;
+    },
     answered: (qtype, rcode) => {
       countEvent(row, "tcp");
       countAnswer(row, qtype, rcode);

@@ -1,4 +1,4 @@
-import { type Authority, UDP_MOST, type Via } from "../dns/authority.ts";
+import { type Authority, loadedZones, UDP_MOST, type Via } from "../dns/authority.ts";
 import { answerOpt, provedAddress, slip } from "../dns/edns.ts";
 import { answerInPlace, lastQtype } from "../dns/fast.ts";
 import { readQuery } from "../dns/guard.ts";
@@ -85,10 +85,7 @@ export function udpResponder(
   return {
     use(next) {
       authority = next;
-      // The longest apex first: it is the zone that a name belongs to.
-      zones = next.zones
-        .flatMap(({ zone }) => (zone === undefined ? [] : [zone]))
-        .sort((a, b) => b.origin.length - a.origin.length);
+      zones = loadedZones(next.zones);
     },
     answer(octets, at, length, client, clientAt, clientSize, now) {
       countEvent(row, "udp");

@@ -96,6 +96,18 @@ t.test("a transfer is for its key alone, and every message is signed", async (t)
   t.equal(ask(makeQuery("web.example.org.", "AXFR"), TCP).rcode, RCODE.NOTAUTH, "not the apex");
 });
 
+t.test("a message in a Buffer is as it was when its signature has been checked", async (t) => {
+  const asked = Buffer.from(signed(makeQuery("example.org.", "AXFR"), other));
+  // Forwarders give it another ID, and the answer has that one (RFC 8945 §5.2).
+  asked[0] = 0xbe;
+  const before = Buffer.from(asked);
+  t.equal(transfer(authority, TCP, asked, clock), undefined, "this key may not");
+  t.strictSame(asked, before);
+  const out = new Uint8Array(65535);
+  const read = readMessage(out.subarray(0, respond(authority, TCP, asked, out)));
+  t.strictSame([read.rcode, read.id, read.records.at(-1)?.type], [RCODE.REFUSED, 0xbe34, TYPE.TSIG]);
+});
+
 t.test("IXFR over UDP tells the serial to the keys that may transfer alone", async (t) => {
   const ixfr = makeQuery("example.org.", "IXFR", { serial: 7 });
   t.match(ask(signed(ixfr, key)), { rcode: 0, records: 2, macSize: 32 });

@@ -3,10 +3,16 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
+import type { Served } from "../../src/dns/authority.ts";
+import { parseName } from "../../src/dns/name.ts";
+import { counterRow } from "../../src/serve/counters.ts";
+import { readPermission } from "../../src/serve/networks.ts";
 import { openTcp } from "../../src/serve/tcp.ts";
+import { tcpAnswer } from "../../src/serve/tcp-answer.ts";
 import type { TcpAnswer } from "../../src/serve/tcp-connection.ts";
 import { clientOf, type TcpLimits, tcpShare } from "../../src/serve/tcp-share.ts";
 import { makeQuery } from "../dns/message.ts";
+import { authorityOf, zoneOf } from "../dns/zones.ts";
 import { freePorts } from "./peers.ts";
 
 const QUERY = makeQuery("web.example.org.", "A");
@@ -178,6 +184,21 @@ t.test("a client that takes every place loses its own connections, not those of 
   const last = await client("127.0.0.4");
   await ask(last);
   await until(() => gone(greedy[16] as (typeof greedy)[number]), "a newcomer has one of its places");
+});
+
+t.test("plain questions are for the zone with the longest apex, as over UDP", async (t) => {
+  const served = (origin: string, text: string): Served => {
+    const zone = zoneOf(`@ 60 SOA ns hm 1 60 60 60 60\n@ 60 NS ns\n${text}`, origin);
+    return { origin: parseName(origin), zone };
+  };
+  const above = served("example.org.", "a.b 60 A 192.0.2.1\n");
+  const below = served("b.example.org.", "a 60 A 192.0.2.2\n");
+  let zones: readonly Served[] = [above, { origin: parseName("x."), zone: undefined }, below];
+  const answer = tcpAnswer(() => authorityOf({ zones }), readPermission([]).permission, counterRow());
+  t.strictSame(answer.zones(), [below.zone, above.zone]);
+  t.equal(answer.zones(), answer.zones(), "sorted once");
+  zones = [above];
+  t.strictSame(answer.zones(), [above.zone], "a new authority is followed");
 });
 
 t.test("a client is an address of IPv4, or a /56 of IPv6", async (t) => {
