@@ -16,7 +16,10 @@ const NAMES = 50_000;
 const PADDING = "x".repeat(220);
 
 function zoneText(serial: number, names: number): string {
-  const lines = Array.from({ length: names }, (_, i) => `n${i} TXT "${i % 1000 === 0 ? serial : 0} ${PADDING}"\n`);
+  const lines = Array.from(
+    { length: names },
+    (_, i) => `n${i} TXT "${i % 1000 === 0 ? serial : 0} ${PADDING}"\n`,
+  );
   return `$TTL 60\n@ SOA ns hm ${serial} 60 60 60 60\n@ NS ns\nns A 192.0.2.1\n${lines.join("")}`;
 }
 
