@@ -9,6 +9,8 @@ import { makeQuery } from "../dns/message.ts";
 import { askUdp } from "./peers.ts";
 import { makePlace } from "./place.ts";
 
+t.setTimeout(120_000);
+
 const ZONE = "toolbox.example.com";
 
 /** NSID's option and the answer to version.bind of a server with these keys. */
