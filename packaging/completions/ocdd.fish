@@ -23,6 +23,8 @@ function __ocdd_keys
     printf '%s\t%s\n' DNS_NOTIFY= 'secondaries told of changes: ADDRESS[@PORT] [key:NAME], comma separated'
     printf '%s\t%s\n' DNS_REVERSE= '1 serves PTR records for the addresses of the range'
     printf '%s\t%s\n' DNS_REVERSE_ZONE= 'the reverse zone, where it is not the range\'s whole /24 (RFC 2317)'
+    printf '%s\t%s\n' DNS_NSID= 'what the name server calls itself to those who ask for NSID (RFC 5001)'
+    printf '%s\t%s\n' DNS_VERSION= 'the name server\'s answer to version.bind; default: the question is refused'
     printf '%s\t%s\n' WEB_ENABLED= '0 serves no index page'
     printf '%s\t%s\n' WEB_LISTEN= 'addresses the index page is served on; default: DNS_LISTEN'
     printf '%s\t%s\n' WEB_PORT= 'port of the index page'

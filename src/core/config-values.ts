@@ -26,6 +26,13 @@ export function text(value: string): string {
   return value;
 }
 
+/** What a DNS answer tells about its server: it stands in one string there, and is not for essays. */
+export function identity(value: string): string {
+  if (!/^[\x20-\x7e]{0,64}$/.test(value))
+    throw new Bad(`is "${value}", must be at most 64 printable ASCII characters`);
+  return value;
+}
+
 export function path(value: string): string {
   if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
     throw new Bad(`is "${value}", must be an absolute path`);

@@ -44,6 +44,9 @@ export interface Config {
   readonly notify: readonly string[];
   readonly reverse: boolean;
   readonly reverseZone: string | null;
+  /** What DNS answers tell about their server; empty is nothing. */
+  readonly nsid: string;
+  readonly version: string;
   /** Where the director tells its metrics; the server's are one port above. */
   readonly metricsListen: Endpoint | null;
   /** Seconds. */
@@ -156,6 +159,8 @@ export function readConfig(sources: ConfigSources): Config {
     notify: values.DNS_NOTIFY,
     reverse: values.DNS_REVERSE,
     reverseZone: values.DNS_REVERSE_ZONE,
+    nsid: values.DNS_NSID,
+    version: values.DNS_VERSION,
     metricsListen: values.METRICS_LISTEN,
     syncInterval: values.SYNC_INTERVAL,
     services: values.SERVICES,

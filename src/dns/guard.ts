@@ -101,15 +101,17 @@ function readEdns(message: Uint8Array, at: number, end: number): Edns {
  */
 export function readQuery(message: Uint8Array): Query | undefined {
   if (message.length < 12 || (message[2] as number) & 0x80) return undefined;
+  const opcode = ((message[2] as number) >>> 3) & 15;
   const query = {
     id: read16(message, 0),
-    opcode: ((message[2] as number) >>> 3) & 15,
+    opcode,
     recursionDesired: ((message[2] as number) & 1) !== 0,
     questionEnd: 12,
     qtype: 0,
     qclass: 0,
     edns: undefined as Edns | undefined,
-    malformed: true,
+    // What an UPDATE or another may hold is not ours to judge: it is read for its OPT and TSIG alone.
+    malformed: opcode === OPCODE.QUERY || opcode === OPCODE.NOTIFY,
     tsig: 0,
     serial: undefined as number | undefined,
   };
@@ -149,7 +151,7 @@ export function readQuery(message: Uint8Array): Query | undefined {
     at = end;
   }
   // Octets after the last record are no part of any message.
-  query.malformed = questions === 0 || at !== message.length || query.edns?.broken === true;
+  query.malformed &&= questions === 0 || at !== message.length || query.edns?.broken === true;
   return query;
 }
 

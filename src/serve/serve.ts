@@ -35,6 +35,8 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
     handed: given.handed,
     notify: config.notify,
     ...(config.reverse ? { reverse: reverseOf(config) } : {}),
+    ...(config.nsid === "" ? {} : { nsid: config.nsid }),
+    ...(config.version === "" ? {} : { version: config.version }),
     log: (level, message) => say(level === "warn" ? "warning" : level, `dns: ${message}`),
   });
   const web = config.webEnabled

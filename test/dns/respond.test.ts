@@ -1,5 +1,6 @@
 import t from "tap";
 import type { Authority } from "../../src/dns/authority.ts";
+import { readQuery } from "../../src/dns/guard.ts";
 import { formatRdata } from "../../src/dns/rdata-format.ts";
 import { respond } from "../../src/dns/respond.ts";
 import { siphash } from "../../src/dns/siphash.ts";
@@ -242,6 +243,15 @@ t.test("one OPT in, one OPT out, whatever is wrong with the message", async (t) 
     const got = raw(message);
     t.strictSame([got?.rcode, got?.opt?.type, got?.records.length], [rcode, TYPE.OPT, 0], what);
   }
+  const update = makeQuery("example.org.", "SOA", { flags: 5 << 11 });
+  const records = Array.from({ length: 20 }, () => [0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]).flat();
+  const many = Uint8Array.from([...update, ...records]);
+  many[9] = 20;
+  t.strictSame(
+    [raw(many)?.rcode, readQuery(many)?.malformed],
+    [RCODE.NOTIMP, false],
+    "a large UPDATE is none of ours",
+  );
   t.equal(raw(withoutQuestion({}))?.opt, undefined, "none in, none out");
   const told = authorityOf({ cookieSecrets: [new Uint8Array(16)] });
   const size = respond(told, UDP, withoutQuestion(cookie), out);

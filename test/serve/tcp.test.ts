@@ -15,6 +15,8 @@ import { makeQuery } from "../dns/message.ts";
 import { authorityOf, zoneOf } from "../dns/zones.ts";
 import { freePorts } from "./peers.ts";
 
+t.setTimeout(120_000);
+
 const QUERY = makeQuery("web.example.org.", "A");
 const FRAMED = Buffer.concat([Buffer.from([0, QUERY.length]), QUERY]);
 
