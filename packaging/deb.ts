@@ -52,7 +52,7 @@ async function layFiles(root: string, surface: Surface, seconds: number): Promis
   await symlink("../lib/ocdd/bin/ocdd", join(root, "usr/bin/ocdd"));
   await mkdir(join(root, STATE), { recursive: true });
   await put(root, CONF, firstConf());
-  for (const [name, text] of await units()) await put(root, `lib/systemd/system/${name}`, text);
+  for (const [name, text] of await packagedUnits()) await put(root, `lib/systemd/system/${name}`, text);
   await put(root, "usr/share/man/man8/ocdd.8.gz", gzip(textOf("docs/ocdd.8")));
   await put(root, "usr/share/man/man5/ocdd.conf.5.gz", gzip(textOf("docs/ocdd.conf.5")));
   for (const [from, to] of [
@@ -78,7 +78,7 @@ async function layFiles(root: string, surface: Surface, seconds: number): Promis
  * they come first, and the server's sockets, which need an address; these are for who keeps the state where the package
  * has it.
  */
-async function units(): Promise<[string, string][]> {
+export async function packagedUnits(): Promise<[string, string][]> {
   const values = new Map([
     ["HOME", HOME],
     ["CONF", CONF],

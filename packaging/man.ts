@@ -4,7 +4,7 @@ import { bold, heading, italic, item, literal, marked, plain, section, wrapped }
 import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surface.ts";
 
 /** The day the words here last changed; not today, or a page would be out of date every midnight. */
-const DATE = "2026-11-20";
+const DATE = "2026-11-28";
 
 const GENERATED =
   '.\\" Written by "npm run man": change src/cli.ts, src/core/keys.ts or packaging/man.ts instead.';
@@ -60,7 +60,7 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ),
       item(
         bold("SIGTERM"),
-        "The work in hand is ended in order; addresses, rules and files stay as they are.",
+        `${bold("ocdd watch")} and ${bold("ocdd serve")} end the work in hand in order. A single run is cut off where it is, and the next one completes it. Addresses, rules and files stay as they are.`,
       ),
     ),
     section(
@@ -79,6 +79,14 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       item(italic("STORAGE_DIR/leases.json"), "Which address belongs to whom, and the one before it."),
       item(italic("STORAGE_DIR/dns/"), "The zone. Records written there by hand are kept and served."),
       item(italic("STORAGE_DIR/www/"), "The index page."),
+      item(
+        italic("STORAGE_DIR/watch.json"),
+        `What ${bold("ocdd watch")} has done since it was started, for ${bold("ocdd status")}.`,
+      ),
+      item(
+        italic("/etc/systemd/system/ocdd*"),
+        `The units that ${bold("ocdd initialize")} has written. They hide those of a package: after an upgrade run it again.`,
+      ),
     ),
     section(
       "EXAMPLES",
@@ -134,8 +142,11 @@ const tagOf = ({ long, argument }: Flag): string =>
 const option = (flag: Flag): string =>
   item(
     `${flag.short === undefined ? "" : `${bold(flag.short)}, `}${tagOf(flag)}`,
-    marked(sentence(flag.text)),
+    marked(sentence(`${flag.text}${choices(flag)}`)),
   );
+
+const choices = ({ choices }: Flag): string =>
+  choices.length === 0 ? "" : `; one of ${choices.map((choice) => `\`${choice}\``).join(", ")}`;
 
 /** A command with the options that only it has. */
 function command({ name, text, argument, flags }: Word, global: readonly Flag[]): string {

@@ -22,18 +22,15 @@ export interface Bell {
    * `most` milliseconds.
    */
   readonly wait: (least: number, most: number) => Promise<void>;
-  /** When it was first rung of what the last wait returned for (performance.now()); null when that was time alone. */
-  readonly answered: () => number | null;
 }
 
 export function makeBell(signal: AbortSignal): Bell {
-  let rung: number | null = null;
-  let last: number | null = null;
+  let rung = false;
   let urgent = false;
   let answer = (): void => undefined;
   return {
     ring(now = false) {
-      rung ??= performance.now();
+      rung = true;
       urgent ||= now;
       answer();
     },
@@ -41,16 +38,14 @@ export function makeBell(signal: AbortSignal): Bell {
       const started = performance.now();
       const elapsed = (): number => performance.now() - started;
       while (!signal.aborted && elapsed() < most) {
-        if (rung !== null && (urgent || elapsed() >= least)) break;
+        if (rung && (urgent || elapsed() >= least)) break;
         const heard = new AbortController();
         answer = () => heard.abort();
-        const rest = (rung !== null ? least : most) - elapsed();
+        const rest = (rung ? least : most) - elapsed();
         await pausing(rest, AbortSignal.any([signal, heard.signal]));
       }
-      last = rung;
-      rung = null;
+      rung = false;
       urgent = false;
     },
-    answered: () => last,
   };
 }

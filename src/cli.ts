@@ -159,16 +159,21 @@ function logger(flags: Flags): Say {
 }
 
 async function serve(flags: Flags): Promise<number> {
-  const config = configOf(flags);
-  const [{ serveAll }, { handedSockets }] = await Promise.all([
+  const [{ serveAll }, { handedSockets }, { whenGood }] = await Promise.all([
     import("./serve/serve.ts"),
     import("./serve/handed.ts"),
+    import("./serve/patience.ts"),
   ]);
+  const say = logger(flags);
+  const stopped = untilStopped();
+  const handed = await handedSockets(process.env, process.pid);
+  const config = await whenGood(() => configOf(flags), handed, say, stopped);
+  if (config === undefined) return 0;
   // systemd's LoadCredential=tsig:, for a server that is nobody in particular
   const directory = process.env.CREDENTIALS_DIRECTORY;
   const keys = directory === undefined ? undefined : `${directory}/tsig`;
-  await serveAll(config, logger(flags), untilStopped(), {
-    handed: await handedSockets(process.env, process.pid),
+  await serveAll(config, say, stopped, {
+    handed,
     tsigKeyFile: keys !== undefined && existsSync(keys) ? keys : undefined,
   });
   return 0;

@@ -2,22 +2,24 @@
 import type { Config } from "./core/config.ts";
 import { decide } from "./core/decide.ts";
 import { HostError } from "./core/errors.ts";
-import { isEmpty, plan } from "./core/plan.ts";
+import { isEmpty } from "./core/plan.ts";
 import { listDocument, listText, runDocument, runReport, SCHEMA_VERSION } from "./core/report.ts";
 import { statusDocument, statusText } from "./core/status.ts";
 import { connectDocker } from "./host/docker.ts";
 import { readOctets } from "./host/file.ts";
 import { openHost } from "./host/host.ts";
-import { lastRunOf } from "./host/last-run.ts";
 import { takeLock } from "./host/lock.ts";
 import { requirePrivilege } from "./host/privilege.ts";
 import { startServices, stopServices } from "./host/services.ts";
 import { initialize, lockFile, teardown } from "./initialize.ts";
 import { reconcile } from "./reconcile.ts";
+import { standingOf } from "./status.ts";
 
-/** Exit status of a run that could not serve every container, and of a plan that is not empty. */
+/** Exit status of what was done in part, of a run that could not serve every container, and of a plan that is not empty. */
+const FAILED = 1;
 const PARTIAL = 3;
 const CHANGES = 2;
+const NO_DOCKER = 69;
 
 /** Milliseconds before a mass removal is believed. */
 const SECOND_LOOK = 3_000;
@@ -86,28 +88,29 @@ export async function runList(config: Config, { json }: Wish): Promise<Answer> {
   };
 }
 
-/** What a person asks first: is it up to date, who is not served and why, what has drifted, which versions. */
+/**
+ * What a person asks first: is it up to date, who is not served and why, what has drifted, which versions. Status 69, and
+ * all that is known without it, when Docker does not answer.
+ */
 export async function runStatus(config: Config, { json }: Wish, version: string): Promise<Answer> {
   const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
-  const host = openHost(config);
-  // without root the firewall cannot be read, and drift not be told
-  const whole = await requirePrivilege().then(
+  const root = await requirePrivilege().then(
     () => true,
     () => false,
   );
-  const [seen, about, lastRun] = await Promise.all([
-    host.observe(whole ? undefined : "firewall"),
-    docker.about(),
-    lastRunOf(config),
-  ]);
-  const decision = decide(config, seen, now());
-  const drift = whole ? plan(seen.actual, decision.desired, config.zone).changes : null;
-  const engine = String(about.get("ServerVersion") ?? "unknown");
-  const status = { version, engine, lastRun, drift, now: now() };
+  const { standing, notices } = await standingOf(config, {
+    host: openHost(config),
+    docker,
+    root,
+    version,
+    now: now(),
+  });
+  const { trouble, remedy } = standing;
+  const down = trouble === null ? [] : [`${trouble}${remedy === null ? "" : ` (${remedy})`}`];
   return {
-    out: json ? jsonText(statusDocument(config, decision, status)) : statusText(config, decision, status),
-    warnings: seen.notices,
-    status: 0,
+    out: json ? jsonText(statusDocument(config, standing)) : statusText(config, standing),
+    warnings: [...notices, ...down],
+    status: trouble === null ? 0 : NO_DOCKER,
   };
 }
 
@@ -143,11 +146,11 @@ export async function runInitialize(
   };
 }
 
-/** Everything of OCDD's is removed; its services first, or they would bring it back. */
+/** Everything of OCDD's is removed; its services first, or they would bring it back. Status 1 when they are still there. */
 export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
   await requirePrivilege();
-  await stopServices(config);
+  const left = await stopServices(config);
   const { changes } = await teardown(config, now());
   const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : lines(changes);
-  return { out, warnings: [], status: 0 };
+  return { out, warnings: left, status: left.length > 0 ? FAILED : 0 };
 }

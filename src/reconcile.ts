@@ -6,7 +6,7 @@ import { HostError } from "./core/errors.ts";
 import type { Ipv4 } from "./core/ipv4.ts";
 import type { Conflict, Decision, Observation } from "./core/model.ts";
 import { type Plan, plan } from "./core/plan.ts";
-import { misledAliases, withoutAliases, withoutWriting } from "./core/retreat.ts";
+import { bereftAliases, misledAliases, withoutAliases, withoutWriting } from "./core/retreat.ts";
 import { collectGarbage } from "./garbage.ts";
 import { type Host, REMEMBERING, WITHDRAWING } from "./host/host.ts";
 
@@ -31,7 +31,7 @@ export interface Outcome {
 export async function reconcile(config: Config, host: Host, options: ReconcileOptions): Promise<Outcome> {
   const { seen, decision } = options.apply
     ? await probed(config, host, options)
-    : accepted(await look(config, host, options), options);
+    : await look(config, host, options);
   sweep(seen);
   const changes = plan(seen.actual, decision.desired, config.zone);
   const steps = seen.leasesStale ? { ...changes, table: decision.desired.table } : changes;
@@ -48,10 +48,26 @@ interface Look {
   readonly decision: Decision;
 }
 
+/** Throws ConfigError or HostError "refused" when nobody can be served so; the dead are taken down all the same. */
 async function look(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
   const seen = await host.observe();
   sweep(seen);
-  return { seen, decision: decide(config, seen, options.now()) };
+  try {
+    return accepted({ seen, decision: decide(config, seen, options.now()) }, options);
+  } catch (refusal) {
+    if (options.apply) await takeDown(config, host, seen, bereftAliases(seen));
+    throw refusal;
+  }
+}
+
+/** Takes these aliases out of force, and changes nothing else. */
+async function takeDown(
+  config: Config,
+  host: Host,
+  { actual }: Observation,
+  aliases: ReadonlySet<Ipv4>,
+): Promise<void> {
+  if (aliases.size > 0) await host.apply(plan(actual, withoutAliases(actual, aliases), config.zone));
 }
 
 /** Containers from which on what a step leaves behind is worth its collection: 4 000 leave five times what is alive. */
@@ -71,14 +87,11 @@ const LOOKS = 12;
 async function secondLook(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
   let now = await look(config, host, options);
   for (let n = 0; n < LOOKS && isMassRemoval(now); n++) {
-    const misled = misledAliases(now.seen, now.decision.desired);
-    if (misled.size > 0) {
-      await host.apply(plan(now.seen.actual, withoutAliases(now.seen.actual, misled), config.zone));
-    }
+    await takeDown(config, host, now.seen, misledAliases(now.seen, now.decision.desired));
     await sleep(options.secondLook / LOOKS);
     now = await look(config, host, options);
   }
-  return accepted(now, options);
+  return now;
 }
 
 /** A disk that is full keeps nobody's rule in force after his container has gone. Throws what `apply` threw. */
@@ -118,8 +131,8 @@ function eviction(decision: Decision): HostError {
     .join("\n");
   return new HostError(
     "refused",
-    `the changed range would end ${decision.evicted.length} living leases; nothing has been changed:\n${list}`,
-    { remedy: "set the range back, or accept it with --yes" },
+    `${decision.evicted.length} living leases are outside of the range, or where the host itself is; they stay as they are:\n${list}`,
+    { remedy: "set the range or the host's address back, or accept it with --yes" },
   );
 }
 

@@ -1,5 +1,5 @@
 /** Reconcile for ever: an event of Docker's, a lost alias or the interval wakes it. Never two runs at once. */
-import { makeBell, pausing } from "./bell.ts";
+import { makeBell } from "./bell.ts";
 import type { Config } from "./core/config.ts";
 import { ConfigError, HostError, Overtaken } from "./core/errors.ts";
 import { followAddresses } from "./host/address.ts";
@@ -9,17 +9,20 @@ import { flockByCall, takeLock } from "./host/lock.ts";
 import type { Notifier } from "./host/notify.ts";
 import { getReadyForDeath } from "./host/ready.ts";
 import { leaveReady } from "./host/run.ts";
+import { keepTally, tallyFile } from "./host/tally.ts";
 import { lockFile } from "./initialize.ts";
+import { keepOpen } from "./keep-open.ts";
 import type { Say } from "./log.ts";
 import type { DirectorMetrics } from "./metrics.ts";
+import { keepAlive } from "./pulse.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
+import { makeStanding } from "./standing.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
 const BURST = 100;
-/** Milliseconds before a lock that another run holds is tried again. */
+/** Milliseconds before a lock that another run holds is tried again, and for which that is nothing to talk about. */
 const BUSY = 250;
-/** Milliseconds before a stream is opened anew: doubled on each failure, up to the second. */
-const BACK_OFF = [200, 10_000] as const;
+const PATIENCE = 10_000;
 
 export interface WatchOptions {
   /** Reads the configuration anew. Throws ConfigError. */
@@ -40,72 +43,143 @@ interface Watched {
   readonly host: Host;
 }
 
-/** Keeps the host converged until the signal is aborted. Whatever fails, what is in force stays in force. */
+/**
+ * Keeps the host converged until the signal is aborted. Whatever fails, what is in force stays in force. Rejects only
+ * with what is a fault of the program itself, and leaves nothing running then: whoever supervises it starts it again.
+ */
 export async function watch(options: WatchOptions): Promise<void> {
-  const { say, signal, notify } = options;
+  const { say, notify } = options;
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
   const bell = makeBell(signal);
-  const said = new Set<string>();
+  const standing = makeStanding(say);
   let watched = open(options.read());
   let streams = new AbortController();
+  /** When the first of Docker's events came that no run has answered yet. */
+  let event: number | null = null;
   const follow = (): Promise<unknown> => {
     const until = AbortSignal.any([signal, streams.signal]);
     const { docker, config } = watched;
+    const { device } = config;
+    const { ring } = bell;
+    const heard = (urgent?: boolean): void => {
+      event ??= performance.now();
+      ring(urgent);
+    };
     return Promise.all([
-      keepOpen((opened) => docker.follow(until, opened, bell.ring), bell.ring, until, say),
-      keepOpen((opened) => followAddresses(config.device, until, opened, bell.ring), bell.ring, until, say),
+      keepOpen("Docker's events", (opened) => docker.follow(until, opened, heard), ring, until, say),
+      keepOpen("lost aliases", (opened) => followAddresses(device, until, opened, ring), ring, until, say),
     ]);
   };
   let following = follow();
+  /** A configuration that has been read and is still to be held against the host. */
+  let wanted: (Watched & { told?: boolean }) | null = null;
   options.onReread(() => {
+    wanted = null;
     try {
-      watched = open(options.read());
+      wanted = open(options.read());
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      for (const line of error.message.split("\n")) say("error", `${line}; the old configuration stays`);
-      return;
+      refuse(error, say);
     }
-    say("info", "the configuration has been read anew");
-    streams.abort();
-    streams = new AbortController();
-    following = follow();
     bell.ring();
   });
   const flock = flockByCall();
   const pulse = keepAlive(notify);
   const inhabitants = remember();
+  const tally = keepTally(tallyFile(watched.config), now);
   let ready = false;
+  let busy = 0;
   const metrics = await openMetrics(watched.config, () => ready, say);
-  while (!signal.aborted) {
-    const started = performance.now();
-    const { config, host } = watched;
-    pulse.busy();
-    try {
-      const outcome = await lockedRun(config, host, flock);
-      if (!ready) notify.ready();
-      ready = true;
-      metrics?.ran(secondsSince(started), outcome.decision, outcome.plan.changes, inhabitants.same(outcome));
-      const rung = bell.answered();
-      if (rung !== null) metrics?.inForce(secondsSince(rung));
-      report(outcome, said, say);
-      lookAhead(host, outcome);
-    } catch (error) {
-      if (error instanceof Overtaken) continue;
-      if (!(error instanceof HostError || error instanceof ConfigError)) throw error;
+  const fail = (error: unknown, started: number): void => {
+    const cause = causeOf(error);
+    metrics?.failed(secondsSince(started), cause instanceof HostError ? cause.fault : "config");
+    if (cause instanceof HostError && cause.fault === "busy") {
       // somebody runs `ocdd` by hand just now: what woke us is looked at when he has done
-      if (error instanceof HostError && error.fault === "busy") setTimeout(bell.ring, BUSY);
-      const remedy = error instanceof HostError && error.remedy !== undefined ? ` (${error.remedy})` : "";
-      metrics?.failed(secondsSince(started), error instanceof HostError ? error.fault : "config");
-      once(said, "error", `${error.message}${remedy}; what is in force stays`, say);
+      setTimeout(bell.ring, BUSY);
+      busy += 1;
+      if (busy * BUSY < PATIENCE) return;
     }
-    pulse.idle();
-    getReadyForDeath();
-    await bell.wait(BURST - (performance.now() - started), config.syncInterval * 1000);
+    const remedy = cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";
+    standing.failed(`${cause.message}${remedy}; what is in force stays`);
+    tally.failed(cause.message);
+  };
+  const adopt = async (next: Watched & { told?: boolean }): Promise<void> => {
+    try {
+      await reconcile(next.config, next.host, { now, apply: false, yes: false, secondLook: 0 });
+    } catch (error) {
+      const cause = causeOf(error);
+      if (!next.told) refuse(cause, say);
+      // a host that cannot be asked refuses nothing: the next time decides
+      const asked = cause instanceof ConfigError || cause.fault === "refused";
+      if (asked && wanted === next) wanted = null;
+      next.told = true;
+      return;
+    }
+    if (wanted !== next) return;
+    wanted = null;
+    say("info", "the configuration has been read anew");
+    if (JSON.stringify(next.config.metricsListen) !== JSON.stringify(watched.config.metricsListen))
+      say("warning", "METRICS_LISTEN is as it was until the next start");
+    watched = next;
+    streams.abort();
+    streams = new AbortController();
+    following = follow();
+  };
+  try {
+    while (!signal.aborted) {
+      const started = performance.now();
+      pulse.busy();
+      const heard: number | null = event;
+      event = null;
+      try {
+        if (wanted !== null) await adopt(wanted);
+        const outcome = await lockedRun(watched, flock, pulse.busy);
+        if (!ready) notify.ready();
+        ready = true;
+        const { decision, plan } = outcome;
+        const drift = inhabitants.same(outcome);
+        metrics?.ran(secondsSince(started), decision, plan.changes, drift);
+        // a page that tells of a start a moment later has not drifted
+        tally.ran(plan.changes.length, drift && plan.changes.some((line) => !/^~ (index|leases)/.test(line)));
+        if (heard !== null) metrics?.inForce(secondsSince(heard));
+        busy = 0;
+        standing.passed(decision.warnings);
+        tell(outcome, say);
+        lookAhead(watched.host, outcome);
+      } catch (error) {
+        event = heard ?? event;
+        if (error instanceof Overtaken) continue;
+        fail(error, started);
+      }
+      pulse.idle();
+      getReadyForDeath();
+      await bell.wait(BURST - (performance.now() - started), watched.config.syncInterval * 1000);
+    }
+  } finally {
+    over.abort();
+    notify.stopping();
+    pulse.end();
+    leaveReady();
+    await Promise.all([following, tally.written()]);
   }
-  notify.stopping();
-  pulse.end();
-  leaveReady();
-  await following;
 }
+
+const now = (): number => Math.floor(Date.now() / 1000);
+
+/** Says what is wrong with a configuration that is not taken. */
+function refuse(error: unknown, say: Say): void {
+  for (const line of causeOf(error).message.split("\n")) say("error", `${line}; the old configuration stays`);
+}
+
+/** What the host or the configuration is to blame for; anything else is thrown on, as a fault of the program. */
+function causeOf(error: unknown): HostError | ConfigError {
+  if (error instanceof HostError || error instanceof ConfigError) return error;
+  const { syscall, code, message } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) throw error;
+  return new HostError(FULL.has(code) ? "storage" : "command", message, { cause: error });
+}
+
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
 
 /** Counts and tells, for those who have set METRICS_LISTEN; the library is loaded for them alone. */
 async function openMetrics(config: Config, ready: () => boolean, say: Say): Promise<DirectorMetrics | null> {
@@ -133,27 +207,6 @@ function remember(): { same: (outcome: Outcome) => boolean } {
   };
 }
 
-/** Milliseconds after which a run that has not ended counts as hung; every call in it has a deadline below that. */
-const HUNG = 60_000;
-
-/** Tells the supervisor that the loop turns: always while it waits, and for a bounded time while it works. */
-function keepAlive(notify: Notifier): { busy: () => void; idle: () => void; end: () => void } {
-  let since: number | null = null;
-  const tick = (): void => {
-    if (since === null || performance.now() - since < HUNG) notify.alive();
-  };
-  const timer = notify.interval === null ? undefined : setInterval(tick, notify.interval / 3);
-  return {
-    busy: () => {
-      since = performance.now();
-    },
-    idle: () => {
-      since = null;
-    },
-    end: () => clearInterval(timer),
-  };
-}
-
 function open(config: Config): Watched {
   const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
   return { config, docker, host: openHost(config, docker) };
@@ -164,57 +217,30 @@ function lookAhead(host: Host, { decision }: Outcome): void {
   host.probe([], decision.spare).catch(() => undefined);
 }
 
+/** One run under the lock. `alive` is called at each look: many slow ones are no hang. */
 async function lockedRun(
-  config: Config,
-  host: Host,
+  { config, host }: Watched,
   flock: ReturnType<typeof flockByCall>,
+  alive: () => void,
 ): Promise<Outcome> {
+  const observe: Host["observe"] = (leaveOut) => {
+    alive();
+    return host.observe(leaveOut);
+  };
   const release = await takeLock(lockFile(config), flock);
   try {
-    const now = (): number => Math.floor(Date.now() / 1000);
-    return await reconcile(config, host, { now, apply: true, yes: false, secondLook: 3_000 });
+    const options = { now, apply: true, yes: false, secondLook: 3_000 };
+    return await reconcile(config, { ...host, observe }, options);
   } finally {
     await release();
   }
 }
 
-/** Says a standing condition when it arises, not at every run that finds it again. */
-function once(said: Set<string>, level: "warning" | "error", line: string, say: Say): void {
-  if (!said.has(line)) say(level, line);
-  said.add(line);
-}
-
-function report({ decision, plan }: Outcome, said: Set<string>, say: Say): void {
-  const standing = new Set(decision.warnings);
-  for (const line of said) if (!standing.has(line)) said.delete(line);
-  for (const line of standing) once(said, "warning", line, say);
-  const { changes } = plan;
+/** One line for what a run has changed. */
+function tell({ plan: { changes } }: Outcome, say: Say): void {
   if (changes.length === 0) return;
   say(
     "info",
     `${changes.length} changes: ${changes.slice(0, 4).join("; ")}${changes.length > 4 ? "; ..." : ""}`,
   );
-}
-
-/** Opens a stream again whenever it ends; every opening is a reason to look, since something may have been missed. */
-async function keepOpen(
-  stream: (opened: () => void) => Promise<void>,
-  wake: () => void,
-  signal: AbortSignal,
-  say: Say,
-): Promise<void> {
-  let pause: number = BACK_OFF[0];
-  while (!signal.aborted) {
-    try {
-      await stream(() => {
-        pause = BACK_OFF[0];
-        wake();
-      });
-    } catch (error) {
-      if (!(error instanceof HostError)) throw error;
-      if (pause === BACK_OFF[0]) say("warning", `${error.message}; trying again`);
-    }
-    await pausing(pause, signal);
-    pause = Math.min(pause * 2, BACK_OFF[1]);
-  }
 }

@@ -82,7 +82,17 @@ t.test("the manual pages hold every command, option, key, label and status", (t)
       .replaceAll("\\-", "-");
   const page = bare("docs/ocdd.8");
   for (const word of words) t.match(page, `.TP\n${word}`);
-  for (const { long } of flags) t.match(page, long);
+  for (const { long, choices } of flags) {
+    t.match(page, long);
+    for (const choice of choices) {
+      t.match(
+        page.replace(/\s+/g, " "),
+        new RegExp(`${long} .{0,100}one of [^.]*${choice}`),
+        `${long} ${choice}`,
+      );
+      t.ok(readme.includes(`\`${choice}\``), `README: ${long} ${choice}`);
+    }
+  }
   for (const { names } of surface.labels) t.match(page.replace(/\s+/g, " "), names.join(", "));
   for (const status of surface.statuses.keys()) t.match(page, `.TP\n${status}\n`);
   const conf = bare("docs/ocdd.conf.5");

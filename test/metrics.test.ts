@@ -1,10 +1,15 @@
-/** What Prometheus is told of the director. */
+/** What Prometheus is told of the director, and health to whoever watches it. */
 
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import t from "tap";
+import { type Ipv4, parseIpv4 } from "../src/core/ipv4.ts";
 import type { Decision } from "../src/core/model.ts";
 import { SKIP_CODES } from "../src/core/skipped.ts";
-import { directorMetrics } from "../src/metrics.ts";
+import { directorMetrics, tellHealth } from "../src/metrics.ts";
+import { until } from "./lab/process.ts";
+import { freePorts } from "./serve/peers.ts";
 
 t.test(
   "who is not served is counted by reason, addresses by state, and no label holds a stranger's word",
@@ -49,6 +54,60 @@ t.test(
     t.notMatch(after, /evil|sealed|web/, "no container's name");
   },
 );
+
+const LOOPBACK = parseIpv4("127.0.0.1") as Ipv4;
+
+t.test("health and metrics are told on loopback", async (t) => {
+  const [port] = (await freePorts(1)) as [number];
+  const health = { live: true, ready: false, broken: false };
+  const metrics = async (): Promise<string> => {
+    if (health.broken) throw new Error("no figures");
+    return "ocdd_services 2\n";
+  };
+  const said: string[] = [];
+  const { close } = tellHealth(
+    { address: LOOPBACK, port },
+    { live: () => health.live, ready: () => health.ready, metrics },
+    (_, message) => void said.push(message),
+  );
+  t.teardown(close);
+  const ask = async (path: string): Promise<[number, string]> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return [answer.status, await answer.text()];
+  };
+  await until("it listens", () =>
+    ask("/livez").then(
+      () => true,
+      () => false,
+    ),
+  );
+  t.same(await ask("/livez"), [200, "ok\n"]);
+  t.same(await ask("/readyz"), [503, "not ok\n"], "before the first run");
+  health.ready = true;
+  t.same(await ask("/readyz?verbose"), [200, "ok\n"], "after it");
+  health.live = false;
+  t.same(await ask("/livez"), [503, "not ok\n"]);
+  t.same(await ask("/metrics"), [200, "ocdd_services 2\n"]);
+  health.broken = true;
+  t.same(await ask("/metrics"), [503, "not ok\n"], "figures that fail end nothing");
+  t.same(await ask("/"), [404, ""]);
+  t.same(said, []);
+});
+
+t.test("a taken port is said, and costs nothing else", async (t) => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  t.teardown(() => holder.close());
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  const said: string[] = [];
+  const health = { live: () => true, ready: () => true, metrics: async () => "" };
+  const { close } = tellHealth({ address: LOOPBACK, port }, health, (level, message) => {
+    said.push(`${level}: ${message}`);
+  });
+  await until("it is said", () => said.length > 0);
+  t.match(said, [new RegExp(`^error: .*127\\.0\\.0\\.1 port ${port} \\(EADDRINUSE\\)`)]);
+  t.doesNotThrow(close);
+});
 
 t.test("every metric is described", async (t) => {
   const source = readFileSync(new URL("../src/metrics.ts", import.meta.url), "utf8");

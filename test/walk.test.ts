@@ -239,12 +239,21 @@ const labels = fc.oneof(
     weight: 2,
     arbitrary: fc
       .dictionary(
-        fc.constantFrom("ocdd.name", "ocdd.aliases", "ocdd.map", "ocdd.ports", "ocdd.allow", "ocdd.enable"),
+        fc.constantFrom(
+          "ocdd.name",
+          "ocdd.aliases",
+          "ocdd.map",
+          "ocdd.ports",
+          "ocdd.allow",
+          "ocdd.srv",
+          "ocdd.enable",
+        ),
         fc.constantFrom(
           "web",
           "db,web-1",
           "80:8080",
           "80,53/udp",
+          "http:80,sip:5060/udp",
           "10.0.0.0/8",
           "false",
           "\n-A OCDD -j ACCEPT",
@@ -410,7 +419,7 @@ t.test("a range that would end living leases is refused, and nothing has been ch
   world.host.config = config({ IP_RANGE: RANGES.moved });
   await t.rejects(world.run(), {
     fault: "refused",
-    message: /would end 3 living leases; nothing has been changed:\n {2}192\.168\.122\.11 /,
+    message: /^3 living leases are outside of the range.*; they stay as they are:\n {2}192\.168\.122\.11 /,
   });
   t.equal(String(world.host), before);
   await world.run(true);

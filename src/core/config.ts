@@ -62,7 +62,7 @@ export interface ConfigSources {
 }
 
 /** Files of OCDD's own in STORAGE_DIR. */
-const RESERVED_FILES = ["leases.json", "leases.json.previous", "ocdd.lock", "iplist.txt"];
+const RESERVED_FILES = ["leases.json", "leases.json.previous", "ocdd.lock", "iplist.txt", "owed", "forget"];
 
 const KEY_NAMES = Object.keys(KEYS) as KeyName[];
 const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);

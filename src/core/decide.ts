@@ -13,16 +13,10 @@ import type { Decision, LeaseTable, Observation, Service, State } from "./model.
 import { isReserved, type Name } from "./name.ts";
 import { type Grant, grantNames } from "./names.ts";
 import { renderPage } from "./page.ts";
-import {
-  addressRecords,
-  handwrittenBar,
-  readZoneOnDisk,
-  updateZone,
-  type ZoneOnDisk,
-  zoneSettings,
-} from "./records.ts";
+import { handwrittenBar, readZoneOnDisk, updateZone, type ZoneOnDisk, zoneSettings } from "./records.ts";
 import { NO_FIREWALL, renderFirewall } from "./rules.ts";
 import { serviceOf, whyUnserved } from "./service.ts";
+import { addressRecords, srvRecords } from "./service-records.ts";
 import type { Skipped } from "./skipped.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
@@ -103,6 +97,7 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
   const { table } = addresses.allocation;
   const label = labelOf(config.device);
   const records = addressRecords(services, config.hostName, hostIp);
+  const srv = srvRecords(services, records, config.zone, disk.owners);
   return {
     table: {
       ...table,
@@ -116,7 +111,7 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
     },
     firewall: forwards.length > 0 ? renderFirewall(forwards, pool, subnets, seen.dockerUser) : NO_FIREWALL,
     aliases: forwards.map(({ alias }) => ({ device: config.device, address: alias, prefix: 32, label })),
-    zone: updateZone(seen.actual.zone, disk, zoneSettings(config), records, now),
+    zone: updateZone(seen.actual.zone, disk, zoneSettings(config), records, now, srv),
     page: renderPage(listing, seen.template),
     services: renderListing(listing),
     hairpins: ports.map((port) => port.name),

@@ -5,8 +5,9 @@ import { compareIpv4 } from "./ipv4.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import type { Lease, Observation, State } from "./model.ts";
 import { renderPage } from "./page.ts";
-import { addressRecords, readZoneOnDisk, updateZone, zoneSettings } from "./records.ts";
+import { readZoneOnDisk, updateZone, zoneSettings } from "./records.ts";
 import { NO_FIREWALL } from "./rules.ts";
+import { addressRecords } from "./service-records.ts";
 
 /** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. */
 export function emptyState(config: Config, seen: Observation, now: number): State {

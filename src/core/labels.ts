@@ -2,7 +2,7 @@
 
 import { clip } from "./clip.ts";
 import { compareIpv4, parseCidr, toCidrs } from "./ipv4.ts";
-import type { Port, PortMap, Protocol } from "./model.ts";
+import type { Port, PortMap, Protocol, Service } from "./model.ts";
 import { type Name, toName } from "./name.ts";
 
 export interface Wishes {
@@ -13,6 +13,8 @@ export interface Wishes {
   readonly map: readonly PortMap[];
   readonly ports: readonly Port[] | null;
   readonly allow: readonly string[] | null;
+  /** Ports to be found by what they offer. */
+  readonly srv: Service["srv"];
   /** Why the container must not be served: a restriction that cannot be read is never taken for none. */
   readonly refused: string | null;
   readonly notes: readonly string[];
@@ -27,6 +29,9 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
   const map = listOf(labels.get("ocdd.map"), portMap);
   if (map === undefined)
     notes.push(`label ocdd.map cannot be read and is ignored: "${clip(labels.get("ocdd.map"))}"`);
+  const srv = listOf(labels.get("ocdd.srv"), srvPort);
+  if (srv === undefined)
+    notes.push(`label ocdd.srv cannot be read and is ignored: "${clip(labels.get("ocdd.srv"))}"`);
   const ports = listOf(labels.get("ocdd.ports"), port);
   const allow = listOf(labels.get("ocdd.allow"), parseCidr);
   const bad = ports === undefined ? "ocdd.ports" : allow === undefined ? "ocdd.allow" : null;
@@ -39,6 +44,7 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
     ports: ports ?? null,
     // iptables has no spelling for "from everywhere"
     allow: cidrs?.includes("0.0.0.0/0") ? null : cidrs,
+    srv: srv ?? [],
     refused: bad && `label ${bad} cannot be read: "${clip(labels.get(bad))}"`,
     notes,
   };
@@ -85,6 +91,17 @@ function portMap(item: string): PortMap | undefined {
   return n === undefined || to === undefined || more !== undefined
     ? undefined
     : { protocol: to.protocol, port: n, to: to.port };
+}
+
+/** `http:80` or `sip:5060/udp`. */
+function srvPort(item: string): Service["srv"][number] | undefined {
+  const [service = "", target, more] = item.split(":");
+  const at = port(target ?? "");
+  // RFC 6335 §5.1: a service's name has a letter, and hyphens within it only, one at a time
+  const named = /^(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*$/i.test(service) && service.length <= 15;
+  return at === undefined || !named || more !== undefined
+    ? undefined
+    : { ...at, service: service.toLowerCase() };
 }
 
 function aliases(text: string | undefined, notes: string[]): Name[] {

@@ -133,6 +133,8 @@ export interface Service {
   readonly project: string | null;
   readonly service: string | null;
   readonly ports: readonly Port[];
+  /** Ports with the names of what they offer (RFC 6335 §5.1), to be found by SRV records. */
+  readonly srv: readonly (Port & { readonly service: string })[];
   readonly forward: Forward | null;
   /** Seconds since the epoch. */
   readonly created: number;

@@ -2,7 +2,7 @@
 import { forwardOf, renderTransaction, sameJump, sameRules } from "./firewall.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { DeviceAddress, Firewall, Lease, LeaseTable, State, TableName } from "./model.ts";
-import { type AddressRecord, ownRecords } from "./records.ts";
+import { type OwnRecord, ownRecords } from "./records.ts";
 import { TABLES } from "./rules.ts";
 
 /** Steps in the order of their application. Each is idempotent; a run cut off anywhere is completed by the next one. */
@@ -100,11 +100,11 @@ export function isEmpty(p: Plan): boolean {
  */
 function withdraw(
   text: string,
-  before: readonly AddressRecord[],
-  after: readonly AddressRecord[],
+  before: readonly OwnRecord[],
+  after: readonly OwnRecord[],
   zoneName: string,
 ): string | null {
-  const id = (r: AddressRecord): string => `${r.owner} ${r.address}`;
+  const id = (r: OwnRecord): string => `${r.owner} ${r.type} ${r.rdata}`;
   const staying = new Set(after.map(id));
   const names = new Set(after.map((r) => r.owner));
   const stayingNames = new Set(before.filter((r) => staying.has(id(r))).map((r) => r.owner));
@@ -112,15 +112,17 @@ function withdraw(
     (r) => !staying.has(id(r)) && (!names.has(r.owner) || stayingNames.has(r.owner)),
   );
   if (gone.length === 0) return null;
-  const doomed = new Set(gone.map((r) => `${r.owner === "@" ? "" : `${r.owner}.`}${zoneName}. ${r.address}`));
+  const doomed = new Set(
+    gone.map((r) => `${r.owner === "@" ? "" : `${r.owner}.`}${zoneName}. ${r.type} ${r.rdata}`),
+  );
   const serial = serialOf(text);
   // not of the director's writing: it is replaced as a whole, and no line of it is touched before
   if (serial === 0) return null;
   return text
     .split("\n")
     .filter((line) => {
-      const match = /^(\S+)\t\d+\tIN\tA\t(\S+)\t;/.exec(line);
-      return match === null || !doomed.has(`${match[1]} ${match[2]}`);
+      const match = /^(\S+)\t\d+\tIN\t(A|SRV)\t([^\t]+)\t;/.exec(line);
+      return match === null || !doomed.has(`${match[1]} ${match[2]} ${match[3]}`);
     })
     .join("\n")
     .replace(SERIAL, `$1${following(serial)} `);
@@ -217,8 +219,8 @@ function forwardLine(rule: string): string[] {
   });
 }
 
-function recordChanges(before: readonly AddressRecord[], after: readonly AddressRecord[]): string[] {
-  const id = (r: AddressRecord): string => `${r.owner} A ${r.address}`;
+function recordChanges(before: readonly OwnRecord[], after: readonly OwnRecord[]): string[] {
+  const id = (r: OwnRecord): string => `${r.owner} ${r.type} ${r.rdata}`;
   const old = new Set(before.map(id));
   const wanted = new Set(after.map(id));
   return [

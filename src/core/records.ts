@@ -1,9 +1,8 @@
-/** Services → the zone's records, and the zone file that holds them beside what people wrote by hand. */
+/** The zone file, which holds OCDD's records beside what people wrote by hand. */
 import { readZoneFile, type Statement } from "../dns/zonefile.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config.ts";
-import { compareIpv4, type Ipv4 } from "./ipv4.ts";
-import type { Service } from "./model.ts";
+import type { Ipv4 } from "./ipv4.ts";
 
 /** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
 export const MARK = "ADDED-BY-OCDD-SCRIPT";
@@ -12,6 +11,20 @@ export const MARK = "ADDED-BY-OCDD-SCRIPT";
 export interface AddressRecord {
   readonly owner: string;
   readonly address: Ipv4;
+}
+
+/** An SRV record (RFC 2782), its owner and target relative to the zone. */
+export interface SrvRecord {
+  readonly owner: string;
+  readonly port: number;
+  readonly target: string;
+}
+
+/** A record of OCDD's own as it stands in a zone file, its owner relative to the zone. */
+export interface OwnRecord {
+  readonly owner: string;
+  readonly type: "A" | "SRV";
+  readonly rdata: string;
 }
 
 /** What the zone file needs of the configuration. */
@@ -39,36 +52,6 @@ export interface ZoneOnDisk {
   /** Hand-written A records, relative to the zone. */
   readonly addresses: readonly AddressRecord[];
   readonly warnings: readonly string[];
-}
-
-/** The host's own records and those of the services: apex first, then by name, then by address. */
-export function addressRecords(
-  services: readonly Service[],
-  hostName: string,
-  hostIp: Ipv4,
-): AddressRecord[] {
-  const byName = new Map<string, Map<Ipv4, boolean>>();
-  for (const service of services) {
-    const fit = service.health === "none" || service.health === "healthy";
-    for (const name of service.names) {
-      const addresses = byName.get(name) ?? new Map<Ipv4, boolean>();
-      byName.set(name, addresses);
-      // its own name always answers; a shared one leaves out the unfit as long as one is fit
-      const counts = fit || !service.sharedNames.includes(name);
-      addresses.set(service.address, counts || addresses.get(service.address) === true);
-    }
-  }
-  const records: AddressRecord[] = [];
-  for (const [owner, addresses] of [...byName].sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
-    const fit = [...addresses].filter(([, counts]) => counts);
-    for (const [address] of (fit.length > 0 ? fit : [...addresses]).sort((a, b) => compareIpv4(a[0], b[0]))) {
-      records.push({ owner, address });
-    }
-  }
-  const own = { owner: hostName, address: hostIp };
-  const at = records.findIndex((record) => record.owner > hostName);
-  records.splice(at < 0 ? records.length : at, 0, own);
-  return [{ owner: "@", address: hostIp }, ...records];
 }
 
 /** Reads the zone file as it is. `text` is octets, one a character; any text gives a result. */
@@ -185,6 +168,7 @@ export function renderZone(
   records: readonly AddressRecord[],
   serial: number,
   handwritten: string,
+  srv: readonly SrvRecord[] = [],
 ): string {
   const { zone, hostName, ttl } = settings;
   const [local = "", domain = ""] = settings.soaEmail.split("@");
@@ -198,6 +182,8 @@ export function renderZone(
     `${zone}.\t${ttl}\tIN\tSOA\t${hostName}.${zone}. ${rname} ${serial} 3600 600 1209600 ${ttl}`,
     `${zone}.\t${ttl}\tIN\tNS\t${hostName}.${zone}.`,
     ...records.map((record) => `${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`),
+    // priority and weight 0: where several offer the same, one is as good as another
+    ...srv.map(({ owner, port, target }) => `${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
   ];
   const own = `${lines.map((line) => `${line}\t; ${MARK}`).join("\n")}\n`;
   return handwritten === "" ? own : `${own}\n${handwritten}`;
@@ -220,18 +206,22 @@ export function updateZone(
   settings: ZoneSettings,
   records: readonly AddressRecord[],
   now: number,
+  srv: readonly SrvRecord[] = [],
 ): string {
-  const same = renderZone(settings, records, disk.serial, disk.handwritten);
-  return same === text ? text : renderZone(settings, records, nextSerial(disk.serial, now), disk.handwritten);
+  const numbered = (serial: number): string => renderZone(settings, records, serial, disk.handwritten, srv);
+  const same = numbered(disk.serial);
+  return same === text ? text : numbered(nextSerial(disk.serial, now));
 }
 
-/** Address records of a zone file that are marked as ours. */
-export function ownRecords(text: string, zone: string): AddressRecord[] {
-  const records: AddressRecord[] = [];
+/** Records of a zone file that are marked as ours, but for SOA and NS. */
+export function ownRecords(text: string, zone: string): OwnRecord[] {
+  const records: OwnRecord[] = [];
   for (const statement of readZoneFile(text, zone).statements) {
-    if (statement.kind !== "record" || statement.type !== "A" || statement.comment !== MARK) continue;
+    if (statement.kind !== "record" || statement.comment !== MARK) continue;
+    const { type, rdata } = statement;
+    if (type !== "A" && type !== "SRV") continue;
     const owner = relative(statement.owner, zone);
-    if (owner !== null) records.push({ owner, address: statement.rdata[0] as Ipv4 });
+    if (owner !== null) records.push({ owner, type, rdata: rdata.join(" ") });
   }
   return records;
 }

@@ -4,7 +4,8 @@ import { clip } from "./clip.ts";
 import type { Config } from "./config.ts";
 import { compareIpv4 } from "./ipv4.ts";
 import type { Decision, Port, Service } from "./model.ts";
-import { addressRecords, MARK, readZoneOnDisk, zoneSettings } from "./records.ts";
+import { MARK, readZoneOnDisk, zoneSettings } from "./records.ts";
+import { addressRecords } from "./service-records.ts";
 
 /** Version of every JSON document; later changes only add. */
 export const SCHEMA_VERSION = 1;

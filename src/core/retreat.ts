@@ -28,9 +28,7 @@ export function withoutWriting(actual: State, desired: State): State {
 
 /** Forwards in force that lead to a container which is not theirs: Docker has given the address to another. */
 export function misledAliases(seen: Observation, desired: State): ReadonlySet<Ipv4> {
-  const taken = new Set(
-    seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
-  );
+  const taken = holders(seen);
   const right = new Set(
     (desired.firewall.chains.get("nat/OCDD") ?? [])
       .flatMap(forwardOf)
@@ -40,6 +38,30 @@ export function misledAliases(seen: Observation, desired: State): ReadonlySet<Ip
     ({ alias, target }) => taken.has(target) && !right.has(`${alias} ${target}`),
   );
   return new Set(misled.map(({ alias }) => alias));
+}
+
+/**
+ * The same when nothing can be decided, since the configuration and the host contradict each other: forwards whose
+ * lease's container has died, as Docker announced, or whose target another container has by now.
+ */
+export function bereftAliases(seen: Observation): ReadonlySet<Ipv4> {
+  const taken = holders(seen);
+  const owners = new Map(seen.actual.table.leases.map((lease) => [lease.address, lease.container]));
+  const bereft = seen.forwards.filter(({ alias, target }) => {
+    const owner = owners.get(alias);
+    const holder = taken.get(target);
+    return owner !== undefined && (seen.dead?.has(owner) === true || (holder ?? owner) !== owner);
+  });
+  return new Set(bereft.map(({ alias }) => alias));
+}
+
+/** Whose the containers' addresses are: address → container id. */
+function holders(seen: Observation): ReadonlyMap<Ipv4, string> {
+  return new Map(
+    seen.containers.flatMap(({ id, attachments }) =>
+      attachments.flatMap(({ address }) => (address === undefined ? [] : [[address, id] as const])),
+    ),
+  );
 }
 
 /** What is, without these aliases: nothing is put up, and no file is written. */

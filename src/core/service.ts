@@ -41,6 +41,7 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zon
     project: compose?.project ?? null,
     service: compose?.service ?? null,
     ports: container.ports,
+    srv: wishes.srv,
     forward,
     created: container.created,
     up: container.up,

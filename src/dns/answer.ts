@@ -154,8 +154,10 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
         found.authority.push(negativeSoa(zone));
         return found;
       }
-      const cname = qtype === TYPE.CNAME || qtype === TYPE.ANY ? 0 : findSet(zone, at.node, TYPE.CNAME);
-      const set = cname || (qtype === TYPE.ANY ? anySet(zone, at.node) : findSet(zone, at.node, qtype));
+      const asked = qtype === TYPE.ANY ? anySet(zone, at.node) : findSet(zone, at.node, qtype);
+      // NSEC, RRSIG and KEY stand beside an alias, and are asked for by themselves (RFC 4035 §2.5, RFC 3007 §3)
+      const cname = asked === 0 ? findSet(zone, at.node, TYPE.CNAME) : 0;
+      const set = asked || cname;
       if (set === 0) {
         found.authority.push(negativeSoa(zone));
         return found;

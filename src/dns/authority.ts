@@ -41,6 +41,13 @@ export interface Via {
 /** Our UDP answers are never larger, whatever is offered: they arrive unfragmented (RFC 9715 §3.1). */
 export const UDP_MOST = 1232;
 
+/** The zones that have content, the longest apex first: the first that a name is in is the one it belongs to. */
+export function loadedZones(zones: readonly Served[]): readonly Zone[] {
+  return zones
+    .flatMap(({ zone }) => (zone === undefined ? [] : [zone]))
+    .sort((a, b) => b.origin.length - a.origin.length);
+}
+
 /** The served zone that a name belongs to: the one with the longest apex. */
 export function zoneFor(zones: readonly Served[], name: WireName): Served | undefined {
   let best: Served | undefined;

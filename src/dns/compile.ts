@@ -215,7 +215,7 @@ class Layout {
       if (set.length < 2) continue;
       const seen = new Set<string>();
       const unique = set.filter((record) => {
-        const key = String.fromCharCode(...this.rdata(record));
+        const key = Buffer.from(this.rdata(record)).toString("latin1");
         return seen.has(key) ? false : seen.add(key);
       });
       sets.set(type, unique);
@@ -332,6 +332,12 @@ class Layout {
     }
     if (this.sets(apex).get(TYPE.NS) === undefined)
       this.warn(soa, `${formatName(this.origin)}: the zone has no NS`);
+    const signed = this.sets(apex).get(TYPE.DNSKEY)?.[0];
+    if (signed !== undefined)
+      this.warn(
+        signed,
+        `${formatName(this.origin)}: a signed zone; no answer carries its signatures (DNSSEC)`,
+      );
     const slots = 1 << Math.ceil(Math.log2(count * 2 + 1));
     let bound = 4 * HEADER.SIZE + 8 * slots + 600;
     for (let node = 0; node < count; node++)

@@ -6,11 +6,15 @@ import { TYPE } from "./types.ts";
 /** EDE INFO-CODEs used (RFC 8914 §4). */
 export const EDE = { NOT_READY: 14, NOT_AUTHORITATIVE: 20 } as const;
 
-/** OPT's options for the answer: cookie, NSID, keepalive, and why (`ede`), each when it was asked for or helps. */
-export function answerOptions(
+/**
+ * The OPT record of the answer (RFC 6891 §6.1.2), with the upper bits of its RCODE and with options, each when it was
+ * asked for or helps: cookie, NSID, keepalive, and why (`ede`).
+ */
+export function answerOpt(
   authority: Authority,
   via: Via,
   edns: Edns,
+  rcode: number,
   ede: number | undefined,
 ): Uint8Array {
   const parts: number[] = [];
@@ -25,7 +29,22 @@ export function answerOptions(
   if (edns.keepalive && via.tcp)
     add(11, [(authority.idleSeconds * 10) >>> 8, (authority.idleSeconds * 10) & 0xff]);
   if (ede !== undefined) add(15, [ede >>> 8, ede & 0xff]);
-  return Uint8Array.from(parts);
+  const flags = edns.dnssecOk ? 0x80 : 0;
+  const size = parts.length;
+  const head = [
+    0,
+    0,
+    TYPE.OPT,
+    UDP_MOST >>> 8,
+    UDP_MOST & 0xff,
+    rcode >>> 4,
+    0,
+    flags,
+    0,
+    size >>> 8,
+    size & 0xff,
+  ];
+  return Uint8Array.from([...head, ...parts]);
 }
 
 /** Did the client prove its address with a cookie of ours? Rate limits do not hold it then. */
@@ -39,16 +58,21 @@ export function provedAddress(authority: Authority, via: Via, query: Query): boo
 }
 
 /**
- * Make the message at `at` a truncated answer of header and question (and OPT, when asked with one), in place:
- * the slip of a rate limit. Gives its octets.
+ * Make the message at `at` a truncated answer of header and question, and of this OPT when it was asked with one, in
+ * place: the slip of a rate limit. Gives its octets.
  */
-export function slip(octets: Uint8Array, at: number, questionEnd: number, edns: boolean): number {
+export function slip(
+  octets: Uint8Array,
+  at: number,
+  questionEnd: number,
+  opt: Uint8Array | undefined,
+): number {
   octets[at + 2] = 0x82 | ((octets[at + 2] as number) & 0x79);
   octets[at + 3] = 0;
   octets.fill(0, at + 4, at + 12);
   octets[at + 5] = questionEnd > 12 ? 1 : 0;
-  if (!edns) return questionEnd;
+  if (opt === undefined) return questionEnd;
   octets[at + 11] = 1;
-  octets.set([0, 0, TYPE.OPT, UDP_MOST >>> 8, UDP_MOST & 0xff, 0, 0, 0, 0, 0, 0], at + questionEnd);
-  return questionEnd + 11;
+  octets.set(opt, at + questionEnd);
+  return questionEnd + opt.length;
 }

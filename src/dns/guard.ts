@@ -11,6 +11,8 @@ export interface Edns {
   readonly cookie?: Uint8Array;
   readonly nsid: boolean;
   readonly keepalive: boolean;
+  /** Its options lie about their lengths, or one has a length that it cannot have: FORMERR. */
+  readonly broken: boolean;
 }
 
 /** A message from a stranger after the first look. Offsets are into the message. */
@@ -63,32 +65,32 @@ function ownerEnd(message: Uint8Array, at: number): number {
   return 0;
 }
 
-/** Read an OPT record whose fixed part starts at `at`; undefined when its options lie about their lengths. */
-function readEdns(message: Uint8Array, at: number, end: number): Edns | undefined {
+/** Read an OPT record whose fixed part starts at `at`; the options of another version are not for us to read. */
+function readEdns(message: Uint8Array, at: number, end: number): Edns {
+  const version = message[at + 5] as number;
   let cookie: Uint8Array | undefined;
   let nsid = false;
   let keepalive = false;
-  for (let i = at + 10; i < end; ) {
-    if (i + 4 > end) return undefined;
+  let broken = false;
+  for (let i = at + 10; i < end && version === 0; ) {
     const code = read16(message, i);
     const size = read16(message, i + 2);
-    if (i + 4 + size > end) return undefined;
+    // RFC 7873 §5.2.2: a client cookie is 8 octets, a server cookie 8 to 32 more.
+    broken = i + 4 > end || i + 4 + size > end || (code === 10 && size !== 8 && (size < 16 || size > 40));
+    if (broken) break;
     if (code === 3) nsid = true;
     else if (code === 11) keepalive = true;
-    else if (code === 10) {
-      // RFC 7873 §5.2.2: a client cookie is 8 octets, a server cookie 8 to 32 more.
-      if (size !== 8 && (size < 16 || size > 40)) return undefined;
-      cookie ??= message.slice(i + 4, i + 4 + size);
-    }
+    else if (code === 10) cookie ??= message.slice(i + 4, i + 4 + size);
     i += 4 + size;
   }
   return {
-    version: message[at + 5] as number,
+    version,
     size: Math.max(512, read16(message, at + 2)),
     dnssecOk: ((message[at + 6] as number) & 0x80) !== 0,
     ...(cookie === undefined ? {} : { cookie }),
     nsid,
     keepalive,
+    broken,
   };
 }
 
@@ -111,15 +113,16 @@ export function readQuery(message: Uint8Array): Query | undefined {
     tsig: 0,
     serial: undefined as number | undefined,
   };
-  // RFC 9619: a query has exactly one question.
-  if (read16(message, 4) !== 1) return query;
-  const nameEnd = questionNameEnd(message);
-  if (nameEnd === 0 || nameEnd + 4 > message.length) return query;
-  query.questionEnd = nameEnd + 4;
-  query.qtype = read16(message, nameEnd);
-  query.qclass = read16(message, nameEnd + 2);
-  // An UPDATE's sections mean other things; nothing but its header is looked at.
-  if (query.opcode !== OPCODE.QUERY && query.opcode !== OPCODE.NOTIFY) return { ...query, malformed: false };
+  // RFC 9619: a query has exactly one question. Without any the rest is read all the same, for its OPT.
+  const questions = read16(message, 4);
+  if (questions > 1) return query;
+  if (questions === 1) {
+    const nameEnd = questionNameEnd(message);
+    if (nameEnd === 0 || nameEnd + 4 > message.length) return query;
+    query.questionEnd = nameEnd + 4;
+    query.qtype = read16(message, nameEnd);
+    query.qclass = read16(message, nameEnd + 2);
+  }
   const counts = [read16(message, 6), read16(message, 8), read16(message, 10)] as const;
   const total = counts[0] + counts[1] + counts[2];
   if (total > MOST_RECORDS) return query;
@@ -136,7 +139,6 @@ export function readQuery(message: Uint8Array): Query | undefined {
       // RFC 6891 §6.1.1: in the additional section, once, owned by the root.
       if (!additional || query.edns !== undefined || message[start] !== 0) return query;
       query.edns = readEdns(message, fixed, end);
-      if (query.edns === undefined) return query;
     } else if (type === TYPE.TSIG) {
       // RFC 8945 §5.1: the last record of the additional section.
       if (!additional || record !== total - 1) return query;
@@ -147,8 +149,15 @@ export function readQuery(message: Uint8Array): Query | undefined {
     at = end;
   }
   // Octets after the last record are no part of any message.
-  if (at !== message.length) return query;
-  return { ...query, malformed: false };
+  query.malformed = questions === 0 || at !== message.length || query.edns?.broken === true;
+  return query;
+}
+
+/** Where the TSIG of a response starts, which is read with the same care; 0 when it has none. */
+export function tsigOfResponse(message: Uint8Array): number {
+  const request = Uint8Array.from(message);
+  request[2] = (message[2] ?? 0) & 0x7f;
+  return readQuery(request)?.tsig ?? 0;
 }
 
 /** RCODE for what only the header and the question decide; NOERROR when the zone is to be asked. */

@@ -6,8 +6,9 @@ import { TYPE } from "./types.ts";
  * the end without a length (CAA, URI), `tag` a length-prefixed bare word, `period` 32 bits that may carry units
  * (1h30m), `time` YYYYMMDDHHmmSS or seconds, `hex`/`base64` run to the end over several tokens, `salt` is
  * length-prefixed hex or `-`, `hash` length-prefixed base32hex, `types` a type bit map, `algorithm` and `cert` numbers
- * with mnemonics, `hex64` four groups of hex (RFC 6742), `eui` hex pairs joined by dashes; `loc`, `apl` and
- * `svcparams` have a syntax of their own.
+ * with mnemonics, `hex64` four groups of hex (RFC 6742), `eui48` and `eui64` hex pairs joined by dashes, `gateway` what the
+ * octet two before it says (RFC 4025 §2.5), `key` base64 that may be absent; `loc`, `apl` and `svcparams` have a syntax
+ * of their own.
  */
 export type Field =
   | "u8"
@@ -31,7 +32,10 @@ export type Field =
   | "algorithm"
   | "cert"
   | "hex64"
-  | "eui"
+  | "eui48"
+  | "eui64"
+  | "gateway"
+  | "key"
   | "loc"
   | "apl"
   | "svcparams";
@@ -39,6 +43,7 @@ export type Field =
 const dnskey: Field[] = ["u16", "u8", "algorithm", "base64"];
 const ds: Field[] = ["u16", "algorithm", "u8", "hex"];
 const tlsa: Field[] = ["u8", "u8", "u8", "hex"];
+const rrsig: Field[] = ["type", "algorithm", "u8", "u32", "time", "time", "u16", "name", "base64"];
 const svcb: Field[] = ["u16", "name", "svcparams"];
 
 const FIELDS = new Map<number, readonly Field[]>([
@@ -61,8 +66,10 @@ const FIELDS = new Map<number, readonly Field[]>([
   [TYPE.X25, ["string"]],
   [TYPE.ISDN, ["strings"]],
   [TYPE.RT, ["u16", "name"]],
+  [TYPE.SIG, rrsig],
   [TYPE.KEY, dnskey],
   [TYPE.PX, ["u16", "name", "name"]],
+  [TYPE.GPOS, ["string", "string", "string"]],
   [TYPE.AAAA, ["ipv6"]],
   [TYPE.LOC, ["loc"]],
   [TYPE.SRV, ["u16", "u16", "u16", "name"]],
@@ -73,7 +80,8 @@ const FIELDS = new Map<number, readonly Field[]>([
   [TYPE.APL, ["apl"]],
   [TYPE.DS, ds],
   [TYPE.SSHFP, ["u8", "u8", "hex"]],
-  [TYPE.RRSIG, ["type", "algorithm", "u8", "u32", "time", "time", "u16", "name", "base64"]],
+  [TYPE.IPSECKEY, ["u8", "u8", "u8", "gateway", "key"]],
+  [TYPE.RRSIG, rrsig],
   [TYPE.NSEC, ["name", "types"]],
   [TYPE.DNSKEY, dnskey],
   [TYPE.DHCID, ["base64"]],
@@ -81,6 +89,7 @@ const FIELDS = new Map<number, readonly Field[]>([
   [TYPE.NSEC3PARAM, ["u8", "u8", "u16", "salt"]],
   [TYPE.TLSA, tlsa],
   [TYPE.SMIMEA, tlsa],
+  [TYPE.NINFO, ["strings"]],
   [TYPE.CDS, ds],
   [TYPE.CDNSKEY, dnskey],
   [TYPE.OPENPGPKEY, ["base64"]],
@@ -93,10 +102,11 @@ const FIELDS = new Map<number, readonly Field[]>([
   [TYPE.L32, ["u16", "ipv4"]],
   [TYPE.L64, ["u16", "hex64"]],
   [TYPE.LP, ["u16", "name"]],
-  [TYPE.EUI48, ["eui"]],
-  [TYPE.EUI64, ["eui"]],
+  [TYPE.EUI48, ["eui48"]],
+  [TYPE.EUI64, ["eui64"]],
   [TYPE.URI, ["u16", "u16", "text"]],
   [TYPE.CAA, ["u8", "tag", "text"]],
+  [TYPE.AVC, ["strings"]],
   [TYPE.DLV, ds],
 ]);
 

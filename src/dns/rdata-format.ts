@@ -110,9 +110,16 @@ function fieldText(field: Field, octets: Uint8Array, at: number): [string | unde
     case "hex":
       return [hex(rest), octets.length];
     case "base64":
-      return [btoa(String.fromCharCode(...rest)), octets.length];
-    case "eui":
+    case "key":
+      return [Buffer.from(rest).toString("base64"), octets.length];
+    case "eui48":
+    case "eui64":
       return [hex(rest).toLowerCase().match(/../g)?.join("-"), octets.length];
+    case "gateway": {
+      const kind = octets[at - 2];
+      if (kind === 0) return [".", at];
+      return fieldText(kind === 1 ? "ipv4" : kind === 2 ? "ipv6" : "name", octets, at);
+    }
     case "types":
       return [typesText(rest), octets.length];
     case "loc":

@@ -2,11 +2,12 @@
 import { formatIpv6, parseIpv4, parseIpv6 } from "./address.ts";
 import { escapeOctets, tokenOctets } from "./name.ts";
 import { OctetWriter, read16, read32 } from "./octets.ts";
+import { parseBase64 } from "./rdata-check.ts";
 import { ZoneTextError } from "./zonetext-error.ts";
 
 /** Centimetres as the mantissa and exponent of RFC 1876 §2. */
 function locSize(text: string): number {
-  const match = /^([0-9]{1,8}(?:\.[0-9]{1,2})?)m?$/.exec(text);
+  const match = /^([0-9]{1,8}(?:\.[0-9]{0,2})?)m?$/.exec(text);
   if (!match) throw new ZoneTextError(`${text}: not a size in metres`);
   let mantissa = Math.round(Number(match[1]) * 100);
   let exponent = 0;
@@ -20,9 +21,9 @@ function locSize(text: string): number {
 /** LOC (RFC 1876 §3): `d [m [s]] N|S d [m [s]] E|W alt [size [hp [vp]]]`. */
 export function writeLoc(out: OctetWriter, tokens: readonly string[]): void {
   const text = tokens.join(" ");
-  const angle = String.raw`(\d+)(?: (\d+)(?: (\d+(?:\.\d{1,3})?))?)?`;
+  const angle = String.raw`(\d+)(?: (\d+)(?: (\d+(?:\.\d{0,3})?))?)?`;
   const match = new RegExp(
-    String.raw`^${angle} ([NS]) ${angle} ([EW]) (-?\d+(?:\.\d{1,2})?)m?(?: (\S+))?(?: (\S+))?(?: (\S+))?$`,
+    String.raw`^${angle} ([NS]) ${angle} ([EW]) (-?\d{1,8}(?:\.\d{0,2})?)m?(?: (\S+))?(?: (\S+))?(?: (\S+))?$`,
     "i",
   ).exec(text);
   if (!match) throw new ZoneTextError(`${text}: not a location (RFC 1876 §3)`);
@@ -46,7 +47,10 @@ export function writeLoc(out: OctetWriter, tokens: readonly string[]): void {
   out.u8(locSize(match[12] ?? "10m"));
   out.u32(coordinate(1, "N", 90));
   out.u32(coordinate(5, "E", 180));
-  out.u32(Math.round(Number(match[9]) * 100) + 10_000_000);
+  // centimetres above 100 km below the ellipsoid
+  const altitude = Math.round(Number(match[9]) * 100) + 10_000_000;
+  if (altitude < 0 || altitude > 0xffffffff) throw new ZoneTextError(`${text}: out of range`);
+  out.u32(altitude);
 }
 
 /** Master-file text of LOC; undefined for a version this text cannot express. */
@@ -99,7 +103,10 @@ export function formatApl(octets: Uint8Array): string | undefined {
   return items.join(" ");
 }
 
-const SVC_KEYS = ["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint"];
+const SVC_KEYS = ["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath"];
+
+/** Octets as text, one a character. */
+const latin1 = (octets: Uint8Array): string => Buffer.from(octets).toString("latin1");
 
 function svcKey(text: string): number {
   const known = SVC_KEYS.indexOf(text);
@@ -122,7 +129,7 @@ function commaList(octets: Uint8Array): Uint8Array[] {
 
 function svcValue(key: number, octets: Uint8Array): Uint8Array {
   const out = new OctetWriter(32);
-  const list = () => commaList(octets).map((item) => String.fromCharCode(...item));
+  const list = () => commaList(octets).map(latin1);
   const refuse = (): never => {
     throw new ZoneTextError(`${SVC_KEYS[key]}: its value is wrong (RFC 9460)`);
   };
@@ -140,13 +147,13 @@ function svcValue(key: number, octets: Uint8Array): Uint8Array {
   } else if (key === 2) {
     if (octets.length > 0) refuse();
   } else if (key === 3) {
-    const port = String.fromCharCode(...octets);
+    const port = latin1(octets);
     if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 0xffff) refuse();
     out.u16(Number(port));
   } else if (key === 4 || key === 6) {
     for (const item of list()) out.raw((key === 4 ? parseIpv4 : parseIpv6)(item) ?? refuse());
   } else if (key === 5) {
-    out.raw(Uint8Array.from(atob(String.fromCharCode(...octets)), (char) => char.charCodeAt(0)));
+    out.raw(parseBase64(latin1(octets)));
   } else out.raw(octets);
   return out.take();
 }
@@ -162,6 +169,8 @@ export function writeSvcParams(out: OctetWriter, tokens: readonly string[]): voi
     params.set(key, svcValue(key, tokenOctets(value ?? "")));
   }
   for (const [key, value] of [...params].sort((a, b) => a[0] - b[0])) {
+    if (value.length > 0xffff)
+      throw new ZoneTextError(`${keyName(key)}: ${value.length} octets, 65535 are allowed`);
     out.u16(key);
     out.u16(value.length);
     out.raw(value);
@@ -192,7 +201,7 @@ export function formatSvcParams(octets: Uint8Array): string | undefined {
       );
     else if (key === 2) params.push("no-default-alpn");
     else if (key === 1) params.push(`alpn="${alpnText(value)}"`);
-    else if (key === 5) params.push(`ech="${btoa(String.fromCharCode(...value))}"`);
+    else if (key === 5) params.push(`ech="${Buffer.from(value).toString("base64")}"`);
     else params.push(size === 0 ? `key${key}` : `key${key}="${escapeOctets(value, '"\\')}"`);
     at += 4 + size;
   }

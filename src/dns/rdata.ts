@@ -2,6 +2,7 @@
 import { parseIpv4, parseIpv6 } from "./address.ts";
 import { tokenOctets, type WireName, writeName } from "./name.ts";
 import type { OctetWriter } from "./octets.ts";
+import { digestFits, parseBase64, restFits } from "./rdata-check.ts";
 import { ALGORITHMS, CERTS, type Field, fieldsOf } from "./rdata-fields.ts";
 import { writeApl, writeLoc, writeSvcParams } from "./rdata-odd.ts";
 import { typeCode, typeName } from "./types.ts";
@@ -17,14 +18,17 @@ export function parseNumber(text: string, max: number): number {
 
 const UNIT: Readonly<Record<string, number>> = { S: 1, M: 60, H: 3600, D: 86400, W: 604800 };
 
-/** Seconds written as `3600`, `1h` or `1h30m`; undefined when it is neither. Values above 2^31-1 are an error (RFC 2181 §8). */
-export function parsePeriod(text: string): number | undefined {
+/** The longest TTL (RFC 2181 §8). */
+const TTL_MOST = 0x7fffffff;
+
+/** Seconds written as `3600`, `1h` or `1h30m`, of at most `most`; undefined when it is neither. Longer is an error. */
+export function parsePeriod(text: string, most: number = TTL_MOST): number | undefined {
   if (!/^([0-9]+|([0-9]+[smhdwSMHDW])+)$/.test(text)) return undefined;
   let seconds = 0;
   for (const [, count, unit] of text.matchAll(/([0-9]+)([a-zA-Z]?)/g)) {
     seconds += Number(count) * (UNIT[(unit || "S").toUpperCase()] as number);
   }
-  if (seconds > 0x7fffffff) throw new ZoneTextError(`${text}: a period above 2147483647 seconds`);
+  if (seconds > most) throw new ZoneTextError(`${text}: a period above ${most} seconds`);
   return seconds;
 }
 
@@ -34,13 +38,6 @@ function parseHex(text: string): Uint8Array {
   return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
     Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
   );
-}
-
-function parseBase64(text: string): Uint8Array {
-  if (!/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) {
-    throw new ZoneTextError(`${text}: not base64`);
-  }
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 }
 
 /** Seconds since 1970 from YYYYMMDDHHmmSS or a plain number (RFC 4034 §3.2). */
@@ -102,6 +99,15 @@ function need(octets: Uint8Array | undefined, text: string, what: string): Uint8
   return octets;
 }
 
+const OPTIONAL: ReadonlySet<Field> = new Set(["types", "svcparams", "apl", "key"]);
+
+/** Octets of `aa-bb-…`, so many of them. */
+function parseEui(token: string, size: number): Uint8Array {
+  if (token.length !== 3 * size - 1 || !/^([0-9a-f]{2}(-|$))+$/i.test(token))
+    throw new ZoneTextError(`${token}: not ${size} pairs of hex digits joined by dashes (RFC 7043)`);
+  return parseHex(token.replaceAll("-", ""));
+}
+
 /** Write the field that starts at `tokens[at]`; returns how many tokens it took. */
 function writeField(
   out: OctetWriter,
@@ -111,7 +117,7 @@ function writeField(
   origin: WireName,
 ): number {
   const rest = tokens.length - at;
-  const optional = field === "types" || field === "svcparams" || field === "apl";
+  const optional = OPTIONAL.has(field);
   if (rest === 0 && !optional) throw new ZoneTextError(`ends early: ${field} is missing`);
   const token = tokens[at] as string;
   switch (field) {
@@ -125,7 +131,7 @@ function writeField(
       out.u32(parseNumber(token, 0xffffffff));
       return 1;
     case "period": {
-      const seconds = parsePeriod(token);
+      const seconds = parsePeriod(token, 0xffffffff);
       if (seconds === undefined) throw new ZoneTextError(`${token}: not a number of seconds`);
       out.u32(seconds);
       return 1;
@@ -160,6 +166,7 @@ function writeField(
       out.raw(parseHex(tokens.slice(at).join("")));
       return rest;
     case "base64":
+    case "key":
       out.raw(parseBase64(tokens.slice(at).join("")));
       return rest;
     case "salt":
@@ -191,9 +198,17 @@ function writeField(
         throw new ZoneTextError(`${token}: not four groups of hex`);
       for (const group of token.split(":")) out.u16(Number.parseInt(group, 16));
       return 1;
-    case "eui":
-      out.raw(parseHex(token.replaceAll("-", "")));
+    case "eui48":
+    case "eui64":
+      out.raw(parseEui(token, field === "eui48" ? 6 : 8));
       return 1;
+    case "gateway": {
+      const kind = out.bytes[out.length - 2];
+      const as = GATEWAYS[kind ?? -1];
+      if (as !== undefined) return writeField(out, as, tokens, at, origin);
+      if (kind !== 0 || token !== ".") throw new ZoneTextError(`${token}: no gateway of type ${kind}`);
+      return 1;
+    }
     case "loc":
       writeLoc(out, tokens.slice(at));
       return rest;
@@ -224,6 +239,7 @@ export function writeRdata(
     // A known type in generic form must still be that type's RDATA: nobody may smuggle an A of five octets.
     if (fields !== undefined && !rdataFits(type, octets))
       throw new ZoneTextError(`\\# ${size}: not ${typeName(type)} RDATA`);
+    checkSize(octets);
     out.raw(octets);
     return;
   }
@@ -233,8 +249,16 @@ export function writeRdata(
   let at = 0;
   for (const field of fields) at += writeField(out, field, tokens, at, origin);
   if (at < tokens.length) throw new ZoneTextError(`${tokens[at]}: more than ${typeName(type)} takes`);
-  if (out.length - start > 0xffff)
-    throw new ZoneTextError(`RDATA of ${out.length - start} octets, 65535 are allowed`);
+  const octets = out.bytes.subarray(start, out.length);
+  checkSize(octets);
+  if (!rdataFits(type, octets)) throw new ZoneTextError(`no valid ${typeName(type)} RDATA`);
+}
+
+/** Octets of RDATA that a message of 65535 has room for, with its header, question, OPT and TSIG. */
+const MOST = 64_000;
+
+function checkSize({ length }: Uint8Array): void {
+  if (length > MOST) throw new ZoneTextError(`RDATA of ${length} octets, which no message has room for`);
 }
 
 const WIDTH: Readonly<Partial<Record<Field, number>>> = {
@@ -249,13 +273,22 @@ const WIDTH: Readonly<Partial<Record<Field, number>>> = {
   algorithm: 1,
   cert: 2,
   hex64: 8,
+  eui48: 6,
+  eui64: 8,
 };
 
-/** Could these octets be RDATA of this type? Checks lengths and names, not meanings. */
+/** How a gateway of a type is written (RFC 4025 §2.5); type 0 is none. */
+const GATEWAYS: readonly (Field | undefined)[] = [undefined, "ipv4", "ipv6", "name"];
+
+/** Could these octets be RDATA of this type? What is said no to here, others could not read. */
 export function rdataFits(type: number, octets: Uint8Array): boolean {
+  const fields = fieldsOf(type);
+  if (fields === undefined) return true;
   let at = 0;
-  for (const field of fieldsOf(type) ?? []) {
-    const width = WIDTH[field];
+  for (const each of fields) {
+    const kind = each === "gateway" ? (octets[at - 2] as number) : 0;
+    const field = each === "gateway" && kind > 0 ? GATEWAYS[kind] : each;
+    const width = field === undefined ? undefined : WIDTH[field];
     if (width !== undefined) at += width;
     else if (field === "name") {
       const start = at;
@@ -269,8 +302,12 @@ export function rdataFits(type: number, octets: Uint8Array): boolean {
     } else if (field === "strings") {
       do at += (octets[at] ?? 0xffff) + 1;
       while (at < octets.length);
-    } else at = Math.max(at, octets.length);
+    } else if (field === undefined) return false;
+    else if (field !== "gateway") {
+      if (!restFits(field, octets.subarray(at))) return false;
+      at = Math.max(at, octets.length);
+    }
     if (at > octets.length) return false;
   }
-  return fieldsOf(type) === undefined || at === octets.length;
+  return at === octets.length && digestFits(type, octets);
 }

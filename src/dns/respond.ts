@@ -1,6 +1,6 @@
 import { type Answer, lookup, type OwnedSet } from "./answer.ts";
 import { type Authority, mayByKey, UDP_MOST, type Via, zoneFor } from "./authority.ts";
-import { answerOptions, EDE } from "./edns.ts";
+import { answerOpt, EDE } from "./edns.ts";
 import { headerRcode, type Query, readQuery } from "./guard.ts";
 import { formatName, type WireName } from "./name.ts";
 import { signResponse, type Verdict, verifyTsig } from "./tsig.ts";
@@ -21,7 +21,13 @@ interface Outcome {
 
 const REFUSED: Outcome = { rcode: RCODE.REFUSED, ede: EDE.NOT_AUTHORITATIVE };
 
-function decide(authority: Authority, via: Via, query: Query, name: WireName, verdict?: Verdict): Outcome {
+function decide(
+  authority: Authority,
+  via: Via,
+  query: Query,
+  name: WireName,
+  verdict: Verdict | undefined,
+): Outcome {
   const { qtype, qclass } = query;
   if (qclass === CLASS.CH) return chaos(authority, qtype, name);
   if (qclass !== CLASS.IN) return { rcode: RCODE.REFUSED };
@@ -34,6 +40,8 @@ function decide(authority: Authority, via: Via, query: Query, name: WireName, ve
   if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) {
     // Transfers go over TCP; an IXFR over UDP is told the serial and comes back (RFC 1995 §2).
     if (name.length !== served.origin.length) return { rcode: RCODE.NOTAUTH };
+    // Without the serial that the asker has there is nothing to answer (RFC 1995 §3).
+    if (qtype === TYPE.IXFR && query.serial === undefined) return { rcode: RCODE.FORMERR };
     if (qtype === TYPE.AXFR || via.tcp || !(via.mayTransfer || mayByKey(authority, verdict))) {
       return { rcode: RCODE.REFUSED };
     }
@@ -99,12 +107,7 @@ function answerTo(
   if (verdict !== undefined && verdict.error !== 0) outcome = { rcode: verdict.rcode };
   if (outcome.rcode === RCODE.NOERROR) {
     const name = message.slice(12, query.questionEnd - 4);
-    outcome = decide(
-      authority,
-      { ...via, mayTransfer: via.mayTransfer || verdict?.key !== undefined },
-      query,
-      name,
-    );
+    outcome = decide(authority, via, query, name, verdict);
   }
   return write(authority, via, message, query, outcome, verdict, out);
 }
@@ -120,9 +123,9 @@ function write(
   out: Uint8Array,
 ): number {
   const { edns } = query;
-  const opt = edns === undefined ? undefined : answerOptions(authority, via, edns, outcome.ede);
+  const opt = edns === undefined ? undefined : answerOpt(authority, via, edns, outcome.rcode, outcome.ede);
   const most = via.tcp ? 65535 : Math.min(UDP_MOST, edns?.size ?? 512);
-  const tail = (opt === undefined ? 0 : 11 + opt.length) + (verdict?.room ?? 0);
+  const tail = (opt?.length ?? 0) + (verdict?.room ?? 0);
   scratch.set(message.subarray(0, query.questionEnd));
   scratch.fill(0, 4, 12);
   if (query.questionEnd > 12) scratch[5] = 1;
@@ -133,13 +136,6 @@ function write(
   scratch[2] = 0x80 | (query.opcode << 3) | aa | (truncated ? 2 : 0) | (query.recursionDesired ? 1 : 0);
   scratch[3] = outcome.rcode & 15;
   if (opt !== undefined) {
-    writer.limit = most;
-    scratch.set(
-      [0, 0, TYPE.OPT, UDP_MOST >>> 8, UDP_MOST & 0xff, outcome.rcode >>> 4, 0, edns?.dnssecOk ? 0x80 : 0, 0],
-      writer.at,
-    );
-    writer.at += 9;
-    writer.u16(opt.length);
     scratch.set(opt, writer.at);
     writer.at += opt.length;
     addCount(scratch, 10, 1);

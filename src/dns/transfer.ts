@@ -1,15 +1,18 @@
 import type { OwnedSet } from "./answer.ts";
 import { type Authority, mayByKey, type Served, type Via, zoneFor } from "./authority.ts";
+import { answerOpt } from "./edns.ts";
 import { type Query, readQuery } from "./guard.ts";
 import type { Change } from "./journal.ts";
-import { nameKey } from "./name.ts";
+import { formatName, nameKey } from "./name.ts";
 import { tsigRoom, tsigStream, type Verdict, verifyTsig } from "./tsig.ts";
-import { CLASS, OPCODE, TYPE } from "./types.ts";
+import { CLASS, OPCODE, TYPE, typeName } from "./types.ts";
 import { addCount, MessageWriter } from "./writer.ts";
 import { nodeOwner, nodesOf, readSet, serialOf, setsOf, soaOf, type Zone } from "./zone.ts";
 
 /** Octets of a transfer's messages: names past 16384 are no use to compression. */
 const MESSAGE = 16384;
+
+const NO_OPT = new Uint8Array();
 
 /** Is `a` after `b` (RFC 1982 §3.2)? */
 export function serialAfter(a: number, b: number): boolean {
@@ -49,13 +52,20 @@ export interface Transfer {
 
 /**
  * The transfer that a message over TCP asks for, or undefined when it asks for none or may have none
- * (then `respond` says what is wrong). A zone block never changes, so a transfer is one consistent snapshot.
+ * (then `respond` says what is wrong). A zone block never changes, so a transfer is one consistent snapshot. `clock` gives
+ * the seconds since 1970 that each message is signed at: a client may take its time (RFC 8945 §5.3.1).
  */
-export function transfer(authority: Authority, via: Via, message: Uint8Array): Transfer | undefined {
+export function transfer(
+  authority: Authority,
+  via: Via,
+  message: Uint8Array,
+  clock: () => number,
+): Transfer | undefined {
   const query = readQuery(message);
   if (query === undefined || query.malformed || query.opcode !== OPCODE.QUERY || query.qclass !== CLASS.IN)
     return undefined;
-  if (query.qtype !== TYPE.AXFR && query.qtype !== TYPE.IXFR) return undefined;
+  if (query.qtype !== TYPE.AXFR && (query.qtype !== TYPE.IXFR || query.serial === undefined))
+    return undefined;
   if (query.edns !== undefined && query.edns.version > 0) return undefined;
   const name = message.slice(12, query.questionEnd - 4);
   const served = zoneFor(authority.zones, name);
@@ -64,7 +74,9 @@ export function transfer(authority: Authority, via: Via, message: Uint8Array): T
   if (verdict !== undefined && (verdict.error !== 0 || verdict.key === undefined)) return undefined;
   if (!via.mayTransfer && !mayByKey(authority, verdict)) return undefined;
   const { kind, sets } = contents(served, served.zone, query);
-  return { kind, messages: pack(message.slice(0, query.questionEnd), query, sets, verdict, via.now) };
+  // RFC 5936 §2.2.5 wants it in the first message at least; BIND and Knot have it in every one.
+  const opt = query.edns === undefined ? NO_OPT : answerOpt(authority, via, query.edns, 0, undefined);
+  return { kind, messages: pack(message.slice(0, query.questionEnd), query, sets, opt, verdict, clock) };
 }
 
 function contents(
@@ -82,16 +94,20 @@ function contents(
   return { kind: "AXFR", sets: whole(zone) };
 }
 
-/** Pack RRsets into messages, as many records in each as fit (RFC 5936 §2.2), every message signed when the query was. */
+/**
+ * Pack RRsets into messages, as many records in each as fit (RFC 5936 §2.2), every message signed when the query was.
+ * @throws RangeError for a record that fits no message; those before it have been given
+ */
 function* pack(
   head: Uint8Array,
   query: Query,
   sets: Iterable<OwnedSet>,
+  opt: Uint8Array,
   verdict: Verdict | undefined,
-  now: number,
+  clock: () => number,
 ): Generator<Uint8Array> {
   const key = verdict?.key;
-  const room = key === undefined ? 0 : tsigRoom(key);
+  const room = opt.length + (key === undefined ? 0 : tsigRoom(key));
   const sign = key === undefined || verdict === undefined ? undefined : tsigStream(key, verdict.mac);
   // One record of 65535 octets must fit into a message of its own.
   const out = new Uint8Array(2 * 65535);
@@ -105,7 +121,12 @@ function* pack(
     out[5] = 1;
     writer.begin(out, limit - room, head.length);
   };
-  const finish = () => out.slice(0, sign === undefined ? writer.at : sign(out, writer.at, now));
+  const finish = () => {
+    out.set(opt, writer.at);
+    if (opt.length > 0) addCount(out, 10, 1);
+    const size = writer.at + opt.length;
+    return out.slice(0, sign === undefined ? size : sign(out, size, clock()));
+  };
   let records = 0;
   begin(MESSAGE);
   for (const { owner, set } of sets) {
@@ -116,7 +137,9 @@ function* pack(
         begin(MESSAGE);
         if (!writer.record(owner, set.type, set.ttl, rdata)) {
           begin(65535);
-          writer.record(owner, set.type, set.ttl, rdata);
+          // The reader lets no such record in: a client had rather have no zone than a part of it.
+          if (!writer.record(owner, set.type, set.ttl, rdata))
+            throw new RangeError(`${formatName(owner)} ${typeName(set.type)}: fits no message`);
         }
       }
       addCount(out, 6, 1);

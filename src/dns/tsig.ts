@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { ownerName, plainName } from "./message-name.ts";
 import { nameKey, parseName, type WireName, wireNameEnd } from "./name.ts";
 import { OctetWriter, read16, read32 } from "./octets.ts";
 import { CLASS, RCODE, TYPE } from "./types.ts";
@@ -102,28 +103,24 @@ function macOf(
   return hmac.update(out.take()).digest();
 }
 
-/** Cut the name at `at` out of a message; undefined when it is compressed or does not end before `end`. */
-function plainName(message: Uint8Array, at: number, end: number): WireName | undefined {
-  let i = at;
-  while (i < end && message[i] !== 0) {
-    if ((message[i] as number) > 63) return undefined;
-    i += (message[i] as number) + 1;
-  }
-  return i < end && i - at < 255 ? message.slice(at, i + 1) : undefined;
-}
-
-/** Check the TSIG that starts at `at` and ends the message: key, then MAC, then time (RFC 8945 §5.2). */
+/**
+ * Check the TSIG that starts at `at` and ends the message: key, MAC, time, then truncation (RFC 8945 §5.2). The MAC of
+ * an answer covers that of its request, `prior`.
+ */
 export function verifyTsig(
   message: Uint8Array,
   at: number,
   keys: TsigKeys | undefined,
   now: number,
+  prior: Uint8Array = NO_NAME,
 ): Verdict {
-  const keyName = plainName(message, at, message.length);
-  if (keyName === undefined) return broken();
-  const rdata = at + keyName.length + 10;
-  const algorithm = plainName(message, rdata, message.length);
-  if (read16(message, at + keyName.length + 2) !== CLASS.ANY || algorithm === undefined) return broken();
+  const owner = ownerName(message, at);
+  if (owner === undefined) return broken();
+  const keyName = owner.name;
+  const rdata = owner.end + 10;
+  // RFC 8945 §4.2: this one is never compressed.
+  const algorithm = plainName(message, rdata);
+  if (read16(message, owner.end + 2) !== CLASS.ANY || algorithm === undefined) return broken();
   let from = rdata + algorithm.length;
   if (from + 10 > message.length) return broken();
   const time = read16(message, from) * 2 ** 32 + read32(message, from + 2);
@@ -143,14 +140,15 @@ export function verifyTsig(
   const { size } = ALGORITHMS.get(key.algorithm) as { size: number };
   // RFC 8945 §5.2.2.1: longer than the hash, or shorter than half of it, is no MAC at all.
   if (mac.length > size || mac.length < Math.max(10, size / 2)) return broken();
-  const signed = message.slice(0, at);
+  // Not `slice`, which in a Buffer is the message itself.
+  const signed = Uint8Array.from(message.subarray(0, at));
   signed[0] = originalId >>> 8;
   signed[1] = originalId;
   addCount(signed, 10, -1);
   const other = message.subarray(from + 6);
   const want = macOf(
     key,
-    NO_NAME,
+    prior,
     signed,
     { keyName, algorithm, time, fudge, error: read16(message, from + 2), other },
     false,
@@ -158,8 +156,8 @@ export function verifyTsig(
   if (!timingSafeEqual(want.subarray(0, mac.length), mac)) {
     return { ...common, error: RCODE.BADSIG, rcode: RCODE.NOTAUTH, key: undefined };
   }
-  if (mac.length < size) return { ...common, error: RCODE.BADTRUNC, rcode: RCODE.NOTAUTH, key };
   if (Math.abs(now - time) > fudge) return { ...common, error: RCODE.BADTIME, rcode: RCODE.NOTAUTH, key };
+  if (mac.length < size) return { ...common, error: RCODE.BADTRUNC, rcode: RCODE.NOTAUTH, key };
   return { ...common, error: 0, rcode: RCODE.NOERROR, key };
 }
 
@@ -212,7 +210,19 @@ export function signResponse(out: Uint8Array, size: number, verdict: Verdict, no
   return append(out, size, verdict.key, verdict.mac, variables, verdict.originalId, false).size;
 }
 
-/** Signs the messages of a transfer, or a request of our own: each MAC covers the one before (RFC 8945 §5.3.1). */
+/** Sign a request of our own; gives the new size, and the MAC that its answer's will cover. */
+export function signRequest(
+  key: TsigKey,
+  out: Uint8Array,
+  size: number,
+  now: number,
+): { size: number; mac: Uint8Array } {
+  const algorithm = parseName(`${key.algorithm}.`);
+  const variables = { keyName: key.name, algorithm, time: now, fudge: FUDGE, error: 0, other: NO_NAME };
+  return append(out, size, key, NO_NAME, variables, read16(out, 0), false);
+}
+
+/** Signs the messages of a transfer: each MAC covers the one before (RFC 8945 §5.3.1). */
 export function tsigStream(
   key: TsigKey,
   requestMac: Uint8Array,

@@ -19,6 +19,9 @@ import { ZoneTextError } from "./zonetext-error.ts";
 /** One logical line: parentheses and quotes joined over physical lines. */
 export type Statement = RecordStatement | OtherStatement;
 
+/** What a problem begins with that nobody has thought of. */
+export const UNFORESEEN = "cannot be read";
+
 /** Walk the logical lines; each visit gets the line's number, its cut and what it means, or the problem with it. */
 function walk(
   text: string,
@@ -59,9 +62,9 @@ function walk(
     try {
       meaning = understand(cut, context, out);
     } catch (error) {
-      if (!(error instanceof ZoneTextError)) throw error;
+      // whatever it is: one line never harms the others, nor whoever reads the file
+      meaning = error instanceof ZoneTextError ? error : new ZoneTextError(`${UNFORESEEN} (${error})`);
       out.length = before;
-      meaning = error;
     }
     visit(at, line, cut, meaning);
     quick.origin = context.origin;

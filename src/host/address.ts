@@ -58,15 +58,17 @@ export async function readLinks(): Promise<Links> {
   return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };
 }
 
-/** Calls `wake` when an IPv4 address goes from the device, until the signal is aborted. */
+/** Calls `wake` when an IPv4 address goes from a device of this name, until the signal is aborted. */
 export async function followAddresses(
   device: string,
   signal: AbortSignal,
   opened: () => void,
   wake: () => void,
 ): Promise<void> {
-  const streaming = follow(["ip", "-4", "monitor", "address", "dev", device], signal, (line) => {
-    if (line.startsWith("Deleted")) wake();
+  // not `dev`: that is the device of today, and one made anew under its name would not be heard
+  const streaming = follow(["ip", "-4", "monitor", "address"], signal, (line) => {
+    const [deleted, , name] = line.split(/\s+/);
+    if (deleted === "Deleted" && name === device) wake();
   });
   opened();
   await streaming;

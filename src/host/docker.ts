@@ -4,15 +4,8 @@ import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { Container, Network } from "../core/model.ts";
 import { dockerError } from "./docker-error.ts";
-import {
-  type Json,
-  networkId,
-  readContainer,
-  readEndpoints,
-  readEvent,
-  readNetwork,
-  records,
-} from "./docker-json.ts";
+import { eventsOf, WAKING } from "./docker-events.ts";
+import { type Json, networkId, readContainer, readEndpoints, readNetwork, records } from "./docker-json.ts";
 
 /** Milliseconds that Docker has for one answer. */
 export const DOCKER_DEADLINE = 10_000;
@@ -49,10 +42,15 @@ export interface DockerView {
   readonly networks: readonly Network[];
   /** Ids of containers whose death was announced a moment ago. */
   readonly dead?: ReadonlySet<string>;
+  /** Docker was not asked: it is what was seen before, less the dead. */
+  readonly hurried?: boolean;
 }
 
 /** Milliseconds for which an announced death is believed against Docker's list; the list follows within 200. */
 const BELIEVED = 5_000;
+
+/** Milliseconds for which looks in a row may do without Docker: where containers die all the time, the living count as well. */
+const HURRIED = 1_000;
 
 /** A client for Docker's socket. The API's version stays unset, so that engines old and new are understood. */
 export function connectDocker(options: DockerOptions): Docker {
@@ -65,6 +63,8 @@ export function connectDocker(options: DockerOptions): Docker {
   /** A death was announced since the last closer look, which showed this. */
   let bereaved = false;
   let lastView: DockerView | undefined;
+  /** When the looks began, since the last whole one, that did not ask Docker. */
+  let hurriedSince: number | null = null;
   let wakeAgain = (): void => undefined;
   const deadline = options.deadline ?? DOCKER_DEADLINE;
   const within = async <T>(call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> => {
@@ -102,16 +102,20 @@ export function connectDocker(options: DockerOptions): Docker {
       };
     },
     async lookCloser() {
-      if (bereaved && lastView !== undefined) {
+      for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
+      const began = hurriedSince ?? performance.now();
+      if (bereaved && lastView !== undefined && performance.now() - began < HURRIED) {
         // Docker answers nobody for some 60 ms after a death, and may have given the address away by then: what was
         // seen last, without the dead, is enough to take them down. The whole look follows.
         bereaved = false;
+        hurriedSince = began;
         wakeAgain();
         const containers = lastView.containers.filter(({ id }) => !dying.has(id));
-        lastView = { ...lastView, containers, dead: new Set(dying.keys()) };
+        lastView = { ...lastView, containers, dead: new Set(dying.keys()), hurried: true };
         return lastView;
       }
       bereaved = false;
+      hurriedSince = null;
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
@@ -125,7 +129,6 @@ export function connectDocker(options: DockerOptions): Docker {
           endpoints.set(readNetwork(item).name, readEndpoints(inspected));
         }),
       );
-      for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
       const containers = list.flatMap((item) => {
         const container = readContainer(item);
         return container === undefined
@@ -140,10 +143,12 @@ export function connectDocker(options: DockerOptions): Docker {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
       const late = setTimeout(() => opening.abort(), deadline);
+      let stands = false;
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
         const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
         clearTimeout(late);
+        stands = true;
         opened();
         for await (const event of eventsOf(stream)) {
           if (event.action === "die") {
@@ -156,7 +161,8 @@ export function connectDocker(options: DockerOptions): Docker {
           wake(event.action === "die");
         }
       } catch (error) {
-        if (!signal.aborted)
+        // one that stood has ended, however: Docker ends it orderly, breaks it off or dies
+        if (!signal.aborted && !stands)
           throw dockerError(options.socket, error, opening.signal.aborted ? deadline : null);
       } finally {
         clearTimeout(late);
@@ -205,36 +211,3 @@ function confirmed(
 }
 
 const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
-
-/** Octets of one event line at most; labels come with it. */
-const LONGEST_EVENT = 4 * 1024 * 1024;
-
-/** The events of a stream, line by line. What is no event wakes all the same, and says nothing. */
-async function* eventsOf(
-  stream: AsyncIterable<unknown>,
-): AsyncGenerator<{ action: string; container: string }> {
-  let rest = "";
-  for await (const chunk of stream) {
-    const lines = `${rest}${String(chunk)}`.split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > LONGEST_EVENT) rest = "";
-    for (const line of lines) if (line.trim() !== "") yield readEvent(line);
-  }
-}
-
-/** Events after which a container's address, name or health may be another. They carry nothing in: they say "look again". */
-const WAKING = {
-  type: ["container", "network"],
-  event: [
-    "connect",
-    "disconnect",
-    "start",
-    "die",
-    "stop",
-    "rename",
-    "destroy",
-    "health_status",
-    "pause",
-    "unpause",
-  ],
-};

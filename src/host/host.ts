@@ -23,7 +23,7 @@ export interface Host {
    * Looks at Docker, devices, firewall and files at once; a part left out counts as empty. Throws HostError; nothing
    * is changed.
    */
-  observe(leaveOut?: LeaveOut): Promise<Observation>;
+  observe(...leaveOut: readonly LeaveOut[]): Promise<Observation>;
   /**
    * Those of the addresses that somebody else on the network answers for. About `ahead` it asks as well and does not
    * wait; what has been asked lately is answered at once.
@@ -51,6 +51,9 @@ export function owedFile(config: Config): string {
   return `${config.storageDir}/owed`;
 }
 
+/** What conntrack reads from; there only while it does. */
+const forgetFile = (config: Config): string => `${config.storageDir}/forget`;
+
 /** The page's content for programs, beside the page. */
 export function servicesFile(config: Config): string {
   return `${dirname(config.indexFile)}/services.json`;
@@ -59,15 +62,21 @@ export function servicesFile(config: Config): string {
 /** The real host, with a client of its own for Docker, or with one that also follows its events. */
 export function openHost(config: Config, watched?: Docker): Host {
   const docker = watched ?? connectDocker({ socket: config.dockerSocket, ...config.api });
-  const look = watched === undefined ? docker.look : docker.lookCloser;
+  let hurried = false;
+  const look = async (): Promise<DockerView> => {
+    const view = await (watched === undefined ? docker.look() : docker.lookCloser());
+    hurried = view.hurried === true;
+    return view;
+  };
   const { lost, restore } = patience(watched);
   const memory = makeMemory();
   return {
-    observe: (leaveOut) => observe(config, look, watched?.bereaved() === true, memory, leaveOut),
+    observe: (...leaveOut) => observe(config, look, watched?.bereaved() === true, memory, leaveOut),
     probe: rememberProbes((addresses) => probe(config.device, addresses)),
     async apply(plan) {
       await apply(config, plan, lost, memory);
-      restore();
+      // who has come is in no hurried look: patience ends with a plan that serves him
+      if (!hurried) restore();
     },
     noteRun: () => named("note the run", () => noteRun(config.indexFile)),
   };
@@ -78,21 +87,21 @@ async function observe(
   look: () => Promise<DockerView>,
   urgent: boolean,
   memory: Memory,
-  leaveOut?: LeaveOut,
+  leaveOut: readonly LeaveOut[],
 ): Promise<Observation> {
-  const known = urgent && leaveOut === undefined ? memory.recall() : undefined;
+  const known = urgent && leaveOut.length === 0 ? memory.recall() : undefined;
   const [{ containers, networks, dead }, links, tables, leases, zone, page, services, template] =
     await Promise.all([
-      leaveOut === "docker" ? { containers: [], networks: [], dead: undefined } : look(),
+      leaveOut.includes("docker") ? { containers: [], networks: [], dead: undefined } : look(),
       known?.links ?? readLinks(),
-      known?.tables ?? (leaveOut === "firewall" ? new Map<TableName, string>() : readTables()),
+      known?.tables ?? (leaveOut.includes("firewall") ? new Map<TableName, string>() : readTables()),
       readLeases(leasesFile(config)),
       readOctets(config.zoneFile),
       readText(config.indexFile),
       readText(servicesFile(config)),
       readTemplate(config.templateDir),
     ]);
-  if (known === undefined && leaveOut === undefined) memory.seen({ links, tables });
+  if (known === undefined && leaveOut.length === 0) memory.seen({ links, tables });
   return observationOf(config, {
     containers,
     networks,
@@ -172,7 +181,7 @@ async function apply(config: Config, plan: Plan, overtaken: () => boolean, memor
     named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
     named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
     all([
-      named("forget tracked connections", () => forgetFlows(owed.flushed)),
+      named("forget tracked connections", () => forgetFlows(owed.flushed, forgetFile(config))),
       named("announce aliases", () => announce(config.device, owed.announced)),
     ]).then(() => settle(owedFile(config), owed)),
     zone !== null && zone !== withdrawal

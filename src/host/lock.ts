@@ -49,11 +49,13 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
         remedy: "wait for it to end; nothing has been changed",
       });
     }
-    // a file system busy with somebody else's fsync is not waited for when nothing would change
-    if (writable && (await file.readFile("utf8")) !== `${process.pid}\n`) {
-      await file.truncate(0);
-      await file.write(`${process.pid}\n`);
-    }
+    // The number is for people: a disk with no room for it costs nobody his run. A file system busy with somebody
+    // else's fsync is not waited for when nothing would change.
+    if (writable && (await file.readFile("utf8")) !== `${process.pid}\n`)
+      await file
+        .truncate(0)
+        .then(() => file.write(`${process.pid}\n`))
+        .catch(() => undefined);
     return () => file.close();
   } catch (error) {
     await file.close();

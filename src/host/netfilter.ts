@@ -1,7 +1,5 @@
 /** iptables and connection tracking: look, replace in one transaction, forget flows. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm, writeFile } from "node:fs/promises";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { TableName } from "../core/model.ts";
@@ -55,20 +53,26 @@ async function restored(table: TableName, text: string, running: Promise<RunResu
 /** For each address the kernel walks its whole table, some 5 ms; up to so many are not worth a look at what there is. */
 const FEW = 8;
 
-/** Forgets tracked connections to these aliases, so that the next packet follows the rules in force. */
-export async function forgetFlows(changed: readonly Ipv4[]): Promise<void> {
+/**
+ * Forgets tracked connections to these aliases, so that the next packet follows the rules in force. `file` is ours to
+ * write meanwhile.
+ */
+export async function forgetFlows(changed: readonly Ipv4[], file: string): Promise<void> {
   const aliases = changed.length > FEW ? await trackedOf(changed) : changed;
   if (aliases.length === 0) return;
-  // one process for all. It opens its input by name, which a pipe of Node's (a socket) does not bear
-  const directory = await mkdtemp(join(tmpdir(), "ocdd-"));
+  // One process for all reads what to do from a file, which it opens by name: a pipe of Node's, a socket, does not bear
+  // that. Where there is no room for one, a process each: a full disk keeps no connection with a stranger.
+  const list = aliases.map((alias) => `-D -d ${alias}\n`).join("");
   try {
-    const file = join(directory, "forget");
-    await writeFile(file, aliases.map((alias) => `-D -d ${alias}\n`).join(""));
-    const { code } = await run(["conntrack", "-R", file], { ok: [0, 1, 2] });
-    if (code === 2) await forgetOneByOne(aliases);
+    const written = await writeFile(file, list).then(
+      () => true,
+      () => false,
+    );
+    if (written && (await run(["conntrack", "-R", file], { ok: [0, 1, 2] })).code !== 2) return;
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await rm(file, { force: true }).catch(() => undefined);
   }
+  await forgetOneByOne(aliases);
 }
 
 /** Those of the addresses that a tracked connection was opened to. */
@@ -79,7 +83,7 @@ async function trackedOf(addresses: readonly Ipv4[]): Promise<Ipv4[]> {
   return addresses.filter((address) => asked.has(address));
 }
 
-/** conntrack before 1.4.7 reads no commands from a file. */
+/** conntrack before 1.4.7 reads no commands from a file, and a full disk takes none. */
 async function forgetOneByOne(aliases: readonly Ipv4[]): Promise<void> {
   const rest = [...aliases];
   const worker = async (): Promise<void> => {

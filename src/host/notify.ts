@@ -15,14 +15,15 @@ export interface Notifier {
 export function notifier(environment: ReadonlyMap<string, string>): Notifier {
   const listens = environment.has("NOTIFY_SOCKET");
   const watchdog = Number(environment.get("WATCHDOG_USEC") ?? 0) / 1000;
-  const tell = (...words: string[]): void => {
+  const tell = (word: string): void => {
     // a service must not fail because its supervisor did not listen
-    if (listens) run(["systemd-notify", ...words]).catch(() => undefined);
+    if (listens) run(["systemd-notify", word]).catch(() => undefined);
   };
   return {
-    ready: () => tell("--ready"),
+    // words, not options: --stopping is younger (systemd 253) than what Debian 12 has
+    ready: () => tell("READY=1"),
     alive: () => tell("WATCHDOG=1"),
-    stopping: () => tell("--stopping"),
+    stopping: () => tell("STOPPING=1"),
     interval: listens && watchdog > 0 ? watchdog : null,
   };
 }

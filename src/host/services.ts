@@ -1,6 +1,6 @@
 /** Who runs the director and the server on this host: systemd, compose, or the operator himself. */
-import { readdir, readFile, stat, unlink } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readdir, readFile, realpath, stat, unlink } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import type { Config } from "../core/config.ts";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
@@ -30,15 +30,19 @@ export async function startServices(config: Config, confFile: string, hostIp: Ip
   }
 }
 
-/** Stops and removes what startServices made. */
-export async function stopServices(config: Config): Promise<void> {
+/**
+ * Stops and removes what startServices made; resolves with what of it is left, for people. Throws HostError, but for a
+ * compose app that cannot be reached: what it has done can be undone without Docker all the same.
+ */
+export async function stopServices(config: Config): Promise<string[]> {
   const kind = await kindOf(config);
-  if (kind === "compose") await compose(config, "", ["down"]);
-  if (kind !== "systemd") return;
+  if (kind === "compose") return stopCompose(config);
+  if (kind !== "systemd") return [];
   const ours = await ownUnits();
-  if (ours.length === 0) return;
+  if (ours.length === 0) return [];
   await removeUnits(ours);
   await run(["systemctl", "daemon-reload"]);
+  return [];
 }
 
 async function kindOf(config: Config): Promise<"systemd" | "compose" | "none"> {
@@ -118,14 +122,36 @@ async function ownUnits(): Promise<string[]> {
 
 async function startCompose(config: Config, confFile: string, say: Say): Promise<void> {
   say("- Starting the OCDD compose app (director and server) ...");
-  await compose(config, confFile, ["up", "--detach"]);
+  // compose leaves a container as it is whose configuration file alone has changed, since it knows of no such file
+  await compose(config, confFile, ["up", "--detach", "--force-recreate"]);
+}
+
+async function stopCompose(config: Config): Promise<string[]> {
+  try {
+    await compose(config, "", ["down"]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return [
+      `the OCDD compose app could not be stopped: ${error.message}`,
+      "its director brings everything back when Docker is back: run `ocdd teardown` again then",
+    ];
+  }
 }
 
 async function compose(config: Config, confFile: string, args: readonly string[]): Promise<void> {
+  // what is mounted is their directories, in which a link would lead nowhere
+  const [conf, socket] = (await Promise.all(
+    [resolve(confFile || "/etc/ocdd/ocdd.conf"), config.dockerSocket].map((path) =>
+      realpath(path).catch(() => path),
+    ),
+  )) as [string, string];
   const environment = [
-    `OCDD_CONF=${resolve(confFile || "/etc/ocdd/ocdd.conf")}`,
+    `OCDD_CONF_DIR=${dirname(conf)}`,
+    `OCDD_CONF_NAME=${basename(conf)}`,
     `OCDD_STORAGE=${config.storageDir}`,
-    `OCDD_SOCKET=${config.dockerSocket}`,
+    `OCDD_SOCKET_DIR=${dirname(socket)}`,
+    `OCDD_SOCKET_NAME=${basename(socket)}`,
     `DOCKER_HOST=unix://${config.dockerSocket}`,
   ];
   const file = ["--file", `${HOME}/docker-compose.yml`, "--project-name", "ocdd"];

@@ -16,6 +16,7 @@ const EVENTS = [
   "transfers",
   "incremental",
   "connections",
+  "aborted",
 ] as const;
 
 /** What is counted beside types and rcodes. */

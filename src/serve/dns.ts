@@ -13,6 +13,7 @@ import { keepReverse, type ReverseOptions } from "./reverse-keeper.ts";
 import { summarise } from "./summary.ts";
 import { openTcp } from "./tcp.ts";
 import { tcpAnswer } from "./tcp-answer.ts";
+import { tcpShare } from "./tcp-share.ts";
 import { readTsigFile } from "./tsig-file.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { type FastUdp, startFastUdp } from "./udp-fast.ts";
@@ -71,6 +72,9 @@ export interface DnsServer {
 
 /** Milliseconds after which a new cookie secret is taken; the one before still counts (RFC 9018 §5). */
 const ROLL = 24 * 3600 * 1000;
+
+/** Octets that all TCP connections together may hold of our memory. */
+const MOST_HELD = 64 << 20;
 
 function freePort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -185,7 +189,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   };
   use();
 
-  const limits = { idleSeconds, connections: options.connections ?? 4096 };
+  const share = tcpShare({ idleSeconds, connections: options.connections ?? 4096, held: MOST_HELD });
   const tcp = tcpAnswer(() => authority, permission, row);
   const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
   // A zone that is there is answered from the first query on.
@@ -206,7 +210,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
         "tcp",
         address,
         port,
-        () => openTcp(address, port, limits, tcp, handed.of("tcp", address, port)),
+        () => openTcp(address, port, share, tcp, handed.of("tcp", address, port)),
         log,
       ),
     ]),
@@ -233,6 +237,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       keeper.close();
       secondaries.close();
       await Promise.all(bindings.map((binding) => binding.close()));
+      share.close();
       await fast?.close();
     },
   };

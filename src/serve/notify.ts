@@ -2,9 +2,12 @@ import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { isIP } from "node:net";
 import { type Codec, loadCodec } from "../dns/codec.ts";
+import { tsigOfResponse } from "../dns/guard.ts";
 import { nameKey, parseName, type WireName } from "../dns/name.ts";
-import { type TsigKeys, tsigStream } from "../dns/tsig.ts";
+import { signRequest, type TsigKeys, verifyTsig } from "../dns/tsig.ts";
+import { OPCODE } from "../dns/types.ts";
 import type { BindLog } from "./bind.ts";
+import { addressOctets } from "./networks.ts";
 
 /** Milliseconds before the first retry; each next one waits twice as long, up to LONGEST (RFC 1996 §3.6 asks for patience). */
 const FIRST = 500;
@@ -25,6 +28,8 @@ export function parseNotifyTarget(item: string): NotifyTarget | undefined {
   if (isIP(address) === 0 || Number(port) < 1 || Number(port) > 65535) return undefined;
   return { address, port: Number(port), key };
 }
+
+const now = (): number => Math.floor(Date.now() / 1000);
 
 /** Tells secondaries of new serials until each has acknowledged. */
 export interface Notifier {
@@ -54,9 +59,12 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
         ? undefined
         : keys.get(nameKey(parseName(`${target.key.replace(/\.$/, "")}.`)));
     let id = 0;
+    let mac: Uint8Array | undefined;
+    const peer = `${addressOctets(target.address)}@${target.port}`;
     let wait = FIRST;
     let timer: NodeJS.Timeout | undefined;
     let silent = false;
+    let unsigned = false;
     const stop = () => {
       signal.stopped = true;
       clearTimeout(timer);
@@ -67,10 +75,8 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
       const out = new Uint8Array(1024);
       const message = notify(id, zone);
       out.set(message);
-      const size =
-        key === undefined
-          ? message.length
-          : tsigStream(key, new Uint8Array())(out, message.length, Math.floor(Date.now() / 1000));
+      let size = message.length;
+      if (key !== undefined) ({ size, mac } = signRequest(key, out, size, now()));
       // An unreachable target is one that does not answer: tried again.
       socket.send(out.subarray(0, size), target.port, target.address, () => {});
       timer = setTimeout(() => {
@@ -87,9 +93,24 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
     };
     running.set(`${name} ${nameKey(zone)}`, stop);
     socket.on("error", () => {});
-    socket.on("message", (message) => {
+    /** Whoever has the key says it with the key: an answer without it may be anybody's (RFC 8945 §5.4). */
+    const isSigned = (message: Uint8Array): boolean => {
+      const at = tsigOfResponse(message);
+      return at > 0 && verifyTsig(message, at, keys, now(), mac).key === key;
+    };
+    socket.on("message", (message, from) => {
+      if (`${addressOctets(from.address)}@${from.port}` !== peer) return;
       const got = response(message);
-      if (got === undefined || got.id !== id || got.opcode !== 4) return;
+      if (got === undefined || got.id !== id || got.opcode !== OPCODE.NOTIFY) return;
+      if (key !== undefined && !isSigned(message)) {
+        if (!unsigned)
+          log(
+            "warn",
+            `secondary ${name} answers NOTIFY without the signature of key ${target.key} (rcode ${got.rcode}); tried again`,
+          );
+        unsigned = true;
+        return;
+      }
       // NOTIMP and REFUSED are answers too: it will not listen, and need not be told again (RFC 1996 §4.8).
       if (got.rcode !== 0) log("warn", `secondary ${name} refuses NOTIFY (rcode ${got.rcode})`);
       else if (silent) log("info", `secondary ${name} acknowledges NOTIFY of serial ${serial}`);

@@ -10,6 +10,7 @@ const TOLD: readonly [DnsEvent, string][] = [
   ["silent", "messages not worth an answer"],
   ["dropped", "answers dropped by the rate limit"],
   ["slipped", "answers truncated by the rate limit"],
+  ["aborted", "transfers cut off at a record that fits no message"],
 ];
 
 /** Words for what happened between two readings; undefined when nothing did. */

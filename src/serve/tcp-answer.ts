@@ -1,22 +1,32 @@
-import type { Authority, Via } from "../dns/authority.ts";
+import { type Authority, loadedZones, type Served, type Via } from "../dns/authority.ts";
 import { readQuery } from "../dns/guard.ts";
 import { respond } from "../dns/respond.ts";
 import { transfer } from "../dns/transfer.ts";
+import type { Zone } from "../dns/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import { addressOctets, isAllowed, type Permission } from "./networks.ts";
-import type { TcpAnswer } from "./tcp.ts";
+import type { TcpAnswer } from "./tcp-connection.ts";
 
 /** What TCP connections are answered from. */
 export function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
+  const clock = () => Math.floor(Date.now() / 1000);
   const via = (address: string): Via => ({
     tcp: true,
     client: addressOctets(address),
-    now: Math.floor(Date.now() / 1000),
+    now: clock(),
     mayTransfer: isAllowed(permission, address),
   });
+  let served: readonly Served[] = [];
+  let loaded: readonly Zone[] = [];
   return {
+    aborted: () => countEvent(row, "aborted"),
     opened: () => countEvent(row, "connections"),
-    zones: () => authority().zones.flatMap(({ zone }) => (zone === undefined ? [] : [zone])),
+    zones() {
+      const { zones } = authority();
+      if (zones !== served) loaded = loadedZones(zones);
+      served = zones;
+      return loaded;
+    },
     answered: (qtype, rcode) => {
       countEvent(row, "tcp");
       countAnswer(row, qtype, rcode);
@@ -29,7 +39,7 @@ export function tcpAnswer(authority: () => Authority, permission: Permission, ro
       return size;
     },
     transfer(message, address) {
-      const found = transfer(authority(), via(address), message);
+      const found = transfer(authority(), via(address), message, clock);
       if (found === undefined) return undefined;
       countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
       countAnswer(row, readQuery(message)?.qtype ?? 0, 0);

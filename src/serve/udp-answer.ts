@@ -1,8 +1,8 @@
-import { type Authority, UDP_MOST, type Via } from "../dns/authority.ts";
-import { provedAddress, slip } from "../dns/edns.ts";
+import { type Authority, loadedZones, UDP_MOST, type Via } from "../dns/authority.ts";
+import { answerOpt, provedAddress, slip } from "../dns/edns.ts";
 import { answerInPlace, lastQtype } from "../dns/fast.ts";
 import { readQuery } from "../dns/guard.ts";
-import { KIND, type RateLimit, rateLimit, SLIP } from "../dns/rate-limit.ts";
+import { KIND, type RateLimit, rateLimit, SEND, SLIP } from "../dns/rate-limit.ts";
 import { respond } from "../dns/respond.ts";
 import { RCODE } from "../dns/types.ts";
 import type { Zone } from "../dns/zone.ts";
@@ -50,7 +50,7 @@ export function udpResponder(
   let zones: readonly Zone[] = [];
 
   const limited = (client: Uint8Array, at: number, size: number, rcode: number, now: number): number => {
-    if (limit === undefined) return 0;
+    if (limit === undefined) return SEND;
     const kind = rcode === RCODE.NOERROR ? KIND.DATA : rcode === RCODE.NXDOMAIN ? KIND.NXDOMAIN : KIND.ERROR;
     return limit.check(client, at, size, kind, now);
   };
@@ -68,11 +68,15 @@ export function udpResponder(
     countAnswer(row, query?.qtype ?? 0, rcode);
     if (query?.malformed) countEvent(row, "malformed");
     if ((out[2] as number) & 2) countEvent(row, "truncated");
-    const verdict = limited(client, 0, client.length, rcode, now);
-    if (verdict !== 0 && query !== undefined && !provedAddress(authority, via, query)) {
+    // Whoever has proved its address neither is limited nor uses up what others of its network may have.
+    const free = query === undefined || provedAddress(authority, via, query);
+    const verdict = free ? SEND : limited(client, 0, client.length, rcode, now);
+    if (verdict !== SEND) {
       countEvent(row, verdict === SLIP ? "slipped" : "dropped");
       if (verdict !== SLIP) return 0;
-      return slip(octets, at, query.questionEnd, query.edns !== undefined);
+      // With a cookie of ours, the client is free next time (RFC 7873 §5.2.3).
+      const opt = query?.edns && answerOpt(authority, via, query.edns, 0, undefined);
+      return slip(octets, at, query?.questionEnd ?? 12, opt);
     }
     octets.set(out.subarray(0, size), at);
     return size;
@@ -81,10 +85,7 @@ export function udpResponder(
   return {
     use(next) {
       authority = next;
-      // The longest apex first: it is the zone that a name belongs to.
-      zones = next.zones
-        .flatMap(({ zone }) => (zone === undefined ? [] : [zone]))
-        .sort((a, b) => b.origin.length - a.origin.length);
+      zones = loadedZones(next.zones);
     },
     answer(octets, at, length, client, clientAt, clientSize, now) {
       countEvent(row, "udp");
@@ -93,12 +94,14 @@ export function udpResponder(
       const rcode = (octets[at + 3] as number) & 15;
       countAnswer(row, lastQtype(), rcode);
       const verdict = limited(client, clientAt, clientSize, rcode, now);
-      if (verdict === 0) return size;
+      if (verdict === SEND) return size;
       countEvent(row, verdict === SLIP ? "slipped" : "dropped");
       if (verdict !== SLIP) return 0;
       let end = at + 12;
       while (octets[end] !== 0) end += (octets[end] as number) + 1;
-      return slip(octets, at, end + 5 - at, octets[at + 11] === 1);
+      // The OPT that ends the answer has no options.
+      const opt = octets[at + 11] === 1 ? octets.slice(at + size - 11, at + size) : undefined;
+      return slip(octets, at, end + 5 - at, opt);
     },
   };
 }

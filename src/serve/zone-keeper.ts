@@ -1,9 +1,9 @@
 import { createHash, randomInt } from "node:crypto";
 import type { Served } from "../dns/authority.ts";
-import { compileZone } from "../dns/compile.ts";
+import { type Compiled, compileZone } from "../dns/compile.ts";
 import { type Change, changeBetween } from "../dns/journal.ts";
 import { parseName, type WireName } from "../dns/name.ts";
-import { patchZone } from "../dns/patch.ts";
+import { type Patched, patchZone } from "../dns/patch.ts";
 import { serialAfter } from "../dns/transfer.ts";
 import { serialOf, type Zone } from "../dns/zone.ts";
 import { parseZoneFile, type ZoneRecords } from "../dns/zonefile.ts";
@@ -33,8 +33,12 @@ function told(path: string, problems: readonly ZoneProblem[]): string {
   return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }
 
-function recordsIn(change: Change): number {
-  return change.removed.length + change.added.length;
+const NOTHING_WRONG = { errors: [], warnings: [] } as const;
+
+/** Records of a change, which may hold thousands in one RRset. */
+function recordsIn({ removed, added }: Change): number {
+  const count = (sets: Change["added"]): number => sets.reduce((n, { set }) => n + set.rdata.length, 0);
+  return count(removed) + count(added);
 }
 
 /**
@@ -91,14 +95,19 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
       return;
     }
     const records = parseZoneFile(found.octets.toString("latin1"), origin);
-    const patched =
-      old === undefined || plain === undefined || records.problems.length > 0
-        ? undefined
-        : patchZone(old, plain, records);
-    const { zone, errors, warnings } =
-      patched === undefined
-        ? compileZone(records, origin, seed)
-        : { zone: patched.zone, errors: [], warnings: [] };
+    let patched: Patched | undefined;
+    let compiled: Compiled;
+    try {
+      if (old !== undefined && plain !== undefined && records.problems.length === 0)
+        patched = patchZone(old, plain, records);
+      compiled =
+        patched === undefined ? compileZone(records, origin, seed) : { ...patched, ...NOTHING_WRONG };
+    } catch (error) {
+      // no file ends the server, not even one that it has no words for
+      log("error", `${path}: cannot be compiled (${error}); ${kept}`);
+      return;
+    }
+    const { zone, errors, warnings } = compiled;
     if (warnings.length > 0) log("warn", `${told(path, warnings)}`);
     if (zone === undefined) {
       log("error", `${told(path, errors)}; ${kept}`);

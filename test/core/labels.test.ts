@@ -5,7 +5,9 @@ import { isShown, readLabels } from "../../src/core/labels.ts";
 
 const wishes = (labels: Record<string, string>) => readLabels(new Map(Object.entries(labels)));
 
-const KEYS = ["name", "aliases", "network", "map", "ports", "allow", "enable"].map((key) => `ocdd.${key}`);
+const KEYS = ["name", "aliases", "network", "map", "ports", "allow", "srv", "enable"].map(
+  (key) => `ocdd.${key}`,
+);
 /** Labels as strangers write them: near misses of the grammar, and anything at all. */
 const hostile = fc.dictionary(
   fc.constantFrom(...KEYS),
@@ -14,7 +16,17 @@ const hostile = fc.dictionary(
     fc.stringMatching(/^[0-9,:/a-z. -]{0,60}$/),
     fc
       .array(
-        fc.constantFrom("80", "80:8080", "53/udp", "443:8443/tcp", "10.0.0.0/8", "0/tcp", "65536", "a/b"),
+        fc.constantFrom(
+          "80",
+          "80:8080",
+          "53/udp",
+          "443:8443/tcp",
+          "10.0.0.0/8",
+          "http:80",
+          "0/tcp",
+          "65536",
+          "a/b",
+        ),
         { maxLength: 40 },
       )
       .map((items) => items.join(",")),
@@ -30,6 +42,10 @@ t.test("labels never throw, and every field of the answer is bounded", async () 
         numbers.every((n) => Number.isInteger(n) && n >= 1 && n <= 65_535) &&
         got.map.length <= 32 &&
         (got.ports ?? []).length <= 32 &&
+        got.srv.length <= 32 &&
+        got.srv.every(
+          ({ service, port }) => /^[a-z0-9-]{1,15}$/.test(service) && port >= 1 && port <= 65_535,
+        ) &&
         got.aliases.length <= 32 &&
         got.aliases.every((alias) => /^[a-z0-9-]{1,63}$/.test(alias)) &&
         (got.allow ?? []).every((cidr) => /^[0-9.]+\/[0-9]+$/.test(cidr)) &&
@@ -51,6 +67,28 @@ t.test("each label in its spellings", async (t) => {
     { protocol: "udp", port: 53 },
     { protocol: "sctp", port: 9 },
   ]);
+  t.strictSame(wishes({ "ocdd.srv": "HTTP:80, sip:5060/udp,x-1a:9/sctp" }).srv, [
+    { protocol: "tcp", port: 80, service: "http" },
+    { protocol: "udp", port: 5060, service: "sip" },
+    { protocol: "sctp", port: 9, service: "x-1a" },
+  ]);
+  for (const bad of [
+    "80",
+    "http",
+    "http:0",
+    "http:80:81",
+    "80:80",
+    "-a:1",
+    "a--b:1",
+    "a-:1",
+    "a.b:1",
+    "abcdefghijklmnop:1",
+    "http:80,",
+  ]) {
+    const { srv, notes } = wishes({ "ocdd.srv": bad });
+    t.strictSame(srv, [], bad);
+    t.match(notes, [/ocdd\.srv cannot be read and is ignored/]);
+  }
   t.strictSame(wishes({ "ocdd.allow": "10.1.2.3, 10.0.0.0/8,192.168.0.0/17,192.168.128.0/17" }).allow, [
     "10.0.0.0/8",
     "192.168.0.0/16",

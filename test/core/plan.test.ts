@@ -115,6 +115,22 @@ t.test("one goes, one comes: two zones, each with a serial of its own", async (t
   }
 });
 
+t.test("with a name goes what it offers", async (t) => {
+  const offered = (name: string): string =>
+    `_http._tcp.${name}.${ZONE}.\t60\tIN\tSRV\t0 0 80 ${name}.${ZONE}.\t; ADDED-BY-OCDD-SCRIPT\n`;
+  const before = state({ web: 11, db: 12 });
+  const after = state({ web: 11, new: 13 });
+  const p = plan(
+    { ...before, zone: before.zone + offered("web") + offered("db") },
+    { ...after, zone: after.zone + offered("web") + offered("new") },
+    ZONE,
+  );
+  t.notMatch(p.withdrawal, /^_http\._tcp\.db/m);
+  t.match(p.withdrawal, /^_http\._tcp\.web/m);
+  t.ok(p.changes.includes(`- record _http._tcp.db SRV 0 0 80 db.${ZONE}.`));
+  t.ok(p.changes.includes(`+ record _http._tcp.new SRV 0 0 80 new.${ZONE}.`));
+});
+
 t.test("a zone that somebody else wrote is replaced whole, no line of it is touched before", async (t) => {
   const zone = `$TTL 60\n@ IN SOA a b 7 1 1 1 1\n_http._tcp IN SRV 0 5 80 www\ndb\t60\tIN\tA\t192.168.122.12 ; ADDED-BY-OCDD-SCRIPT\n`;
   const p = plan(state({ db: 12 }, { zone }), state({ new: 13 }), ZONE);

@@ -6,7 +6,6 @@ import fc from "fast-check";
 import t from "tap";
 import type { Service } from "../../src/core/model.ts";
 import {
-  addressRecords,
   handwrittenBar,
   MARK,
   nextSerial,
@@ -16,6 +15,7 @@ import {
   updateZone,
   type ZoneSettings,
 } from "../../src/core/records.ts";
+import { addressRecords, srvRecords } from "../../src/core/service-records.ts";
 import { HOST, ip, NOW, ZONE } from "./make.ts";
 
 const SETTINGS: ZoneSettings = { zone: ZONE, hostName: "dockerhost", soaEmail: `it.desk@${ZONE}`, ttl: 60 };
@@ -75,6 +75,67 @@ t.test("a shared name leaves out who is not fit, as long as one is", async (t) =
     "web-1 10.0.0.1",
     "web-2 10.0.0.2",
   ]);
+});
+
+t.test("named ports are found by SRV at every name, and lead to each container's own", async (t) => {
+  const http = { protocol: "tcp", port: 80, service: "http" } as const;
+  const sip = { protocol: "udp", port: 5060, service: "sip" } as const;
+  const offering = (
+    name: string,
+    names: string[],
+    address: string,
+    health: Service["health"],
+    srv: Service["srv"],
+  ) => ({ ...service(names, address, health, ["web"]), name, srv }) as unknown as Service;
+  const services = [
+    offering("web-1", ["web-1", "web"], "10.0.0.1", "healthy", [http, sip]),
+    offering("web-2", ["web-2", "web"], "10.0.0.2", "healthy", [http, http]),
+    offering("web-3", ["web-3", "web"], "10.0.0.3", "unhealthy", [http]),
+    offering("quiet", ["quiet"], "10.0.0.4", "none", []),
+  ];
+  const addresses = addressRecords(services, "dockerhost", HOST);
+  const told = (owners: ReadonlyMap<string, string> = new Map()): string[] =>
+    srvRecords(services, addresses, ZONE, owners).map((r) => `${r.owner} ${r.port} ${r.target}`);
+  t.strictSame(told(), [
+    "_http._tcp.web 80 web-1",
+    "_http._tcp.web 80 web-2",
+    "_http._tcp.web-1 80 web-1",
+    "_http._tcp.web-2 80 web-2",
+    "_http._tcp.web-3 80 web-3",
+    "_sip._udp.web 5060 web-1",
+    "_sip._udp.web-1 5060 web-1",
+  ]);
+  const byHand = new Map([
+    ["_http._tcp.web", "CNAME"],
+    ["_udp.web-1", "NS"],
+  ]);
+  t.strictSame(
+    told(byHand).filter((line) => /^_http\._tcp\.web |^_sip\._udp\.web-1 /.test(line)),
+    [],
+    "what stands there by hand is not joined",
+  );
+  const long = "x".repeat(60);
+  const zone = `${[long, long, long].join(".")}.example`;
+  t.strictSame(
+    srvRecords(
+      [offering(long, [long], "10.0.0.1", "none", [http])],
+      [{ owner: long, address: ip("10.0.0.1") }],
+      zone,
+      new Map(),
+    ),
+    [],
+    "no owner beyond 255 octets",
+  );
+  const text = renderZone(SETTINGS, addresses, 7, "", srvRecords(services, addresses, ZONE, new Map()));
+  t.match(text, `_sip._udp.web.${ZONE}.\t60\tIN\tSRV\t0 0 5060 web-1.${ZONE}.\t; ${MARK}\n`);
+  t.strictSame(
+    ownRecords(text, ZONE).filter((r) => r.type === "SRV" && r.owner === "_http._tcp.web"),
+    [
+      { owner: "_http._tcp.web", type: "SRV", rdata: `0 0 80 web-1.${ZONE}.` },
+      { owner: "_http._tcp.web", type: "SRV", rdata: `0 0 80 web-2.${ZONE}.` },
+    ],
+  );
+  t.equal(readZoneOnDisk(text, SETTINGS, OURS).handwritten, "", "they are ours when read again");
 });
 
 t.test("serials rise (RFC 1982), from a hand-written date too, and after a lost file", async (t) => {
@@ -174,7 +235,10 @@ t.test("names that are somebody's by hand", async (t) => {
 
 t.test("our records are told by their mark", async (t) => {
   const records = [...OURS, { owner: "web.shop", address: ip("10.0.0.1") }];
-  t.strictSame(ownRecords(renderZone(SETTINGS, records, 1, "hand IN A 10.0.0.9\n"), ZONE), records);
+  t.strictSame(
+    ownRecords(renderZone(SETTINGS, records, 1, "hand IN A 10.0.0.9\n"), ZONE),
+    records.map(({ owner, address }) => ({ owner, type: "A", rdata: address })),
+  );
 });
 
 // Zone files as people write them, good and bad lines mixed.

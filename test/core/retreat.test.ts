@@ -4,7 +4,6 @@ import t from "tap";
 import { decide } from "../../src/core/decide.ts";
 import { isEmpty, plan } from "../../src/core/plan.ts";
 import { misledAliases, withoutAliases, withoutWriting } from "../../src/core/retreat.ts";
-import { statusDocument, statusText } from "../../src/core/status.ts";
 import { config, container, NOW, observation, ZONE } from "./make.ts";
 
 const CONFIG = config();
@@ -60,35 +59,5 @@ t.test("a container made anew at its own address misleads nobody", (t) => {
   const seen = observation({ containers: [again, two], actual: before.desired, forwards });
   t.equal(misledAliases(seen, decide(CONFIG, seen, NOW + 10).desired).size, 0);
   t.ok(isEmpty(plan(before.desired, withoutAliases(before.desired, new Set()), ZONE)));
-  t.end();
-});
-
-t.test("status tells a person and a program the same", (t) => {
-  const sealed = container({ name: "sealed", networkMode: "none", attachments: [] });
-  const decision = decide(CONFIG, observation({ containers: [one, sealed] }), NOW);
-  const standing = {
-    version: "2.0.0",
-    engine: "28.5.2\u001b[31m",
-    lastRun: NOW - 30,
-    now: NOW,
-    drift: ["+ address x"],
-  };
-  const text = statusText(CONFIG, decision, standing);
-  t.match(text, /last run +30 s ago/);
-  t.match(text, /services +1 served, 1 not/);
-  t.match(text, /addresses +1 of 20 in use/);
-  t.match(text, /sealed: it has no network/);
-  t.match(text, /drift:\n {2}\+ address x/);
-  t.notMatch(text, "\u001b", "Docker's own words are clipped as a stranger's");
-  t.match(
-    statusText(CONFIG, decision, { ...standing, drift: null, lastRun: null }),
-    /none that ended well[\s\S]*takes root/,
-  );
-  t.match(statusDocument(CONFIG, decision, standing), {
-    schemaVersion: 1,
-    services: 1,
-    addresses: { size: 20, used: 1, rest: 0, conflict: 0 },
-    skipped: [{ container: "sealed" }],
-  });
   t.end();
 });

@@ -8,6 +8,8 @@ export interface QueryOptions {
   id?: number;
   flags?: number;
   qclass?: number;
+  /** Serial of a SOA in the authority section, for IXFR. */
+  serial?: number;
   edns?: { size?: number; version?: number; flags?: number; options?: [number, Uint8Array][] };
 }
 
@@ -16,10 +18,16 @@ export function makeQuery(name: string, type: string | number, options: QueryOpt
   const out = new OctetWriter(64);
   out.u16(options.id ?? 0x1234);
   out.u16(options.flags ?? 0x0100);
-  for (const count of [1, 0, 0, options.edns ? 1 : 0]) out.u16(count);
+  for (const count of [1, 0, options.serial === undefined ? 0 : 1, options.edns ? 1 : 0]) out.u16(count);
   out.raw(parseName(name));
   out.u16(typeof type === "number" ? type : (typeCode(type) as number));
   out.u16(options.qclass ?? 1);
+  if (options.serial !== undefined) {
+    // The owner is the QNAME; of the SOA only the serial counts.
+    out.raw([0xc0, 12, 0, TYPE.SOA, 0, 1, 0, 0, 0, 0, 0, 22, 0, 0]);
+    out.u32(options.serial);
+    out.raw(new Uint8Array(16));
+  }
   if (options.edns) {
     const { size = 1232, version = 0, flags = 0, options: list = [] } = options.edns;
     out.u8(0);

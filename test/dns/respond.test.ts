@@ -5,7 +5,7 @@ import { respond } from "../../src/dns/respond.ts";
 import { siphash } from "../../src/dns/siphash.ts";
 import { RCODE, TYPE, typeName } from "../../src/dns/types.ts";
 import { makeQuery, type QueryOptions, type ReadMessage, readMessage } from "./message.ts";
-import { authorityOf, TCP, UDP } from "./zones.ts";
+import { authorityOf, TCP, UDP, zoneOf } from "./zones.ts";
 
 const authority = authorityOf();
 const out = new Uint8Array(65535);
@@ -30,6 +30,17 @@ function raw(octets: Uint8Array): ReadMessage | undefined {
 function shape(message: ReadMessage): string[] {
   return message.records.map(({ section, owner, type }) => `${section} ${owner} ${typeName(type)}`);
 }
+
+t.test("what stands beside an alias is asked for by itself (RFC 4035 §2.5)", async (t) => {
+  const zone = zoneOf(
+    `$TTL 60\n@ SOA ns1 root 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\nn CNAME ns1\nn NSEC ns1 CNAME NSEC\n`,
+  );
+  const of = { ...authority, zones: [{ origin: zone.origin, zone }] };
+  const asked = (type: string): string[] => shape(ask("n.example.org.", type, {}, UDP, of));
+  t.strictSame(asked("NSEC"), ["answer n.example.org. NSEC"]);
+  t.strictSame(asked("A"), ["answer n.example.org. CNAME", "answer ns1.example.org. A"]);
+  t.strictSame(asked("TXT"), ["answer n.example.org. CNAME", "authority example.org. SOA"]);
+});
 
 t.test("what the zone says", async (t) => {
   const table: [name: string, type: string, rcode: number, aa: boolean, records: string[]][] = [
@@ -198,6 +209,43 @@ t.test("EDNS", async (t) => {
     0,
     "keepalive is for TCP",
   );
+});
+
+t.test("one OPT in, one OPT out, whatever is wrong with the message", async (t) => {
+  const cookie = { edns: { options: [[10, new Uint8Array(8)]] as [number, Uint8Array][] } };
+  const odd = { options: [[10, new Uint8Array(3)]] as [number, Uint8Array][] };
+  const withoutQuestion = (options: QueryOptions) => {
+    const message = makeQuery(".", "A", options);
+    message[5] = 0;
+    return Uint8Array.from([...message.subarray(0, 12), ...message.subarray(17)]);
+  };
+  const lying = makeQuery("web.example.org.", "A", cookie);
+  lying[lying.length - 9] = 200;
+  const table: [what: string, message: Uint8Array, rcode: number][] = [
+    ["no question", withoutQuestion({ edns: {} }), RCODE.FORMERR],
+    ["no question, a cookie", withoutQuestion(cookie), RCODE.FORMERR],
+    ["a cookie of 3 octets", makeQuery("web.example.org.", "A", { edns: odd }), RCODE.FORMERR],
+    ["an option past the OPT's end", lying, RCODE.FORMERR],
+    ["version 1", makeQuery("web.example.org.", "A", { edns: { version: 1 } }), RCODE.BADVERS],
+    [
+      "version 1, options of its own",
+      makeQuery("web.example.org.", "A", { edns: { ...odd, version: 1 } }),
+      RCODE.BADVERS,
+    ],
+    ...[1, 2, 3, 4, 5, 6, 7, 15].map((opcode): [string, Uint8Array, number] => [
+      `opcode ${opcode}`,
+      makeQuery("example.org.", "SOA", { ...cookie, flags: opcode << 11 }),
+      RCODE.NOTIMP,
+    ]),
+  ];
+  for (const [what, message, rcode] of table) {
+    const got = raw(message);
+    t.strictSame([got?.rcode, got?.opt?.type, got?.records.length], [rcode, TYPE.OPT, 0], what);
+  }
+  t.equal(raw(withoutQuestion({}))?.opt, undefined, "none in, none out");
+  const told = authorityOf({ cookieSecrets: [new Uint8Array(16)] });
+  const size = respond(told, UDP, withoutQuestion(cookie), out);
+  t.equal(readMessage(out.subarray(0, size)).opt?.rdata.length, 4 + 24, "and a server cookie");
 });
 
 t.test("truncation", async (t) => {

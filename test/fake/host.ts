@@ -14,7 +14,7 @@ import type {
 } from "../../src/core/model.ts";
 import { type LeasesRead, observationOf } from "../../src/core/observation.ts";
 import type { Plan } from "../../src/core/plan.ts";
-import type { Host } from "../../src/host/host.ts";
+import type { Host, LeaveOut } from "../../src/host/host.ts";
 import { BRIDGE, HOST, ip } from "../core/make.ts";
 import { applyTransaction, saved } from "./iptables.ts";
 
@@ -61,8 +61,12 @@ export class FakeHost implements Host {
   zone = "";
   page = "";
   services = "";
+  /** Ids of containers whose death Docker has announced. */
+  dead: ReadonlySet<string> | undefined;
   /** Addresses that other machines of the LAN answer for. */
   neighbours: Set<Ipv4> = new Set();
+  /** What a look at Docker is answered with while it is down. */
+  dockerDown: Error | undefined;
   /** Steps until the process is killed; never when undefined. */
   killAfter: number | undefined;
   /** Steps carried out so far. */
@@ -72,17 +76,19 @@ export class FakeHost implements Host {
     this.config = config;
   }
 
-  async observe(leaveOut?: "docker" | "firewall"): Promise<Observation> {
-    const docker = leaveOut !== "docker";
+  async observe(...leaveOut: readonly LeaveOut[]): Promise<Observation> {
+    const docker = !leaveOut.includes("docker");
+    if (docker && this.dockerDown !== undefined) throw this.dockerDown;
     return observationOf(this.config, {
       containers: docker ? this.containers : [],
       networks: docker ? this.networks : [],
+      dead: this.dead,
       links: {
         devices: [...new Set(this.addresses.map((a) => a.device))],
         addresses: this.addresses,
         bridgePorts: this.bridgePorts,
       },
-      tables: leaveOut === "firewall" ? new Map() : saved(this.rules),
+      tables: leaveOut.includes("firewall") ? new Map() : saved(this.rules),
       leases: this.#readLeases(),
       leasesFile: "leases.json",
       zone: this.zone,

@@ -1,8 +1,10 @@
 /** The real client against an engine that is there, is not, hangs, breaks off, or says nonsense. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import t, { type Test } from "tap";
 import {
@@ -316,4 +318,44 @@ t.test("names, health and ports as engines spell them", async (t) => {
     { protocol: "udp", port: 53 },
     { protocol: "tcp", port: 80 },
   ]);
+});
+
+t.test("where containers die all the time, Docker is asked about the living every second", async (t) => {
+  const { promise: stream, resolve: streaming } = Promise.withResolvers<ServerResponse>();
+  const instead: DockerAnswers["instead"] = (path, response) => {
+    if (!path.includes("/events")) return false;
+    response.writeHead(200, { "Content-Type": "application/json" }).flushHeaders();
+    streaming(response);
+    return true;
+  };
+  const { docker, asked } = await double(t, { instead });
+  const stop = new AbortController();
+  let heard = (): void => undefined;
+  const following = docker.follow(
+    stop.signal,
+    () => undefined,
+    (urgent) => urgent === true && heard(),
+  );
+  const events = await stream;
+  await docker.lookCloser();
+  const looks = (): number => asked.filter((path) => path.includes("/containers/json")).length;
+  const before = looks();
+  await sleep(1_100); // however long ago that was
+  const started = performance.now();
+  const hurried: boolean[] = [];
+  for (let n = 0; performance.now() - started < 2_500; n++) {
+    const died = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
+    events.write(`${JSON.stringify({ Type: "container", Action: "die", Actor: { ID: idOf(`${n}`) } })}\n`);
+    await died;
+    hurried.push((await docker.lookCloser()).hurried === true);
+    await sleep(20);
+  }
+  const whole = hurried.filter((one) => !one).length;
+  t.equal(hurried[0], true, "the first waits for nobody");
+  t.equal(looks() - before, whole);
+  t.ok(whole >= 1 && whole <= 2, `${whole} of ${hurried.length} looks`);
+  stop.abort();
+  await following;
 });

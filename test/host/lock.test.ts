@@ -67,6 +67,13 @@ t.test("whatever the file holds, it is not believed to be more than a number", a
   await child.kill();
 });
 
+t.test("a disk without room for the number", async (t) => {
+  const script = 'mount -t tmpfs -o size=4k tmpfs /mnt; head -c 4096 /dev/zero > /mnt/all; exec "$@"';
+  const argv = ["--mount", "sh", "-c", script, "sh", process.execPath, HOLDER, "/mnt/lock", "once"];
+  const { stdout } = await execa("unshare", argv);
+  t.equal(stdout, "held");
+});
+
 t.test("a place that is not there", async (t) => {
   await t.rejects(takeLock(`${place(t)}/none/lock`), { fault: "storage", message: /cannot open/ });
 });

@@ -18,16 +18,19 @@ async function openFlows(): Promise<void> {
   }
 }
 
-const deed = process.argv[2];
+const [deed, file = ""] = process.argv.slice(2);
 if (deed === "flows") {
   await openFlows();
   const first = await tracked();
   const started = performance.now();
-  await forgetFlows(Array.from({ length: 2000 }, (_, i) => fromNumber(START + i)));
+  await forgetFlows(
+    Array.from({ length: 2000 }, (_, i) => fromNumber(START + i)),
+    file,
+  );
   console.log(JSON.stringify({ first, left: await tracked(), ms: Math.round(performance.now() - started) }));
 } else if (deed === "few") {
   await openFlows();
-  await forgetFlows([fromNumber(START)]);
+  await forgetFlows([fromNumber(START)], file);
   console.log(JSON.stringify({ left: await tracked() }));
 } else if (deed === "refused") {
   const text =

@@ -8,7 +8,7 @@ import t from "tap";
 import { dice } from "./dice.ts";
 import { addresses, aliases, ENGINES, initializedLab } from "./director.ts";
 import { type Bounds, deathsToRuleGone, judge, summary } from "./history.ts";
-import { until } from "./process.ts";
+import { sleep, until } from "./process.ts";
 import { record } from "./recorder.ts";
 
 t.setTimeout(600_000);
@@ -60,13 +60,18 @@ for (const engine of ENGINES) {
       return (await aliases(lab)).sort().join() === wanted.sort().join();
     });
 
+    // so that everybody has answered, however short the lives were that chance gave him
+    await lab.docker("start", ...names);
+    await until("all are served again", async () => (await aliases(lab)).length === names.length + 1);
+    await sleep(1_000);
+
     const notes = await recorder.stop();
     const wrong = judge(notes, BUSY);
     if (wrong.length > 0) t.comment(watch.output());
     t.same(wrong, [], "from the first moment to the last");
     for (const name of ["steady", ...names]) {
       const own = notes.find((n) => n.kind === "replies" && n.container === name && n.who === name);
-      t.ok(own?.kind === "replies" && own.count > 10, `${name} has answered`);
+      t.ok(own?.kind === "replies" && own.count > 3, `${name} has answered`);
       t.ok(
         notes.some((n) => n.kind === "named" && n.container === name && n.value === table[name]),
         `${name} had its name`,

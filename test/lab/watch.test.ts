@@ -75,6 +75,26 @@ for (const engine of ENGINES) {
       writeConf(lab);
     });
 
+    t.test("so is one that the host contradicts, and runs go on with the old one", async (t) => {
+      for (const [line, told] of [
+        ["NETWORK_DEVICE='ens33'", '"ens33" is no network device of this host'],
+        ["IP_RANGE_START=20", "4 living leases are outside of the range"],
+      ] as const) {
+        appendFileSync(writeConf(lab), `${line}\n`);
+        process.kill(watch.pid, "SIGHUP");
+        await wait("the contradiction is told", async () => watch.output().includes(told), 10_000);
+        await lab.docker("stop", "four");
+        await wait("the dead go", async () => (await aliases(lab)).length === 3, 5000);
+        await lab.docker("start", "four");
+        await wait("who comes is served", async () => (await aliases(lab)).length === 4, 5000);
+      }
+      t.notMatch(watch.output(), "has been read anew");
+      writeConf(lab);
+      process.kill(watch.pid, "SIGHUP");
+      await wait("a good one is taken", async () => watch.output().includes("has been read anew"), 10_000);
+      t.equal(await lab.who(one), "one");
+    });
+
     t.test("a run by hand finds nothing to do", async (t) => {
       const { code, stdout } = await lab.ocdd(["plan", "--detailed-exitcode"]);
       t.equal(code, 0, stdout);

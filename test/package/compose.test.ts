@@ -1,6 +1,6 @@
 /** The README's compose path: build the image, `ocdd initialize` with SERVICES=compose, and containers have names. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { buildImage } from "../../packaging/image.ts";
@@ -15,7 +15,7 @@ import { seccompProfile } from "./seccomp.ts";
 t.setTimeout(300_000);
 
 t.test("compose", async (t) => {
-  const lab = await labFor(t, { name: "compose" });
+  const lab = await labFor(t, { name: "compose", daemon: { "live-restore": true } });
   const engine = {
     DOCKER_HOST: `unix://${lab.dockerSocket}`,
     DOCKER_CONFIG: join(lab.dir, "docker-client"),
@@ -48,6 +48,8 @@ t.test("compose", async (t) => {
 
   // with a container on Docker's bridge, which has an address of its own only from the first one on
   await lab.startContainer({ name: "aside", labels: { "ocdd.enable": "false" } });
+  // a restarted dockerd leaves its own jumps in another order
+  await lab.restartDockerd();
   const before = await lab.snapshotHost();
 
   await t.test("initialize starts director and server", async (t) => {
@@ -86,6 +88,53 @@ t.test("compose", async (t) => {
       ["wiki"],
       "director and server ask for no name",
     );
+  });
+
+  await t.test(
+    "a changed configuration is in force after initialize, a replaced one after SIGHUP",
+    async (t) => {
+      const ids = (): Promise<string> => lab.docker("ps", "-q", "--no-trunc", "--filter", "ancestor=ocdd");
+      const earlier = (await ids()).split("\n");
+      succeed(await lab.ocdd(["initialize"], compose), "initialize");
+      const now = (await ids()).split("\n");
+      t.same([now.length, now.filter((id) => earlier.includes(id))], [2, []], "both are new");
+      const file = writeConf(lab, compose);
+      const text = readFileSync(file, "utf8");
+      t.teardown(() => writeFileSync(file, text));
+      // as an editor leaves it: another file of the same name
+      writeFileSync(`${file}~`, `${text}HOST_NAME=anchor\n`);
+      renameSync(`${file}~`, file);
+      const director = await lab.docker("ps", "-q", "--filter", "name=director");
+      await lab.docker("kill", "--signal", "HUP", director);
+      const anchored = async (): Promise<boolean> =>
+        (await lab.dig(`anchor.${ZONE}`, `@${HOST_ADDRESS}`)).trim() === HOST_ADDRESS;
+      await until("the host's new name answers", anchored, 20_000);
+    },
+  );
+
+  await t.test("Docker's socket made anew is found by a director that has not been restarted", async (t) => {
+    const director = await lab.docker("ps", "-q", "--filter", "name=director");
+    const started = (): Promise<string> => lab.docker("inspect", "-f", "{{.State.StartedAt}}", director);
+    const at = await started();
+    await lab.restartDockerd();
+    await lab.startContainer({ name: "notes" });
+    const named = async (): Promise<boolean> =>
+      /^192\.168\./.test(await lab.dig(`notes.${ZONE}`, `@${HOST_ADDRESS}`));
+    await until("its name answers", named, 30_000);
+    t.equal(await started(), at, "live-restore has kept it");
+  });
+
+  await t.test("teardown needs no Docker, and says what is left", async (t) => {
+    await lab.stopDockerd();
+    t.match(await lab.snapshotHost(), /OCDD/, "what was in force still is");
+    const status = await lab.ocdd(["status", "--json"], compose);
+    t.equal(status.code, 69, status.stderr);
+    t.match(JSON.parse(status.stdout), { docker: null, error: String, addresses: { inForce: 2 } });
+    const { code, stderr } = await lab.ocdd(["teardown", "--yes"], compose);
+    t.equal(code, 1, "not all is undone");
+    t.match(stderr, /the OCDD compose app could not be stopped[\s\S]*run `ocdd teardown` again/);
+    t.notMatch(await lab.snapshotHost(), /ocdd/i);
+    await lab.startDockerd();
   });
 
   await t.test("the units' system calls are enough: the same programs under their filter", async (t) => {
@@ -132,7 +181,7 @@ t.test("compose", async (t) => {
   });
 
   await t.test("teardown takes both away, and all that they did", async (t) => {
-    await lab.removeContainers("wiki", "blog");
+    await lab.removeContainers("wiki", "notes", "blog");
     succeed(await lab.ocdd(["teardown", "--yes"], compose), "teardown");
     t.same(await running(), []);
     t.equal(await lab.snapshotHost(), before);

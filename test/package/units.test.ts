@@ -2,8 +2,9 @@
 
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import t from "tap";
+import { packagedUnits } from "../../packaging/deb.ts";
 import { ROOT, textOf } from "../../packaging/surface.ts";
 import { readConfig } from "../../src/core/config.ts";
 import { parseIpv4 } from "../../src/core/ipv4.ts";
@@ -56,7 +57,13 @@ t.test("the server's endpoints are sockets of systemd's, each for itself", async
   const web = textIn(units, sockets[3] as string);
   t.match(web, /^ListenStream=127\.0\.0\.1:80$/m);
   t.notMatch(web, /^ListenDatagram/m);
-  for (const name of sockets) t.match(textIn(units, name), /^Service=ocdd-serve\.service$/m);
+  for (const name of sockets) {
+    t.match(textIn(units, name), /^Service=ocdd-serve\.service$/m);
+    t.match(textIn(units, name), /^TriggerLimitIntervalSec=0$/m, "open whatever becomes of the server");
+  }
+  // a server that systemd has given up is started by its sockets all the same, at once and at each query
+  t.notMatch(textIn(units, "ocdd-serve.service"), /^RestartPreventExitStatus=/m);
+  t.match(textIn(units, "ocdd-serve.service"), /^RestartSec=[1-9]/m);
   t.match(textIn(units, "ocdd-serve.service"), new RegExp(`^Sockets=${sockets.join(" ")}$`, "m"));
   const other = await unitsFor({ WEB_ENABLED: "0", DNS_LISTEN: "127.0.0.1, 127.0.0.1", DNS_PORT: "5300" });
   const left = other.filter(({ name }) => name.endsWith(".socket"));
@@ -91,22 +98,47 @@ t.test("keys and homes: what the server must read, it can", async (t) => {
   t.equal(await closedToOthers(way), way);
 });
 
-t.test("systemd-analyze verify has nothing to say", async (t) => {
-  const argv = ["systemd-analyze", "verify", ...names.map((name) => join(directory, name))];
-  const { code, stdout, stderr } = await run(argv, { check: false });
-  t.same([code, stdout, stderr], [0, "", ""]);
+/** Those of the Debian package, whose program and manual are looked for here rather than where it installs them. */
+const packaged = join(directory, "packaged");
+mkdirSync(packaged);
+const ofPackage = await packagedUnits();
+for (const [name, text] of ofPackage)
+  writeFileSync(join(packaged, name), text.replaceAll("/usr/lib/ocdd/", ROOT));
+
+const sets = [
+  ["initialize", names.map((name) => join(directory, name))],
+  ["the package", ofPackage.map(([name]) => join(packaged, name))],
+] as const;
+
+for (const [whose, files] of sets) {
+  t.test(`the units of ${whose}: systemd-analyze verify has nothing to say`, async (t) => {
+    const argv = ["systemd-analyze", "verify", "--man=no", ...files];
+    const { code, stdout, stderr } = await run(argv, { check: false });
+    t.same([code, stdout, stderr], [0, "", ""]);
+  });
+
+  for (const file of files.filter((name) => name.endsWith(".service"))) {
+    t.test(`${basename(file)} of ${whose}: exposure at most ${MOST_EXPOSED / 10}`, async (t) => {
+      const options = ["--offline=yes", `--threshold=${MOST_EXPOSED}`, "--no-pager"];
+      const argv = ["systemd-analyze", "security", ...options, file];
+      const { code, stdout } = await run(argv, { check: false });
+      t.equal(code, 0, stdout);
+      t.match(stdout, /Overall exposure level/);
+    });
+  }
+}
+
+t.test("the package's units write where the package keeps its state, and no place in them is left", (t) => {
+  t.same(ofPackage.map(([name]) => name).sort(), names.filter((name) => !name.endsWith(".socket")).sort());
+  for (const [name, text] of ofPackage) {
+    t.notMatch(text, /@[A-Z_]+@/, name);
+    if (/^(ocdd|ocdd-watch)\.service$/.test(name))
+      t.match(text, /^ReadWritePaths=\/var\/lib\/ocdd -\/run\/xtables\.lock$/m, name);
+  }
+  t.end();
 });
 
 for (const unit of services) {
-  t.test(`${unit}: exposure at most ${MOST_EXPOSED / 10}`, async (t) => {
-    const options = ["--offline=yes", `--threshold=${MOST_EXPOSED}`, "--no-pager"];
-    const { code, stdout } = await run(["systemd-analyze", "security", ...options, join(directory, unit)], {
-      check: false,
-    });
-    t.equal(code, 0, stdout);
-    t.match(stdout, /Overall exposure level/);
-  });
-
   t.test(`${unit}: a stop ends the step in hand, a fault never ends the service`, (t) => {
     const text = readFileSync(join(directory, unit), "utf8");
     t.match(text, /^KillMode=mixed$/m);

@@ -82,6 +82,23 @@ t.test("names and page are served on the sockets that are handed over", async (t
   t.match(said(), new RegExp(`127\\.0\\.0\\.1:${other}/tcp was handed over and is not in the configuration`));
 });
 
+t.test(
+  "a typo in the configuration ends nobody: what is asked meanwhile is answered once it is mended",
+  async (t) => {
+    const { dns, conf } = await place(t);
+    const good = readFileSync(conf, "utf8");
+    writeFileSync(conf, `${good}NONSENSE=1\n`);
+    const endpoints = { udp: [`127.0.0.1:${dns}`], tcp: [`127.0.0.1:${dns}`] };
+    const { child, said } = start(t, activated(endpoints, {}, [...SERVE, "--config", conf, "serve"]));
+    const answered = answers(dns);
+    for (let n = 0; n < 300 && !said().includes("until that is mended"); n++) await sleep(50);
+    t.match(said(), /NONSENSE: unknown key[\s\S]*nothing is served until that is mended/);
+    t.equal(child.exitCode, null);
+    writeFileSync(conf, good);
+    t.ok((await answered) || (await answers(dns)), said());
+  },
+);
+
 t.test("the portable engine takes them as well", async (t) => {
   const { dir, dns } = await place(t);
   const options = {

@@ -14,7 +14,22 @@ import { askUdp, freePorts, type Peer, startBind, startKnot, startNsd } from "./
 const run = promisify(execFile);
 
 /** What no DNAME, no loop and no oddity keeps any of the three from loading. */
-const ZONE = EXAMPLE;
+const ZONE = `${EXAMPLE}
+*.alias CNAME web
+*.away CNAME www.example.net.
+*.down CNAME x.sub
+here.alias A 192.0.2.20
+deep.here.away A 192.0.2.21
+x.*.ent A 192.0.2.22
+into CNAME q.sub
+out CNAME x.d
+both CNAME web
+both NSEC d CNAME NSEC
+two MX 10 mail
+two MX 20 nowhere
+two MX 30 ns.sub
+_sip._udp SRV 0 0 5060 ns1
+`;
 
 const OWNERS = [
   "",
@@ -58,6 +73,26 @@ const OWNERS = [
   "mail.",
   "\\000.",
   "\\255.",
+  "q.alias.",
+  "q.r.alias.",
+  "alias.",
+  "*.alias.",
+  "here.alias.",
+  "q.here.alias.",
+  "q.away.",
+  "here.away.",
+  "q.here.away.",
+  "q.down.",
+  "ent.",
+  "*.ent.",
+  "q.ent.",
+  "x.*.ent.",
+  "x.q.ent.",
+  "into.",
+  "out.",
+  "both.",
+  "two.",
+  "_sip._udp.",
   "*.",
   `${"l.".repeat(60)}`,
   `${"m".repeat(63)}.`,
@@ -113,7 +148,6 @@ function essence(message: ReadMessage | undefined): string {
         `${owner} ${ttl} ${typeName(type)} ${formatRdata(type, rdata)}`.toLowerCase(),
       )
       .sort();
-  const answer = lines("answer");
   return JSON.stringify({
     rcode: message.rcode,
     aa: message.aa,
@@ -121,8 +155,9 @@ function essence(message: ReadMessage | undefined): string {
     rd: (message.flags & 0x0100) !== 0,
     opt: message.opt !== undefined,
     question: message.questions,
-    answer,
-    authority: answer.length === 0 ? lines("authority") : [],
+    answer: lines("answer"),
+    authority: lines("authority"),
+    additional: lines("additional"),
   });
 }
 
