@@ -1,15 +1,7 @@
 /** Starts and ends containers through Docker's API at a steady pace, the same in every run of one seed. */
 
+import { dice } from "../test/lab/dice.ts";
 import { callDocker } from "../test/lab/docker-api.ts";
-
-/** The same "random" numbers in every run. */
-export function dice(seed: number): (sides: number) => number {
-  let state = seed;
-  return (sides) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 8) % sides;
-  };
-}
 
 export interface Churner {
   /** Events so far: starts and ends. */

@@ -12,6 +12,7 @@
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { dice } from "../test/lab/dice.ts";
 import { aliases } from "../test/lab/director.ts";
 import type { Lab } from "../test/lab/handle.ts";
 import {
@@ -26,7 +27,7 @@ import { raiseLab } from "../test/lab/lab.ts";
 import { HOST_ADDRESS } from "../test/lab/network.ts";
 import { type Daemon, signal, sleep, until } from "../test/lab/process.ts";
 import { clock, record } from "../test/lab/recorder.ts";
-import { churn, dice } from "./churner.ts";
+import { churn } from "./churner.ts";
 
 const setting = (key: string, otherwise: number): number => Number(process.env[key] ?? otherwise);
 const MINUTES = setting("MINUTES", 30);

@@ -5,6 +5,7 @@
  */
 
 import t from "tap";
+import { dice } from "./dice.ts";
 import { addresses, aliases, ENGINES, initializedLab } from "./director.ts";
 import { type Bounds, deathsToRuleGone, judge, summary } from "./history.ts";
 import { sleep, until } from "./process.ts";
@@ -28,15 +29,6 @@ const BUSY: Bounds = {
   misled: RACE ? 100 : 0,
   untouched: ["steady"],
 };
-
-/** The same "random" numbers in every run. */
-function dice(seed: number): (sides: number) => number {
-  let state = seed;
-  return (sides) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return (state >>> 8) % sides;
-  };
-}
 
 for (const engine of ENGINES) {
   t.test(`churn on ${engine}`, async (t) => {

@@ -1,0 +1,39 @@
+/** A run that must be refused freezes nobody's death: what has gone is taken down before anybody reads the message. */
+
+import t from "tap";
+import { addresses, aliases, aliasOf, initializedLab, waiter } from "./director.ts";
+import { HOST_ADDRESS, ZONE } from "./network.ts";
+
+t.test("a Docker network in the range, and a death", async (t) => {
+  const lab = await initializedLab(t, { name: "refused-death", dns: false });
+  const server = await lab.serve();
+  const watch = lab.startOcdd(["watch"]);
+  t.teardown(async () => {
+    await watch.stop();
+    await server.stop();
+  });
+  const comes = waiter(watch);
+  await lab.startContainers("stays", "goes");
+  await comes("both are served", async () => (await aliases(lab)).length === 2);
+  const table = await addresses(lab);
+  const stays = aliasOf(table, "stays");
+  const goes = aliasOf(table, "goes");
+  const name = (): Promise<string> => lab.dig(`goes.${ZONE}`, `@${HOST_ADDRESS}`);
+  await comes("its name answers", async () => (await name()) === goes);
+
+  await lab.docker("network", "create", "--subnet", "192.168.122.24/29", "within"); // nobody of the lab is there
+  process.kill(watch.pid, "SIGHUP"); // a full look
+  await comes("the refusal is told", async () => /overlaps .*"within"/.test(watch.output()));
+  await lab.docker("stop", "goes");
+  await comes("its alias has gone", async () => !(await aliases(lab)).includes(goes));
+  await comes("its rule as well", async () => {
+    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
+    return !stdout.includes("OCDD-goes");
+  });
+  t.equal(await lab.who(stays), "stays", "who lives is served as before");
+
+  await lab.docker("network", "rm", "within");
+  await lab.docker("start", "goes");
+  await comes("it is back", async () => (await lab.who(goes)) === "goes");
+  await comes("its name as well", async () => (await name()) === goes);
+});
