@@ -21,6 +21,8 @@ export function withoutWriting(actual: State, desired: State): State {
     zone,
     page,
     services,
+    // one switched on and not remembered would be nobody's to switch off
+    hairpins: actual.hairpins,
     firewall: keepRules(desired.firewall, (rule) => forwardOf(rule).every(({ alias }) => onDisk.has(alias))),
     aliases: desired.aliases.filter((alias) => onDisk.has(alias.address)),
   };

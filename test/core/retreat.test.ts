@@ -37,6 +37,17 @@ t.test("nothing can be written: what has gone goes, what is new waits, files sta
   t.end();
 });
 
+t.test("nothing can be written: no hairpin mode is switched on that teardown would not know of", (t) => {
+  const bridgePorts = [{ name: "veth1", bridge: "docker0", hairpin: false }];
+  const seen = observation({ containers: [two], actual: before.desired, forwards, bridgePorts });
+  const actual = { ...seen.actual, hairpins: [] };
+  const { desired } = decide(CONFIG, { ...seen, actual }, NOW + 10);
+  t.same(plan(actual, desired, ZONE).hairpinsOn, ["veth1"], "the whole plan switches it on");
+  t.same(desired.table.hairpins, ["veth1"], "and remembers it");
+  t.same(plan(actual, withoutWriting(actual, desired), ZONE).hairpinsOn, []);
+  t.end();
+});
+
 t.test("what leads to somebody else is known by its address", (t) => {
   const thief = container({ name: "thief", at: "172.17.0.2" });
   const seen = observation({ containers: [thief], actual: before.desired, forwards });
