@@ -85,6 +85,14 @@ t.test("deb", async (t) => {
     t.same(told(), ["daemon-reload"]);
   });
 
+  await t.test("removed before it was ever configured, it has nothing to say", async (t) => {
+    const { code, stdout, stderr } = await inside("dpkg", "--remove", "ocdd");
+    t.equal(code, 0, stderr);
+    t.notMatch(`${stdout}${stderr}`, /ocdd: |teardown/);
+    await ok("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
+    told();
+  });
+
   await t.test("configured, it runs", async (t) => {
     const conf = await ok("cat", "/etc/ocdd/ocdd.conf");
     const written = conf.replace(/^#(NETWORK_DEVICE|IP_|TOOLBOX_)/gm, "$1");
@@ -113,10 +121,41 @@ t.test("deb", async (t) => {
 
   await t.test("installed again, everything stays in force", async (t) => {
     const inForce = await lab.snapshotHost();
-    await ok("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
+    const { stdout, stderr } = await inside("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
+    t.notMatch(`${stdout}${stderr}`, /initialize/, "its units are those of this version");
     t.equal(await lab.snapshotHost(), inForce);
     t.match(await ok("cat", "/etc/ocdd/ocdd.conf"), /^NETWORK_DEVICE=/m, "the operator's configuration");
     t.match(told().join("\n"), /try-restart .*ocdd-watch\.service/, "what runs is the new version");
+  });
+
+  await t.test("units of an earlier version are told of", async (t) => {
+    for (const name of ["ocdd-serve.service", "ocdd-serve-dns-127.0.0.1.socket"]) {
+      const file = join(lab.dir, "upper/etc/systemd/system", name);
+      writeFileSync(file, readFileSync(file, "utf8").replace(/^(RestartSec|FreeBind)=.*\n/m, ""));
+    }
+    const { code, stderr } = await inside("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
+    t.equal(code, 0, stderr);
+    t.match(stderr, /`ocdd initialize`: ocdd-serve-dns-127\.0\.0\.1\.socket ocdd-serve\.service$/);
+  });
+
+  await t.test("removed with a mistake in its configuration, it says what it leaves", async (t) => {
+    const file = join(lab.dir, "upper/etc/ocdd/ocdd.conf");
+    const conf = readFileSync(file, "utf8");
+    writeFileSync(file, `${conf}\nSYNC_INTERVAL=often\n`);
+    told();
+    const { code, stderr } = await inside("dpkg", "--remove", "ocdd");
+    t.equal(code, 0, stderr);
+    t.match(stderr, /teardown has failed[\s\S]*SYNC_INTERVAL[\s\S]*mend that/);
+    const calls = told();
+    for (const word of ["stop", "disable"])
+      t.ok(
+        calls.some((line) => line.includes(`${word} `) && /ocdd-serve-dns-127\.0\.0\.1\.socket/.test(line)),
+        `${word}: the sockets, which would start what is no longer there\n${calls.join("\n")}`,
+      );
+    t.equal(await ok("find", "/etc/systemd/system", "-name", "ocdd*"), "");
+    t.match(await lab.snapshotHost(), /OCDD/, "what is in force still is");
+    writeFileSync(file, conf);
+    await ok("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
   });
 
   await t.test("purged, nothing is left: not on the host's network, not on its disk", async (t) => {
