@@ -223,9 +223,9 @@ async function lockedRun(
   flock: ReturnType<typeof flockByCall>,
   alive: () => void,
 ): Promise<Outcome> {
-  const observe: Host["observe"] = (leaveOut) => {
+  const observe: Host["observe"] = (...leaveOut) => {
     alive();
-    return host.observe(leaveOut);
+    return host.observe(...leaveOut);
   };
   const release = await takeLock(lockFile(config), flock);
   try {
