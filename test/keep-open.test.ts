@@ -57,7 +57,7 @@ t.test(
 t.test("after one that stood the next failure is a first one", async (t) => {
   const sometimes = async (n: number, opened: () => void): Promise<void> => {
     opened();
-    if (n === 2) await sleep(60);
+    if (n === 2) await sleep(1_100);
   };
   const { lines } = await kept(3, sometimes, { backOff: [1, 2], stood: 50 });
   t.same(

@@ -65,7 +65,15 @@ export interface ConfigSources {
 }
 
 /** Files of OCDD's own in STORAGE_DIR. */
-const RESERVED_FILES = ["leases.json", "leases.json.previous", "ocdd.lock", "iplist.txt", "owed", "forget"];
+const RESERVED_FILES = [
+  "leases.json",
+  "leases.json.previous",
+  "ocdd.lock",
+  "iplist.txt",
+  "owed",
+  "forget",
+  "watch.json",
+];
 
 const KEY_NAMES = Object.keys(KEYS) as KeyName[];
 const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
