@@ -1,21 +1,58 @@
 /** What of RDATA others would refuse although its lengths add up: a record that one secondary cannot read ends every transfer. */
 import { read16 } from "./octets.ts";
-import type { Field } from "./rdata-fields.ts";
+import { type Field, fieldsOf, GATEWAYS } from "./rdata-fields.ts";
 import { TYPE } from "./types.ts";
-import { ZoneTextError } from "./zonetext-error.ts";
 
-/** Octets of base64 (RFC 4648 §4), padded. Throws ZoneTextError. */
-export function parseBase64(text: string): Uint8Array {
-  // length and padding apart from the alphabet: one expression for all would take a stack as deep as the text is long
-  const digits = /^[A-Za-z0-9+/]*/.exec(text)?.[0].length ?? 0;
-  const padding = text.slice(digits);
-  if (text.length % 4 !== 0 || !["", "=", "=="].includes(padding) || (digits === 0 && padding !== ""))
-    throw new ZoneTextError(`${text.slice(0, 60)}: not base64`);
-  return new Uint8Array(Buffer.from(text, "base64"));
+const WIDTH: Readonly<Partial<Record<Field, number>>> = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  period: 4,
+  time: 4,
+  ipv4: 4,
+  ipv6: 16,
+  type: 2,
+  algorithm: 1,
+  cert: 2,
+  hex64: 8,
+  eui48: 6,
+  eui64: 8,
+};
+
+/** Could these octets be RDATA of this type? What is said no to here, others could not read. */
+export function rdataFits(type: number, octets: Uint8Array): boolean {
+  const fields = fieldsOf(type);
+  if (fields === undefined) return true;
+  let at = 0;
+  for (const each of fields) {
+    const kind = each === "gateway" ? (octets[at - 2] as number) : 0;
+    const field = each === "gateway" && kind > 0 ? GATEWAYS[kind] : each;
+    const width = field === undefined ? undefined : WIDTH[field];
+    if (width !== undefined) at += width;
+    else if (field === "name") {
+      const start = at;
+      while (at < octets.length && octets[at] !== 0) {
+        if ((octets[at] as number) > 63) return false;
+        at += (octets[at] as number) + 1;
+      }
+      if (++at - start > 255) return false;
+    } else if (field === "string" || field === "tag" || field === "salt" || field === "hash") {
+      at += (octets[at] ?? 0xffff) + 1;
+    } else if (field === "strings") {
+      do at += (octets[at] ?? 0xffff) + 1;
+      while (at < octets.length);
+    } else if (field === undefined) return false;
+    else if (field !== "gateway") {
+      if (!restFits(field, octets.subarray(at))) return false;
+      at = Math.max(at, octets.length);
+    }
+    if (at > octets.length) return false;
+  }
+  return at === octets.length && digestFits(type, octets);
 }
 
 /** Do the octets to the end of the RDATA fit the field that takes them all? */
-export function restFits(field: Field, octets: Uint8Array): boolean {
+function restFits(field: Field, octets: Uint8Array): boolean {
   if (field === "types") return typesFit(octets);
   if (field === "loc") return locFits(octets);
   if (field === "apl") return aplFits(octets);
@@ -107,7 +144,7 @@ const DS_DIGESTS: readonly (number | undefined)[] = [undefined, 20, 32, 32, 48];
 const ZONE_DIGESTS: readonly (number | undefined)[] = [undefined, 48, 64];
 
 /** Has a digest the length that its number asks for? */
-export function digestFits(type: number, octets: Uint8Array): boolean {
+function digestFits(type: number, octets: Uint8Array): boolean {
   if (type === TYPE.DS || type === TYPE.CDS || type === TYPE.DLV)
     return octets.length - 4 === (DS_DIGESTS[octets[3] as number] ?? Math.max(1, octets.length - 4));
   if (type === TYPE.ZONEMD)

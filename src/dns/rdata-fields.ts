@@ -110,6 +110,9 @@ const FIELDS = new Map<number, readonly Field[]>([
   [TYPE.DLV, ds],
 ]);
 
+/** How a gateway of a type is written (RFC 4025 §2.5); type 0 is none. */
+export const GATEWAYS: readonly (Field | undefined)[] = [undefined, "ipv4", "ipv6", "name"];
+
 /** Layout of a type's RDATA; undefined for types that only have the generic form of RFC 3597. */
 export function fieldsOf(type: number): readonly Field[] | undefined {
   return FIELDS.get(type);

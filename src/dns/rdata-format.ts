@@ -1,7 +1,8 @@
 import { formatIpv6 } from "./address.ts";
 import { escapeOctets, formatName, ROOT } from "./name.ts";
 import { OctetWriter, read16, read32 } from "./octets.ts";
-import { rdataFits, writeRdata } from "./rdata.ts";
+import { writeRdata } from "./rdata.ts";
+import { rdataFits } from "./rdata-check.ts";
 import { type Field, fieldsOf } from "./rdata-fields.ts";
 import { formatApl, formatLoc, formatSvcParams } from "./rdata-odd.ts";
 import { typeName } from "./types.ts";

@@ -2,7 +2,7 @@
 import { formatIpv6, parseIpv4, parseIpv6 } from "./address.ts";
 import { escapeOctets, tokenOctets } from "./name.ts";
 import { OctetWriter, read16, read32 } from "./octets.ts";
-import { parseBase64 } from "./rdata-check.ts";
+import { parseBase64 } from "./rdata-token.ts";
 import { ZoneTextError } from "./zonetext-error.ts";
 
 /** Centimetres as the mantissa and exponent of RFC 1876 §2. */

@@ -1,52 +1,21 @@
-// Longer than most: every field kind read here is written in rdata-format.ts, and one table drives both.
+// Every field kind read here is written in rdata-format.ts, and one table drives both.
 import { parseIpv4, parseIpv6 } from "./address.ts";
 import { tokenOctets, type WireName, writeName } from "./name.ts";
 import type { OctetWriter } from "./octets.ts";
-import { digestFits, parseBase64, restFits } from "./rdata-check.ts";
-import { ALGORITHMS, CERTS, type Field, fieldsOf } from "./rdata-fields.ts";
+import { rdataFits } from "./rdata-check.ts";
+import { ALGORITHMS, CERTS, type Field, fieldsOf, GATEWAYS } from "./rdata-fields.ts";
 import { writeApl, writeLoc, writeSvcParams } from "./rdata-odd.ts";
+import {
+  parseBase32Hex,
+  parseBase64,
+  parseEui,
+  parseHex,
+  parseNumber,
+  parsePeriod,
+  parseTime,
+} from "./rdata-token.ts";
 import { typeCode, typeName } from "./types.ts";
 import { ZoneTextError } from "./zonetext-error.ts";
-
-/** Unsigned decimal number up to `max`. */
-export function parseNumber(text: string, max: number): number {
-  if (!/^[0-9]{1,10}$/.test(text) || Number(text) > max) {
-    throw new ZoneTextError(`${text}: not a number up to ${max}`);
-  }
-  return Number(text);
-}
-
-const UNIT: Readonly<Record<string, number>> = { S: 1, M: 60, H: 3600, D: 86400, W: 604800 };
-
-/** The longest TTL (RFC 2181 §8). */
-const TTL_MOST = 0x7fffffff;
-
-/** Seconds written as `3600`, `1h` or `1h30m`, of at most `most`; undefined when it is neither. Longer is an error. */
-export function parsePeriod(text: string, most: number = TTL_MOST): number | undefined {
-  if (!/^([0-9]+|([0-9]+[smhdwSMHDW])+)$/.test(text)) return undefined;
-  let seconds = 0;
-  for (const [, count, unit] of text.matchAll(/([0-9]+)([a-zA-Z]?)/g)) {
-    seconds += Number(count) * (UNIT[(unit || "S").toUpperCase()] as number);
-  }
-  if (seconds > most) throw new ZoneTextError(`${text}: a period above ${most} seconds`);
-  return seconds;
-}
-
-function parseHex(text: string): Uint8Array {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text))
-    throw new ZoneTextError(`${text}: not pairs of hex digits`);
-  return Uint8Array.from({ length: text.length / 2 }, (_, i) =>
-    Number.parseInt(text.slice(2 * i, 2 * i + 2), 16),
-  );
-}
-
-/** Seconds since 1970 from YYYYMMDDHHmmSS or a plain number (RFC 4034 §3.2). */
-function parseTime(text: string): number {
-  const parts = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})$/.exec(text)?.slice(1).map(Number);
-  if (parts === undefined) return parseNumber(text, 0xffffffff);
-  const [year, month, day, hour, minute, second] = parts as [number, number, number, number, number, number];
-  return (Date.UTC(year, month - 1, day, hour, minute, second) / 1000) >>> 0;
-}
 
 /** Type bit map (RFC 4034 §4.1.2). */
 function writeTypes(out: OctetWriter, tokens: readonly string[]): void {
@@ -77,36 +46,12 @@ function writeString(out: OctetWriter, token: string): void {
   out.raw(octets);
 }
 
-function parseBase32Hex(text: string): Uint8Array {
-  if (!/^[0-9a-vA-V]+$/.test(text)) throw new ZoneTextError(`${text}: not base32hex`);
-  const out: number[] = [];
-  let bits = 0;
-  let held = 0;
-  for (const char of text) {
-    held = (held << 5) | Number.parseInt(char, 32);
-    bits += 5;
-    if (bits >= 8) {
-      bits -= 8;
-      out.push((held >>> bits) & 0xff);
-      held &= (1 << bits) - 1;
-    }
-  }
-  return Uint8Array.from(out);
-}
-
 function need(octets: Uint8Array | undefined, text: string, what: string): Uint8Array {
   if (octets === undefined) throw new ZoneTextError(`${text}: not ${what}`);
   return octets;
 }
 
 const OPTIONAL: ReadonlySet<Field> = new Set(["types", "svcparams", "apl", "key"]);
-
-/** Octets of `aa-bb-…`, so many of them. */
-function parseEui(token: string, size: number): Uint8Array {
-  if (token.length !== 3 * size - 1 || !/^([0-9a-f]{2}(-|$))+$/i.test(token))
-    throw new ZoneTextError(`${token}: not ${size} pairs of hex digits joined by dashes (RFC 7043)`);
-  return parseHex(token.replaceAll("-", ""));
-}
 
 /** Write the field that starts at `tokens[at]`; returns how many tokens it took. */
 function writeField(
@@ -259,55 +204,4 @@ const MOST = 64_000;
 
 function checkSize({ length }: Uint8Array): void {
   if (length > MOST) throw new ZoneTextError(`RDATA of ${length} octets, which no message has room for`);
-}
-
-const WIDTH: Readonly<Partial<Record<Field, number>>> = {
-  u8: 1,
-  u16: 2,
-  u32: 4,
-  period: 4,
-  time: 4,
-  ipv4: 4,
-  ipv6: 16,
-  type: 2,
-  algorithm: 1,
-  cert: 2,
-  hex64: 8,
-  eui48: 6,
-  eui64: 8,
-};
-
-/** How a gateway of a type is written (RFC 4025 §2.5); type 0 is none. */
-const GATEWAYS: readonly (Field | undefined)[] = [undefined, "ipv4", "ipv6", "name"];
-
-/** Could these octets be RDATA of this type? What is said no to here, others could not read. */
-export function rdataFits(type: number, octets: Uint8Array): boolean {
-  const fields = fieldsOf(type);
-  if (fields === undefined) return true;
-  let at = 0;
-  for (const each of fields) {
-    const kind = each === "gateway" ? (octets[at - 2] as number) : 0;
-    const field = each === "gateway" && kind > 0 ? GATEWAYS[kind] : each;
-    const width = field === undefined ? undefined : WIDTH[field];
-    if (width !== undefined) at += width;
-    else if (field === "name") {
-      const start = at;
-      while (at < octets.length && octets[at] !== 0) {
-        if ((octets[at] as number) > 63) return false;
-        at += (octets[at] as number) + 1;
-      }
-      if (++at - start > 255) return false;
-    } else if (field === "string" || field === "tag" || field === "salt" || field === "hash") {
-      at += (octets[at] ?? 0xffff) + 1;
-    } else if (field === "strings") {
-      do at += (octets[at] ?? 0xffff) + 1;
-      while (at < octets.length);
-    } else if (field === undefined) return false;
-    else if (field !== "gateway") {
-      if (!restFits(field, octets.subarray(at))) return false;
-      at = Math.max(at, octets.length);
-    }
-    if (at > octets.length) return false;
-  }
-  return at === octets.length && digestFits(type, octets);
 }

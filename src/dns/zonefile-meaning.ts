@@ -1,7 +1,8 @@
 import { formatName, parseName, type WireName } from "./name.ts";
 import { type OctetWriter, read32 } from "./octets.ts";
-import { parsePeriod, writeRdata } from "./rdata.ts";
+import { writeRdata } from "./rdata.ts";
 import { fieldsOf } from "./rdata-fields.ts";
+import { parsePeriod } from "./rdata-token.ts";
 import { CLASS, isDataType, TYPE, typeCode, typeName } from "./types.ts";
 import type { LogicalLine } from "./zonefile-line.ts";
 import { ZoneTextError } from "./zonetext-error.ts";

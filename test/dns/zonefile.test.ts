@@ -6,7 +6,7 @@ import fc from "fast-check";
 import t from "tap";
 import { ROOT } from "../../src/dns/name.ts";
 import { read16, read32 } from "../../src/dns/octets.ts";
-import { rdataFits } from "../../src/dns/rdata.ts";
+import { rdataFits } from "../../src/dns/rdata-check.ts";
 import { formatRecord, parseZoneFile, readZoneFile } from "../../src/dns/zonefile.ts";
 import type { RecordStatement } from "../../src/dns/zonefile-meaning.ts";
 
