@@ -13,6 +13,7 @@ import type { TcpAnswer } from "../../src/serve/tcp-connection.ts";
 import { clientOf, type TcpLimits, tcpShare } from "../../src/serve/tcp-share.ts";
 import { makeQuery } from "../dns/message.ts";
 import { authorityOf, zoneOf } from "../dns/zones.ts";
+import { until } from "../lab/process.ts";
 import { freePorts } from "./peers.ts";
 
 t.setTimeout(120_000);
@@ -20,14 +21,8 @@ t.setTimeout(120_000);
 const QUERY = makeQuery("web.example.org.", "A");
 const FRAMED = Buffer.concat([Buffer.from([0, QUERY.length]), QUERY]);
 
-/** Wait until something is so, for as long as a loaded machine may take. */
-async function until(so: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!so()) {
-    if (performance.now() > end) throw new Error(`never: ${what}`);
-    await sleep(10);
-  }
-}
+/** Milliseconds that a loaded machine may take. */
+const PATIENCE = 30_000;
 
 /** Wait until a number has stopped to grow. */
 async function settled(read: () => number): Promise<number> {
@@ -106,7 +101,7 @@ for (const [what, octets, queries] of [
     // What the kernel buffers on both sides, and the 256 KiB that we do.
     if (what === "large") t.ok(early * octets < 32 << 20, `${early} answers of ${queries} made for nobody`);
     socket.resume();
-    await until(() => heard.octets === queries * (octets + 2), "every query is answered");
+    await until("every query is answered", () => heard.octets === queries * (octets + 2), PATIENCE);
     t.equal(count.answered, queries);
   });
 }
@@ -116,12 +111,12 @@ t.test("who half-closes has every answer, and then the end", async (t) => {
   const many = await client();
   many.socket.end(Buffer.concat(Array(20_000).fill(FRAMED)));
   many.socket.resume();
-  await until(() => many.heard.closed, "the connection is closed");
+  await until("the connection is closed", () => many.heard.closed, PATIENCE);
   t.strictSame([many.heard.octets, many.heard.ended], [20_000 * 42, true]);
   const half = await client();
   half.socket.end(FRAMED.subarray(0, 9));
   half.socket.resume();
-  await until(() => half.heard.closed, "half a message is worth no waiting");
+  await until("half a message is worth no waiting", () => half.heard.closed, PATIENCE);
   t.equal(half.heard.octets, 0);
 });
 
@@ -131,7 +126,7 @@ t.test("who half-closes and takes nothing is idle in the end", async (t) => {
   socket.end(Buffer.concat(Array(20_000).fill(FRAMED)));
   await sleep(2500);
   socket.resume();
-  await until(() => heard.closed, "the connection is closed");
+  await until("the connection is closed", () => heard.closed, PATIENCE);
   t.ok(heard.octets < 20_000 * 4002, "before it had everything");
 });
 
@@ -140,7 +135,7 @@ t.test("a transfer that cannot go on ends its connection, and is counted", async
   const each = await client();
   each.socket.resume();
   each.socket.write(FRAMED);
-  await until(() => gone(each), "the connection is closed");
+  await until("the connection is closed", () => gone(each), PATIENCE);
   t.equal(count.aborted, 1);
 });
 
@@ -149,16 +144,16 @@ t.test("all together hold no more than they may: who holds most goes", async (t)
   const honest = await client("127.0.0.2");
   honest.socket.resume();
   honest.socket.write(FRAMED);
-  await until(() => honest.heard.octets === 4002, "an answer");
+  await until("an answer", () => honest.heard.octets === 4002, PATIENCE);
   // Each may hold 256 KiB and what it has sent: more than four of them are too many.
   const greedy = await Promise.all(Array.from({ length: 12 }, () => client()));
   for (const { socket } of greedy) socket.write(Buffer.concat(Array(20_000).fill(FRAMED)));
   await settled(() => count.answered);
   for (const { socket } of greedy) socket.resume();
-  await until(() => greedy.filter(gone).length > 0, "some are closed");
+  await until("some are closed", () => greedy.filter(gone).length > 0, PATIENCE);
   t.ok(!greedy.every(gone), "and no more than has to be");
   honest.socket.write(FRAMED);
-  await until(() => honest.heard.octets === 2 * 4002, "another answer");
+  await until("another answer", () => honest.heard.octets === 2 * 4002, PATIENCE);
   t.notOk(gone(honest));
 });
 
@@ -168,7 +163,7 @@ t.test("a client that takes every place loses its own connections, not those of 
     const had = heard.octets;
     socket.resume();
     socket.write(FRAMED);
-    await until(() => heard.octets > had, "an answer");
+    await until("an answer", () => heard.octets > had, PATIENCE);
     // `active` is in milliseconds
     await sleep(2);
   };
@@ -180,12 +175,16 @@ t.test("a client that takes every place loses its own connections, not those of 
     await ask(each);
     greedy.push(each);
   }
-  await until(() => greedy.filter(gone).length === 16, "16 of 20 are closed");
+  await until("16 of 20 are closed", () => greedy.filter(gone).length === 16, PATIENCE);
   t.ok(!greedy.slice(16).some(gone), "its newest four are there");
   for (const each of others) await ask(each);
   const last = await client("127.0.0.4");
   await ask(last);
-  await until(() => gone(greedy[16] as (typeof greedy)[number]), "a newcomer has one of its places");
+  await until(
+    "a newcomer has one of its places",
+    () => gone(greedy[16] as (typeof greedy)[number]),
+    PATIENCE,
+  );
 });
 
 t.test("plain questions are for the zone with the longest apex, as over UDP", async (t) => {

@@ -2,13 +2,13 @@
 import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
 import type { Change } from "../../src/dns/journal.ts";
 import { serialAfter } from "../../src/dns/transfer.ts";
 import { serialOf } from "../../src/dns/zone.ts";
 import { extended, keepZone, type ZoneKeeper } from "../../src/serve/zone-keeper.ts";
 import { zoneOf } from "../dns/zones.ts";
+import { until } from "../lab/process.ts";
 
 const head = (serial: number): string =>
   `$TTL 60\n@ SOA ns1 root ${serial} 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n`;
@@ -35,14 +35,6 @@ function kept(t: Test): Kept {
     renameSync(`${file}.new`, file);
   };
   return { keeper, file, said, replace };
-}
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let n = 0; n < 500; n++) {
-    if (holds()) return;
-    await sleep(20);
-  }
-  throw new Error(`not within 10 s: ${what}`);
 }
 
 const serial = ({ keeper }: Kept): number => {
