@@ -2,13 +2,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "./core/config.ts";
 import { decide } from "./core/decide.ts";
-import { HostError } from "./core/errors.ts";
+import { HostError, Overtaken } from "./core/errors.ts";
 import type { Ipv4 } from "./core/ipv4.ts";
-import type { Conflict, Decision, Observation } from "./core/model.ts";
+import type { Conflict, Decision, LeaseTable, Observation } from "./core/model.ts";
 import { type Plan, plan } from "./core/plan.ts";
 import { bereftAliases, misledAliases, withoutAliases, withoutWriting } from "./core/retreat.ts";
 import { collectGarbage } from "./garbage.ts";
-import { type Host, REMEMBERING, WITHDRAWING } from "./host/host.ts";
+import { REMEMBERING, WITHDRAWING } from "./host/apply.ts";
+import type { Host } from "./host/host.ts";
+import { makeVigil, NO_VIGIL, type Vigil } from "./vigil.ts";
 
 export interface ReconcileOptions {
   /** Seconds since the epoch. */
@@ -27,19 +29,63 @@ export interface Outcome {
   readonly plan: Plan;
 }
 
+/** What one run is given. */
+interface Run {
+  readonly config: Config;
+  readonly host: Host;
+  readonly options: ReconcileOptions;
+  readonly vigil: Vigil;
+}
+
 /** Bring the host to the state its containers ask for. Idempotent. Throws ConfigError, HostError. */
 export async function reconcile(config: Config, host: Host, options: ReconcileOptions): Promise<Outcome> {
-  const { seen, decision } = options.apply
-    ? await probed(config, host, options)
-    : await look(config, host, options);
+  if (!options.apply) return outcomeOf(config, await look({ config, host, options, vigil: NO_VIGIL }));
+  /** Whose each address is, when that is not on the disk yet. */
+  let table: LeaseTable | undefined;
+  const vigil = makeVigil(host.deaths, (later) => takeDownDead(config, host, table, later));
+  const run: Run = { config, host, options, vigil };
+  const outcome = outcomeOf(config, await probed(run));
+  table = outcome.decision.desired.table;
+  await applyOrRetreat(run, outcome);
+  await host.noteRun();
+  return outcome;
+}
+
+function outcomeOf(config: Config, { seen, decision }: Look): Outcome {
   sweep(seen);
-  const changes = plan(seen.actual, decision.desired, config.zone);
-  const steps = seen.leasesStale ? { ...changes, table: decision.desired.table } : changes;
-  if (options.apply) {
-    await applyOrRetreat(config, host, seen, decision, steps);
-    await host.noteRun();
+  const steps = plan(seen.actual, decision.desired, config.zone);
+  return {
+    seen,
+    decision,
+    plan: seen.leasesStale ? { ...steps, table: decision.desired.table } : steps,
+  };
+}
+
+/**
+ * Takes down who has died since the host was looked at last, and changes nothing else. What can be waited for when it
+ * is no longer urgent is added to `later`.
+ */
+async function takeDownDead(
+  config: Config,
+  host: Host,
+  table: LeaseTable | undefined,
+  later: Promise<void>[],
+): Promise<void> {
+  try {
+    const seen = await host.observe();
+    const actual = table === undefined ? seen.actual : { ...seen.actual, table };
+    const told = { ...seen, actual };
+    const postpone = async (waiting: Promise<void>): Promise<void> => {
+      // its failure is told by whoever waits for it
+      waiting.catch(() => undefined);
+      later.push(waiting);
+    };
+    await takeDown(config, host, told, bereftAliases(told), postpone);
+  } catch (error) {
+    // one more has died
+    if (!(error instanceof Overtaken)) throw error;
+    await takeDownDead(config, host, table, later);
   }
-  return { seen, decision, plan: steps };
 }
 
 /** A look, and what follows from it. */
@@ -49,8 +95,9 @@ interface Look {
 }
 
 /** Throws ConfigError or HostError "refused" when nobody can be served so; the dead are taken down all the same. */
-async function look(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
-  const seen = await host.observe();
+async function look(run: Run): Promise<Look> {
+  const { config, host, options } = run;
+  const seen = await observed(run);
   sweep(seen);
   try {
     return accepted({ seen, decision: decide(config, seen, options.now()) }, options);
@@ -60,14 +107,25 @@ async function look(config: Config, host: Host, options: ReconcileOptions): Prom
   }
 }
 
+/** What there is; anew where somebody was taken down while that was looked at. */
+async function observed({ host, vigil }: Run): Promise<Observation> {
+  for (let n = 0; ; n++) {
+    const before = vigil.count;
+    // where containers die all the time, what has just been seen of the others has to do
+    const seen = await vigil.keep(host.observe());
+    if (vigil.count === before || n === LOOKS) return seen;
+  }
+}
+
 /** Takes these aliases out of force, and changes nothing else. */
 async function takeDown(
   config: Config,
   host: Host,
   { actual }: Observation,
   aliases: ReadonlySet<Ipv4>,
+  keep?: (waiting: Promise<void>) => Promise<void>,
 ): Promise<void> {
-  if (aliases.size > 0) await host.apply(plan(actual, withoutAliases(actual, aliases), config.zone));
+  if (aliases.size > 0) await host.apply(plan(actual, withoutAliases(actual, aliases), config.zone), keep);
 }
 
 /** Containers from which on what a step leaves behind is worth its collection: 4 000 leave five times what is alive. */
@@ -84,26 +142,24 @@ const LOOKS = 12;
  * A Docker that is just starting shows an empty list, and nobody loses his name to that: many may go only when all
  * looks agree. What leads to somebody else meanwhile, since Docker gives addresses anew, is taken down at once.
  */
-async function secondLook(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
-  let now = await look(config, host, options);
+async function secondLook(run: Run): Promise<Look> {
+  const { config, host, options, vigil } = run;
+  let now = await look(run);
   for (let n = 0; n < LOOKS && isMassRemoval(now); n++) {
     await takeDown(config, host, now.seen, misledAliases(now.seen, now.decision.desired));
-    await sleep(options.secondLook / LOOKS);
-    now = await look(config, host, options);
+    await vigil.keep(sleep(options.secondLook / LOOKS));
+    now = await look(run);
   }
   return now;
 }
 
 /** A disk that is full keeps nobody's rule in force after his container has gone. Throws what `apply` threw. */
 async function applyOrRetreat(
-  config: Config,
-  host: Host,
-  seen: Observation,
-  decision: Decision,
-  steps: Plan,
+  { config, host, vigil }: Run,
+  { seen, decision, plan: steps }: Outcome,
 ): Promise<void> {
   try {
-    await host.apply(steps);
+    await host.apply(steps, vigil.keep);
   } catch (error) {
     const unwritten =
       error instanceof HostError && (error.step === REMEMBERING || error.step === WITHDRAWING);
@@ -140,8 +196,9 @@ function eviction(decision: Decision): HostError {
  * Asks the network before an address is used for the first time, and decides anew where somebody has it. Who needs no
  * new address does not wait for that: what has gone is taken down before.
  */
-async function probed(config: Config, host: Host, options: ReconcileOptions): Promise<Look> {
-  let now: Look | null = await secondLook(config, host, options);
+async function probed(run: Run): Promise<Look> {
+  const { config, host, options, vigil } = run;
+  let now: Look | null = await secondLook(run);
   let conflicts: readonly Conflict[] = [];
   const clean = new Set<Ipv4>();
   for (;;) {
@@ -149,14 +206,16 @@ async function probed(config: Config, host: Host, options: ReconcileOptions): Pr
     if (unknown.length === 0) return { ...now, decision: withConflicts(now.decision, conflicts) };
     const hurried = await takeDownFirst(config, host, now);
     const started = performance.now();
-    const taken = await host.probe(unknown, now.decision.spare);
+    const before = vigil.count;
+    const taken = await vigil.keep(host.probe(unknown, now.decision.spare));
     for (const address of unknown) if (!taken.has(address)) clean.add(address);
     const seenAt = options.now();
     conflicts = [...conflicts, ...[...taken].map((address) => ({ address, seenAt }))];
     // What was seen before a wait is not believed after it, nor kept: two looks are twice the memory.
-    const still: Observation | null = hurried || performance.now() - started >= AT_ONCE ? null : now.seen;
+    const late = hurried || vigil.count > before || performance.now() - started >= AT_ONCE;
+    const still: Observation | null = late ? null : now.seen;
     now = null;
-    const seen: Observation = still ?? (await host.observe());
+    const seen: Observation = still ?? (await observed(run));
     sweep(seen);
     const table = { ...seen.actual.table, conflicts: [...seen.actual.table.conflicts, ...conflicts] };
     const told = { ...seen, actual: { ...seen.actual, table } };

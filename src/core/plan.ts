@@ -4,6 +4,7 @@ import type { Ipv4 } from "./ipv4.ts";
 import type { DeviceAddress, Firewall, Lease, LeaseTable, State, TableName } from "./model.ts";
 import { type OwnRecord, ownRecords } from "./records.ts";
 import { TABLES } from "./rules.ts";
+import { numberedAfter, serialOf, withdraw } from "./withdraw.ts";
 
 /** Steps in the order of their application. Each is idempotent; a run cut off anywhere is completed by the next one. */
 export interface Plan {
@@ -92,55 +93,6 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
 /** True when nothing is to be done. */
 export function isEmpty(p: Plan): boolean {
   return p.changes.length === 0 && p.table === null;
-}
-
-/**
- * The zone file as it is, without our lines whose name or address is about to go. A name keeps its old line when it
- * would otherwise have none until the new zone is written.
- */
-function withdraw(
-  text: string,
-  before: readonly OwnRecord[],
-  after: readonly OwnRecord[],
-  zoneName: string,
-): string | null {
-  const id = (r: OwnRecord): string => `${r.owner} ${r.type} ${r.rdata}`;
-  const staying = new Set(after.map(id));
-  const names = new Set(after.map((r) => r.owner));
-  const stayingNames = new Set(before.filter((r) => staying.has(id(r))).map((r) => r.owner));
-  const gone = before.filter(
-    (r) => !staying.has(id(r)) && (!names.has(r.owner) || stayingNames.has(r.owner)),
-  );
-  if (gone.length === 0) return null;
-  const doomed = new Set(
-    gone.map((r) => `${r.owner === "@" ? "" : `${r.owner}.`}${zoneName}. ${r.type} ${r.rdata}`),
-  );
-  const serial = serialOf(text);
-  // not of the director's writing: it is replaced as a whole, and no line of it is touched before
-  if (serial === 0) return null;
-  return text
-    .split("\n")
-    .filter((line) => {
-      const match = /^(\S+)\t\d+\tIN\t(A|SRV)\t([^\t]+)\t;/.exec(line);
-      return match === null || !doomed.has(`${match[1]} ${match[2]} ${match[3]}`);
-    })
-    .join("\n")
-    .replace(SERIAL, `$1${following(serial)} `);
-}
-
-const SERIAL = /(\tSOA\t\S+ \S+ )\d+ /;
-
-const following = (serial: number): number => (serial + 1) >>> 0 || 1;
-
-/** The zone file with a serial after `serial` (RFC 1982 §3.2): two files written in one run are two versions. */
-function numberedAfter(text: string, serial: number): string {
-  const ahead = (serialOf(text) - serial) >>> 0;
-  return ahead > 0 && ahead < 2 ** 31 ? text : text.replace(SERIAL, `$1${following(serial)} `);
-}
-
-/** Serial of a zone file that the director wrote. */
-function serialOf(text: string): number {
-  return Number(/\tSOA\t\S+ \S+ (\d+) /.exec(text)?.[1] ?? 0);
 }
 
 /** Does somebody live at an address that was not his, living or at rest? What else changes can be told afterwards. */

@@ -2,6 +2,7 @@
 import { forwardOf } from "./firewall.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { Firewall, Observation, State } from "./model.ts";
+import { withoutAddresses } from "./withdraw.ts";
 
 /**
  * `desired` without what would have to be remembered or published: no new lease, and all files as they are. What of it
@@ -66,10 +67,11 @@ function holders(seen: Observation): ReadonlyMap<Ipv4, string> {
   );
 }
 
-/** What is, without these aliases: nothing is put up, and no file is written. */
+/** What is, without these aliases and the names that lead there: nothing is put up, and nothing remembered. */
 export function withoutAliases(actual: State, aliases: ReadonlySet<Ipv4>): State {
   return {
     ...actual,
+    zone: withoutAddresses(actual.zone, aliases),
     firewall: keepRules(actual.firewall, (rule) => forwardOf(rule).every(({ alias }) => !aliases.has(alias))),
     aliases: actual.aliases.filter((alias) => !aliases.has(alias.address)),
   };

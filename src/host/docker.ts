@@ -31,16 +31,23 @@ export interface Docker {
    * ends; a death is urgent. `opened` is called when the stream stands: what happened before it must be looked for.
    */
   follow(signal: AbortSignal, opened: () => void, wake: (urgent?: boolean) => void): Promise<void>;
-  /** A death has been announced since the last closer look began. */
-  bereaved(): boolean;
+  readonly deaths: Deaths;
   /** `/info` and `/version` joined, as Docker gives them. */
   about(): Promise<ReadonlyMap<string, unknown>>;
+}
+
+/** Deaths that Docker announces, to whoever follows its events. */
+export interface Deaths {
+  /** One has been announced since the last closer look began. */
+  bereaved(): boolean;
+  /** Calls `heard` at each, until the function it returns is called. */
+  listen(heard: () => void): () => void;
 }
 
 export interface DockerView {
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
-  /** Ids of containers whose death was announced a moment ago. */
+  /** Ids of containers whose death was announced a moment ago, also where they are on their way back. */
   readonly dead?: ReadonlySet<string>;
   /** Docker was not asked: it is what was seen before, less the dead. */
   readonly hurried?: boolean;
@@ -60,6 +67,10 @@ export function connectDocker(options: DockerOptions): Docker {
   });
   /** Container id → when its death was announced. */
   const dying = new Map<string, number>();
+  /** Container id → the number of its last death, until a whole look that began after it. */
+  const died = new Map<string, number>();
+  let deaths = 0;
+  const mourners = new Set<() => void>();
   /** A death was announced since the last closer look, which showed this. */
   let bereaved = false;
   let lastView: DockerView | undefined;
@@ -110,12 +121,14 @@ export function connectDocker(options: DockerOptions): Docker {
         bereaved = false;
         hurriedSince = began;
         wakeAgain();
-        const containers = lastView.containers.filter(({ id }) => !dying.has(id));
-        lastView = { ...lastView, containers, dead: new Set(dying.keys()), hurried: true };
+        const dead = new Set([...dying.keys(), ...died.keys()]);
+        const containers = lastView.containers.filter(({ id }) => !dead.has(id));
+        lastView = { ...lastView, containers, dead, hurried: true };
         return lastView;
       }
       bereaved = false;
       hurriedSince = null;
+      const before = deaths;
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
@@ -129,16 +142,23 @@ export function connectDocker(options: DockerOptions): Docker {
           endpoints.set(readNetwork(item).name, readEndpoints(inspected));
         }),
       );
+      // who has died meanwhile may be on his way back, and what was asked of him may be of either life
+      for (const [id, number] of died) if (number <= before) died.delete(id);
+      const dead = new Set([...dying.keys(), ...died.keys()]);
       const containers = list.flatMap((item) => {
         const container = readContainer(item);
-        return container === undefined
-          ? []
-          : (confirmed(container, endpoints, dying.has(container.id)) ?? []);
+        return container === undefined ? [] : (confirmed(container, endpoints, dead.has(container.id)) ?? []);
       });
-      lastView = { containers, networks: networks.map(readNetwork), dead: new Set(dying.keys()) };
+      lastView = { containers, networks: networks.map(readNetwork), dead };
       return lastView;
     },
-    bereaved: () => bereaved,
+    deaths: {
+      bereaved: () => bereaved,
+      listen(heard) {
+        mourners.add(heard);
+        return () => void mourners.delete(heard);
+      },
+    },
     async follow(signal, opened, wake) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
@@ -153,8 +173,11 @@ export function connectDocker(options: DockerOptions): Docker {
         for await (const event of eventsOf(stream)) {
           if (event.action === "die") {
             dying.set(event.container, performance.now());
+            deaths += 1;
+            died.set(event.container, deaths);
             bereaved = true;
             wakeAgain = () => wake();
+            for (const heard of mourners) heard();
           }
           // on its way back: its new address is its own
           if (event.action === "connect" || event.action === "start") dying.delete(event.container);

@@ -14,6 +14,8 @@ export async function readText(path: string): Promise<string | undefined> {
 }
 
 async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<string | undefined> {
+  const next = coming.get(path);
+  if (next !== undefined) return next.text;
   try {
     return await readFile(path, encoding);
   } catch (error) {
@@ -21,6 +23,12 @@ async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<st
     throw storageError(path, "read", error);
   }
 }
+
+/**
+ * What is being written just now, by path. Who reads it here meanwhile reads what it will be, and who writes it waits
+ * for his turn: the dead are taken down while a run waits for its disk.
+ */
+const coming = new Map<string, { readonly text: string; readonly done: Promise<void> }>();
 
 /**
  * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
@@ -32,6 +40,23 @@ export async function writeWhole(
   text: string,
   encoding: "latin1" | "utf8" = "utf8",
   durability: "now" | "later" = "now",
+): Promise<void> {
+  const before = coming.get(path)?.done ?? Promise.resolve();
+  const write = (): Promise<void> => replace(path, text, encoding, durability);
+  const writing = { text, done: before.then(write, write) };
+  coming.set(path, writing);
+  try {
+    await writing.done;
+  } finally {
+    if (coming.get(path) === writing) coming.delete(path);
+  }
+}
+
+async function replace(
+  path: string,
+  text: string,
+  encoding: "latin1" | "utf8",
+  durability: "now" | "later",
 ): Promise<void> {
   const temporary = `${path}.new`;
   let file: FileHandle | undefined;

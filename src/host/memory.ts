@@ -9,18 +9,23 @@ import type { Plan } from "../core/plan.ts";
 const AT_MOST = 3;
 
 export interface Memory {
-  seen(kernel: Kernel): void;
+  /** What a look has shown that began after so many `changes`; one that was overtaken by another is not kept. */
+  seen(kernel: Kernel, changes: number): void;
   /** What the kernel holds as far as is known; undefined when it must be looked at. */
   recall(): Kernel | undefined;
   /** A plan is being carried out: what is there cannot be told until the function it returns is called with it. */
   changing(): (plan: Plan) => void;
+  /** How many plans have been carried out, or begun. */
+  readonly changes: number;
 }
 
 export function makeMemory(): Memory {
   let kernel: Kernel | undefined;
   let recalled = 0;
+  let changes = 0;
   return {
-    seen(now) {
+    seen(now, before) {
+      if (before !== changes) return;
       kernel = now;
       recalled = 0;
     },
@@ -28,7 +33,11 @@ export function makeMemory(): Memory {
       recalled += 1;
       return recalled > AT_MOST ? undefined : kernel;
     },
+    get changes() {
+      return changes;
+    },
     changing() {
+      changes += 1;
       const before = kernel;
       kernel = undefined;
       return (plan) => {

@@ -53,13 +53,16 @@ async function restored(table: TableName, text: string, running: Promise<RunResu
 /** For each address the kernel walks its whole table, some 5 ms; up to so many are not worth a look at what there is. */
 const FEW = 8;
 
+/** Up to so many have a process each: they need no file, which a busy disk may take its time for. */
+const ALONE = 2;
+
 /**
  * Forgets tracked connections to these aliases, so that the next packet follows the rules in force. `file` is ours to
  * write meanwhile.
  */
 export async function forgetFlows(changed: readonly Ipv4[], file: string): Promise<void> {
   const aliases = changed.length > FEW ? await trackedOf(changed) : changed;
-  if (aliases.length === 0) return;
+  if (aliases.length <= ALONE) return await forgetOneByOne(aliases);
   // One process for all reads what to do from a file, which it opens by name: a pipe of Node's, a socket, does not bear
   // that. Where there is no room for one, a process each: a full disk keeps no connection with a stranger.
   const list = aliases.map((alias) => `-D -d ${alias}\n`).join("");

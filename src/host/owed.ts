@@ -16,23 +16,25 @@ export interface Owed {
 }
 
 /**
- * Joins what is to be done now with what an earlier run has left, and leaves word of it all. Announced is only what
- * this host has or is about to get: by now an address may be another machine's. Never throws: a full disk keeps nobody
- * from being taken down.
+ * Joins what is to be done now with what an earlier run has left. Announced is only what this host has or is about to
+ * get: by now an address may be another machine's. Never throws.
  */
-export async function owe(file: string, now: Owed, coming: ReadonlySet<Ipv4>): Promise<Owed> {
+export async function joinOwed(file: string, now: Owed, coming: ReadonlySet<Ipv4>): Promise<Owed> {
   const before = parseOwed((await readText(file).catch(() => undefined)) ?? "");
   // not asked for nothing: the kernel tells it only when it has ended what it does to its devices, 20 ms after a death
   const here: ReadonlySet<string> = before.announced.length > 0 ? ownAddresses() : coming;
-  const all = {
+  return {
     flushed: [...new Set([...before.flushed, ...now.flushed])],
     announced: [...new Set([...before.announced, ...now.announced])].filter(
       (address) => coming.has(address) || here.has(address),
     ),
   };
-  if (all.flushed.length + all.announced.length > 0)
-    await writeWhole(file, renderOwed(all), "utf8", "later").catch(() => undefined);
-  return all;
+}
+
+/** Leaves word of it all. Never throws: a full disk keeps nobody from being taken down. */
+export async function owe(file: string, owed: Owed): Promise<void> {
+  if (owed.flushed.length + owed.announced.length > 0)
+    await writeWhole(file, renderOwed(owed), "utf8", "later").catch(() => undefined);
 }
 
 function ownAddresses(): ReadonlySet<string> {

@@ -3,6 +3,7 @@
 import t from "tap";
 import { decide } from "../../src/core/decide.ts";
 import { isEmpty, plan } from "../../src/core/plan.ts";
+import { ownRecords } from "../../src/core/records.ts";
 import { misledAliases, withoutAliases, withoutWriting } from "../../src/core/retreat.ts";
 import { config, container, NOW, observation, ZONE } from "./make.ts";
 
@@ -61,7 +62,11 @@ t.test("what leads to somebody else is known by its address", (t) => {
   );
   t.match(steps.tables[0]?.text, "OCDD-two");
   t.notMatch(steps.tables[0]?.text, "OCDD-one");
-  t.same([steps.table, steps.zone, steps.page, steps.services], [null, null, null, null]);
+  t.same([steps.table, steps.page, steps.services], [null, null, null]);
+  const gone = ownRecords(before.desired.zone, ZONE).filter(({ rdata }) => rdata === addressOf("one"));
+  const left = ownRecords(before.desired.zone, ZONE).filter(({ rdata }) => rdata !== addressOf("one"));
+  t.ok(gone.length > 0);
+  t.same(ownRecords(steps.withdrawal ?? "", ZONE), left, "its names go before it");
   t.end();
 });
 

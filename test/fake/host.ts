@@ -14,6 +14,7 @@ import type {
 } from "../../src/core/model.ts";
 import { type LeasesRead, observationOf } from "../../src/core/observation.ts";
 import type { Plan } from "../../src/core/plan.ts";
+import type { Deaths } from "../../src/host/docker.ts";
 import type { Host, LeaveOut } from "../../src/host/host.ts";
 import { BRIDGE, HOST, ip } from "../core/make.ts";
 import { applyTransaction, saved } from "./iptables.ts";
@@ -63,6 +64,10 @@ export class FakeHost implements Host {
   services = "";
   /** Ids of containers whose death Docker has announced. */
   dead: ReadonlySet<string> | undefined;
+  /** Whom Docker's events tell of. */
+  deaths: Deaths | null = null;
+  /** What each plan waits for between its rules and its files. */
+  disk: Promise<void> | undefined;
   /** Addresses that other machines of the LAN answer for. */
   neighbours: Set<Ipv4> = new Set();
   /** What a look at Docker is answered with while it is down. */
@@ -104,7 +109,10 @@ export class FakeHost implements Host {
   async noteRun(): Promise<void> {}
 
   /** The order of src/host/host.ts. */
-  async apply(plan: Plan): Promise<void> {
+  async apply(
+    plan: Plan,
+    keep: (waiting: Promise<void>) => Promise<void> = (waiting) => waiting,
+  ): Promise<void> {
     const remember = (): void => {
       const { table } = plan;
       if (table !== null) this.#step(() => this.#writeLeases(table));
@@ -119,6 +127,8 @@ export class FakeHost implements Host {
     for (const alias of plan.added) this.#step(() => this.#add(alias));
     if (plan.hairpinsOn.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOn, true));
     if (plan.hairpinsOff.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOff, false));
+    const writes = plan.zone !== null || plan.table !== null || plan.page !== null;
+    if (writes && this.disk !== undefined) await keep(this.disk);
     if (plan.zone !== null) this.#step(() => this.#write("zone", plan.zone));
     if (!plan.tableFirst) remember();
     if (plan.services !== null) this.#step(() => this.#write("services", plan.services));

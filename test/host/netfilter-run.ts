@@ -28,9 +28,10 @@ if (deed === "flows") {
     file,
   );
   console.log(JSON.stringify({ first, left: await tracked(), ms: Math.round(performance.now() - started) }));
-} else if (deed === "few") {
+} else if (deed === "one" || deed === "few") {
   await openFlows();
-  await forgetFlows([fromNumber(START)], file);
+  const none = deed === "one" ? [] : [100, 101, 102].map((n) => fromNumber(START + n));
+  await forgetFlows([fromNumber(START), ...none], file);
   console.log(JSON.stringify({ left: await tracked() }));
 } else if (deed === "refused") {
   const text =

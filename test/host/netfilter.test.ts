@@ -34,7 +34,8 @@ t.test(
   },
 );
 
-t.test("a few are forgotten without a look", async (t) => {
+t.test("one or a few are forgotten without a look", async (t) => {
+  t.strictSame(await alone("one"), { left: ["10.20.0.2", "10.20.9.9"] });
   t.strictSame(await alone("few"), { left: ["10.20.0.2", "10.20.9.9"] });
   t.notOk(existsSync(join(directory, "forget")), "nothing is left");
 });

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { owe, parseOwed, renderOwed, settle } from "../../src/host/owed.ts";
+import type { Ipv4 } from "../../src/core/ipv4.ts";
+import { joinOwed, owe as leaveWord, type Owed, parseOwed, renderOwed, settle } from "../../src/host/owed.ts";
 import { ip } from "../core/make.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "ocdd-owed-"));
@@ -11,6 +12,13 @@ const file = join(directory, "owed");
 const A = ip("192.0.2.11");
 const B = ip("192.0.2.12");
 const HERE = ip("127.0.0.1");
+/** What an apply does before it replaces rules. */
+async function owe(at: string, now: Owed, coming: ReadonlySet<Ipv4>): Promise<Owed> {
+  const owed = await joinOwed(at, now, coming);
+  await leaveWord(at, owed);
+  return owed;
+}
+
 const NOTHING = { flushed: [], announced: [] };
 
 t.test("what a killed run has left is done by the next, and only then forgotten", async (t) => {

@@ -7,7 +7,7 @@
 import t from "tap";
 import { dice } from "./dice.ts";
 import { addresses, aliases, ENGINES, initializedLab } from "./director.ts";
-import { type Bounds, deathsToRuleGone, judge, summary } from "./history.ts";
+import { type Bounds, deathsToRuleGone, judge, type Note, summary } from "./history.ts";
 import { sleep, until } from "./process.ts";
 import { record } from "./recorder.ts";
 
@@ -29,6 +29,14 @@ const BUSY: Bounds = {
   misled: RACE ? 100 : 0,
   untouched: ["steady"],
 };
+
+/** What was noted about the time of what was wrong, a line each: whoever reads of a failure cannot ask again. */
+function around(wrong: readonly string[], notes: readonly Note[]): string {
+  const times = wrong.map((line) => Number.parseFloat(line));
+  const near = ({ at }: Note): boolean => times.some((time) => Math.abs(at - time) < 1_500);
+  const lines = [...notes].sort((a, b) => a.at - b.at).filter(near);
+  return lines.map((note) => JSON.stringify(note)).join("\n");
+}
 
 for (const engine of ENGINES) {
   t.test(`churn on ${engine}`, async (t) => {
@@ -67,7 +75,7 @@ for (const engine of ENGINES) {
 
     const notes = await recorder.stop();
     const wrong = judge(notes, BUSY);
-    if (wrong.length > 0) t.comment(watch.output());
+    if (wrong.length > 0) t.comment(`${watch.output()}\n${around(wrong, notes)}`);
     t.same(wrong, [], "from the first moment to the last");
     for (const name of ["steady", ...names]) {
       const own = notes.find((n) => n.kind === "replies" && n.container === name && n.who === name);

@@ -1,0 +1,125 @@
+/** What a plan says, done in an order a client can trust, whatever the disk does meanwhile. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Config } from "../core/config.ts";
+import { HostError, Overtaken } from "../core/errors.ts";
+import type { Plan } from "../core/plan.ts";
+import { addAddresses, removeAddresses, setHairpin } from "./address.ts";
+import { announce } from "./arp.ts";
+import { makeDurable, writeWhole } from "./file.ts";
+import { forgetFile, leasesFile, owedFile, servicesFile } from "./files.ts";
+import { writeLeases } from "./leases.ts";
+import type { Memory } from "./memory.ts";
+import { forgetFlows, prepareRestore } from "./netfilter.ts";
+import { joinOwed, owe, settle } from "./owed.ts";
+
+/** The steps that write before anything is taken down; when they fail, what must go goes all the same. */
+export const REMEMBERING = "write the leases";
+export const WITHDRAWING = "withdraw names";
+
+/**
+ * Carries out a plan; see Host. `overtaken` tells whether to leave it for somebody who has just died.
+ */
+export async function apply(
+  config: Config,
+  plan: Plan,
+  overtaken: () => boolean,
+  memory: Memory,
+  keep: (waiting: Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { table, withdrawal, zone, page, services } = plan;
+  const remember = async (): Promise<void> => {
+    if (table !== null) await named(REMEMBERING, () => writeLeases(leasesFile(config), table));
+  };
+  if (overtaken()) throw new Overtaken();
+  const before = memory.changes;
+  if (plan.tableFirst) await keep(remember());
+  // somebody was taken down meanwhile: the plan is for a host as it was
+  if (memory.changes !== before) throw new Overtaken();
+  let unwithdrawn: unknown;
+  const withdrawn =
+    withdrawal === null
+      ? NOTHING
+      : named(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
+  withdrawn.catch((error) => {
+    unwithdrawn = error;
+  });
+  const owed = await joinOwed(owedFile(config), plan, new Set(plan.announced));
+  const owing = owe(owedFile(config), owed);
+  // a name that answers a little longer leads to nobody, a rule that waits for a busy disk may lead to somebody else
+  await Promise.race([all([withdrawn, owing]), sleep(DISK, undefined, { ref: false })]);
+  // The last place to leave a plan: what follows from a replaced rule is seen by no later one.
+  if (overtaken()) {
+    await keep(all([withdrawn, owing]));
+    throw new Overtaken();
+  }
+  const changed = memory.changing();
+  // each takes as long to start as to work: they start while the aliases go
+  const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
+  try {
+    const removed = named("remove aliases", () => removeAddresses(plan.removed));
+    const replaced = (async () => {
+      // the kernel takes an alias away only when it has ended what Docker does to its devices, 20 ms after a death
+      if (!plan.guarded) await removed;
+      for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
+    })();
+    await all([removed, replaced]);
+  } finally {
+    for (const { leave } of rules) leave();
+  }
+  if (unwithdrawn !== undefined) throw unwithdrawn;
+  await named("add aliases", () => addAddresses(plan.added));
+  // From here on nothing waits for anything else, but for the page, which comes after what it tells of.
+  const told = all([
+    named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
+    named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
+    all([
+      named("forget tracked connections", () => forgetFlows(owed.flushed, forgetFile(config))),
+      named("announce aliases", () => announce(config.device, owed.announced)),
+    ]).then(() => owing.then(() => settle(owedFile(config), owed))),
+  ]);
+  const written = all([
+    withdrawn.then(() =>
+      zone !== null && zone !== withdrawal
+        ? named("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
+        : named("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
+    ),
+    plan.tableFirst ? NOTHING : remember(),
+    services === null
+      ? NOTHING
+      : named("write the services file", () => writeWhole(servicesFile(config), services)),
+  ]);
+  written.catch(() => undefined);
+  await told.catch(async (failure) => {
+    await written.catch(() => undefined);
+    throw failure;
+  });
+  changed(plan);
+  await keep(written);
+  if (page !== null) await keep(named("write the index page", () => writeWhole(config.indexFile, page)));
+}
+
+/** Milliseconds that taking down waits for the disk to take the names away first. */
+const DISK = 10;
+
+const NOTHING: Promise<void> = Promise.resolve();
+
+/** Waits for all, also when one fails; throws the first failure then. */
+async function all(deeds: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(deeds)) {
+    if (outcome.status === "rejected") throw outcome.reason;
+  }
+}
+
+/** Names the step in its failure. */
+export async function named(name: string, deed: () => Promise<void>): Promise<void> {
+  try {
+    await deed();
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    throw new HostError(error.fault, `could not ${name}: ${error.message}`, {
+      cause: error.cause ?? error,
+      remedy: error.remedy,
+      step: name,
+    });
+  }
+}
