@@ -57,8 +57,8 @@ function forget(): void {
 
 followEvents(socketPath, { event: ["die"], container: [container] }, () => deaths.push(performance.now()));
 const stops = [
-  followRules((forwards) => {
-    const now = performance.now();
+  followRules((forwards, ago) => {
+    const now = performance.now() - ago;
     commits.push(now);
     for (const [alias] of forwards) if (!ruled.has(alias)) ruled.set(alias, now);
   }),

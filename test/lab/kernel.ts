@@ -15,22 +15,28 @@ function lines(argv: readonly [string, ...string[]], heard: (line: string) => vo
 
 /**
  * Alias and target of each forward in nat/OCDD, as they are after each transaction that changes one. What stood before
- * is not known until the chain is replaced.
+ * is not known until the chain is replaced. `ago` is how many milliseconds before its last word the first one of a
+ * transaction was heard: the kernel tells of it when it is in force, and a hundred rules take a while to be printed.
  */
-export function followRules(tell: (forwards: readonly (readonly [string, string])[]) => void): Stop {
+export function followRules(
+  tell: (forwards: readonly (readonly [string, string])[], ago: number) => void,
+): Stop {
   const forwards = new Map<string, readonly [string, string]>();
   let changed = false;
+  let began: number | undefined;
   return lines(["nft", "-n", "-a", "monitor"], (line) => {
     const handle = / handle (\d+)$/.exec(line)?.[1] ?? "";
     const rule = / ip nat OCDD .*ip daddr ([\d.]+) .*dnat to ([\d.]+)/.exec(line);
+    began ??= performance.now();
     if (/^(add|insert) rule/.test(line) && rule !== null) {
       forwards.set(handle, [rule[1] ?? "", rule[2] ?? ""]);
       changed = true;
     } else if (line.startsWith("delete rule ip nat OCDD handle")) {
       changed = forwards.delete(handle) || changed;
-    } else if (line.startsWith("# new generation") && changed) {
+    } else if (line.startsWith("# new generation")) {
+      if (changed) tell([...forwards.values()], performance.now() - began);
       changed = false;
-      tell([...forwards.values()]);
+      began = undefined;
     }
   });
 }

@@ -190,7 +190,7 @@ const endings: (() => void)[] = [];
 if (mode === "host") {
   const [socket = "", leases = "", device = ""] = rest;
   endings.push(
-    followRules((forwards) => tell({ kind: "rules", at: now(), forwards })),
+    followRules((forwards, ago) => tell({ kind: "rules", at: now() - ago, forwards })),
     followAliases(device, (address, there) => tell({ kind: "alias", at: now(), address, there })),
   );
   followDocker(socket);
