@@ -1,12 +1,12 @@
 import t from "tap";
 import type { Authority, Via } from "../../src/dns/authority.ts";
-import type { Change } from "../../src/dns/journal.ts";
+import { type Change, changeBetween } from "../../src/dns/journal.ts";
 import { nameKey, parseName } from "../../src/dns/name.ts";
 import { respond } from "../../src/dns/respond.ts";
 import { transfer } from "../../src/dns/transfer.ts";
 import { type TsigKey, tsigStream } from "../../src/dns/tsig.ts";
 import { RCODE, TYPE } from "../../src/dns/types.ts";
-import { soaOf } from "../../src/dns/zone.ts";
+import { serialOf, soaOf } from "../../src/dns/zone.ts";
 import { makeQuery, readMessage } from "./message.ts";
 import { authorityOf, EXAMPLE, TCP, zoneOf } from "./zones.ts";
 
@@ -70,6 +70,35 @@ t.test("IXFR without a serial asks for nothing (RFC 1995 §3)", async (t) => {
   t.equal(messages(query), undefined);
   t.equal(rcodeOf(query), RCODE.FORMERR);
 });
+
+t.test(
+  "IXFR: steps from where the journal reaches, the whole zone from before it, the SOA alone for who has it (RFC 1995 §4)",
+  async (t) => {
+    const at = (serial: number) => zoneOf(EXAMPLE.replace(/\b7\b/, String(serial)));
+    const zone = at(7);
+    t.equal(serialOf(zone), 7);
+    const history = [changeBetween(at(5), at(6)), changeBetween(at(6), zone)];
+    const of = authorityOf({ zones: [{ origin: ORIGIN, zone, history }] });
+    const asked = (serial: number) => {
+      const found = transfer(of, MAY, makeQuery("example.org.", "IXFR", { serial }), clock);
+      const records = [...(found?.messages ?? [])].flatMap((message) => readMessage(message).records);
+      return { kind: found?.kind, types: records.map(({ type }) => type) };
+    };
+    const { SOA } = TYPE;
+    t.same(asked(6), { kind: "IXFR", types: [SOA, SOA, SOA, SOA] });
+    t.same(asked(5), { kind: "IXFR", types: [SOA, SOA, SOA, SOA, SOA, SOA] });
+    for (const [serial, what] of [
+      [4, "before the journal's first"],
+      [4_000_000_000, "before it on the circle of serials"],
+    ] as const) {
+      const { kind, types } = asked(serial);
+      t.equal(kind, "AXFR", what);
+      t.ok(types.length > 4);
+      t.same([types[0], types.at(-1), types.slice(1, -1).includes(SOA)], [SOA, SOA, false]);
+    }
+    for (const serial of [7, 8]) t.same(asked(serial), { kind: "IXFR", types: [SOA] });
+  },
+);
 
 t.test("a record that fits no message ends the transfer, and is not sent in part", async (t) => {
   const zone = zoneOf(EXAMPLE);
