@@ -12,6 +12,10 @@ import { ConfigError, HostError, type HostFault } from "./core/errors.ts";
 import { HOME } from "./home.ts";
 import { type LogFormat, logLine, type Say } from "./log.ts";
 
+// A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing could be read to
+// take down who dies meanwhile. It is read when the pool is first used, which no import does.
+if (process.argv.includes("watch")) process.env.UV_THREADPOOL_SIZE ??= "16";
+
 /** sysexits.h, and what the contract adds to it. */
 const EXIT = {
   failed: 1,

@@ -68,15 +68,14 @@ export async function apply(
   }
   if (unwithdrawn !== undefined) throw unwithdrawn;
   await named("add aliases", () => addAddresses(plan.added));
-  // From here on nothing waits for anything else, but for the page, which comes after what it tells of.
-  const told = all([
+  // From here on nothing waits for anything else, but for the page, which comes after what it tells of: `led` is what
+  // decides whom a packet reaches, and `written` what may take its time.
+  const led = all([
     named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
     named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
-    all([
-      named("forget tracked connections", () => forgetFlows(owed.flushed, forgetFile(config))),
-      named("announce aliases", () => announce(config.device, owed.announced)),
-    ]).then(() => owing.then(() => settle(owedFile(config), owed))),
+    named("forget tracked connections", () => forgetFlows(owed.flushed, forgetFile(config))),
   ]);
+  const announced = named("announce aliases", () => announce(config.device, owed.announced));
   const written = all([
     withdrawn.then(() =>
       zone !== null && zone !== withdrawal
@@ -87,9 +86,10 @@ export async function apply(
     services === null
       ? NOTHING
       : named("write the services file", () => writeWhole(servicesFile(config), services)),
+    all([led, announced, owing]).then(() => settle(owedFile(config), owed)),
   ]);
   written.catch(() => undefined);
-  await told.catch(async (failure) => {
+  await led.catch(async (failure) => {
     await written.catch(() => undefined);
     throw failure;
   });

@@ -1,5 +1,6 @@
 /** iptables and connection tracking: look, replace in one transaction, forget flows. */
 import { rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { TableName } from "../core/model.ts";
@@ -56,24 +57,37 @@ const FEW = 8;
 /** Up to so many have a process each: they need no file, which a busy disk may take its time for. */
 const ALONE = 2;
 
+/** Milliseconds that a disk has for the list; then there is a process each. */
+const DISK = 10;
+
+/** A list is being written or removed: whoever comes meanwhile leaves the file alone. */
+let busy = false;
+
 /**
  * Forgets tracked connections to these aliases, so that the next packet follows the rules in force. `file` is ours to
  * write meanwhile.
  */
 export async function forgetFlows(changed: readonly Ipv4[], file: string): Promise<void> {
   const aliases = changed.length > FEW ? await trackedOf(changed) : changed;
-  if (aliases.length <= ALONE) return await forgetOneByOne(aliases);
+  if (aliases.length <= ALONE || busy) return await forgetOneByOne(aliases);
   // One process for all reads what to do from a file, which it opens by name: a pipe of Node's, a socket, does not bear
-  // that. Where there is no room for one, a process each: a full disk keeps no connection with a stranger.
+  // that. Where there is no room for one, or no answer, a process each: no disk keeps a connection with a stranger.
+  busy = true;
   const list = aliases.map((alias) => `-D -d ${alias}\n`).join("");
+  const written = writeFile(file, list).then(
+    () => true,
+    () => false,
+  );
   try {
-    const written = await writeFile(file, list).then(
-      () => true,
-      () => false,
-    );
-    if (written && (await run(["conntrack", "-R", file], { ok: [0, 1, 2] })).code !== 2) return;
+    const timely = await Promise.race([written, sleep(DISK, false, { ref: false })]);
+    if (timely && (await run(["conntrack", "-R", file], { ok: [0, 1, 2] })).code !== 2) return;
   } finally {
-    await rm(file, { force: true }).catch(() => undefined);
+    void written
+      .then(() => rm(file, { force: true }))
+      .catch(() => undefined)
+      .then(() => {
+        busy = false;
+      });
   }
   await forgetOneByOne(aliases);
 }

@@ -14,6 +14,8 @@ const OURS =
  * directory in an argument vector, its cgroup, its namespaces); nothing is asked of an engine that may be hurt.
  */
 export async function raze(prefix: string, directory: string): Promise<void> {
+  // nobody who waits for a frozen disk can be ended; any other is not frozen, and says so
+  for (const point of mounts(directory)) await run(["fsfreeze", "-u", point], { check: false });
   await until("end of the lab's processes", async () => {
     const pids = await processes(prefix, directory);
     for (const pid of pids) signal(pid, "SIGKILL");
