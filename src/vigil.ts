@@ -29,26 +29,26 @@ export function makeVigil(deaths: Deaths | null, takeDown: (later: Promise<void>
         over = true;
       });
       const later: Promise<void>[] = [];
+      const failures: unknown[] = [];
       const act = async (): Promise<void> => {
         if (over || !deaths.bereaved()) return;
         await Promise.race([ended, sleep(GRACE, undefined, { ref: false })]);
         // one look tells of all who have died by then
         if (over || !deaths.bereaved()) return;
         count += 1;
-        await takeDown(later);
+        await takeDown(later).catch((error) => void failures.push(error));
       };
       let acting: Promise<void> = act();
-      acting.catch(nothing);
       const leave = deaths.listen(() => {
         acting = acting.then(act);
-        acting.catch(nothing);
       });
       await ended;
       leave();
-      const acted = await Promise.allSettled([acting]);
+      await acting;
       const written = await Promise.allSettled(later);
       const result = await waiting;
-      for (const outcome of [...acted, ...written]) if (outcome.status === "rejected") throw outcome.reason;
+      for (const outcome of written) if (outcome.status === "rejected") failures.push(outcome.reason);
+      if (failures.length > 0) throw failures[0];
       return result;
     },
     get count() {

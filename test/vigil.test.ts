@@ -114,5 +114,11 @@ t.test("what ends by itself is not disturbed, and failures are told", async (t) 
   t.equal(vigil.count, 1);
   await t.rejects(vigil.keep(sleep(40).then(() => Promise.reject(new Error("the disk is full")))), /full/);
   t.equal(vigil.count, 1, "nobody has died since");
+  const twice = vigil.keep(sleep(60));
+  deaths.die();
+  await sleep(30);
+  deaths.die();
+  await t.rejects(twice, /iptables refuses/);
+  t.equal(vigil.count, 3, "one failure keeps nobody from the next try");
   t.equal(await makeVigil(null, async () => void t.fail("nobody is heard")).keep(Promise.resolve(1)), 1);
 });

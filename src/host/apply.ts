@@ -45,29 +45,25 @@ export async function apply(
   });
   const owed = await joinOwed(owedFile(config), plan, new Set(plan.announced));
   const owing = owe(owedFile(config), owed);
+  const noted = all([withdrawn, owing]);
+  // whoever waits for it hears of its failure
+  noted.catch(() => undefined);
   // a name that answers a little longer leads to nobody, a rule that waits for a busy disk may lead to somebody else
-  await Promise.race([all([withdrawn, owing]), sleep(DISK, undefined, { ref: false })]);
+  await Promise.race([noted, sleep(DISK, undefined, { ref: false })]);
   // The last place to leave a plan: what follows from a replaced rule is seen by no later one.
   if (overtaken()) {
-    await keep(all([withdrawn, owing]));
+    await keep(noted);
     throw new Overtaken();
   }
   const changed = memory.changing();
-  // each takes as long to start as to work: they start while the aliases go
-  const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
   try {
-    const removed = named("remove aliases", () => removeAddresses(plan.removed));
-    const replaced = (async () => {
-      // the kernel takes an alias away only when it has ended what Docker does to its devices, 20 ms after a death
-      if (!plan.guarded) await removed;
-      for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
-    })();
-    await all([removed, replaced]);
-  } finally {
-    for (const { leave } of rules) leave();
+    await takeOut(plan);
+    if (unwithdrawn !== undefined) throw unwithdrawn;
+    await named("add aliases", () => addAddresses(plan.added));
+  } catch (failure) {
+    await keep(noted).catch(() => undefined);
+    throw failure;
   }
-  if (unwithdrawn !== undefined) throw unwithdrawn;
-  await named("add aliases", () => addAddresses(plan.added));
   // From here on nothing waits for anything else, but for the page, which comes after what it tells of: `led` is what
   // decides whom a packet reaches, and `written` what may take its time.
   const led = all([
@@ -96,6 +92,23 @@ export async function apply(
   changed(plan);
   await keep(written);
   if (page !== null) await keep(named("write the index page", () => writeWhole(config.indexFile, page)));
+}
+
+/** Replaces the rules, and takes away the aliases that go. */
+async function takeOut(plan: Plan): Promise<void> {
+  // each takes as long to start as to work: they start while the aliases go
+  const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
+  try {
+    const removed = named("remove aliases", () => removeAddresses(plan.removed));
+    const replaced = (async () => {
+      // the kernel takes an alias away only when it has ended what Docker does to its devices, 20 ms after a death
+      if (!plan.guarded) await removed;
+      for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
+    })();
+    await all([removed, replaced]);
+  } finally {
+    for (const { leave } of rules) leave();
+  }
 }
 
 /** Milliseconds that taking down waits for the disk to take the names away first. */

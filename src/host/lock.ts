@@ -28,37 +28,44 @@ export function flockByCall(): Flock {
     flock(fd, LOCK_EX_NB) === 0 || (failure() !== "EWOULDBLOCK" && failure() !== "EAGAIN" && byProgram(fd));
 }
 
-/** Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. */
+/**
+ * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. What is there already is
+ * only read: a disk that hangs, or is read-only, keeps nobody from taking down the dead.
+ */
 export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
   let file: FileHandle;
-  let writable = true;
   try {
-    file = await open(path, "a+", 0o644).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "EROFS") throw error;
-      // the dead are taken down all the same; the first thing that must be written says what is wrong
-      writable = false;
-      return open(path, "r");
+    file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+      return open(path, "a+", 0o644);
     });
   } catch (error) {
     throw storageError(path, "open", error);
   }
   try {
+    const holder = async (): Promise<string> => (await file.readFile("utf8")).trim();
     if (!(await flock(file.fd))) {
-      const holder = (await file.readFile("utf8")).trim().replace(/\D/g, "") || "unknown";
-      throw new HostError("busy", `another run holds the lock ${path} (process ${holder})`, {
+      const who = (await holder()).replace(/\D/g, "") || "unknown";
+      throw new HostError("busy", `another run holds the lock ${path} (process ${who})`, {
         remedy: "wait for it to end; nothing has been changed",
       });
     }
-    // The number is for people: a disk with no room for it costs nobody his run. A file system busy with somebody
-    // else's fsync is not waited for when nothing would change.
-    if (writable && (await file.readFile("utf8")) !== `${process.pid}\n`)
-      await file
-        .truncate(0)
-        .then(() => file.write(`${process.pid}\n`))
-        .catch(() => undefined);
+    // the number is for people: a disk with no room for it costs nobody his run
+    if ((await holder()) !== String(process.pid)) await sign(path).catch(() => undefined);
     return () => file.close();
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** Writes whose the lock is. */
+async function sign(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.truncate(0);
+    await file.write(`${process.pid}\n`);
+  } finally {
+    await file.close();
   }
 }
