@@ -4,73 +4,18 @@ import { answerInPlace } from "../../src/dns/fast.ts";
 import { respond } from "../../src/dns/respond.ts";
 import type { Zone } from "../../src/dns/zone.ts";
 import { makeQuery, readMessage } from "./message.ts";
-import { authorityOf, TCP, UDP, zoneOf } from "./zones.ts";
+import { authorityOf, OWNERS, TCP, TYPES, UDP, zoneOf } from "./zones.ts";
 
 const authority = authorityOf();
 const zones = authority.zones.map(({ zone }) => zone as Zone);
 
-const NAMES = [
-  "",
-  "web.",
-  "WEB.",
-  "ns1.",
-  "www.",
-  "ext.",
-  "no.",
-  "x.no.",
-  "below.web.",
-  "c.",
-  "b.c.",
-  "a.b.c.",
-  "z.a.b.c.",
-  "wild.",
-  "q.wild.",
-  "*.wild.",
-  "q.r.wild.",
-  "x.wild.",
-  "q.x.wild.",
-  "sub.",
-  "ns.sub.",
-  "q.sub.",
-  "d.",
-  "x.d.",
-  "target.",
-  "x.target.",
-  "_http._tcp.",
-  "_tcp.",
-  "odd.",
-  "dot\\.ted.",
-  "dot.ted.",
-  "big.",
-  "medium.",
-  "loop.",
-  "deep.",
-  `${"l.".repeat(100)}`,
-  `${"m".repeat(63)}.`,
-].map((name) => `${name}example.org.`);
-const TYPES = [
-  "A",
-  "AAAA",
-  "NS",
-  "SOA",
-  "CNAME",
-  "MX",
-  "TXT",
-  "SRV",
-  "DS",
-  "DNAME",
-  "PTR",
-  "TYPE65280",
-  "ANY",
-  "TYPE0",
-  "OPT",
-  "AXFR",
-];
+const NAMES = [...OWNERS, "big.", "medium.", `${"l.".repeat(100)}`].map((name) => `${name}example.org.`);
+const ASKED = [...TYPES, "ANY", "TYPE0", "OPT", "AXFR"];
 
 t.test("in place and slow path give the same answer", async (t) => {
   let inPlace = 0;
   for (const name of [...NAMES, "org.", "evilexample.org.", "."]) {
-    for (const type of TYPES) {
+    for (const type of ASKED) {
       for (const edns of [
         undefined,
         { size: 512 },

@@ -41,6 +41,60 @@ big TXT ${Array.from({ length: 6 }, (_, i) => `"${String.fromCharCode(97 + i).re
 medium TXT ${Array.from({ length: 3 }, (_, i) => `"${String.fromCharCode(97 + i).repeat(220)}"`).join(" ")}
 `;
 
+/** Owners to ask EXAMPLE for: there, not there, below, above, in other cases; relative to its origin. */
+export const OWNERS: readonly string[] = [
+  "",
+  "web.",
+  "WEB.",
+  "ns1.",
+  "www.",
+  "ext.",
+  "no.",
+  "x.no.",
+  "below.web.",
+  "c.",
+  "b.c.",
+  "a.b.c.",
+  "z.a.b.c.",
+  "wild.",
+  "q.wild.",
+  "*.wild.",
+  "q.r.wild.",
+  "x.wild.",
+  "q.x.wild.",
+  "sub.",
+  "ns.sub.",
+  "q.sub.",
+  "d.",
+  "x.d.",
+  "target.",
+  "x.target.",
+  "_http._tcp.",
+  "_tcp.",
+  "odd.",
+  "dot\\.ted.",
+  "dot.ted.",
+  "loop.",
+  "deep.",
+  `${"m".repeat(63)}.`,
+];
+
+/** Types to ask for: there, not there, of no record. */
+export const TYPES: readonly string[] = [
+  "A",
+  "AAAA",
+  "NS",
+  "SOA",
+  "CNAME",
+  "MX",
+  "TXT",
+  "SRV",
+  "DS",
+  "DNAME",
+  "PTR",
+  "TYPE65280",
+];
+
 /** Compile or fail the test. */
 export function zoneOf(text: string, origin = "example.org."): Zone {
   const { zone, errors } = compileZone(parseZoneFile(text, origin), origin, 0x5eed);

@@ -8,7 +8,7 @@ import { formatRdata } from "../../src/dns/rdata-format.ts";
 import { typeName } from "../../src/dns/types.ts";
 import { serveDns } from "../../src/serve/dns.ts";
 import { makeQuery, type QueryOptions, type ReadMessage } from "../dns/message.ts";
-import { EXAMPLE } from "../dns/zones.ts";
+import { EXAMPLE, OWNERS, TYPES } from "../dns/zones.ts";
 import { askUdp, freePorts, type Peer, startBind, startKnot, startNsd } from "./peers.ts";
 
 const run = promisify(execFile);
@@ -31,45 +31,13 @@ two MX 30 ns.sub
 _sip._udp SRV 0 0 5060 ns1
 `;
 
-const OWNERS = [
-  "",
-  "web.",
-  "WEB.",
+const NAMES = [
+  ...OWNERS,
   "wEb.",
-  "ns1.",
-  "www.",
-  "ext.",
-  "no.",
-  "x.no.",
-  "below.web.",
-  "c.",
-  "b.c.",
-  "a.b.c.",
-  "z.a.b.c.",
-  "wild.",
-  "q.wild.",
   "Q.wilD.",
-  "*.wild.",
-  "q.r.wild.",
-  "x.wild.",
-  "q.x.wild.",
-  "sub.",
-  "ns.sub.",
-  "q.sub.",
   "q.r.sub.",
-  "d.",
-  "x.d.",
   "y.d.",
   "q.x.d.",
-  "target.",
-  "x.target.",
-  "_http._tcp.",
-  "_tcp.",
-  "odd.",
-  "dot\\.ted.",
-  "dot.ted.",
-  "deep.",
-  "loop.",
   "mail.",
   "\\000.",
   "\\255.",
@@ -95,29 +63,8 @@ const OWNERS = [
   "_sip._udp.",
   "*.",
   `${"l.".repeat(60)}`,
-  `${"m".repeat(63)}.`,
 ];
-const TYPES = [
-  "A",
-  "AAAA",
-  "NS",
-  "SOA",
-  "CNAME",
-  "MX",
-  "TXT",
-  "SRV",
-  "DS",
-  "DNAME",
-  "PTR",
-  "CAA",
-  "HINFO",
-  "NSEC",
-  "DNSKEY",
-  "TYPE65280",
-  "TYPE4711",
-  "NULL",
-  "LOC",
-];
+const ASKED = [...TYPES, "CAA", "HINFO", "NSEC", "DNSKEY", "TYPE4711", "NULL", "LOC"];
 const VARIANTS: QueryOptions[] = [
   {},
   { flags: 0 },
@@ -189,8 +136,8 @@ t.test("BIND, NSD and Knot: where the three agree, so do we", async (t) => {
     });
     try {
       const all: [string, string | number, QueryOptions][] = [
-        ...OWNERS.flatMap((owner) =>
-          TYPES.flatMap((type) =>
+        ...NAMES.flatMap((owner) =>
+          ASKED.flatMap((type) =>
             VARIANTS.map(
               (options) => [`${owner}example.org.`, type, options] as [string, string, QueryOptions],
             ),
