@@ -43,7 +43,7 @@ export async function apply(
   withdrawn.catch((error) => {
     unwithdrawn = error;
   });
-  const owed = await joinOwed(owedFile(config), plan, new Set(plan.announced));
+  const owed = await joinOwed(owedFile(config), plan, new Set(plan.announced), memory.forgotten);
   const owing = owe(owedFile(config), owed);
   const noted = all([withdrawn, owing]);
   // whoever waits for it hears of its failure
@@ -82,13 +82,17 @@ export async function apply(
     services === null
       ? NOTHING
       : named("write the services file", () => writeWhole(servicesFile(config), services)),
-    all([led, announced, owing]).then(() => settle(owedFile(config), owed)),
+    all([led, announced, owing]).then(async () => {
+      await settle(owedFile(config), owed);
+      for (const alias of owed.flushed) memory.forgotten.delete(alias);
+    }),
   ]);
   written.catch(() => undefined);
   await led.catch(async (failure) => {
     await written.catch(() => undefined);
     throw failure;
   });
+  for (const alias of owed.flushed) memory.forgotten.add(alias);
   changed(plan);
   await keep(written);
   if (page !== null) await keep(named("write the index page", () => writeWhole(config.indexFile, page)));

@@ -3,6 +3,7 @@
  * whoever gets its address. What is taken down by it is looked at again at once.
  */
 import { afterwards, type Kernel } from "../core/afterwards.ts";
+import type { Ipv4 } from "../core/ipv4.ts";
 import type { Plan } from "../core/plan.ts";
 
 /** How often in a row it may stand for a look: where containers die all the time, the host is looked at as well. */
@@ -15,6 +16,8 @@ export interface Memory {
   recall(): Kernel | undefined;
   /** A plan is being carried out: what is there cannot be told until the function it returns is called with it. */
   changing(): (plan: Plan) => void;
+  /** Aliases whose connections have been forgotten, as the disk does not know yet. */
+  readonly forgotten: Set<Ipv4>;
   /** How many plans have been carried out, or begun. */
   readonly changes: number;
 }
@@ -24,6 +27,7 @@ export function makeMemory(): Memory {
   let recalled = 0;
   let changes = 0;
   return {
+    forgotten: new Set(),
     seen(now, before) {
       if (before !== changes) return;
       kernel = now;

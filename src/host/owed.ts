@@ -16,15 +16,21 @@ export interface Owed {
 }
 
 /**
- * Joins what is to be done now with what an earlier run has left. Announced is only what this host has or is about to
- * get: by now an address may be another machine's. Never throws.
+ * Joins what is to be done now with what an earlier run has left. Not what this process has `done` and the disk does not
+ * know yet: who has come since keeps his connections. Announced is only what this host has or is about to get: by now an
+ * address may be another machine's. Never throws.
  */
-export async function joinOwed(file: string, now: Owed, coming: ReadonlySet<Ipv4>): Promise<Owed> {
+export async function joinOwed(
+  file: string,
+  now: Owed,
+  coming: ReadonlySet<Ipv4>,
+  done: ReadonlySet<Ipv4>,
+): Promise<Owed> {
   const before = parseOwed((await readText(file).catch(() => undefined)) ?? "");
   // not asked for nothing: the kernel tells it only when it has ended what it does to its devices, 20 ms after a death
   const here: ReadonlySet<string> = before.announced.length > 0 ? ownAddresses() : coming;
   return {
-    flushed: [...new Set([...before.flushed, ...now.flushed])],
+    flushed: [...new Set([...before.flushed.filter((address) => !done.has(address)), ...now.flushed])],
     announced: [...new Set([...before.announced, ...now.announced])].filter(
       (address) => coming.has(address) || here.has(address),
     ),

@@ -13,8 +13,8 @@ const A = ip("192.0.2.11");
 const B = ip("192.0.2.12");
 const HERE = ip("127.0.0.1");
 /** What an apply does before it replaces rules. */
-async function owe(at: string, now: Owed, coming: ReadonlySet<Ipv4>): Promise<Owed> {
-  const owed = await joinOwed(at, now, coming);
+async function owe(at: string, now: Owed, coming: ReadonlySet<Ipv4>, done = new Set<Ipv4>()): Promise<Owed> {
+  const owed = await joinOwed(at, now, coming, done);
   await leaveWord(at, owed);
   return owed;
 }
@@ -31,6 +31,20 @@ t.test("what a killed run has left is done by the next, and only then forgotten"
   t.same(await owe(file, NOTHING, new Set()), NOTHING);
   t.notOk(existsSync(file), "who owes nothing writes nothing");
 });
+
+t.test(
+  "what has been done, and the disk does not know, is not done again: who has come since keeps his connections",
+  async (t) => {
+    await owe(file, { flushed: [A, B], announced: [] }, new Set());
+    t.same(await owe(file, { flushed: [], announced: [] }, new Set(), new Set([A])), {
+      flushed: [B],
+      announced: [],
+    });
+    const again = await owe(file, { flushed: [A], announced: [] }, new Set(), new Set([A, B]));
+    t.same(again, { flushed: [A], announced: [] }, "but what is owed anew");
+    await settle(file, again);
+  },
+);
 
 t.test("an address that is not this host's any more is not announced", async (t) => {
   writeFileSync(file, renderOwed({ flushed: [A], announced: [A, B, HERE] }));
