@@ -4,11 +4,12 @@ import type { Config } from "./core/config.ts";
 import { decide } from "./core/decide.ts";
 import { HostError } from "./core/errors.ts";
 import type { Ipv4 } from "./core/ipv4.ts";
-import type { Conflict, Decision, Observation } from "./core/model.ts";
+import type { Conflict, Decision, LeaseTable, Observation } from "./core/model.ts";
 import { plan } from "./core/plan.ts";
 import { bereftAliases, misledAliases, withoutAliases, withoutWriting } from "./core/retreat.ts";
 import { withoutAddresses } from "./core/withdraw.ts";
 import { collectGarbage } from "./garbage.ts";
+import type { Waiter } from "./host/apply.ts";
 import type { Host } from "./host/host.ts";
 import type { Vigil } from "./vigil.ts";
 
@@ -29,6 +30,8 @@ export interface Run {
   readonly host: Host;
   readonly options: ReconcileOptions;
   readonly vigil: Vigil;
+  /** Whose each address is, when that is in force and not on the disk yet. */
+  readonly owners: { table?: LeaseTable };
 }
 
 /** A look, and what follows from it. */
@@ -45,7 +48,7 @@ export async function look(run: Run): Promise<Look> {
   try {
     return accepted({ seen, decision: decide(config, seen, options.now()) }, options);
   } catch (refusal) {
-    if (options.apply) await takeDown(config, host, seen, bereftAliases(seen), vigil.keep);
+    if (options.apply) await takeDown(config, host, seen, bereftAliases(seen), vigil);
     throw refusal;
   }
 }
@@ -66,7 +69,7 @@ export async function takeDown(
   host: Host,
   { actual }: Observation,
   aliases: ReadonlySet<Ipv4>,
-  keep: (waiting: Promise<void>) => Promise<void>,
+  keep: Waiter,
 ): Promise<void> {
   if (aliases.size > 0) await host.apply(plan(actual, withoutAliases(actual, aliases), config.zone), keep);
 }
@@ -89,7 +92,7 @@ async function secondLook(run: Run): Promise<Look> {
   const { config, host, options, vigil } = run;
   let now = await look(run);
   for (let n = 0; n < LOOKS && isMassRemoval(now); n++) {
-    await takeDown(config, host, now.seen, misledAliases(now.seen, now.decision.desired), vigil.keep);
+    await takeDown(config, host, now.seen, misledAliases(now.seen, now.decision.desired), vigil);
     await vigil.keep(sleep(options.secondLook / LOOKS));
     now = await look(run);
   }
@@ -128,8 +131,9 @@ export async function probed(run: Run): Promise<Look> {
   const clean = new Set<Ipv4>();
   for (;;) {
     const unknown: Ipv4[] = now.decision.fresh.filter((address) => !clean.has(address));
-    if (unknown.length === 0) return { ...now, decision: withConflicts(now.decision, conflicts) };
-    const hurried = await takeDownFirst(run, now);
+    // who needs a new address waits for a disk as well
+    const hurried = now.decision.fresh.length > 0 && (await takeDownFirst(run, now));
+    if (unknown.length === 0 && !hurried) return { ...now, decision: withConflicts(now.decision, conflicts) };
     const started = performance.now();
     const before = vigil.count;
     const taken = await vigil.keep(host.probe(unknown, now.decision.spare));
@@ -149,7 +153,8 @@ export async function probed(run: Run): Promise<Look> {
 }
 
 /** Takes down what would mislead while others wait for the network; true when there was something. */
-async function takeDownFirst({ config, host, vigil }: Run, { seen, decision }: Look): Promise<boolean> {
+async function takeDownFirst(run: Run, { seen, decision }: Look): Promise<boolean> {
+  const { config, host, vigil, owners } = run;
   const { actual } = seen;
   const desired = withoutWriting(actual, decision.desired);
   const staying = new Set(desired.aliases.map((alias) => alias.address));
@@ -157,7 +162,8 @@ async function takeDownFirst({ config, host, vigil }: Run, { seen, decision }: L
   const zone = withoutAddresses(actual.zone, new Set(going));
   const early = plan(actual, { ...desired, zone }, config.zone);
   if (early.removed.length === 0 && early.flushed.length === 0) return false;
-  await host.apply(early, vigil.keep);
+  owners.table = decision.desired.table;
+  await host.apply(early, vigil);
   return true;
 }
 

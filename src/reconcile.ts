@@ -1,10 +1,10 @@
 /** The sentence: observe, decide, plan, apply. */
 import type { Config } from "./core/config.ts";
 import { HostError, Overtaken } from "./core/errors.ts";
-import type { Decision, LeaseTable, Observation } from "./core/model.ts";
+import type { Decision, Observation } from "./core/model.ts";
 import { type Plan, plan } from "./core/plan.ts";
 import { bereftAliases, withoutWriting } from "./core/retreat.ts";
-import { REMEMBERING, WITHDRAWING } from "./host/apply.ts";
+import { REMEMBERING } from "./host/apply.ts";
 import type { Host } from "./host/host.ts";
 import { type Look, look, probed, type ReconcileOptions, type Run, sweep, takeDown } from "./look.ts";
 import { makeVigil, NO_VIGIL } from "./vigil.ts";
@@ -17,13 +17,13 @@ export interface Outcome {
 
 /** Bring the host to the state its containers ask for. Idempotent. Throws ConfigError, HostError. */
 export async function reconcile(config: Config, host: Host, options: ReconcileOptions): Promise<Outcome> {
-  if (!options.apply) return outcomeOf(config, await look({ config, host, options, vigil: NO_VIGIL }));
-  /** Whose each address is, when that is not on the disk yet. */
-  let table: LeaseTable | undefined;
-  const vigil = makeVigil(host.deaths, (later) => takeDownDead(config, host, table, later));
-  const run: Run = { config, host, options, vigil };
+  const owners: Run["owners"] = {};
+  if (!options.apply)
+    return outcomeOf(config, await look({ config, host, options, vigil: NO_VIGIL, owners }));
+  const vigil = makeVigil(host.deaths, (later) => takeDownDead(config, host, owners, later));
+  const run: Run = { config, host, options, vigil, owners };
   const outcome = outcomeOf(config, await probed(run));
-  table = outcome.decision.desired.table;
+  owners.table = outcome.decision.desired.table;
   await applyOrRetreat(run, outcome);
   await vigil.keep(host.noteRun());
   return outcome;
@@ -41,28 +41,27 @@ function outcomeOf(config: Config, { seen, decision }: Look): Outcome {
 
 /**
  * Takes down who has died since the host was looked at last, and changes nothing else. What can be waited for when it
- * is no longer urgent is added to `later`.
+ * is no longer urgent is given to `later`.
  */
 async function takeDownDead(
   config: Config,
   host: Host,
-  table: LeaseTable | undefined,
-  later: Promise<void>[],
+  owners: Run["owners"],
+  later: (waiting: Promise<void>) => void,
 ): Promise<void> {
   try {
-    const seen = await host.observe();
-    const actual = table === undefined ? seen.actual : { ...seen.actual, table };
+    const seen = await host.observe("living");
+    const { table = seen.actual.table } = owners;
+    const actual = { ...seen.actual, table };
     const told = { ...seen, actual };
-    const postpone = async (waiting: Promise<void>): Promise<void> => {
-      // its failure is told by whoever waits for it
-      waiting.catch(() => undefined);
-      later.push(waiting);
-    };
-    await takeDown(config, host, told, bereftAliases(told), postpone);
+    await takeDown(config, host, told, bereftAliases(told), {
+      keep: async (waiting) => later(waiting),
+      count: 0,
+    });
   } catch (error) {
     // one more has died
     if (!(error instanceof Overtaken)) throw error;
-    await takeDownDead(config, host, table, later);
+    await takeDownDead(config, host, owners, later);
   }
 }
 
@@ -71,14 +70,14 @@ async function applyOrRetreat(
   { config, host, vigil }: Run,
   { seen, decision, plan: steps }: Outcome,
 ): Promise<void> {
+  const before = vigil.count;
   try {
-    await host.apply(steps, vigil.keep);
+    await host.apply(steps, vigil);
   } catch (error) {
-    const unwritten =
-      error instanceof HostError && (error.step === REMEMBERING || error.step === WITHDRAWING);
-    if (unwritten) {
+    // nothing has been done yet, and the host is as it was seen
+    if (error instanceof HostError && error.step === REMEMBERING && vigil.count === before) {
       const retreat = plan(seen.actual, withoutWriting(seen.actual, decision.desired), config.zone);
-      await host.apply({ ...retreat, withdrawal: null }, vigil.keep);
+      await host.apply({ ...retreat, withdrawal: null }, vigil);
     }
     throw error;
   }

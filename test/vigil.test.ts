@@ -114,11 +114,42 @@ t.test("what ends by itself is not disturbed, and failures are told", async (t) 
   t.equal(vigil.count, 1);
   await t.rejects(vigil.keep(sleep(40).then(() => Promise.reject(new Error("the disk is full")))), /full/);
   t.equal(vigil.count, 1, "nobody has died since");
-  const twice = vigil.keep(sleep(60));
-  deaths.die();
-  await sleep(30);
-  deaths.die();
-  await t.rejects(twice, /iptables refuses/);
-  t.equal(vigil.count, 3, "one failure keeps nobody from the next try");
   t.equal(await makeVigil(null, async () => void t.fail("nobody is heard")).keep(Promise.resolve(1)), 1);
+});
+
+t.test("what could not be taken down is tried again", async (t) => {
+  const deaths = announcer();
+  let tries = 0;
+  const vigil = makeVigil(deaths, async () => {
+    tries += 1;
+    deaths.looked();
+    if (tries === 1) throw new Error("iptables is busy");
+  });
+  deaths.die();
+  await vigil.keep(sleep(1_200));
+  t.equal(tries, 2);
+});
+
+t.test("what taking down has left to be waited for is waited for as watchfully", async (t) => {
+  const deaths = announcer();
+  const { promise: disk, resolve: written } = Promise.withResolvers<void>();
+  let taken = 0;
+  const vigil = makeVigil(deaths, async (later) => {
+    taken += 1;
+    deaths.looked();
+    later(disk);
+  });
+  let over = false;
+  const kept = vigil.keep(sleep(30)).then(() => {
+    over = true;
+  });
+  deaths.die();
+  await sleep(60);
+  t.same([taken, over], [1, false], "what the run waited for has come, the disk has not");
+  deaths.die();
+  await sleep(40);
+  t.same([taken, over], [2, false], "and another has died");
+  written();
+  await kept;
+  t.equal(deaths.listeners.size, 0);
 });

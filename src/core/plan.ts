@@ -57,7 +57,8 @@ export function plan(actual: State, desired: State, zoneName: string): Plan {
   const after = zoneChanged ? ownRecords(desired.zone, zoneName) : [];
   const withdrawal =
     removed.length > 0 && added.length > 0 ? withdraw(actual.zone, before, after, zoneName) : null;
-  const zone = withdrawal === null ? desired.zone : numberedAfter(desired.zone, serialOf(withdrawal));
+  const same = withdrawal === null || withdrawal === desired.zone;
+  const zone = same ? desired.zone : numberedAfter(desired.zone, serialOf(withdrawal));
   const tableChanged = JSON.stringify(actual.table) !== JSON.stringify(desired.table);
   const leases = leaseChanges(actual.table, desired.table);
   return {

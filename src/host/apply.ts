@@ -12,9 +12,18 @@ import type { Memory } from "./memory.ts";
 import { forgetFlows, prepareRestore } from "./netfilter.ts";
 import { joinOwed, owe, settle } from "./owed.ts";
 
-/** The steps that write before anything is taken down; when they fail, what must go goes all the same. */
+/** The step that writes before anything is done; when it fails, what must go goes all the same. */
 export const REMEMBERING = "write the leases";
-export const WITHDRAWING = "withdraw names";
+
+/** How the disk is waited for. */
+export interface Waiter {
+  keep(waiting: Promise<void>): Promise<void>;
+  /** Rises when somebody has died meanwhile: a plan that nothing has been done of yet is for a host as it was. */
+  readonly count: number;
+}
+
+/** Who hears of no death only waits. */
+export const PLAIN: Waiter = { keep: (waiting) => waiting, count: 0 };
 
 /**
  * Carries out a plan; see Host. `overtaken` tells whether to leave it for somebody who has just died.
@@ -24,44 +33,37 @@ export async function apply(
   plan: Plan,
   overtaken: () => boolean,
   memory: Memory,
-  keep: (waiting: Promise<void>) => Promise<void>,
+  waiter: Waiter,
 ): Promise<void> {
   const { table, withdrawal, zone, page, services } = plan;
-  const remember = async (): Promise<void> => {
-    if (table !== null) await named(REMEMBERING, () => writeLeases(leasesFile(config), table));
+  const remember = async (step: string): Promise<void> => {
+    if (table !== null) await named(step, () => writeLeases(leasesFile(config), table));
   };
   if (overtaken()) throw new Overtaken();
-  const before = memory.changes;
-  if (plan.tableFirst) await keep(remember());
-  // somebody was taken down meanwhile: the plan is for a host as it was
-  if (memory.changes !== before) throw new Overtaken();
-  let unwithdrawn: unknown;
+  const before = waiter.count;
+  if (plan.tableFirst) await waiter.keep(remember(REMEMBERING));
+  if (waiter.count !== before) throw new Overtaken();
   const withdrawn =
     withdrawal === null
       ? NOTHING
-      : named(WITHDRAWING, () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
-  withdrawn.catch((error) => {
-    unwithdrawn = error;
-  });
+      : named("withdraw names", () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
   const owed = await joinOwed(owedFile(config), plan, new Set(plan.announced), memory.forgotten);
   const owing = owe(owedFile(config), owed);
-  const noted = all([withdrawn, owing]);
-  // whoever waits for it hears of its failure
-  noted.catch(() => undefined);
+  // a failure of the first is told when everything else has been done
+  const noted = all([withdrawn, owing]).catch(() => undefined);
   // a name that answers a little longer leads to nobody, a rule that waits for a busy disk may lead to somebody else
   await Promise.race([noted, sleep(DISK, undefined, { ref: false })]);
   // The last place to leave a plan: what follows from a replaced rule is seen by no later one.
   if (overtaken()) {
-    await keep(noted);
+    await waiter.keep(noted);
     throw new Overtaken();
   }
   const changed = memory.changing();
   try {
     await takeOut(plan);
-    if (unwithdrawn !== undefined) throw unwithdrawn;
     await named("add aliases", () => addAddresses(plan.added));
   } catch (failure) {
-    await keep(noted).catch(() => undefined);
+    await waiter.keep(noted);
     throw failure;
   }
   // From here on nothing waits for anything else, but for the page, which comes after what it tells of: `led` is what
@@ -73,12 +75,14 @@ export async function apply(
   ]);
   const announced = named("announce aliases", () => announce(config.device, owed.announced));
   const written = all([
-    withdrawn.then(() =>
-      zone !== null && zone !== withdrawal
-        ? named("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
-        : named("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
-    ),
-    plan.tableFirst ? NOTHING : remember(),
+    withdrawn,
+    // at once, so that whoever reads it meanwhile reads the later one
+    zone !== null && zone !== withdrawal
+      ? named("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
+      : withdrawn.then(() =>
+          named("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
+        ),
+    plan.tableFirst ? NOTHING : remember("keep the leases"),
     services === null
       ? NOTHING
       : named("write the services file", () => writeWhole(servicesFile(config), services)),
@@ -89,13 +93,14 @@ export async function apply(
   ]);
   written.catch(() => undefined);
   await led.catch(async (failure) => {
-    await written.catch(() => undefined);
+    await waiter.keep(written).catch(() => undefined);
     throw failure;
   });
   for (const alias of owed.flushed) memory.forgotten.add(alias);
   changed(plan);
-  await keep(written);
-  if (page !== null) await keep(named("write the index page", () => writeWhole(config.indexFile, page)));
+  await waiter.keep(written);
+  if (page !== null)
+    await waiter.keep(named("write the index page", () => writeWhole(config.indexFile, page)));
 }
 
 /** Replaces the rules, and takes away the aliases that go. */

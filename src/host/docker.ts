@@ -23,9 +23,10 @@ export interface Docker {
   look(): Promise<DockerView>;
   /**
    * The same some 180 ms earlier at a start and 100 ms earlier at an end: addresses are taken from the networks' own
-   * view, which leads the list, and a container whose death was announced is not believed to run.
+   * view, which leads the list, and a container whose death was announced is not believed to run. With `dying` it is
+   * who was seen last, less the dead: Docker is not asked for that.
    */
-  lookCloser(): Promise<DockerView>;
+  lookCloser(dying?: boolean): Promise<DockerView>;
   /**
    * Calls `wake` for each event that may change a container's address, until the signal is aborted or the stream
    * ends; a death is urgent. `opened` is called when the stream stands: what happened before it must be looked for.
@@ -112,14 +113,15 @@ export function connectDocker(options: DockerOptions): Docker {
         networks: networks.map(readNetwork),
       };
     },
-    async lookCloser() {
+    async lookCloser(dyingOnly = false) {
       for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
       const began = hurriedSince ?? performance.now();
-      if (bereaved && lastView !== undefined && performance.now() - began < HURRIED) {
+      const hurry = dyingOnly || (bereaved && performance.now() - began < HURRIED);
+      if (hurry && lastView !== undefined) {
         // Docker answers nobody for some 60 ms after a death, and may have given the address away by then: what was
         // seen last, without the dead, is enough to take them down. The whole look follows.
         bereaved = false;
-        hurriedSince = began;
+        if (!dyingOnly) hurriedSince = began;
         wakeAgain();
         const dead = new Set([...dying.keys(), ...died.keys()]);
         const containers = lastView.containers.filter(({ id }) => !dead.has(id));

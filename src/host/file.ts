@@ -79,8 +79,27 @@ async function replace(
   }
 }
 
+/** What is being made durable just now, by path, and what has been asked for since: a thread each, however long it takes. */
+const syncing = new Map<string, { readonly done: Promise<void>; next?: Promise<void> }>();
+
 /** Does what writeWhole left for later. */
-export async function makeDurable(path: string): Promise<void> {
+export function makeDurable(path: string): Promise<void> {
+  const now = syncing.get(path);
+  // one that has not begun yet will see all that is there by then
+  if (now?.next !== undefined) return now.next;
+  const begin = (): Promise<void> => {
+    const done = sync(path).finally(() => {
+      if (syncing.get(path)?.done === done) syncing.delete(path);
+    });
+    syncing.set(path, { done });
+    return done;
+  };
+  if (now === undefined) return begin();
+  now.next = now.done.then(begin, begin);
+  return now.next;
+}
+
+async function sync(path: string): Promise<void> {
   try {
     const file = await open(path, "r");
     try {

@@ -5,7 +5,7 @@ import type { Observation, TableName } from "../core/model.ts";
 import { observationOf } from "../core/observation.ts";
 import type { Plan } from "../core/plan.ts";
 import { readLinks } from "./address.ts";
-import { apply, named } from "./apply.ts";
+import { apply, named, PLAIN, type Waiter } from "./apply.ts";
 import { probe } from "./arp.ts";
 import { connectDocker, type Deaths, type Docker, type DockerView } from "./docker.ts";
 import { readOctets, readText } from "./file.ts";
@@ -28,25 +28,28 @@ export interface Host {
    */
   probe(addresses: readonly Ipv4[], ahead?: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
   /**
-   * Carries out a plan, step by step, waiting for the disk as `keep` does. Throws HostError that names the step, or
+   * Carries out a plan, step by step, waiting for the disk as `waiter` does. Throws HostError that names the step, or
    * Overtaken when a container has died meanwhile; the steps before it stand.
    */
-  apply(plan: Plan, keep?: (waiting: Promise<void>) => Promise<void>): Promise<void>;
+  apply(plan: Plan, waiter?: Waiter): Promise<void>;
   /** Null where nobody follows Docker's events. */
   readonly deaths: Deaths | null;
   /** Leaves word that a run has just ended well. */
   noteRun(): Promise<void>;
 }
 
-/** What need not be looked at: Docker to take down, the firewall (which takes root) to list. */
-export type LeaveOut = "docker" | "firewall";
+/**
+ * What need not be looked at: Docker to take down, the firewall (which takes root) to list, and who has come since the
+ * last look, when all that matters is who has died.
+ */
+export type LeaveOut = "docker" | "firewall" | "living";
 
 /** The real host, with a client of its own for Docker, or with one that also follows its events. */
 export function openHost(config: Config, watched?: Docker): Host {
   const docker = watched ?? connectDocker({ socket: config.dockerSocket, ...config.api });
   let hurried = false;
-  const look = async (): Promise<DockerView> => {
-    const view = await (watched === undefined ? docker.look() : docker.lookCloser());
+  const look = async (dying: boolean): Promise<DockerView> => {
+    const view = await (watched === undefined ? docker.look() : docker.lookCloser(dying));
     hurried = view.hurried === true;
     return view;
   };
@@ -56,8 +59,8 @@ export function openHost(config: Config, watched?: Docker): Host {
     deaths: watched?.deaths ?? null,
     observe: (...leaveOut) => observe(config, look, watched?.deaths.bereaved() === true, memory, leaveOut),
     probe: rememberProbes((addresses) => probe(config.device, addresses)),
-    async apply(plan, keep = (waiting) => waiting) {
-      await apply(config, plan, lost, memory, keep);
+    async apply(plan, waiter = PLAIN) {
+      await apply(config, plan, lost, memory, waiter);
       // who has come is in no hurried look: patience ends with a plan that serves him
       if (!hurried) restore();
     },
@@ -67,16 +70,18 @@ export function openHost(config: Config, watched?: Docker): Host {
 
 async function observe(
   config: Config,
-  look: () => Promise<DockerView>,
+  look: (dying: boolean) => Promise<DockerView>,
   urgent: boolean,
   memory: Memory,
   leaveOut: readonly LeaveOut[],
 ): Promise<Observation> {
   const before = memory.changes;
-  const known = urgent && leaveOut.length === 0 ? memory.recall() : undefined;
+  const dying = leaveOut.includes("living");
+  const whole = leaveOut.length === 0;
+  const known = dying || (urgent && whole) ? memory.recall() : undefined;
   const [{ containers, networks, dead }, links, tables, leases, zone, page, services, template] =
     await Promise.all([
-      leaveOut.includes("docker") ? { containers: [], networks: [], dead: undefined } : look(),
+      leaveOut.includes("docker") ? { containers: [], networks: [], dead: undefined } : look(dying),
       known?.links ?? readLinks(),
       known?.tables ?? (leaveOut.includes("firewall") ? new Map<TableName, string>() : readTables()),
       readLeases(leasesFile(config)),
@@ -85,7 +90,7 @@ async function observe(
       readText(servicesFile(config)),
       readTemplate(config.templateDir),
     ]);
-  if (known === undefined && leaveOut.length === 0) memory.seen({ links, tables }, before);
+  if (known === undefined && (whole || dying)) memory.seen({ links, tables }, before);
   return observationOf(config, {
     containers,
     networks,

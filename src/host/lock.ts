@@ -1,5 +1,6 @@
 /** One run at a time, by flock(2): the kernel releases it when the holder dies. */
 import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../core/errors.ts";
 import { loadFiles } from "../libc.ts";
 import { storageError } from "./file.ts";
@@ -29,15 +30,17 @@ export function flockByCall(): Flock {
 }
 
 /**
- * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. What is there already is
- * only read: a disk that hangs, or is read-only, keeps nobody from taking down the dead.
+ * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. A file that is there is
+ * not created, and the disk not waited for: one that hangs, or is read-only, keeps nobody from taking down the dead.
  */
 export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
   let file: FileHandle;
   try {
-    file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-      return open(path, "a+", 0o644);
+    // to write, since NFS locks no other
+    file = await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return open(path, "a+", 0o644);
+      if (error.code === "EROFS") return open(path, "r");
+      throw error;
     });
   } catch (error) {
     throw storageError(path, "open", error);
@@ -50,8 +53,7 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
         remedy: "wait for it to end; nothing has been changed",
       });
     }
-    // the number is for people: a disk with no room for it costs nobody his run
-    if ((await holder()) !== String(process.pid)) await sign(path).catch(() => undefined);
+    if ((await holder()) !== String(process.pid)) await Promise.race([sign(path), sleep(DISK)]);
     return () => file.close();
   } catch (error) {
     await file.close();
@@ -59,13 +61,25 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
   }
 }
 
-/** Writes whose the lock is. */
-async function sign(path: string): Promise<void> {
-  const file = await open(path, "r+");
-  try {
-    await file.truncate(0);
-    await file.write(`${process.pid}\n`);
-  } finally {
-    await file.close();
-  }
+/** Milliseconds that a disk has for the holder's number. */
+const DISK = 50;
+let signing: Promise<void> | undefined;
+
+/** Writes whose the lock is. The number is for people: a disk with no room for it costs nobody his run. */
+function sign(path: string): Promise<void> {
+  const write = async (): Promise<void> => {
+    const file = await open(path, "r+");
+    try {
+      await file.truncate(0);
+      await file.write(`${process.pid}\n`);
+    } finally {
+      await file.close();
+    }
+  };
+  signing ??= write()
+    .catch(() => undefined)
+    .finally(() => {
+      signing = undefined;
+    });
+  return signing;
 }

@@ -14,6 +14,7 @@ import type {
 } from "../../src/core/model.ts";
 import { type LeasesRead, observationOf } from "../../src/core/observation.ts";
 import type { Plan } from "../../src/core/plan.ts";
+import { PLAIN, type Waiter } from "../../src/host/apply.ts";
 import type { Deaths } from "../../src/host/docker.ts";
 import type { Host, LeaveOut } from "../../src/host/host.ts";
 import { BRIDGE, HOST, ip } from "../core/make.ts";
@@ -109,10 +110,7 @@ export class FakeHost implements Host {
   async noteRun(): Promise<void> {}
 
   /** The order of src/host/host.ts. */
-  async apply(
-    plan: Plan,
-    keep: (waiting: Promise<void>) => Promise<void> = (waiting) => waiting,
-  ): Promise<void> {
+  async apply(plan: Plan, waiter: Waiter = PLAIN): Promise<void> {
     const remember = (): void => {
       const { table } = plan;
       if (table !== null) this.#step(() => this.#writeLeases(table));
@@ -128,7 +126,7 @@ export class FakeHost implements Host {
     if (plan.hairpinsOn.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOn, true));
     if (plan.hairpinsOff.length > 0) this.#step(() => this.#hairpin(plan.hairpinsOff, false));
     const writes = plan.zone !== null || plan.table !== null || plan.page !== null;
-    if (writes && this.disk !== undefined) await keep(this.disk);
+    if (writes && this.disk !== undefined) await waiter.keep(this.disk);
     if (plan.zone !== null) this.#step(() => this.#write("zone", plan.zone));
     if (!plan.tableFirst) remember();
     if (plan.services !== null) this.#step(() => this.#write("services", plan.services));

@@ -112,10 +112,12 @@ t.test("hardship", async (t) => {
 
   await t.test("the disk is full: who goes is taken down, nobody else, and it is said once", async (t) => {
     await run(["dd", "if=/dev/zero", `of=${place}/full`, "bs=4k"], { check: false });
+    await lab.startContainers("newcomer"); // who needs a lease
     await lab.docker("stop", "four");
     await until("four is taken down", async () => !(await aliases(lab)).includes(table.four ?? ""), 20_000);
     await sleep(6_000);
     onceEach(t, /No space|no space/);
+    await lab.removeContainers("newcomer");
     await run(["rm", `${place}/full`]);
     await lab.docker("start", "four");
     await whole();
