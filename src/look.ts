@@ -69,9 +69,9 @@ export async function takeDown(
   host: Host,
   { actual }: Observation,
   aliases: ReadonlySet<Ipv4>,
-  keep: Waiter,
+  waiter: Waiter,
 ): Promise<void> {
-  if (aliases.size > 0) await host.apply(plan(actual, withoutAliases(actual, aliases), config.zone), keep);
+  if (aliases.size > 0) await host.apply(plan(actual, withoutAliases(actual, aliases), config.zone), waiter);
 }
 
 /** Containers from which on what a step leaves behind is worth its collection: 4 000 leave five times what is alive. */
