@@ -148,15 +148,18 @@ async function converged(
     async () => (await aliases(lab)).join() === served,
     15_000,
   );
-  const { stdout } = await lab.ocdd(["plan"]);
+  // the page tells of the last start when Docker has told of it, up to a run later
+  const pending = async (): Promise<string> => (await lab.ocdd(["plan"])).stdout;
+  const nothing = async (): Promise<boolean> => (await pending()) === "";
+  const idle = await until("nothing pending", nothing, 10_000).catch(() => false);
   for (const name of ["steady0", ...running]) {
     if ((await lab.who(table[name] ?? "")) !== name) throw new Error(`${name} does not answer`);
   }
   const intact = await foreignIntact(lab);
   say(
-    `at the end: ${running.size + 2} served, ${stdout === "" ? "nothing pending" : stdout}, foreign things ${intact ? "intact" : "HARMED"}`,
+    `at the end: ${running.size + 2} served, ${idle ? "nothing pending" : await pending()}, foreign things ${intact ? "intact" : "HARMED"}`,
   );
-  return stdout === "" && intact;
+  return idle && intact;
 }
 
 async function soakChurn(lab: Lab): Promise<boolean> {
