@@ -18,6 +18,7 @@ import type { Lab } from "../test/lab/handle.ts";
 import {
   type Bounds,
   deathsToRuleGone,
+  heldByDisk,
   judge,
   judgedDeaths,
   type Note,
@@ -118,6 +119,10 @@ function verdict(notes: readonly Note[]): boolean {
     writeFileSync(HISTORY, notes.map((note) => `${JSON.stringify(note)}\n`).join(""));
   const wrong = judge(notes, BUSY);
   say(`seen: ${JSON.stringify(summary(notes))}`);
+  const held = heldByDisk(notes);
+  say(
+    `names that outlived their alias on a busy disk: ${held.length}, ${Math.max(0, ...held).toFixed(0)} ms at most`,
+  );
   const { deaths = 0 } = summary(notes);
   const judged = judgedDeaths(notes, BUSY);
   say(`deaths that somebody had to act on, before a new start: ${judged} of ${deaths}`);

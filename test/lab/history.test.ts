@@ -1,7 +1,15 @@
 /** The check of a churn's history, on histories made by hand: it passes the good one, and each wrong turn of it fails. */
 
 import t from "tap";
-import { BOUNDS, type Bounds, deathsToRuleGone, judge, judgedDeaths, type Note } from "./history.ts";
+import {
+  BOUNDS,
+  type Bounds,
+  deathsToRuleGone,
+  heldByDisk,
+  judge,
+  judgedDeaths,
+  type Note,
+} from "./history.ts";
 
 const ANN = "192.168.122.11";
 const BOB = "192.168.122.12";
@@ -234,6 +242,29 @@ for (const { name, told, found } of SIGHTS) {
     t.end();
   });
 }
+
+t.test("a name outlives its alias only while the disk takes its time for what was begun before", (t) => {
+  const late = {
+    ...GOOD,
+    bobNamed: named("bob", BOB, 2_050, 4_190),
+    bobNoMore: named("bob", null, 4_195, 9_000),
+  };
+  const zone = (begun: number, at: number, ...addresses: string[]): Note => ({
+    kind: "zone",
+    at,
+    begun,
+    addresses,
+  });
+  const judged = (...zones: Note[]): string => judge([...Object.values(late), ...zones], BOUND).join("\n");
+  t.match(judged(), /without its address/);
+  t.equal(judged(zone(4_010, 4_180, ANN)), "");
+  t.match(judged(zone(4_030, 4_180, ANN)), /without its address/, "begun when the alias had gone");
+  t.match(judged(zone(4_010, 4_180, ANN, BOB)), /without its address/, "it does not withdraw the name");
+  t.match(judged(zone(4_010, 4_100, ANN)), /without its address/, "the server did not answer from it");
+  t.same(heldByDisk([...Object.values(late), zone(4_010, 4_180, ANN)]), [155]);
+  t.same(heldByDisk(Object.values(GOOD)), []);
+  t.end();
+});
 
 t.test("where Docker gives an address away at once, the bound says how long that may mislead", (t) => {
   const race = Object.values({ ...moved("catHolds", 4_001), x: replies("bob", "cat", [4_010]) });

@@ -12,6 +12,13 @@ export type Note =
   | { readonly kind: "alias"; readonly at: number; readonly address: string; readonly there: boolean }
   /** The leases on disk: address and whose it is. */
   | { readonly kind: "leases"; readonly at: number; readonly owners: readonly (readonly [string, string])[] }
+  /** The addresses in the zone file, from the moment it was renamed to its name; when its writing was begun. */
+  | {
+      readonly kind: "zone";
+      readonly at: number;
+      readonly begun: number;
+      readonly addresses: readonly string[];
+    }
   /** Docker's own truth: who has an address of a network now; null when nobody has. */
   | {
       readonly kind: "holds";
@@ -207,9 +214,36 @@ function lateGone(history: readonly Note[], bounds: Bounds): string[] {
   return found;
 }
 
+/**
+ * The moment from which a server can have known that an address is withdrawn, which goes at `gone`. The director waits 10
+ * ms for the disk to rename the zone file and takes the alias away then: a rule that waits may lead to somebody else, a
+ * name to nobody. Who had begun to write before has kept the order; when it is done is the disk's.
+ */
+function withdrawnAt(zones: readonly Extract<Note, { kind: "zone" }>[], value: string, gone: number): number {
+  const late = zones.find(
+    ({ at, begun, addresses }) => begun < gone && at > gone && !addresses.includes(value),
+  );
+  return late?.at ?? gone;
+}
+
+/** Milliseconds by which names outlived their alias while a disk was busy. */
+export function heldByDisk(notes: readonly Note[]): number[] {
+  const history = [...notes].sort((a, b) => a.at - b.at);
+  const zones = ofKind(history, "zone");
+  return ofKind(history, "named").flatMap(({ value, first, last }) => {
+    if (value === null || value === "silence") return [];
+    const gone = inForce(history, value).address.find(
+      ({ from, to }) => from <= last[0] && first[0] <= to,
+    )?.to;
+    const held = gone === undefined || last[0] <= gone ? 0 : withdrawnAt(zones, value, gone) - gone;
+    return held > 0 ? [held] : [];
+  });
+}
+
 /** A name answers only after address and rule are in force, and stops answering before they go. */
 function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
   const cache = new Map<string, { rule: Span[]; address: Span[] }>();
+  const zones = ofKind(history, "zone");
   return ofKind(history, "named").flatMap(({ container, value, first, last }) => {
     if (value === null || value === "silence") return [];
     const backing = cache.get(value) ?? inForce(history, value);
@@ -217,7 +251,8 @@ function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
     return Object.entries(backing).flatMap(([what, there]) => {
       // an answer given somewhere between question and arrival, and a notice read late: the doubt is the recorder's
       const backed = there.some(
-        ({ from, to }) => from - bounds.notice <= first[1] && last[0] <= to + bounds.serverSwitch,
+        ({ from, to }) =>
+          from - bounds.notice <= first[1] && last[0] <= withdrawnAt(zones, value, to) + bounds.serverSwitch,
       );
       if (backed) return [];
       const span = `${first[1].toFixed(0)} to ${last[0].toFixed(0)}`;

@@ -2,12 +2,12 @@
  * The recorder's eyes, each a process in its place of the lab; prints a note (history.ts) a line, all on the machine's
  * monotonic clock, until TERM.
  *
- *     recorder-eye.ts host DOCKER-SOCKET LEASES DEVICE
+ *     recorder-eye.ts host DOCKER-SOCKET LEASES ZONE-FILE DEVICE
  *     recorder-eye.ts client SERVER ZONE MS-BETWEEN-QUESTIONS MS-BETWEEN-CONNECTIONS CONTAINER=ADDRESS...
  */
 
 import { createSocket } from "node:dgram";
-import { readFileSync, watch } from "node:fs";
+import { readFileSync, statSync, watch } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { callDocker, followEvents } from "./docker-api.ts";
@@ -78,6 +78,26 @@ function followLeases(file: string): void {
   watch(dirname(file), read);
   setInterval(read, 100);
   read();
+}
+
+/** The zone file's addresses, from the moment of its rename: the kernel's own, however late this process is told. */
+function followZone(file: string): void {
+  let before = 0;
+  const read = (): void => {
+    try {
+      const { ino, ctimeMs, birthtimeMs } = statSync(file);
+      if (ino === before) return;
+      before = ino;
+      const text = readFileSync(file, "latin1");
+      const addresses = [...text.matchAll(/\bA\s+(\d+\.\d+\.\d+\.\d+)/g)].map(([, address = ""]) => address);
+      const ago = (ms: number): number => now() - (Date.now() - ms);
+      tell({ kind: "zone", at: ago(ctimeMs), begun: ago(birthtimeMs), addresses: [...new Set(addresses)] });
+    } catch {
+      // renamed this very moment: the next notice follows
+    }
+  };
+  watch(dirname(file), read);
+  setInterval(read, 100);
 }
 
 /** Each run that has ended well leaves word of it beside the page, also when it has changed nothing. */
@@ -188,13 +208,14 @@ function askAliases(pause: number, aliases: readonly (readonly [string, string])
 const [mode, ...rest] = process.argv.slice(2);
 const endings: (() => void)[] = [];
 if (mode === "host") {
-  const [socket = "", leases = "", device = ""] = rest;
+  const [socket = "", leases = "", zoneFile = "", device = ""] = rest;
   endings.push(
     followRules((forwards, ago) => tell({ kind: "rules", at: now() - ago, forwards })),
     followAliases(device, (address, there) => tell({ kind: "alias", at: now(), address, there })),
   );
   followDocker(socket);
   followLeases(leases);
+  followZone(zoneFile);
   followRuns(join(dirname(leases), "www"));
   setTimeout(() => console.log("ready"), 500); // both monitors have subscribed by then; a first note proves it
 } else {

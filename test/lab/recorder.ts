@@ -34,7 +34,8 @@ export async function record(lab: Lab): Promise<Recorder> {
       return eye.output().includes("ready");
     });
   };
-  await open("host", lab.dockerSocket, join(storage(lab), "leases.json"), HOST_DEVICE);
+  const files = ["leases.json", `dns/${ZONE}.zone`].map((file) => join(storage(lab), file));
+  await open("host", lab.dockerSocket, ...files, HOST_DEVICE);
   return {
     ask: (aliases, { question = 10, connection = 40 } = {}) =>
       open(
