@@ -39,7 +39,7 @@ export interface Docker {
 
 /** Deaths that Docker announces, to whoever follows its events. */
 export interface Deaths {
-  /** One has been announced since the last closer look began. */
+  /** One has been announced that no closer look knows of yet. */
   bereaved(): boolean;
   /** Calls `heard` at each, until the function it returns is called. */
   listen(heard: () => void): () => void;
@@ -72,9 +72,12 @@ export function connectDocker(options: DockerOptions): Docker {
   const died = new Map<string, number>();
   let deaths = 0;
   const mourners = new Set<() => void>();
-  /** A death was announced since the last closer look, which showed this. */
+  /** A death was announced that the last closer look, which showed this, does not know of. */
   let bereaved = false;
   let lastView: DockerView | undefined;
+  /** How often the stream of events has been opened, and when the last whole look began: nobody heard what was between. */
+  let openings = 0;
+  let lookedAfter = 0;
   /** When the looks began, since the last whole one, that did not ask Docker. */
   let hurriedSince: number | null = null;
   let wakeAgain = (): void => undefined;
@@ -116,7 +119,8 @@ export function connectDocker(options: DockerOptions): Docker {
     async lookCloser(dyingOnly = false) {
       for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
       const began = hurriedSince ?? performance.now();
-      const hurry = dyingOnly || (bereaved && performance.now() - began < HURRIED);
+      const heardAll = lookedAfter === openings;
+      const hurry = dyingOnly || (bereaved && heardAll && performance.now() - began < HURRIED);
       if (hurry && lastView !== undefined) {
         // Docker answers nobody for some 60 ms after a death, and may have given the address away by then: what was
         // seen last, without the dead, is enough to take them down. The whole look follows.
@@ -128,9 +132,9 @@ export function connectDocker(options: DockerOptions): Docker {
         lastView = { ...lastView, containers, dead, hurried: true };
         return lastView;
       }
-      bereaved = false;
       hurriedSince = null;
       const before = deaths;
+      const opening = openings;
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
@@ -152,6 +156,8 @@ export function connectDocker(options: DockerOptions): Docker {
         return container === undefined ? [] : (confirmed(container, endpoints, dead.has(container.id)) ?? []);
       });
       lastView = { containers, networks: networks.map(readNetwork), dead };
+      lookedAfter = opening;
+      bereaved = false;
       return lastView;
     },
     deaths: {
@@ -171,6 +177,7 @@ export function connectDocker(options: DockerOptions): Docker {
         const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
         clearTimeout(late);
         stands = true;
+        openings += 1;
         opened();
         for await (const event of eventsOf(stream)) {
           if (event.action === "die") {

@@ -320,7 +320,8 @@ t.test("names, health and ports as engines spell them", async (t) => {
   ]);
 });
 
-t.test("where containers die all the time, Docker is asked about the living every second", async (t) => {
+/** A double whose events are followed; `die` returns when a death has been heard. */
+async function followed(t: Test) {
   const { promise: stream, resolve: streaming } = Promise.withResolvers<ServerResponse>();
   const instead: DockerAnswers["instead"] = (path, response) => {
     if (!path.includes("/events")) return false;
@@ -328,27 +329,35 @@ t.test("where containers die all the time, Docker is asked about the living ever
     streaming(response);
     return true;
   };
-  const { docker, asked } = await double(t, { instead });
+  const made = await double(t, { instead });
   const stop = new AbortController();
   let heard = (): void => undefined;
-  const following = docker.follow(
-    stop.signal,
-    () => undefined,
-    (urgent) => urgent === true && heard(),
-  );
-  const events = await stream;
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const follow = (): Promise<void> =>
+    made.docker.follow(stop.signal, open, (urgent) => urgent === true && heard());
+  const die = async (id: string): Promise<void> => {
+    const died = new Promise<void>((resolve) => {
+      heard = resolve;
+    });
+    const event = { Type: "container", Action: "die", Actor: { ID: id } };
+    (await stream).write(`${JSON.stringify(event)}\n`);
+    await died;
+  };
+  const looks = (): number => made.asked.filter((path) => path.includes("/containers/json")).length;
+  return { ...made, follow, opened, die, looks, stop: () => stop.abort() };
+}
+
+t.test("where containers die all the time, Docker is asked about the living every second", async (t) => {
+  const { docker, follow, opened, die, looks, stop } = await followed(t);
+  const following = follow();
+  await opened;
   await docker.lookCloser();
-  const looks = (): number => asked.filter((path) => path.includes("/containers/json")).length;
   const before = looks();
   await sleep(1_100); // however long ago that was
   const started = performance.now();
   const hurried: boolean[] = [];
   for (let n = 0; performance.now() - started < 2_500; n++) {
-    const died = new Promise<void>((resolve) => {
-      heard = resolve;
-    });
-    events.write(`${JSON.stringify({ Type: "container", Action: "die", Actor: { ID: idOf(`${n}`) } })}\n`);
-    await died;
+    await die(idOf(`${n}`));
     hurried.push((await docker.lookCloser()).hurried === true);
     await sleep(20);
   }
@@ -356,6 +365,35 @@ t.test("where containers die all the time, Docker is asked about the living ever
   t.equal(hurried[0], true, "the first waits for nobody");
   t.equal(looks() - before, whole);
   t.ok(whole >= 1 && whole <= 2, `${whole} of ${hurried.length} looks`);
-  stop.abort();
+  stop();
   await following;
 });
+
+t.test(
+  "what happened before the events were followed is asked of Docker, however many die then",
+  async (t) => {
+    const { docker, answers, follow, opened, die, looks, stop } = await followed(t);
+    await docker.lookCloser();
+    answers.containers = [];
+    const following = follow();
+    await opened;
+    await die(idOf("else"));
+    t.ok(docker.deaths.bereaved());
+    const before = looks();
+    const { containers: last } = await docker.lookCloser(true);
+    t.strictSame(
+      [last.map(({ name }) => name), looks() - before],
+      [["web"], 0],
+      "to take down, Docker is not asked",
+    );
+    await die(idOf("another"));
+    const { containers, dead } = await docker.lookCloser();
+    t.strictSame([containers, looks() - before], [[], 1]);
+    t.strictSame(dead, new Set([idOf("else"), idOf("another")]));
+    t.notOk(docker.deaths.bereaved(), "it knows of all deaths");
+    await die(idOf("web"));
+    t.equal((await docker.lookCloser()).hurried, true);
+    stop();
+    await following;
+  },
+);
