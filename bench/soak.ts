@@ -15,17 +15,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { dice } from "../test/lab/dice.ts";
 import { aliases } from "../test/lab/director.ts";
 import type { Lab } from "../test/lab/handle.ts";
-import {
-  type Bounds,
-  deathsToRuleGone,
-  heldByDisk,
-  judge,
-  judgedDeaths,
-  type Note,
-  summary,
-} from "../test/lab/history.ts";
+import { deathsToRuleGone, heldByDisk, judge, judgedDeaths, summary } from "../test/lab/history.ts";
 import { raiseLab } from "../test/lab/lab.ts";
 import { HOST_ADDRESS } from "../test/lab/network.ts";
+import type { Bounds, Note } from "../test/lab/note.ts";
 import { type Daemon, signal, sleep, until } from "../test/lab/process.ts";
 import { clock, record } from "../test/lab/recorder.ts";
 import { churn } from "./churner.ts";
@@ -119,9 +112,9 @@ function verdict(notes: readonly Note[]): boolean {
     writeFileSync(HISTORY, notes.map((note) => `${JSON.stringify(note)}\n`).join(""));
   const wrong = judge(notes, BUSY);
   say(`seen: ${JSON.stringify(summary(notes))}`);
-  const held = heldByDisk(notes);
+  const held = heldByDisk(notes, BUSY);
   say(
-    `names that outlived their alias on a busy disk: ${held.length}, ${Math.max(0, ...held).toFixed(0)} ms at most`,
+    `names that outlived their alias on a busy disk: ${held.length}${held.length > 0 ? ` (${held.join(", ")} ms)` : ""}`,
   );
   const { deaths = 0 } = summary(notes);
   const judged = judgedDeaths(notes, BUSY);

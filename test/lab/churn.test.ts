@@ -7,7 +7,8 @@
 import t from "tap";
 import { dice } from "./dice.ts";
 import { addresses, aliases, ENGINES, initializedLab } from "./director.ts";
-import { type Bounds, deathsToRuleGone, judge, type Note, summary } from "./history.ts";
+import { deathsToRuleGone, judge, summary } from "./history.ts";
+import type { Bounds, Note } from "./note.ts";
 import { sleep, until } from "./process.ts";
 import { record } from "./recorder.ts";
 

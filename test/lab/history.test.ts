@@ -1,15 +1,8 @@
 /** The check of a churn's history, on histories made by hand: it passes the good one, and each wrong turn of it fails. */
 
 import t from "tap";
-import {
-  BOUNDS,
-  type Bounds,
-  deathsToRuleGone,
-  heldByDisk,
-  judge,
-  judgedDeaths,
-  type Note,
-} from "./history.ts";
+import { BOUNDS, deathsToRuleGone, heldByDisk, judge, judgedDeaths } from "./history.ts";
+import type { Bounds, Note } from "./note.ts";
 
 const ANN = "192.168.122.11";
 const BOB = "192.168.122.12";
@@ -263,6 +256,27 @@ t.test("a name outlives its alias only while the disk takes its time for what wa
   t.match(judged(zone(4_010, 4_100, ANN)), /without its address/, "the server did not answer from it");
   t.same(heldByDisk([...Object.values(late), zone(4_010, 4_180, ANN)]), [155]);
   t.same(heldByDisk(Object.values(GOOD)), []);
+  t.end();
+});
+
+t.test("a name outlives its alias until the next run where the disk has kept a killed one waiting", (t) => {
+  const left = [
+    ...Object.values(moved("bobDies", 3_990)),
+    named("bob", BOB, 2_050, 4_400),
+    named("bob", null, 4_410, 9_000),
+    ...[director(100, "start", true), director(500, "run"), director(4_035, "end")],
+    ...[director(4_050, "start", true), director(4_390, "run"), director(4_450, "end")],
+  ];
+  const judged = (...more: Note[]): string => judge([...left, ...more], BOUND).join("\n");
+  const begun: Note = { kind: "begun", at: 4_010 };
+  t.match(judged(), /without its address/);
+  t.equal(judged(begun), "");
+  t.same(heldByDisk([...left, begun]), [365]);
+  t.match(judged({ kind: "begun", at: 4_030 }), /without its address/, "begun when the alias had gone");
+  const renamed: Note = { kind: "zone", at: 4_020, begun: 4_010, addresses: [ANN] };
+  t.match(judged(begun, renamed), /without its address/, "the disk had done it");
+  const later = named("bob", BOB, 4_405, 4_600);
+  t.match(judged(begun, later), /without its address/, "the next run has not done it");
   t.end();
 });
 

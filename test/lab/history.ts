@@ -3,72 +3,9 @@
  * one clock. A note is written when the recorder hears of a change, so at its moment or a little after it.
  */
 
+import { type Bounds, type Note, ofKind } from "./note.ts";
 import { dueOf, sightOf } from "./sight.ts";
-
-/** One change or observation. Containers go by name. */
-export type Note =
-  /** The whole of nat/OCDD after a transaction: alias and target of each forward. */
-  | { readonly kind: "rules"; readonly at: number; readonly forwards: readonly (readonly [string, string])[] }
-  | { readonly kind: "alias"; readonly at: number; readonly address: string; readonly there: boolean }
-  /** The leases on disk: address and whose it is. */
-  | { readonly kind: "leases"; readonly at: number; readonly owners: readonly (readonly [string, string])[] }
-  /** The addresses in the zone file, from the moment it was renamed to its name; when its writing was begun. */
-  | {
-      readonly kind: "zone";
-      readonly at: number;
-      readonly begun: number;
-      readonly addresses: readonly string[];
-    }
-  /** Docker's own truth: who has an address of a network now; null when nobody has. */
-  | {
-      readonly kind: "holds";
-      readonly at: number;
-      readonly address: string;
-      readonly container: string | null;
-    }
-  | { readonly kind: "life"; readonly at: number; readonly container: string; readonly alive: boolean }
-  /** A director was started, has left word of a run that ended well, or has ended; see sight.ts. */
-  | {
-      readonly kind: "director";
-      readonly at: number;
-      readonly did: "start" | "run" | "end";
-      /** Of a start: it stays and watches. */
-      readonly watches?: boolean;
-    }
-  /** The same answer to a run of questions: null is a name that is not there, "silence" none at all. */
-  | {
-      readonly kind: "named";
-      readonly at: number;
-      readonly container: string;
-      readonly value: string | null;
-      /** When the first of them was asked and answered, and the last. */
-      readonly first: readonly [number, number];
-      readonly last: readonly [number, number];
-      readonly count: number;
-    }
-  /** Who answered connections to a container's alias, and how often; null is nobody. */
-  | {
-      readonly kind: "replies";
-      readonly at: number;
-      readonly container: string;
-      readonly who: string | null;
-      readonly count: number;
-      readonly times: readonly number[];
-    };
-
-/** What physics and a busy machine may take, in milliseconds, and who must not notice anything at all. */
-export interface Bounds {
-  /** The kernel's and Docker's notices are read so much after the fact at most: two of them are compared no closer. */
-  readonly notice: number;
-  /** From the rename of a zone file until the server answers from it. */
-  readonly serverSwitch: number;
-  /** From the die event until rule, alias and name are gone: nobody can know of a death before Docker tells it. */
-  readonly afterDeath: number;
-  /** How long after its owner's death a rule may lead to a container that Docker has given the address at once. */
-  readonly misled: number;
-  /** Containers that nobody touches: each request is answered, by them. */
-  readonly untouched: readonly string[];
-}
+import { withdrawnAt } from "./withdrawal.ts";
 
 /** What a machine with nothing else to do needs; tests on busy ones say theirs. */
 export const BOUNDS: Bounds = { notice: 30, serverSwitch: 60, afterDeath: 250, misled: 0, untouched: [] };
@@ -89,9 +26,6 @@ export function judge(notes: readonly Note[], bounds: Bounds = BOUNDS): string[]
     ...disturbed(history, bounds),
   ];
 }
-
-const ofKind = <K extends Note["kind"]>(notes: readonly Note[], kind: K): Extract<Note, { kind: K }>[] =>
-  notes.filter((note): note is Extract<Note, { kind: K }> => note.kind === kind);
 
 /**
  * At no instant does a rule lead to a container that is not its lease's owner, nor stand without a lease, whether a
@@ -214,36 +148,9 @@ function lateGone(history: readonly Note[], bounds: Bounds): string[] {
   return found;
 }
 
-/**
- * The moment from which a server can have known that an address is withdrawn, which goes at `gone`. The director waits 10
- * ms for the disk to rename the zone file and takes the alias away then: a rule that waits may lead to somebody else, a
- * name to nobody. Who had begun to write before has kept the order; when it is done is the disk's.
- */
-function withdrawnAt(zones: readonly Extract<Note, { kind: "zone" }>[], value: string, gone: number): number {
-  const late = zones.find(
-    ({ at, begun, addresses }) => begun < gone && at > gone && !addresses.includes(value),
-  );
-  return late?.at ?? gone;
-}
-
-/** Milliseconds by which names outlived their alias while a disk was busy. */
-export function heldByDisk(notes: readonly Note[]): number[] {
-  const history = [...notes].sort((a, b) => a.at - b.at);
-  const zones = ofKind(history, "zone");
-  return ofKind(history, "named").flatMap(({ value, first, last }) => {
-    if (value === null || value === "silence") return [];
-    const gone = inForce(history, value).address.find(
-      ({ from, to }) => from <= last[0] && first[0] <= to,
-    )?.to;
-    const held = gone === undefined || last[0] <= gone ? 0 : withdrawnAt(zones, value, gone) - gone;
-    return held > 0 ? [held] : [];
-  });
-}
-
 /** A name answers only after address and rule are in force, and stops answering before they go. */
 function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
   const cache = new Map<string, { rule: Span[]; address: Span[] }>();
-  const zones = ofKind(history, "zone");
   return ofKind(history, "named").flatMap(({ container, value, first, last }) => {
     if (value === null || value === "silence") return [];
     const backing = cache.get(value) ?? inForce(history, value);
@@ -252,7 +159,8 @@ function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
       // an answer given somewhere between question and arrival, and a notice read late: the doubt is the recorder's
       const backed = there.some(
         ({ from, to }) =>
-          from - bounds.notice <= first[1] && last[0] <= withdrawnAt(zones, value, to) + bounds.serverSwitch,
+          from - bounds.notice <= first[1] &&
+          last[0] <= withdrawnAt(history, value, to, bounds) + bounds.serverSwitch,
       );
       if (backed) return [];
       const span = `${first[1].toFixed(0)} to ${last[0].toFixed(0)}`;
@@ -290,6 +198,19 @@ function disturbed(history: readonly Note[], { untouched }: Bounds): string[] {
             .map(({ value, first }) => `${first[0].toFixed(0)}: ${container}'s name became ${value}`)
         : []),
     ];
+  });
+}
+
+/** Milliseconds by which names outlived their alias on a busy disk (withdrawal.ts). */
+export function heldByDisk(notes: readonly Note[], bounds: Bounds = BOUNDS): number[] {
+  const history = [...notes].sort((a, b) => a.at - b.at);
+  return ofKind(history, "named").flatMap(({ value, first, last }) => {
+    if (value === null || value === "silence") return [];
+    const gone = inForce(history, value).address.find(
+      ({ from, to }) => from <= last[0] && first[0] <= to,
+    )?.to;
+    const held = gone === undefined || last[0] <= gone ? 0 : withdrawnAt(history, value, gone, bounds) - gone;
+    return held > 0 ? [Math.round(held)] : [];
   });
 }
 

@@ -11,8 +11,8 @@ import { readFileSync, statSync, watch } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { callDocker, followEvents } from "./docker-api.ts";
-import type { Note } from "./history.ts";
 import { followAliases, followRules } from "./kernel.ts";
+import type { Note } from "./note.ts";
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const tell = (note: Note): void => void process.stdout.write(`${JSON.stringify(note)}\n`);
@@ -83,14 +83,22 @@ function followLeases(file: string): void {
 /** The zone file's addresses, from the moment of its rename: the kernel's own, however late this process is told. */
 function followZone(file: string): void {
   let before = 0;
+  let begun = 0;
+  const ago = (ms: number): number => now() - (Date.now() - ms);
   const read = (): void => {
+    try {
+      const { ino, birthtimeMs } = statSync(`${file}.new`);
+      if (ino !== begun) tell({ kind: "begun", at: ago(birthtimeMs) });
+      begun = ino;
+    } catch {
+      // it has its name already, as a rule
+    }
     try {
       const { ino, ctimeMs, birthtimeMs } = statSync(file);
       if (ino === before) return;
       before = ino;
       const text = readFileSync(file, "latin1");
       const addresses = [...text.matchAll(/\bA\s+(\d+\.\d+\.\d+\.\d+)/g)].map(([, address = ""]) => address);
-      const ago = (ms: number): number => now() - (Date.now() - ms);
       tell({ kind: "zone", at: ago(ctimeMs), begun: ago(birthtimeMs), addresses: [...new Set(addresses)] });
     } catch {
       // renamed this very moment: the next notice follows

@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Lab } from "./handle.ts";
-import type { Note } from "./history.ts";
 import { HOST_ADDRESS, HOST_DEVICE, ZONE } from "./network.ts";
+import type { Note } from "./note.ts";
 import { storage } from "./ocdd.ts";
 import { type Daemon, until } from "./process.ts";
 

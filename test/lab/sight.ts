@@ -3,7 +3,7 @@
  * enough; what must hold without any director is none of this file's. Pure, in the times of history.ts.
  */
 
-import type { Bounds, Note } from "./history.ts";
+import type { Bounds, Note } from "./note.ts";
 
 type Span = readonly [from: number, to: number];
 

@@ -1,0 +1,75 @@
+/** What a recorder writes down of a churn; times are milliseconds of one clock. */
+
+/** One change or observation. Containers go by name. */
+export type Note =
+  /** The whole of nat/OCDD after a transaction: alias and target of each forward. */
+  | { readonly kind: "rules"; readonly at: number; readonly forwards: readonly (readonly [string, string])[] }
+  | { readonly kind: "alias"; readonly at: number; readonly address: string; readonly there: boolean }
+  /** The leases on disk: address and whose it is. */
+  | { readonly kind: "leases"; readonly at: number; readonly owners: readonly (readonly [string, string])[] }
+  /** The addresses in the zone file, from the moment it was renamed to its name; when its writing was begun. */
+  | {
+      readonly kind: "zone";
+      readonly at: number;
+      readonly begun: number;
+      readonly addresses: readonly string[];
+    }
+  /** Another zone file was begun, and had not been renamed yet when it was seen. */
+  | { readonly kind: "begun"; readonly at: number }
+  /** Docker's own truth: who has an address of a network now; null when nobody has. */
+  | {
+      readonly kind: "holds";
+      readonly at: number;
+      readonly address: string;
+      readonly container: string | null;
+    }
+  | { readonly kind: "life"; readonly at: number; readonly container: string; readonly alive: boolean }
+  /** A director was started, has left word of a run that ended well, or has ended; see sight.ts. */
+  | {
+      readonly kind: "director";
+      readonly at: number;
+      readonly did: "start" | "run" | "end";
+      /** Of a start: it stays and watches. */
+      readonly watches?: boolean;
+    }
+  /** The same answer to a run of questions: null is a name that is not there, "silence" none at all. */
+  | {
+      readonly kind: "named";
+      readonly at: number;
+      readonly container: string;
+      readonly value: string | null;
+      /** When the first of them was asked and answered, and the last. */
+      readonly first: readonly [number, number];
+      readonly last: readonly [number, number];
+      readonly count: number;
+    }
+  /** Who answered connections to a container's alias, and how often; null is nobody. */
+  | {
+      readonly kind: "replies";
+      readonly at: number;
+      readonly container: string;
+      readonly who: string | null;
+      readonly count: number;
+      readonly times: readonly number[];
+    };
+
+/** What physics and a busy machine may take, in milliseconds, and who must not notice anything at all. */
+export interface Bounds {
+  /** The kernel's and Docker's notices are read so much after the fact at most: two of them are compared no closer. */
+  readonly notice: number;
+  /** From the rename of a zone file until the server answers from it. */
+  readonly serverSwitch: number;
+  /** From the die event until rule, alias and name are gone: nobody can know of a death before Docker tells it. */
+  readonly afterDeath: number;
+  /** How long after its owner's death a rule may lead to a container that Docker has given the address at once. */
+  readonly misled: number;
+  /** Containers that nobody touches: each request is answered, by them. */
+  readonly untouched: readonly string[];
+}
+
+/** The notes of one kind, in their order. */
+export const ofKind = <K extends Note["kind"]>(
+  notes: readonly Note[],
+  kind: K,
+): Extract<Note, { kind: K }>[] =>
+  notes.filter((note): note is Extract<Note, { kind: K }> => note.kind === kind);
