@@ -1,6 +1,6 @@
 /** Waiting that leaves nobody's rule to a stranger: Docker gives an address away while a run waits for a disk. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Deaths } from "./host/docker.ts";
+import type { Deaths } from "./host/deaths.ts";
 
 export interface Vigil {
   /** As `await` does; who dies meanwhile is taken down. Throws what that threw, once the waiting is over. */

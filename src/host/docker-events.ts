@@ -1,13 +1,11 @@
 /** Docker's stream of events, line by line. */
-import { readEvent } from "./docker-json.ts";
+import { type DockerEvent, readEvent } from "./docker-json.ts";
 
 /** Octets of one event line at most; labels come with it. */
 const LONGEST_EVENT = 4 * 1024 * 1024;
 
 /** The events of a stream, line by line. What is no event wakes all the same, and says nothing. */
-export async function* eventsOf(
-  stream: AsyncIterable<unknown>,
-): AsyncGenerator<{ action: string; container: string }> {
+export async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<DockerEvent> {
   let rest = "";
   for await (const chunk of stream) {
     const lines = `${rest}${String(chunk)}`.split("\n");

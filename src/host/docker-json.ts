@@ -93,15 +93,25 @@ export function readEndpoints(item: unknown): Map<string, Ipv4> {
   return endpoints;
 }
 
-/** What a line of the event stream tells: the action, and the container it befell; empty where it cannot be told. */
-export function readEvent(line: string): { action: string; container: string } {
+/** What a line of the event stream tells. */
+export interface DockerEvent {
+  /** Empty where it cannot be told. */
+  readonly action: string;
+  /** Id of the container it befell; empty where it cannot be told. */
+  readonly container: string;
+  /** Milliseconds since the epoch; infinite where it cannot be told. */
+  readonly at: number;
+}
+
+export function readEvent(line: string): DockerEvent {
   try {
     const event = record(JSON.parse(line));
     const actor = record(event.Actor);
     // of a network's event the actor is the network
     const container = event.Type === "network" ? record(actor.Attributes).container : actor.ID;
-    return { action: string(event.Action), container: string(container) };
+    const at = typeof event.timeNano === "number" ? event.timeNano / 1e6 : Number.POSITIVE_INFINITY;
+    return { action: string(event.Action), container: string(container), at };
   } catch {
-    return { action: "", container: "" };
+    return { action: "", container: "", at: Number.POSITIVE_INFINITY };
   }
 }

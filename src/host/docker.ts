@@ -3,6 +3,7 @@ import Dockerode from "dockerode";
 import { HostError } from "../core/errors.ts";
 import type { Ipv4 } from "../core/ipv4.ts";
 import type { Container, Network } from "../core/model.ts";
+import { type Deaths, makeRegister } from "./deaths.ts";
 import { dockerError } from "./docker-error.ts";
 import { eventsOf, WAKING } from "./docker-events.ts";
 import { type Json, networkId, readContainer, readEndpoints, readNetwork, records } from "./docker-json.ts";
@@ -37,14 +38,6 @@ export interface Docker {
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
 
-/** Deaths that Docker announces, to whoever follows its events. */
-export interface Deaths {
-  /** One has been announced that no closer look knows of yet. */
-  bereaved(): boolean;
-  /** Calls `heard` at each, until the function it returns is called. */
-  listen(heard: () => void): () => void;
-}
-
 export interface DockerView {
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
@@ -54,8 +47,8 @@ export interface DockerView {
   readonly hurried?: boolean;
 }
 
-/** Milliseconds for which an announced death is believed against Docker's list; the list follows within 200. */
-const BELIEVED = 5_000;
+/** Seconds before its opening of which the stream tells as well: Docker's lists may not show yet who died then. */
+const REPLAYED = 1;
 
 /** Milliseconds for which looks in a row may do without Docker: where containers die all the time, the living count as well. */
 const HURRIED = 1_000;
@@ -66,14 +59,7 @@ export function connectDocker(options: DockerOptions): Docker {
     socketPath: options.socket,
     ...(options.version === null ? {} : { version: options.version }),
   });
-  /** Container id → when its death was announced. */
-  const dying = new Map<string, number>();
-  /** Container id → the number of its last death, until a whole look that began after it. */
-  const died = new Map<string, number>();
-  let deaths = 0;
-  const mourners = new Set<() => void>();
-  /** A death was announced that the last closer look, which showed this, does not know of. */
-  let bereaved = false;
+  const register = makeRegister();
   let lastView: DockerView | undefined;
   /** How often the stream of events has been opened, and when the last whole look began: nobody heard what was between. */
   let openings = 0;
@@ -117,24 +103,23 @@ export function connectDocker(options: DockerOptions): Docker {
       };
     },
     async lookCloser(dyingOnly = false) {
-      for (const [id, at] of dying) if (performance.now() - at > BELIEVED) dying.delete(id);
       const began = hurriedSince ?? performance.now();
       const heardAll = lookedAfter === openings;
-      const hurry = dyingOnly || (bereaved && heardAll && performance.now() - began < HURRIED);
+      const hurry = dyingOnly || (register.bereaved() && heardAll && performance.now() - began < HURRIED);
       if (hurry && lastView !== undefined) {
         // Docker answers nobody for some 60 ms after a death, and may have given the address away by then: what was
         // seen last, without the dead, is enough to take them down. The whole look follows.
-        bereaved = false;
+        register.known();
         if (!dyingOnly) hurriedSince = began;
         wakeAgain();
-        const dead = new Set([...dying.keys(), ...died.keys()]);
+        const dead = register.dead();
         const containers = lastView.containers.filter(({ id }) => !dead.has(id));
         lastView = { ...lastView, containers, dead, hurried: true };
         return lastView;
       }
       hurriedSince = null;
-      const before = deaths;
       const opening = openings;
+      const looked = register.look();
       const [list, networks] = await Promise.all([listContainers(true), listNetworks()]);
       const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
       await Promise.all(
@@ -148,25 +133,16 @@ export function connectDocker(options: DockerOptions): Docker {
           endpoints.set(readNetwork(item).name, readEndpoints(inspected));
         }),
       );
-      // who has died meanwhile may be on his way back, and what was asked of him may be of either life
-      for (const [id, number] of died) if (number <= before) died.delete(id);
-      const dead = new Set([...dying.keys(), ...died.keys()]);
+      const dead = looked();
       const containers = list.flatMap((item) => {
         const container = readContainer(item);
         return container === undefined ? [] : (confirmed(container, endpoints, dead.has(container.id)) ?? []);
       });
       lastView = { containers, networks: networks.map(readNetwork), dead };
       lookedAfter = opening;
-      bereaved = false;
       return lastView;
     },
-    deaths: {
-      bereaved: () => bereaved,
-      listen(heard) {
-        mourners.add(heard);
-        return () => void mourners.delete(heard);
-      },
-    },
+    deaths: register,
     async follow(signal, opened, wake) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
@@ -174,23 +150,19 @@ export function connectDocker(options: DockerOptions): Docker {
       let stands = false;
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
-        const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
+        const filters = JSON.stringify(WAKING);
+        const since = Math.floor(Date.now() / 1000) - REPLAYED;
+        const stream = await client.getEvents({ abortSignal, filters, since });
         clearTimeout(late);
         stands = true;
         openings += 1;
+        // a clock that is set later on makes nothing old
+        const [stood, clock] = [performance.now(), Date.now()];
+        const isOld = (at: number): boolean => at < clock && performance.now() - stood < REPLAYED * 1000;
+        wakeAgain = () => wake();
         opened();
         for await (const event of eventsOf(stream)) {
-          if (event.action === "die") {
-            dying.set(event.container, performance.now());
-            deaths += 1;
-            died.set(event.container, deaths);
-            bereaved = true;
-            wakeAgain = () => wake();
-            for (const heard of mourners) heard();
-          }
-          // on its way back: its new address is its own
-          if (event.action === "connect" || event.action === "start") dying.delete(event.container);
-          wake(event.action === "die");
+          wake(register.heard(event, isOld(event.at)));
         }
       } catch (error) {
         // one that stood has ended, however: Docker ends it orderly, breaks it off or dies

@@ -15,7 +15,7 @@ import type {
 import { type LeasesRead, observationOf } from "../../src/core/observation.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import { PLAIN, type Waiter } from "../../src/host/apply.ts";
-import type { Deaths } from "../../src/host/docker.ts";
+import type { Deaths } from "../../src/host/deaths.ts";
 import type { Host, LeaveOut } from "../../src/host/host.ts";
 import { BRIDGE, HOST, ip } from "../core/make.ts";
 import { applyTransaction, saved } from "./iptables.ts";

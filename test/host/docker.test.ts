@@ -335,16 +335,23 @@ async function followed(t: Test) {
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
   const follow = (): Promise<void> =>
     made.docker.follow(stop.signal, open, (urgent) => urgent === true && heard());
+  const tell = async (
+    ...events: readonly (readonly [action: string, id: string, at: number])[]
+  ): Promise<void> => {
+    const lines = events.map(([Action, ID, at]) =>
+      JSON.stringify({ Type: "container", Action, Actor: { ID }, timeNano: at * 1e6 }),
+    );
+    (await stream).write(`${lines.join("\n")}\n`);
+  };
   const die = async (id: string): Promise<void> => {
     const died = new Promise<void>((resolve) => {
       heard = resolve;
     });
-    const event = { Type: "container", Action: "die", Actor: { ID: id } };
-    (await stream).write(`${JSON.stringify(event)}\n`);
+    await tell(["die", id, Date.now() + 1]);
     await died;
   };
   const looks = (): number => made.asked.filter((path) => path.includes("/containers/json")).length;
-  return { ...made, follow, opened, die, looks, stop: () => stop.abort() };
+  return { ...made, follow, opened, tell, die, looks, stop: () => stop.abort() };
 }
 
 t.test("where containers die all the time, Docker is asked about the living every second", async (t) => {
@@ -397,3 +404,46 @@ t.test(
     await following;
   },
 );
+
+t.test(
+  "who died right before the events were followed is not believed to run, whatever the list says",
+  async (t) => {
+    const { docker, asked, follow, opened, tell, die, stop } = await followed(t);
+    const began = Date.now();
+    const following = follow();
+    await opened;
+    const since = Number(/since=(\d+)/.exec(asked.find((path) => path.includes("/events")) ?? "")?.[1]);
+    t.ok(since >= began / 1000 - 3 && since <= Date.now() / 1000 - 1, `since ${since}`);
+    await tell(["die", idOf("web"), began - 50]);
+    await die(idOf("else"));
+    t.strictSame((await docker.lookCloser()).containers, []);
+    t.ok((await docker.lookCloser()).dead?.has(idOf("web")));
+    stop();
+    await following;
+  },
+);
+
+t.test("who is back since then is believed at once, and his old death is no news", async (t) => {
+  const { docker, follow, opened, tell, stop } = await followed(t);
+  const began = Date.now();
+  const following = follow();
+  await opened;
+  const look = docker.lookCloser();
+  await tell(
+    ["die", idOf("web"), began - 900],
+    ["start", idOf("web"), began - 400],
+    ["die", idOf("else"), began - 50],
+  );
+  while (!(await docker.lookCloser()).dead?.has(idOf("else")));
+  t.strictSame(
+    (await look).containers.map(({ name }) => name),
+    ["web"],
+  );
+  t.strictSame(
+    (await docker.lookCloser()).containers.map(({ name }) => name),
+    ["web"],
+  );
+  t.notOk(docker.deaths.bereaved());
+  stop();
+  await following;
+});

@@ -210,7 +210,7 @@ export function heldByDisk(notes: readonly Note[], bounds: Bounds = BOUNDS): num
       ({ from, to }) => from <= last[0] && first[0] <= to,
     )?.to;
     const held = gone === undefined || last[0] <= gone ? 0 : withdrawnAt(history, value, gone, bounds) - gone;
-    return held > 0 ? [Math.round(held)] : [];
+    return held > 0 ? [Math.round(last[0] - (gone ?? 0))] : [];
   });
 }
 
