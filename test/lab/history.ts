@@ -160,7 +160,9 @@ function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
       const backed = there.some(
         ({ from, to }) =>
           from - bounds.notice <= first[1] &&
-          last[0] <= withdrawnAt(history, value, to, bounds) + bounds.serverSwitch,
+          first[1] <= to + bounds.serverSwitch &&
+          (last[0] <= to + bounds.serverSwitch ||
+            last[0] <= withdrawnAt(history, value, to, bounds) + bounds.serverSwitch),
       );
       if (backed) return [];
       const span = `${first[1].toFixed(0)} to ${last[0].toFixed(0)}`;
@@ -204,11 +206,12 @@ function disturbed(history: readonly Note[], { untouched }: Bounds): string[] {
 /** Milliseconds by which names outlived their alias on a busy disk (withdrawal.ts). */
 export function heldByDisk(notes: readonly Note[], bounds: Bounds = BOUNDS): number[] {
   const history = [...notes].sort((a, b) => a.at - b.at);
+  const there = new Map<string, Span[]>();
   return ofKind(history, "named").flatMap(({ value, first, last }) => {
     if (value === null || value === "silence") return [];
-    const gone = inForce(history, value).address.find(
-      ({ from, to }) => from <= last[0] && first[0] <= to,
-    )?.to;
+    const spans = there.get(value) ?? inForce(history, value).address;
+    there.set(value, spans);
+    const gone = spans.find(({ from, to }) => from <= last[0] && first[0] <= to)?.to;
     const held = gone === undefined || last[0] <= gone ? 0 : withdrawnAt(history, value, gone, bounds) - gone;
     return held > 0 ? [Math.round(last[0] - (gone ?? 0))] : [];
   });
