@@ -74,10 +74,11 @@ const untilAddress = (port: number, name: string, last: number): Promise<number>
 
 async function startOurs(file: string, engine: string, pin = PIN): Promise<Peer & { started: number }> {
   const [port] = (await freePorts(1)) as [number];
-  const argv = [...pin, process.execPath, join(built, "dns-server.js"), ZONE, file, String(port), engine];
+  // as bin/ocdd starts it
+  const node = [process.execPath, "--max-semi-space-size=4"];
+  const argv = [...pin, ...node, join(built, "dns-server.js"), ZONE, file, String(port), engine];
   const child = spawn(argv[0] as string, argv.slice(1), {
     stdio: ["ignore", "ignore", "inherit"],
-    // as bin/ocdd starts it
     env: { ...process.env, MALLOC_ARENA_MAX: "1" },
   });
   const started = await untilAnswered(port);
