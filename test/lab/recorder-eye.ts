@@ -1,5 +1,5 @@
 /**
- * The recorder's eyes, each a process in its place of the lab; prints a note (history.ts) a line, all on the machine's
+ * The recorder's eyes, each a process in its place of the lab; prints a note (note.ts) a line, all on the machine's
  * monotonic clock, until TERM.
  *
  *     recorder-eye.ts host DOCKER-SOCKET LEASES ZONE-FILE DEVICE
