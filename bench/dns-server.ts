@@ -1,7 +1,7 @@
 // The name server alone, to be bundled as the product is: that is what runs at the user. `echo` is none: it sends back
 // what comes, on the sockets of the portable engine, which can be no faster than that.
 import { createSocket } from "node:dgram";
-import { serveDns } from "../src/serve/dns.ts";
+import { serveDns } from "../src/serve/dns/server.ts";
 
 const [zone, zoneFile, port, engine] = process.argv.slice(2) as [string, string, string, string];
 if (engine === "echo") {

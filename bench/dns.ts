@@ -37,7 +37,10 @@ const dnsblast = buildBlast(dir);
 const root = join(import.meta.dirname, "..");
 const built = join(root, "node_modules/.cache/ocdd-bench");
 rmSync(built, { recursive: true, force: true });
-await bundle(built, ["bench/dns-server.ts", "src/serve/udp-worker.ts"]);
+await bundle(built, [
+  { in: "bench/dns-server.ts", out: "dns-server" },
+  { in: "src/serve/dns/udp-worker.ts", out: "udp-worker" },
+]);
 
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1] as number;

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { readTemplate } from "../src/host/page.ts";
+import { readTemplate } from "../src/host/disk/page.ts";
 import { openBrowser } from "../test/browser/chromium.ts";
 import { sampleContainers, sampleDecision } from "../test/core/page-sample.ts";
 
@@ -54,10 +54,10 @@ function rowData(html: string): number {
 /** The server in a process of its own, so that its memory is its own. */
 async function startServer(): Promise<ChildProcess> {
   const program = `
-    import { serveHttp } from ${JSON.stringify(new URL("../src/serve/http.ts", import.meta.url).href)};
+    import { serveHttp } from ${JSON.stringify(new URL("../src/serve/http/server.ts", import.meta.url).href)};
     const [site, port] = process.argv.slice(1);
     await serveHttp({ zone: "${ZONE}", hostNames: [], listen: ["127.0.0.1"], port: Number(port), indexFile: site + "/index.html",
-      servicesFile: site + "/services.json", zoneFile: site + "/zone", log: () => undefined });
+      servicesFile: site + "/services.json", lastRunFile: site + "/last-run", zoneFile: site + "/zone", log: () => undefined });
     process.on("message", () => { globalThis.gc(); process.send(process.memoryUsage().rss); });
     process.on("disconnect", () => process.exit());
     process.send("ready");`;

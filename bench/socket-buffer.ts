@@ -1,5 +1,5 @@
 // What `ReceiveBuffer=4M` of a socket unit is, for a launcher that has no such option: systemd sets it by force as well.
-import { loadSockets } from "../src/libc.ts";
+import { loadSockets } from "../src/platform/libc.ts";
 
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;

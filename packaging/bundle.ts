@@ -8,8 +8,17 @@ import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
 import { ROOT } from "./surface.ts";
 
-/** The command line, and the thread it starts by name. Flat: each finds the others, and HOME above it (src/home.ts). */
-const ENTRIES = ["src/cli.ts", "src/serve/udp-worker.ts"];
+/** The command line, and the thread it starts by name. Flat: each finds the others, and HOME above it (src/platform/home.ts). */
+const ENTRIES: readonly Entry[] = [
+  { in: "src/cli/main.ts", out: "cli" },
+  { in: "src/serve/dns/udp-worker.ts", out: "udp-worker" },
+];
+
+/** A file to bundle, its path from the root, and the name of the bundle without `.js`. */
+export interface Entry {
+  readonly in: string;
+  readonly out: string;
+}
 
 /**
  * What dockerode loads for Docker over ssh and for building images, half of the code there is. OCDD reads one socket;
@@ -28,15 +37,14 @@ const leaveOut: Plugin = {
   },
 };
 
-/** Writes the bundle into a directory, in place of an older one. `entries` are paths from the root. */
-export async function bundle(into: string, entries: readonly string[] = ENTRIES): Promise<void> {
+/** Writes the bundle into a directory, in place of an older one. */
+export async function bundle(into: string, entries: readonly Entry[] = ENTRIES): Promise<void> {
   const started = new Date();
   const old = await readdir(into).catch(() => []);
   for (const name of old) if (name.endsWith(".js")) await rm(join(into, name));
   const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints: [...entries],
-    entryNames: "[name]",
     outdir: into,
     bundle: true,
     splitting: true,
@@ -44,7 +52,7 @@ export async function bundle(into: string, entries: readonly string[] = ENTRIES)
     platform: "node",
     target: "node24",
     plugins: [leaveOut],
-    // packages of the older kind ask for Node's own modules by require(); koffi, machine code, stays outside (src/libc.ts)
+    // packages of the older kind ask for Node's own modules by require(); koffi, machine code, stays outside (src/platform/libc.ts)
     banner: { js: REQUIRE },
     // the licences stand in one file; names stay, so that a stack can be read
     legalComments: "none",

@@ -5,7 +5,7 @@
 
 import type { Flag, Surface, Word } from "./surface.ts";
 
-const HEAD = '# Written by "npm run man": change src/cli.ts or packaging/completions.ts instead.';
+const HEAD = '# Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.';
 
 /** Names that have an address, from the zone: that asks no Docker and needs no root. */
 const NAMES = `command ocdd zone 2>/dev/null | awk '${[

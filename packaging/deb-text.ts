@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { KEYS, type KeyName } from "../src/core/keys.ts";
+import { KEYS, type KeyName } from "../src/core/config/keys.ts";
 import { type Surface, textOf } from "./surface.ts";
 
 /** Where things are on a Debian host. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { execa } from "execa";
-import { fillTemplate } from "../src/host/units.ts";
+import { fillTemplate } from "../src/host/install/units.ts";
 import { CONF, control, copyright, debianChangelog, firstConf, HOME, maintainer, STATE } from "./deb-text.ts";
 import { ROOT, readSurface, type Surface, textOf } from "./surface.ts";
 import { addNode, layTree } from "./tree.ts";

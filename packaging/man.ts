@@ -7,7 +7,7 @@ import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surfa
 const DATE = "2026-11-28";
 
 const GENERATED =
-  '.\\" Written by "npm run man": change src/cli.ts, src/core/keys.ts or packaging/man.ts instead.';
+  '.\\" Written by "npm run man": change src/cli/main.ts, src/core/config/keys.ts or packaging/man.ts instead.';
 
 /** ocdd(8): commands and options. */
 export function commandPage({ version, summary, flags, words, labels, statuses }: Surface): string {

@@ -3,8 +3,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { commandTree } from "../src/cli.ts";
-import { KEYS, type KeyName } from "../src/core/keys.ts";
+import { commandTree } from "../src/cli/main.ts";
+import { KEYS, type KeyName } from "../src/core/config/keys.ts";
 
 export interface Flag {
   readonly short: string | undefined;

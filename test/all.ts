@@ -81,7 +81,8 @@ function seconds(since: number): string {
 
 const total: Count = { passed: 0, failed: 0 };
 const stages = [
-  async () => tests("unit", ["test/{core,dns,serve,host}/**/*.test.ts", "test/*.test.ts"], 2),
+  async () =>
+    tests("unit", ["test/{cli,core,daemon,director,dns,host,serve}/**/*.test.ts", "test/*.test.ts"], 2),
   async () => tests("lab", ["test/lab/*.test.ts"], 2),
   async () => tests("package", ["test/package/*.test.ts"], 2),
   async () => tests("browser", ["test/browser/*.test.ts"], 1),

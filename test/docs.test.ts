@@ -3,7 +3,7 @@
 import t from "tap";
 import { generated } from "../packaging/docs.ts";
 import { quoted, readmeTable, readSurface, textOf } from "../packaging/surface.ts";
-import { readConfFile } from "../src/core/conffile.ts";
+import { readConfFile } from "../src/core/config/conf-file.ts";
 import { run } from "./lab/process.ts";
 
 const surface = readSurface();

@@ -11,14 +11,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
-import { type Config, readConfig } from "../src/core/config.ts";
+import { type Config, readConfig } from "../src/core/config/config.ts";
 import { decide } from "../src/core/decide.ts";
-import { parseFirewall } from "../src/core/firewall.ts";
+import { parseFirewall } from "../src/core/forwards/firewall.ts";
 import type { LeaseTable, Observation } from "../src/core/model.ts";
 import { observationOf } from "../src/core/observation.ts";
 import { plan } from "../src/core/plan.ts";
-import { listDocument, runReport } from "../src/core/report.ts";
-import { readContainer, readNetwork } from "../src/host/docker-json.ts";
+import { listDocument, runReport } from "../src/core/report/report.ts";
+import { readContainer, readNetwork } from "../src/host/docker/json.ts";
 import { BARE, HOST, ip, NOW } from "./core/make.ts";
 import { saved } from "./fake/iptables.ts";
 

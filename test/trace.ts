@@ -3,7 +3,7 @@
  * way out), the route, filter, nat on leaving. Knows the matches and targets that Docker and OCDD use, and throws at any other,
  * so that a rule it does not understand is never taken for one that does not match.
  */
-import { contains, type Ipv4, parseCidr, parseIpv4 } from "../src/core/ipv4.ts";
+import { contains, type Ipv4, parseCidr, parseIpv4 } from "../src/core/addresses/ipv4.ts";
 
 export interface Packet {
   readonly from: string;

@@ -1,4 +1,4 @@
-# Written by "npm run man": change src/cli.ts or packaging/completions.ts instead.
+# Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.
 _ocdd_names() {
   command ocdd zone 2>/dev/null | awk '$1 == "$ORIGIN" { zone = "." $2 }; $4 == "A" { rest = length($1) - length(zone); if (substr($1, rest + 1) == zone) print substr($1, 1, rest) }'
 }

@@ -1,4 +1,4 @@
-# Written by "npm run man": change src/cli.ts or packaging/completions.ts instead.
+# Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.
 function __ocdd_keys
     printf '%s\t%s\n' DEBUG= '1 prints every command and decision on stderr'
     printf '%s\t%s\n' DOCKER_SOCKET= 'Docker\'s UNIX socket'

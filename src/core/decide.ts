@@ -1,23 +1,23 @@
 /** (config, observation, now) → the state the containers ask for. Pure and total: a strange container harms no other. */
 
-import { type Addresses, giveAddresses } from "./addresses.ts";
-import { groupOf } from "./candidate.ts";
-import { type Candidate, candidatesOf, claimOf } from "./candidates.ts";
-import { checkAgainstHost } from "./check.ts";
+import { type Addresses, giveAddresses } from "./addresses/assign.ts";
+import { compareIpv4, type Ipv4 } from "./addresses/ipv4.ts";
+import { isHeld } from "./addresses/lease.ts";
 import { clip } from "./clip.ts";
-import type { Config } from "./config.ts";
-import { compareIpv4, type Ipv4 } from "./ipv4.ts";
-import { isHeld } from "./lease.ts";
-import { type Listing, listingOf, renderListing } from "./listing.ts";
+import type { Config } from "./config/config.ts";
+import { checkAgainstHost } from "./config/host-check.ts";
+import { NO_FIREWALL, renderFirewall } from "./forwards/rules.ts";
 import type { Decision, LeaseTable, Observation, Service, State } from "./model.ts";
-import { isReserved, type Name } from "./name.ts";
-import { type Grant, grantNames } from "./names.ts";
-import { renderPage } from "./page.ts";
-import { handwrittenBar, readZoneOnDisk, updateZone, type ZoneOnDisk, zoneSettings } from "./records.ts";
-import { NO_FIREWALL, renderFirewall } from "./rules.ts";
-import { serviceOf, whyUnserved } from "./service.ts";
-import { addressRecords, srvRecords } from "./service-records.ts";
-import type { Skipped } from "./skipped.ts";
+import { type Listing, listingOf, renderListing } from "./page/listing.ts";
+import { renderPage } from "./page/page.ts";
+import { groupOf } from "./services/candidate.ts";
+import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
+import { isReserved, type Name } from "./services/name.ts";
+import { type Grant, grantNames } from "./services/names.ts";
+import { serviceOf, whyUnserved } from "./services/service.ts";
+import type { Skipped } from "./services/skipped.ts";
+import { handwrittenBar, readZoneOnDisk, updateZone, type ZoneOnDisk, zoneSettings } from "./zone/records.ts";
+import { addressRecords, srvRecords } from "./zone/service-records.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
 export function decide(config: Config, seen: Observation, now: number): Decision {

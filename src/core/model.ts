@@ -1,10 +1,12 @@
 /** Every noun of the director. All of it is read-only: a new state is a new value. */
-import type { Card } from "./card.ts";
-import type { Ipv4, Range } from "./ipv4.ts";
-import type { Name } from "./name.ts";
-import type { Skipped } from "./skipped.ts";
-import type { PageTemplate } from "./template.ts";
-import type { UpBounds } from "./uptime.ts";
+
+import type { Ipv4, Range } from "./addresses/ipv4.ts";
+import type { Forward } from "./forwards/forward.ts";
+import type { Card } from "./page/appearance.ts";
+import type { PageTemplate } from "./page/template.ts";
+import type { UpBounds } from "./page/uptime.ts";
+import type { Name } from "./services/name.ts";
+import type { Skipped } from "./services/skipped.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -98,18 +100,6 @@ export interface PortMap {
   readonly protocol: Protocol;
   readonly port: number;
   readonly to: number;
-}
-
-/** What of an alias is forwarded, by the container's labels. */
-export interface Forward {
-  readonly name: Name;
-  readonly alias: Ipv4;
-  readonly target: Ipv4;
-  readonly map: readonly PortMap[];
-  /** Only these are forwarded; null is every port and protocol. */
-  readonly ports: readonly Port[] | null;
-  /** Only these may connect, as CIDRs; null is everyone. */
-  readonly allow: readonly string[] | null;
 }
 
 export interface Service {

@@ -1,7 +1,8 @@
 /** What was seen on the host, piece by piece → one observation: which of it is ours, and how far the leases can be believed. */
-import type { Config } from "./config.ts";
-import { parseFirewall } from "./firewall.ts";
-import { contains, type Ipv4 } from "./ipv4.ts";
+
+import { contains, type Ipv4 } from "./addresses/ipv4.ts";
+import type { Config } from "./config/config.ts";
+import { parseFirewall } from "./forwards/firewall.ts";
 import type {
   BridgePort,
   Container,
@@ -11,7 +12,7 @@ import type {
   Observation,
   TableName,
 } from "./model.ts";
-import type { PageTemplate } from "./template.ts";
+import type { PageTemplate } from "./page/template.ts";
 
 /** How reading the leases ended: the table, or why there is none. */
 export type LeasesRead =

@@ -1,10 +1,11 @@
 /** (actual, desired) → Plan: the smallest set of steps, in an order a client can trust. Empty when they agree. */
-import { forwardOf, renderTransaction, sameJump, sameRules } from "./firewall.ts";
-import type { Ipv4 } from "./ipv4.ts";
+
+import type { Ipv4 } from "./addresses/ipv4.ts";
+import { forwardOf, renderTransaction, sameJump, sameRules } from "./forwards/firewall.ts";
+import { TABLES } from "./forwards/rules.ts";
 import type { DeviceAddress, Firewall, Lease, LeaseTable, State, TableName } from "./model.ts";
-import { type OwnRecord, ownRecords } from "./records.ts";
-import { TABLES } from "./rules.ts";
-import { numberedAfter, serialOf, withdraw } from "./withdraw.ts";
+import { type OwnRecord, ownRecords } from "./zone/records.ts";
+import { numberedAfter, serialOf, withdraw } from "./zone/withdraw.ts";
 
 /** Steps in the order of their application. Each is idempotent; a run cut off anywhere is completed by the next one. */
 export interface Plan {

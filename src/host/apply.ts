@@ -1,16 +1,17 @@
 /** What a plan says, done in an order a client can trust, whatever the disk does meanwhile. */
+
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config } from "../core/config.ts";
+import type { Config } from "../core/config/config.ts";
 import { HostError, Overtaken } from "../core/errors.ts";
+import { pathsOf } from "../core/paths.ts";
 import type { Plan } from "../core/plan.ts";
-import { addAddresses, removeAddresses, setHairpin } from "./address.ts";
-import { announce } from "./arp.ts";
-import { makeDurable, writeWhole } from "./file.ts";
-import { forgetFile, leasesFile, owedFile, servicesFile } from "./files.ts";
-import { writeLeases } from "./leases.ts";
-import type { Memory } from "./memory.ts";
-import { forgetFlows, prepareRestore } from "./netfilter.ts";
-import { joinOwed, owe, settle } from "./owed.ts";
+import { makeDurable, writeWhole } from "./disk/file.ts";
+import { writeLeases } from "./disk/leases.ts";
+import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
+import { announce } from "./kernel/arp/probe.ts";
+import type { Memory } from "./kernel/memory.ts";
+import { forgetFlows, prepareRestore } from "./kernel/netfilter.ts";
+import { joinOwed, owe, settle } from "./kernel/owed.ts";
 
 /** The step that writes before anything is done; when it fails, what must go goes all the same. */
 export const REMEMBERING = "write the leases";
@@ -36,8 +37,9 @@ export async function apply(
   waiter: Waiter,
 ): Promise<void> {
   const { table, withdrawal, zone, page, services } = plan;
+  const paths = pathsOf(config);
   const remember = async (step: string): Promise<void> => {
-    if (table !== null) await named(step, () => writeLeases(leasesFile(config), table));
+    if (table !== null) await named(step, () => writeLeases(paths.leases, table));
   };
   if (overtaken()) throw new Overtaken();
   const before = waiter.count;
@@ -47,8 +49,8 @@ export async function apply(
     withdrawal === null
       ? NOTHING
       : named("withdraw names", () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
-  const owed = await joinOwed(owedFile(config), plan, new Set(plan.announced), memory.forgotten);
-  const owing = owe(owedFile(config), owed);
+  const owed = await joinOwed(paths.cleanup, plan, new Set(plan.announced), memory.forgotten);
+  const owing = owe(paths.cleanup, owed);
   // a failure of the first is told when everything else has been done
   const noted = all([withdrawn, owing]).catch(() => undefined);
   // a name that answers a little longer leads to nobody, a rule that waits for a busy disk may lead to somebody else
@@ -71,7 +73,7 @@ export async function apply(
   const led = all([
     named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
     named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
-    named("forget tracked connections", () => forgetFlows(owed.flushed, forgetFile(config))),
+    named("forget tracked connections", () => forgetFlows(owed.flushed, paths.conntrackBatch)),
   ]);
   const announced = named("announce aliases", () => announce(config.device, owed.announced));
   const written = all([
@@ -85,9 +87,9 @@ export async function apply(
     plan.tableFirst ? NOTHING : remember("keep the leases"),
     services === null
       ? NOTHING
-      : named("write the services file", () => writeWhole(servicesFile(config), services)),
+      : named("write the services file", () => writeWhole(paths.services, services)),
     all([led, announced, owing]).then(async () => {
-      await settle(owedFile(config), owed);
+      await settle(paths.cleanup, owed);
       for (const alias of owed.flushed) memory.forgotten.delete(alias);
     }),
   ]);

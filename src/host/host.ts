@@ -1,21 +1,22 @@
 /** The host behind one interface: look at all of it, change what a plan says. */
-import type { Config } from "../core/config.ts";
-import type { Ipv4 } from "../core/ipv4.ts";
+
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import type { Config } from "../core/config/config.ts";
 import type { Observation, TableName } from "../core/model.ts";
 import { observationOf } from "../core/observation.ts";
+import { pathsOf } from "../core/paths.ts";
 import type { Plan } from "../core/plan.ts";
-import { readLinks } from "./address.ts";
 import { apply, named, PLAIN, type Waiter } from "./apply.ts";
-import { probe } from "./arp.ts";
-import type { Deaths } from "./deaths.ts";
-import { connectDocker, type Docker, type DockerView } from "./docker.ts";
-import { readOctets, readText } from "./file.ts";
-import { leasesFile, servicesFile } from "./files.ts";
-import { readLeases } from "./leases.ts";
-import { type Memory, makeMemory } from "./memory.ts";
-import { readTables } from "./netfilter.ts";
-import { noteRun, readTemplate } from "./page.ts";
-import { rememberProbes } from "./probes.ts";
+import { readOctets, readText } from "./disk/file.ts";
+import { readLeases } from "./disk/leases.ts";
+import { noteRun, readTemplate } from "./disk/page.ts";
+import { connectDocker, type Docker, type DockerView } from "./docker/client.ts";
+import type { Deaths } from "./docker/exits.ts";
+import { readLinks } from "./kernel/addresses.ts";
+import { probe } from "./kernel/arp/probe.ts";
+import { rememberProbes } from "./kernel/arp/probe-cache.ts";
+import { type Memory, makeMemory } from "./kernel/memory.ts";
+import { readTables } from "./kernel/netfilter.ts";
 
 export interface Host {
   /**
@@ -65,7 +66,7 @@ export function openHost(config: Config, watched?: Docker): Host {
       // who has come is in no hurried look: patience ends with a plan that serves him
       if (!hurried) restore();
     },
-    noteRun: () => named("note the run", () => noteRun(config.indexFile)),
+    noteRun: () => named("note the run", () => noteRun(pathsOf(config).lastRun)),
   };
 }
 
@@ -76,6 +77,7 @@ async function observe(
   memory: Memory,
   leaveOut: readonly LeaveOut[],
 ): Promise<Observation> {
+  const paths = pathsOf(config);
   const before = memory.changes;
   const dying = leaveOut.includes("living");
   const whole = leaveOut.length === 0;
@@ -85,10 +87,10 @@ async function observe(
       leaveOut.includes("docker") ? { containers: [], networks: [], dead: undefined } : look(dying),
       known?.links ?? readLinks(),
       known?.tables ?? (leaveOut.includes("firewall") ? new Map<TableName, string>() : readTables()),
-      readLeases(leasesFile(config)),
+      readLeases(paths.leases),
       readOctets(config.zoneFile),
       readText(config.indexFile),
-      readText(servicesFile(config)),
+      readText(paths.services),
       readTemplate(config.templateDir),
     ]);
   if (known === undefined && (whole || dying)) memory.seen({ links, tables }, before);
@@ -99,7 +101,7 @@ async function observe(
     links,
     tables,
     leases,
-    leasesFile: leasesFile(config),
+    leasesFile: paths.leases,
     zone: zone ?? "",
     page: page ?? "",
     services: services ?? "",

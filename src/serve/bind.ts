@@ -1,4 +1,4 @@
-import { portHolder } from "./holder.ts";
+import { portHolder } from "./port-owner.ts";
 
 /** Milliseconds between tries at an address that cannot be bound. */
 const AGAIN = 3000;

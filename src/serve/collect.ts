@@ -1,5 +1,5 @@
-import { collectGarbage } from "../garbage.ts";
-import { loadMemory } from "../libc.ts";
+import { collectGarbage } from "../platform/garbage.ts";
+import { loadMemory } from "../platform/libc.ts";
 
 /** Octets of a zone's block from which its garbage is worth a collection of its own. */
 export const LARGE: number = 2 << 20;

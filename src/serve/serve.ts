@@ -1,13 +1,14 @@
 /** Name server and web server side by side: each stands or falls by itself. */
+
 import { networkInterfaces } from "node:os";
-import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Config } from "../core/config.ts";
-import type { Endpoint, ListenAddress } from "../core/config-values.ts";
-import type { Say } from "../log.ts";
-import { type DnsOptions, type DnsServer, serveDns } from "./dns.ts";
-import type { Handed } from "./handed.ts";
-import { serveHttp, type WebServer } from "./http.ts";
+import type { Config } from "../core/config/config.ts";
+import type { Endpoint, ListenAddress } from "../core/config/values.ts";
+import { pathsOf } from "../core/paths.ts";
+import type { Say } from "../daemon/log.ts";
+import { type DnsOptions, type DnsServer, serveDns } from "./dns/server.ts";
+import { serveHttp, type WebServer } from "./http/server.ts";
+import type { Handed } from "./socket-activation.ts";
 
 /** Milliseconds between two looks for the device's address while it has none. */
 const LOOK = 2_000;
@@ -46,7 +47,8 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
         listen: addresses(config.webListen),
         port: config.webPort,
         indexFile: config.indexFile,
-        servicesFile: `${dirname(config.indexFile)}/services.json`,
+        servicesFile: pathsOf(config).services,
+        lastRunFile: pathsOf(config).lastRun,
         zoneFile: config.zoneFile,
         handed: given.handed,
         log: (level, message) => say(level === "warn" ? "warning" : level, `web: ${message}`),
@@ -73,7 +75,7 @@ async function tellServer(
   web: WebServer | undefined,
   say: Say,
 ): Promise<{ readonly close: () => void }> {
-  const { serverMetrics, tellHealth } = await import("../metrics.ts");
+  const { serverMetrics, tellHealth } = await import("../daemon/metrics.ts");
   const metrics = serverMetrics(() => ({
     ...dns.counters,
     statuses: web?.counters.statuses ?? {},

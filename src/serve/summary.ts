@@ -1,5 +1,5 @@
 import type { BindLog } from "./bind.ts";
-import type { DnsCounters, DnsEvent } from "./counters.ts";
+import type { DnsCounters, DnsEvent } from "./dns/counters.ts";
 
 /** Milliseconds between summaries. */
 const EVERY = 60_000;

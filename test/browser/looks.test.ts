@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import type { Container, Decision } from "../../src/core/model.ts";
-import { readTemplate } from "../../src/host/page.ts";
+import { readTemplate } from "../../src/host/disk/page.ts";
 import { container } from "../core/make.ts";
 import { sampleContainers, sampleDecision } from "../core/page-sample.ts";
 import { type Browser, type BrowserContextOptions, openBrowser, type Page } from "./chromium.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Decision } from "../../src/core/model.ts";
-import { serveHttp, type WebServer } from "../../src/serve/http.ts";
+import { serveHttp, type WebServer } from "../../src/serve/http/server.ts";
 import { ZONE } from "../core/make.ts";
 
 export interface Site {
@@ -41,6 +41,7 @@ export async function openSite(decision: Decision): Promise<Site> {
     port,
     indexFile: join(directory, "index.html"),
     servicesFile: join(directory, "services.json"),
+    lastRunFile: join(directory, "last-run"),
     zoneFile: join(directory, "zone"),
     log: () => undefined,
   });

@@ -1,17 +1,11 @@
 /** Makers of the director's nouns for tests: everything has a harmless default, a test names only what it is about. */
-import { type Config, readConfig } from "../../src/core/config.ts";
-import { type Ipv4, parseCidr, parseIpv4, type Range } from "../../src/core/ipv4.ts";
-import type {
-  Container,
-  DeviceAddress,
-  Forward,
-  Lease,
-  Network,
-  Observation,
-  State,
-} from "../../src/core/model.ts";
-import { type Name, toName } from "../../src/core/name.ts";
-import { NO_FIREWALL } from "../../src/core/rules.ts";
+
+import { type Ipv4, parseCidr, parseIpv4, type Range } from "../../src/core/addresses/ipv4.ts";
+import { type Config, readConfig } from "../../src/core/config/config.ts";
+import type { Forward } from "../../src/core/forwards/forward.ts";
+import { NO_FIREWALL } from "../../src/core/forwards/rules.ts";
+import type { Container, DeviceAddress, Lease, Network, Observation, State } from "../../src/core/model.ts";
+import { type Name, toName } from "../../src/core/services/name.ts";
 
 export const ZONE = "toolbox.example.com";
 export const HOST = ip("192.168.122.200");
@@ -137,6 +131,7 @@ export function forward(alias: number, target: number): Forward {
     name: name(`c${alias}`),
     alias: ip(`192.168.122.${alias}`),
     target: ip(`172.17.0.${target}`),
+    bridgePort: null,
     map: [],
     ports: null,
     allow: null,

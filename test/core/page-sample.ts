@@ -1,7 +1,7 @@
 /** An office's containers for the page's tests, pictures and figures, decided upon by the director itself. */
 import { decide } from "../../src/core/decide.ts";
 import type { Container, Decision } from "../../src/core/model.ts";
-import type { PageTemplate } from "../../src/core/template.ts";
+import type { PageTemplate } from "../../src/core/page/template.ts";
 import { BARE, composeLabels, config, container, ip, NOW, observation } from "./make.ts";
 
 type Tool = readonly [

@@ -1,8 +1,8 @@
 import t from "tap";
+import { renderFirewall } from "../../src/core/forwards/rules.ts";
 import type { LeaseTable, State } from "../../src/core/model.ts";
 import { isEmpty, plan } from "../../src/core/plan.ts";
-import { renderZone } from "../../src/core/records.ts";
-import { renderFirewall } from "../../src/core/rules.ts";
+import { renderZone } from "../../src/core/zone/records.ts";
 import { alias, BARE, HOST, ip, lease, NOW, name, ZONE } from "./make.ts";
 
 const POOL = [{ first: ip("192.168.122.11"), last: ip("192.168.122.12") }];

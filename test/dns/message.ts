@@ -1,7 +1,7 @@
-import { parseName } from "../../src/dns/name.ts";
-import { OctetWriter, read16, read32 } from "../../src/dns/octets.ts";
-import { fieldsOf, isCompressible } from "../../src/dns/rdata-fields.ts";
-import { TYPE, typeCode } from "../../src/dns/types.ts";
+import { fieldsOf, isCompressible } from "../../src/dns/text/rdata-fields.ts";
+import { parseName } from "../../src/dns/wire/name.ts";
+import { OctetWriter, read16, read32 } from "../../src/dns/wire/octets.ts";
+import { TYPE, typeCode } from "../../src/dns/wire/types.ts";
 
 /** What a test query can vary. */
 export interface QueryOptions {

@@ -1,8 +1,8 @@
-import type { Authority, Via } from "../../src/dns/authority.ts";
-import { compileZone } from "../../src/dns/compile.ts";
-import { parseName } from "../../src/dns/name.ts";
-import type { Zone } from "../../src/dns/zone.ts";
-import { parseZoneFile } from "../../src/dns/zonefile.ts";
+import { parseZoneFile } from "../../src/dns/text/zonefile.ts";
+import { parseName } from "../../src/dns/wire/name.ts";
+import type { Authority, Via } from "../../src/dns/zone/authority.ts";
+import { compileZone } from "../../src/dns/zone/compile.ts";
+import type { Zone } from "../../src/dns/zone/zone.ts";
 
 /** A zone with one of everything. */
 export const EXAMPLE = `$ORIGIN example.org.

@@ -2,8 +2,9 @@
  * A host in memory: devices, addresses, iptables as text, files and Docker's containers, behind the Host interface and
  * judged by the same core functions as the real one. It prints itself as text, and can be killed between two steps.
  */
-import type { Config } from "../../src/core/config.ts";
-import { compareIpv4, type Ipv4 } from "../../src/core/ipv4.ts";
+
+import { compareIpv4, type Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Config } from "../../src/core/config/config.ts";
 import type {
   BridgePort,
   Container,
@@ -15,7 +16,7 @@ import type {
 import { type LeasesRead, observationOf } from "../../src/core/observation.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import { PLAIN, type Waiter } from "../../src/host/apply.ts";
-import type { Deaths } from "../../src/host/deaths.ts";
+import type { Deaths } from "../../src/host/docker/exits.ts";
 import type { Host, LeaveOut } from "../../src/host/host.ts";
 import { BRIDGE, HOST, ip } from "../core/make.ts";
 import { applyTransaction, saved } from "./iptables.ts";

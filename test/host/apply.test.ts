@@ -5,9 +5,9 @@ import { join } from "node:path";
 import t from "tap";
 import { decide } from "../../src/core/decide.ts";
 import { Overtaken } from "../../src/core/errors.ts";
+import { withoutAliases } from "../../src/core/forwards/retreat.ts";
 import { plan } from "../../src/core/plan.ts";
-import { withoutAliases } from "../../src/core/retreat.ts";
-import { makeMemory } from "../../src/host/memory.ts";
+import { makeMemory } from "../../src/host/kernel/memory.ts";
 import { config, container, NOW, observation, ZONE } from "../core/make.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "ocdd-apply-"));

@@ -3,11 +3,11 @@
  * namespace, and against a lab's host. Throws where one does not.
  */
 import assert from "node:assert/strict";
-import type { Config } from "../../src/core/config.ts";
+import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Config } from "../../src/core/config/config.ts";
 import { decide } from "../../src/core/decide.ts";
-import { emptyState } from "../../src/core/empty.ts";
-import type { Ipv4 } from "../../src/core/ipv4.ts";
 import type { Observation } from "../../src/core/model.ts";
+import { emptyState } from "../../src/core/page/empty.ts";
 import { isEmpty, type Plan, plan } from "../../src/core/plan.ts";
 import type { Host } from "../../src/host/host.ts";
 

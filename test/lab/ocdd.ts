@@ -33,7 +33,7 @@ const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 /** Tests run the source; benchmarks (OCDD_INSTALLED) what `npm run build` made of it, as it is installed. */
 const PROGRAM: readonly string[] =
   process.env.OCDD_INSTALLED === undefined
-    ? [process.execPath, join(REPOSITORY, "src/cli.ts")]
+    ? [process.execPath, join(REPOSITORY, "src/cli/main.ts")]
     : [join(REPOSITORY, "bin/ocdd")];
 
 /** Where the lab's OCDD keeps its files. */

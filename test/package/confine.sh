@@ -28,13 +28,13 @@ cd "$dir"
 # a unit inherits no environment
 if [ "$who" = director ]; then
   set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR="$dir/tmp" OCDD_SERVICES=none \
-    "$dir/node/$(basename "$node")" "$dir/product/src/cli.ts" "$@"
+    "$dir/node/$(basename "$node")" "$dir/product/src/cli/main.ts" "$@"
   exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+net_raw "$@"
 fi
 # Sockets=: the ports are open before anybody is there, and the server may open none
 set -- setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups \
   --bounding-set=-all --inh-caps=-all --ambient-caps=-all \
-  "$dir/node/$(basename "$node")" "$dir/product/src/cli.ts" "$@"
+  "$dir/node/$(basename "$node")" "$dir/product/src/cli/main.ts" "$@"
 given="--setenv=TMPDIR=$dir/tmp --setenv=OCDD_SERVICES=none"
 # shellcheck disable=SC2086 # a list of options
 exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin systemd-socket-activate $given \

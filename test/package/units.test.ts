@@ -6,10 +6,10 @@ import { basename, join } from "node:path";
 import t from "tap";
 import { packagedUnits } from "../../packaging/deb.ts";
 import { ROOT, textOf } from "../../packaging/surface.ts";
-import { readConfig } from "../../src/core/config.ts";
-import { parseIpv4 } from "../../src/core/ipv4.ts";
-import { closedToOthers } from "../../src/host/reach.ts";
-import { fillTemplate, type Unit, unitsOf } from "../../src/host/units.ts";
+import { parseIpv4 } from "../../src/core/addresses/ipv4.ts";
+import { readConfig } from "../../src/core/config/config.ts";
+import { closedToOthers } from "../../src/host/disk/path-permissions.ts";
+import { fillTemplate, type Unit, unitsOf } from "../../src/host/install/units.ts";
 import { run } from "../lab/process.ts";
 
 /** Exposure in tenths, as --threshold has it; 0 is a service that can do nothing, 100 one that may do everything. */

@@ -1,7 +1,7 @@
 // Our server as a process of its own, so that a test can kill it: options as JSON in argv; tells its log lines and that
 // it serves, and its counters when asked.
-import { type DnsOptions, serveDns } from "../../src/serve/dns.ts";
-import { handedSockets } from "../../src/serve/handed.ts";
+import { type DnsOptions, serveDns } from "../../src/serve/dns/server.ts";
+import { handedSockets } from "../../src/serve/socket-activation.ts";
 
 const options = JSON.parse(process.argv[2] as string) as Omit<DnsOptions, "log">;
 const server = await serveDns({

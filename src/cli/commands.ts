@@ -1,0 +1,158 @@
+/** What each command does. Nothing is printed here: text goes back to the command line, which prints it. */
+
+import type { Config } from "../core/config/config.ts";
+import { decide } from "../core/decide.ts";
+import { HostError } from "../core/errors.ts";
+import { pathsOf } from "../core/paths.ts";
+import { isEmpty } from "../core/plan.ts";
+import { listDocument, listText, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
+import { statusDocument, statusText } from "../core/report/status.ts";
+import { reconcile } from "../director/reconcile.ts";
+import { readOctets } from "../host/disk/file.ts";
+import { takeLock } from "../host/disk/lock.ts";
+import { connectDocker } from "../host/docker/client.ts";
+import { openHost } from "../host/host.ts";
+import { requirePrivilege } from "../host/install/privilege.ts";
+import { startServices, stopServices } from "../host/install/supervisor.ts";
+import { initialize, teardown } from "./initialize.ts";
+import { standingOf } from "./status.ts";
+
+/** Exit status of what was done in part, of a run that could not serve every container, and of a plan that is not empty. */
+const FAILED = 1;
+const PARTIAL = 3;
+const CHANGES = 2;
+const NO_DOCKER = 69;
+
+/** Milliseconds before a mass removal is believed. */
+const SECOND_LOOK = 3_000;
+
+/** Options of every command. */
+export interface Wish {
+  readonly json: boolean;
+  readonly yes: boolean;
+}
+
+export interface Answer {
+  /** For stdout, as it stands. */
+  readonly out: string;
+  /** For stderr, a line each. */
+  readonly warnings: readonly string[];
+  /** For stderr when debugging. */
+  readonly details?: readonly string[];
+  readonly status: number;
+}
+
+const now = (): number => Math.floor(Date.now() / 1000);
+const lines = (list: readonly string[]): string => list.map((line) => `${line}\n`).join("");
+const jsonText = (document: object): string => `${JSON.stringify(document, null, 2)}\n`;
+
+/** One run: observe, decide, plan, apply. */
+export async function runApply(config: Config, { json, yes }: Wish): Promise<Answer> {
+  await requirePrivilege();
+  const release = await takeLock(pathsOf(config).lock);
+  try {
+    const options = { now, apply: true, yes, secondLook: SECOND_LOOK };
+    const { decision, plan } = await reconcile(config, openHost(config), options);
+    return {
+      out: json ? jsonText(runDocument(config, decision, plan.changes)) : `\n${runReport(config, decision)}`,
+      warnings: decision.warnings,
+      details: plan.changes,
+      status: decision.unserved > 0 ? PARTIAL : 0,
+    };
+  } finally {
+    await release();
+  }
+}
+
+/** What a run would change. */
+export async function runPlan(config: Config, { json, yes }: Wish, detailed: boolean): Promise<Answer> {
+  const options = { now, apply: false, yes, secondLook: 0 };
+  const { decision, plan } = await reconcile(config, openHost(config), options);
+  return {
+    out: json ? jsonText(runDocument(config, decision, plan.changes)) : lines(plan.changes),
+    warnings: decision.warnings,
+    status: detailed && !isEmpty(plan) ? CHANGES : 0,
+  };
+}
+
+/** The services as they are. Needs Docker's socket, not root. */
+export async function runList(config: Config, { json }: Wish): Promise<Answer> {
+  const decision = decide(config, await openHost(config).observe("firewall"), now());
+  const { conflicts } = decision.desired.table;
+  const text = decision.services.length > 0 ? listText(decision) : "No containers found!\n";
+  return {
+    out: json ? jsonText(listDocument(config, decision)) : text,
+    warnings: [
+      ...decision.warnings,
+      ...conflicts.map(({ address }) => `${address} is used by somebody else on the network`),
+    ],
+    status: 0,
+  };
+}
+
+/**
+ * What a person asks first: is it up to date, who is not served and why, what has drifted, which versions. Status 69, and
+ * all that is known without it, when Docker does not answer.
+ */
+export async function runStatus(config: Config, { json }: Wish, version: string): Promise<Answer> {
+  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+  const root = await requirePrivilege().then(
+    () => true,
+    () => false,
+  );
+  const { standing, notices } = await standingOf(config, {
+    host: openHost(config),
+    docker,
+    root,
+    version,
+    now: now(),
+  });
+  const { trouble, remedy } = standing;
+  const down = trouble === null ? [] : [`${trouble}${remedy === null ? "" : ` (${remedy})`}`];
+  return {
+    out: json ? jsonText(statusDocument(config, standing)) : statusText(config, standing),
+    warnings: [...notices, ...down],
+    status: trouble === null ? 0 : NO_DOCKER,
+  };
+}
+
+/** The zone in master-file form, octets as characters. */
+export async function runZone(config: Config, { json }: Wish): Promise<Answer> {
+  const text = await readOctets(config.zoneFile);
+  if (text === undefined) {
+    throw new HostError("storage", `there is no zone file ${config.zoneFile}`, {
+      remedy: "run `ocdd initialize` first",
+    });
+  }
+  const document = { schemaVersion: SCHEMA_VERSION, zone: config.zone, file: config.zoneFile, text };
+  return { out: json ? jsonText(document) : text, warnings: [], status: 0 };
+}
+
+/** First set-up; `say` is told each step as it is done. `confFile` is empty for the default places. */
+export async function runInitialize(
+  config: Config,
+  { json }: Wish,
+  confFile: string,
+  say: (line: string) => void,
+): Promise<Answer> {
+  const steps: string[] = [];
+  const note = json ? (line: string): void => void steps.push(line) : say;
+  const hostIp = await initialize(config, now(), note);
+  await startServices(config, confFile, hostIp, note);
+  const next =
+    "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
+  return {
+    out: json ? jsonText({ schemaVersion: SCHEMA_VERSION, steps }) : `\n${next}\n`,
+    warnings: [],
+    status: 0,
+  };
+}
+
+/** Everything of OCDD's is removed; its services first, or they would bring it back. Status 1 when they are still there. */
+export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
+  await requirePrivilege();
+  const left = await stopServices(config);
+  const { changes } = await teardown(config, now());
+  const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : lines(changes);
+  return { out, warnings: left, status: left.length > 0 ? FAILED : 0 };
+}

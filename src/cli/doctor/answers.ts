@@ -1,0 +1,166 @@
+/** The links of the chain that are checked by asking: name server, web server, delegation, one service end to end. */
+import { Resolver } from "node:dns/promises";
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { clip } from "../../core/clip.ts";
+import type { Config } from "../../core/config/config.ts";
+import type { Decision, Service } from "../../core/model.ts";
+import { bad, type Finding, good, none } from "./finding.ts";
+
+/** Milliseconds that a service or server has to answer. */
+const PATIENCE = 2_000;
+
+/** Does the name server answer for the zone? */
+export async function nameServer(config: Config, host: string): Promise<Finding> {
+  const subject = "name server";
+  const address = config.dnsListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
+  try {
+    const soa = await asking(`${address}:${config.dnsPort}`).resolveSoa(config.zone);
+    return good(
+      subject,
+      `${address} port ${config.dnsPort} answers for ${config.zone}, serial ${soa.serial}`,
+    );
+  } catch (error) {
+    return bad(
+      subject,
+      `${address} port ${config.dnsPort} does not answer for ${config.zone} (${codeOf(error)})`,
+      "start `ocdd serve`; when it runs, its log says who holds the port",
+    );
+  }
+}
+
+/** Does the world, as this host's resolver sees it, find the zone here? */
+export async function delegation(config: Config, host: string): Promise<Finding> {
+  const parent = config.zone.split(".").slice(1).join(".");
+  const apex = `${config.hostName}.${config.zone}`;
+  const remedy = `ask IT to enter, in their zone ${parent}:  ${config.zone}. IN NS ${apex}.   and   ${apex}. IN A ${host}`;
+  try {
+    const [soa, addresses] = await Promise.all([asking().resolveSoa(config.zone), asking().resolve4(apex)]);
+    if (soa.nsname.toLowerCase() === apex && addresses.includes(host)) {
+      return good("delegation", `this host's resolver finds ${config.zone} at ${host}`);
+    }
+    return bad(
+      "delegation",
+      `${config.zone} is delegated to ${clip(soa.nsname)} (${addresses.join(", ")}), not to ${host}`,
+      remedy,
+    );
+  } catch (error) {
+    return bad("delegation", `this host's resolver finds no ${config.zone} (${codeOf(error)})`, remedy);
+  }
+}
+
+function asking(server?: string): Resolver {
+  const resolver = new Resolver({ timeout: PATIENCE, tries: 2 });
+  if (server !== undefined) resolver.setServers([server]);
+  return resolver;
+}
+
+function codeOf(error: unknown): string {
+  return (error as { code?: string }).code ?? "no reason given";
+}
+
+/** Is the index page sent? */
+export async function webServer(config: Config, host: string): Promise<Finding> {
+  if (!config.webEnabled) return none("web server", "WEB_ENABLED is 0");
+  const address = config.webListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
+  const where = `http://${address}:${config.webPort}/`;
+  const status = await new Promise<number | string>((resolve) => {
+    const headers = { host: config.zone };
+    const call = request(
+      { host: address, port: config.webPort, path: "/", headers, timeout: PATIENCE },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    call.on("timeout", () => call.destroy(new Error("ETIMEDOUT")));
+    call.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    call.end();
+  });
+  return status === 200
+    ? good("web server", `${where} answers`)
+    : bad(
+        "web server",
+        `${where} does not send the index page (${status})`,
+        "start `ocdd serve`; when it runs, its log says who holds the port",
+      );
+}
+
+/** One service end to end: name, alias, rule and the program in its container. */
+export async function oneService(config: Config, decision: Decision, name: string): Promise<Finding[]> {
+  const wanted = name.toLowerCase().replace(new RegExp(`\\.?${config.zone.replaceAll(".", "\\.")}\\.?$`), "");
+  const services = decision.services.filter((s) => s.names.includes(wanted) || s.container.name === name);
+  if (services.length === 0) {
+    const skipped = decision.skipped.find((s) => s.container === name);
+    const why = skipped === undefined ? "no running container has that name" : skipped.reason;
+    return [bad(`service ${clip(name)}`, `is not served: ${why}`, "see `ocdd list` for the names there are")];
+  }
+  const findings = await Promise.all(
+    services.map((service) => checkService(config, decision.hostIp, service)),
+  );
+  return findings.flat();
+}
+
+async function checkService(config: Config, host: string, service: Service): Promise<Finding[]> {
+  const subject = `service ${service.name}`;
+  const { address } = service;
+  const answer = await asking(`${host}:${config.dnsPort}`)
+    .resolve4(service.fqdn)
+    .catch((error: unknown) => codeOf(error));
+  const findings: Finding[] = [
+    answer.includes(address)
+      ? good(`${subject}, name`, `${service.fqdn} is ${address}`)
+      : bad(
+          `${subject}, name`,
+          `${service.fqdn} is ${String(answer)}, not ${address}`,
+          "run `ocdd`, and see that `ocdd serve` runs",
+        ),
+  ];
+  const ports = service.ports.filter((port) => port.protocol === "tcp");
+  if (ports.length === 0)
+    findings.push(none(`${subject}, ports`, "it exposes no TCP port that could be tried"));
+  const knocks = await Promise.all(
+    ports.map(async ({ port }) => {
+      const inside = service.container.address;
+      const [direct, alias] = await Promise.all([
+        inside === null ? "open" : knock(inside, port),
+        knock(address, port),
+      ]);
+      return { port, inside, direct, alias };
+    }),
+  );
+  // an image may declare ports that its program does not open: only when it opens none is that a fault
+  const someOpen = knocks.some(({ direct }) => direct === "open");
+  for (const { port, inside, direct, alias } of knocks) {
+    const here = `${subject}, port ${port}`;
+    const silent = `nothing listens in the container: ${inside}:${port} says ${direct}`;
+    if (direct !== "open" && someOpen) findings.push(none(here, silent));
+    else if (direct !== "open")
+      findings.push(bad(here, silent, `look at the program: docker logs ${clip(service.container.name)}`));
+    else if (alias === "open")
+      findings.push(good(here, `${address}:${port} leads to ${inside ?? "the host"}`));
+    else
+      findings.push(
+        bad(
+          here,
+          `${address}:${port} says ${alias} though the container listens`,
+          "run `ocdd`; see also the labels ocdd.ports and ocdd.allow",
+        ),
+      );
+  }
+  return findings;
+}
+
+/** `open`, or why there is no connection. */
+function knock(host: string, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: PATIENCE });
+    const end = (text: string): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.on("connect", () => end("open"));
+    socket.on("timeout", () => end("ETIMEDOUT"));
+    socket.on("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+  });
+}

@@ -1,0 +1,156 @@
+/** Each link of the chain from a client's question to a container's answer: OK, or what is wrong and the remedy. */
+import { readFile } from "node:fs/promises";
+import { clip } from "../../core/clip.ts";
+import type { Config } from "../../core/config/config.ts";
+import { decide } from "../../core/decide.ts";
+import { ConfigError, HostError } from "../../core/errors.ts";
+import type { Decision, Observation } from "../../core/model.ts";
+import { plan } from "../../core/plan.ts";
+import { connectDocker } from "../../host/docker/client.ts";
+import { openHost } from "../../host/host.ts";
+import { requirePrivilege } from "../../host/install/privilege.ts";
+import { PROGRAMS, requirePrograms } from "../../host/install/programs.ts";
+import { delegation, nameServer, oneService, webServer } from "./answers.ts";
+import { udpEngine } from "./engine.ts";
+import { bad, type Finding, good, none } from "./finding.ts";
+
+/** Checks every link, and with a name that service end to end. Changes nothing. */
+export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
+  const findings: Finding[] = [
+    await attempt("prerequisites", async () => {
+      await requirePrograms(PROGRAMS);
+      return `${PROGRAMS.join(", ")} are installed`;
+    }),
+    await attempt("privilege", async () => {
+      await requirePrivilege();
+      return "CAP_NET_ADMIN and CAP_NET_RAW are there";
+    }),
+    ...(await dockerFindings(config)),
+    await forwarding(),
+    await firewalld(),
+  ];
+  if (findings.some(({ ok }) => ok === false)) {
+    return [...findings, none("the rest", "not looked at until the above is mended")];
+  }
+  const now = Math.floor(Date.now() / 1000);
+  let seen: Observation;
+  let decision: Decision;
+  try {
+    seen = await openHost(config).observe();
+    decision = decide(config, seen, now);
+  } catch (error) {
+    return [...findings, failed("configuration", error)];
+  }
+  findings.push(...drift(config, seen, decision));
+  const [names, engine, page, delegated] = await Promise.all([
+    nameServer(config, decision.hostIp),
+    udpEngine(config),
+    webServer(config, decision.hostIp),
+    delegation(config, decision.hostIp),
+  ]);
+  findings.push(names, engine, page, delegated);
+  if (name !== undefined) findings.push(...(await oneService(config, decision, name)));
+  return findings;
+}
+
+async function attempt(subject: string, look: () => Promise<string>): Promise<Finding> {
+  try {
+    return good(subject, await look());
+  } catch (error) {
+    return failed(subject, error);
+  }
+}
+
+function failed(subject: string, error: unknown): Finding {
+  if (error instanceof HostError) return bad(subject, error.message, error.remedy ?? "see --debug");
+  if (error instanceof ConfigError) return bad(subject, error.message, "edit the configuration file");
+  throw error;
+}
+
+async function dockerFindings(config: Config): Promise<Finding[]> {
+  let about: ReadonlyMap<string, unknown>;
+  try {
+    about = await connectDocker({ socket: config.dockerSocket, ...config.api }).about();
+  } catch (error) {
+    return [failed("Docker", error)];
+  }
+  const version = String(about.get("ServerVersion") ?? about.get("Version") ?? "unknown");
+  const backend = about.get("FirewallBackend") as { Driver?: unknown } | undefined;
+  const driver = typeof backend?.Driver === "string" ? backend.Driver : "iptables";
+  const findings = [good("Docker", `engine ${clip(version)} at ${config.dockerSocket}`)];
+  if (driver.startsWith("nftables")) {
+    const line = '"firewall-backend": "iptables"';
+    findings.push(
+      bad(
+        "Docker's firewall",
+        `its backend is ${clip(driver)}, where an accept of ours is not final`,
+        `set ${line} in /etc/docker/daemon.json and restart Docker`,
+      ),
+    );
+  } else findings.push(good("Docker's firewall", `backend ${clip(driver)}`));
+  return findings;
+}
+
+async function forwarding(): Promise<Finding> {
+  const value = await readFile("/proc/sys/net/ipv4/ip_forward", "utf8").catch(() => "?");
+  return value.trim() === "1"
+    ? good("forwarding", "net.ipv4.ip_forward is 1")
+    : bad(
+        "forwarding",
+        `net.ipv4.ip_forward is ${value.trim()}: nothing reaches a container`,
+        "sysctl -w net.ipv4.ip_forward=1, and let Docker set it at its start",
+      );
+}
+
+/** firewalld with StrictForwardPorts=yes rejects what it has not forwarded itself. */
+async function firewalld(): Promise<Finding> {
+  const text = await readFile("/etc/firewalld/firewalld.conf", "utf8").catch(() => "");
+  return /^\s*StrictForwardPorts\s*=\s*(yes|true)/im.test(text)
+    ? bad(
+        "firewalld",
+        "StrictForwardPorts=yes rejects every alias",
+        "set StrictForwardPorts=no in /etc/firewalld/firewalld.conf and reload firewalld",
+      )
+    : good("firewalld", "does not stand in the way");
+}
+
+/** What a run would mend, link by link. */
+function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
+  const { changes } = plan(seen.actual, decision.desired, config.zone);
+  const link = (subject: string, pattern: RegExp, fine: string): Finding => {
+    const lines = changes.filter((line) => pattern.test(line));
+    return lines.length === 0
+      ? good(subject, fine)
+      : bad(
+          subject,
+          `${lines.length} to mend: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? "; ..." : ""}`,
+          "run `ocdd`",
+        );
+  };
+  const accept = seen.dockerUser ? "DOCKER-USER" : "FORWARD";
+  const full = decision.unserved > 0;
+  return [
+    link(
+      "leases",
+      /^. (lease|conflict) /,
+      `${decision.services.filter((s) => s.forward !== null).length} in use`,
+    ),
+    full
+      ? bad(
+          "range",
+          `full: ${decision.unserved} containers are not served`,
+          "ask IT for a larger range, or hide containers with ocdd.enable=false",
+        )
+      : good("range", "has addresses left or nobody needs one"),
+    link(
+      `forward accept (${accept})`,
+      /filter\/(OCDD-FORWARD|DOCKER-USER|FORWARD)/,
+      "in force before Docker's own rules",
+    ),
+    link("reject in INPUT", /filter\/(OCDD-INPUT|INPUT)/, "in force"),
+    link("rules", /^. rule |nat\/|hairpin/, "in force before Docker's own"),
+    link("aliases", /^. address/, `${decision.desired.aliases.length} on ${config.device}`),
+    link("zone file", /^(. record|~ zone)/, config.zoneFile),
+    link("index page", /^~ index/, config.indexFile),
+  ];
+}

@@ -1,0 +1,323 @@
+#!/usr/bin/env node
+/**
+ * The command line: the only file that reads arguments and the environment, prints, and sets the exit status.
+ * Longer than most, since every command and option is to be seen in one place.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline/promises";
+import { Command, CommanderError, Option } from "commander";
+import { type Config, readConfig } from "../core/config/config.ts";
+import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
+import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
+import { HOME } from "../platform/home.ts";
+import type { Answer, Wish } from "./commands.ts";
+
+// A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing could be read to
+// take down who dies meanwhile. It is read when the pool is first used, which no import does.
+if (process.argv.includes("watch")) process.env.UV_THREADPOOL_SIZE ??= "16";
+
+/** sysexits.h, and what the contract adds to it. */
+const EXIT = {
+  failed: 1,
+  changes: 2,
+  partial: 3,
+  usage: 64,
+  docker: 69,
+  busy: 75,
+  privilege: 77,
+  config: 78,
+} as const;
+const EXIT_OF: Readonly<Record<HostFault, number>> = {
+  docker: EXIT.docker,
+  privilege: EXIT.privilege,
+  busy: EXIT.busy,
+  missing: EXIT.failed,
+  storage: EXIT.failed,
+  command: EXIT.failed,
+  refused: EXIT.failed,
+};
+
+interface Flags {
+  readonly config?: string;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+  readonly debug?: boolean;
+  readonly yes?: boolean;
+  readonly detailedExitcode?: boolean;
+  readonly logFormat?: LogFormat;
+}
+
+const out = (text: string): void => void process.stdout.write(text);
+const err = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const environment = (): ReadonlyMap<string, string> =>
+  new Map(Object.entries(process.env).map(([key, value]) => [key, value ?? ""]));
+
+/** The configuration, from the first place that has one. */
+function configOf(flags: Flags): Config {
+  const named = flags.config ?? process.env.OCDD_CONF;
+  const places = named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
+  for (const file of places) {
+    let text: string;
+    try {
+      text = readFileSync(file, "utf8");
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === "ENOENT" && file !== places.at(-1)) continue;
+      const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
+      const hint =
+        named === undefined
+          ? "; copy ocdd.conf.example to /etc/ocdd/ocdd.conf and edit it, or use --config FILE"
+          : "";
+      throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
+    }
+    const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
+    return readConfig({ file, text, environment: environment(), flags: set });
+  }
+  throw new ConfigError([]);
+}
+
+async function configured(flags: Flags): Promise<Config> {
+  const config = configOf(flags);
+  if (config.debug) {
+    const { traceCommands } = await import("../host/kernel/run.ts");
+    traceCommands((line) => err(`debug: ${line}`));
+  }
+  return config;
+}
+
+/** Loaded when they are needed: a name server needs no Docker client. */
+const commands = (): Promise<typeof import("./commands.ts")> => import("./commands.ts");
+const wishOf = (flags: Flags): Wish => ({ json: flags.json === true, yes: flags.yes === true });
+
+function give(answer: Answer, debug: boolean): number {
+  for (const warning of answer.warnings) err(`warning: ${warning}`);
+  if (debug) for (const line of answer.details ?? []) err(`debug: ${line}`);
+  out(answer.out);
+  return answer.status;
+}
+
+async function apply(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  return give(await (await commands()).runApply(config, wishOf(flags)), config.debug);
+}
+
+async function showPlan(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const answer = await (await commands()).runPlan(config, wishOf(flags), flags.detailedExitcode === true);
+  return give(answer, config.debug);
+}
+
+async function list(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  return give(await (await commands()).runList(config, wishOf(flags)), config.debug);
+}
+
+async function status(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  return give(await (await commands()).runStatus(config, wishOf(flags), version()), config.debug);
+}
+
+async function zone(flags: Flags): Promise<number> {
+  const answer = await (await commands()).runZone(configOf(flags), wishOf(flags));
+  // the file's octets, whatever they spell
+  process.stdout.write(flags.json === true ? answer.out : Buffer.from(answer.out, "latin1"));
+  return answer.status;
+}
+
+async function init(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  const confFile = flags.config ?? process.env.OCDD_CONF ?? "";
+  const { runInitialize } = await commands();
+  return give(await runInitialize(config, wishOf(flags), confFile, (line) => out(`${line}\n`)), config.debug);
+}
+
+async function down(flags: Flags): Promise<number> {
+  const config = await configured(flags);
+  if (flags.yes !== true) {
+    if (!process.stdin.isTTY) {
+      err("ocdd: teardown removes every alias, rule and chain of OCDD's; without a terminal it needs --yes");
+      return EXIT.usage;
+    }
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await terminal.question(
+      `Remove every alias, rule and chain of OCDD's from ${config.device}? [y/N] `,
+    );
+    terminal.close();
+    if (!/^y(es)?$/i.test(answer.trim())) return EXIT.failed;
+  }
+  return give(await (await commands()).runTeardown(config, wishOf(flags)), config.debug);
+}
+
+/** Aborted by SIGTERM or SIGINT: the work in hand is ended in order. */
+function untilStopped(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  return stop.signal;
+}
+
+/** Where the log of `watch` and `serve` goes, in the form its reader wants. */
+function logger(flags: Flags): Say {
+  const format = flags.logFormat ?? (process.env.JOURNAL_STREAM === undefined ? "text" : "journal");
+  return (level, message) => err(logLine(format, level, message, Date.now()));
+}
+
+async function serve(flags: Flags): Promise<number> {
+  const [{ serveAll }, { handedSockets }, { whenGood }] = await Promise.all([
+    import("../serve/serve.ts"),
+    import("../serve/socket-activation.ts"),
+    import("../serve/wait-for-config.ts"),
+  ]);
+  const say = logger(flags);
+  const stopped = untilStopped();
+  const handed = await handedSockets(process.env, process.pid);
+  const config = await whenGood(() => configOf(flags), handed, say, stopped);
+  if (config === undefined) return 0;
+  // systemd's LoadCredential=tsig:, for a server that is nobody in particular
+  const directory = process.env.CREDENTIALS_DIRECTORY;
+  const keys = directory === undefined ? undefined : `${directory}/tsig`;
+  await serveAll(config, say, stopped, {
+    handed,
+    tsigKeyFile: keys !== undefined && existsSync(keys) ? keys : undefined,
+  });
+  return 0;
+}
+
+async function keepWatch(flags: Flags): Promise<number> {
+  await configured(flags);
+  const [{ watch }, { requirePrivilege }, { notifier }, { run }] = await Promise.all([
+    import("../director/watch.ts"),
+    import("../host/install/privilege.ts"),
+    import("../daemon/sd-notify.ts"),
+    import("../host/kernel/run.ts"),
+  ]);
+  await requirePrivilege();
+  await watch({
+    read: () => configOf(flags),
+    say: logger(flags),
+    notify: notifier(environment(), run),
+    signal: untilStopped(),
+    onReread: (reread) => void process.on("SIGHUP", reread),
+  });
+  return 0;
+}
+
+async function doctor(flags: Flags, name: string | undefined): Promise<number> {
+  const config = await configured(flags);
+  const { diagnose } = await import("./doctor/doctor.ts");
+  const findings = await diagnose(config, name);
+  if (flags.json === true) out(`${JSON.stringify({ schemaVersion: 1, checks: findings }, null, 2)}\n`);
+  else {
+    for (const { ok, subject, message, remedy } of findings) {
+      out(`${ok === null ? "-   " : ok ? "OK  " : "FAIL"} ${subject}: ${message}\n`);
+      if (ok === false && remedy !== null) out(`       remedy: ${remedy}\n`);
+    }
+  }
+  return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
+}
+
+function version(): string {
+  const text = readFileSync(`${HOME}/package.json`, "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The whole command tree. */
+export function commandTree(finish: (status: number) => void): Command {
+  const program = new Command("ocdd");
+  const done = (work: Promise<number>): Promise<void> => work.then(finish);
+  const json = ["--json", "print one JSON document"] as const;
+  const yes = ["--yes", "accept what would be asked about"] as const;
+  program
+    .description(
+      "OctoCop Director for Docker: every container its own name and its own address on the network",
+    )
+    .option("--config <file>", "configuration file (else $OCDD_CONF, ./ocdd.conf, /etc/ocdd/ocdd.conf)")
+    .option(
+      "--set <key=value>",
+      "set one configuration key; may be repeated",
+      (value, all: string[] = []) => [...all, value],
+    )
+    .option("--debug", "print every command and decision on stderr")
+    .option(...json)
+    .option("--no-color", "no colours; so does NO_COLOR in the environment")
+    .option(...yes)
+    .version(version(), "--version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .argument("[word]")
+    .usage("[options] [command]")
+    .exitOverride()
+    .configureHelp({ visibleArguments: () => [] })
+    .action((word: string | undefined) => {
+      if (word !== undefined) program.error(`error: unknown command '${word}'; see ocdd --help`);
+      return done(apply(program.opts()));
+    });
+  const logFormat = (): Option =>
+    new Option(
+      "--log-format <format>",
+      "form of the log; default: journal under journald, else text",
+    ).choices(["text", "journal", "json"]);
+  const add = (name: string, text: string, work: (flags: Flags, name?: string) => Promise<number>): Command =>
+    program
+      .command(name)
+      .description(text)
+      .option(...json)
+      .action((...args: unknown[]) => {
+        const command = args.at(-1) as Command;
+        return done(work(command.optsWithGlobals(), command.args[0]));
+      });
+  add("initialize", "set this host up for the first time; safe to repeat", init);
+  add("apply", "bring the host to the state its containers ask for (what a bare `ocdd` does)", apply).option(
+    ...yes,
+  );
+  add("plan", "print what apply would change, one line a change", showPlan)
+    .option("--detailed-exitcode", "exit status 2 when there are changes")
+    .option(...yes);
+  add("watch", "the same for ever: on Docker's events and every SYNC_INTERVAL seconds", keepWatch).addOption(
+    logFormat(),
+  );
+  add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
+  add("list", "list the services: name, address, container, ports, state", list);
+  add("status", "how it stands: last run, who is not served and why, drift, versions", status);
+  add("zone", "print the zone in master-file form", zone);
+  add("doctor", "check each link of the chain, or one service end to end", doctor).argument(
+    "[name]",
+    "a service's name",
+  );
+  add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down).option(...yes);
+  program.addHelpText(
+    "after",
+    "\nWithout a command: one run, as from cron.\nExit status: 0 converged, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 partial, 64 usage,\n69 Docker not reachable, 75 another run holds the lock, 77 privilege missing, 78 bad configuration.",
+  );
+  return program;
+}
+
+/** Prints what went wrong, with its remedy, and says with which status to leave. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof ConfigError) {
+    for (const line of error.message.split("\n")) err(line);
+    return EXIT.config;
+  }
+  if (error instanceof HostError) {
+    err(`ocdd: ${error.message}`);
+    if (error.remedy !== undefined) err(`remedy: ${error.remedy}`);
+    return EXIT_OF[error.fault];
+  }
+  err(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return EXIT.failed;
+}
+
+/** Runs the command line to its end. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  try {
+    await commandTree((code) => {
+      status = code;
+    }).parseAsync([...argv]);
+  } catch (error) {
+    status = report(error);
+  }
+  return status;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv);

@@ -1,0 +1,69 @@
+/** How it stands, as far as it can be seen: what does not answer costs nothing of what does. */
+
+import type { Config } from "../core/config/config.ts";
+import { hostAddress } from "../core/config/host-check.ts";
+import { decide } from "../core/decide.ts";
+import { HostError } from "../core/errors.ts";
+import type { Observation } from "../core/model.ts";
+import { pathsOf } from "../core/paths.ts";
+import { plan } from "../core/plan.ts";
+import type { Standing } from "../core/report/status.ts";
+import { lastRunOf } from "../host/disk/page.ts";
+import { readTally } from "../host/disk/watch-stats.ts";
+import type { Docker } from "../host/docker/client.ts";
+import type { Host, LeaveOut } from "../host/host.ts";
+
+/** Whom to ask, and what to tell of oneself. */
+export interface StatusOptions {
+  readonly host: Host;
+  readonly docker: Pick<Docker, "about">;
+  /** False: the firewall cannot be read, and drift not be told. */
+  readonly root: boolean;
+  readonly version: string;
+  /** Seconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * Looks at everything. A Docker that does not answer is told (`trouble`), and what is in force without it. Throws
+ * HostError for anything else that cannot be looked at, ConfigError when the host contradicts the configuration.
+ */
+export async function standingOf(
+  config: Config,
+  options: StatusOptions,
+): Promise<{ readonly standing: Standing; readonly notices: readonly string[] }> {
+  const { host, docker, root, version, now } = options;
+  const without: LeaveOut[] = root ? [] : ["firewall"];
+  const [[seen, trouble], engine, lastRun, tally] = await Promise.all([
+    host.observe(...without).then(
+      (seen): [Observation, HostError | null] => [seen, null],
+      async (error): Promise<[Observation, HostError | null]> => {
+        if (!(error instanceof HostError && error.fault === "docker")) throw error;
+        return [await host.observe("docker", ...without), error];
+      },
+    ),
+    docker.about().then(
+      (about) => String(about.get("ServerVersion") ?? "unknown"),
+      () => null,
+    ),
+    lastRunOf(pathsOf(config).lastRun),
+    readTally(pathsOf(config).watchStats),
+  ]);
+  const decision = trouble === null ? decide(config, seen, now) : null;
+  const { actual } = seen;
+  const standing = {
+    version,
+    engine,
+    lastRun,
+    now,
+    hostIp: hostAddress(config, seen.addresses, actual.aliases) ?? null,
+    table: decision?.desired.table ?? actual.table,
+    inForce: actual.aliases.length,
+    decision,
+    drift: root && decision !== null ? plan(actual, decision.desired, config.zone).changes : null,
+    trouble: trouble?.message ?? null,
+    remedy: trouble?.remedy ?? null,
+    tally,
+  };
+  return { standing, notices: seen.notices };
+}

@@ -1,0 +1,121 @@
+/** Candidates → the address of each: by a lease, the host's, its own, or that of the container it shares. */
+
+import type { Config } from "../config/config.ts";
+import type { LeaseTable, Observation } from "../model.ts";
+import type { Candidate } from "../services/candidates.ts";
+import { contains, fromNumber, type Ipv4, toNumber } from "./ipv4.ts";
+import { type Allocation, allocate, type Owner, rebuildTable } from "./lease.ts";
+
+export interface Addresses {
+  /** The leases believed before this decision. */
+  readonly before: LeaseTable;
+  readonly allocation: Allocation;
+  /** Container id → address; who is not in it cannot be served. */
+  readonly addressOf: ReadonlyMap<string, Ipv4>;
+  /** Addresses that are never handed out. */
+  readonly excluded: ReadonlySet<Ipv4>;
+}
+
+/** Gives every candidate that can be reached its address. `now` is in seconds since the epoch. */
+export function giveAddresses(
+  config: Config,
+  seen: Observation,
+  candidates: readonly Candidate[],
+  hostIp: Ipv4,
+  now: number,
+): Addresses {
+  const before = believed(candidates, seen, config, now);
+  const known = new Set(before.leases.map((lease) => lease.key));
+  const owners: Owner[] = candidates
+    // one that cannot be reached just now keeps the lease it has, and gets no new one
+    .filter(
+      ({ reach, key }) => reach.kind === "alias" || (reach.kind === "none" && reach.keeps && known.has(key)),
+    )
+    .map((c) => ({ key: c.key, container: c.container.id }));
+  const excluded = excludedAddresses(hostIp, seen);
+  const avoided = addressesOfContainers(seen);
+  const hold = config.addressHold;
+  const allocation = allocate({ table: before, owners, pool: config.pool, excluded, avoided, now, hold });
+  return { before, allocation, excluded, addressOf: addressesOf(candidates, allocation, hostIp) };
+}
+
+function addressesOf(
+  candidates: readonly Candidate[],
+  allocation: Allocation,
+  hostIp: Ipv4,
+): ReadonlyMap<string, Ipv4> {
+  const living = allocation.table.leases.filter((lease) => lease.releasedAt === null);
+  const leaseOf = new Map(living.map((lease) => [lease.key, lease.address]));
+  const addressOf = new Map<string, Ipv4>();
+  const sharedWith = new Map<string, string>();
+  for (const { container, reach, key } of candidates) {
+    if (reach.kind === "host") addressOf.set(container.id, hostIp);
+    if (reach.kind === "direct") addressOf.set(container.id, reach.target);
+    if (reach.kind === "shared") sharedWith.set(container.id, reach.with);
+    const leased = leaseOf.get(key);
+    if (reach.kind === "alias" && leased !== undefined) addressOf.set(container.id, leased);
+  }
+  for (const id of sharedWith.keys()) {
+    // a container may share with one that shares itself; bounded, since labels of a list can lie in a circle
+    let last = id;
+    for (let n = 0; n < 8; n++) last = sharedWith.get(last) ?? last;
+    const address = addressOf.get(last);
+    if (address !== undefined) addressOf.set(id, address);
+  }
+  return addressOf;
+}
+
+/** Addresses that are never handed out, whatever the range says. */
+function excludedAddresses(hostIp: Ipv4, seen: Observation): Set<Ipv4> {
+  const ours = new Set(seen.actual.aliases.map((alias) => alias.address));
+  const excluded = new Set<Ipv4>([hostIp]);
+  for (const { address, prefix } of seen.addresses) {
+    if (!ours.has(address)) excluded.add(address);
+    if (prefix >= 31) continue;
+    const size = 2 ** (32 - prefix);
+    const net = Math.floor(toNumber(address) / size) * size;
+    excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
+  }
+  return excluded;
+}
+
+/** macvlan and ipvlan containers have addresses of the LAN itself, which whoever starts them may choose. */
+function addressesOfContainers(seen: Observation): Set<Ipv4> {
+  return new Set(seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])));
+}
+
+/**
+ * The leases as far as they are known: as read; where only the file before could be read, with those that the rules in
+ * force tell of since; where none could, rebuilt from the rules.
+ */
+function believed(
+  candidates: readonly Candidate[],
+  seen: Observation,
+  config: Config,
+  now: number,
+): LeaseTable {
+  const { table } = seen.actual;
+  if (!seen.leasesIntact) return rebuilt(candidates, seen, config, now);
+  if (!seen.leasesStale) return table;
+  const addresses = new Set(table.leases.map((lease) => lease.address));
+  const keys = new Set(table.leases.map((lease) => lease.key));
+  const since = rebuilt(candidates, seen, config, now).leases.filter(
+    (lease) => lease.releasedAt === null && !addresses.has(lease.address) && !keys.has(lease.key),
+  );
+  return { ...table, leases: [...table.leases, ...since] };
+}
+
+function rebuilt(
+  candidates: readonly Candidate[],
+  seen: Observation,
+  config: Config,
+  now: number,
+): LeaseTable {
+  const owners = new Map<Ipv4, Owner>();
+  for (const { container, key, reach } of candidates) {
+    if (reach.kind === "alias") owners.set(reach.target, { key, container: container.id });
+  }
+  const inPool = seen.forwards.filter(({ alias }) => config.pool.some((range) => contains(range, alias)));
+  const { conflicts } = seen.actual.table;
+  return { ...rebuildTable(inPool, owners, config.pool, now), conflicts };
+}

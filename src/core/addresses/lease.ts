@@ -1,0 +1,155 @@
+/** Who gets which address: (table, owners, pool, now) → table. */
+
+import type { Conflict, Lease, LeaseTable, SeenForward } from "../model.ts";
+import { toName } from "../services/name.ts";
+import { addressesOf, contains, type Ipv4, type Range } from "./ipv4.ts";
+
+/** A container that needs an address, by its stable key. */
+export interface Owner {
+  readonly key: string;
+  /** Container id. */
+  readonly container: string;
+}
+
+export interface AllocateInput {
+  readonly table: LeaseTable;
+  /** In the order in which new addresses are given. */
+  readonly owners: readonly Owner[];
+  readonly pool: readonly Range[];
+  /** Never handed out nor kept: the host's, network and broadcast addresses, foreign ones on its devices. */
+  readonly excluded: ReadonlySet<Ipv4>;
+  /** Not handed out, but left to whoever has them: nobody loses his lease to an address a container gives itself. */
+  readonly avoided: ReadonlySet<Ipv4>;
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** Seconds that a released address rests. */
+  readonly hold: number;
+}
+
+export interface Allocation {
+  readonly table: LeaseTable;
+  readonly unserved: readonly Owner[];
+  /** Addresses leased to somebody who did not hold them before. */
+  readonly fresh: readonly Ipv4[];
+  /** The next free ones: a few, for when a fresh one turns out to be taken and for who comes next. */
+  readonly spare: readonly Ipv4[];
+  /** Living leases that the pool no longer covers; their owners have new addresses in `table`. */
+  readonly evicted: readonly Lease[];
+}
+
+/** After this many seconds an address that somebody else answered for is tried again. */
+export const CONFLICT_RETRY = 600;
+
+/** How many addresses are probed ahead: a taken one, or a newcomer, then costs no second wait. */
+const SPARES = 8;
+
+/** True while a lease lives or its address rests: its names are nobody else's. */
+export function isHeld(lease: Lease, now: number, hold: number): boolean {
+  return lease.releasedAt === null || now < lease.releasedAt + hold;
+}
+
+/** Keeps every lease it can, then gives the lowest address never leased, then the one released longest ago. */
+export function allocate(input: AllocateInput): Allocation {
+  const { pool, excluded, avoided, now, hold } = input;
+  const conflicts = input.table.conflicts.filter((c) => now - c.seenAt < CONFLICT_RETRY && now >= c.seenAt);
+  const taken = new Set([...avoided, ...conflicts.map((c: Conflict) => c.address)]);
+  const owners = new Map(input.owners.map((owner) => [owner.key, owner]));
+  const leases = new Map<Ipv4, Lease>();
+  const served = new Set<string>();
+  const evicted: Lease[] = [];
+  for (const lease of input.table.leases) {
+    const owner = owners.get(lease.key);
+    const usable = pool.some((range) => contains(range, lease.address)) && !excluded.has(lease.address);
+    if (!usable) {
+      if (lease.releasedAt === null && owner !== undefined) evicted.push(lease);
+    } else if (owner !== undefined && !served.has(lease.key) && !leases.has(lease.address)) {
+      served.add(lease.key);
+      leases.set(lease.address, { ...lease, container: owner.container, releasedAt: null });
+    } else if (!leases.has(lease.address)) {
+      // a release in the future is a clock set back: the rest starts again
+      leases.set(lease.address, { ...lease, releasedAt: Math.min(lease.releasedAt ?? now, now) });
+    }
+  }
+  const rested = [...leases.values()]
+    .filter((lease) => !isHeld(lease, now, hold) && !taken.has(lease.address))
+    .sort((a, b) => (a.releasedAt ?? 0) - (b.releasedAt ?? 0));
+  const free = freeAddresses(pool, excluded, taken, leases);
+  const unserved: Owner[] = [];
+  const fresh: Ipv4[] = [];
+  for (const owner of owners.values()) {
+    if (served.has(owner.key)) continue;
+    const address = free.next().value ?? rested.shift()?.address;
+    if (address === undefined) unserved.push(owner);
+    else {
+      fresh.push(address);
+      leases.set(address, {
+        key: owner.key,
+        address,
+        // who must move keeps his names
+        names: evicted.find((lease) => lease.key === owner.key)?.names ?? [],
+        container: owner.container,
+        releasedAt: null,
+      });
+    }
+  }
+  const spare: Ipv4[] = [];
+  while (spare.length < SPARES) {
+    const address = free.next().value ?? rested.shift()?.address;
+    if (address === undefined) break;
+    spare.push(address);
+  }
+  return {
+    table: { ...input.table, leases: [...leases.values()], conflicts },
+    unserved,
+    fresh,
+    spare,
+    evicted,
+  };
+}
+
+/** Addresses that nobody has or had, lowest first; `leases` may grow meanwhile. */
+function* freeAddresses(
+  pool: readonly Range[],
+  excluded: ReadonlySet<Ipv4>,
+  taken: ReadonlySet<Ipv4>,
+  leases: ReadonlyMap<Ipv4, Lease>,
+): Generator<Ipv4, undefined> {
+  for (const range of pool) {
+    for (const address of addressesOf(range)) {
+      if (!excluded.has(address) && !taken.has(address) && !leases.has(address)) yield address;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The leases that can be told from the rules in force when no leases file could be read. Whose address a rule does
+ * not tell rests, since it may have been released a moment ago. `keyOfTarget` names the container behind an address.
+ */
+export function rebuildTable(
+  forwards: readonly SeenForward[],
+  keyOfTarget: ReadonlyMap<Ipv4, Owner>,
+  pool: readonly Range[],
+  now: number,
+): LeaseTable {
+  const leases = new Map<Ipv4, Lease>();
+  for (const { alias, target, name } of forwards) {
+    const owner = keyOfTarget.get(target);
+    if (owner === undefined || leases.has(alias)) continue;
+    const known = toName(name);
+    leases.set(alias, {
+      key: owner.key,
+      address: alias,
+      names: known === undefined ? [] : [known],
+      container: owner.container,
+      releasedAt: null,
+    });
+  }
+  for (const range of pool) {
+    for (const address of addressesOf(range)) {
+      if (!leases.has(address))
+        leases.set(address, { key: "", address, names: [], container: "", releasedAt: now });
+    }
+  }
+  return { leases: [...leases.values()], conflicts: [], hairpins: [] };
+}

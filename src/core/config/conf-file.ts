@@ -1,0 +1,160 @@
+/** `KEY=value` lines as a shell would read them, with nothing ever executed. */
+import type { Problem } from "../errors.ts";
+
+export interface Assignment {
+  readonly key: string;
+  readonly value: string;
+  /** `FILE:LINE`. */
+  readonly where: string;
+}
+
+/** Something in a value that a shell would do and this reader does not. */
+class Refusal extends Error {}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
+
+/**
+ * The assignments of a conf file in order, and every line that is none.
+ * `variables` is the environment that `$NAME` falls back to.
+ */
+export function readConfFile(
+  text: string,
+  file: string,
+  variables: ReadonlyMap<string, string>,
+): { assignments: Assignment[]; problems: Problem[] } {
+  const assignments: Assignment[] = [];
+  const problems: Problem[] = [];
+  const known = new Map(variables);
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
+  for (const [index, line] of lines.entries()) {
+    const where = `${file}:${index + 1}`;
+    // blanks as a shell knows them: a no-break space is part of a value
+    const trimmed = line.replace(/^[ \t]+|[ \t]+$/g, "").replace(/^export[ \t]+/, "");
+    if (trimmed === "" || trimmed.startsWith("#")) continue;
+    const key = NAME.exec(trimmed)?.[0] ?? "";
+    const rest = trimmed.slice(key.length);
+    if (key === "" || !rest.startsWith("=")) {
+      const blank = key !== "" && /^\s+=/.test(rest);
+      problems.push({
+        where,
+        message: blank
+          ? `"${key}" and "=" must stand together, without a blank`
+          : `"${clip(trimmed)}" is not KEY=value`,
+      });
+      continue;
+    }
+    try {
+      const value = readValue(rest.slice(1), known);
+      known.set(key, value);
+      assignments.push({ key, value, where });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      problems.push({ where, key, message: error.message });
+    }
+  }
+  return { assignments, problems };
+}
+
+function clip(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}
+
+/** The value of one line: quoted and bare parts joined, up to a blank. */
+function readValue(text: string, known: ReadonlyMap<string, string>): string {
+  const { value, end } = readWord(text, 0, "bare", known);
+  const rest = text.slice(end).trim();
+  if (rest === "" || rest.startsWith("#")) return value;
+  throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
+}
+
+/** Where a piece of text stands decides what ends it and what is special in it. */
+type Place = "bare" | "quoted" | "default" | "default in quotes";
+
+const STOPS: Readonly<Record<Place, string>> = {
+  bare: " \t",
+  quoted: '"',
+  default: "}",
+  "default in quotes": "}",
+};
+
+/** Reads up to what ends the place, expanding variables and taking quotes off. `end` is where the stop stands. */
+function readWord(
+  text: string,
+  start: number,
+  place: Place,
+  known: ReadonlyMap<string, string>,
+): { value: string; end: number } {
+  const open = place === "bare" || place === "default";
+  let value = "";
+  let i = start;
+  while (i < text.length && !STOPS[place].includes(text.charAt(i))) {
+    const c = text.charAt(i);
+    if (c === "\\") {
+      const next = text.charAt(i + 1);
+      if (next === "") throw new Refusal("a line cannot be continued with a backslash");
+      const escapes = place === "quoted" ? '"\\$`' : '"\\$`}';
+      value += open || escapes.includes(next) ? next : c + next;
+      i += 2;
+    } else if (c === "`") {
+      throw new Refusal("a command in backticks is never executed");
+    } else if (c === "$") {
+      if (open && /['"]/.test(text.charAt(i + 1))) throw new Refusal("$'...' and $\"...\" are not expanded");
+      const variable = readVariable(text, i + 1, open ? "default" : "default in quotes", known);
+      value += variable.value;
+      i = variable.end;
+    } else if (c === "'" && open) {
+      const end = text.indexOf("'", i + 1);
+      if (end < 0) throw new Refusal("the single quote is not closed on this line");
+      value += text.slice(i + 1, end);
+      i = end + 1;
+    } else if (c === '"' && open) {
+      const part = readWord(text, i + 1, "quoted", known);
+      if (part.end >= text.length) throw new Refusal("the double quote is not closed on this line");
+      value += part.value;
+      i = part.end + 1;
+    } else if (/['"]/.test(c) && place === "default in quotes") {
+      // shells differ about them
+      throw new Refusal("a default inside double quotes must not hold quotes itself");
+    } else if (c === "~" && open && (i === start || text.charAt(i - 1) === ":")) {
+      // a shell expands it there: at the start of a value and behind each colon
+      throw new Refusal('"~" is not expanded; write the path in full');
+    } else if (place === "bare" && "();&|<>".includes(c)) {
+      throw new Refusal(
+        c === "(" ? "arrays are not supported" : `"${c}" has a meaning to the shell; put the value in quotes`,
+      );
+    } else {
+      value += c;
+      i++;
+    }
+  }
+  return { value, end: i };
+}
+
+/** `$NAME`, `${NAME}` or `${NAME:-default}` at `start`, just behind the dollar sign; `place` is the default's. */
+function readVariable(
+  text: string,
+  start: number,
+  place: Place,
+  known: ReadonlyMap<string, string>,
+): { value: string; end: number } {
+  const rest = text.slice(start);
+  if (rest.startsWith("((")) throw new Refusal("arithmetic is never executed");
+  if (rest.startsWith("(")) throw new Refusal("a command in $(...) is never executed");
+  const plain = NAME.exec(rest)?.[0];
+  if (plain !== undefined) return { value: known.get(plain) ?? "", end: start + plain.length };
+  if (!rest.startsWith("{")) {
+    if (/^[0-9@*#?!$-]/.test(rest)) throw new Refusal(`"$${rest.charAt(0)}" is not expanded`);
+    return { value: "$", end: start };
+  }
+  const name = NAME.exec(rest.slice(1))?.[0] ?? "";
+  const after = start + 1 + name.length;
+  if (name !== "" && text.charAt(after) === "}") return { value: known.get(name) ?? "", end: after + 1 };
+  if (name !== "" && text.startsWith(":-", after)) {
+    const fallback = readWord(text, after + 2, place, known);
+    if (text.charAt(fallback.end) !== "}") throw new Refusal(`"\${${name}" is not closed`);
+    // an empty value counts as unset, as ":-" does in a shell
+    return { value: known.get(name) || fallback.value, end: fallback.end + 1 };
+  }
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's spelling, shown to the user
+  throw new Refusal("only $NAME, ${NAME} and ${NAME:-default} are expanded");
+}

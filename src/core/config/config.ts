@@ -1,0 +1,174 @@
+/** Conf file, environment and flags → Config, or a ConfigError with all problems at once. */
+
+import type { Ipv4, Range } from "../addresses/ipv4.ts";
+import { ConfigError, type Problem } from "../errors.ts";
+import { RESERVED_NAMES } from "../paths.ts";
+import type { Name } from "../services/name.ts";
+import { type Assignment, readConfFile } from "./conf-file.ts";
+import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
+import { nearest } from "./nearest.ts";
+import { threeKeyRange } from "./pool.ts";
+import { type ApiUrl, Bad, type Endpoint, type ListenAddress } from "./values.ts";
+
+export type { KeyName } from "./keys.ts";
+
+export interface Config {
+  readonly debug: boolean;
+  readonly dockerSocket: string;
+  readonly api: ApiUrl;
+  readonly device: string;
+  /** The address range, in order, touching parts joined. */
+  readonly pool: readonly Range[];
+  readonly hostIp: Ipv4 | null;
+  readonly hostName: Name;
+  /** Lower case, no trailing dot. */
+  readonly zone: string;
+  readonly storageDir: string;
+  readonly zoneFile: string;
+  readonly indexFile: string;
+  readonly soaEmail: string;
+  readonly ttl: number;
+  readonly dnsListen: readonly ListenAddress[];
+  readonly dnsPort: number;
+  readonly allowTransfer: readonly string[];
+  readonly webEnabled: boolean;
+  readonly webListen: readonly ListenAddress[];
+  readonly webPort: number;
+  readonly webTitle: string;
+  /** Further names the page may be asked for by, lower case. */
+  readonly webNames: readonly string[];
+  /** Where a site keeps its own page template; empty when it has none. */
+  readonly templateDir: string;
+  /** Seconds. */
+  readonly addressHold: number;
+  readonly expose: "all" | "labelled";
+  readonly tsigKeyFile: string;
+  readonly notify: readonly string[];
+  readonly reverse: boolean;
+  readonly reverseZone: string | null;
+  /** What DNS answers tell about their server; empty is nothing. */
+  readonly nsid: string;
+  readonly version: string;
+  /** Where the director tells its metrics; the server's are one port above. */
+  readonly metricsListen: Endpoint | null;
+  /** Seconds. */
+  readonly syncInterval: number;
+  readonly services: "auto" | "systemd" | "compose" | "none";
+  /** Where each key was set, for problems that only the host can show. */
+  readonly where: ReadonlyMap<string, string>;
+}
+
+export interface ConfigSources {
+  readonly file: string;
+  readonly text: string;
+  readonly environment: ReadonlyMap<string, string>;
+  /** `KEY=value` from the command line. */
+  readonly flags: readonly string[];
+}
+
+const KEY_NAMES = Object.keys(KEYS) as KeyName[];
+const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
+
+/** A flag beats `OCDD_<KEY>` in the environment, which beats the file. Throws ConfigError. */
+export function readConfig(sources: ConfigSources): Config {
+  const { assignments, problems } = readConfFile(sources.text, sources.file, sources.environment);
+  const all: Assignment[] = [...assignments];
+  for (const name of KEY_NAMES) {
+    const value = sources.environment.get(`OCDD_${name}`);
+    if (value !== undefined) all.push({ key: name, value, where: `environment:OCDD_${name}` });
+  }
+  for (const flagText of sources.flags) {
+    const at = flagText.indexOf("=");
+    if (at > 0) all.push({ key: flagText.slice(0, at), value: flagText.slice(at + 1), where: "--set" });
+    else problems.push({ where: "--set", message: `"${flagText}" is not KEY=value` });
+  }
+  const set = new Map<string, Assignment>();
+  for (const assignment of all) {
+    if (isKey(assignment.key)) set.set(assignment.key, assignment);
+    else {
+      const message = `unknown key; the nearest known one is ${nearest(assignment.key, KEY_NAMES)}`;
+      problems.push({ where: assignment.where, key: assignment.key, message });
+    }
+  }
+  const values = Object.fromEntries(
+    KEY_NAMES.map((name) => {
+      const row = KEYS[name] as Key<unknown>;
+      const assignment = set.get(name);
+      try {
+        return [name, row.parse(assignment?.value ?? row.fallback)];
+      } catch (error) {
+        if (!(error instanceof Bad)) throw error;
+        const where = assignment?.where ?? sources.file;
+        problems.push({ where, key: name, message: assignment === undefined ? "is not set" : error.message });
+        return [name, undefined];
+      }
+    }),
+  ) as Values;
+  const where = (name: KeyName): string => set.get(name)?.where ?? sources.file;
+  const pool =
+    (set.get("IP_RANGE")?.value ? values.IP_RANGE : null) ??
+    threeKeyRange(values, (name, message) => problems.push({ where: where(name), key: name, message }));
+  const ttl = values.DNS_TTL;
+  const least = 2 * ttl + 60;
+  const hold = values.ADDRESS_HOLD ?? least;
+  if (hold < least) {
+    const message = `is ${hold}, must be at least ${least} (2 x DNS_TTL + 60)`;
+    problems.push({ where: where("ADDRESS_HOLD"), key: "ADDRESS_HOLD", message });
+  }
+  const zoneFile = values.DNS_ZONE_FILE || `${values.STORAGE_DIR}/dns/${values.TOOLBOX_SUBDOMAIN_NAME}.zone`;
+  const indexFile = values.WEB_INDEX_FILE || `${values.STORAGE_DIR}/www/index.html`;
+  for (const [name, path] of [
+    ["DNS_ZONE_FILE", zoneFile],
+    ["WEB_INDEX_FILE", indexFile],
+  ] as const) {
+    if (!RESERVED_NAMES.some((file) => path === `${values.STORAGE_DIR}/${file}`)) continue;
+    problems.push({ where: where(name), key: name, message: `is ${path}, which OCDD keeps for itself` });
+  }
+  if (indexFile === zoneFile) {
+    const message = `is ${indexFile}, as DNS_ZONE_FILE is; they must be two files`;
+    problems.push({ where: where("WEB_INDEX_FILE"), key: "WEB_INDEX_FILE", message });
+  }
+  if (problems.length > 0) throw new ConfigError(inOrder(problems));
+  return {
+    debug: values.DEBUG,
+    dockerSocket: values.DOCKER_SOCKET,
+    api: values.DOCKER_API_URL,
+    device: values.NETWORK_DEVICE,
+    pool,
+    hostIp: values.HOST_IP,
+    hostName: values.HOST_NAME,
+    zone: values.TOOLBOX_SUBDOMAIN_NAME,
+    storageDir: values.STORAGE_DIR,
+    zoneFile,
+    indexFile,
+    soaEmail: values.SOA_EMAIL || `hostmaster@${values.TOOLBOX_SUBDOMAIN_NAME}`,
+    ttl,
+    dnsListen: values.DNS_LISTEN,
+    dnsPort: values.DNS_PORT,
+    allowTransfer: values.DNS_ALLOW_TRANSFER,
+    webEnabled: values.WEB_ENABLED,
+    webListen: values.WEB_LISTEN.length > 0 ? values.WEB_LISTEN : values.DNS_LISTEN,
+    webPort: values.WEB_PORT,
+    webTitle: values.WEB_TITLE,
+    webNames: values.WEB_NAMES,
+    templateDir: values.WEB_TEMPLATE_DIR,
+    addressHold: hold,
+    expose: values.EXPOSE,
+    tsigKeyFile: values.DNS_TSIG_KEY_FILE,
+    notify: values.DNS_NOTIFY,
+    reverse: values.DNS_REVERSE,
+    reverseZone: values.DNS_REVERSE_ZONE,
+    nsid: values.DNS_NSID,
+    version: values.DNS_VERSION,
+    metricsListen: values.METRICS_LISTEN,
+    syncInterval: values.SYNC_INTERVAL,
+    services: values.SERVICES,
+    where: new Map([...set].map(([name, assignment]) => [name, assignment.where])),
+  };
+}
+
+/** Problems of one file in the order of its lines, as an editor shows them. */
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const line = (p: Problem): number => Number(/:(\d+)$/.exec(p.where)?.[1] ?? 1e9);
+  return [...problems].sort((a, b) => line(a) - line(b));
+}

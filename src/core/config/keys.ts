@@ -1,0 +1,109 @@
+/** Every key of the configuration: default, reader, meaning. */
+import {
+  address,
+  apiUrl,
+  device,
+  domain,
+  email,
+  endpoint,
+  flag,
+  hostNames,
+  identity,
+  integer,
+  label,
+  listen,
+  notifyTargets,
+  oneOf,
+  optional,
+  optionalInteger,
+  path,
+  peers,
+  ranges,
+  required,
+  subnet,
+  text,
+} from "./values.ts";
+
+export interface Key<T> {
+  readonly fallback: string;
+  readonly parse: (text: string) => T;
+  /** One sentence for the man page and the conf example. */
+  readonly doc: string;
+}
+
+const key = <T>(fallback: string, parse: (text: string) => T, doc: string): Key<T> => ({
+  fallback,
+  parse,
+  doc,
+});
+
+/** Every key there is: default, reader, meaning. An empty default means "worked out, or asked for". */
+export const KEYS = {
+  DEBUG: key("0", flag, "1 prints every command and decision on stderr"),
+  DOCKER_SOCKET: key("/var/run/docker.sock", required(path), "Docker's UNIX socket"),
+  DOCKER_API_URL: key(
+    "http://localhost/containers/json",
+    apiUrl,
+    "the list of containers; a version prefix and query filters are honoured",
+  ),
+  NETWORK_DEVICE: key("", required(device), "the network device that gets the aliases"),
+  IP_SUBNET: key("", subnet, "first three octets of the range"),
+  IP_RANGE_START: key("", optionalInteger(0, 255), "fourth octet of the range's first address"),
+  IP_RANGE_END: key("", optionalInteger(0, 255), "fourth octet of the range's last address, included"),
+  IP_RANGE: key("", ranges, "ranges and CIDRs, comma separated, in place of the three keys above"),
+  HOST_IP: key("", optional(address), "the host's fixed address; default: the device's own first IPv4"),
+  HOST_NAME: key("dockerhost", label, "the host's own name in the zone"),
+  TOOLBOX_SUBDOMAIN_NAME: key("", required(domain), "the zone that IT delegated to this host"),
+  STORAGE_DIR: key("", required(path), "where leases, zone and page are kept"),
+  DNS_ZONE_FILE: key("", path, "the zone file; default: STORAGE_DIR/dns/<zone>.zone"),
+  WEB_INDEX_FILE: key("", path, "the index page; default: STORAGE_DIR/www/index.html"),
+  SOA_EMAIL: key("", email, "mailbox of the zone's keeper; default: hostmaster@<zone>"),
+  DNS_TTL: key("60", integer(1, 86_400), "TTL of every record OCDD writes, in seconds"),
+  DNS_LISTEN: key("HOST_IP, 127.0.0.1", listen, "addresses the name server answers on"),
+  DNS_PORT: key("53", integer(1, 65_535), "port of the name server"),
+  DNS_ALLOW_TRANSFER: key("127.0.0.0/8", peers, "networks and key:NAME that may transfer the zone"),
+  DNS_TSIG_KEY_FILE: key("", path, "TSIG keys in BIND's syntax, readable by their owner alone"),
+  DNS_NOTIFY: key(
+    "",
+    notifyTargets,
+    "secondaries told of changes: ADDRESS[@PORT] [key:NAME], comma separated",
+  ),
+  DNS_REVERSE: key("0", flag, "1 serves PTR records for the addresses of the range"),
+  DNS_REVERSE_ZONE: key(
+    "",
+    optional(domain),
+    "the reverse zone, where it is not the range's whole /24 (RFC 2317)",
+  ),
+  DNS_NSID: key("", identity, "what the name server calls itself to those who ask for NSID (RFC 5001)"),
+  DNS_VERSION: key(
+    "",
+    identity,
+    "the name server's answer to version.bind; default: the question is refused",
+  ),
+  WEB_ENABLED: key("1", flag, "0 serves no index page"),
+  WEB_LISTEN: key("", listen, "addresses the index page is served on; default: DNS_LISTEN"),
+  WEB_PORT: key("80", integer(1, 65_535), "port of the index page"),
+  WEB_TITLE: key("The ACME ToolBox server", text, "title of the index page"),
+  WEB_NAMES: key("", hostNames, "further names the page may be asked for by, comma separated"),
+  WEB_TEMPLATE_DIR: key(
+    "",
+    path,
+    "a directory whose index.html, style.css and app.js replace the page's own",
+  ),
+  ADDRESS_HOLD: key(
+    "",
+    optionalInteger(0, 31_536_000),
+    "seconds that a released address rests; default and minimum: 2 x DNS_TTL + 60",
+  ),
+  EXPOSE: key("all", oneOf("all", "labelled"), "all containers, or only those labelled ocdd.enable=true"),
+  SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full looks of watch"),
+  METRICS_LISTEN: key(
+    "",
+    optional(endpoint),
+    "loopback ADDRESS:PORT for metrics and health of the director; the server's are one port above",
+  ),
+  SERVICES: key("auto", oneOf("auto", "systemd", "compose", "none"), "who runs watch and serve"),
+} as const;
+
+export type KeyName = keyof typeof KEYS;
+export type Values = { [K in KeyName]: ReturnType<(typeof KEYS)[K]["parse"]> };

@@ -1,0 +1,244 @@
+/** Readers of one value each: text → value, or Bad with what is wrong with it. */
+import { compareIpv4, type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range } from "../addresses/ipv4.ts";
+import { type Name, toName } from "../services/name.ts";
+import { unusable } from "./pool.ts";
+
+/** What is wrong with a value: "is 31, must be 1 to 30". */
+export class Bad extends Error {}
+
+/** An address to listen on; `HOST_IP` stands for the host's own. */
+export type ListenAddress = Ipv4 | "HOST_IP";
+
+export interface ApiUrl {
+  /** `v1.41`, or null to negotiate. */
+  readonly version: string | null;
+  /** Docker's `filters` parameter, as JSON text, or null. */
+  readonly filters: string | null;
+}
+
+export function flag(value: string): boolean {
+  if (value !== "0" && value !== "1") throw new Bad(`is "${value}", must be 0 or 1`);
+  return value === "1";
+}
+
+export function text(value: string): string {
+  if (/[\p{Cc}]/u.test(value)) throw new Bad("holds a control character");
+  return value;
+}
+
+/** What a DNS answer tells about its server: it stands in one string there, and is not for essays. */
+export function identity(value: string): string {
+  if (!/^[\x20-\x7e]{0,64}$/.test(value))
+    throw new Bad(`is "${value}", must be at most 64 printable ASCII characters`);
+  return value;
+}
+
+export function path(value: string): string {
+  if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
+    throw new Bad(`is "${value}", must be an absolute path`);
+  return value === "" ? "" : value.replace(/\/+$/, "") || "/";
+}
+
+/** For keys without which nothing can start; unset ones are reported as "is not set". */
+export function required<T>(parse: (value: string) => T): (value: string) => T {
+  return (value) => {
+    if (value === "") throw new Bad("is empty");
+    return parse(value);
+  };
+}
+
+export function integer(least: number, most: number): (value: string) => number {
+  return (value) => {
+    const n = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
+    if (!(n >= least && n <= most))
+      throw new Bad(`is "${value}", must be a whole number from ${least} to ${most}`);
+    return n;
+  };
+}
+
+export function optional<T>(parse: (value: string) => T): (value: string) => T | null {
+  return (value) => (value === "" ? null : parse(value));
+}
+
+export function optionalInteger(least: number, most: number): (value: string) => number | null {
+  return optional(integer(least, most));
+}
+
+export function oneOf<T extends string>(...words: readonly T[]): (value: string) => T {
+  return (value) => {
+    const word = words.find((w) => w === value);
+    if (word === undefined) throw new Bad(`is "${value}", must be one of ${words.join(", ")}`);
+    return word;
+  };
+}
+
+export function address(value: string): Ipv4 {
+  const parsed = parseIpv4(value);
+  if (parsed === undefined) throw new Bad(`is "${value}", must be an IPv4 address`);
+  return parsed;
+}
+
+/** Linux: 1 to 15 octets, no slash, no blank, neither "." nor "..". */
+export function device(value: string): string {
+  if (!/^[^\s/:]{1,15}$/.test(value) || value === "." || value === "..") {
+    throw new Bad(`is "${value}", must be the name of a network device (1 to 15 characters)`);
+  }
+  return value;
+}
+
+export function subnet(value: string): string {
+  if (value !== "" && parseIpv4(`${value}.0`) === undefined) {
+    throw new Bad(`is "${value}", must be the first three octets of an address, such as 192.168.122`);
+  }
+  return value;
+}
+
+export function parts(value: string): string[] {
+  return value
+    .split(/[\s,]+/)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+export function ranges(value: string): Range[] {
+  const found = value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part) => {
+      const [a = "", b, more] = part.split("-").map((end) => end.trim());
+      if (b === undefined) {
+        const cidr = parseCidr(a);
+        if (cidr === undefined) throw new Bad(`holds "${part}", which is neither FIRST-LAST nor a CIDR`);
+        return cidr;
+      }
+      const first = parseIpv4(a);
+      const last = parseIpv4(b);
+      if (first === undefined || last === undefined || more !== undefined) {
+        throw new Bad(`holds "${part}", which is neither FIRST-LAST nor a CIDR`);
+      }
+      if (compareIpv4(first, last) > 0)
+        throw new Bad(`holds "${part}", whose last address is below its first`);
+      return { first, last };
+    });
+  const pool = mergeRanges(found);
+  const message = value === "" ? null : unusable(pool);
+  if (message !== null) throw new Bad(message);
+  return pool;
+}
+
+export function label(value: string): Name {
+  const name = toName(value);
+  if (name === undefined || name !== value.toLowerCase()) {
+    throw new Bad(`is "${value}", must be one label of letters, digits and hyphens`);
+  }
+  return name;
+}
+
+/** RFC 1123 §2.1 labels; short enough that every `name.zone` stays under 253 octets. */
+export function domain(value: string): string {
+  const zone = value.toLowerCase().replace(/\.$/, "");
+  if (!isDomain(zone)) {
+    throw new Bad(
+      `is "${value}", must be a domain name of letters, digits, hyphens and dots, at most 189 octets`,
+    );
+  }
+  return zone;
+}
+
+/** One that leaves room for a name of 63 octets before it. */
+export function isDomain(text: string): boolean {
+  const lower = text.toLowerCase();
+  return lower.length <= 189 && lower.split(".").every((part) => toName(part) === part);
+}
+
+export function email(value: string): string {
+  const [local = "", at, more] = value.split("@");
+  const sound = /^[A-Za-z0-9._+-]{1,63}$/.test(local) && at !== undefined && isDomain(at);
+  if (value !== "" && (!sound || more !== undefined)) {
+    throw new Bad(`is "${value}", must be a mailbox such as hostmaster@example.com`);
+  }
+  return value;
+}
+
+export function listen(value: string): ListenAddress[] {
+  return parts(value).map((part) => {
+    if (part === "HOST_IP") return part;
+    if (part === "0.0.0.0")
+      throw new Bad("holds 0.0.0.0, which would answer from a wrong address; name each address");
+    return address(part);
+  });
+}
+
+export function peers(value: string): string[] {
+  return parts(value).map((part) => {
+    if (!/^key:[A-Za-z0-9._-]{1,253}$/.test(part) && parseCidr(part) === undefined) {
+      throw new Bad(`holds "${part}", which is neither an address, a network (10.0.0.0/8) nor key:NAME`);
+    }
+    return part;
+  });
+}
+
+/** `http://localhost[/v1.41]/containers/json[?filters={...}]`. */
+export function apiUrl(value: string): ApiUrl {
+  const wrong = new Bad(`is "${value}", must be like http://localhost/containers/json`);
+  if (!URL.canParse(value)) throw wrong;
+  const url = new URL(value);
+  const match = /^(?:\/(v\d+\.\d+))?\/containers\/json$/.exec(url.pathname);
+  if (url.protocol !== "http:" || match === null) throw wrong;
+  const filters = url.searchParams.get("filters");
+  if (filters !== null) {
+    try {
+      JSON.parse(filters);
+    } catch {
+      throw new Bad("has filters that are no JSON");
+    }
+  }
+  return { version: match[1] ?? null, filters };
+}
+
+/** Host names and addresses, as a browser would send them. */
+export function hostNames(value: string): string[] {
+  const names = parts(value.toLowerCase());
+  const bad = names.find((name) => !isDomain(name));
+  if (bad !== undefined) throw new Bad(`holds "${bad}", which is no host name`);
+  return names;
+}
+
+/** `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`, comma separated. */
+export function notifyTargets(value: string): string[] {
+  const targets = value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  for (const target of targets) {
+    const match = /^([\d.]+)(?:@\d{1,5})?(?: +key:[A-Za-z0-9._-]{1,253})?$/.exec(target);
+    if (parseIpv4(match?.[1] ?? "") === undefined) {
+      throw new Bad(`holds "${target}", which is not ADDRESS[@PORT] [key:NAME]`);
+    }
+  }
+  return targets;
+}
+
+/** An address and a port of this host alone. */
+export interface Endpoint {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+/** `127.0.0.1:9533`. What a host tells of itself is for the host: only loopback is accepted. */
+export function endpoint(value: string): Endpoint {
+  const [addressText = "", portText = "", more] = value.split(":");
+  const at = parseIpv4(addressText);
+  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
+  if (
+    at === undefined ||
+    more !== undefined ||
+    !addressText.startsWith("127.") ||
+    port < 1 ||
+    port > 65_534
+  ) {
+    throw new Bad(`is "${value}", must be a loopback address and a port, such as 127.0.0.1:9533`);
+  }
+  return { address: at, port };
+}

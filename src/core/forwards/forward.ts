@@ -1,0 +1,44 @@
+/** The data path as nouns: which alias leads where, and what the constant rules depend on. */
+import type { Ipv4, Range } from "../addresses/ipv4.ts";
+import type { Port, PortMap } from "../model.ts";
+import type { Name } from "../services/name.ts";
+
+/** One alias, the container it leads to, and what of it is forwarded. */
+export interface Forward {
+  readonly name: Name;
+  readonly alias: Ipv4;
+  /** The container's address. */
+  readonly target: Ipv4;
+  /**
+   * Name of the bridge port (the host's end of the veth pair) of the container that holds the lease; null while it is
+   * not known: the guard lets nothing through then.
+   */
+  readonly bridgePort: string | null;
+  readonly map: readonly PortMap[];
+  /** Only these ports are forwarded; null is every port and protocol. */
+  readonly ports: readonly Port[] | null;
+  /** Only these may connect, as CIDRs; null is everyone. */
+  readonly allow: readonly string[] | null;
+}
+
+/** What the constant rules depend on. */
+export interface Frame {
+  readonly pool: readonly Range[];
+  /** Subnets of the Docker networks served, for the way back to a container's own bridge (hairpin). */
+  readonly subnets: readonly Range[];
+}
+
+/**
+ * Parts of the data path: the accept of forwarded traffic, the refusal of what no container takes, the masquerade for a
+ * container's way to its own bridge, the redirection of aliases to containers, the guard.
+ */
+export type Part = "accept" | "refusal" | "hairpin" | "redirect" | "guard";
+
+/** The data path; the same type for what is and what shall be. */
+export interface DataPath {
+  /** Null when nothing of OCDD's is or shall be there. */
+  readonly frame: Frame | null;
+  readonly forwards: readonly Forward[];
+  /** Parts in force that differ from what OCDD writes for `frame` and `forwards`: to be written anew. Empty in what shall be. */
+  readonly damaged: readonly Part[];
+}

@@ -1,0 +1,53 @@
+/** The state in which nothing is served: what initialize starts from and teardown leaves. */
+
+import { compareIpv4 } from "../addresses/ipv4.ts";
+import type { Config } from "../config/config.ts";
+import { hostAddress } from "../config/host-check.ts";
+import { NO_FIREWALL } from "../forwards/rules.ts";
+import type { Lease, Observation, State } from "../model.ts";
+import { readZoneOnDisk, updateZone, zoneSettings } from "../zone/records.ts";
+import { addressRecords } from "../zone/service-records.ts";
+import { listingOf, renderListing } from "./listing.ts";
+import { renderPage } from "./page.ts";
+
+/** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. */
+export function emptyState(config: Config, seen: Observation, now: number): State {
+  const { table, zone } = seen.actual;
+  const host = hostAddress(config, seen.addresses, seen.actual.aliases);
+  const records = host === undefined ? [] : addressRecords([], config.hostName, host);
+  const settings = zoneSettings(config);
+  const listing = listingOf({
+    title: config.webTitle,
+    zone: config.zone,
+    host,
+    services: [],
+    skipped: [],
+    table: { leases: [], conflicts: [], hairpins: [] },
+    pool: config.pool,
+    excluded: new Set(host === undefined ? [] : [host]),
+    hold: config.addressHold,
+    interval: config.syncInterval,
+    now,
+    before: "",
+  });
+  return {
+    table: { ...table, leases: resting(seen, now), hairpins: [] },
+    firewall: NO_FIREWALL,
+    aliases: [],
+    zone: updateZone(zone, readZoneOnDisk(zone, settings, records), settings, records, now),
+    page: renderPage(listing, seen.template),
+    services: renderListing(listing),
+    hairpins: [],
+  };
+}
+
+/** Every lease at rest. Where they are lost, what the host still shows of them: nobody gets such an address at once. */
+function resting(seen: Observation, now: number): Lease[] {
+  const { table, aliases } = seen.actual;
+  if (seen.leasesIntact)
+    return table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now }));
+  const addresses = new Set([...aliases.map((a) => a.address), ...seen.forwards.map((f) => f.alias)]);
+  return [...addresses]
+    .sort(compareIpv4)
+    .map((address) => ({ key: "", address, names: [], container: "", releasedAt: now }));
+}

@@ -1,0 +1,182 @@
+/** The services as the page and services.json tell them: one value, of which both are made. docs/services-json.md. */
+
+import { addressesOf, compareIpv4, type Ipv4, type Range, sizeOf } from "../addresses/ipv4.ts";
+import { isHeld } from "../addresses/lease.ts";
+import type { AddressUse, LeaseTable, Service } from "../model.ts";
+import type { Skipped } from "../services/skipped.ts";
+import { field, textVersion } from "../text.ts";
+import type { Icon } from "./icon.ts";
+import { type PortLink, portLinks, serviceLinks } from "./links.ts";
+import { noBefore, readBefore, type Stopped } from "./listing-before.ts";
+import { runningSince } from "./uptime.ts";
+
+/** A service's state in one word, and how good that is. */
+export type Status = "running" | "healthy" | "starting" | "renamed" | "unhealthy" | (string & {});
+export type Tone = "good" | "wait" | "warn" | "bad";
+
+/** One service. Texts are one line of at most 256 octets, and still strangers'. */
+export interface Row {
+  readonly name: string;
+  readonly fqdn: string;
+  /** Every further name it answers to, whole. */
+  readonly names: readonly string[];
+  readonly address: string;
+  readonly status: Status;
+  readonly tone: Tone;
+  /** Why it has not the name it asked for. */
+  readonly reason: string | null;
+  readonly title: string | null;
+  readonly description: string | null;
+  readonly icon: Icon;
+  readonly group: string | null;
+  readonly url: string | null;
+  readonly elsewhere: string | null;
+  readonly ports: readonly PortLink[];
+  readonly image: string;
+  readonly version: string | null;
+  readonly about: string | null;
+  readonly project: string | null;
+  readonly container: string;
+  readonly containerId: string;
+  /** Seconds since the epoch. */
+  readonly since: number | null;
+}
+
+export interface Listing {
+  readonly schemaVersion: 1;
+  /** Changes with the content; the page carries the same. */
+  readonly version: string;
+  readonly title: string;
+  readonly zone: string;
+  readonly host: string | null;
+  /** Seconds after which a page that was not brought up to date is old. */
+  readonly staleAfter: number;
+  readonly range: AddressUse;
+  readonly services: readonly Row[];
+  readonly stopped: readonly Stopped[];
+  readonly skipped: readonly Omit<Skipped, "code">[];
+  readonly conflicts: readonly string[];
+}
+
+export interface ListingInput {
+  readonly title: string;
+  readonly zone: string;
+  readonly host: Ipv4 | undefined;
+  readonly services: readonly Service[];
+  readonly skipped: readonly Skipped[];
+  readonly table: LeaseTable;
+  readonly pool: readonly Range[];
+  readonly excluded: ReadonlySet<Ipv4>;
+  /** Seconds that a released address rests. */
+  readonly hold: number;
+  /** Seconds between two full looks. */
+  readonly interval: number;
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** Text of the last services.json; empty when there is none. */
+  readonly before: string;
+}
+
+/** Below this many seconds nobody is told that a page is old: a cron line may run every few minutes. */
+const STALE_LEAST = 900;
+
+/** web-2 before web-10. */
+const byName = new Intl.Collator("en", { numeric: true });
+
+/** Everything that the page says. It changes when a service does, not because time goes by. */
+export function listingOf(input: ListingInput): Listing {
+  const { title, zone, table, pool, hold, now } = input;
+  const before = input.before === "" ? noBefore : readBefore(input.before);
+  const shown = input.services.filter((service) => !service.card.hidden);
+  const services = shown
+    .map((service) => ({ weight: service.card.weight, row: rowOf(service, zone, before.since, now) }))
+    .sort((a, b) => a.weight - b.weight || byName.compare(a.row.name, b.row.name))
+    .map(({ row }) => row);
+  const names = new Set(input.services.map((service) => service.name as string));
+  const resting = table.leases.filter((lease) => lease.releasedAt !== null && isHeld(lease, now, hold));
+  const stopped = resting.flatMap((lease): Stopped[] => {
+    const name = lease.names[0];
+    // only what stood on the page: a hidden service must not come to light by stopping
+    const was = name === undefined || names.has(name) ? undefined : before.rows.get(name);
+    return was === undefined
+      ? []
+      : [{ ...was, address: lease.address, until: (lease.releasedAt ?? now) + hold }];
+  });
+  const content = {
+    title,
+    zone,
+    host: input.host ?? null,
+    staleAfter: Math.max(STALE_LEAST, 3 * input.interval),
+    range: {
+      size: pool.reduce((n, range) => n + sizeOf(range), 0),
+      used: table.leases.filter((lease) => lease.releasedAt === null).length,
+      held: resting.length,
+      conflict: table.conflicts.length,
+      reserved: reserved(pool, input.excluded),
+    },
+    services,
+    stopped: stopped.sort((a, b) => byName.compare(a.name, b.name)),
+    skipped: input.skipped.map((one) => ({
+      container: field(one.container) ?? "?",
+      reason: field(one.reason) ?? "?",
+    })),
+    conflicts: table.conflicts.map((conflict) => conflict.address).sort(compareIpv4),
+  };
+  return { schemaVersion: 1, version: textVersion(JSON.stringify(content)), ...content };
+}
+
+/** services.json. */
+export function renderListing(listing: Listing): string {
+  const iso = (seconds: number | null): string | null =>
+    seconds === null ? null : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+  const document = {
+    ...listing,
+    services: listing.services.map((row) => ({ ...row, since: iso(row.since) })),
+    stopped: listing.stopped.map((one) => ({ ...one, until: iso(one.until) })),
+  };
+  return `${JSON.stringify(document, null, 1)}\n`;
+}
+
+function rowOf(service: Service, zone: string, since: ReadonlyMap<string, number>, now: number): Row {
+  const { card, container, fqdn } = service;
+  const ports = portLinks(service);
+  const links = serviceLinks(service, card, ports, zone);
+  const containerId = container.id.slice(0, 12);
+  return {
+    name: service.name,
+    fqdn,
+    names: service.names.map((name) => `${name}.${zone}`).filter((name) => name !== fqdn),
+    address: service.address,
+    ...statusOf(service),
+    reason: field(service.renamed),
+    title: card.title,
+    description: card.description,
+    icon: card.icon,
+    group: card.group ?? field(service.project),
+    ...links,
+    ports,
+    image: field(container.image) ?? "?",
+    version: card.version,
+    about: card.about,
+    project: field(service.project),
+    container: field(container.name) ?? "?",
+    containerId,
+    since: runningSince(service.up, service.created, since.get(containerId), now),
+  };
+}
+
+/** Health says more than state; a name that was not granted matters once the service itself is well. */
+function statusOf({ state, health, renamed }: Service): { readonly status: Status; readonly tone: Tone } {
+  if (state === "starting" || state === "created") return { status: "starting", tone: "wait" };
+  if (state !== "running") return { status: field(state) ?? "?", tone: "bad" };
+  if (health === "unhealthy") return { status: "unhealthy", tone: "bad" };
+  if (health === "starting") return { status: "starting", tone: "wait" };
+  if (renamed !== null) return { status: "renamed", tone: "warn" };
+  return { status: health === "healthy" ? "healthy" : "running", tone: "good" };
+}
+
+function reserved(pool: readonly Range[], excluded: ReadonlySet<Ipv4>): number {
+  let count = 0;
+  for (const range of pool) for (const address of addressesOf(range)) if (excluded.has(address)) count++;
+  return count;
+}

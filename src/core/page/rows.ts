@@ -1,0 +1,129 @@
+/**
+ * Rows of the page. There may be hundreds: the markup is as short as HTML allows (optional end tags and quotes left out),
+ * each row is one list item, and its look is all in the style.
+ */
+
+import { escapeHtml } from "../text.ts";
+import type { PortLink } from "./links.ts";
+import type { Listing, Row } from "./listing.ts";
+import type { Stopped } from "./listing-before.ts";
+
+export interface Group {
+  /** Null for services without a project or group. */
+  readonly name: string | null;
+  readonly services: readonly Row[];
+  readonly stopped: readonly Stopped[];
+}
+
+const byName = new Intl.Collator("en", { numeric: true });
+
+/** Services that somebody must look at; they stand first, out of their groups. */
+export function attention(listing: Listing): Row[] {
+  return listing.services.filter((row) => row.tone === "bad");
+}
+
+/** The others by group, in alphabetical order; those without one last. */
+export function groupsOf(listing: Listing): Group[] {
+  const groups = new Map<string, { name: string | null; services: Row[]; stopped: Stopped[] }>();
+  const at = (name: string | null) => {
+    const key = name === null ? "b" : `a ${name.toLowerCase()}`;
+    const group = groups.get(key) ?? { name, services: [], stopped: [] };
+    groups.set(key, group);
+    return group;
+  };
+  for (const row of listing.services) if (row.tone !== "bad") at(row.group).services.push(row);
+  for (const one of listing.stopped) at(one.group).stopped.push(one);
+  return [...groups].sort(([a], [b]) => byName.compare(a, b)).map(([, group]) => group);
+}
+
+/** Services as list items; the line `* - <fqdn>` is what the page has always had, for whoever reads its text. */
+export function rows(services: readonly Row[], zone: string): string[] {
+  return services.map((row) => {
+    const name = nameOf(row.fqdn, zone);
+    const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
+    return `
+<li id=s-${row.name} class="${row.tone} ${row.icon}"><p><i>* - </i>${linked}
+${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+  });
+}
+
+/** A service whose address rests: nobody answers there, so nothing is linked. */
+export function stoppedRow(one: Stopped, zone: string): string {
+  const until = new Date(one.until * 1000).toISOString();
+  return `
+<li id=s-${escapeHtml(one.name)} class="off ${one.icon}"><p><a>${nameOf(one.fqdn, zone)}</a>
+${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address rests until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
+}
+
+/** Containers that are not served, and addresses that cannot be given. */
+export function skippedRows(listing: Listing): string[] {
+  return [
+    ...listing.skipped.map(
+      (one) => `
+<li class="bad box none"><p><a>${escapeHtml(one.container)}</a>
+${note(one.reason)}</p><em>not served</em>`,
+    ),
+    ...listing.conflicts.map(
+      (address) => `
+<li class="warn network none"><p><a>${escapeHtml(address)}</a>
+${note("Somebody else on the network answers for this address; it is not given to a container.")}</p><em>conflict</em>`,
+    ),
+  ];
+}
+
+function nameOf(fqdn: string, zone: string): string {
+  const own = fqdn.endsWith(`.${zone}`) ? fqdn.slice(0, -zone.length - 1) : fqdn;
+  return `${escapeHtml(own)}<span>${escapeHtml(fqdn.slice(own.length))}</span>`;
+}
+
+/** Further names, without the zone that all of them end in. */
+function also(row: Row, zone: string): string {
+  if (row.names.length === 0) return "";
+  const short = row.names.map((name) => (name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name));
+  return `<u>also ${escapeHtml(short.join(", "))}</u>`;
+}
+
+function about(title: string | null, name: string, description: string | null): string {
+  const own = title !== null && title.toLowerCase() !== name ? `<strong>${escapeHtml(title)}</strong>` : "";
+  const text = description === null ? "" : escapeHtml(description);
+  return own === "" && text === ""
+    ? ""
+    : `<small>${own}${own !== "" && text !== "" ? " " : ""}${text}</small>`;
+}
+
+function note(reason: string | null): string {
+  return reason === null ? "" : `<mark>${escapeHtml(reason)}</mark>`;
+}
+
+/** A valid time string in itself, so that no attribute need repeat it. */
+function since(seconds: number | null): string {
+  if (seconds === null) return "";
+  return `<time>${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")}Z</time>`;
+}
+
+function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null): string {
+  const items = list.slice(0, MOST_PORTS).map((port) => {
+    const text = port.protocol === "tcp" ? `${port.port}` : `${port.port}/${port.protocol}`;
+    const whole = port.to === null ? text : `${text}<span> \u2192 ${port.to}</span>`;
+    return port.url === null ? `<span>${whole}</span>` : `<a href="${escapeHtml(port.url)}">${whole}</a>`;
+  });
+  if (list.length > MOST_PORTS) items.push(`<span>and ${list.length - MOST_PORTS} more</span>`);
+  if (elsewhere !== null) {
+    const { host } = new URL(elsewhere);
+    if (host !== fqdn) items.push(`<a class=out href="${escapeHtml(elsewhere)}">${escapeHtml(host)}</a>`);
+  }
+  return items.length === 0 ? "" : `<div>${items.join("")}</div>`;
+}
+
+const MOST_PORTS = 12;
+
+/** `jenkins:2.452`; a digest and a registry's host say little to people: the whole is in the title. */
+function image(row: Row): string {
+  const bare = row.image.replace(/@sha256:[0-9a-f]+$/, "");
+  const [, repository = bare, tag = ""] = /^(.*?)(?::([^:/]+))?$/.exec(bare) ?? [];
+  const short = repository.replace(/^(localhost|[^/]*[.:][^/]*)\//, "");
+  const version = row.version ?? tag;
+  const text = `${escapeHtml(short)}${version === "" ? "" : `:${escapeHtml(version)}`}`;
+  const whole = short === repository ? "" : ` title="${escapeHtml(row.image)}"`;
+  return `<samp${whole}>${row.about === null ? text : `<a href="${escapeHtml(row.about)}">${text}</a>`}</samp>`;
+}

@@ -1,0 +1,51 @@
+/** Every file OCDD writes beside the zone file and the index page, whose paths the configuration names. */
+
+/** What of the configuration the paths follow from. */
+export interface PathSettings {
+  readonly storageDir: string;
+  readonly indexFile: string;
+}
+
+export interface Paths {
+  /** The leases; the version before is kept beside it with `.previous` added. */
+  readonly leases: string;
+  readonly lock: string;
+  /** Every address of the range, one a line. */
+  readonly addressList: string;
+  /** What `watch` has done, for `ocdd status`. */
+  readonly watchStats: string;
+  /** Cleanup that a run has still to do; there only while one is at work, or was killed. */
+  readonly cleanup: string;
+  /** What conntrack reads its commands from; there only while it does. */
+  readonly conntrackBatch: string;
+  /** The page's content for programs, beside the page. */
+  readonly services: string;
+  /** Its time of change is when a run last ended well; beside the page. */
+  readonly lastRun: string;
+}
+
+const IN_STORAGE = {
+  leases: "leases.json",
+  lock: "ocdd.lock",
+  addressList: "iplist.txt",
+  watchStats: "watch.json",
+  cleanup: "owed",
+  conntrackBatch: "forget",
+} as const;
+
+/** Names in STORAGE_DIR that the configuration may not use for the zone file or the page. */
+export const RESERVED_NAMES: readonly string[] = [...Object.values(IN_STORAGE), "leases.json.previous"];
+
+/** Absolute paths. */
+export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {
+  const stored = Object.fromEntries(
+    Object.entries(IN_STORAGE).map(([key, name]) => [key, `${storageDir}/${name}`]),
+  ) as Record<keyof typeof IN_STORAGE, string>;
+  const site = parentOf(indexFile);
+  return { ...stored, services: `${site}/services.json`, lastRun: `${site}/last-run` };
+}
+
+/** The directory that holds a file. */
+export function parentOf(path: string): string {
+  return path.replace(/\/[^/]*$/, "") || "/";
+}

@@ -1,0 +1,124 @@
+/** What people and programs read: the run's report, the list, their JSON. */
+
+import { compareIpv4 } from "../addresses/ipv4.ts";
+import { clip } from "../clip.ts";
+import type { Config } from "../config/config.ts";
+import type { Decision, Port, Service } from "../model.ts";
+import { MARK, readZoneOnDisk, zoneSettings } from "../zone/records.ts";
+import { addressRecords } from "../zone/service-records.ts";
+
+/** Version of every JSON document; later changes only add. */
+export const SCHEMA_VERSION = 1;
+
+/** The run's report on stdout, in the words of the bash script. */
+export function runReport(config: Config, decision: Decision): string {
+  const { services, hostIp } = decision;
+  if (services.length === 0) return "No containers found!\n";
+  const found = services.map(
+    (s) => `${s.name} ${s.container.address ?? (s.kind === "host" ? "(host)" : "(shared)")}`,
+  );
+  const settings = zoneSettings(config);
+  const own = addressRecords(services, config.hostName, hostIp);
+  const byHand = readZoneOnDisk(
+    handwrittenOf(decision.desired.zone),
+    settings,
+    addressRecords([], config.hostName, hostIp),
+  ).addresses;
+  const name = (owner: string): string => (owner === "@" ? `${config.zone}.` : `${owner}.${config.zone}.`);
+  // service.project repeats what its service has said already
+  const listed = [...own.filter((r) => !r.owner.includes(".")), ...byHand].sort((a, b) =>
+    a.owner === b.owner
+      ? compareIpv4(a.address, b.address)
+      : a.owner === "@"
+        ? -1
+        : b.owner === "@"
+          ? 1
+          : a.owner < b.owner
+            ? -1
+            : 1,
+  );
+  return `Found containers with following (docker-private) IP addresses:
+
+${found.join("\n")}
+
+CONTAINER_COUNT on this docker host is ${services.length} .
+
+Generating iptables rules and DNS entries for each container...
+
+-------------------------------------------------------------------------------------
+
+Here is how various hostnames and their IPs look like (in DNS) ${config.zone} :
+
+${listed.map((r) => `${name(r.owner)}\t${config.ttl}\tIN\tA\t${r.address}`).join("\n")}
+`;
+}
+
+/** A zone file of the director's without its own records: thousands of lines need not be read twice a run. */
+function handwrittenOf(zone: string): string {
+  const lines = zone.split("\n");
+  return lines.filter((line) => line.startsWith("$") || !line.endsWith(`; ${MARK}`)).join("\n");
+}
+
+/** `8080/tcp 50000/tcp`. */
+export function portsText(ports: readonly Port[]): string {
+  return ports.map((port) => `${port.port}/${port.protocol}`).join(" ");
+}
+
+/** State as one word: what health says, where a check is defined. */
+export function stateWord(service: Service): string {
+  return clip(service.health === "none" ? service.state : service.health, 40);
+}
+
+/** One service a line, in columns. */
+export function listText(decision: Decision): string {
+  const head = ["NAME", "ADDRESS", "CONTAINER", "CONTAINER ADDRESS", "PORTS", "STATE"];
+  const fresh = new Set(decision.fresh);
+  const rows = decision.services.map((s) => [
+    s.name,
+    s.address,
+    clip(s.container.name),
+    s.container.address ?? "-",
+    portsText(s.ports) || "-",
+    fresh.has(s.address) ? "pending" : stateWord(s),
+  ]);
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  return [head, ...rows]
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
+}
+
+/** The document of `list --json`. */
+export function listDocument(config: Config, decision: Decision): object {
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    zone: config.zone,
+    host: decision.hostIp,
+    services: decision.services.map((s) => ({
+      name: s.name,
+      names: s.names,
+      fqdn: s.fqdn,
+      address: s.address,
+      kind: s.kind,
+      state: s.state,
+      health: s.health,
+      container: s.container,
+      project: s.project,
+      service: s.service,
+      ports: s.ports,
+      ...(s.renamed === null ? {} : { renamed: s.renamed }),
+    })),
+    skipped: decision.skipped,
+    conflicts: decision.desired.table.conflicts.map((c) => c.address),
+  };
+}
+
+/** The document of `apply --json` and `plan --json`. */
+export function runDocument(config: Config, decision: Decision, changes: readonly string[]): object {
+  return { ...listDocument(config, decision), changes, warnings: decision.warnings };
+}

@@ -1,0 +1,139 @@
+/** How it stands, for a person and for a program. */
+
+import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
+import { clip } from "../clip.ts";
+import type { Config } from "../config/config.ts";
+import type { Decision, LeaseTable } from "../model.ts";
+import { SCHEMA_VERSION } from "./report.ts";
+import type { Tally } from "./watch-stats.ts";
+
+/** What has been seen; null is what could not be. Times are seconds since the epoch. */
+export interface Standing {
+  readonly version: string;
+  /** Docker's version. */
+  readonly engine: string | null;
+  /** When a run last ended well, and now. */
+  readonly lastRun: number | null;
+  readonly now: number;
+  readonly hostIp: Ipv4 | null;
+  readonly table: LeaseTable;
+  /** Aliases on the device. */
+  readonly inForce: number;
+  /** What the containers ask for. */
+  readonly decision: Decision | null;
+  /** What a run would mend. */
+  readonly drift: readonly string[] | null;
+  /** Why Docker's containers are not known, and what to do about it. */
+  readonly trouble: string | null;
+  readonly remedy: string | null;
+  /** What `watch` has left word of. */
+  readonly tally: Tally | null;
+}
+
+/** The document of `status --json`. */
+export function statusDocument(config: Config, standing: Standing): object {
+  const { decision, tally } = standing;
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    zone: config.zone,
+    host: standing.hostIp,
+    version: standing.version,
+    docker: standing.engine,
+    error: standing.trouble,
+    lastRun: time(standing.lastRun),
+    services: decision?.services.length ?? null,
+    skipped: decision?.skipped ?? null,
+    addresses: use(config, standing),
+    drift: standing.drift,
+    watch: tally && {
+      since: time(tally.since),
+      changes: tally.changes,
+      repaired: tally.repaired,
+      lastRepair: time(tally.lastRepair),
+      lastError: tally.lastError && { ...tally.lastError, at: time(tally.lastError.at) },
+    },
+  };
+}
+
+/** The same in lines. */
+export function statusText(config: Config, standing: Standing): string {
+  const { decision, drift, lastRun, now, trouble, tally } = standing;
+  const { size, used, rest, conflict, inForce } = use(config, standing);
+  const rows: [string, string][] = [
+    ["zone", `${config.zone}, host ${standing.hostIp ?? "unknown"}`],
+    ["last run", lastRun === null ? "none that ended well" : `${ago(now - lastRun)} ago`],
+    ...(tally === null ? [] : watchRows(tally, now)),
+    [
+      "services",
+      decision === null
+        ? `unknown: ${clip(trouble ?? "", LONG)}`
+        : `${decision.services.length} served, ${decision.skipped.length} not`,
+    ],
+    [
+      "addresses",
+      `${used} of ${size} in use, ${rest} at rest, ${conflict} used by others; ${inForce} in force`,
+    ],
+    [
+      "drift",
+      drift === null
+        ? decision === null
+          ? "unknown: what is in force stays so until Docker answers"
+          : "unknown (that takes root)"
+        : drift.length === 0
+          ? "none"
+          : `${drift.length} changes for the next run`,
+    ],
+    ["versions", `ocdd ${standing.version}, Docker ${clip(standing.engine ?? "unknown")}`],
+  ];
+  const lines = rows.map(([name, text]) => `${name.padEnd(10)}  ${text}`);
+  const list = (title: string, items: readonly string[]): string[] =>
+    items.length === 0 ? [] : ["", `${title}:`, ...items.map((item) => `  ${item}`)];
+  return [
+    ...lines,
+    ...list(
+      "not served",
+      (decision?.skipped ?? []).map((s) => `${clip(s.container)}: ${s.reason}`),
+    ),
+    ...list("drift", drift ?? []),
+    "",
+  ].join("\n");
+}
+
+/** Characters of an error's message. */
+const LONG = 200;
+
+function watchRows(tally: Tally, now: number): [string, string][] {
+  const { since, changes, repaired, lastRepair, lastError } = tally;
+  const when = lastRepair === null ? "" : `, the last ${ago(now - lastRepair)} ago`;
+  return [
+    ["watch", `${changes} changes in ${ago(now - since)}, ${repaired} of them drift repaired${when}`],
+    ...(lastError === null
+      ? []
+      : [
+          [
+            "last error",
+            `${ago(now - lastError.at)} ago${lastError.over ? ", over since" : ""}: ${clip(lastError.message, LONG)}`,
+          ] as [string, string],
+        ]),
+  ];
+}
+
+function use(
+  config: Config,
+  { table, inForce }: Standing,
+): { size: number; used: number; rest: number; conflict: number; inForce: number } {
+  const { leases, conflicts } = table;
+  const used = leases.filter((lease) => lease.releasedAt === null).length;
+  const size = config.pool.reduce((n, range) => n + sizeOf(range), 0);
+  return { size, used, rest: leases.length - used, conflict: conflicts.length, inForce };
+}
+
+const time = (seconds: number | null): string | null =>
+  seconds === null ? null : new Date(seconds * 1000).toISOString();
+
+/** A duration as a person says it. */
+function ago(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}

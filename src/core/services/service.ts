@@ -1,0 +1,72 @@
+/** A candidate with its address and its names → the service people see; or why it is none. */
+
+import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
+import type { Config } from "../config/config.ts";
+import type { Forward } from "../forwards/forward.ts";
+import type { LeaseTable, Service } from "../model.ts";
+import { readCard } from "../page/appearance.ts";
+import type { Candidate } from "./candidates.ts";
+import type { Grant } from "./names.ts";
+import type { Skipped } from "./skipped.ts";
+
+/** The service of a candidate. */
+export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zone: string): Service {
+  const { container, compose, reach, wishes, key } = candidate;
+  const target = reach.kind === "alias" || reach.kind === "direct" ? reach.target : null;
+  const forward: Forward | null =
+    reach.kind === "alias"
+      ? {
+          name: grant.own,
+          alias: address,
+          target: reach.target,
+          bridgePort: null,
+          map: wishes.map,
+          ports: wishes.ports,
+          allow: wishes.allow,
+        }
+      : null;
+  return {
+    key,
+    name: grant.own,
+    names: grant.names,
+    fqdn: `${grant.own}.${zone}`,
+    address,
+    kind: reach.kind === "none" ? "alias" : reach.kind,
+    state: container.state,
+    health: container.health,
+    container: {
+      id: container.id,
+      name: container.name,
+      image: container.image,
+      address: target,
+      network: reach.kind === "alias" || reach.kind === "direct" ? reach.network.name : null,
+    },
+    project: compose?.project ?? null,
+    service: compose?.service ?? null,
+    ports: container.ports,
+    srv: wishes.srv,
+    forward,
+    created: container.created,
+    up: container.up,
+    card: readCard(container.labels, container.image),
+    renamed: grant.renamed,
+    sharedNames: grant.shared,
+  };
+}
+
+/** Why a candidate that could be reached has no address. */
+export function whyUnserved(
+  candidate: Candidate,
+  table: LeaseTable,
+  config: Config,
+): Pick<Skipped, "code" | "reason"> {
+  if (candidate.reach.kind === "shared") {
+    const reason = "it shares the network of a container that is not served";
+    return { code: "shares-unserved", reason };
+  }
+  const size = config.pool.reduce((n, range) => n + sizeOf(range), 0);
+  const living = table.leases.filter((lease) => lease.releasedAt === null).length;
+  const rest = table.leases.length - living;
+  const reason = `the address range is full: ${size} addresses, ${living} in use, ${rest} at rest, ${table.conflicts.length} used by others`;
+  return { code: "range-full", reason };
+}

@@ -1,0 +1,227 @@
+/** The zone file, which holds OCDD's records beside what people wrote by hand. */
+import { readZoneFile, type Statement } from "../../dns/text/zonefile.ts";
+import type { Ipv4 } from "../addresses/ipv4.ts";
+import { clip } from "../clip.ts";
+import type { Config } from "../config/config.ts";
+
+/** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
+export const MARK = "ADDED-BY-OCDD-SCRIPT";
+
+/** An A record, its owner relative to the zone (`@` is the apex). */
+export interface AddressRecord {
+  readonly owner: string;
+  readonly address: Ipv4;
+}
+
+/** An SRV record (RFC 2782), its owner and target relative to the zone. */
+export interface SrvRecord {
+  readonly owner: string;
+  readonly port: number;
+  readonly target: string;
+}
+
+/** A record of OCDD's own as it stands in a zone file, its owner relative to the zone. */
+export interface OwnRecord {
+  readonly owner: string;
+  readonly type: "A" | "SRV";
+  readonly rdata: string;
+}
+
+/** What the zone file needs of the configuration. */
+export interface ZoneSettings {
+  readonly zone: string;
+  readonly hostName: string;
+  readonly soaEmail: string;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+/** The settings of a configuration. */
+export function zoneSettings(config: Pick<Config, keyof ZoneSettings>): ZoneSettings {
+  return { zone: config.zone, hostName: config.hostName, soaEmail: config.soaEmail, ttl: config.ttl };
+}
+
+/** What of an existing zone file is not ours. */
+export interface ZoneOnDisk {
+  /** SOA serial; 0 when there is none. */
+  readonly serial: number;
+  /** Hand-written lines, verbatim but for what the zone could not hold. */
+  readonly handwritten: string;
+  /** Owners (relative, lower case) that no container may have, with the type that stands there. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Hand-written A records, relative to the zone. */
+  readonly addresses: readonly AddressRecord[];
+  readonly warnings: readonly string[];
+}
+
+/** Reads the zone file as it is. `text` is octets, one a character; any text gives a result. */
+export function readZoneOnDisk(
+  text: string,
+  settings: ZoneSettings,
+  ours: readonly AddressRecord[],
+): ZoneOnDisk {
+  const { statements, problems } = readZoneFile(text, settings.zone);
+  const problemAt = new Map(problems.map((problem) => [problem.line, problem.message]));
+  const host = new Set(ours.map((record) => `${record.owner} ${record.address}`));
+  const owners = new Map<string, string>();
+  const addresses: AddressRecord[] = [];
+  const warnings: string[] = [];
+  let handwritten = "";
+  let serial = 0;
+  let ownerInText = "";
+  for (const statement of statements) {
+    if (statement.kind === "record" && statement.type === "SOA")
+      serial = Number(statement.rdata[2] ?? 0) >>> 0;
+    if (isOurs(statement)) continue;
+    if (statement.kind !== "record") {
+      const message = problemAt.get(statement.line);
+      if (statement.kind === "unreadable" && message !== undefined) {
+        warnings.push(
+          `zone file line ${statement.line} is not served and now a comment: ${clip(message, 200)}`,
+        );
+        handwritten += commented(statement.text, message);
+      } else handwritten += statement.text;
+      continue;
+    }
+    const owner = relative(statement.owner, settings.zone);
+    const problem =
+      owner === null
+        ? `${clip(statement.owner)} is not in the zone`
+        : besideOurs(owner, statement.type, settings);
+    if (problem !== null) {
+      warnings.push(`zone file line ${statement.line} is not served and now a comment: ${problem}`);
+      handwritten += commented(statement.text, problem);
+      continue;
+    }
+    const name = owner ?? "@";
+    // what the director writes anyway (the bash script's template holds it unmarked) would stand there twice
+    if (statement.type === "A" && host.has(`${name} ${statement.rdata[0]}`) && isHosts(name, settings))
+      continue;
+    if (statement.type === "A") addresses.push({ owner: name, address: statement.rdata[0] as Ipv4 });
+    if (["A", "CNAME", "DNAME", "NS"].includes(statement.type) && name !== "@")
+      owners.set(name, statement.type);
+    if (statement.type === "NS" && name === "@" && isOwnNs(statement.rdata[0], settings)) continue;
+    handwritten +=
+      statement.ownerOmitted && ownerInText !== statement.owner
+        ? statement.owner + statement.text
+        : statement.text;
+    ownerInText = statement.owner;
+  }
+  if (handwritten !== "" && !handwritten.endsWith("\n")) handwritten += "\n";
+  return { serial, handwritten: handwritten.replace(/^\s*\n/, ""), owners, addresses, warnings };
+}
+
+function isOurs(statement: Statement): boolean {
+  return statement.comment.trim() === MARK || (statement.kind === "record" && statement.type === "SOA");
+}
+
+/**
+ * Why a hand-written record cannot stand at an owner where the director has records of its own, or null: one such line
+ * would make the zone invalid, or hide every name in it.
+ */
+function besideOurs(owner: string, type: string, settings: ZoneSettings): string | null {
+  const bad =
+    owner === "@" ? ["CNAME", "DNAME"] : owner === settings.hostName ? ["CNAME", "DNAME", "NS"] : [];
+  const where = owner === "@" ? "the zone's apex" : `"${owner}"`;
+  return bad.includes(type) ? `no ${type} can stand at ${where}, where OCDD has records` : null;
+}
+
+function isHosts(owner: string, settings: ZoneSettings): boolean {
+  return owner === "@" || owner === settings.hostName;
+}
+
+function isOwnNs(target: string | undefined, settings: ZoneSettings): boolean {
+  return target?.toLowerCase() === `${settings.hostName}.${settings.zone}.`;
+}
+
+function commented(text: string, message: string): string {
+  const lines = text
+    .replace(/\n$/, "")
+    .split("\n")
+    .map((line) => `; ${line}`);
+  return `; not served: ${clip(message, 200).replace(/[^\x20-\x7e]/g, "?")}\n${lines.join("\n")}\n`;
+}
+
+/** Owner relative to the zone in lower case, `@` for the apex, null when it lies outside. */
+function relative(owner: string, zone: string): string | null {
+  const name = owner.toLowerCase();
+  if (name === `${zone}.`) return "@";
+  return name.endsWith(`.${zone}.`) ? name.slice(0, -zone.length - 2) : null;
+}
+
+/** Why no container may have `name` because of what is written by hand, or null. */
+export function handwrittenBar(name: string, owners: ReadonlyMap<string, string>): string | null {
+  const type = owners.get(name);
+  if (type !== undefined) return `"${name}" has a hand-written ${type} record in the zone file`;
+  for (let rest = name; rest.includes("."); ) {
+    rest = rest.slice(rest.indexOf(".") + 1);
+    const above = owners.get(rest);
+    if (above === "NS" || above === "DNAME")
+      return `"${name}" lies below a hand-written ${above} record in the zone file`;
+  }
+  return null;
+}
+
+/** The zone file: our lines, each with the mark, then what was written by hand. */
+export function renderZone(
+  settings: ZoneSettings,
+  records: readonly AddressRecord[],
+  serial: number,
+  handwritten: string,
+  srv: readonly SrvRecord[] = [],
+): string {
+  const { zone, hostName, ttl } = settings;
+  const [local = "", domain = ""] = settings.soaEmail.split("@");
+  // RFC 1035 §8: a dot in the mailbox's local part is escaped
+  const rname = `${local.replaceAll(".", "\\.")}.${domain}.`;
+  const name = (owner: string): string => (owner === "@" ? `${zone}.` : `${owner}.${zone}.`);
+  const lines = [
+    `$ORIGIN ${zone}.`,
+    `$TTL ${ttl}`,
+    // refresh, retry, expire as RFC 1912 §2.2 advises for a zone that changes; MINIMUM is the negative TTL (RFC 2308 §4)
+    `${zone}.\t${ttl}\tIN\tSOA\t${hostName}.${zone}. ${rname} ${serial} 3600 600 1209600 ${ttl}`,
+    `${zone}.\t${ttl}\tIN\tNS\t${hostName}.${zone}.`,
+    ...records.map((record) => `${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`),
+    // priority and weight 0: where several offer the same, one is as good as another
+    ...srv.map(({ owner, port, target }) => `${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
+  ];
+  const own = `${lines.map((line) => `${line}\t; ${MARK}`).join("\n")}\n`;
+  return handwritten === "" ? own : `${own}\n${handwritten}`;
+}
+
+/**
+ * The serial after `serial`: one more (RFC 1982 §3), or the clock's when that is ahead, so that a zone file lost and
+ * written anew does not fall behind its secondaries. `now` is in seconds since the epoch.
+ */
+export function nextSerial(serial: number, now: number): number {
+  const next = (serial + 1) >>> 0 || 1;
+  const clock = Math.floor(now) >>> 0;
+  return clock > next && (clock - serial) >>> 0 < 2 ** 31 ? clock : next;
+}
+
+/** The file with the old serial when nothing else differs, else with the next one. */
+export function updateZone(
+  text: string,
+  disk: ZoneOnDisk,
+  settings: ZoneSettings,
+  records: readonly AddressRecord[],
+  now: number,
+  srv: readonly SrvRecord[] = [],
+): string {
+  const numbered = (serial: number): string => renderZone(settings, records, serial, disk.handwritten, srv);
+  const same = numbered(disk.serial);
+  return same === text ? text : numbered(nextSerial(disk.serial, now));
+}
+
+/** Records of a zone file that are marked as ours, but for SOA and NS. */
+export function ownRecords(text: string, zone: string): OwnRecord[] {
+  const records: OwnRecord[] = [];
+  for (const statement of readZoneFile(text, zone).statements) {
+    if (statement.kind !== "record" || statement.comment !== MARK) continue;
+    const { type, rdata } = statement;
+    if (type !== "A" && type !== "SRV") continue;
+    const owner = relative(statement.owner, zone);
+    if (owner !== null) records.push({ owner, type, rdata: rdata.join(" ") });
+  }
+  return records;
+}

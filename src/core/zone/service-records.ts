@@ -1,0 +1,69 @@
+/** Services → the zone's records: addresses, and the ports that have names. */
+import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
+import type { Service } from "../model.ts";
+import { type AddressRecord, handwrittenBar, type SrvRecord } from "./records.ts";
+
+/** The host's own records and those of the services: apex first, then by name, then by address. */
+export function addressRecords(
+  services: readonly Service[],
+  hostName: string,
+  hostIp: Ipv4,
+): AddressRecord[] {
+  const byName = new Map<string, Map<Ipv4, boolean>>();
+  for (const service of services) {
+    const fit = service.health === "none" || service.health === "healthy";
+    for (const name of service.names) {
+      const addresses = byName.get(name) ?? new Map<Ipv4, boolean>();
+      byName.set(name, addresses);
+      // its own name always answers; a shared one leaves out the unfit as long as one is fit
+      const counts = fit || !service.sharedNames.includes(name);
+      addresses.set(service.address, counts || addresses.get(service.address) === true);
+    }
+  }
+  const records: AddressRecord[] = [];
+  for (const [owner, addresses] of [...byName].sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
+    const fit = [...addresses].filter(([, counts]) => counts);
+    for (const [address] of (fit.length > 0 ? fit : [...addresses]).sort((a, b) => compareIpv4(a[0], b[0]))) {
+      records.push({ owner, address });
+    }
+  }
+  const own = { owner: hostName, address: hostIp };
+  const at = records.findIndex((record) => record.owner > hostName);
+  records.splice(at < 0 ? records.length : at, 0, own);
+  return [{ owner: "@", address: hostIp }, ...records];
+}
+
+/**
+ * An SRV record for each named port of a service at each name that leads to it: what a shared name offers is found at
+ * each container's own. None where a hand-written record stands, nor where the zone could not hold the owner.
+ */
+export function srvRecords(
+  services: readonly Service[],
+  addresses: readonly AddressRecord[],
+  zone: string,
+  owners: ReadonlyMap<string, string>,
+): SrvRecord[] {
+  const offering = services.filter(({ srv }) => srv.length > 0);
+  if (offering.length === 0) return [];
+  const leads = new Set(addresses.map(({ owner, address }) => `${owner} ${address}`));
+  const records = offering.flatMap(({ srv, names, name, address }) =>
+    names
+      .filter((one) => leads.has(`${one} ${address}`))
+      .flatMap((one) =>
+        srv.map(({ service, protocol, port }) => ({
+          owner: `_${service}._${protocol}.${one}`,
+          port,
+          target: name,
+        })),
+      ),
+  );
+  const key = (r: SrvRecord): string => `${r.owner} ${r.target} ${String(r.port).padStart(5, "0")}`;
+  const unique = new Map(records.map((record) => [key(record), record]));
+  return [...unique]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, record]) => record)
+    .filter(
+      // RFC 1035 §2.3.4, as for every name
+      ({ owner }) => owner.length + 1 + zone.length <= 253 && handwrittenBar(owner, owners) === null,
+    );
+}

@@ -1,0 +1,157 @@
+/** Figures for Prometheus, and health for whoever watches a process. No label ever holds a container's name. */
+import { createServer } from "node:http";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Endpoint } from "../core/config/values.ts";
+import type { Decision } from "../core/model.ts";
+import { SKIP_CODES } from "../core/services/skipped.ts";
+import type { Say } from "./log.ts";
+
+/** What a process says of itself. */
+export interface Health {
+  /** The process turns: else it is to be restarted. */
+  readonly live: () => boolean;
+  /** It does its work: else nobody should count on it yet. */
+  readonly ready: () => boolean;
+  /** Prometheus text. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** Answers /metrics, /livez and /readyz on a loopback address. A taken port is said, and costs nothing else. */
+export function tellHealth(at: Endpoint, health: Health, say: Say): { readonly close: () => void } {
+  const server = createServer((request, response) => {
+    const verdict = (good: boolean): void => {
+      response.writeHead(good ? 200 : 503, { "content-type": "text/plain; charset=utf-8" });
+      response.end(good ? "ok\n" : "not ok\n");
+    };
+    const path = request.url?.split("?")[0];
+    if (path === "/livez") verdict(health.live());
+    else if (path === "/readyz") verdict(health.ready());
+    else if (path === "/metrics") {
+      health.metrics().then(
+        (text) => response.writeHead(200, { "content-type": Registry.PROMETHEUS_CONTENT_TYPE }).end(text),
+        () => verdict(false),
+      );
+    } else response.writeHead(404).end();
+  });
+  server.requestTimeout = 5_000;
+  server.maxConnections = 32;
+  server.on("error", (error: NodeJS.ErrnoException) => {
+    say("error", `metrics cannot be told on ${at.address} port ${at.port} (${error.code ?? error.message})`);
+  });
+  server.listen(at.port, at.address);
+  server.unref();
+  return { close: () => server.close() };
+}
+
+/** What the director counts. */
+export interface DirectorMetrics {
+  readonly text: () => Promise<string>;
+  /** A run that ended well. `changes` are a plan's lines; `drift` tells that no container had changed. */
+  readonly ran: (seconds: number, decision: Decision, changes: readonly string[], drift: boolean) => void;
+  /** A run that failed, by fault. */
+  readonly failed: (seconds: number, fault: string) => void;
+  /** Seconds from an event of Docker's to the end of the run it woke. */
+  readonly inForce: (seconds: number) => void;
+}
+
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export function directorMetrics(): DirectorMetrics {
+  const registers = [new Registry()];
+  const runs = new Histogram({
+    name: "ocdd_run_seconds",
+    help: "Duration of runs by result",
+    labelNames: ["result"],
+    buckets: SECONDS,
+    registers,
+  });
+  const inForce = new Histogram({
+    name: "ocdd_event_in_force_seconds",
+    help: "Time from an event of Docker's until its outcome is in force",
+    buckets: SECONDS,
+    registers,
+  });
+  const changes = new Counter({
+    name: "ocdd_changes_total",
+    help: "Changes made, by kind; drift is what was mended without a container having changed",
+    labelNames: ["kind", "drift"],
+    registers,
+  });
+  const gauge = (name: string, help: string, label?: string): Gauge =>
+    new Gauge({ name, help, registers, labelNames: label === undefined ? [] : [label] });
+  const services = gauge("ocdd_services", "Containers served");
+  const skipped = gauge("ocdd_skipped", "Containers not served, by reason", "reason");
+  const addresses = gauge("ocdd_addresses", "Addresses of the range by state", "state");
+  const docker = gauge("ocdd_docker_up", "1 when Docker answered the last run");
+  const last = gauge("ocdd_last_run_timestamp_seconds", "When a run last ended well");
+  return {
+    text: () => (registers[0] as Registry).metrics(),
+    ran(seconds, decision, lines, drift) {
+      runs.observe({ result: "ok" }, seconds);
+      for (const line of lines) changes.inc({ kind: kindOf(line), drift: String(drift) });
+      services.set(decision.services.length);
+      for (const reason of SKIP_CODES)
+        skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
+      const { size, used, held, conflict, reserved } = decision.range;
+      const free = Math.max(0, size - used - held - conflict - reserved);
+      for (const [state, n] of Object.entries({ used, rest: held, conflict, reserved, free }))
+        addresses.set({ state }, n);
+      docker.set(1);
+      last.setToCurrentTime();
+    },
+    failed(seconds, fault) {
+      runs.observe({ result: fault }, seconds);
+      if (fault === "docker") docker.set(0);
+    },
+    inForce: (seconds) => inForce.observe(seconds),
+  };
+}
+
+const KINDS = new Set([
+  "lease",
+  "conflict",
+  "rule",
+  "chain",
+  "jump",
+  "address",
+  "hairpin",
+  "record",
+  "zone",
+  "index",
+]);
+
+/** The second word of a plan's line, when it is one we know: the rest of a line is names. */
+function kindOf(line: string): string {
+  const word = line.split(" ")[1] ?? "";
+  return KINDS.has(word) ? word : "other";
+}
+
+/** A server's counters as they stand when they are asked for. */
+export interface ServerCounters {
+  readonly types: Readonly<Record<string, number>>;
+  readonly rcodes: Readonly<Record<string, number>>;
+  readonly events: Readonly<Record<string, number>>;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly engine: string;
+}
+
+/** Prometheus text of the server; `read` is called at each scrape. */
+export function serverMetrics(read: () => ServerCounters): () => Promise<string> {
+  const registry = new Registry();
+  const counter = (name: string, help: string, label: string): Gauge =>
+    new Gauge({ name, help, labelNames: [label], registers: [registry] });
+  const types = counter("ocdd_dns_queries_total", "Queries by type", "type");
+  const rcodes = counter("ocdd_dns_responses_total", "Responses by RCODE", "rcode");
+  const events = counter("ocdd_dns_events_total", "What else befell the name server", "event");
+  const statuses = counter("ocdd_http_responses_total", "Responses of the web server by status", "status");
+  const engine = counter("ocdd_dns_engine", "1 for the UDP engine that runs", "engine");
+  return () => {
+    const now = read();
+    for (const [type, n] of Object.entries(now.types)) types.set({ type }, n);
+    for (const [rcode, n] of Object.entries(now.rcodes)) rcodes.set({ rcode }, n);
+    for (const [event, n] of Object.entries(now.events)) events.set({ event }, n);
+    for (const [status, n] of Object.entries(now.statuses)) statuses.set({ status }, n);
+    engine.set({ engine: now.engine }, 1);
+    return registry.metrics();
+  };
+}

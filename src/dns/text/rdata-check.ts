@@ -1,0 +1,153 @@
+/** What of RDATA others would refuse although its lengths add up: a record that one secondary cannot read ends every transfer. */
+import { read16 } from "../wire/octets.ts";
+import { TYPE } from "../wire/types.ts";
+import { type Field, fieldsOf, GATEWAYS } from "./rdata-fields.ts";
+
+const WIDTH: Readonly<Partial<Record<Field, number>>> = {
+  u8: 1,
+  u16: 2,
+  u32: 4,
+  period: 4,
+  time: 4,
+  ipv4: 4,
+  ipv6: 16,
+  type: 2,
+  algorithm: 1,
+  cert: 2,
+  hex64: 8,
+  eui48: 6,
+  eui64: 8,
+};
+
+/** Could these octets be RDATA of this type? What is said no to here, others could not read. */
+export function rdataFits(type: number, octets: Uint8Array): boolean {
+  const fields = fieldsOf(type);
+  if (fields === undefined) return true;
+  let at = 0;
+  for (const each of fields) {
+    const kind = each === "gateway" ? (octets[at - 2] as number) : 0;
+    const field = each === "gateway" && kind > 0 ? GATEWAYS[kind] : each;
+    const width = field === undefined ? undefined : WIDTH[field];
+    if (width !== undefined) at += width;
+    else if (field === "name") {
+      const start = at;
+      while (at < octets.length && octets[at] !== 0) {
+        if ((octets[at] as number) > 63) return false;
+        at += (octets[at] as number) + 1;
+      }
+      if (++at - start > 255) return false;
+    } else if (field === "string" || field === "tag" || field === "salt" || field === "hash") {
+      at += (octets[at] ?? 0xffff) + 1;
+    } else if (field === "strings") {
+      do at += (octets[at] ?? 0xffff) + 1;
+      while (at < octets.length);
+    } else if (field === undefined) return false;
+    else if (field !== "gateway") {
+      if (!restFits(field, octets.subarray(at))) return false;
+      at = Math.max(at, octets.length);
+    }
+    if (at > octets.length) return false;
+  }
+  return at === octets.length && digestFits(type, octets);
+}
+
+/** Do the octets to the end of the RDATA fit the field that takes them all? */
+function restFits(field: Field, octets: Uint8Array): boolean {
+  if (field === "types") return typesFit(octets);
+  if (field === "loc") return locFits(octets);
+  if (field === "apl") return aplFits(octets);
+  return field !== "svcparams" || svcParamsFit(octets);
+}
+
+/** Windows in order, each of 1 to 32 octets without a trailing zero (RFC 4034 §4.1.2). */
+function typesFit(octets: Uint8Array): boolean {
+  let before = -1;
+  let at = 0;
+  while (at < octets.length) {
+    const window = octets[at] as number;
+    const size = octets[at + 1] ?? 0;
+    if (window <= before || size < 1 || size > 32 || !octets[at + 1 + size]) return false;
+    before = window;
+    at += 2 + size;
+  }
+  return at === octets.length;
+}
+
+/** Version 0 has 16 octets, and sizes of two decimal digits (RFC 1876 §2). */
+function locFits(octets: Uint8Array): boolean {
+  if (octets[0] !== 0) return octets.length > 0;
+  const decimal = (octet: number): boolean => octet >>> 4 <= 9 && (octet & 15) <= 9;
+  return octets.length === 16 && octets.subarray(1, 4).every(decimal);
+}
+
+/** Items that end where the RDATA does, no longer than their family's addresses, the last octet none of 0 (RFC 3123 §4). */
+function aplFits(octets: Uint8Array): boolean {
+  let at = 0;
+  while (at < octets.length) {
+    if (at + 4 > octets.length) return false;
+    const family = read16(octets, at);
+    const prefix = octets[at + 2] as number;
+    const size = (octets[at + 3] as number) & 0x7f;
+    const most = family === 1 ? 4 : family === 2 ? 16 : 127;
+    if (size > most || (most < 127 && prefix > most * 8) || (size > 0 && !octets[at + 3 + size]))
+      return false;
+    at += 4 + size;
+  }
+  return at === octets.length;
+}
+
+/** Keys in order, values as RFC 9460 §7 has them, and every mandatory key there (§8). */
+function svcParamsFit(octets: Uint8Array): boolean {
+  const params = new Map<number, Uint8Array>();
+  let before = -1;
+  let at = 0;
+  while (at < octets.length) {
+    const key = read16(octets, at);
+    const end = at + 4 + read16(octets, at + 2);
+    if (at + 4 > octets.length || end > octets.length || key <= before) return false;
+    params.set(key, octets.subarray(at + 4, end));
+    before = key;
+    at = end;
+  }
+  return [...params].every(([key, value]) => svcValueFits(key, value, params));
+}
+
+function svcValueFits(key: number, value: Uint8Array, params: ReadonlyMap<number, Uint8Array>): boolean {
+  const { length } = value;
+  switch (key) {
+    case 0: {
+      const keys = Array.from({ length: length >>> 1 }, (_, i) => read16(value, 2 * i));
+      const ordered = keys.every((one, i) => one > (keys[i - 1] ?? 0));
+      return length > 0 && length % 2 === 0 && ordered && keys.every((one) => params.has(one));
+    }
+    case 1: {
+      let at = 0;
+      while (at < length && value[at] !== 0) at += (value[at] as number) + 1;
+      return length > 0 && at === length;
+    }
+    case 2:
+      return length === 0 && params.has(1);
+    case 3:
+      return length === 2;
+    case 4:
+      return length > 0 && length % 4 === 0;
+    case 6:
+      return length > 0 && length % 16 === 0;
+    default:
+      // ech and dohpath say something; the others are as they are
+      return length > 0 || (key !== 5 && key !== 7);
+  }
+}
+
+/** Octets of digests by their numbers: of DS (RFC 4034, 4509, 5933, 6605), and of ZONEMD (RFC 8976 §5.3). */
+const DS_DIGESTS: readonly (number | undefined)[] = [undefined, 20, 32, 32, 48];
+const ZONE_DIGESTS: readonly (number | undefined)[] = [undefined, 48, 64];
+
+/** Has a digest the length that its number asks for? */
+function digestFits(type: number, octets: Uint8Array): boolean {
+  if (type === TYPE.DS || type === TYPE.CDS || type === TYPE.DLV)
+    return octets.length - 4 === (DS_DIGESTS[octets[3] as number] ?? Math.max(1, octets.length - 4));
+  if (type === TYPE.ZONEMD)
+    return octets.length - 6 === (ZONE_DIGESTS[octets[5] as number] ?? Math.max(12, octets.length - 6));
+  return true;
+}

@@ -1,0 +1,155 @@
+/** Files that are there whole or not at all. */
+import { chmod, type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { dirname } from "node:path";
+import { HostError } from "../../core/errors.ts";
+
+/** Text of a file as octets, one a character; undefined when there is none. */
+export async function readOctets(path: string): Promise<string | undefined> {
+  return readOrNone(path, "latin1");
+}
+
+/** UTF-8 text of a file; undefined when there is none. */
+export async function readText(path: string): Promise<string | undefined> {
+  return readOrNone(path, "utf8");
+}
+
+async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<string | undefined> {
+  const next = coming.get(path);
+  if (next !== undefined) return next.text;
+  try {
+    return await readFile(path, encoding);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw storageError(path, "read", error);
+  }
+}
+
+/**
+ * What is being written just now, by path. Who reads it here meanwhile reads what it will be, and who writes it waits
+ * for his turn: the dead are taken down while a run waits for its disk.
+ */
+const coming = new Map<string, { readonly text: string; readonly done: Promise<void> }>();
+
+/**
+ * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
+ * rename, fsync of the directory. Readable by everyone, since `serve` runs as somebody else. With "later" both fsyncs
+ * are left to `makeDurable`, for what must be seen at once and kept soon.
+ */
+export async function writeWhole(
+  path: string,
+  text: string,
+  encoding: "latin1" | "utf8" = "utf8",
+  durability: "now" | "later" = "now",
+): Promise<void> {
+  const before = coming.get(path)?.done ?? Promise.resolve();
+  const write = (): Promise<void> => replace(path, text, encoding, durability);
+  const writing = { text, done: before.then(write, write) };
+  coming.set(path, writing);
+  try {
+    await writing.done;
+  } finally {
+    if (coming.get(path) === writing) coming.delete(path);
+  }
+}
+
+async function replace(
+  path: string,
+  text: string,
+  encoding: "latin1" | "utf8",
+  durability: "now" | "later",
+): Promise<void> {
+  const temporary = `${path}.new`;
+  let file: FileHandle | undefined;
+  try {
+    // a leftover of a killed run, or a link somebody planted, is not written through
+    await unlink(temporary).catch(() => undefined);
+    file = await open(temporary, "wx", 0o644);
+    // root's umask may be 077
+    await file.chmod(0o644);
+    await file.writeFile(text, encoding);
+    if (durability === "now") await file.sync();
+    await file.close();
+    file = undefined;
+    await rename(temporary, path);
+    if (durability === "now") await syncDirectory(dirname(path));
+  } catch (error) {
+    await file?.close().catch(() => undefined);
+    await unlink(temporary).catch(() => undefined);
+    throw storageError(path, "write", error);
+  }
+}
+
+/** What is being made durable just now, by path, and what has been asked for since: a thread each, however long it takes. */
+const syncing = new Map<string, { readonly done: Promise<void>; next?: Promise<void> }>();
+
+/** Does what writeWhole left for later. */
+export function makeDurable(path: string): Promise<void> {
+  const now = syncing.get(path);
+  // one that has not begun yet will see all that is there by then
+  if (now?.next !== undefined) return now.next;
+  const begin = (): Promise<void> => {
+    const done = sync(path).finally(() => {
+      if (syncing.get(path)?.done === done) syncing.delete(path);
+    });
+    syncing.set(path, { done });
+    return done;
+  };
+  if (now === undefined) return begin();
+  now.next = now.done.then(begin, begin);
+  return now.next;
+}
+
+async function sync(path: string): Promise<void> {
+  try {
+    const file = await open(path, "r");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    throw storageError(path, "sync", error);
+  }
+}
+
+/** Makes what happened in a directory survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    const first = await mkdir(path, { recursive: true, mode: 0o755 });
+    // what was made here, and nothing that was there; root's umask may be 077
+    for (let made = path; first !== undefined && made.startsWith(first); made = dirname(made)) {
+      await chmod(made, 0o755);
+    }
+  } catch (error) {
+    throw storageError(path, "create", error);
+  }
+}
+
+const REMEDIES = new Map([
+  ["ENOSPC", "make room on that file system; nothing has been lost"],
+  ["EDQUOT", "make room within the quota; nothing has been lost"],
+  ["EACCES", "run as root, or make it writable"],
+  ["EPERM", "run as root, or make it writable"],
+  ["EROFS", "the file system is read-only; remount it, or set STORAGE_DIR elsewhere"],
+  ["ENOENT", "run `ocdd initialize` first"],
+]);
+
+export function storageError(path: string, deed: string, error: unknown): HostError {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const remedy = REMEDIES.get(code);
+  const why = (error as Error).message.replace(/^\w+: /, "").replace(/, .*$/, "");
+  return new HostError("storage", `cannot ${deed} ${path}: ${why}`, {
+    cause: error,
+    ...(remedy ? { remedy } : {}),
+  });
+}

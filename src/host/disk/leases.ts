@@ -1,0 +1,101 @@
+/** The leases on disk: checksummed, with the file before kept beside it. */
+import { createHash } from "node:crypto";
+import { link, rename, unlink } from "node:fs/promises";
+import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
+import type { Conflict, Lease, LeaseTable } from "../../core/model.ts";
+import type { LeasesRead } from "../../core/observation.ts";
+import { type Name, toName } from "../../core/services/name.ts";
+import { readText, storageError, writeWhole } from "./file.ts";
+
+const VERSION = 1;
+
+/** Reads the leases file, or the one before it when that is torn or gone. */
+export async function readLeases(path: string): Promise<LeasesRead> {
+  const text = await readText(path);
+  const table = text === undefined ? undefined : parse(text);
+  if (table !== undefined) return { status: "read", table };
+  const older = await readText(`${path}.previous`);
+  const previous = older === undefined ? undefined : parse(older);
+  if (previous !== undefined) return { status: "previous", table: previous };
+  return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
+}
+
+/** Writes the leases, fsynced, and keeps the file before as `.previous`, unless that is torn: at no instant is there none. */
+export async function writeLeases(path: string, table: LeaseTable): Promise<void> {
+  const kept = `${path}.kept`;
+  const before = await readText(path);
+  if (before !== undefined && parse(before) !== undefined) {
+    try {
+      await unlink(kept).catch(() => undefined);
+      await link(path, kept);
+      await rename(kept, `${path}.previous`);
+    } catch (error) {
+      throw storageError(path, "keep", error);
+    }
+  }
+  const canonical = inOrder(table);
+  const document = { schemaVersion: VERSION, checksum: checksum(canonical), ...canonical };
+  await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`);
+}
+
+/** The table with its fields in the one order that the checksum is taken over, however it was made. */
+function inOrder(table: LeaseTable): LeaseTable {
+  return {
+    leases: table.leases.map(({ key, address, names, container, releasedAt }) => ({
+      key,
+      address,
+      names,
+      container,
+      releasedAt,
+    })),
+    conflicts: table.conflicts.map(({ address, seenAt }) => ({ address, seenAt })),
+    hairpins: table.hairpins,
+  };
+}
+
+function checksum(canonical: LeaseTable): string {
+  return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
+}
+
+function parse(text: string): LeaseTable | undefined {
+  try {
+    const document = JSON.parse(text) as Record<string, unknown>;
+    if (document.schemaVersion !== VERSION) return undefined;
+    const table = {
+      leases: array(document.leases).map(readLease),
+      conflicts: array(document.conflicts).map(readConflict),
+      hairpins: array(document.hairpins).filter((port) => typeof port === "string"),
+    };
+    return checksum(inOrder(table)) === document.checksum ? table : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function array(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new TypeError("no list");
+  return value;
+}
+
+function address(value: unknown): Ipv4 {
+  const parsed = typeof value === "string" ? parseIpv4(value) : undefined;
+  if (parsed === undefined) throw new TypeError("no address");
+  return parsed;
+}
+
+function readLease(value: unknown): Lease {
+  const { key, address: at, names, container, releasedAt } = value as Record<string, unknown>;
+  if (typeof key !== "string" || typeof container !== "string") throw new TypeError("no lease");
+  if (releasedAt !== null && typeof releasedAt !== "number") throw new TypeError("no lease");
+  const granted = array(names).map((name): Name => {
+    if (typeof name !== "string" || toName(name) !== name) throw new TypeError("no name");
+    return name as Name;
+  });
+  return { key, address: address(at), names: granted, container, releasedAt };
+}
+
+function readConflict(value: unknown): Conflict {
+  const { address: at, seenAt } = value as Record<string, unknown>;
+  if (typeof seenAt !== "number") throw new TypeError("no conflict");
+  return { address: address(at), seenAt };
+}

@@ -1,0 +1,117 @@
+/** Docker's JSON → our nouns. Read field by field: whatever a field holds, the worst is that it counts as absent. */
+import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
+import type { Attachment, Container, Network, Port, Protocol } from "../../core/model.ts";
+import { upBounds } from "../../core/page/uptime.ts";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+const isRecord = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const record = (value: unknown): Json => (isRecord(value) ? value : {});
+export const records = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isRecord) : []);
+const string = (value: unknown): string => (typeof value === "string" ? value : "");
+const number = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
+
+/** Undefined for what has no proper id: ids go into API paths. */
+export function readContainer(item: Json): Container | undefined {
+  const id = string(item.Id);
+  if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+  const networks = Object.entries(record(record(item.NetworkSettings).Networks));
+  const names = Array.isArray(item.Names) ? item.Names.map(string) : [];
+  return {
+    id,
+    // links add names with a second slash; the container's own has one
+    name: (names.find((name) => /^\/[^/]+$/.test(name)) ?? names[0] ?? id.slice(0, 12)).replace(/^\//, ""),
+    image: string(item.Image),
+    created: number(item.Created),
+    state: string(item.State) || "running",
+    health: healthOf(item),
+    up: upBounds(string(item.Status)),
+    labels: new Map(Object.entries(record(item.Labels)).map(([key, value]) => [key, string(value)])),
+    networkMode: string(record(item.HostConfig).NetworkMode),
+    attachments: networks.map(([network, settings]) => readAttachment(network, record(settings))),
+    ports: readPorts(item.Ports),
+  };
+}
+
+function readAttachment(network: string, settings: Json): Attachment {
+  return { network, address: parseIpv4(string(settings.IPAddress)), priority: number(settings.GwPriority) };
+}
+
+/** New engines say it in a field, old ones only in the status text: `Up 2 minutes (health: starting)`. */
+function healthOf(item: Json): Container["health"] {
+  const field = string(record(item.Health).Status);
+  const text =
+    field || (/\((?:health: )?(starting|healthy|unhealthy)\)$/.exec(string(item.Status))?.[1] ?? "");
+  return text === "starting" || text === "healthy" || text === "unhealthy" ? text : "none";
+}
+
+const PROTOCOLS = new Set(["tcp", "udp", "sctp"]);
+
+/** Docker lists a published port once an address family: each port is wanted once, in order. */
+function readPorts(value: unknown): Port[] {
+  const ports = new Map<string, Port>();
+  for (const item of records(value)) {
+    const protocol = string(item.Type);
+    const port = number(item.PrivatePort);
+    if (PROTOCOLS.has(protocol) && Number.isInteger(port) && port > 0 && port < 65_536) {
+      ports.set(`${port}/${protocol}`, { protocol: protocol as Protocol, port });
+    }
+  }
+  return [...ports.values()].sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1));
+}
+
+export function readNetwork(item: Json): Network {
+  const id = string(item.Id);
+  const driver = string(item.Driver);
+  const bridge = string(record(item.Options)["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
+  const subnets = records(record(item.IPAM).Config).flatMap(
+    (config) => parseCidr(string(config.Subnet)) ?? [],
+  );
+  return {
+    name: string(item.Name),
+    bridge: driver === "bridge" ? bridge : "",
+    driver,
+    internal: item.Internal === true,
+    subnets,
+  };
+}
+
+/** Id of a network that may go into an API path, or undefined. */
+export function networkId(item: Json): string | undefined {
+  const id = string(item.Id);
+  return /^[0-9a-z]{25,64}$/.test(id) ? id : undefined;
+}
+
+/** Container id → address of its endpoint, as `GET /networks/{id}` shows them. */
+export function readEndpoints(item: unknown): Map<string, Ipv4> {
+  const endpoints = new Map<string, Ipv4>();
+  for (const [id, endpoint] of Object.entries(record(record(item).Containers))) {
+    const address = parseIpv4(string(record(endpoint).IPv4Address).split("/")[0] ?? "");
+    if (address !== undefined) endpoints.set(id, address);
+  }
+  return endpoints;
+}
+
+/** What a line of the event stream tells. */
+export interface DockerEvent {
+  /** Empty where it cannot be told. */
+  readonly action: string;
+  /** Id of the container it befell; empty where it cannot be told. */
+  readonly container: string;
+  /** Milliseconds since the epoch; infinite where it cannot be told. */
+  readonly at: number;
+}
+
+export function readEvent(line: string): DockerEvent {
+  try {
+    const event = record(JSON.parse(line));
+    const actor = record(event.Actor);
+    // of a network's event the actor is the network
+    const container = event.Type === "network" ? record(actor.Attributes).container : actor.ID;
+    const at = typeof event.timeNano === "number" ? event.timeNano / 1e6 : Number.POSITIVE_INFINITY;
+    return { action: string(event.Action), container: string(container), at };
+  } catch {
+    return { action: "", container: "", at: Number.POSITIVE_INFINITY };
+  }
+}

@@ -1,0 +1,161 @@
+/** Who runs the director and the server on this host: systemd, compose, or the operator himself. */
+import { readdir, readFile, realpath, stat, unlink } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import type { Config } from "../../core/config/config.ts";
+import { HostError } from "../../core/errors.ts";
+import { HOME } from "../../platform/home.ts";
+import { storageError, writeWhole } from "../disk/file.ts";
+import { closedToOthers } from "../disk/path-permissions.ts";
+import { run } from "../kernel/run.ts";
+import { unitsOf } from "./units.ts";
+
+const UNITS = "/etc/systemd/system";
+/** First line of every unit we write: what bears it is ours to replace and to remove. */
+const MARK = "# Written by ocdd initialize";
+
+type Say = (line: string) => void;
+
+/**
+ * Installs and starts what runs the director and the server. `confFile` is empty for the default places, `hostIp` the
+ * address that HOST_IP stands for.
+ */
+export async function startServices(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
+  const kind = await kindOf(config);
+  if (kind === "systemd") await startUnits(config, confFile, hostIp, say);
+  else if (kind === "compose") await startCompose(config, confFile, say);
+  else {
+    say("- Nothing is started (SERVICES=none). Start the name server and the index page with: ocdd serve");
+    say("  and have `ocdd` run by cron: see templates/ocdd.cron");
+  }
+}
+
+/**
+ * Stops and removes what startServices made; resolves with what of it is left, for people. Throws HostError, but for a
+ * compose app that cannot be reached: what it has done can be undone without Docker all the same.
+ */
+export async function stopServices(config: Config): Promise<string[]> {
+  const kind = await kindOf(config);
+  if (kind === "compose") return stopCompose(config);
+  if (kind !== "systemd") return [];
+  const ours = await ownUnits();
+  if (ours.length === 0) return [];
+  await removeUnits(ours);
+  await run(["systemctl", "daemon-reload"]);
+  return [];
+}
+
+async function kindOf(config: Config): Promise<"systemd" | "compose" | "none"> {
+  if (config.services !== "auto") return config.services;
+  const booted = await stat("/run/systemd/system").then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return booted ? "systemd" : "none";
+}
+
+/**
+ * Writes the units and starts them. Sockets of another configuration go first: what they hold, or an earlier server that
+ * opened its ports itself, would be in the way of the new ones. Sockets that stay as they are keep what waits in them.
+ */
+async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
+  say("- Installing and starting the systemd units ocdd-watch.service and ocdd-serve.service ...");
+  const units = await unitsOf(config, confFile, hostIp);
+  const before = await ownUnits();
+  const changed: string[] = [];
+  for (const { name, text } of units) {
+    const path = `${UNITS}/${name}`;
+    const whole = `${MARK}; teardown removes it.\n${text}`;
+    const old = await readFile(path, "utf8").catch(() => MARK);
+    if (!old.startsWith(MARK)) {
+      throw new HostError("refused", `${path} is not ours and is left alone`, {
+        remedy: "move it away, or set SERVICES=none",
+      });
+    }
+    if (old === whole) continue;
+    changed.push(name);
+    await writeWhole(path, whole);
+  }
+  const isSocket = (name: string): boolean => name.endsWith(".socket");
+  const sockets = units.map(({ name }) => name).filter(isSocket);
+  const stale = before.filter((name) => isSocket(name) && !sockets.includes(name));
+  if (stale.length > 0) await removeUnits(stale);
+  await run(["systemctl", "daemon-reload"]);
+  const again = changed.filter(isSocket);
+  if (again.length + stale.length > 0) await run(["systemctl", "stop", "ocdd-serve.service", ...again]);
+  await run(["systemctl", "enable", ...STARTED, ...sockets]);
+  for (const socket of sockets) {
+    const { code, stderr } = await run(["systemctl", "start", socket], { ok: [0, 1] });
+    if (code === 0) continue;
+    say(`  ${socket} could not be started: ${stderr.trim().split("\n")[0] ?? ""}`);
+    say("  if another program holds its port, end that and run `ocdd initialize` again");
+  }
+  // watch is ready when its first run has ended well, which a Docker that is down delays: not to be waited for
+  await run(["systemctl", "restart", "--no-block", ...STARTED]);
+  for (const path of [`${HOME}/bin/ocdd`, resolve(confFile || "/etc/ocdd/ocdd.conf"), config.storageDir]) {
+    const closed = await closedToOthers(path);
+    if (closed === undefined) continue;
+    say(`  ${closed} is closed to others, and ocdd-serve, who is nobody in particular, must read ${path}:`);
+    say(`  open it (chmod o+rX ${closed}), or keep that elsewhere`);
+  }
+}
+
+/** What runs; the others are for those who prefer a timer. */
+const STARTED = ["ocdd-watch.service", "ocdd-serve.service"] as const;
+
+async function removeUnits(names: readonly string[]): Promise<void> {
+  await run(["systemctl", "disable", "--now", ...names]);
+  for (const name of names) await unlink(`${UNITS}/${name}`);
+}
+
+async function ownUnits(): Promise<string[]> {
+  try {
+    const names = (await readdir(UNITS)).filter((name) => name.startsWith("ocdd"));
+    const texts = await Promise.all(
+      names.map((name) => readFile(`${UNITS}/${name}`, "utf8").catch(() => "")),
+    );
+    return names.filter((_, i) => texts[i]?.startsWith(MARK) === true);
+  } catch (error) {
+    throw storageError(UNITS, "read", error);
+  }
+}
+
+async function startCompose(config: Config, confFile: string, say: Say): Promise<void> {
+  say("- Starting the OCDD compose app (director and server) ...");
+  // compose leaves a container as it is whose configuration file alone has changed, since it knows of no such file
+  await compose(config, confFile, ["up", "--detach", "--force-recreate"]);
+}
+
+async function stopCompose(config: Config): Promise<string[]> {
+  try {
+    await compose(config, "", ["down"]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error;
+    return [
+      `the OCDD compose app could not be stopped: ${error.message}`,
+      "its director brings everything back when Docker is back: run `ocdd teardown` again then",
+    ];
+  }
+}
+
+async function compose(config: Config, confFile: string, args: readonly string[]): Promise<void> {
+  // what is mounted is their directories, in which a link would lead nowhere
+  const [conf, socket] = (await Promise.all(
+    [resolve(confFile || "/etc/ocdd/ocdd.conf"), config.dockerSocket].map((path) =>
+      realpath(path).catch(() => path),
+    ),
+  )) as [string, string];
+  const environment = [
+    `OCDD_CONF_DIR=${dirname(conf)}`,
+    `OCDD_CONF_NAME=${basename(conf)}`,
+    `OCDD_STORAGE=${config.storageDir}`,
+    `OCDD_SOCKET_DIR=${dirname(socket)}`,
+    `OCDD_SOCKET_NAME=${basename(socket)}`,
+    `DOCKER_HOST=unix://${config.dockerSocket}`,
+  ];
+  const file = ["--file", `${HOME}/docker-compose.yml`, "--project-name", "ocdd"];
+  const plugin = await run(["docker", "compose", "version"], { ok: [0, 1, 125] });
+  const program = plugin.code === 0 ? ["docker", "compose"] : ["docker-compose"];
+  await run(["env", ...environment, ...program, ...file, ...args], { timeout: 600_000 });
+}

@@ -1,0 +1,96 @@
+/** The systemd units of this installation: the templates with its paths, and a socket for each endpoint of the server's. */
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import type { Config } from "../../core/config/config.ts";
+import type { ListenAddress } from "../../core/config/values.ts";
+import { HostError } from "../../core/errors.ts";
+import { HOME } from "../../platform/home.ts";
+
+export const TEMPLATES: string = `${HOME}/templates`;
+const SOCKET_TEMPLATE = "ocdd-serve.socket";
+
+/** What stands in a template's `@NAME@`; a list is joined by blanks. */
+export type Values = ReadonlyMap<string, string | readonly string[]>;
+
+export interface Unit {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * A unit's text with this installation's values; a place without one is left empty. Throws HostError for a value that a
+ * unit cannot hold.
+ */
+export function fillTemplate(text: string, values: Values): string {
+  return text.replace(/@([A-Z_]+)@/g, (_, name: string) => {
+    const value = values.get(name) ?? "";
+    const parts = typeof value === "string" ? [value] : value;
+    for (const part of parts) {
+      if (/[\s"'\\%$]/.test(part)) {
+        throw new HostError(
+          "refused",
+          `"${part}" cannot stand in a systemd unit: it holds a blank, quote, % or $`,
+        );
+      }
+    }
+    return parts.join(" ");
+  });
+}
+
+/** Every unit of this installation. `confFile` is empty for the default place. Throws HostError as fillTemplate does. */
+export async function unitsOf(config: Config, confFile: string, hostIp: Ipv4): Promise<Unit[]> {
+  const conf = resolve(confFile || "/etc/ocdd/ocdd.conf");
+  const endpoints = endpointsOf(config, hostIp);
+  const paths = [HOME, conf, config.storageDir, config.zoneFile, config.indexFile];
+  const values: Values = new Map<string, string | readonly string[]>([
+    ["HOME", HOME],
+    ["CONF", conf],
+    ["STORAGE_DIR", config.storageDir],
+    ["ZONE_DIR", dirname(config.zoneFile)],
+    ["INDEX_DIR", dirname(config.indexFile)],
+    ["SYNC_INTERVAL", String(config.syncInterval)],
+    // what lies in a home cannot be hidden from those who must read it
+    ["PROTECT_HOME", paths.some((path) => /^\/(home|root)\//.test(path)) ? "read-only" : "yes"],
+    ["CREDENTIAL", config.tsigKeyFile === "" ? "" : `LoadCredential=tsig:${config.tsigKeyFile}`],
+    ["SOCKETS", endpoints.map(({ name }) => name)],
+  ]);
+  const names = (await readdir(TEMPLATES)).filter((name) => /\.(service|timer)$/.test(name));
+  const units = names.map(async (name) => ({ name, text: fillTemplate(await template(name), values) }));
+  const socket = await template(SOCKET_TEMPLATE);
+  const sockets = endpoints.map(({ name, places }) => ({
+    name,
+    text: fillTemplate(socket, new Map([...values, ...places])),
+  }));
+  return [...(await Promise.all(units)), ...sockets];
+}
+
+const template = (name: string): Promise<string> => readFile(`${TEMPLATES}/${name}`, "utf8");
+
+/**
+ * The server's endpoints, a socket unit each: systemd opens all of a unit's sockets or none, and a port that somebody
+ * else holds must cost that endpoint alone.
+ */
+function endpointsOf(
+  config: Config,
+  hostIp: Ipv4,
+): { readonly name: string; readonly places: readonly (readonly [string, string])[] }[] {
+  const addresses = (listen: readonly ListenAddress[]): string[] => [
+    ...new Set(listen.map((address) => (address === "HOST_IP" ? hostIp : address))),
+  ];
+  const endpoint = (kind: "dns" | "web", address: string, port: number) => {
+    const at = `${address}:${port}`;
+    const places = [
+      ["KIND", kind === "dns" ? "names" : "page"],
+      ["AT", at],
+      ["DATAGRAM", kind === "dns" ? `ListenDatagram=${at}` : ""],
+    ] as const;
+    return { name: `ocdd-serve-${kind}-${address}.socket`, places };
+  };
+  return [
+    ...addresses(config.dnsListen).map((address) => endpoint("dns", address, config.dnsPort)),
+    ...(config.webEnabled
+      ? addresses(config.webListen).map((address) => endpoint("web", address, config.webPort))
+      : []),
+  ];
+}

@@ -1,0 +1,117 @@
+/** Devices and their addresses: one `ip` to look, one to change. */
+
+import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
+import { HostError } from "../../core/errors.ts";
+import type { BridgePort, DeviceAddress } from "../../core/model.ts";
+import { follow, prepare, type RunResult, run } from "./run.ts";
+
+export interface Links {
+  readonly devices: readonly string[];
+  readonly addresses: readonly DeviceAddress[];
+  readonly bridgePorts: readonly BridgePort[];
+}
+
+interface IpLink {
+  readonly ifname?: string;
+  readonly master?: string;
+  readonly linkinfo?: {
+    readonly info_slave_kind?: string;
+    readonly info_slave_data?: { readonly hairpin?: boolean };
+  };
+  readonly addr_info?: readonly {
+    readonly family?: string;
+    readonly local?: string;
+    readonly prefixlen?: number;
+    readonly label?: string;
+  }[];
+}
+
+/** Every device, IPv4 address and bridge port. Throws HostError. */
+export async function readLinks(): Promise<Links> {
+  const look = (): Promise<RunResult> => run(["ip", "-json", "-details", "addr", "show"]);
+  let { stdout, stderr } = await look();
+  // a device that comes or goes while the kernel lists them makes the list a short one, and no failure
+  for (let n = 0; n < 5 && stderr.includes("Dump was interrupted"); n++) ({ stdout, stderr } = await look());
+  let links: IpLink[];
+  try {
+    links = JSON.parse(stdout || "[]") as IpLink[];
+  } catch (error) {
+    throw new HostError("command", "ip -json gave no JSON", {
+      cause: error,
+      remedy: "iproute2 5.0 or later is needed",
+    });
+  }
+  const addresses: DeviceAddress[] = [];
+  const bridgePorts: BridgePort[] = [];
+  for (const link of links) {
+    const device = link.ifname ?? "";
+    for (const info of link.addr_info ?? []) {
+      const address: Ipv4 | undefined = info.family === "inet" ? parseIpv4(info.local ?? "") : undefined;
+      if (address !== undefined) {
+        addresses.push({ device, address, prefix: info.prefixlen ?? 32, label: info.label ?? "" });
+      }
+    }
+    if (link.linkinfo?.info_slave_kind === "bridge") {
+      const hairpin = link.linkinfo.info_slave_data?.hairpin === true;
+      bridgePorts.push({ name: device, bridge: link.master ?? "", hairpin });
+    }
+  }
+  return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };
+}
+
+/** Calls `wake` when an IPv4 address goes from a device of this name, until the signal is aborted. */
+export async function followAddresses(
+  device: string,
+  signal: AbortSignal,
+  opened: () => void,
+  wake: () => void,
+): Promise<void> {
+  // not `dev`: that is the device of today, and one made anew under its name would not be heard
+  const streaming = follow(["ip", "-4", "monitor", "address"], signal, (line) => {
+    const [deleted, , name] = line.split(/\s+/);
+    if (deleted === "Deleted" && name === device) wake();
+  });
+  opened();
+  await streaming;
+}
+
+/** Adds aliases. Each line is idempotent: a batch cut short is completed by the next run. */
+export async function addAddresses(aliases: readonly DeviceAddress[]): Promise<void> {
+  await batch(aliases.map((a) => `addr replace ${a.address}/32 dev ${a.device} label ${a.label}`));
+}
+
+/** Removes aliases; one that has gone by itself is no failure. */
+export async function removeAddresses(aliases: readonly DeviceAddress[]): Promise<void> {
+  await batch(
+    aliases.map((a) => `addr del ${a.address}/32 dev ${a.device}`),
+    /Cannot assign requested address|Cannot find device/,
+  );
+}
+
+/** Switches hairpin mode of bridge ports; a port that has gone with its container is no failure. */
+export async function setHairpin(ports: readonly string[], mode: "on" | "off"): Promise<void> {
+  await batch(
+    ports.map((port) => `link set dev ${port} type bridge_slave hairpin ${mode}`),
+    /Cannot find device|does not exist|No such device|Invalid argument|Operation not supported/,
+  );
+}
+
+/** What carries out a list of changes that may have been made already. */
+export const BATCH: readonly [string, ...string[]] = ["ip", "-force", "-batch", "-"];
+
+/** `tolerated`: messages of lines that may fail; the others go on. */
+async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void> {
+  if (lines.length === 0) return;
+  const input = `${lines.join("\n")}\n`;
+  if (tolerated === undefined) {
+    await run(["ip", "-batch", "-"], { input });
+    return;
+  }
+  const result = await prepare(BATCH).give(input, { ok: [0, 1] });
+  if (result.code === 0) return;
+  const bad = result.stderr
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("Command failed") && !tolerated.test(line));
+  if (bad.length > 0)
+    throw new HostError("command", `ip failed: ${bad[0]}`, { cause: { lines, stderr: result.stderr } });
+}

@@ -1,0 +1,174 @@
+/** ARP by one packet socket (packet(7)) for all addresses at once. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
+import { HostError } from "../../../core/errors.ts";
+import { loadPackets, type PacketCalls } from "../../../platform/libc.ts";
+import { announcementFrames, hexOf, probeFrame, readFrame } from "./frame.ts";
+
+// <linux/if_packet.h>, <sys/socket.h>, <linux/if_ether.h>; the last in network order
+const AF_PACKET = 17;
+const SOCK_RAW = 3 | 0o4000 | 0o2000000; // non-blocking, closed on exec
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const ETH_P_ARP = 0x0608;
+const ARPHRD_ETHER = 1;
+const SOCKADDR_LL = 20;
+
+/** When each probe goes out, and when the answers are counted, in milliseconds: RFC 5227 §2.1.1, hastened to LAN times. */
+const PROBES = [0, 500, 1_000];
+const WAIT = 1_500;
+/** Frames sent between two looks at what came back, and milliseconds between the looks: no switch drops such a trickle. */
+const SLICE = 128;
+const PAUSE = 5;
+
+/** A device that can be asked; each call opens a socket of its own and closes it. */
+export interface Packets {
+  probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>>;
+  announce(device: string, addresses: readonly Ipv4[]): Promise<void>;
+}
+
+/** Undefined where the C library cannot be called or the device is not Ethernet's. Throws HostError without CAP_NET_RAW. */
+export function openPackets(device: string): Packets | undefined {
+  const loaded = loadPackets();
+  if (!("calls" in loaded)) return undefined;
+  const { calls } = loaded;
+  const first = openSocket(calls, device);
+  if (first === undefined) return undefined;
+  calls.close(first.fd);
+  return {
+    probe: (_, addresses) => withSocket(calls, device, (socket) => probe(socket, addresses)),
+    announce: (_, addresses) =>
+      withSocket(calls, device, ({ fd, hardware }) =>
+        send(
+          calls,
+          fd,
+          addresses.flatMap((address) => announcementFrames(hardware, address)),
+          () => undefined,
+        ),
+      ),
+  };
+}
+
+interface Socket {
+  readonly calls: PacketCalls;
+  readonly fd: number;
+  /** The device's own hardware address. */
+  readonly hardware: Uint8Array;
+}
+
+async function withSocket<T>(
+  calls: PacketCalls,
+  device: string,
+  use: (socket: Socket) => Promise<T>,
+): Promise<T> {
+  const socket = openSocket(calls, device);
+  if (socket === undefined) throw new HostError("command", `${device} has gone, or is no Ethernet any more`);
+  try {
+    return await use(socket);
+  } finally {
+    calls.close(socket.fd);
+  }
+}
+
+/** A socket bound to the device, or undefined when it is no Ethernet device. */
+function openSocket(calls: PacketCalls, device: string): Socket | undefined {
+  const index = calls.if_nametoindex(device);
+  if (index === 0) return undefined;
+  const fd = calls.socket(AF_PACKET, SOCK_RAW, ETH_P_ARP);
+  if (fd < 0) throw refusal(calls, "open a packet socket");
+  const address = new Uint8Array(SOCKADDR_LL);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, ETH_P_ARP, true);
+  view.setInt32(4, index, true);
+  // answers for thousands of addresses may come at once
+  calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, uint32(4 << 20), 4);
+  const bound = calls.bind(fd, address, SOCKADDR_LL) === 0;
+  if (!bound || calls.getsockname(fd, address, uint32(SOCKADDR_LL)) !== 0) {
+    const error = refusal(calls, `use ${device}`);
+    calls.close(fd);
+    throw error;
+  }
+  if (view.getUint16(8, true) === ARPHRD_ETHER && address[11] === 6)
+    return { calls, fd, hardware: address.slice(12, 18) };
+  calls.close(fd);
+  return undefined;
+}
+
+function uint32(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}
+
+function refusal(calls: PacketCalls, deed: string): HostError {
+  const code = calls.failure();
+  const denied = code === "EPERM" || code === "EACCES";
+  return new HostError(denied ? "privilege" : "command", `cannot ${deed} for ARP: ${code}`, {
+    ...(denied ? { remedy: "run as root, or with CAP_NET_RAW" } : {}),
+  });
+}
+
+async function probe(socket: Socket, addresses: readonly Ipv4[]): Promise<Set<Ipv4>> {
+  const { calls, fd, hardware } = socket;
+  const asked = new Set(addresses);
+  const taken = new Set<Ipv4>();
+  const look = (): void => hear(socket, asked, taken);
+  const started = performance.now();
+  const until = async (moment: number): Promise<void> => {
+    while (performance.now() - started < moment && taken.size < asked.size) {
+      await sleep(PAUSE);
+      look();
+    }
+  };
+  for (const moment of PROBES) {
+    await until(moment);
+    const open = addresses.filter((address) => !taken.has(address));
+    await send(
+      calls,
+      fd,
+      open.map((address) => probeFrame(hardware, address)),
+      look,
+    );
+  }
+  await until(WAIT);
+  return taken;
+}
+
+/** Takes in what has come: whoever speaks as an address has it, and whoever probes for it is about to. */
+function hear({ calls, fd, hardware }: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): void {
+  const own = hexOf(hardware);
+  const octets = new Uint8Array(128);
+  for (;;) {
+    const length = calls.read(fd, octets, octets.length);
+    if (length < 0) return;
+    const arp = readFrame(octets, length);
+    if (arp === undefined || arp.hardware === own) continue;
+    if (asked.has(arp.sender)) taken.add(arp.sender);
+    // RFC 5227 §2.1.1: a probe of somebody else's for the same address
+    if (arp.request && arp.sender === "0.0.0.0" && asked.has(arp.target)) taken.add(arp.target);
+  }
+}
+
+/** Sends all frames, a slice at a time; `between` looks at what has come back. Throws HostError. */
+async function send(
+  calls: PacketCalls,
+  fd: number,
+  frames: readonly Uint8Array[],
+  between: () => void,
+): Promise<void> {
+  let refused = 0;
+  for (let at = 0; at < frames.length; ) {
+    const frame = frames[at] as Uint8Array;
+    if (calls.write(fd, frame, frame.length) >= 0) {
+      at++;
+      refused = 0;
+      if (at % SLICE !== 0) continue;
+    } else {
+      const code = calls.failure();
+      const full = code === "EAGAIN" || code === "ENOBUFS";
+      if (code === "EINTR") continue;
+      if (!full || ++refused > 200) throw new HostError("command", `cannot send ARP: ${code}`);
+    }
+    between();
+    await sleep(PAUSE);
+  }
+}

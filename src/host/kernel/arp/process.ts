@@ -1,0 +1,45 @@
+/** ARP by arping(8), a process an address: for where no packet socket is to be had. */
+
+import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
+import { HostError } from "../../../core/errors.ts";
+import { run } from "../run.ts";
+
+/** A process an address: enough at once that a range is done in one wait, few enough for a small host. */
+const AT_ONCE = 256;
+
+/** Those of `addresses` that somebody answers for. Takes 2 seconds when nobody does. Throws HostError. */
+export async function probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>> {
+  const taken = new Set<Ipv4>();
+  await inParallel(addresses, async (address) => {
+    // -D: 0 nobody, 1 somebody. It says 1 for a wrong argument as well, but that is told on stderr.
+    const { code, stderr } = await run(["arping", "-D", "-q", "-c", "2", "-w", "2", "-I", device, address], {
+      ok: [0, 1, 2],
+    });
+    if (code === 2 || stderr.trim() !== "") {
+      const said = stderr.trim().split("\n")[0] ?? "";
+      const denied = /permitted|denied/i.test(said);
+      throw new HostError(denied ? "privilege" : "command", `arping -D failed for ${address}: ${said}`, {
+        remedy: denied ? "run as root, or with CAP_NET_RAW" : "try it by hand",
+      });
+    }
+    if (code === 1) taken.add(address);
+  });
+  return taken;
+}
+
+/** Gratuitous ARP (RFC 5227 §3): clients that remember another owner's hardware address learn ours. */
+export async function announce(device: string, addresses: readonly Ipv4[]): Promise<void> {
+  await inParallel(addresses, async (address) => {
+    await run(["arping", "-U", "-q", "-c", "1", "-w", "1", "-I", device, "-s", address, address], {
+      ok: [0, 1],
+    });
+  });
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items].reverse();
+  const worker = async (): Promise<void> => {
+    for (let item = rest.pop(); item !== undefined; item = rest.pop()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+}

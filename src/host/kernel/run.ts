@@ -1,0 +1,209 @@
+/** The one place where a program is started: argument vector in, stdout out, never a shell. */
+import { execa, type Options } from "execa";
+import { HostError } from "../../core/errors.ts";
+
+export interface RunOptions {
+  readonly input?: string;
+  /** Exit codes that are no failure; 0 when not given. */
+  readonly ok?: readonly number[];
+  /** Milliseconds. */
+  readonly timeout?: number;
+  /** Open file the program has as its standard input. */
+  readonly stdin?: number;
+}
+
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The Debian package that holds a program. */
+export const PACKAGE_OF: ReadonlyMap<string, string> = new Map([
+  ["ip", "iproute2"],
+  ["iptables", "iptables"],
+  ["iptables-save", "iptables"],
+  ["iptables-restore", "iptables"],
+  ["arping", "iputils-arping"],
+  ["conntrack", "conntrack"],
+  ["flock", "util-linux"],
+  ["docker", "docker.io"],
+  ["docker-compose", "docker-compose"],
+  ["systemctl", "systemd"],
+]);
+
+/** Cron's PATH lacks the places where these programs live. */
+export const SEARCH_PATH: string = [process.env.PATH, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+  .filter(Boolean)
+  .join(":");
+
+let tracer: ((line: string) => void) | undefined;
+
+/** Has every command reported to `trace` (the CLI's --debug). */
+export function traceCommands(trace: (line: string) => void): void {
+  tracer = trace;
+}
+
+/** Runs a program to its end. Throws HostError with the arguments, exit code and stderr in its cause. */
+export async function run(
+  argv: readonly [string, ...string[]],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  // any open descriptor will do; execa's type names only the low ones
+  const io: Options =
+    options.stdin === undefined ? { input: options.input ?? "" } : { stdin: options.stdin as 3 };
+  return ended(argv, options, start(argv, options, io));
+}
+
+/** A program that has been started and waits for its input. */
+export interface Waiting {
+  /** Gives it the input and waits for its end; as `run`. */
+  give(input: string, options?: RunOptions): Promise<RunResult>;
+  /** Ends it without any, unless it has been given. */
+  leave(): void;
+}
+
+/** Programs that wait, by what they are. */
+const ready = new Map<string, { readonly waiting: Waiting; readonly lives: () => boolean }>();
+
+/** Has a program started by the time it is wanted; one that waits already is enough. */
+export function getReady(argv: readonly [string, ...string[]]): void {
+  const key = argv.join(" ");
+  if (ready.get(key)?.lives() !== true) ready.set(key, begin(argv));
+}
+
+/** Ends what waits, or it would keep this process from its end. */
+export function leaveReady(): void {
+  for (const { waiting } of ready.values()) waiting.leave();
+  ready.clear();
+}
+
+/** A program ahead of its input: one that is ready, or started now. The start is half of what it takes. */
+export function prepare(argv: readonly [string, ...string[]]): Waiting {
+  const key = argv.join(" ");
+  const found = ready.get(key);
+  ready.delete(key);
+  return found?.lives() === true ? found.waiting : begin(argv).waiting;
+}
+
+function begin(argv: readonly [string, ...string[]]): {
+  readonly waiting: Waiting;
+  readonly lives: () => boolean;
+} {
+  // its time runs from its input on
+  const process = start(argv, { timeout: 0 }, { stdin: "pipe" });
+  // a failure is heard by whoever gives; a program that cannot be started has no input to take
+  let lives = true;
+  const over = (): void => {
+    lives = false;
+  };
+  process.then(over, over);
+  process.stdin?.on("error", () => undefined);
+  const give = async (input: string, options: RunOptions = {}): Promise<RunResult> => {
+    const late = setTimeout(() => process.kill("SIGKILL"), options.timeout ?? PATIENCE);
+    process.stdin?.end(input);
+    try {
+      return await ended(argv, options, process);
+    } finally {
+      clearTimeout(late);
+    }
+  };
+  return {
+    waiting: { give, leave: () => void process.stdin?.end() },
+    lives: () => lives,
+  };
+}
+
+/** Milliseconds that a program has. */
+const PATIENCE = 20_000;
+
+function start(argv: readonly [string, ...string[]], options: RunOptions, io: Options) {
+  const [program, ...args] = argv;
+  return execa(program, args, {
+    ...io,
+    reject: false,
+    timeout: options.timeout ?? PATIENCE,
+    killSignal: "SIGKILL",
+    maxBuffer: 256 * 1024 * 1024,
+    env: { PATH: SEARCH_PATH, LC_ALL: "C" },
+  });
+}
+
+async function ended(
+  argv: readonly [string, ...string[]],
+  options: RunOptions,
+  running: ReturnType<typeof start>,
+): Promise<RunResult> {
+  const started = performance.now();
+  try {
+    const result = await running;
+    tracer?.(
+      `${argv.join(" ")} (exit ${result.exitCode ?? "-"}, ${Math.round(performance.now() - started)} ms)`,
+    );
+    if (result.exitCode === undefined) throw startFailure(argv, result);
+    const code = result.exitCode;
+    const stdout = String(result.stdout ?? "");
+    const stderr = String(result.stderr ?? "");
+    if (!(options.ok ?? [0]).includes(code)) throw failure(argv, code, stderr);
+    return { code, stdout, stderr };
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw startFailure(argv, error);
+  }
+}
+
+/**
+ * Runs a program that speaks until it is stopped: `heard` gets each line it prints. Returns when the signal is aborted;
+ * throws HostError when the program ends by itself.
+ */
+export async function follow(
+  argv: readonly [string, ...string[]],
+  signal: AbortSignal,
+  heard: (line: string) => void,
+): Promise<void> {
+  const [program, ...args] = argv;
+  const child = execa(program, args, {
+    stdin: "ignore",
+    stderr: "ignore",
+    buffer: false,
+    reject: false,
+    cancelSignal: signal,
+    env: { PATH: SEARCH_PATH, LC_ALL: "C" },
+  });
+  for await (const line of child) heard(String(line));
+  const result = await child;
+  if (signal.aborted) return;
+  if (result.code === "ENOENT") throw missing(program, result);
+  throw new HostError("command", `${argv.join(" ")} has ended`, { cause: result });
+}
+
+function failure(argv: readonly string[], code: number, stderr: string): HostError {
+  const said = stderr.trim().split("\n")[0] ?? "";
+  const denied = /permission denied|operation not permitted|must be root/i.test(stderr);
+  return new HostError(
+    denied ? "privilege" : "command",
+    `${argv[0]} failed with exit status ${code}: ${said || "no message"}`,
+    {
+      cause: { argv, code, stderr },
+      ...(denied ? { remedy: "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW" } : {}),
+    },
+  );
+}
+
+function startFailure(argv: readonly string[], error: unknown): HostError {
+  const program = argv[0] ?? "";
+  const cause = error as { code?: string; timedOut?: boolean; cause?: { code?: string } };
+  if (cause.code === "ENOENT" || cause.cause?.code === "ENOENT") return missing(program, error);
+  if (cause.timedOut === true)
+    return new HostError("command", `${program} did not end in time`, { cause: error });
+  return new HostError("command", `${program} could not be run`, { cause: error });
+}
+
+/** The error for a program that is not installed. */
+export function missing(program: string, cause?: unknown): HostError {
+  const name = PACKAGE_OF.get(program) ?? program;
+  return new HostError("missing", `${program} is not installed`, {
+    remedy: `apt-get install ${name}`,
+    cause,
+  });
+}

@@ -1,0 +1,61 @@
+import { BlockList, isIP } from "node:net";
+import { formatIpv6 } from "../../dns/wire/address.ts";
+
+/** Networks from which something is allowed, and keys that allow it too. */
+export interface Permission {
+  readonly networks: BlockList;
+  readonly keys: readonly string[];
+}
+
+/**
+ * Read items such as `192.0.2.0/24`, `2001:db8::1` and `key:NAME`.
+ * Items that are neither are given back, for the caller to name.
+ */
+export function readPermission(items: readonly string[]): { permission: Permission; unknown: string[] } {
+  const networks = new BlockList();
+  const keys: string[] = [];
+  const unknown: string[] = [];
+  for (const item of items) {
+    if (item.startsWith("key:") && item.length > 4) {
+      keys.push(item.slice(4));
+      continue;
+    }
+    const [, address = "", prefix] = /^([^/]+)(?:\/([0-9]{1,3}))?$/.exec(item) ?? [];
+    const version = isIP(address);
+    const bits = version === 4 ? 32 : 128;
+    if (version === 0 || Number(prefix ?? bits) > bits) unknown.push(item);
+    else networks.addSubnet(address, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
+  }
+  return { permission: { networks, keys }, unknown };
+}
+
+/** Octets of an address as text, 4 or 16; an IPv4 address inside IPv6 (::ffff:a.b.c.d) counts as IPv4. */
+export function addressOctets(text: string): Uint8Array {
+  const plain = text.replace(/^::ffff:(?=[0-9.]+$)/i, "").replace(/%.*$/, "");
+  if (isIP(plain) === 4) return Uint8Array.from(plain.split("."), Number);
+  const octets = new Uint8Array(16);
+  const [head = "", tail] = plain.split("::");
+  const groups = (part: string) => (part === "" ? [] : part.split(":"));
+  const front = groups(head);
+  const back = groups(tail ?? "");
+  const all =
+    tail === undefined ? front : [...front, ...Array(8 - front.length - back.length).fill("0"), ...back];
+  all.forEach((group, i) => {
+    const value = Number.parseInt(group, 16);
+    octets[2 * i] = value >>> 8;
+    octets[2 * i + 1] = value;
+  });
+  return octets;
+}
+
+/** Does the permission name this address? */
+export function isAllowed(permission: Permission, address: string): boolean {
+  const plain = address.replace(/^::ffff:(?=[0-9.]+$)/i, "").replace(/%.*$/, "");
+  const version = isIP(plain);
+  return version !== 0 && permission.networks.check(plain, version === 4 ? "ipv4" : "ipv6");
+}
+
+/** Text of 4 or 16 octets of an address. */
+export function addressText(octets: Uint8Array): string {
+  return octets.length === 4 ? octets.join(".") : formatIpv6(octets);
+}

@@ -1,0 +1,57 @@
+import { randomInt } from "node:crypto";
+import { parseZoneFile } from "../../dns/text/zonefile.ts";
+import { parseName } from "../../dns/wire/name.ts";
+import type { Served } from "../../dns/zone/authority.ts";
+import { compileZone } from "../../dns/zone/compile.ts";
+import { type AddressRanges, reverseOrigins, reverseZoneText } from "../../dns/zone/reverse.ts";
+import type { Zone } from "../../dns/zone/zone.ts";
+import { addressOctets } from "./networks.ts";
+import { extended } from "./zone-loader.ts";
+
+/** Reverse names to serve beside the zone. */
+export interface ReverseOptions {
+  /** Inclusive ranges of IPv4 addresses: PTR is served for exactly these. */
+  readonly ranges: readonly (readonly [first: string, last: string])[];
+  /** Apex of the reverse zone, classless (RFC 2317) or not; default: the /24s that the ranges touch. */
+  readonly zone?: string;
+}
+
+/** The reverse zones that follow a forward zone. */
+export interface ReverseKeeper {
+  served(): readonly Served[];
+  /** Make them anew from this version of the forward zone. */
+  follow(zone: Zone): void;
+}
+
+function number(address: string): number {
+  return new DataView(addressOctets(address).buffer).getUint32(0);
+}
+
+/** Reverse zones for the options; none without them. */
+export function keepReverse(options: ReverseOptions | undefined): ReverseKeeper {
+  const ranges: AddressRanges = (options?.ranges ?? []).map(
+    ([first, last]) => [number(first), number(last)] as const,
+  );
+  const origins = options === undefined ? [] : reverseOrigins(ranges, options.zone);
+  const seed = randomInt(2 ** 31);
+  let all: readonly Served[] = origins.map((origin) => ({ origin: parseName(origin), zone: undefined }));
+  return {
+    served: () => all,
+    follow(forward) {
+      all = all.map((served, i) => {
+        const origin = origins[i] as string;
+        const { zone } = compileZone(
+          parseZoneFile(reverseZoneText(forward, ranges, origin), origin),
+          origin,
+          seed,
+        );
+        if (zone === undefined) return served;
+        return {
+          ...served,
+          zone,
+          history: served.zone === undefined ? [] : extended(served.history ?? [], served.zone, zone),
+        };
+      });
+    },
+  };
+}

@@ -1,0 +1,244 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:net";
+import type { TsigKeys } from "../../dns/message/tsig.ts";
+import { nameKey, parseName } from "../../dns/wire/name.ts";
+import type { Authority, Served } from "../../dns/zone/authority.ts";
+import { serialOf } from "../../dns/zone/zone.ts";
+import { type Binding, type BindLog, keepBound } from "../bind.ts";
+import { type Handed, NONE_HANDED } from "../socket-activation.ts";
+import { summarise } from "../summary.ts";
+import { type CounterRow, counterRow, type DnsCounters, readCounters } from "./counters.ts";
+import { addressText, isAllowed, readPermission } from "./networks.ts";
+import { notifier, parseNotifyTarget } from "./notify.ts";
+import { keepReverse, type ReverseOptions } from "./reverse-zones.ts";
+import { openTcp } from "./tcp.ts";
+import { tcpAnswer } from "./tcp-answer.ts";
+import { tcpShare } from "./tcp-share.ts";
+import { readTsigFile } from "./tsig-file.ts";
+import { udpResponder } from "./udp-answer.ts";
+import { type FastUdp, startFastUdp } from "./udp-fast.ts";
+import { openPortableUdp } from "./udp-portable.ts";
+import { keepZone } from "./zone-loader.ts";
+
+/** What to serve, and where. Plain values, so that whoever reads the configuration decides them. */
+export interface DnsOptions {
+  /** The zone's apex, with or without its trailing dot. */
+  readonly zone: string;
+  readonly zoneFile: string;
+  /** Addresses, each bound by itself so that answers leave from the address that was asked. */
+  readonly listen: readonly string[];
+  /** UDP and TCP port; 0 picks a free one. */
+  readonly port: number;
+  /** Networks and `key:NAME` items that may transfer the zone. */
+  readonly allowTransfer: readonly string[];
+  /** TSIG keys in BIND's syntax, readable by the owner alone. */
+  readonly tsigKeyFile?: string;
+  /** True when the service manager put the file there for us alone (systemd's LoadCredential=): its mode says nothing then. */
+  readonly tsigKeyHanded?: boolean;
+  /** Secondaries to notify of changes: `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`. */
+  readonly notify?: readonly string[];
+  /** Serve PTR for these addresses too. */
+  readonly reverse?: ReverseOptions;
+  /** Text for version.bind; refused without it. */
+  readonly version?: string;
+  /** Octets of NSID as text. */
+  readonly nsid?: string;
+  /** Seconds an idle TCP connection is kept; default 10. */
+  readonly idleSeconds?: number;
+  /** TCP connections at once; default 4096. */
+  readonly connections?: number;
+  /**
+   * UDP answers a second of one kind to one network of clients (/24, /56), whoever they are; 0 is no limit.
+   * Default: 1000, local networks spared.
+   */
+  readonly rateLimit?: number;
+  /** `portable` forbids the fast UDP engine; it is the default where its library loads. */
+  readonly engine?: "portable";
+  /** Sockets that are bound already. */
+  readonly handed?: Handed;
+  readonly log: BindLog;
+}
+
+/** A running name server. */
+export interface DnsServer {
+  readonly port: number;
+  /** Which UDP engine answers. */
+  readonly engine: "fast" | "portable";
+  readonly counters: DnsCounters;
+  /** Endpoints and whether each is bound now. */
+  readonly endpoints: readonly { address: string; protocol: "udp" | "tcp"; bound: boolean }[];
+  close(): Promise<void>;
+}
+
+/** Milliseconds after which a new cookie secret is taken; the one before still counts (RFC 9018 §5). */
+const ROLL = 24 * 3600 * 1000;
+
+/** Octets that all TCP connections together may hold of our memory. */
+const MOST_HELD = 64 << 20;
+
+function freePort(address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen({ host: address, port: 0 }, () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+/** Which of the keys may transfer. */
+function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): ReadonlySet<string> {
+  const allowed = new Set<string>();
+  for (const name of names) {
+    const key = nameKey(parseName(name.endsWith(".") ? name : `${name}.`));
+    if (keys.has(key)) allowed.add(key);
+    else log("error", `key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
+  }
+  return allowed;
+}
+
+/**
+ * Serve a zone over UDP and TCP. Resolves when every address was tried once; what could not be bound and a zone file
+ * that is not there are reported and tried again, and never end the server. Packets never do either.
+ */
+export async function serveDns(options: DnsOptions): Promise<DnsServer> {
+  const { log, handed = NONE_HANDED } = options;
+  const { permission, unknown } = readPermission(options.allowTransfer);
+  for (const item of unknown)
+    log("error", `${item} in DNS_ALLOW_TRANSFER: not a network, an address or key:NAME; left out`);
+  const tsig =
+    options.tsigKeyFile === undefined
+      ? { keys: new Map(), problems: [] }
+      : readTsigFile(options.tsigKeyFile, options.tsigKeyHanded);
+  for (const problem of tsig.problems) log("error", `${problem}`);
+  const idleSeconds = options.idleSeconds ?? 10;
+  const row = counterRow();
+  let authority: Authority = {
+    zones: [],
+    idleSeconds,
+    keys: tsig.keys,
+    transferKeys: transferKeys(permission.keys, tsig.keys, log),
+    cookieSecrets: [randomBytes(16)],
+    ...(options.version === undefined ? {} : { version: options.version }),
+    ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
+  };
+  const reverse = keepReverse(options.reverse);
+  const keeper = keepZone(options.zone, options.zoneFile, log, {
+    changed: () => publish(),
+    settled: (served) => settled(served),
+  });
+  const targets = (options.notify ?? []).flatMap((item) => {
+    const target = parseNotifyTarget(item);
+    const known =
+      target?.key === undefined || tsig.keys.has(nameKey(parseName(`${target.key.replace(/\.$/, "")}.`)));
+    if (target !== undefined && known) return [target];
+    const why =
+      target === undefined
+        ? "not an address, address@port or address key:NAME"
+        : "no such key in DNS_TSIG_KEY_FILE";
+    log("error", `${item} in DNS_NOTIFY: ${why}; left out`);
+    return [];
+  });
+  const secondaries = notifier(targets, tsig.keys, log);
+  const zonesNow = () => [keeper.served(), ...reverse.served()];
+  const publish = (): void => {
+    authority = { ...authority, zones: zonesNow() };
+    use();
+  };
+  const settled = ({ zone }: Served): void => {
+    if (zone !== undefined) reverse.follow(zone);
+    authority = { ...authority, zones: zonesNow() };
+    // The journal is for transfers, which the main thread serves; new reverse zones are for all.
+    if (reverse.served().length > 0) use();
+    for (const each of authority.zones)
+      if (each.zone !== undefined) secondaries.tell(each.origin, serialOf(each.zone));
+  };
+  authority = { ...authority, zones: zonesNow() };
+  const roll = setInterval(() => {
+    const [current] = authority.cookieSecrets as [Uint8Array];
+    authority = { ...authority, cookieSecrets: [randomBytes(16), current] };
+    use();
+  }, ROLL);
+  roll.unref();
+
+  const rows: CounterRow[] = [row];
+  const rate = { perSecond: options.rateLimit ?? 1000, spareLocal: options.rateLimit === undefined };
+  const seed = randomBytes(4).readInt32LE();
+  const portable = udpResponder(row, rate, seed, (client) => isAllowed(permission, addressText(client)));
+  let fast: FastUdp | undefined;
+  if (options.engine !== "portable") {
+    const thread = counterRow();
+    const networks = options.allowTransfer;
+    const started = startFastUdp(
+      { counters: thread.buffer as SharedArrayBuffer, rate, seed, networks },
+      (reason) => {
+        fast = undefined;
+        log("error", `the fast UDP engine failed, the portable one takes over: ${reason}`);
+      },
+    );
+    if ("reason" in started) log("info", `UDP is served by the portable engine: ${started.reason}`);
+    else {
+      fast = started;
+      rows.push(thread);
+    }
+  }
+  const use = (): void => {
+    portable.use(authority);
+    fast?.use(authority);
+  };
+  use();
+
+  const share = tcpShare({ idleSeconds, connections: options.connections ?? 4096, held: MOST_HELD });
+  const tcp = tcpAnswer(() => authority, permission, row);
+  const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
+  // A zone that is there is answered from the first query on.
+  keeper.follow();
+  const bindings: Binding[] = await Promise.all(
+    options.listen.flatMap((address) => [
+      keepBound(
+        "udp",
+        address,
+        port,
+        () => {
+          const socket = handed.of("udp", address, port);
+          return fast?.open(address, port, socket) ?? openPortableUdp(address, port, portable, socket);
+        },
+        log,
+      ),
+      keepBound(
+        "tcp",
+        address,
+        port,
+        () => openTcp(address, port, share, tcp, handed.of("tcp", address, port)),
+        log,
+      ),
+    ]),
+  );
+  const summary = summarise(() => readCounters(rows), log);
+  return {
+    port,
+    get engine() {
+      return fast === undefined ? "portable" : "fast";
+    },
+    get counters() {
+      return readCounters(rows);
+    },
+    get endpoints() {
+      return bindings.map((binding) => ({
+        address: binding.address,
+        protocol: binding.protocol,
+        bound: binding.bound(),
+      }));
+    },
+    async close() {
+      clearInterval(roll);
+      summary.close();
+      keeper.close();
+      secondaries.close();
+      await Promise.all(bindings.map((binding) => binding.close()));
+      share.close();
+      await fast?.close();
+    },
+  };
+}

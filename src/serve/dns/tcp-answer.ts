@@ -1,0 +1,49 @@
+import { readQuery } from "../../dns/message/query.ts";
+import { respond } from "../../dns/message/respond.ts";
+import { transfer } from "../../dns/message/transfer.ts";
+import { type Authority, loadedZones, type Served, type Via } from "../../dns/zone/authority.ts";
+import type { Zone } from "../../dns/zone/zone.ts";
+import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+import { addressOctets, isAllowed, type Permission } from "./networks.ts";
+import type { TcpAnswer } from "./tcp-connection.ts";
+
+/** What TCP connections are answered from. */
+export function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
+  const clock = () => Math.floor(Date.now() / 1000);
+  const via = (address: string): Via => ({
+    tcp: true,
+    client: addressOctets(address),
+    now: clock(),
+    mayTransfer: isAllowed(permission, address),
+  });
+  let served: readonly Served[] = [];
+  let loaded: readonly Zone[] = [];
+  return {
+    aborted: () => countEvent(row, "aborted"),
+    opened: () => countEvent(row, "connections"),
+    zones() {
+      const { zones } = authority();
+      if (zones !== served) loaded = loadedZones(zones);
+      served = zones;
+      return loaded;
+    },
+    answered: (qtype, rcode) => {
+      countEvent(row, "tcp");
+      countAnswer(row, qtype, rcode);
+    },
+    respond(message, address, out) {
+      const size = respond(authority(), via(address), message, out);
+      countEvent(row, "tcp");
+      if (size === 0) countEvent(row, "silent");
+      else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
+      return size;
+    },
+    transfer(message, address) {
+      const found = transfer(authority(), via(address), message, clock);
+      if (found === undefined) return undefined;
+      countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
+      countAnswer(row, readQuery(message)?.qtype ?? 0, 0);
+      return found.messages;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { readFileSync, statSync } from "node:fs";
+import type { TsigKeys } from "../../dns/message/tsig.ts";
+import { parseTsigKeys } from "../../dns/message/tsig-keys.ts";
+
+/**
+ * Read the TSIG key file. A file that others can read is refused: its secrets are no longer secret. One `handed` over by
+ * the service manager lies where nobody else comes, and what its mode shows may be an access list's mask.
+ * Gives no keys when anything is wrong, and says what.
+ */
+export function readTsigFile(path: string, handed = false): { keys: TsigKeys; problems: string[] } {
+  const none: TsigKeys = new Map();
+  try {
+    const { mode } = statSync(path);
+    if (!handed && (mode & 0o077) !== 0) {
+      const octal = (mode & 0o777).toString(8).padStart(4, "0");
+      return {
+        keys: none,
+        problems: [`${path}: mode ${octal} lets others read the keys, chmod 600 it; no key is used`],
+      };
+    }
+    const { keys, problems } = parseTsigKeys(readFileSync(path, "utf8"));
+    if (problems.length === 0) return { keys, problems: [] };
+    return {
+      keys: none,
+      problems: problems.map(({ line, message }) => `${path}:${line}: ${message}; no key is used`),
+    };
+  } catch (error) {
+    return { keys: none, problems: [`${path}: ${(error as Error).message}; no key is used`] };
+  }
+}

@@ -1,0 +1,104 @@
+import type { SocketCalls } from "../../platform/libc.ts";
+import type { UdpResponder } from "./udp-answer.ts";
+
+/** Datagrams a call. */
+const BATCH = 64;
+/** Octets of a slot: the largest answer, and every query worth reading; longer ones arrive cut off. */
+const SLOT = 2048;
+/** Octets kept for a sender's address; sockaddr_in6 has 28. */
+const NAME = 32;
+/** Octets of struct mmsghdr and struct iovec on 64-bit Linux. */
+const HEADER = 64;
+const VECTOR = 16;
+
+/** Errors after which a socket is of no use; the others pass. */
+const BROKEN: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK", "EINVAL", "EFAULT"]);
+
+/** One thread's buffers for receiving and sending. */
+export interface Batch {
+  /** Receive, answer, send; the number of datagrams taken, 0 when none waited, -1 when the socket is broken. */
+  round(fd: number, ipv6: boolean, flags: number, responder: UdpResponder): number;
+}
+
+// V8 frees what only an address in other memory points to, and the kernel then writes into somebody else's octets:
+// every buffer whose address is stored is held here for the life of the thread.
+const held: Uint8Array[] = [];
+
+function buffer(size: number): Uint8Array<ArrayBuffer> {
+  const octets = new Uint8Array(size);
+  held.push(octets);
+  return octets;
+}
+
+/** Lay out the structures once; afterwards only lengths change. */
+export function batch(calls: SocketCalls): Batch {
+  const slots = buffer(BATCH * SLOT);
+  const names = buffer(BATCH * NAME);
+  const vectors = [buffer(BATCH * VECTOR), buffer(BATCH * VECTOR)] as const;
+  const headers = [buffer(BATCH * HEADER), buffer(BATCH * HEADER)] as const;
+  const [receive, send] = headers.map((octets) => new Int32Array(octets.buffer)) as [Int32Array, Int32Array];
+  const [, sendVector] = vectors.map((octets) => new Int32Array(octets.buffer)) as [Int32Array, Int32Array];
+  const [receiveBigs, sendBigs] = headers.map((octets) => new BigUint64Array(octets.buffer)) as [
+    BigUint64Array,
+    BigUint64Array,
+  ];
+  const slotsAt = calls.address(slots);
+  const namesAt = calls.address(names);
+  for (const [side, bigs] of [receiveBigs, sendBigs].entries()) {
+    const vector = vectors[side as 0 | 1];
+    const vectorAt = calls.address(vector);
+    const words = new BigUint64Array(vector.buffer);
+    for (let i = 0; i < BATCH; i++) {
+      words[2 * i] = slotsAt + BigInt(i * SLOT);
+      words[2 * i + 1] = BigInt(SLOT);
+      bigs[8 * i] = namesAt + BigInt(i * NAME);
+      bigs[8 * i + 2] = vectorAt + BigInt(i * VECTOR);
+      bigs[8 * i + 3] = 1n;
+    }
+  }
+  for (let i = 0; i < BATCH; i++) receive[16 * i + 2] = NAME;
+  // Words of struct mmsghdr: 0-1 name, 2 its size, 4-5 iovec, 6-7 their number, 12 flags, 14 octets received or sent.
+  const slotWords = new Int32Array(vectors[0].buffer).slice();
+  const nameWords = receive.slice();
+
+  return {
+    round(fd, ipv6, flags, responder) {
+      const got = calls.recvmmsg(fd, headers[0], BATCH, flags, null);
+      if (got <= 0) {
+        return BROKEN.has(calls.failure()) ? -1 : 0;
+      }
+      const now = Date.now();
+      const addressAt = ipv6 ? 8 : 4;
+      const addressSize = ipv6 ? 16 : 4;
+      let answers = 0;
+      for (let i = 0; i < got; i++) {
+        const length = receive[16 * i + 14] as number;
+        const name = i * NAME;
+        const nameSize = receive[16 * i + 2] as number;
+        receive[16 * i + 2] = NAME;
+        // Nobody listens on port 0.
+        if ((names[name + 2] as number) + (names[name + 3] as number) === 0) continue;
+        const size = responder.answer(slots, i * SLOT, length, names, name + addressAt, addressSize, now);
+        if (size === 0) continue;
+        send[16 * answers] = nameWords[16 * i] as number;
+        send[16 * answers + 1] = nameWords[16 * i + 1] as number;
+        send[16 * answers + 2] = nameSize;
+        sendVector[4 * answers] = slotWords[4 * i] as number;
+        sendVector[4 * answers + 1] = slotWords[4 * i + 1] as number;
+        sendVector[4 * answers + 2] = size;
+        answers++;
+      }
+      for (let sent = 0; sent < answers; ) {
+        const more = calls.sendmmsg(
+          fd,
+          sent === 0 ? headers[1] : headers[1].subarray(sent * HEADER),
+          answers - sent,
+          0,
+        );
+        // One that cannot be sent (a firewall, no route) is that client's loss.
+        sent += more > 0 ? more : 1;
+      }
+      return got;
+    },
+  };
+}

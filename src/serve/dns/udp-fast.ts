@@ -1,0 +1,163 @@
+import { isIPv6 } from "node:net";
+import { setPriority } from "node:os";
+import { Worker } from "node:worker_threads";
+import type { Authority } from "../../dns/zone/authority.ts";
+import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
+import type { Opened } from "../bind.ts";
+import { addressOctets } from "./networks.ts";
+import { RECEIVE_BUFFER } from "./udp-portable.ts";
+import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./udp-protocol.ts";
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
+
+/** Priority (nice) of whatever is not UDP: enough for the thread that is woken to run at once. */
+const SECOND = 5;
+
+/** A thread that answers UDP by itself, whatever the main thread is busy with. */
+export interface FastUdp {
+  /** `handed` is a socket that is bound there already; else one is made. */
+  open(address: string, port: number, handed?: number): Promise<Opened>;
+  use(authority: Authority): void;
+  close(): Promise<void>;
+}
+
+/** struct sockaddr_in or sockaddr_in6. */
+function socketAddress(address: string, port: number): Uint8Array {
+  const v6 = isIPv6(address);
+  const octets = new Uint8Array(v6 ? 28 : 16);
+  new DataView(octets.buffer).setUint16(0, v6 ? AF_INET6 : AF_INET, true);
+  octets[2] = port >>> 8;
+  octets[3] = port;
+  octets.set(addressOctets(address), v6 ? 8 : 4);
+  return octets;
+}
+
+function int32(value: number): Uint8Array {
+  return new Uint8Array(Int32Array.of(value).buffer);
+}
+
+/** Open a socket and bind it; throws an error with the kernel's code. */
+function boundSocket(calls: SocketCalls, address: string, port: number): number {
+  const v6 = isIPv6(address);
+  const fail = (what: string): never => {
+    const code = calls.failure();
+    throw Object.assign(new Error(`${what} ${code}`), { code });
+  };
+  const fd = calls.socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket");
+  if (v6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(1), 4);
+  // More than the kernel allows is cut to what it allows.
+  calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER), 4);
+  calls.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, int32(RECEIVE_BUFFER), 4);
+  const name = socketAddress(address, port);
+  if (calls.bind(fd, name, name.length) < 0) {
+    const code = calls.failure();
+    calls.close(fd);
+    throw Object.assign(new Error(`bind ${code}`), { code });
+  }
+  return fd;
+}
+
+/**
+ * Start the UDP thread, or say why not (no koffi, another platform). `failed` is called when the thread dies:
+ * its sockets are closed then, and somebody else must answer.
+ */
+export function startFastUdp(
+  options: Omit<UdpThreadStart, "control" | "wake">,
+  failed: (reason: string) => void,
+): FastUdp | { readonly reason: string } {
+  const libc = loadSockets();
+  if ("reason" in libc) return libc;
+  const { calls } = libc;
+  const control = new Int32Array(new SharedArrayBuffer(12));
+  const wake = calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const start: UdpThreadStart = { ...options, control: control.buffer, wake };
+  const thread = new Worker(new URL(`./udp-worker.${extension}`, import.meta.url), {
+    workerData: start,
+    // It makes no garbage but on the slow path; a small heap keeps memory small.
+    resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
+    stdout: false,
+    stderr: false,
+  });
+  // Who answers UDP comes first: Linux counts priority by thread, and this one goes on with zones, TCP and the page.
+  try {
+    setPriority(SECOND);
+  } catch {
+    // It may not: then both wait for each other.
+  }
+  const sockets = new Map<number, { readonly fail: (error: Error) => void; readonly handed: boolean }>();
+  let stopping = false;
+  let opened = 0;
+  let closed = 0;
+  /** Wait until the thread has come so far, or is no more; on a busy host its start can take a while. */
+  const reached = async (word: number, count: number): Promise<void> => {
+    for (let now = Atomics.load(control, word); now < count && !stopping; now = Atomics.load(control, word)) {
+      const waiting = Atomics.waitAsync(control, word, now, 100);
+      if (waiting.async) await waiting.value;
+    }
+  };
+  const one = new Uint8Array(BigUint64Array.of(1n).buffer);
+  const tell = (order: UdpOrder): void => {
+    thread.postMessage(order);
+    Atomics.add(control, CONTROL.SENT, 1);
+    calls.write(wake, one, 8);
+  };
+  const die = (reason: string): void => {
+    if (stopping) return;
+    stopping = true;
+    for (const [fd, { fail, handed }] of sockets) {
+      if (!handed) calls.close(fd);
+      fail(new Error(reason));
+    }
+    sockets.clear();
+    failed(reason);
+  };
+  thread.on("message", ({ fd, reason }: UdpFailure) => {
+    sockets.get(fd)?.fail(new Error(reason));
+    sockets.delete(fd);
+  });
+  thread.on("error", (error) => die((error as Error).message));
+  thread.on("exit", () => die("the UDP thread ended"));
+  return {
+    async open(address, port, handed) {
+      if (stopping) throw new Error("the UDP thread ended");
+      const fd = handed ?? boundSocket(calls, address, port);
+      const failed = new Promise<Error>((fail) => sockets.set(fd, { fail, handed: handed !== undefined }));
+      tell({ kind: "open", fd, ipv6: isIPv6(address), handed: handed !== undefined });
+      await reached(CONTROL.OPENED, ++opened);
+      return {
+        failed,
+        async close() {
+          if (!sockets.delete(fd) || stopping) return;
+          tell({ kind: "close", fd });
+          await reached(CONTROL.CLOSED, ++closed);
+        },
+      };
+    },
+    use({ zones, ...authority }) {
+      tell({
+        kind: "authority",
+        authority,
+        zones: zones.map(({ origin, zone }) => ({ origin, buffer: zone?.buffer })),
+      });
+    },
+    async close() {
+      if (stopping) return;
+      stopping = true;
+      sockets.clear();
+      tell({ kind: "stop" });
+      await new Promise<void>((resolve) => thread.once("exit", () => resolve()));
+      calls.close(wake);
+    },
+  };
+}

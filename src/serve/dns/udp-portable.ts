@@ -1,0 +1,65 @@
+import { createSocket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import type { Opened } from "../bind.ts";
+import { addressOctets } from "./networks.ts";
+import type { UdpResponder } from "./udp-answer.ts";
+
+/** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
+export const RECEIVE_BUFFER: number = 4 << 20;
+
+/** Octets for the largest query, which is answered where it lies. */
+const ROOM = 65535;
+
+/** Open a UDP endpoint on Node's own sockets; `handed` is a socket that is bound there already, and becomes Node's. */
+export function openPortableUdp(
+  address: string,
+  port: number,
+  responder: UdpResponder,
+  handed?: number,
+): Promise<Opened> {
+  return new Promise((resolve, reject) => {
+    const family = isIPv6(address) ? 6 : 4;
+    const socket = createSocket({
+      type: isIPv6(address) ? "udp6" : "udp4",
+      ipv6Only: isIPv6(address),
+      // Addresses come as numbers; without this every answer passes through the resolver's thread pool.
+      lookup: (host, _options, callback) => callback(null, host, family),
+    });
+    let fail: (error: Error) => void = () => {};
+    const failed = new Promise<Error>((settle) => {
+      fail = settle;
+    });
+    let octets = Buffer.allocUnsafeSlow(ROOM);
+    // Most queries of a moment come from the same resolver.
+    let lastAddress = "";
+    let client: Uint8Array = new Uint8Array();
+    socket.once("error", reject);
+    socket.on("message", (message, from) => {
+      if (from.port === 0) return;
+      if (from.address !== lastAddress) {
+        lastAddress = from.address;
+        client = addressOctets(from.address);
+      }
+      octets.set(message);
+      const size = responder.answer(octets, 0, message.length, client, 0, client.length, Date.now());
+      if (size === 0) return;
+      // No callback: it would cost a turn of the loop an answer, and a lost one is asked for again.
+      socket.send(octets, 0, size, from.port, from.address);
+      // What the kernel did not take at once it reads later: the next answer is written elsewhere.
+      if (socket.getSendQueueCount() > 0) octets = Buffer.allocUnsafeSlow(ROOM);
+    });
+    socket.bind(handed === undefined ? { address, port, exclusive: true } : { fd: handed }, () => {
+      socket.off("error", reject);
+      // one that was handed over could not be opened again: it goes on reading after an error, and does so here
+      socket.on("error", handed === undefined ? fail : () => undefined);
+      try {
+        // what was handed over has the size its giver wanted, which may be more than we can have
+        if (handed === undefined) socket.setRecvBufferSize(RECEIVE_BUFFER);
+        if (handed === undefined) socket.setSendBufferSize(RECEIVE_BUFFER);
+      } catch {
+        // The kernel's limit is what it is.
+      }
+      resolve({ failed, close: () => new Promise((done) => socket.close(() => done())) });
+    });
+  });
+}

@@ -1,0 +1,132 @@
+// The UDP thread: waits in poll(), takes up to 64 datagrams a call, answers them where they lie, sends them in one call.
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { openZone, type Zone } from "../../dns/zone/zone.ts";
+import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
+import { collectAfter, LARGE } from "../collect.ts";
+import { addressText, isAllowed, readPermission } from "./networks.ts";
+import { udpResponder } from "./udp-answer.ts";
+import { batch } from "./udp-batch.ts";
+import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./udp-protocol.ts";
+
+const MSG_DONTWAIT = 0x40;
+const POLLIN = 1;
+/** Rounds without a datagram before the thread sleeps in poll(). */
+const SPIN = 2;
+
+/** Milliseconds that it sleeps there, and without a datagram until nobody seems to be asking. */
+const ASLEEP = 1000;
+const QUIET = 20;
+/** Octets of zones no longer answered from that are collected whoever asks. */
+const PILE = 64 << 20;
+
+interface Endpoint {
+  readonly fd: number;
+  readonly ipv6: boolean;
+  /** Not ours to close: it could not be opened again, and the portable engine may have to take over from it. */
+  readonly handed: boolean;
+}
+
+function run(calls: SocketCalls, start: UdpThreadStart): void {
+  const control = new Int32Array(start.control);
+  const { permission } = readPermission(start.networks);
+  const responder = udpResponder(new Float64Array(start.counters), start.rate, start.seed, (client) =>
+    isAllowed(permission, addressText(client)),
+  );
+  const io = batch(calls);
+  const zones = new Map<SharedArrayBuffer, Zone>();
+  let endpoints: Endpoint[] = [];
+  let pollfds = new Uint8Array(8);
+  let seen = 0;
+  let running = true;
+  /** Octets of zones no longer answered from and not collected yet. */
+  let replaced = 0;
+  const drain = new Uint8Array(8);
+
+  const leave = (gone: readonly Endpoint[]): void => {
+    endpoints = endpoints.filter((endpoint) => !gone.includes(endpoint));
+    for (const { fd, handed } of gone) if (!handed) calls.close(fd);
+  };
+
+  const obey = (order: UdpOrder): void => {
+    switch (order.kind) {
+      case "authority": {
+        const known = new Map(zones);
+        zones.clear();
+        const served = order.zones.map(({ origin, buffer }) => {
+          if (buffer === undefined) return { origin, zone: undefined };
+          const zone = known.get(buffer) ?? openZone(buffer);
+          zones.set(buffer, zone);
+          return { origin, zone };
+        });
+        responder.use({ ...order.authority, zones: served });
+        replaced = [...known].reduce(
+          (sum, [buffer]) => sum + (zones.has(buffer) ? 0 : buffer.byteLength),
+          replaced,
+        );
+        break;
+      }
+      case "open":
+        endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6, handed: order.handed }];
+        Atomics.add(control, CONTROL.OPENED, 1);
+        Atomics.notify(control, CONTROL.OPENED);
+        break;
+      case "close":
+        leave(endpoints.filter(({ fd }) => fd === order.fd));
+        Atomics.add(control, CONTROL.CLOSED, 1);
+        Atomics.notify(control, CONTROL.CLOSED);
+        break;
+      case "stop":
+        leave(endpoints);
+        running = false;
+        break;
+    }
+    pollfds = new Uint8Array(8 * (endpoints.length + 1));
+    const view = new DataView(pollfds.buffer);
+    for (const [i, fd] of [start.wake, ...endpoints.map((endpoint) => endpoint.fd)].entries()) {
+      view.setInt32(8 * i, fd, true);
+      view.setInt16(8 * i + 4, POLLIN, true);
+    }
+  };
+
+  const listen = (): void => {
+    seen = Atomics.load(control, CONTROL.SENT);
+    for (let got = port.receiveMessageOnPort(); got !== undefined; got = port.receiveMessageOnPort())
+      obey(got.message as UdpOrder);
+  };
+
+  let quiet = 0;
+  listen();
+  for (;;) {
+    if (Atomics.load(control, CONTROL.SENT) !== seen) listen();
+    if (!running) break;
+    let taken = 0;
+    for (const endpoint of endpoints) {
+      const { fd, ipv6 } = endpoint;
+      const got = io.round(fd, ipv6, MSG_DONTWAIT, responder);
+      if (got > 0) taken += got;
+      else if (got < 0) {
+        const reason = calls.failure();
+        leave([endpoint]);
+        parentPort?.postMessage({ fd, reason } satisfies UdpFailure);
+      }
+    }
+    quiet = taken > 0 ? 0 : quiet + 1;
+    if (quiet < SPIN) continue;
+    const waiting = replaced >= LARGE ? QUIET : ASLEEP;
+    const ready = calls.poll(pollfds, endpoints.length + 1, waiting);
+    // In a pause that somebody has already made, unless there is none and they pile up.
+    if (replaced >= LARGE && (ready === 0 || replaced > PILE)) {
+      collectAfter(replaced);
+      replaced = 0;
+    }
+    if ((pollfds[6] as number) & POLLIN) calls.read(start.wake, drain, 8);
+  }
+}
+
+const port = {
+  receiveMessageOnPort: () => (parentPort === null ? undefined : receiveMessageOnPort(parentPort)),
+};
+
+const libc = loadSockets();
+if ("calls" in libc) run(libc.calls, workerData as UdpThreadStart);
+else throw new Error(libc.reason);

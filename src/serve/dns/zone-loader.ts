@@ -1,0 +1,142 @@
+import { createHash, randomInt } from "node:crypto";
+import { serialAfter } from "../../dns/message/transfer.ts";
+import { parseZoneFile, type ZoneRecords } from "../../dns/text/zonefile.ts";
+import type { ZoneProblem } from "../../dns/text/zonefile-meaning.ts";
+import { parseName, type WireName } from "../../dns/wire/name.ts";
+import type { Served } from "../../dns/zone/authority.ts";
+import { type Compiled, compileZone } from "../../dns/zone/compile.ts";
+import { type Change, changeBetween } from "../../dns/zone/journal.ts";
+import { type Patched, patchZone } from "../../dns/zone/patch.ts";
+import { serialOf, type Zone } from "../../dns/zone/zone.ts";
+import type { BindLog } from "../bind.ts";
+import { collectAfter } from "../collect.ts";
+import { type Found, followFile, type ZoneSource } from "../follow-file.ts";
+
+/** Changes kept for IXFR, and records in them all: older secondaries take the whole zone. */
+const CHANGES = 128;
+const CHANGED_RECORDS = 20_000;
+
+/** Milliseconds after which the old version is let go of. */
+const COLLECT = 50;
+
+/** A zone that follows its file. */
+export interface ZoneKeeper {
+  served(): Served;
+  /** Look at the file now, and follow it from then on. */
+  follow(): void;
+  close(): void;
+}
+
+function told(path: string, problems: readonly ZoneProblem[]): string {
+  const first = problems.slice(0, 5).map(({ line, message }) => `${path}:${line}: ${message}`);
+  const more = problems.length - first.length;
+  return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+}
+
+const NOTHING_WRONG = { errors: [], warnings: [] } as const;
+
+/** Records of a change, which may hold thousands in one RRset. */
+function recordsIn({ removed, added }: Change): number {
+  const count = (sets: Change["added"]): number => sets.reduce((n, { set }) => n + set.rdata.length, 0);
+  return count(removed) + count(added);
+}
+
+/**
+ * Changes so far with the newest one, cut to what is kept; an unrisen serial ends the journal. `names` are the owners that
+ * differ, where they are known.
+ */
+export function extended(
+  history: readonly Change[],
+  old: Zone,
+  next: Zone,
+  names?: readonly WireName[],
+): readonly Change[] {
+  if (!serialAfter(serialOf(next), serialOf(old))) return [];
+  const all = [...history, changeBetween(old, next, names)].slice(-CHANGES);
+  let records = 0;
+  let first = all.length;
+  while (first > 0 && records + recordsIn(all[first - 1] as Change) <= CHANGED_RECORDS)
+    records += recordsIn(all[--first] as Change);
+  return all.slice(first);
+}
+
+/** Who hears of a new version. */
+export interface ZoneNews {
+  /** It is to be answered from. */
+  changed(): void;
+  /** Its journal is written too: secondaries can be told. */
+  settled(served: Served): void;
+}
+
+/**
+ * Serve a zone from its file: every readable version is compiled and served; one with errors is reported once as
+ * file:line and the last good version stays.
+ */
+export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNews): ZoneKeeper {
+  let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
+  const seed = randomInt(2 ** 31);
+  /** The records of what is served, when nothing in them was left out or made fit: the next version may be a patch of it. */
+  let plain: ZoneRecords | undefined;
+  let digest = "";
+  let good = "";
+  const seen = (found: Found) => {
+    const old = served.zone;
+    const kept =
+      old === undefined ? "nothing is served until it is right" : `serial ${serialOf(old)} is still served`;
+    if ("absent" in found) {
+      log(old === undefined ? "warn" : "error", `zone ${origin}: ${path} ${found.absent}; ${kept}`);
+      return;
+    }
+    const now = createHash("sha1").update(found.octets).digest("hex");
+    if (now === digest) return;
+    digest = now;
+    if (now === good) {
+      log("info", `zone ${origin}: ${path} is again as it is served`);
+      return;
+    }
+    const records = parseZoneFile(found.octets.toString("latin1"), origin);
+    let patched: Patched | undefined;
+    let compiled: Compiled;
+    try {
+      if (old !== undefined && plain !== undefined && records.problems.length === 0)
+        patched = patchZone(old, plain, records);
+      compiled =
+        patched === undefined ? compileZone(records, origin, seed) : { ...patched, ...NOTHING_WRONG };
+    } catch (error) {
+      // no file ends the server, not even one that it has no words for
+      log("error", `${path}: cannot be compiled (${error}); ${kept}`);
+      return;
+    }
+    const { zone, errors, warnings } = compiled;
+    if (warnings.length > 0) log("warn", `${told(path, warnings)}`);
+    if (zone === undefined) {
+      log("error", `${told(path, errors)}; ${kept}`);
+      return;
+    }
+    if (old !== undefined && !serialAfter(serialOf(zone), serialOf(old))) {
+      log(
+        "warn",
+        `zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
+      );
+    }
+    good = now;
+    plain = warnings.length === 0 ? records : undefined;
+    // Queries first: the journal and the secondaries come when they are answered from the new version.
+    const history = served.history ?? [];
+    served = { ...served, zone, history: [] };
+    on.changed();
+    if (old === undefined) log("info", `zone ${origin}: serial ${serialOf(zone)} is served from ${path}`);
+    else served = { ...served, history: extended(history, old, zone, patched?.owners) };
+    on.settled(served);
+    // Not in this turn: the stack still holds the old version.
+    setTimeout(collectAfter, COLLECT, zone.buffer.byteLength).unref();
+  };
+  let source: ZoneSource | undefined;
+  return {
+    served: () => served,
+    follow() {
+      source ??= followFile(path, seen);
+    },
+    close: () => source?.close(),
+  };
+}

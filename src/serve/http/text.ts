@@ -1,0 +1,87 @@
+/** Pure parts of serving the page. Texts are octets, one a character, as files are read. */
+import { createHash } from "node:crypto";
+import type { Change } from "./events.ts";
+
+/** What the server needs of services.json. */
+export interface Listing {
+  readonly version: string | undefined;
+  readonly staleAfter: number | undefined;
+  /** Name of service → all that is said of it. */
+  readonly services: ReadonlyMap<string, string>;
+}
+
+/** The document read with care: somebody else may have written that file. */
+export function readListing(text: string): Listing | undefined {
+  let document: unknown;
+  try {
+    document = JSON.parse(Buffer.from(text, "latin1").toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  const { version, staleAfter, services } = (document ?? {}) as Record<string, unknown>;
+  const named = Array.isArray(services) ? services : [];
+  return {
+    version: typeof version === "string" ? version : undefined,
+    staleAfter: typeof staleAfter === "number" ? staleAfter : undefined,
+    services: new Map(named.map((one) => [String(one?.name), JSON.stringify(one)])),
+  };
+}
+
+/** Names of the services that came, went, or are not what they were. */
+export function changeOf(
+  before: Listing | undefined,
+  after: Listing | undefined,
+): Pick<Change, "added" | "removed" | "changed"> {
+  const old = before?.services ?? new Map<string, string>();
+  const now = after?.services ?? new Map<string, string>();
+  return {
+    added: [...now.keys()].filter((name) => !old.has(name)),
+    removed: [...old.keys()].filter((name) => !now.has(name)),
+    changed: [...now].filter(([name, text]) => old.has(name) && old.get(name) !== text).map(([name]) => name),
+  };
+}
+
+/** The version a page carries; a page without one is its own. */
+export function versionOf(html: string): string {
+  return /<html\b[^>]*\bdata-version="?([\w-]{1,64})/.exec(html)?.[1] ?? sha256(html).slice(0, 16);
+}
+
+/**
+ * Content-Security-Policy of a page: the styles and scripts in its head, by hash, and its own server. Strangers' text
+ * stands in the body only, so that what slipped through there would not be blessed by its own hash.
+ */
+export function policyOf(html: string): string {
+  const head = html.slice(0, Math.max(html.indexOf("</head>"), 0));
+  const hashes = (element: string): string =>
+    [...head.matchAll(new RegExp(`<${element}\\b[^>]*>([^]*?)</${element}>`, "g"))]
+      .map(([, inside = ""]) => `'sha256-${sha256(inside)}'`)
+      .join(" ") || "'none'";
+  return [
+    "default-src 'none'",
+    `style-src ${hashes("style")}`,
+    `script-src ${hashes("script")}`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+}
+
+function sha256(octets: string): string {
+  return createHash("sha256").update(Buffer.from(octets, "latin1")).digest("base64");
+}
+
+/** Where a page says when it was brought up to date; its script fills the same place from then on. */
+const PLACE = '<p id="fresh"></p>';
+
+/** The page with the time of the last run in it, for readers without a script. `lastRun` in seconds since the epoch. */
+export function withLastRun(html: string, lastRun: number | null, stale: boolean): string {
+  if (lastRun === null) return html;
+  const iso = new Date(lastRun * 1000).toISOString();
+  const time = `<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
+  const text = stale
+    ? `<p id="fresh" class="stale">Last brought up to date ${time}. That is long ago: what stands here may be wrong.</p>`
+    : `<p id="fresh">Brought up to date ${time}</p>`;
+  return html.replace(PLACE, () => text);
+}

@@ -1,0 +1,319 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the shell's spelling is what is tested
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import t from "tap";
+import { type ConfigSources, readConfig } from "../../../src/core/config/config.ts";
+import { KEYS } from "../../../src/core/config/keys.ts";
+import { ConfigError } from "../../../src/core/errors.ts";
+
+/** The contract's example, byte for byte. */
+const EXAMPLE = `DEBUG=0
+DOCKER_SOCKET='/var/run/docker.sock'
+DOCKER_API_URL='http://localhost/containers/json'
+NETWORK_DEVICE='ens3'
+IP_SUBNET='192.168.122'
+IP_RANGE_START=11
+IP_RANGE_END=30
+TOOLBOX_SUBDOMAIN_NAME='toolbox.example.com'
+STORAGE_DIR=/opt/ocdd
+DNS_ZONE_FILE=\${STORAGE_DIR}/dns/toolbox.example.com.zone
+WEB_INDEX_FILE=\${STORAGE_DIR}/www/index.html
+`;
+
+const sources = (text: string, over: Partial<ConfigSources> = {}): ConfigSources => ({
+  file: "ocdd.conf",
+  text,
+  environment: new Map(),
+  flags: [],
+  ...over,
+});
+
+const read = (more: string, over: Partial<ConfigSources> = {}) =>
+  readConfig(sources(`${EXAMPLE}${more}\n`, over));
+
+function problems(work: () => unknown): string[] {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
+    throw error;
+  }
+  return [];
+}
+
+t.test("the contract's example works unchanged, every default as the contract has it", async (t) => {
+  t.equal(
+    readFileSync(new URL("../../../ocdd.conf.example", import.meta.url), "utf8").startsWith(EXAMPLE),
+    true,
+  );
+  const { where, ...config } = readConfig(sources(EXAMPLE));
+  t.strictSame(config, {
+    debug: false,
+    dockerSocket: "/var/run/docker.sock",
+    api: { version: null, filters: null },
+    device: "ens3",
+    pool: [{ first: "192.168.122.11", last: "192.168.122.30" }],
+    hostIp: null,
+    hostName: "dockerhost",
+    zone: "toolbox.example.com",
+    storageDir: "/opt/ocdd",
+    zoneFile: "/opt/ocdd/dns/toolbox.example.com.zone",
+    indexFile: "/opt/ocdd/www/index.html",
+    soaEmail: "hostmaster@toolbox.example.com",
+    ttl: 60,
+    dnsListen: ["HOST_IP", "127.0.0.1"],
+    dnsPort: 53,
+    allowTransfer: ["127.0.0.0/8"],
+    webEnabled: true,
+    webListen: ["HOST_IP", "127.0.0.1"],
+    webPort: 80,
+    webTitle: "The ACME ToolBox server",
+    webNames: [],
+    templateDir: "",
+    tsigKeyFile: "",
+    notify: [],
+    reverse: false,
+    reverseZone: null,
+    nsid: "",
+    version: "",
+    metricsListen: null,
+    addressHold: 180,
+    expose: "all",
+    syncInterval: 60,
+    services: "auto",
+  });
+  t.equal(where.get("IP_RANGE_END"), "ocdd.conf:7");
+});
+
+t.test("CRLF, flags and the environment", async (t) => {
+  t.strictSame(readConfig(sources(EXAMPLE.replaceAll("\n", "\r\n"))), readConfig(sources(EXAMPLE)));
+  const environment = new Map([
+    ["OCDD_NETWORK_DEVICE", "eth1"],
+    ["OCDD_WEB_PORT", "8080"],
+    ["OCDD_CONF", "/x"],
+    ["OCDD_SOMETHING", "else"],
+  ]);
+  const config = read("WEB_PORT=81", { environment, flags: ["WEB_PORT=82"] });
+  t.match(config, { device: "eth1", webPort: 82 });
+  t.equal(config.where.get("NETWORK_DEVICE"), "environment:OCDD_NETWORK_DEVICE");
+  t.equal(config.where.get("WEB_PORT"), "--set");
+});
+
+t.test("each key's good values", async (t) => {
+  const table: [string, object][] = [
+    [
+      "IP_RANGE='192.168.122.11-192.168.123.40, 10.9.0.0/24'",
+      {
+        pool: [
+          { first: "10.9.0.0", last: "10.9.0.255" },
+          { first: "192.168.122.11", last: "192.168.123.40" },
+        ],
+      },
+    ],
+    ["IP_RANGE=10.0.0.1", { pool: [{ first: "10.0.0.1", last: "10.0.0.1" }] }],
+    ["IP_RANGE=", { pool: [{ first: "192.168.122.11", last: "192.168.122.30" }] }],
+    ["IP_RANGE_START=30", { pool: [{ first: "192.168.122.30", last: "192.168.122.30" }] }],
+    ["STORAGE_DIR=/srv/x/", { storageDir: "/srv/x" }],
+    ["STORAGE_DIR=//", { storageDir: "/" }],
+    ["DNS_ZONE_FILE=", { zoneFile: "/opt/ocdd/dns/toolbox.example.com.zone" }],
+    ["WEB_NAMES='Toolbox, www.example.com'", { webNames: ["toolbox", "www.example.com"] }],
+    ["DNS_NSID=ns1.example\nDNS_VERSION='OCDD 2'", { nsid: "ns1.example", version: "OCDD 2" }],
+    ["DNS_TTL=300", { ttl: 300, addressHold: 660 }],
+    ["DNS_TTL=1\nADDRESS_HOLD=62", { addressHold: 62 }],
+    [
+      "DNS_LISTEN='10.0.0.1 HOST_IP'",
+      { dnsListen: ["10.0.0.1", "HOST_IP"], webListen: ["10.0.0.1", "HOST_IP"] },
+    ],
+    ["WEB_LISTEN=127.0.0.1", { webListen: ["127.0.0.1"] }],
+    ["DNS_ALLOW_TRANSFER='10.0.0.0/8,key:secondary'", { allowTransfer: ["10.0.0.0/8", "key:secondary"] }],
+    ["DNS_ALLOW_TRANSFER=", { allowTransfer: [] }],
+    ["TOOLBOX_SUBDOMAIN_NAME=ToolBox.Example.COM.", { zone: "toolbox.example.com" }],
+    ["HOST_NAME=Boss", { hostName: "boss" }],
+    ["SOA_EMAIL=it.desk@example.com", { soaEmail: "it.desk@example.com" }],
+    ["WEB_TITLE='<b>\"ACME\" & Söhne</b>'", { webTitle: '<b>"ACME" & Söhne</b>' }],
+    ["DOCKER_API_URL=http://localhost/v1.41/containers/json", { api: { version: "v1.41", filters: null } }],
+    [
+      `DOCKER_API_URL='http://localhost/containers/json?filters={"label":["a=b"]}'`,
+      { api: { version: null, filters: '{"label":["a=b"]}' } },
+    ],
+    ["HOST_IP=192.168.122.5", { hostIp: "192.168.122.5" }],
+    ["WEB_ENABLED=0", { webEnabled: false }],
+    ["EXPOSE=labelled", { expose: "labelled" }],
+    ["SERVICES=compose", { services: "compose" }],
+  ];
+  for (const [text, want] of table) t.match(read(text), want, text);
+});
+
+t.test("each key's bad values, with file and line and key", async (t) => {
+  const table: [string, RegExp][] = [
+    ["DEBUG=2", /DEBUG: is "2", must be 0 or 1/],
+    ["DEBUG=yes", /must be 0 or 1/],
+    ["DOCKER_SOCKET=docker.sock", /must be an absolute path/],
+    ["DOCKER_SOCKET=", /DOCKER_SOCKET: is empty/],
+    ["DOCKER_API_URL=https://localhost/containers/json", /must be like http/],
+    ["DOCKER_API_URL=http://localhost/images/json", /must be like http/],
+    ["DOCKER_API_URL=nonsense", /must be like http/],
+    ["DOCKER_API_URL='http://localhost/containers/json?filters={'", /no JSON/],
+    ["NETWORK_DEVICE=", /NETWORK_DEVICE: is empty/],
+    ["NETWORK_DEVICE=a/b", /name of a network device/],
+    ["NETWORK_DEVICE=abcdefghijklmnop", /1 to 15 characters/],
+    ["NETWORK_DEVICE=..", /name of a network device/],
+    ["IP_SUBNET=192.168", /first three octets/],
+    ["IP_SUBNET=192.168.256", /first three octets/],
+    ["IP_SUBNET=192.168.122.0", /first three octets/],
+    ["IP_SUBNET=", /IP_SUBNET: is not set \(nor is IP_RANGE\)/],
+    ["IP_RANGE_START=256", /IP_RANGE_START: is "256", must be a whole number from 0 to 255/],
+    ["IP_RANGE_START=-1", /whole number/],
+    ["IP_RANGE_START=1x", /whole number/],
+    ["IP_RANGE_END=10", /IP_RANGE_END: is 10, must not be below IP_RANGE_START \(11\)/],
+    ["IP_RANGE=10.0.0.9-10.0.0.1", /last address is below its first/],
+    ["IP_RANGE=10.0.0.1-", /neither FIRST-LAST nor a CIDR/],
+    ["IP_RANGE=10.0.0.1-10.0.0.2-10.0.0.3", /neither FIRST-LAST nor a CIDR/],
+    ["IP_RANGE=10.0.0.0/33", /neither FIRST-LAST nor a CIDR/],
+    ["IP_RANGE=,", /IP_RANGE: holds no address/],
+    ["IP_RANGE=10.0.0.0/8", /IP_RANGE: holds 16777216 addresses, must hold 65536 at most/],
+    ["IP_RANGE=0.0.0.0/0", /IP_RANGE: /],
+    ["IP_RANGE=127.0.0.0/24", /IP_RANGE: holds 127\.0\.0\.0, which is no address that a host can have/],
+    ["IP_RANGE=224.0.0.1", /no address that a host can have/],
+    ["IP_SUBNET=0.1.2", /no address that a host can have/],
+    ["HOST_IP=dockerhost", /HOST_IP: is "dockerhost", must be an IPv4 address/],
+    ["HOST_IP=010.0.0.1", /must be an IPv4 address/],
+    ["HOST_NAME=a.b", /must be one label/],
+    ["HOST_NAME=", /must be one label/],
+    ["HOST_NAME=-a", /must be one label/],
+    ["TOOLBOX_SUBDOMAIN_NAME=", /is empty/],
+    ["TOOLBOX_SUBDOMAIN_NAME=a..b", /must be a domain name/],
+    ["TOOLBOX_SUBDOMAIN_NAME=a_b.example", /must be a domain name/],
+    [`TOOLBOX_SUBDOMAIN_NAME=${"a.".repeat(95)}b`, /at most 189 octets/],
+    ["STORAGE_DIR=ocdd", /absolute path/],
+    ["STORAGE_DIR=", /STORAGE_DIR: is empty/],
+    ["DNS_ZONE_FILE=x", /absolute path/],
+    ["SOA_EMAIL=hostmaster", /must be a mailbox/],
+    ["SOA_EMAIL=a@b..c", /must be a mailbox/],
+    ["SOA_EMAIL=a@.", /must be a mailbox/],
+    ["SOA_EMAIL='a b@c'", /must be a mailbox/],
+    ["DNS_TTL=0", /whole number from 1 to 86400/],
+    ["DNS_TTL=1h", /whole number/],
+    ["DNS_LISTEN=0.0.0.0", /would answer from a wrong address/],
+    ["DNS_LISTEN=localhost", /must be an IPv4 address/],
+    ["DNS_PORT=0", /1 to 65535/],
+    ["DNS_PORT=65536", /1 to 65535/],
+    ["DNS_ALLOW_TRANSFER=everyone", /neither an address, a network/],
+    ["WEB_ENABLED=true", /0 or 1/],
+    ["DNS_NSID=zürich", /at most 64 printable ASCII/],
+    [`DNS_VERSION=${"x".repeat(65)}`, /at most 64 printable ASCII/],
+    ["WEB_PORT=x", /1 to 65535/],
+    ["WEB_TITLE='a\u0007b'", /control character/],
+    ["ADDRESS_HOLD=179", /ADDRESS_HOLD: is 179, must be at least 180 \(2 x DNS_TTL \+ 60\)/],
+    ["EXPOSE=none", /must be one of all, labelled/],
+    ["SYNC_INTERVAL=0", /1 to 86400/],
+    ["SERVICES=docker", /must be one of auto, systemd, compose, none/],
+    [
+      "DNS_ZONE_FILE=/opt/ocdd/leases.json",
+      /DNS_ZONE_FILE: is \/opt\/ocdd\/leases\.json, which OCDD keeps for itself/,
+    ],
+    ["WEB_INDEX_FILE=${DNS_ZONE_FILE}", /WEB_INDEX_FILE: is .*, as DNS_ZONE_FILE is/],
+    ["DNS_TLL=60", /DNS_TLL: unknown key; the nearest known one is DNS_TTL/],
+    ["dns_ttl=60", /dns_ttl: unknown key; the nearest known one is DNS_TTL/],
+    ["STORAGE_DIR=$(pwd)", /STORAGE_DIR: a command in/],
+  ];
+  for (const [text, want] of table) {
+    const got = problems(() => read(text));
+    t.match(got[0], want, text);
+    t.match(got[0], /^ocdd\.conf:12: /, `${text}: says where`);
+    t.equal(got.length, 1, `${text}: and nothing else`);
+  }
+});
+
+t.test("all mistakes at once, in the order of the lines", async (t) => {
+  const text =
+    "DEBUG=3\nNETWORK_DEVICE=\nIP_SUBNET=1.2\nIP_RANGE_START=9\nIP_RANGE_END=300\nDNS_TTL=x\nnonsense\nDNS_PORTS=1\nSTORAGE_DIR=`x`\n";
+  const flags = ["WEB_PORT=0", "nothing"];
+  const got = problems(() =>
+    readConfig(sources(text, { flags, environment: new Map([["OCDD_EXPOSE", "x"]]) })),
+  );
+  t.strictSame(
+    got.map((line) =>
+      line.replace(/^((?:\S+:\d+|--set|environment:\w+|ocdd\.conf)(?:: [A-Z_]+)?): .*/, "$1"),
+    ),
+    [
+      "ocdd.conf:1: DEBUG",
+      "ocdd.conf:2: NETWORK_DEVICE",
+      "ocdd.conf:3: IP_SUBNET",
+      "ocdd.conf:5: IP_RANGE_END",
+      "ocdd.conf:6: DNS_TTL",
+      "ocdd.conf:7",
+      "ocdd.conf:8: DNS_PORTS",
+      "ocdd.conf:9: STORAGE_DIR",
+      "--set",
+      "ocdd.conf: TOOLBOX_SUBDOMAIN_NAME",
+      "ocdd.conf: STORAGE_DIR",
+      "--set: WEB_PORT",
+      "environment:OCDD_EXPOSE: EXPOSE",
+    ].sort((a, b) => {
+      const line = (s: string) => Number(/:(\d+)/.exec(s)?.[1] ?? 99);
+      return (
+        line(a) - line(b) || got.findIndex((g) => g.startsWith(a)) - got.findIndex((g) => g.startsWith(b))
+      );
+    }),
+  );
+});
+
+t.test("an empty file says what must be set", async (t) => {
+  const got = problems(() => readConfig(sources("")));
+  t.match(got.sort(), [
+    /IP_RANGE_END: is not set \(nor is IP_RANGE\)/,
+    /IP_RANGE_START: is not set/,
+    /IP_SUBNET: is not set/,
+    /NETWORK_DEVICE: is not set/,
+    /STORAGE_DIR: is not set/,
+    /TOOLBOX_SUBDOMAIN_NAME: is not set/,
+  ]);
+});
+
+t.test("the reader throws nothing but ConfigError, and what it returns is sound", async () => {
+  const keyName = fc.oneof(fc.constantFrom(...Object.keys(KEYS)), fc.string({ maxLength: 12 }));
+  const value = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 40 }),
+    fc.constantFrom(
+      "1",
+      "0",
+      "/",
+      "10.0.0.0/8",
+      "a.b",
+      "HOST_IP",
+      "key:x",
+      "1-2",
+      "{}",
+      "http://localhost/containers/json?filters=[",
+      "255",
+    ),
+  );
+  const text = fc
+    .array(fc.tuple(keyName, value), { maxLength: 8 })
+    .map((lines) => lines.map(([k, v]) => `${k}=${v}`).join("\n"));
+  fc.assert(
+    fc.property(
+      text,
+      fc.boolean(),
+      fc.array(fc.string({ maxLength: 20 }), { maxLength: 3 }),
+      (more, whole, flags) => {
+        try {
+          const config = readConfig(sources(whole ? EXAMPLE + more : more, { flags }));
+          return (
+            config.pool.length > 0 &&
+            config.addressHold >= 2 * config.ttl + 60 &&
+            config.storageDir.startsWith("/")
+          );
+        } catch (error) {
+          return error instanceof ConfigError && error.problems.length > 0;
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+t.test("every key has one sentence of documentation", async (t) => {
+  for (const [key, row] of Object.entries(KEYS)) t.match(row.doc, /^\S.*[^.]$/, key);
+});

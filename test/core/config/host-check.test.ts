@@ -1,0 +1,69 @@
+import t from "tap";
+import { checkAgainstHost, hostAddress } from "../../../src/core/config/host-check.ts";
+import { ConfigError } from "../../../src/core/errors.ts";
+import type { DeviceAddress } from "../../../src/core/model.ts";
+import { alias, BRIDGE, config, HOST, ip, network, observation } from "../make.ts";
+
+const on = (device: string, address: string, prefix: number): DeviceAddress => ({
+  device,
+  address: ip(address),
+  prefix,
+  label: device,
+});
+
+t.test("the host's own address", async (t) => {
+  const c = config();
+  const aliases = [alias("192.168.122.11")];
+  const table: [string, readonly DeviceAddress[], string | undefined][] = [
+    [
+      "the device's first",
+      [on("lo", "127.0.0.1", 8), on("ens3", "192.168.122.200", 24), on("ens3", "10.0.0.1", 8)],
+      "192.168.122.200",
+    ],
+    [
+      "none of ours, whatever comes first",
+      [...aliases, on("ens3", "192.168.122.200", 24)],
+      "192.168.122.200",
+    ],
+    [
+      "a foreign /32 only where there is nothing else",
+      [on("ens3", "10.9.9.9", 32), on("ens3", "192.168.122.200", 24)],
+      "192.168.122.200",
+    ],
+    ["a cloud's /32", [on("ens3", "10.9.9.9", 32)], "10.9.9.9"],
+    ["none", [on("ens4", "192.168.122.200", 24)], undefined],
+  ];
+  for (const [what, addresses, want] of table) t.equal(hostAddress(c, addresses, aliases), want, what);
+  t.equal(hostAddress(config({ HOST_IP: "192.168.122.9" }), [], []), "192.168.122.9");
+});
+
+t.test("what the host contradicts is told at once, with the line that says it", async (t) => {
+  const messages = (keys: Record<string, string | null>, over = {}): string[] => {
+    try {
+      checkAgainstHost(config(keys), observation(over));
+      return [];
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message.split("\n");
+      throw error;
+    }
+  };
+  t.strictSame(messages({}), []);
+  t.strictSame(messages({ NETWORK_DEVICE: "eth9" }), [
+    'ocdd.conf:1: NETWORK_DEVICE: "eth9" is no network device of this host; there are lo, ens3, docker0',
+    'ocdd.conf:1: NETWORK_DEVICE: "eth9" has no IPv4 address; set one on it, or HOST_IP',
+  ]);
+  t.strictSame(messages({ IP_RANGE_END: "200" }), [
+    "ocdd.conf:3: IP_RANGE_START: the range holds 192.168.122.200, the host's own address",
+  ]);
+  t.strictSame(messages({ HOST_IP: "192.168.122.12" }), [
+    "ocdd.conf:3: IP_RANGE_START: the range holds 192.168.122.12, the host's own address",
+  ]);
+  t.match(messages({ IP_RANGE: "172.17.255.0-172.18.0.9" }), [
+    /^ocdd\.conf:7: IP_RANGE: the range overlaps 172\.17\.0\.0-172\.17\.255\.255 of the Docker network "bridge"$/,
+  ]);
+  const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan" });
+  t.strictSame(messages({}, { networks: [BRIDGE, lan] }), [], "macvlan's subnet is the LAN's own");
+  const evil = network({ name: "a\nb", cidr: "192.168.122.16/28" });
+  t.match(messages({}, { networks: [evil] }), [/network "a\ufffdb"/]);
+  t.equal(checkAgainstHost(config(), observation()), HOST);
+});

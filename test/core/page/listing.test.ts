@@ -1,0 +1,237 @@
+/** Services → listing, page and services.json: what stands there, in which order, and when its text changes. */
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import t from "tap";
+import { decide } from "../../../src/core/decide.ts";
+import type { Container, Decision, Observation } from "../../../src/core/model.ts";
+import { emptyState } from "../../../src/core/page/empty.ts";
+import { plan } from "../../../src/core/plan.ts";
+import { BARE, composeLabels, config, container, ip, NOW, observation, ZONE } from "../make.ts";
+
+const settings = config({ ADDRESS_HOLD: "600" });
+const run = (
+  containers: Container[],
+  before?: Decision,
+  now = NOW,
+  over: Partial<Observation> = {},
+): Decision => decide(settings, observation({ actual: before?.desired ?? BARE, containers, ...over }), now);
+const document = (decision: Decision) => JSON.parse(decision.desired.services);
+const lines = (html: string): string[] =>
+  html
+    .replace(/<[^>]*>/g, "")
+    .split("\n")
+    .map((line) => line.trim());
+const labelled = (name: string, labels: Record<string, string>, over: Partial<Container> = {}): Container =>
+  container({ name, labels: new Map(Object.entries(labels)), ...over });
+
+t.test("the line that the page has always had", async (t) => {
+  const { desired } = run([container({ name: "web" }), container({ name: "db", at: "172.17.0.3" })]);
+  const text = lines(desired.page);
+  t.ok(text.includes("The ACME ToolBox server"));
+  t.ok(text.includes(`* - web.${ZONE}`));
+  t.ok(text.includes(`* - db.${ZONE}`));
+  const none = run([]);
+  t.match(none.desired.page, "No containers found!");
+  t.match(none.desired.page, "docker run -d");
+  t.notMatch(lines(none.desired.page).join("\n"), "* - ");
+});
+
+t.test("states and their order", async (t) => {
+  const decision = run([
+    container({ name: "fine" }),
+    container({ name: "well", at: "172.17.0.3", health: "healthy" }),
+    container({ name: "sick", at: "172.17.0.4", health: "unhealthy" }),
+    container({ name: "young", at: "172.17.0.5", health: "starting" }),
+    container({ name: "still", at: "172.17.0.6", state: "paused" }),
+    labelled(
+      "second",
+      { "ocdd.name": "fine" },
+      { attachments: [{ network: "bridge", address: ip("172.17.0.7"), priority: 0 }], created: NOW },
+    ),
+    container({ name: "off", networkMode: "none", attachments: [] }),
+  ]);
+  const rows = document(decision).services as {
+    name: string;
+    status: string;
+    tone: string;
+    reason: string | null;
+  }[];
+  const of = (name: string) => rows.find((row) => row.name.startsWith(name));
+  t.match(of("well"), { status: "healthy", tone: "good" });
+  t.match(of("sick"), { status: "unhealthy", tone: "bad" });
+  t.match(of("young"), { status: "starting", tone: "wait" });
+  t.match(of("still"), { status: "paused", tone: "bad" });
+  t.equal(rows.filter((row) => row.status === "renamed" && row.reason !== null).length, 1);
+  t.match(document(decision).skipped, [{ container: "off", reason: "it has no network (none)" }]);
+  const { page } = decision.desired;
+  const places = ["Needs attention", "id=s-sick", "id=s-still", ">off<", "Other services", "id=s-well"].map(
+    (text) => page.indexOf(text),
+  );
+  t.same(
+    places,
+    [...places].sort((a, b) => a - b),
+    "problems first",
+  );
+  t.ok(places.every((at) => at > 0));
+});
+
+t.test("groups", async (t) => {
+  const names = ["web-10", "web-2", "web-1"];
+  const { desired } = run([
+    ...names.map((name, i) =>
+      labelled(
+        name,
+        {},
+        { attachments: [{ network: "bridge", address: ip(`172.17.1.${i + 2}`), priority: 0 }] },
+      ),
+    ),
+    container({ name: "b-db-1", at: "172.17.0.3", labels: composeLabels("beta", "db") }),
+    container({ name: "a-db-1", at: "172.17.0.4", labels: composeLabels("Alpha", "store") }),
+    labelled(
+      "last",
+      { "ocdd.group": "beta", "homepage.weight": "5" },
+      { attachments: [{ network: "bridge", address: ip("172.17.0.5"), priority: 0 }] },
+    ),
+    labelled(
+      "first",
+      { "homepage.group": "beta", "homepage.weight": "-1" },
+      { attachments: [{ network: "bridge", address: ip("172.17.0.6"), priority: 0 }] },
+    ),
+  ]);
+  const heads = [...desired.page.matchAll(/<h2>([^<]*)/g)].map(([, text]) => text);
+  t.same(heads, ["Alpha", "beta", "Other services"]);
+  const order = [...desired.page.matchAll(/id=s-([\w-]+)/g)].map(([, name]) => name);
+  t.same(order, ["store", "first", "db", "last", "web-1", "web-2", "web-10"]);
+});
+
+t.test("an idle run changes nothing, whatever the hour", async (t) => {
+  const at = (seconds: number, text: { least: number; most: number }) =>
+    [
+      container({ name: "web", up: text, created: NOW - 50_000 }),
+      container({ name: "x", at: "172.17.0.9" }),
+    ].map((one) => ({ ...one, state: seconds > -1 ? "running" : "" }));
+  const first = run(at(0, { least: 120, most: 180 }));
+  const second = run(at(1, { least: 3_600, most: 7_200 }), first, NOW + 4_000);
+  t.equal(second.desired.page, first.desired.page);
+  t.equal(second.desired.services, first.desired.services);
+  t.same(plan(first.desired, second.desired, ZONE).changes, []);
+});
+
+t.test("a stopped service stays in sight while its address rests", async (t) => {
+  const web = labelled("web", { "ocdd.title": "Shop", "ocdd.group": "Sales" });
+  const hidden = labelled(
+    "secret",
+    { "ocdd.hide": "true" },
+    { attachments: [{ network: "bridge", address: ip("172.17.0.3"), priority: 0 }] },
+  );
+  const first = run([web, hidden]);
+  t.notMatch(first.desired.page + first.desired.services, "secret", "a hidden one is nowhere");
+  t.equal(document(first).range.used, 2, "though its address is in use");
+  const second = run([], first);
+  const { stopped } = document(second);
+  t.match(stopped, [{ name: "web", title: "Shop", group: "Sales", until: "2027-01-15T08:10:00Z" }]);
+  t.match(second.desired.page, />stopped</);
+  t.notMatch(lines(second.desired.page).join("\n"), `* - web.${ZONE}`, "it is not offered");
+  t.notMatch(second.desired.page, "secret", "and a hidden one does not come to light by stopping");
+  const third = run([], second, NOW + 300);
+  t.equal(third.desired.page, second.desired.page);
+  const fourth = run([], third, NOW + 601);
+  t.same(document(fourth).stopped, []);
+  t.match(fourth.desired.page, "No containers found!");
+  t.match(document(fourth).range, { size: 20, used: 0, held: 0 });
+});
+
+t.test("the range", async (t) => {
+  const actual = {
+    ...BARE,
+    table: { ...BARE.table, conflicts: [{ address: ip("192.168.122.12"), seenAt: NOW }] },
+  };
+  const { desired } = run([container({ name: "web" })], undefined, NOW, { actual });
+  t.match(document({ desired } as Decision).range, { size: 20, used: 1, held: 0, conflict: 1, reserved: 0 });
+  t.match(desired.page, "20 addresses: ");
+  t.match(desired.page, /1 in use<.*1 used by others<.*18 free</);
+  t.match(desired.page, "192.168.122.12");
+});
+
+t.test("the version tells contents apart, and the page carries it", async (t) => {
+  const one = run([container({ name: "web" })]);
+  const two = run([container({ name: "web", health: "healthy" })]);
+  t.not(document(one).version, document(two).version);
+  t.match(one.desired.page, `data-version=`);
+  t.match(one.desired.page, document(one).version);
+});
+
+t.test("a torn services.json harms nothing", async (t) => {
+  const first = run([container({ name: "web" })]);
+  for (const services of [
+    "",
+    "{",
+    "null",
+    "[]",
+    '{"services":[null,1,{"name":5}],"stopped":{}}',
+    '{"services":[{"name":"x","fqdn":"y","icon":"__proto__","since":"then"}]}',
+  ])
+    t.equal(
+      run([container({ name: "web" })], { ...first, desired: { ...first.desired, services } }).desired.page,
+      first.desired.page,
+      services,
+    );
+});
+
+t.test("teardown leaves an empty page", async (t) => {
+  const first = run([container({ name: "web" })]);
+  const empty = emptyState(settings, observation({ actual: first.desired }), NOW);
+  t.match(empty.page, "No containers found!");
+  t.same(JSON.parse(empty.services).stopped, []);
+});
+
+t.test("whatever strangers write, the markup stays ours", async () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 300 }),
+    fc.constantFrom(`"><script>`, "</title>", "'onload=x", "{{script}}", "$&", "&lt;"),
+  );
+  const shape = (html: string): string =>
+    html
+      .slice(html.indexOf("<body"))
+      .replace(/>[^<]*/g, ">")
+      .replace(/"[^"]*"/g, '""');
+  const of = (one: string): string =>
+    run([
+      labelled(
+        "web",
+        {
+          "ocdd.title": one,
+          "ocdd.description": `x${one}`,
+          "ocdd.group": one,
+          "org.opencontainers.image.version": one,
+        },
+        { image: `i${one}`.replaceAll(/[:@/]/g, "."), ports: [] },
+      ),
+    ]).desired.page;
+  const want = new Set([shape(of("plain"))]);
+  fc.assert(
+    fc.property(text, (one) => {
+      const html = of(`a${one}`);
+      return want.has(shape(html));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+t.test("services.json is as documented", async (t) => {
+  const told = readFileSync(new URL("../../../docs/services-json.md", import.meta.url), "utf8");
+  const decision = run(
+    [container({ name: "web", ports: [{ protocol: "tcp", port: 80 }] })],
+    run([container({ name: "web" }), container({ name: "gone", at: "172.17.0.3" })]),
+  );
+  const { services, stopped, range, ...rest } = document(decision);
+  t.equal(rest.schemaVersion, 1);
+  for (const [where, one] of Object.entries({
+    "": rest,
+    services: services[0],
+    stopped: stopped[0],
+    range,
+    ports: services[0].ports[0],
+  }))
+    for (const key of Object.keys(one as object)) t.match(told, `| \`${key}\` |`, `${where} ${key}`);
+});

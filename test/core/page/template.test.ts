@@ -1,0 +1,66 @@
+/** The page's frame: slots, a site's own files, and what happens when they are no frame. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { BARE_TEMPLATE, fill, templateOf } from "../../../src/core/page/template.ts";
+import { readTemplate } from "../../../src/host/disk/page.ts";
+import { container } from "../make.ts";
+import { sampleDecision } from "../page-sample.ts";
+
+const slots = {
+  title: "T",
+  zone: "z",
+  host: "h",
+  version: "v",
+  style: "s",
+  script: "{{title}}",
+  summary: "$&",
+  services: "{{script}}",
+};
+
+t.test("slots", async (t) => {
+  t.equal(
+    fill("{{title}} {{services}} {{summary}} {{script}}", slots),
+    "T {{script}} $& {{title}}",
+    "filled once",
+  );
+  t.equal(
+    fill("{{none}} {{constructor}} {{ title }} {title}", slots),
+    "{{none}} {{constructor}} {{ title }} {title}",
+  );
+});
+
+t.test("a frame without a place for the services is not used", async (t) => {
+  const { index, problems } = templateOf({ index: "<p>{{title}}", style: "", script: "" }, ["before"]);
+  t.equal(index, BARE_TEMPLATE.index);
+  t.equal(problems.length, 2);
+});
+
+t.test("a site's own files, one by one", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-template-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const own = await readTemplate("");
+  t.same(own.problems, []);
+  t.match(own.index, "{{services}}");
+  t.same(await readTemplate(directory), own, "an empty directory changes nothing");
+  writeFileSync(join(directory, "style.css"), "body{color:teal}");
+  const styled = await readTemplate(directory);
+  t.equal(styled.style, "body{color:teal}");
+  t.equal(styled.script, own.script);
+  const { desired } = sampleDecision([container({ name: "web" })], styled);
+  t.match(desired.page, "body{color:teal}");
+  writeFileSync(join(directory, "index.html"), "<title>{{title}}</title> ours: {{services}}");
+  const framed = sampleDecision([container({ name: "web" })], await readTemplate(directory));
+  t.match(framed.desired.page, /^<title>The ACME ToolBox server<\/title> ours: \n?<section/);
+  writeFileSync(join(directory, "index.html"), "nothing");
+  const broken = sampleDecision([container({ name: "web" })], await readTemplate(directory));
+  t.match(broken.desired.page, "<!doctype html>");
+  t.match(broken.warnings.join("\n"), "has no {{title}} and {{services}}");
+});
+
+t.test("without any template the page is plain, and complete", async (t) => {
+  const { desired } = sampleDecision([container({ name: "web" })]);
+  t.match(desired.page, "web<span>.toolbox.example.com</span>");
+  t.notMatch(desired.page, "<script");
+});

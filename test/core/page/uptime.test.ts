@@ -1,0 +1,70 @@
+/** Docker's words for how long a container has been up → since when, without a page that changes each minute. */
+import fc from "fast-check";
+import t from "tap";
+import { runningSince, upBounds } from "../../../src/core/page/uptime.ts";
+
+/** HumanDuration of Docker's go-units, for seconds. */
+function words(seconds: number): string {
+  const n = (count: number, unit: string): string => `Up ${count} ${unit}`;
+  const hours = Math.floor(seconds / 3_600 + 0.5);
+  if (seconds < 1) return "Up Less than a second";
+  if (seconds < 2) return "Up 1 second";
+  if (seconds < 60) return n(seconds, "seconds");
+  if (seconds < 120) return "Up About a minute";
+  if (seconds < 3_600) return n(Math.floor(seconds / 60), "minutes");
+  if (hours === 1) return "Up About an hour";
+  if (hours < 48) return n(hours, "hours");
+  if (hours < 24 * 14) return n(Math.floor(hours / 24), "days");
+  if (hours < 24 * 60) return n(Math.floor(hours / 24 / 7), "weeks");
+  if (hours < 24 * 365 * 2) return n(Math.floor(hours / 24 / 30), "months");
+  return n(Math.floor(seconds / 3_600 / 24 / 365), "years");
+}
+
+t.test("the words' bounds hold what they were made of", async () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.nat(7_200), fc.nat(200_000), fc.nat(200_000_000)), (seconds) => {
+      const up = upBounds(
+        `${words(seconds)}${seconds % 3 === 0 ? " (healthy)" : seconds % 3 === 1 ? " (Paused)" : ""}`,
+      );
+      return up !== undefined && up.least <= seconds && seconds <= up.most;
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+t.test("what is no such text", async (t) => {
+  for (const text of [
+    "",
+    "Exited (0) 2 hours ago",
+    "Created",
+    "Up",
+    "Up x hours",
+    "Up 3 fortnights",
+    "Restarting (1) 5 seconds ago",
+  ])
+    t.equal(upBounds(text), undefined, text);
+});
+
+t.test("a moment told once stays told", async (t) => {
+  const started = 1_000_000;
+  let told: number | undefined;
+  const changes = new Set<number>();
+  for (let age = 3; age < 400_000; age += 60 + (age >> 6)) {
+    told = runningSince(upBounds(words(age)), started - 5, told, started + age) ?? undefined;
+    if (told !== undefined) changes.add(told);
+  }
+  t.same([...changes], [started], "to the second, through hours and days");
+  const again = started + 500_000;
+  t.equal(runningSince(upBounds("Up 2 seconds"), started - 5, told, again + 2), again, "a restart is told");
+  t.equal(
+    runningSince(upBounds("Up 3 hours"), started, undefined, started + 3 * 3_600),
+    started,
+    "else its creation, where that agrees",
+  );
+  t.equal(
+    runningSince(upBounds("Up 3 hours"), started, undefined, started + 9e5),
+    started + 9e5 - 11_700,
+    "else the middle",
+  );
+  t.equal(runningSince(undefined, started, told, again), null);
+});

@@ -1,0 +1,138 @@
+import t from "tap";
+import { decide } from "../../../src/core/decide.ts";
+import { ConfigError, HostError } from "../../../src/core/errors.ts";
+import type { Container } from "../../../src/core/model.ts";
+import {
+  listDocument,
+  listText,
+  portsText,
+  runDocument,
+  runReport,
+} from "../../../src/core/report/report.ts";
+import { BARE, composeLabels, config, container, lease, NOW, observation } from "../make.ts";
+
+const CONFIG = config();
+const decided = (containers: readonly Container[], zone = "") =>
+  decide(CONFIG, observation({ containers, actual: { ...BARE, zone } }), NOW);
+
+const TWO = [
+  container({
+    name: "example_dns_1",
+    at: "172.19.0.4",
+    created: NOW - 1,
+    labels: composeLabels("example", "dns"),
+  }),
+  container({
+    name: "example_jenkins_1",
+    at: "172.18.0.3",
+    created: NOW - 2,
+    labels: composeLabels("example", "jenkins"),
+    ports: [{ protocol: "tcp", port: 8080 }],
+  }),
+];
+
+t.test("a run prints what the contract shows, line by line", async (t) => {
+  t.equal(
+    runReport(CONFIG, decided(TWO)),
+    `Found containers with following (docker-private) IP addresses:
+
+dns 172.19.0.4
+jenkins 172.18.0.3
+
+CONTAINER_COUNT on this docker host is 2 .
+
+Generating iptables rules and DNS entries for each container...
+
+-------------------------------------------------------------------------------------
+
+Here is how various hostnames and their IPs look like (in DNS) toolbox.example.com :
+
+toolbox.example.com.	60	IN	A	192.168.122.200
+dns.toolbox.example.com.	60	IN	A	192.168.122.11
+dockerhost.toolbox.example.com.	60	IN	A	192.168.122.200
+jenkins.toolbox.example.com.	60	IN	A	192.168.122.12
+`,
+  );
+  t.equal(runReport(CONFIG, decided([])), "No containers found!\n");
+  t.match(
+    runReport(CONFIG, decided(TWO, "$TTL 60\nelse IN A 192.168.122.150\n")),
+    /else\.toolbox\.example\.com\.\t60\tIN\tA\t192\.168\.122\.150\njenkins/,
+  );
+});
+
+t.test("one service a line, in columns", async (t) => {
+  const leases = [lease("192.168.122.12", "compose:example/jenkins/1")];
+  const seen = observation({ containers: TWO, actual: { ...BARE, table: { ...BARE.table, leases } } });
+  t.equal(
+    listText(decide(CONFIG, seen, NOW)),
+    `NAME     ADDRESS         CONTAINER          CONTAINER ADDRESS  PORTS     STATE
+dns      192.168.122.11  example_dns_1      172.19.0.4         -         pending
+jenkins  192.168.122.12  example_jenkins_1  172.18.0.3         8080/tcp  running
+`,
+  );
+  t.equal(
+    portsText([
+      { protocol: "tcp", port: 80 },
+      { protocol: "udp", port: 53 },
+    ]),
+    "80/tcp 53/udp",
+  );
+});
+
+t.test("a container's text cannot break a line or reach the terminal", async (t) => {
+  const d = decided([container({ name: `x${"\u001b[2J\n".repeat(3)}`, state: "run\nning\u0007" })]);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: their absence is the point
+  t.notMatch(listText(d).replaceAll("\n", ""), /[\u0000-\u001f]/);
+  t.equal(listText(d).split("\n").length, 3);
+});
+
+t.test("the list's document as the contract has it", async (t) => {
+  const document = listDocument(CONFIG, decided(TWO)) as Record<string, unknown>;
+  t.match(document, {
+    schemaVersion: 1,
+    zone: "toolbox.example.com",
+    host: "192.168.122.200",
+    services: [
+      { name: "dns" },
+      {
+        name: "jenkins",
+        names: ["jenkins", "jenkins.example"],
+        fqdn: "jenkins.toolbox.example.com",
+        address: "192.168.122.12",
+        state: "running",
+        container: {
+          id: /^[0-9a-f]{64}$/,
+          name: "example_jenkins_1",
+          image: "busybox:1",
+          address: "172.18.0.3",
+          network: "bridge",
+        },
+        project: "example",
+        service: "jenkins",
+        ports: [{ protocol: "tcp", port: 8080 }],
+      },
+    ],
+    skipped: [],
+  });
+  const hidden = decided([container({ name: "n", networkMode: "none", attachments: [] })]);
+  t.match(listDocument(CONFIG, hidden), {
+    skipped: [{ container: "n", reason: "it has no network (none)" }],
+  });
+  t.match(runDocument(CONFIG, decided(TWO), ["+ x"]), { schemaVersion: 1, changes: ["+ x"], warnings: [] });
+});
+
+t.test("errors say where, what and what helps", async (t) => {
+  const error = new ConfigError([
+    { where: "f:1", key: "K", message: "is bad" },
+    { where: "--set", message: "is odd" },
+  ]);
+  t.equal(error.message, "f:1: K: is bad\n--set: is odd");
+  const cause = new Error("why");
+  t.match(new HostError("docker", "m", { remedy: "r", cause }), {
+    fault: "docker",
+    message: "m",
+    remedy: "r",
+    cause,
+  });
+  t.equal("cause" in new HostError("docker", "m"), false);
+});

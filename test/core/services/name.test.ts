@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import t from "tap";
+import {
+  fingerprint,
+  isReserved,
+  suffixed,
+  toName,
+  withoutComposeParts,
+} from "../../../src/core/services/name.ts";
+import { name } from "../make.ts";
+
+const LDH = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
+const text = fc.oneof(
+  fc.string({ unit: "grapheme" }),
+  fc.string({ unit: "binary", maxLength: 200 }),
+  fc.stringMatching(/^[A-Za-z0-9_.-]{1,300}$/),
+);
+
+t.test("whatever comes in, an LDH label comes out, and stays what it is", async () => {
+  fc.assert(
+    fc.property(text, (given) => {
+      const label = toName(given);
+      if (label === undefined) return !/[a-z0-9]/i.test(given.replace(/[^\x20-\x7e]/gu, ""));
+      return LDH.test(label) && toName(label) === label;
+    }),
+  );
+});
+
+t.test("names of containers become labels", async (t) => {
+  const table: [string, string | undefined][] = [
+    ["web", "web"],
+    ["Web", "web"],
+    ["a_b", "a-b"],
+    ["a.b", "a-b"],
+    ["x..y", "x--y"],
+    ["ns1.", "ns1"],
+    ["10.0.0.1", "10-0-0-1"],
+    ["--web--", "web"],
+    ["", undefined],
+    ["...", undefined],
+    ["日本", undefined],
+    ["caf\u00e9", "caf"],
+    ["web\n-A OCDD -j DROP", "web--a-ocdd--j-drop"],
+    ["a".repeat(63), "a".repeat(63)],
+    // KELVIN SIGN lower-cases to an ASCII k
+    ["\u212a", "k"],
+  ];
+  for (const [given, want] of table) t.equal(toName(given), want, JSON.stringify(given));
+});
+
+t.test("what is cut gets a hash of the whole, so that two long names stay two", async (t) => {
+  const a = toName(`${"a".repeat(4000)}1`);
+  const b = toName(`${"a".repeat(4000)}2`);
+  t.match(a, /^a{58}-[0-9a-f]{4}$/);
+  t.not(a, b);
+  t.match(
+    toName(`${"a".repeat(57)}-${"b".repeat(20)}`),
+    /^a{57}-[0-9a-f]{4}$/,
+    "no double hyphen at the cut",
+  );
+});
+
+t.test("a suffixed name is a name, and another one", async () => {
+  const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
+  fc.assert(
+    fc.property(label, label, (base, suffix) => {
+      const got = suffixed(name(base), suffix);
+      return LDH.test(got) && got !== base;
+    }),
+  );
+});
+
+t.test("compose's parts are taken off a container's name", async (t) => {
+  const table: [string, string][] = [
+    ["example_jenkins_1", "jenkins"],
+    ["example-jenkins-1", "jenkins"],
+    ["example_my_db_12", "my_db"],
+    ["example-my-db-12", "my-db"],
+    ["jenkins", "jenkins"],
+    ["jenkins_1", "jenkins_1"],
+    ["jenkins-1", "jenkins-1"],
+    ["a_b_c", "a_b_c"],
+    ["_x_1", "_x_1"],
+  ];
+  for (const [given, want] of table) t.equal(withoutComposeParts(given), want, given);
+});
+
+t.test("reserved labels", async (t) => {
+  for (const label of ["ns", "ns1", "ns23", "localhost", "wpad", "isatap", "dockerhost"]) {
+    t.equal(isReserved(name(label), name("dockerhost")), true, label);
+  }
+  for (const label of ["nsx", "web", "dns", "host", "ns1a"])
+    t.equal(isReserved(name(label), name("dockerhost")), false, label);
+});
+
+t.test("a fingerprint is eight hex digits, the same for the same text", async (t) => {
+  fc.assert(fc.property(fc.string(), (s) => /^[0-9a-f]{8}$/.test(fingerprint(s))));
+  // FNV-1a's published test vectors
+  t.equal(fingerprint(""), "811c9dc5");
+  t.equal(fingerprint("a"), "e40c292c");
+  t.equal(fingerprint("foobar"), "bf9cf968");
+});

@@ -1,0 +1,322 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import t from "tap";
+import type { Service } from "../../../src/core/model.ts";
+import {
+  handwrittenBar,
+  MARK,
+  nextSerial,
+  ownRecords,
+  readZoneOnDisk,
+  renderZone,
+  updateZone,
+  type ZoneSettings,
+} from "../../../src/core/zone/records.ts";
+import { addressRecords, srvRecords } from "../../../src/core/zone/service-records.ts";
+import { HOST, ip, NOW, ZONE } from "../make.ts";
+
+const SETTINGS: ZoneSettings = { zone: ZONE, hostName: "dockerhost", soaEmail: `it.desk@${ZONE}`, ttl: 60 };
+const OURS = addressRecords([], "dockerhost", HOST);
+const look = (text: string) => readZoneOnDisk(text, SETTINGS, OURS);
+
+/** The zone after one run over a file. */
+const update = (text: string, now = NOW, records = OURS): string =>
+  updateZone(text, look(text), SETTINGS, records, now);
+
+const serialOf = (text: string): number => Number(/\tSOA\t\S+ \S+ (\d+) /.exec(text)?.[1]);
+
+const service = (
+  names: string[],
+  address: string,
+  health: Service["health"] = "none",
+  shared: string[] = [],
+): Service => ({ names, address: ip(address), health, sharedNames: shared }) as unknown as Service;
+
+const lines = (list: readonly { owner: string; address: string }[]): string[] =>
+  list.map((r) => `${r.owner} ${r.address}`);
+
+t.test("apex first, then by name, then by address", async (t) => {
+  const records = addressRecords(
+    [service(["web", "a", "web.shop"], "10.0.0.10"), service(["zed", "web"], "10.0.0.9")],
+    "dockerhost",
+    HOST,
+  );
+  t.strictSame(lines(records), [
+    `@ ${HOST}`,
+    "a 10.0.0.10",
+    `dockerhost ${HOST}`,
+    "web 10.0.0.9",
+    "web 10.0.0.10",
+    "web.shop 10.0.0.10",
+    "zed 10.0.0.9",
+  ]);
+});
+
+t.test("a shared name leaves out who is not fit, as long as one is", async (t) => {
+  const pair = (a: Service["health"], b: Service["health"]): string[] =>
+    lines(
+      addressRecords(
+        [
+          service(["web-1", "web"], "10.0.0.1", a, ["web"]),
+          service(["web-2", "web"], "10.0.0.2", b, ["web"]),
+        ],
+        "h",
+        HOST,
+      ),
+    ).filter((l) => l.startsWith("web"));
+  t.strictSame(pair("healthy", "unhealthy"), ["web 10.0.0.1", "web-1 10.0.0.1", "web-2 10.0.0.2"]);
+  t.strictSame(pair("starting", "none"), ["web 10.0.0.2", "web-1 10.0.0.1", "web-2 10.0.0.2"]);
+  t.strictSame(pair("unhealthy", "starting"), [
+    "web 10.0.0.1",
+    "web 10.0.0.2",
+    "web-1 10.0.0.1",
+    "web-2 10.0.0.2",
+  ]);
+});
+
+t.test("named ports are found by SRV at every name, and lead to each container's own", async (t) => {
+  const http = { protocol: "tcp", port: 80, service: "http" } as const;
+  const sip = { protocol: "udp", port: 5060, service: "sip" } as const;
+  const offering = (
+    name: string,
+    names: string[],
+    address: string,
+    health: Service["health"],
+    srv: Service["srv"],
+  ) => ({ ...service(names, address, health, ["web"]), name, srv }) as unknown as Service;
+  const services = [
+    offering("web-1", ["web-1", "web"], "10.0.0.1", "healthy", [http, sip]),
+    offering("web-2", ["web-2", "web"], "10.0.0.2", "healthy", [http, http]),
+    offering("web-3", ["web-3", "web"], "10.0.0.3", "unhealthy", [http]),
+    offering("quiet", ["quiet"], "10.0.0.4", "none", []),
+  ];
+  const addresses = addressRecords(services, "dockerhost", HOST);
+  const told = (owners: ReadonlyMap<string, string> = new Map()): string[] =>
+    srvRecords(services, addresses, ZONE, owners).map((r) => `${r.owner} ${r.port} ${r.target}`);
+  t.strictSame(told(), [
+    "_http._tcp.web 80 web-1",
+    "_http._tcp.web 80 web-2",
+    "_http._tcp.web-1 80 web-1",
+    "_http._tcp.web-2 80 web-2",
+    "_http._tcp.web-3 80 web-3",
+    "_sip._udp.web 5060 web-1",
+    "_sip._udp.web-1 5060 web-1",
+  ]);
+  const byHand = new Map([
+    ["_http._tcp.web", "CNAME"],
+    ["_udp.web-1", "NS"],
+  ]);
+  t.strictSame(
+    told(byHand).filter((line) => /^_http\._tcp\.web |^_sip\._udp\.web-1 /.test(line)),
+    [],
+    "what stands there by hand is not joined",
+  );
+  const long = "x".repeat(60);
+  const zone = `${[long, long, long].join(".")}.example`;
+  t.strictSame(
+    srvRecords(
+      [offering(long, [long], "10.0.0.1", "none", [http])],
+      [{ owner: long, address: ip("10.0.0.1") }],
+      zone,
+      new Map(),
+    ),
+    [],
+    "no owner beyond 255 octets",
+  );
+  const text = renderZone(SETTINGS, addresses, 7, "", srvRecords(services, addresses, ZONE, new Map()));
+  t.match(text, `_sip._udp.web.${ZONE}.\t60\tIN\tSRV\t0 0 5060 web-1.${ZONE}.\t; ${MARK}\n`);
+  t.strictSame(
+    ownRecords(text, ZONE).filter((r) => r.type === "SRV" && r.owner === "_http._tcp.web"),
+    [
+      { owner: "_http._tcp.web", type: "SRV", rdata: `0 0 80 web-1.${ZONE}.` },
+      { owner: "_http._tcp.web", type: "SRV", rdata: `0 0 80 web-2.${ZONE}.` },
+    ],
+  );
+  t.equal(readZoneOnDisk(text, SETTINGS, OURS).handwritten, "", "they are ours when read again");
+});
+
+t.test("serials rise (RFC 1982), from a hand-written date too, and after a lost file", async (t) => {
+  t.equal(nextSerial(0, NOW), NOW);
+  t.equal(nextSerial(NOW, NOW), NOW + 1);
+  t.equal(nextSerial(2_026_112_001, NOW), 2_026_112_002);
+  t.equal(nextSerial(0xffffffff, NOW), NOW, "past the end of the circle");
+  fc.assert(
+    fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), (serial, now) => {
+      const ahead = (nextSerial(serial, now) - serial) >>> 0;
+      return ahead > 0 && ahead < 2 ** 31;
+    }),
+    {
+      examples: [
+        [0xffffffff, 0],
+        [0, 0],
+        [0x7fffffff, 0xffffffff],
+        [0xffffffff, 0x80000000],
+      ],
+    },
+  );
+});
+
+/** What the bash script's users have: its template by hand, unmarked, and the lines it added. */
+const TEMPLATE = `$TTL 14400
+@ IN SOA dockerhost.${ZONE}. hostmaster.${ZONE}. (
+\t2019010101 ; serial
+\t3600 ; refresh
+\t600
+\t86400
+\t3600 )
+@\tIN\tNS\tdockerhost.${ZONE}.
+@\tIN\tA\t${HOST}
+dockerhost\tIN\tA\t${HOST}
+printer IN A 10.9.9.9
+mail\t300\tIN\tMX\t10 mx.example.org.
+jenkins\tIN\tA\t192.168.122.11 ; ${MARK}
+`;
+
+t.test("the bash script's zone: its own lines and the template's go, what people wrote stays", async (t) => {
+  const after = update(TEMPLATE);
+  t.equal(serialOf(after), 2_019_010_102);
+  t.match(after, /\nprinter IN A 10\.9\.9\.9\nmail\t300\tIN\tMX\t10 mx\.example\.org\.\n$/);
+  t.notMatch(after, "jenkins");
+  t.equal(after.split("\n").filter((l) => l.includes(`\tA\t${HOST}`)).length, 2);
+  t.equal(after.match(/SOA/g)?.length, 1);
+  t.match(after, "$TTL 14400\n", "the TTL of what follows is the writer's");
+  t.equal(update(after), after, "nothing the second time");
+});
+
+t.test(
+  "what cannot stand in the zone is told and becomes a comment; its neighbours are unharmed",
+  async (t) => {
+    const text = `$TTL 60
+good IN A 10.1.1.1
+bad IN A 10.1.1
+ IN TXT "owned by bad"
+$INCLUDE /etc/shadow
+other.example.net. IN A 10.1.1.2
+q IN TXT "never closed
+@ IN CNAME elsewhere.example.org.
+dockerhost IN CNAME elsewhere.example.org.
+@ IN DNAME elsewhere.example.org.
+dockerhost IN NS ns.example.org.
+@ IN NS ns2.example.org.
+last IN A 10.1.1.3`;
+    const { warnings } = look(text);
+    t.match(
+      warnings.map((w) => /line (\d+)/.exec(w)?.[1]),
+      ["3", "5", "6", "7", "8", "9", "10", "11"],
+    );
+    t.ok(warnings.every((w) => w.includes("is not served and now a comment: ")));
+    const after = update(text);
+    t.match(after, '; bad IN A 10.1.1\nbad.toolbox.example.com. IN TXT "owned by bad"\n');
+    t.match(after, "; $INCLUDE /etc/shadow\n");
+    t.match(after, /\nlast IN A 10\.1\.1\.3\n$/);
+    t.match(after, "\n@ IN NS ns2.example.org.\n");
+    t.match(after, "\n; @ IN CNAME elsewhere");
+    t.equal(update(after), after);
+    t.strictSame(look(after).warnings, [], "a comment is no problem");
+  },
+);
+
+t.test("names that are somebody's by hand", async (t) => {
+  const { owners } = look(
+    "$TTL 60\na IN A 10.0.0.1\nb IN CNAME x.\nc IN NS ns.example.org.\nd IN TXT x\ne IN AAAA fd00::1\nF.g IN A 10.0.0.2\nh DNAME y.\n",
+  );
+  const bar = (name: string): string | null => handwrittenBar(name, owners);
+  t.match(bar("a"), /"a" has a hand-written A record/);
+  t.match(bar("b"), /CNAME/);
+  t.match(bar("c"), /NS/);
+  t.match(bar("x.c"), /"x.c" lies below a hand-written NS record/);
+  t.match(bar("x.h"), /DNAME/);
+  t.match(bar("f.g"), /A record/);
+  for (const name of ["d", "e", "g", "x.a", "cc"]) t.equal(bar(name), null, name);
+});
+
+t.test("our records are told by their mark", async (t) => {
+  const records = [...OURS, { owner: "web.shop", address: ip("10.0.0.1") }];
+  t.strictSame(
+    ownRecords(renderZone(SETTINGS, records, 1, "hand IN A 10.0.0.9\n"), ZONE),
+    records.map(({ owner, address }) => ({ owner, type: "A", rdata: address })),
+  );
+});
+
+// Zone files as people write them, good and bad lines mixed.
+const line = fc.oneof(
+  fc.constantFrom(
+    "a IN A 10.0.0.1",
+    '\tIN TXT "x ; y"',
+    " A 10.0.0.2",
+    "b 5m IN CNAME a",
+    "$TTL 1h",
+    `$ORIGIN sub.${ZONE}.`,
+    "$ORIGIN elsewhere.example.org.",
+    "; a comment",
+    "",
+    "   ",
+    "bad",
+    "c IN A 1.2.3",
+    'd IN TXT "open',
+    '"',
+    "e IN MX ( 10",
+    "mx )",
+    `jenkins\t60\tIN\tA\t10.0.0.3\t; ${MARK}`,
+    `${ZONE}. IN SOA a b 7 1 1 1 1`,
+    `@ IN NS dockerhost.${ZONE}.`,
+    `dockerhost IN A ${HOST}`,
+    "dockerhost IN CNAME x.",
+    "*.w IN A 10.0.0.4",
+    "\\097\\.b IN A 10.0.0.5",
+    "é IN A 10.0.0.6",
+    "f IN A 10.0.0.7\r",
+    `web IN A 10.0.0.8 ; said ${MARK} once`,
+  ),
+  fc.stringMatching(/^[ -~]{0,20}$/),
+);
+const zoneText = fc
+  .tuple(fc.array(line, { maxLength: 14 }), fc.constantFrom("", "\n"))
+  .map(([list, end]) => list.join("\n") + end);
+
+t.test(
+  "any file: one run, and the next changes nothing; the serial rises with the content only",
+  async () => {
+    fc.assert(
+      fc.property(zoneText, (text) => {
+        const first = update(text, NOW);
+        return update(first, NOW + 60) === first && look(first).warnings.length === 0;
+      }),
+      { numRuns: Number(process.env.OCDD_RUNS ?? 1500) },
+    );
+  },
+);
+
+t.test("what was served by hand before a run is served after it", async () => {
+  const facts = (text: string): string[] =>
+    [...look(text).owners]
+      .map(([o, ty]) => `${o} ${ty}`)
+      .concat(lines(look(text).addresses))
+      .sort();
+  fc.assert(
+    fc.property(zoneText, (text) => JSON.stringify(facts(update(text))) === JSON.stringify(facts(text))),
+    { numRuns: Number(process.env.OCDD_RUNS ?? 1500) },
+  );
+});
+
+t.test("BIND accepts what a run writes", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-zone-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, "zone");
+  const hostile = `${TEMPLATE}bad line\n@ IN CNAME x.\ndockerhost IN CNAME y.\nq IN TXT "open\n`;
+  for (const [what, text] of [
+    ["template", TEMPLATE],
+    ["hostile", hostile],
+    ["nothing", ""],
+  ] as const) {
+    writeFileSync(path, update(text), "latin1");
+    t.match(
+      execFileSync("named-checkzone", ["-k", "fail", "-i", "local", ZONE, path], { encoding: "utf8" }),
+      /OK\n$/,
+      what,
+    );
+  }
+});

@@ -1,0 +1,119 @@
+/** What Prometheus is told of the director, and health to whoever watches it. */
+
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import t from "tap";
+import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Decision } from "../../src/core/model.ts";
+import { SKIP_CODES } from "../../src/core/services/skipped.ts";
+import { directorMetrics, tellHealth } from "../../src/daemon/metrics.ts";
+import { until } from "../lab/process.ts";
+import { freePorts } from "../serve/peers.ts";
+
+t.test(
+  "who is not served is counted by reason, addresses by state, and no label holds a stranger's word",
+  async (t) => {
+    const metrics = directorMetrics();
+    const range = { size: 20, used: 3, held: 2, conflict: 1, reserved: 1 };
+    const skipped = [
+      { container: 'evil"} 1', code: "range-full", reason: "the address range is full" },
+      { container: "other", code: "range-full", reason: "the address range is full" },
+      { container: "sealed", code: "no-network", reason: "it has no network (none)" },
+    ];
+    const decision = { services: [{}, {}], skipped, range } as unknown as Decision;
+    metrics.ran(0.02, decision, ["+ rule web 192.168.122.11 -> 172.17.0.2", "+ evil rule"], true);
+    const text = await metrics.text();
+    const value = (series: string): number =>
+      Number(
+        text
+          .split("\n")
+          .find((l) => l.startsWith(`${series} `))
+          ?.split(" ")
+          .at(-1),
+      );
+    t.equal(value("ocdd_services"), 2);
+    t.equal(value('ocdd_skipped{reason="range-full"}'), 2);
+    t.equal(value('ocdd_skipped{reason="no-network"}'), 1);
+    t.equal(value('ocdd_skipped{reason="label"}'), 0, "a reason nobody has is told as well");
+    for (const [state, n] of [
+      ["used", 3],
+      ["rest", 2],
+      ["conflict", 1],
+      ["reserved", 1],
+      ["free", 13],
+    ] as const)
+      t.equal(value(`ocdd_addresses{state="${state}"}`), n, state);
+    t.equal(value('ocdd_changes_total{kind="rule",drift="true"}'), 1);
+    t.equal(value('ocdd_changes_total{kind="other",drift="true"}'), 1);
+    t.equal(value("ocdd_docker_up"), 1);
+    metrics.failed(1, "docker");
+    const after = await metrics.text();
+    t.match(after, /^ocdd_docker_up 0$/m);
+    t.match(after, /^ocdd_run_seconds_count\{result="docker"\} 1$/m);
+    t.notMatch(after, /evil|sealed|web/, "no container's name");
+  },
+);
+
+const LOOPBACK = parseIpv4("127.0.0.1") as Ipv4;
+
+t.test("health and metrics are told on loopback", async (t) => {
+  const [port] = (await freePorts(1)) as [number];
+  const health = { live: true, ready: false, broken: false };
+  const metrics = async (): Promise<string> => {
+    if (health.broken) throw new Error("no figures");
+    return "ocdd_services 2\n";
+  };
+  const said: string[] = [];
+  const { close } = tellHealth(
+    { address: LOOPBACK, port },
+    { live: () => health.live, ready: () => health.ready, metrics },
+    (_, message) => void said.push(message),
+  );
+  t.teardown(close);
+  const ask = async (path: string): Promise<[number, string]> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return [answer.status, await answer.text()];
+  };
+  await until("it listens", () =>
+    ask("/livez").then(
+      () => true,
+      () => false,
+    ),
+  );
+  t.same(await ask("/livez"), [200, "ok\n"]);
+  t.same(await ask("/readyz"), [503, "not ok\n"], "before the first run");
+  health.ready = true;
+  t.same(await ask("/readyz?verbose"), [200, "ok\n"], "after it");
+  health.live = false;
+  t.same(await ask("/livez"), [503, "not ok\n"]);
+  t.same(await ask("/metrics"), [200, "ocdd_services 2\n"]);
+  health.broken = true;
+  t.same(await ask("/metrics"), [503, "not ok\n"], "figures that fail end nothing");
+  t.same(await ask("/"), [404, ""]);
+  t.same(said, []);
+});
+
+t.test("a taken port is said, and costs nothing else", async (t) => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  t.teardown(() => holder.close());
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  const said: string[] = [];
+  const health = { live: () => true, ready: () => true, metrics: async () => "" };
+  const { close } = tellHealth({ address: LOOPBACK, port }, health, (level, message) => {
+    said.push(`${level}: ${message}`);
+  });
+  await until("it is said", () => said.length > 0);
+  t.match(said, [new RegExp(`^error: .*127\\.0\\.0\\.1 port ${port} \\(EADDRINUSE\\)`)]);
+  t.doesNotThrow(close);
+});
+
+t.test("every metric is described", async (t) => {
+  const source = readFileSync(new URL("../../src/daemon/metrics.ts", import.meta.url), "utf8");
+  const described = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
+  const names = new Set(source.match(/ocdd_[a-z_]+/g));
+  t.ok(names.size > 10);
+  for (const name of names) t.match(described, `\`${name}`, name);
+  for (const code of SKIP_CODES) t.match(described, `\`${code}\``, code);
+});

@@ -1,0 +1,67 @@
+import t from "tap";
+import { DROP, KIND, rateLimit, SEND, SLIP } from "../../../src/dns/message/rate-limit.ts";
+
+const client = Uint8Array.of(192, 0, 2, 1);
+
+t.test("a second's worth passes, then every second answer slips, the others are dropped", async (t) => {
+  const limit = rateLimit(100, 7);
+  const verdicts = Array.from({ length: 300 }, () => limit.check(client, 0, 4, KIND.DATA, 1000));
+  t.strictSame(
+    [SEND, SLIP, DROP].map((kind) => verdicts.filter((each) => each === kind).length),
+    [100, 100, 100],
+  );
+  t.equal(limit.check(Uint8Array.of(192, 0, 2, 200), 0, 4, KIND.DATA, 1000), SLIP, "the same /24 shares");
+  t.equal(limit.check(Uint8Array.of(192, 0, 3, 1), 0, 4, KIND.DATA, 1000), SEND, "the next /24 does not");
+  t.equal(limit.check(client, 0, 4, KIND.NXDOMAIN, 1000), SEND, "another kind of answer does not");
+  const later = Array.from({ length: 60 }, () => limit.check(client, 0, 4, KIND.DATA, 1500));
+  t.equal(later.filter((each) => each === SEND).length, 50, "half a second gives half");
+});
+
+t.test("local networks are spared when asked for, and they alone", async (t) => {
+  const limit = rateLimit(1, 7, true);
+  const verdicts = (octets: number[]) =>
+    Array.from({ length: 5 }, () => limit.check(Uint8Array.from(octets), 0, octets.length, KIND.DATA, 5));
+  const spared = (octets: number[]) => verdicts(octets).every((each) => each === SEND);
+  const v6 = (...head: number[]) => [...head, ...Array(16 - head.length).fill(1)];
+  for (const local of [
+    [127, 9, 9, 9],
+    [10, 1, 1, 1],
+    [172, 31, 0, 1],
+    [192, 168, 4, 4],
+    [169, 254, 1, 1],
+    [100, 64, 0, 1],
+    [...Array(15).fill(0), 1],
+    v6(0xfd),
+    v6(0xfe, 0x80),
+  ]) {
+    t.ok(spared(local), local.join("."));
+  }
+  for (const remote of [
+    [8, 8, 8, 8],
+    [172, 32, 0, 1],
+    [192, 169, 4, 4],
+    [169, 253, 1, 1],
+    [100, 128, 0, 1],
+    [128, 0, 0, 1],
+    [...Array(15).fill(0), 2],
+    v6(0x20, 0x01),
+    v6(0xfe, 0xc0),
+  ]) {
+    t.notOk(spared(remote), remote.join("."));
+  }
+  const strict = rateLimit(1, 7);
+  const loopback = Array.from({ length: 3 }, () =>
+    strict.check(Uint8Array.of(127, 0, 0, 1), 0, 4, KIND.DATA, 5),
+  );
+  t.strictSame(loopback, [SEND, SLIP, DROP]);
+});
+
+t.test("IPv6 by /56", async (t) => {
+  const limit = rateLimit(1, 7);
+  const a = new Uint8Array(16).fill(32);
+  const b = a.slice();
+  b[7] = 99;
+  b[15] = 1;
+  t.equal(limit.check(a, 0, 16, KIND.DATA, 5), SEND);
+  t.not(limit.check(b, 0, 16, KIND.DATA, 5), SEND);
+});

@@ -1,0 +1,29 @@
+/** A writer as a process of its own, to be killed or to meet a full disk. */
+import { readdirSync, readFileSync } from "node:fs";
+import { writeWhole } from "../../../src/host/disk/file.ts";
+
+const [deed, path = ""] = process.argv.slice(2);
+if (deed === "writes") {
+  for (let n = 0; ; n++) {
+    await writeWhole(path, `${n}\n`.repeat(20_000));
+    process.stdout.write(`${n}\n`);
+  }
+}
+if (deed === "full") {
+  await writeWhole(`${path}/f`, "old");
+  try {
+    await writeWhole(`${path}/f`, "x".repeat(1 << 20));
+    console.log("it was written");
+  } catch (error) {
+    const { fault, message, remedy } = error as { fault: string; message: string; remedy: string };
+    console.log(
+      JSON.stringify({
+        fault,
+        message,
+        remedy,
+        files: readdirSync(path),
+        text: readFileSync(`${path}/f`, "utf8"),
+      }),
+    );
+  }
+}

@@ -1,0 +1,166 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import t, { type Test } from "tap";
+import { HostError } from "../../../src/core/errors.ts";
+import { makeDirectory, readOctets, readText, writeWhole } from "../../../src/host/disk/file.ts";
+import { start } from "../child.ts";
+
+const WRITER = fileURLToPath(new URL("file-run.ts", import.meta.url));
+
+function place(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-file-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return directory;
+}
+
+async function refusal(work: Promise<unknown>): Promise<HostError> {
+  const error = await work.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  if (error instanceof HostError) return error;
+  throw error ?? new Error("it succeeded");
+}
+
+t.test("what is written is read, as octets or as text", async (t) => {
+  const path = join(place(t), "f");
+  t.equal(await readText(path), undefined);
+  await writeWhole(path, "é\u00ff", "latin1");
+  t.equal(readFileSync(path).toString("hex"), "e9ff");
+  t.equal(await readOctets(path), "é\u00ff");
+  await writeWhole(path, "é日");
+  t.equal(await readText(path), "é日");
+  t.strictSame(readdirSync(join(path, "..")), ["f"], "nothing is left beside it");
+});
+
+t.test("others may read it, whatever the umask: serve runs as somebody else", async (t) => {
+  const directory = place(t);
+  const before = process.umask(0o077);
+  t.teardown(() => process.umask(before));
+  await makeDirectory(join(directory, "a/b"));
+  await writeWhole(join(directory, "a/b/f"), "x");
+  const mode = (path: string): string => (statSync(join(directory, path)).mode & 0o777).toString(8);
+  t.strictSame([mode("a"), mode("a/b"), mode("a/b/f")], ["755", "755", "644"]);
+});
+
+t.test("file and directory are on the disk before it is done", async (t) => {
+  const path = join(place(t), "f");
+  const handle = await open(join(path, ".."), "r");
+  const kind = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+  await handle.close();
+  const { sync } = kind;
+  const synced: boolean[] = [];
+  kind.sync = function (this: { stat(): Promise<{ isDirectory(): boolean }> }) {
+    return this.stat().then(async (s) => {
+      // the file while it has not its name yet, the directory when it has
+      t.equal(existsSync(path), s.isDirectory());
+      synced.push(s.isDirectory());
+      await sync.call(this);
+    });
+  };
+  t.teardown(() => {
+    kind.sync = sync;
+  });
+  await writeWhole(path, "x");
+  t.strictSame(synced, [false, true]);
+});
+
+t.test("a directory that is there keeps the mode its owner gave it", async (t) => {
+  const directory = join(place(t), "d");
+  mkdirSync(directory);
+  chmodSync(directory, 0o750);
+  await makeDirectory(directory);
+  t.equal((statSync(directory).mode & 0o777).toString(8), "750");
+});
+
+t.test("a link planted in the temporary file's place is not written through", async (t) => {
+  const directory = place(t);
+  writeFileSync(join(directory, "victim"), "precious");
+  symlinkSync(join(directory, "victim"), join(directory, "f.new"));
+  await writeWhole(join(directory, "f"), "x");
+  t.equal(readFileSync(join(directory, "victim"), "utf8"), "precious");
+  t.equal(readFileSync(join(directory, "f"), "utf8"), "x");
+});
+
+t.test("why it cannot be written, and what helps", async (t) => {
+  const directory = place(t);
+  t.match(await refusal(writeWhole(join(directory, "none/f"), "x")), {
+    fault: "storage",
+    message: /cannot write .*none\/f: no such file or directory/,
+    remedy: /ocdd initialize/,
+  });
+  mkdirSync(join(directory, "dir"));
+  t.match(await refusal(writeWhole(join(directory, "dir"), "x")), {
+    fault: "storage",
+    message: /cannot write/,
+  });
+  t.match(await refusal(readText(join(directory, "dir"))), { fault: "storage", message: /cannot read/ });
+  writeFileSync(join(directory, "plain"), "");
+  t.match(await refusal(makeDirectory(join(directory, "plain/sub"))), {
+    fault: "storage",
+    message: /cannot create/,
+  });
+});
+
+t.test("a full disk: the old file stays, whole, and nothing else is left", async (t) => {
+  const directory = place(t);
+  // a disk of 64 KiB in a mount namespace of its own; the program tells what it saw there
+  const script = 'mount -t tmpfs -o size=64k,mode=755 tmpfs "$1" && exec "$2" "$3" full "$1"';
+  const { stdout } = await execa("unshare", [
+    "--mount",
+    "--propagation",
+    "private",
+    "sh",
+    "-ec",
+    script,
+    "sh",
+    directory,
+    process.execPath,
+    WRITER,
+  ]);
+  t.strictSame(JSON.parse(stdout), {
+    fault: "storage",
+    message: `cannot write ${directory}/f: no space left on device`,
+    remedy: "make room on that file system; nothing has been lost",
+    files: ["f"],
+    text: "old",
+  });
+});
+
+t.test(
+  "killed at any moment, the old or the new file is there, and the next writer is not hindered",
+  async (t) => {
+    const path = join(place(t), "f");
+    const seen = new Set<string>();
+    for (let round = 0; round < 15; round++) {
+      // it writes without end, one content after the other; each is its number, 20 000 times
+      const child = start(WRITER, "writes", path);
+      // at another point of its work each time
+      await child.heard((line) => Number(line) >= 3 + round * 7);
+      await child.kill();
+      const text = readFileSync(path, "utf8");
+      const unit = text.split("\n")[0] ?? "";
+      t.equal(text, `${unit}\n`.repeat(20_000), `round ${round}: one whole content`);
+      seen.add(unit);
+    }
+    t.ok(seen.size > 5, `${seen.size} contents were met`);
+    await writeWhole(path, "after");
+    t.equal(readFileSync(path, "utf8"), "after");
+    t.notOk(existsSync(`${path}.new`));
+  },
+);

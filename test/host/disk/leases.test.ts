@@ -1,0 +1,134 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import t, { type Test } from "tap";
+import type { Ipv4 } from "../../../src/core/addresses/ipv4.ts";
+import { fromNumber } from "../../../src/core/addresses/ipv4.ts";
+import { rebuildTable } from "../../../src/core/addresses/lease.ts";
+import type { LeaseTable } from "../../../src/core/model.ts";
+import { type Name, toName } from "../../../src/core/services/name.ts";
+import { readLeases, writeLeases } from "../../../src/host/disk/leases.ts";
+import { ip, lease, NOW } from "../../core/make.ts";
+
+function place(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-leases-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return join(directory, "leases.json");
+}
+
+const TABLE: LeaseTable = {
+  leases: [
+    lease("10.0.0.1", "compose:a/b/1", { names: [toName("b") as Name], container: "c1" }),
+    lease("10.0.0.2", "", { releasedAt: NOW }),
+  ],
+  conflicts: [{ address: ip("10.0.0.3"), seenAt: NOW }],
+  hairpins: ["veth1"],
+};
+const OLDER: LeaseTable = { leases: [], conflicts: [], hairpins: ["older"] };
+
+const address: fc.Arbitrary<Ipv4> = fc.nat(0xffffffff).map(fromNumber);
+const table: fc.Arbitrary<LeaseTable> = fc.record({
+  leases: fc.array(
+    fc.record({
+      // in any order of fields: a table is its content
+      container: fc.string(),
+      key: fc.string({ unit: "grapheme" }),
+      releasedAt: fc.option(fc.nat(), { nil: null }),
+      names: fc.array(fc.constantFrom("a", "b-c").map((n) => n as Name)),
+      address,
+    }),
+    { maxLength: 5 },
+  ),
+  hairpins: fc.array(fc.string(), { maxLength: 2 }),
+  conflicts: fc.array(fc.record({ seenAt: fc.nat(), address }), { maxLength: 2 }),
+});
+
+t.test("what is written is read, whatever order its fields have", async (t) => {
+  const path = place(t);
+  await fc.assert(
+    fc.asyncProperty(table, async (given) => {
+      await writeLeases(path, given);
+      const got = await readLeases(path);
+      t.strictSame(got, { status: "read", table: structuredClone(given) });
+    }),
+    { numRuns: 60 },
+  );
+});
+
+t.test("leases rebuilt from the rules are read back by the next run", async (t) => {
+  const path = place(t);
+  const owners = new Map([[ip("172.17.0.2"), { key: "container:web", container: "c" }]]);
+  const rebuilt = rebuildTable(
+    [{ name: "web", alias: ip("10.0.0.1"), target: ip("172.17.0.2") }],
+    owners,
+    [{ first: ip("10.0.0.1"), last: ip("10.0.0.2") }],
+    NOW,
+  );
+  await writeLeases(path, rebuilt);
+  t.match(await readLeases(path), { status: "read", table: rebuilt });
+});
+
+t.test("absent, torn, and what is there instead", async (t) => {
+  const path = place(t);
+  t.strictSame(await readLeases(path), { status: "absent" });
+  await writeLeases(path, OLDER);
+  t.strictSame(await readLeases(path), { status: "read", table: OLDER });
+  await writeLeases(path, TABLE);
+  const whole = readFileSync(path, "utf8");
+  for (const size of [0, 1, Math.floor(whole.length / 2), whole.length - 3]) {
+    writeFileSync(path, whole.slice(0, size));
+    t.strictSame(await readLeases(path), { status: "previous", table: OLDER }, `torn after ${size} octets`);
+  }
+  rmSync(path);
+  t.strictSame(await readLeases(path), { status: "previous", table: OLDER }, "gone");
+  writeFileSync(`${path}.previous`, "{");
+  t.strictSame(await readLeases(path), { status: "unreadable" });
+});
+
+t.test("no single flipped bit goes unseen", async (t) => {
+  const path = place(t);
+  await writeLeases(path, OLDER);
+  await writeLeases(path, TABLE);
+  const whole = readFileSync(path);
+  let same = 0;
+  for (let at = 0; at < whole.length; at++) {
+    const bad = Buffer.from(whole);
+    bad[at] = (bad[at] ?? 0) ^ (1 << (at % 8));
+    writeFileSync(path, bad);
+    const got = await readLeases(path);
+    // a blank between two tokens that became another blank is no damage
+    if (got.status === "read") {
+      t.strictSame(got.table, TABLE, `octet ${at}`);
+      same += 1;
+    } else if (got.status !== "previous") t.fail(`octet ${at}: ${got.status}`);
+  }
+  t.ok(same < whole.length / 10, `${whole.length - same} of ${whole.length} flips were seen`);
+});
+
+t.test("a torn file never takes the place of the good one before it", async (t) => {
+  const path = place(t);
+  await writeLeases(path, OLDER);
+  await writeLeases(path, OLDER);
+  writeFileSync(path, "torn");
+  await writeLeases(path, TABLE);
+  writeFileSync(path, "torn again");
+  t.strictSame(await readLeases(path), { status: "previous", table: OLDER });
+});
+
+t.test("a file of another version, or that says something else, is not believed", async (t) => {
+  const path = place(t);
+  await writeLeases(path, TABLE);
+  const good = readFileSync(path, "utf8");
+  for (const [what, text] of [
+    ["version", good.replace('"schemaVersion": 1', '"schemaVersion": 2')],
+    ["an address", good.replace("10.0.0.1", "10.0.0.9")],
+    ["a name", good.replace('"b"', '"B"')],
+    ["another document", "[]"],
+    ["null", "null"],
+  ] as const) {
+    t.not(text, good);
+    writeFileSync(path, text);
+    t.strictSame(await readLeases(path), { status: "unreadable" }, what);
+  }
+});

@@ -1,0 +1,6 @@
+/** A process that takes a lock and keeps it until it is killed; with "once", no longer than it takes. */
+import { takeLock } from "../../../src/host/disk/lock.ts";
+
+await takeLock(process.argv[2] ?? "");
+process.stdout.write("held\n");
+if (process.argv[3] !== "once") setInterval(() => undefined, 1_000);

@@ -1,0 +1,79 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import t, { type Test } from "tap";
+import { takeLock } from "../../../src/host/disk/lock.ts";
+import { type Child, start } from "../child.ts";
+
+const HOLDER = fileURLToPath(new URL("lock-run.ts", import.meta.url));
+
+function place(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-lock-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  return join(directory, "ocdd.lock");
+}
+
+/** Another process that has the lock. */
+async function holder(path: string): Promise<Child> {
+  const child = start(HOLDER, path);
+  await child.heard((line) => line === "held");
+  return child;
+}
+
+t.test("one at a time; the second is told who", async (t) => {
+  const path = place(t);
+  const release = await takeLock(path);
+  t.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
+  await t.rejects(takeLock(path), {
+    fault: "busy",
+    message: `another run holds the lock ${path} (process ${process.pid})`,
+    remedy: /nothing has been changed/,
+  });
+  await release();
+  const again = await takeLock(path);
+  await again();
+});
+
+t.test("another process's lock; killed, it lets go", async (t) => {
+  const path = place(t);
+  const child = await holder(path);
+  await t.rejects(takeLock(path), { fault: "busy", message: new RegExp(`process ${child.pid}\\)`) });
+  await child.kill();
+  const release = await takeLock(path);
+  t.equal(readFileSync(path, "utf8"), `${process.pid}\n`, "the dead one's number is gone");
+  await release();
+});
+
+t.test("programs that the holder starts do not keep it", async (t) => {
+  const path = place(t);
+  const release = await takeLock(path);
+  const sleeper = execa("sleep", ["60"], { reject: false });
+  await release();
+  const again = await takeLock(path);
+  await again();
+  sleeper.kill();
+  await sleeper;
+});
+
+t.test("whatever the file holds, it is not believed to be more than a number", async (t) => {
+  const path = place(t);
+  const child = await holder(path);
+  writeFileSync(path, "\u001b[31mrm -rf 12\n");
+  await t.rejects(takeLock(path), { message: /\(process 3112\)|\(process 12\)/ });
+  writeFileSync(path, "");
+  await t.rejects(takeLock(path), { message: /\(process unknown\)/ });
+  await child.kill();
+});
+
+t.test("a disk without room for the number", async (t) => {
+  const script = 'mount -t tmpfs -o size=4k tmpfs /mnt; head -c 4096 /dev/zero > /mnt/all; exec "$@"';
+  const argv = ["--mount", "sh", "-c", script, "sh", process.execPath, HOLDER, "/mnt/lock", "once"];
+  const { stdout } = await execa("unshare", argv);
+  t.equal(stdout, "held");
+});
+
+t.test("a place that is not there", async (t) => {
+  await t.rejects(takeLock(`${place(t)}/none/lock`), { fault: "storage", message: /cannot open/ });
+});

@@ -1,0 +1,80 @@
+import t from "tap";
+import { HostError } from "../../../src/core/errors.ts";
+import { missingPrograms, requirePrograms } from "../../../src/host/install/programs.ts";
+import { PACKAGE_OF, run, traceCommands } from "../../../src/host/kernel/run.ts";
+
+async function refusal(work: Promise<unknown>): Promise<HostError> {
+  const error = await work.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  if (error instanceof HostError) return error;
+  throw error ?? new Error("it succeeded");
+}
+
+t.test("arguments arrive as they are: there is no shell", async (t) => {
+  const odd = ["$(id)", "`id`", "a b", "*", "'", '"', ";", "--", "é\n"];
+  const { stdout, code } = await run(["printf", "%s|", ...odd]);
+  t.equal(stdout, odd.map((a) => `${a}|`).join(""));
+  t.equal(code, 0);
+  t.equal((await run(["cat"], { input: "in" })).stdout, "in");
+});
+
+t.test("a program's refusal keeps its arguments, status and words", async (t) => {
+  const error = await refusal(run(["ls", "/nonexistent-for-sure"]));
+  t.match(error, {
+    fault: "command",
+    message: /^ls failed with exit status 2: ls: cannot access/,
+    cause: { argv: ["ls", "/nonexistent-for-sure"], code: 2 },
+  });
+  t.equal((await run(["false"], { ok: [0, 1] })).code, 1);
+  t.match(await refusal(run(["false"])), { message: "false failed with exit status 1: no message" });
+  t.match(await refusal(run(["sh", "-c", "echo Operation not permitted >&2; exit 4"])), {
+    fault: "privilege",
+    remedy: /root/,
+  });
+});
+
+t.test("a program that is not installed is named with its package", async (t) => {
+  const path = process.env.PATH;
+  t.match(await refusal(run(["ocdd-no-such-program"])), {
+    fault: "missing",
+    message: "ocdd-no-such-program is not installed",
+    remedy: "apt-get install ocdd-no-such-program",
+  });
+  t.equal(process.env.PATH, path);
+  t.strictSame(await missingPrograms(["sh", "ocdd-no-such-program", "cat"]), ["ocdd-no-such-program"]);
+  t.match(await refusal(requirePrograms(["sh", "ocdd-a", "ocdd-b"])), {
+    fault: "missing",
+    message: "not installed: ocdd-a, ocdd-b",
+    remedy: "apt-get install ocdd-a ocdd-b",
+  });
+  t.equal(PACKAGE_OF.get("arping"), "iputils-arping");
+});
+
+t.test("one that does not end is killed in time", async (t) => {
+  const started = performance.now();
+  t.match(await refusal(run(["sleep", "60"], { timeout: 100 })), {
+    fault: "command",
+    message: "sleep did not end in time",
+  });
+  t.ok(performance.now() - started < 10_000);
+  t.match(
+    await refusal(run(["sh", "-c", "trap '' TERM; while :; do :; done"], { timeout: 100 })),
+    { message: "sh did not end in time" },
+    "TERM ignored",
+  );
+});
+
+t.test("one that is killed by a signal has not succeeded", async (t) => {
+  t.match(await refusal(run(["sh", "-c", "kill -9 $$"])), { fault: "command", message: /sh/ });
+});
+
+t.test("the trace tells each command", async (t) => {
+  const lines: string[] = [];
+  traceCommands((line) => lines.push(line));
+  await run(["true"]);
+  await refusal(run(["false"]));
+  t.match(lines, [/^true \(exit 0, \d+ ms\)$/, /^false \(exit 1, \d+ ms\)$/]);
+  traceCommands(() => undefined);
+});

@@ -1,0 +1,136 @@
+/** A zone that follows its file: no file ends it, the journal is bounded, and serials are a circle. */
+import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { serialAfter } from "../../../src/dns/message/transfer.ts";
+import type { Change } from "../../../src/dns/zone/journal.ts";
+import { serialOf } from "../../../src/dns/zone/zone.ts";
+import { extended, keepZone, type ZoneKeeper } from "../../../src/serve/dns/zone-loader.ts";
+import { zoneOf } from "../../dns/zones.ts";
+import { until } from "../../lab/process.ts";
+
+const head = (serial: number): string =>
+  `$TTL 60\n@ SOA ns1 root ${serial} 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n`;
+
+interface Kept {
+  readonly keeper: ZoneKeeper;
+  readonly file: string;
+  readonly said: string[];
+  readonly replace: (text: string) => void;
+}
+
+function kept(t: Test): Kept {
+  const dir = mkdtempSync(join(tmpdir(), "ocdd-keeper-"));
+  const file = join(dir, "zone");
+  const said: string[] = [];
+  const log = (level: string, message: string): void => void said.push(`${level}: ${message}`);
+  const keeper = keepZone("example.org", file, log, { changed: () => undefined, settled: () => undefined });
+  t.teardown(() => {
+    keeper.close();
+    rmSync(dir, { recursive: true });
+  });
+  const replace = (text: string): void => {
+    writeFileSync(`${file}.new`, text, "latin1");
+    renameSync(`${file}.new`, file);
+  };
+  return { keeper, file, said, replace };
+}
+
+const serial = ({ keeper }: Kept): number => {
+  const { zone } = keeper.served();
+  return zone === undefined ? -1 : serialOf(zone);
+};
+
+t.test("lines that nobody could foresee cost nothing but a line in the log", async (t) => {
+  const it = kept(t);
+  it.replace(head(1));
+  it.keeper.follow();
+  t.equal(serial(it), 1);
+  const bad = [
+    "x HTTPS 1 . ech=!!!",
+    `x HTTPS 1 . port=${"1".repeat(300_000)}`,
+    `x HTTPS 1 . mandatory=${"a".repeat(300_000)}`,
+    `x DNSKEY 256 3 8 ${"A".repeat(4_000_001)}`,
+    `x TXT ${'"a" '.repeat(200_000)}`,
+    `x ${"(".repeat(100_000)}`,
+    "x EUI48 00-11",
+    `x TYPE65280 \\# 65500 ${"00".repeat(65_500)}`,
+  ];
+  for (const [i, line] of bad.entries()) {
+    it.said.length = 0;
+    it.replace(`${head(10 + i)}${line}\n`);
+    await until(line.slice(0, 40), () => it.said.length > 0);
+    t.match(it.said, [/^error: .*zone:5: [\s\S]*; serial 1 is still served$/], line.slice(0, 40));
+    t.equal(serial(it), 1);
+  }
+  it.replace(head(99));
+  await until("it is right again", () => serial(it) === 99);
+});
+
+t.test("a file that cannot be read is waited for, with the reason", async (t) => {
+  const it = kept(t);
+  mkdirSync(it.file);
+  it.keeper.follow();
+  t.match(it.said, [/^warn: .*EISDIR.*; nothing is served until it is right$/]);
+  rmdirSync(it.file);
+  await until("its absence is told", () => it.said.some((line) => line.includes("is not there")));
+  it.replace(head(5));
+  await until("it is served", () => serial(it) === 5);
+});
+
+t.test("a signed zone is served, and that its signatures are not sent along is said", async (t) => {
+  const it = kept(t);
+  it.replace(`${head(1)}@ DNSKEY 256 3 8 AAAA\n`);
+  it.keeper.follow();
+  t.equal(serial(it), 1);
+  t.match(it.said, [
+    /^warn: .*zone:5: example\.org\.: a signed zone; no answer carries its signatures/,
+    /is served/,
+  ]);
+});
+
+t.test("the journal keeps so many changes, and so many records in them all", async (t) => {
+  let history: readonly Change[] = [];
+  let old = zoneOf(head(1));
+  for (let n = 2; n < 202; n++) {
+    const next = zoneOf(`${head(n)}name${n} A 192.0.2.9\n`);
+    history = extended(history, old, next);
+    old = next;
+  }
+  t.equal(history.length, 128);
+  t.equal(history.at(-1)?.to, 201);
+  t.equal(history[0]?.from, 201 - 128);
+
+  // one RRset of 3 000 records, all of them in each change of its TTL
+  const addresses = Array.from({ length: 3_000 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+  const crowd = (n: number, ttl: number): string =>
+    head(n) + addresses.map((address) => `many ${ttl} A ${address}\n`).join("");
+  history = [];
+  old = zoneOf(crowd(1, 60));
+  for (let n = 2; n < 12; n++) {
+    const next = zoneOf(crowd(n, 60 + n));
+    history = extended(history, old, next);
+    old = next;
+  }
+  t.equal(history.length, 3, "6 000 records a change, 20 000 in all");
+  t.same(extended(history, old, zoneOf(head(11))), [], "a serial that does not rise ends the journal");
+});
+
+t.test("serials are a circle (RFC 1982 §3.2)", async (t) => {
+  for (const [a, b, after] of [
+    [1, 0, true],
+    [0, 1, false],
+    [5, 5, false],
+    [0, 0xffffffff, true],
+    [0xffffffff, 0, false],
+    [0x7fffffff, 0, true],
+    [0x80000000, 0, false],
+    [0x80000001, 0, false],
+    [44, 100, false],
+    [10, 0xfffffff0, true],
+  ] as const)
+    t.equal(serialAfter(a, b), after, `${a} after ${b}`);
+  const wrapped = extended([], zoneOf(head(0xffffffff)), zoneOf(`${head(1)}new A 192.0.2.9\n`));
+  t.match(wrapped, [{ from: 0xffffffff, to: 1 }]);
+});

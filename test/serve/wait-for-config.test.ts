@@ -1,0 +1,48 @@
+/** A bad configuration under socket activation: said once, waited out, and no reason to end. */
+
+import t from "tap";
+import { ConfigError } from "../../src/core/errors.ts";
+import { type Handed, NONE_HANDED } from "../../src/serve/socket-activation.ts";
+import { whenGood } from "../../src/serve/wait-for-config.ts";
+
+const SOCKETS: Handed = { of: () => 3, unclaimed: () => [] };
+const bad = (message: string): ConfigError => new ConfigError([{ where: "ocdd.conf:1", message }]);
+const nothing = (): void => undefined;
+
+t.test("with sockets it waits, and says each mistake once", async (t) => {
+  const reads = [bad("typo"), bad("typo"), bad("typo"), bad("another"), bad("another"), "good"];
+  const said: string[] = [];
+  const read = (): string => {
+    const next = reads.shift();
+    if (next instanceof ConfigError) throw next;
+    return next as string;
+  };
+  const say = (_: string, message: string): void => void said.push(message);
+  t.equal(await whenGood(read, SOCKETS, say, new AbortController().signal, 1), "good");
+  t.match(said, [/typo/, /until that is mended/, /another/, /until that is mended/]);
+  t.equal(said.length, 4, said.join("\n"));
+});
+
+t.test("without, the mistake is thrown: who types a command wants to know", async (t) => {
+  const never = new AbortController().signal;
+  const read = (): never => {
+    throw bad("typo");
+  };
+  await t.rejects(whenGood(read, NONE_HANDED, nothing, never), ConfigError);
+});
+
+t.test("what is no mistake in the configuration is thrown in any case", async (t) => {
+  const read = (): never => {
+    throw new RangeError("a bug");
+  };
+  await t.rejects(whenGood(read, SOCKETS, nothing, new AbortController().signal), RangeError);
+});
+
+t.test("a stop ends the wait", async (t) => {
+  const stop = new AbortController();
+  const read = (): never => {
+    setImmediate(() => stop.abort());
+    throw bad("typo");
+  };
+  t.equal(await whenGood(read, SOCKETS, nothing, stop.signal, 3_600_000), undefined);
+});
