@@ -6,9 +6,9 @@ import { isHeld } from "./addresses/lease.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
 import { checkAgainstHost } from "./config/host-check.ts";
-import { NO_FIREWALL, renderFirewall } from "./forwards/rules.ts";
-import type { Decision, LeaseTable, Observation, Service, State } from "./model.ts";
-import { type Listing, listingOf, renderListing } from "./page/listing.ts";
+import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts";
+import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
+import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
 import { groupOf } from "./services/candidate.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
@@ -16,7 +16,7 @@ import { isReserved, type Name } from "./services/name.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
 import type { Skipped } from "./services/skipped.ts";
-import { handwrittenBar, readZoneOnDisk, updateZone, type ZoneOnDisk, zoneSettings } from "./zone/records.ts";
+import { handwrittenBar, updateZone, type ZoneOnDisk, zoneSettings } from "./zone/records.ts";
 import { addressRecords, srvRecords } from "./zone/service-records.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
@@ -25,8 +25,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const candidates = candidatesOf(config, seen);
   const addresses = giveAddresses(config, seen, candidates, hostIp, now);
   const { allocation, addressOf } = addresses;
-  const own = addressRecords([], config.hostName, hostIp);
-  const disk = readZoneOnDisk(seen.actual.zone, zoneSettings(config), own);
+  const disk = seen.zone;
   const served = candidates.filter((c) => addressOf.has(c.container.id));
   // as they will be: a lease that ends with this run holds no name in it, or the next run would decide otherwise
   const held = heldNames(allocation.table, now, config.addressHold);
@@ -36,7 +35,12 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     const address = addressOf.get(candidate.container.id);
     return grant === undefined || address === undefined
       ? []
-      : [serviceOf(candidate, grant, address, config.zone)];
+      : [
+          serviceOf(candidate, grant, address, {
+            zone: config.zone,
+            bridgePort: bridgePortOf(candidate, seen),
+          }),
+        ];
   });
   const skipped = candidates.flatMap((candidate) => skip(candidate, addresses, config));
   const listing = listingOf({
@@ -51,7 +55,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     hold: config.addressHold,
     interval: config.syncInterval,
     now,
-    before: seen.actual.services,
+    history: seen.actual.history,
   });
   return {
     hostIp,
@@ -70,7 +74,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     spare: allocation.spare,
     evicted: allocation.evicted,
     range: listing.range,
-    desired: desiredState(config, seen, now, { addresses, served, services, listing, grants, disk, hostIp }),
+    desired: desiredState(config, seen, now, { addresses, served, services, listing, grants, hostIp }),
   };
 }
 
@@ -80,42 +84,61 @@ interface Decided {
   readonly services: readonly Service[];
   readonly listing: Listing;
   readonly grants: ReadonlyMap<string, Grant>;
-  readonly disk: ZoneOnDisk;
   readonly hostIp: Ipv4;
 }
 
 /** Rules, aliases, zone and page that say what has been decided. */
 function desiredState(config: Config, seen: Observation, now: number, decided: Decided): State {
-  const { addresses, served, services, listing, grants, disk, hostIp } = decided;
-  const { pool } = config;
+  const { addresses, services, listing, grants, hostIp } = decided;
   const forwards = services.flatMap((service) => service.forward ?? []);
-  const networks = new Set(served.flatMap(({ reach }) => (reach.kind === "alias" ? reach.network : [])));
-  const subnets = [...networks].flatMap((network) => network.subnets);
-  const bridges = new Set([...networks].map((network) => network.bridge));
+  const networks = servedNetworks(decided.served);
+  const bridges = new Set(networks.map((network) => network.bridge));
   const ports = seen.bridgePorts.filter((port) => bridges.has(port.bridge));
   const switchedOn = ports.filter((port) => !port.hairpin).map((port) => port.name);
-  const { table } = addresses.allocation;
   const label = labelOf(config.device);
   const records = addressRecords(services, config.hostName, hostIp);
-  const srv = srvRecords(services, records, config.zone, disk.owners);
+  const srv = srvRecords(services, records, config.zone, seen.zone.owners);
   return {
     table: {
-      ...table,
-      leases: table.leases
-        .map((lease) => {
-          const kept = lease.releasedAt === null ? grants.get(lease.key)?.kept : undefined;
-          return kept === undefined ? lease : { ...lease, names: kept };
-        })
-        .sort((a, b) => compareIpv4(a.address, b.address)),
+      ...addresses.allocation.table,
+      leases: withNames(addresses.allocation.table.leases, grants),
       hairpins: hairpinsOfOurs(addresses.before, seen, switchedOn),
     },
-    firewall: forwards.length > 0 ? renderFirewall(forwards, pool, subnets, seen.dockerUser) : NO_FIREWALL,
+    dataPath: dataPathOf(config, networks, forwards),
     aliases: forwards.map(({ alias }) => ({ device: config.device, address: alias, prefix: 32, label })),
-    zone: updateZone(seen.actual.zone, disk, zoneSettings(config), records, now, srv),
-    page: renderPage(listing, seen.template),
-    services: renderListing(listing),
+    zone: updateZone(seen.zone, zoneSettings(config), records, now, srv),
+    page: { html: renderPage(listing, seen.template), services: renderListing(listing) },
+    history: historyOf(listing, seen.actual.history),
     hairpins: ports.map((port) => port.name),
   };
+}
+
+function servedNetworks(served: readonly Candidate[]): Network[] {
+  return [...new Set(served.flatMap(({ reach }) => (reach.kind === "alias" ? reach.network : [])))];
+}
+
+/** Nothing of ours is in force while no container is served. */
+function dataPathOf(config: Config, networks: readonly Network[], forwards: readonly Forward[]): DataPath {
+  if (forwards.length === 0) return NO_DATA_PATH;
+  const frame = { pool: config.pool, subnets: networks.flatMap((network) => network.subnets) };
+  return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
+}
+
+/** Leases in the order of their addresses, each with the names granted with it. */
+function withNames(leases: readonly Lease[], grants: ReadonlyMap<string, Grant>): Lease[] {
+  return leases
+    .map((lease) => {
+      const kept = lease.releasedAt === null ? grants.get(lease.key)?.kept : undefined;
+      return kept === undefined ? lease : { ...lease, names: kept };
+    })
+    .sort((a, b) => compareIpv4(a.address, b.address));
+}
+
+/** The bridge port that the guard lets an alias's packets out through; null where it is not known, or there is no guard. */
+function bridgePortOf({ container, reach }: Candidate, seen: Observation): string | null {
+  if (reach.kind !== "alias" || seen.firewall.unguarded !== null) return null;
+  const ends = seen.bridgePorts.filter((port) => port.container === container.id);
+  return ends.find((port) => port.bridge === reach.network.bridge)?.name ?? null;
 }
 
 /** The mark of an alias; a device name that leaves no room for it (15 characters) stands alone. */

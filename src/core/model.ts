@@ -1,12 +1,14 @@
 /** Every noun of the director. All of it is read-only: a new state is a new value. */
 
 import type { Ipv4, Range } from "./addresses/ipv4.ts";
-import type { Forward } from "./forwards/forward.ts";
+import type { DataPath, Forward } from "./forwards/forward.ts";
 import type { Card } from "./page/appearance.ts";
+import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
 import type { UpBounds } from "./page/uptime.ts";
 import type { Name } from "./services/name.ts";
 import type { Skipped } from "./services/skipped.ts";
+import type { OwnRecord, ZoneOnDisk } from "./zone/records.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -85,6 +87,8 @@ export interface BridgePort {
   readonly name: string;
   readonly bridge: string;
   readonly hairpin: boolean;
+  /** Id of the container at its other end; null while it is not known. */
+  readonly container: string | null;
 }
 
 /** What is remembered on disk. */
@@ -137,41 +141,43 @@ export interface Service {
   readonly sharedNames: readonly string[];
 }
 
-export type TableName = "filter" | "nat";
-
-/** A jump from a chain of the system's (or Docker's) into one of ours. */
-export interface Jump {
-  readonly table: TableName;
-  readonly from: string;
-  readonly to: string;
-  /** The rule without `-A CHAIN`, as iptables-save prints it. */
-  readonly rule: string;
+/** The zone file: its records of OCDD's own, and the document that holds them beside what was written by hand. */
+export interface ZoneFile {
+  /** Of the SOA record; 0 when there is none. */
+  readonly serial: number;
+  readonly records: readonly OwnRecord[];
+  /** Octets, one a character; empty when there is no file. */
+  readonly text: string;
 }
 
-/** What of the firewall is ours. Rules are lines without `-A CHAIN`, in iptables-save's own spelling. */
-export interface Firewall {
-  /** Key: `table/chain`. */
-  readonly chains: ReadonlyMap<string, readonly string[]>;
-  /** Jumps in force; `actual` lists only those that stand where they must. */
-  readonly jumps: readonly Jump[];
-  /** Jumps that stand in the wrong place, twice, or in the wrong spelling: to be deleted. Empty in `desired`. */
-  readonly stray: readonly Jump[];
+/** Documents for `serve`; empty when there is no file. */
+export interface PageFiles {
+  readonly html: string;
+  readonly services: string;
 }
 
 /** The host as far as it is ours; the same type for what is and what shall be. */
 export interface State {
   readonly table: LeaseTable;
-  readonly firewall: Firewall;
+  readonly dataPath: DataPath;
   /** Aliases on the device. */
   readonly aliases: readonly DeviceAddress[];
-  /** The zone file's text; empty when there is none. */
-  readonly zone: string;
-  /** The index page's text; empty when there is none. */
-  readonly page: string;
-  /** The text of services.json, the page's content for programs; empty when there is none. */
-  readonly services: string;
+  readonly zone: ZoneFile;
+  /** The index page and its content for programs. */
+  readonly page: PageFiles;
+  /** What is remembered of each service for the page, also after it has stopped. */
+  readonly history: ServiceHistory;
   /** Bridge ports in hairpin mode, through which a container reaches its own alias. */
   readonly hairpins: readonly string[];
+}
+
+/** What was found of the host's firewall beside OCDD's own rules. */
+export interface FirewallSeen {
+  readonly backend: "iptables" | "nft";
+  /** Null when the guard is or can be in force; else why not, in one line. */
+  readonly unguarded: string | null;
+  /** Rules of the operator's that keep aliases from working, one line each. */
+  readonly obstacles: readonly string[];
 }
 
 /** What one look at the host gives. */
@@ -191,19 +197,11 @@ export interface Observation {
   readonly leasesStale: boolean;
   /** What the look itself met, for people. */
   readonly notices: readonly string[];
-  /** Ids of containers whose death Docker has just announced: that they are gone needs no second look. */
-  readonly dead?: ReadonlySet<string>;
-  /** True when DOCKER-USER is there. */
-  readonly dockerUser: boolean;
-  /** Forwards in force, as the rules tell: what lost leases are rebuilt from. */
-  readonly forwards: readonly SeenForward[];
-}
-
-/** A forward as a rule on the host tells it. */
-export interface SeenForward {
-  readonly name: string;
-  readonly alias: Ipv4;
-  readonly target: Ipv4;
+  /** The zone file as it was read. */
+  readonly zone: ZoneOnDisk;
+  /** Ids of containers whose end Docker has announced: that they are gone needs no second look. */
+  readonly ended?: ReadonlySet<string>;
+  readonly firewall: FirewallSeen;
 }
 
 /** Addresses of the range, by what they are used for. */

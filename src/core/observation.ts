@@ -1,69 +1,82 @@
 /** What was seen on the host, piece by piece → one observation: which of it is ours, and how far the leases can be believed. */
-
 import { contains, type Ipv4 } from "./addresses/ipv4.ts";
 import type { Config } from "./config/config.ts";
-import { parseFirewall } from "./forwards/firewall.ts";
+import { hostAddress } from "./config/host-check.ts";
+import type { DataPath } from "./forwards/forward.ts";
 import type {
   BridgePort,
   Container,
   DeviceAddress,
+  FirewallSeen,
   LeaseTable,
   Network,
   Observation,
-  TableName,
+  PageFiles,
 } from "./model.ts";
+import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
+import { readZoneOnDisk, type ZoneOnDisk, zoneSettings } from "./zone/records.ts";
+import { addressRecords } from "./zone/service-records.ts";
 
 /** How reading the leases ended: the table, or why there is none. */
 export type LeasesRead =
   | { readonly status: "read" | "previous"; readonly table: LeaseTable }
   | { readonly status: "absent" | "unreadable" };
 
-/** The pieces, as Docker, `ip`, `iptables-save` and the disk gave them. */
+/** The data path as one look found it. */
+export interface DataPathSeen {
+  readonly dataPath: DataPath;
+  readonly firewall: FirewallSeen;
+  /** Aliases that rules of the bash script OctoCopDD forward. */
+  readonly legacy: ReadonlySet<Ipv4>;
+}
+
+/** The pieces, as Docker, the kernel and the disk gave them. */
 export interface Sighting {
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
-  readonly dead?: ReadonlySet<string> | undefined;
+  readonly ended?: ReadonlySet<string> | undefined;
   readonly links: {
     readonly devices: readonly string[];
     readonly addresses: readonly DeviceAddress[];
     readonly bridgePorts: readonly BridgePort[];
   };
-  /** Text of iptables-save by table. */
-  readonly tables: ReadonlyMap<TableName, string>;
+  readonly path: DataPathSeen;
   readonly leases: LeasesRead;
   /** Where the leases are kept, for messages. */
   readonly leasesFile: string;
+  /** Octets, one a character; empty when there is none. */
   readonly zone: string;
-  readonly page: string;
-  readonly services: string;
+  readonly page: PageFiles;
+  readonly history: ServiceHistory;
   readonly template?: PageTemplate;
 }
 
 /** Joins the pieces. */
 export function observationOf(config: Config, seen: Sighting): Observation {
-  const { links, leases } = seen;
-  const firewall = parseFirewall(seen.tables, config.pool);
+  const { links, leases, path } = seen;
   const inPool = (address: Ipv4): boolean => config.pool.some((range) => contains(range, address));
   const leased = new Set("table" in leases ? leases.table.leases.map((lease) => lease.address) : []);
   const isAlias = (a: DeviceAddress): boolean =>
     a.prefix === 32 &&
     (a.label.endsWith(":ocdd") ||
-      (inPool(a.address) && (leased.has(a.address) || firewall.originals.has(a.address))));
+      (inPool(a.address) && (leased.has(a.address) || path.legacy.has(a.address))));
   const aliases = links.addresses.filter(isAlias);
   // a leases file that is gone while its aliases are here is as bad as a torn one
-  const somethingOfOurs = aliases.length > 0 || firewall.forwards.length > 0;
+  const somethingOfOurs = aliases.length > 0 || path.dataPath.forwards.length > 0;
   const lost = leases.status === "unreadable" || (leases.status === "absent" && somethingOfOurs);
+  const zone = readZone(config, seen.zone, hostAddress(config, links.addresses, aliases));
   return {
     actual: {
       table: "table" in leases ? leases.table : { leases: [], conflicts: [], hairpins: [] },
-      firewall: firewall.firewall,
+      dataPath: path.dataPath,
       aliases,
-      zone: seen.zone,
+      zone: { serial: zone.serial, records: zone.records, text: zone.text },
       page: seen.page,
-      services: seen.services,
+      history: seen.history,
       hairpins: links.bridgePorts.filter((port) => port.hairpin).map((port) => port.name),
     },
+    zone,
     containers: seen.containers,
     networks: seen.networks,
     addresses: links.addresses,
@@ -72,11 +85,15 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     leasesIntact: !lost,
     leasesStale: lost || leases.status === "previous",
     notices: noticesOf(leases, lost, seen.leasesFile),
-    dockerUser: firewall.dockerUser,
-    forwards: firewall.forwards,
-    ...(seen.dead === undefined ? {} : { dead: seen.dead }),
+    firewall: path.firewall,
+    ...(seen.ended === undefined ? {} : { ended: seen.ended }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };
+}
+
+function readZone(config: Config, text: string, host: Ipv4 | undefined): ZoneOnDisk {
+  const own = host === undefined ? [] : addressRecords([], config.hostName, host);
+  return readZoneOnDisk(text, zoneSettings(config), own);
 }
 
 function noticesOf(read: LeasesRead, lost: boolean, file: string): string[] {

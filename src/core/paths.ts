@@ -12,6 +12,8 @@ export interface Paths {
   readonly lock: string;
   /** Every address of the range, one a line. */
   readonly addressList: string;
+  /** What is remembered of each service for the page. */
+  readonly history: string;
   /** What `watch` has done, for `ocdd status`. */
   readonly watchStats: string;
   /** Cleanup that a run has still to do; there only while one is at work, or was killed. */
@@ -28,6 +30,7 @@ const IN_STORAGE = {
   leases: "leases.json",
   lock: "ocdd.lock",
   addressList: "iplist.txt",
+  history: "history.json",
   watchStats: "watch.json",
   cleanup: "owed",
   conntrackBatch: "forget",

@@ -1,184 +1,195 @@
-/** (actual, desired) → Plan: the smallest set of steps, in an order a client can trust. Empty when they agree. */
+/** (actual, desired) → the smallest list of typed steps. Empty when they agree. */
 
 import type { Ipv4 } from "./addresses/ipv4.ts";
-import { forwardOf, renderTransaction, sameJump, sameRules } from "./forwards/firewall.ts";
-import { TABLES } from "./forwards/rules.ts";
-import type { DeviceAddress, Firewall, Lease, LeaseTable, State, TableName } from "./model.ts";
-import { type OwnRecord, ownRecords } from "./zone/records.ts";
-import { numberedAfter, serialOf, withdraw } from "./zone/withdraw.ts";
+import type { DataPath, Forward, Part } from "./forwards/forward.ts";
+import { sameBridgePort, sameRedirection } from "./forwards/forward.ts";
+import type { DeviceAddress, Lease, LeaseTable, State } from "./model.ts";
+import type { OwnRecord } from "./zone/records.ts";
 
-/** Steps in the order of their application. Each is idempotent; a run cut off anywhere is completed by the next one. */
+export type Change = "add" | "change" | "remove";
+
+/** One change of one thing. `describe` (report/steps.ts) says it in words. */
+export type Step =
+  | { readonly kind: "lease"; readonly change: Change; readonly lease: Lease }
+  | { readonly kind: "conflict"; readonly change: Change; readonly address: Ipv4 }
+  /** The leases file is written though no lease in it differs. */
+  | { readonly kind: "leases" }
+  /** Where an alias leads; a change is a removal and an addition. */
+  | { readonly kind: "rule"; readonly change: "add" | "remove"; readonly forward: Forward }
+  /** The bridge port that an alias's packets may leave through. */
+  | { readonly kind: "guard"; readonly forward: Forward }
+  /** Rules that depend on the configuration and Docker's subnets alone. */
+  | { readonly kind: "frame"; readonly change: Change; readonly part: Part }
+  | { readonly kind: "address"; readonly change: "add" | "remove"; readonly alias: DeviceAddress }
+  | { readonly kind: "hairpin"; readonly change: "add" | "remove"; readonly port: string }
+  | { readonly kind: "record"; readonly change: "add" | "remove"; readonly record: OwnRecord }
+  | { readonly kind: "zone"; readonly serial: number }
+  | { readonly kind: "page" };
+
+/** What a run has to do: the steps, and the two states they lead between. Each step is idempotent. */
 export interface Plan {
-  /** One line a change, for people. */
-  readonly changes: readonly string[];
-  readonly table: LeaseTable | null;
-  /** True when the table says of an address whose it is, and the disk does not: it is written before that is used. */
-  readonly tableFirst: boolean;
-  /** A zone file that only takes names away: before the addresses they point at go. */
-  readonly withdrawal: string | null;
-  readonly removed: readonly DeviceAddress[];
-  /**
-   * True when an alias without its rule is refused by the host all the while, since OCDD-INPUT stays as it is: then
-   * aliases and rules may go in any order, and need not wait for each other.
-   */
-  readonly guarded: boolean;
-  /** iptables-restore input a table: the accept before the redirection. */
-  readonly tables: readonly { readonly table: TableName; readonly text: string }[];
-  /** After their rules: an alias without its rule would expose the host itself. */
-  readonly added: readonly DeviceAddress[];
-  readonly hairpinsOn: readonly string[];
-  readonly hairpinsOff: readonly string[];
-  /** Aliases whose tracked connections lead to somebody else than the rules do now. */
+  readonly steps: readonly Step[];
+  readonly actual: State;
+  readonly desired: State;
+  /** True when the leases file is to be written. */
+  readonly writeLeases: boolean;
+  /** True when an address is given to a new owner: the disk knows of it before it is used. */
+  readonly leasesFirst: boolean;
+  /** Aliases that lead elsewhere from now on: what conntrack keeps of them is flushed. */
   readonly flushed: readonly Ipv4[];
-  readonly announced: readonly Ipv4[];
-  readonly zone: string | null;
-  /** Before the page: who is told of a new page can compare the services at once. */
-  readonly services: string | null;
-  readonly page: string | null;
 }
 
-/** Compares the host as it is with what it shall be. `zoneName` is the zone's name. */
-export function plan(actual: State, desired: State, zoneName: string): Plan {
-  const key = (a: DeviceAddress): string => `${a.device} ${a.address}`;
-  const here = new Set(actual.aliases.map(key));
-  const wanted = new Set(desired.aliases.map(key));
-  const added = desired.aliases.filter((a) => !here.has(key(a)));
-  const removed = actual.aliases.filter((a) => !wanted.has(key(a)));
-  const tables = TABLES.map((table) => ({
-    table,
-    text: renderTransaction(table, actual.firewall, desired.firewall),
-  })).filter(({ text }) => text !== "");
-  const hairpinsOn = desired.hairpins.filter((port) => !actual.hairpins.includes(port));
-  const mine = new Set(actual.table.hairpins);
-  const hairpinsOff = actual.hairpins.filter(
-    (port) => mine.has(port) && !desired.table.hairpins.includes(port),
-  );
-  const zoneChanged = desired.zone !== actual.zone;
-  const before = zoneChanged && actual.zone !== "" ? ownRecords(actual.zone, zoneName) : [];
-  const after = zoneChanged ? ownRecords(desired.zone, zoneName) : [];
-  const withdrawal =
-    removed.length > 0 && added.length > 0 ? withdraw(actual.zone, before, after, zoneName) : null;
-  const same = withdrawal === null || withdrawal === desired.zone;
-  const zone = same ? desired.zone : numberedAfter(desired.zone, serialOf(withdrawal));
-  const tableChanged = JSON.stringify(actual.table) !== JSON.stringify(desired.table);
-  const leases = leaseChanges(actual.table, desired.table);
+/** Compares the host as it is with what it shall be. `stale`: the leases in force are not those of the file. */
+export function plan(actual: State, desired: State, stale = false): Plan {
+  const leases = leaseSteps(actual.table, desired.table);
+  const writeLeases = stale || leases.length > 0 || !same(actual.table, desired.table);
   return {
-    changes: [
-      ...(tableChanged && leases.length === 0 ? ["~ leases file"] : leases),
-      ...firewallChanges(actual.firewall, desired.firewall),
-      ...added.map((a) => `+ address ${a.address}`),
-      ...removed.map((a) => `- address ${a.address}`),
-      ...hairpinsOn.map((port) => `+ hairpin ${port}`),
-      ...hairpinsOff.map((port) => `- hairpin ${port}`),
-      ...recordChanges(before, after),
-      ...(zoneChanged ? [`~ zone file, serial ${serialOf(zone)}`] : []),
-      ...(desired.page === actual.page && desired.services === actual.services ? [] : ["~ index page"]),
+    steps: [
+      ...(writeLeases && leases.length === 0 ? [{ kind: "leases" } as const] : leases),
+      ...ruleSteps(actual.dataPath, desired.dataPath),
+      ...addressSteps(actual.aliases, desired.aliases),
+      ...hairpinSteps(actual, desired),
+      ...zoneSteps(actual, desired),
+      ...(same(actual.page, desired.page) ? [] : [{ kind: "page" } as const]),
     ],
-    table: tableChanged ? desired.table : null,
-    tableFirst: givesAddresses(actual.table, desired.table),
-    withdrawal: zoneChanged && added.length === 0 && removed.length > 0 ? desired.zone : withdrawal,
-    removed,
-    guarded:
-      desired.firewall.chains.has("filter/OCDD-INPUT") && !tables.some(({ table }) => table === "filter"),
-    tables,
-    added,
-    hairpinsOn,
-    hairpinsOff,
-    flushed: changedHands(actual.firewall, desired.firewall),
-    announced: added.map((a) => a.address),
-    zone: zoneChanged ? zone : null,
-    services: desired.services === actual.services ? null : desired.services,
-    page: desired.page === actual.page ? null : desired.page,
+    actual,
+    desired,
+    writeLeases,
+    leasesFirst: givesAddresses(actual.table, desired.table),
+    flushed: redirected(actual.dataPath, desired.dataPath),
   };
 }
 
 /** True when nothing is to be done. */
-export function isEmpty(p: Plan): boolean {
-  return p.changes.length === 0 && p.table === null;
+export function isEmpty({ steps }: Plan): boolean {
+  return steps.length === 0;
 }
 
-/** Does somebody live at an address that was not his, living or at rest? What else changes can be told afterwards. */
+const same = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+/** True when a lease is given to a new owner. What else changes can be written afterwards. */
 function givesAddresses(actual: LeaseTable, desired: LeaseTable): boolean {
   const owners = new Map(actual.leases.map((lease) => [lease.address, lease.key]));
   return desired.leases.some((lease) => lease.releasedAt === null && owners.get(lease.address) !== lease.key);
 }
 
-function changedHands(actual: Firewall, desired: Firewall): Ipv4[] {
-  const targets = (firewall: Firewall): Map<Ipv4, string> => {
-    const found = new Map<Ipv4, string>();
-    for (const rule of firewall.chains.get("nat/OCDD") ?? []) {
-      for (const { alias, target } of forwardOf(rule)) found.set(alias, target);
-    }
-    return found;
-  };
-  const now = targets(actual);
-  const then = targets(desired);
-  return [...new Set([...now.keys(), ...then.keys()])].filter((alias) => now.get(alias) !== then.get(alias));
+function redirected(actual: DataPath, desired: DataPath): Ipv4[] {
+  const before = new Map(actual.forwards.map((forward) => [forward.alias, forward.target]));
+  const after = new Map(desired.forwards.map((forward) => [forward.alias, forward.target]));
+  return [...new Set([...before.keys(), ...after.keys()])].filter(
+    (alias) => before.get(alias) !== after.get(alias),
+  );
 }
 
-function leaseChanges(actual: LeaseTable, desired: LeaseTable): string[] {
-  const now = new Map(actual.leases.map((lease) => [lease.address, lease]));
-  const line = (sign: string, lease: Lease): string =>
-    `${sign} lease ${lease.address} ${lease.names[0] ?? "(no name)"}${lease.releasedAt === null ? "" : " at rest"}`;
-  const changed = desired.leases.flatMap((lease) => {
-    const old = now.get(lease.address);
-    if (old === undefined) return [line("+", lease)];
-    return JSON.stringify(old) === JSON.stringify(lease) ? [] : [line("~", lease)];
-  });
+function leaseSteps(actual: LeaseTable, desired: LeaseTable): Step[] {
+  const before = new Map(actual.leases.map((lease) => [lease.address, lease]));
   const kept = new Set(desired.leases.map((lease) => lease.address));
   const known = new Set(actual.conflicts.map((conflict) => conflict.address));
   const still = new Set(desired.conflicts.map((conflict) => conflict.address));
   return [
-    ...changed,
-    ...actual.leases.filter((lease) => !kept.has(lease.address)).map((lease) => line("-", lease)),
-    ...desired.conflicts.filter((c) => !known.has(c.address)).map((c) => `+ conflict ${c.address}`),
-    ...actual.conflicts.filter((c) => !still.has(c.address)).map((c) => `- conflict ${c.address}`),
+    ...desired.leases.flatMap((lease): Step[] => {
+      const old = before.get(lease.address);
+      if (old === undefined) return [{ kind: "lease", change: "add", lease }];
+      return same(old, lease) ? [] : [{ kind: "lease", change: "change", lease }];
+    }),
+    ...actual.leases
+      .filter((lease) => !kept.has(lease.address))
+      .map((lease): Step => ({ kind: "lease", change: "remove", lease })),
+    ...desired.conflicts
+      .filter(({ address }) => !known.has(address))
+      .map(({ address }): Step => ({ kind: "conflict", change: "add", address })),
+    ...actual.conflicts
+      .filter(({ address }) => !still.has(address))
+      .map(({ address }): Step => ({ kind: "conflict", change: "remove", address })),
   ];
 }
 
-/** Forwards one by one, since each is somebody's service; the other chains as wholes, since they follow from the pool. */
-function firewallChanges(actual: Firewall, desired: Firewall): string[] {
-  const lines: string[] = [];
-  for (const name of new Set([...actual.chains.keys(), ...desired.chains.keys()])) {
-    const now = actual.chains.get(name);
-    const then = desired.chains.get(name);
-    if (sameRules(now, then)) continue;
-    const old = new Set(now?.flatMap(forwardLine));
-    const wanted = new Set(then?.flatMap(forwardLine));
-    lines.push(
-      ...[...wanted].filter((line) => !old.has(line)).map((line) => `+ ${line}`),
-      ...[...old].filter((line) => !wanted.has(line)).map((line) => `- ${line}`),
-      then === undefined
-        ? `- chain ${name}`
-        : `${now === undefined ? "+" : "~"} chain ${name}, ${then.length} rules`,
-    );
+function ruleSteps(actual: DataPath, desired: DataPath): Step[] {
+  const before = new Map(actual.forwards.map((forward) => [forward.alias, forward]));
+  const after = new Map(desired.forwards.map((forward) => [forward.alias, forward]));
+  const steps: Step[] = [];
+  for (const forward of desired.forwards) {
+    const old = before.get(forward.alias);
+    if (old === undefined || !sameRedirection(old, forward))
+      steps.push({ kind: "rule", change: "add", forward });
+    else if (!sameBridgePort(old, forward)) steps.push({ kind: "guard", forward });
   }
-  const jumpLine = (sign: string, jump: Firewall["jumps"][number]): string =>
-    `${sign} jump ${jump.table}/${jump.from} ${jump.rule}`;
+  for (const forward of actual.forwards) {
+    const next = after.get(forward.alias);
+    if (next === undefined || !sameRedirection(forward, next))
+      steps.push({ kind: "rule", change: "remove", forward });
+  }
+  return [...steps, ...frameSteps(actual, desired)];
+}
+
+const PARTS: readonly Part[] = ["accept", "refusal", "hairpin", "redirect", "guard"];
+
+/** The constant rules, part by part: all of them when there were none or shall be none, else what is damaged. */
+function frameSteps(actual: DataPath, desired: DataPath): Step[] {
+  if (actual.frame === null && desired.frame === null)
+    return actual.damaged.map((part) => ({ kind: "frame", change: "remove", part }));
+  if (actual.frame === null) return PARTS.map((part) => ({ kind: "frame", change: "add", part }));
+  if (desired.frame === null) return PARTS.map((part) => ({ kind: "frame", change: "remove", part }));
+  const parts = same(actual.frame, desired.frame) ? actual.damaged : PARTS;
+  return parts.map((part) => ({ kind: "frame", change: "change", part }));
+}
+
+function addressSteps(actual: readonly DeviceAddress[], desired: readonly DeviceAddress[]): Step[] {
+  const { added, removed } = aliasChanges(actual, desired);
   return [
-    ...lines,
-    ...desired.jumps.filter((j) => !actual.jumps.some((a) => sameJump(a, j))).map((j) => jumpLine("+", j)),
-    ...actual.jumps.filter((j) => !desired.jumps.some((d) => sameJump(d, j))).map((j) => jumpLine("-", j)),
-    ...actual.stray.map((j) => jumpLine("-", j)),
+    ...added.map((alias): Step => ({ kind: "address", change: "add", alias })),
+    ...removed.map((alias): Step => ({ kind: "address", change: "remove", alias })),
   ];
 }
 
-/** `rule jenkins 192.168.122.12 tcp/80 -> 172.18.0.3:8080`. */
-function forwardLine(rule: string): string[] {
-  return forwardOf(rule).map(({ name, alias }) => {
-    const port = /-p (\w+) .*--dport (\d+)/.exec(rule);
-    const source = /^-s (\S+)/.exec(rule)?.[1];
-    const what = port === null ? "" : ` ${port[1]}/${port[2]}`;
-    return `rule ${name} ${alias}${what}${source === undefined ? "" : ` from ${source}`} -> ${/--to-destination (\S+)/.exec(rule)?.[1]}`;
-  });
+/** Aliases to put on their devices, and to take off. */
+export function aliasChanges(
+  actual: readonly DeviceAddress[],
+  desired: readonly DeviceAddress[],
+): { readonly added: DeviceAddress[]; readonly removed: DeviceAddress[] } {
+  const key = (a: DeviceAddress): string => `${a.device} ${a.address}`;
+  const here = new Set(actual.map(key));
+  const wanted = new Set(desired.map(key));
+  return {
+    added: desired.filter((a) => !here.has(key(a))),
+    removed: actual.filter((a) => !wanted.has(key(a))),
+  };
 }
 
-function recordChanges(before: readonly OwnRecord[], after: readonly OwnRecord[]): string[] {
-  const id = (r: OwnRecord): string => `${r.owner} ${r.type} ${r.rdata}`;
-  const old = new Set(before.map(id));
-  const wanted = new Set(after.map(id));
+function hairpinSteps(actual: State, desired: State): Step[] {
+  const { on, off } = hairpinChanges(actual, desired);
   return [
-    ...[...wanted].filter((r) => !old.has(r)).map((r) => `+ record ${r}`),
-    ...[...old].filter((r) => !wanted.has(r)).map((r) => `- record ${r}`),
+    ...on.map((port): Step => ({ kind: "hairpin", change: "add", port })),
+    ...off.map((port): Step => ({ kind: "hairpin", change: "remove", port })),
+  ];
+}
+
+/** Bridge ports whose hairpin mode is switched on, and off again where that was our doing. */
+export function hairpinChanges(
+  actual: State,
+  desired: State,
+): { readonly on: string[]; readonly off: string[] } {
+  const now = new Set(actual.hairpins);
+  const ours = new Set(actual.table.hairpins);
+  const staying = new Set(desired.table.hairpins);
+  return {
+    on: desired.hairpins.filter((port) => !now.has(port)),
+    off: actual.hairpins.filter((port) => ours.has(port) && !staying.has(port)),
+  };
+}
+
+function zoneSteps(actual: State, desired: State): Step[] {
+  if (actual.zone.text === desired.zone.text) return [];
+  const id = (r: OwnRecord): string => `${r.owner} ${r.type} ${r.rdata}`;
+  const old = new Set(actual.zone.records.map(id));
+  const wanted = new Set(desired.zone.records.map(id));
+  return [
+    ...desired.zone.records
+      .filter((record) => !old.has(id(record)))
+      .map((record): Step => ({ kind: "record", change: "add", record })),
+    ...actual.zone.records
+      .filter((record) => !wanted.has(id(record)))
+      .map((record): Step => ({ kind: "record", change: "remove", record })),
+    { kind: "zone", serial: desired.zone.serial },
   ];
 }

@@ -115,7 +115,9 @@ function rebuilt(
   for (const { container, key, reach } of candidates) {
     if (reach.kind === "alias") owners.set(reach.target, { key, container: container.id });
   }
-  const inPool = seen.forwards.filter(({ alias }) => config.pool.some((range) => contains(range, alias)));
+  const inPool = seen.actual.dataPath.forwards.filter(({ alias }) =>
+    config.pool.some((range) => contains(range, alias)),
+  );
   const { conflicts } = seen.actual.table;
   return { ...rebuildTable(inPool, owners, config.pool, now), conflicts };
 }

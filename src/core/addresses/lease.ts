@@ -1,6 +1,7 @@
 /** Who gets which address: (table, owners, pool, now) → table. */
 
-import type { Conflict, Lease, LeaseTable, SeenForward } from "../model.ts";
+import type { Forward } from "../forwards/forward.ts";
+import type { Conflict, Lease, LeaseTable } from "../model.ts";
 import { toName } from "../services/name.ts";
 import { addressesOf, contains, type Ipv4, type Range } from "./ipv4.ts";
 
@@ -127,7 +128,7 @@ function* freeAddresses(
  * not tell rests, since it may have been released a moment ago. `keyOfTarget` names the container behind an address.
  */
 export function rebuildTable(
-  forwards: readonly SeenForward[],
+  forwards: readonly Pick<Forward, "alias" | "target" | "name">[],
   keyOfTarget: ReadonlyMap<Ipv4, Owner>,
   pool: readonly Range[],
   now: number,

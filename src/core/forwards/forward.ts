@@ -42,3 +42,19 @@ export interface DataPath {
   /** Parts in force that differ from what OCDD writes for `frame` and `forwards`: to be written anew. Empty in what shall be. */
   readonly damaged: readonly Part[];
 }
+
+/** Nothing of OCDD's: what teardown leaves. */
+export const NO_DATA_PATH: DataPath = { frame: null, forwards: [], damaged: [] };
+
+/** True when both lead the same packets to the same place. */
+export function sameRedirection(a: Forward, b: Forward): boolean {
+  if (a === b) return true;
+  const { bridgePort: _, ...one } = a;
+  const { bridgePort: __, ...other } = b;
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** True when the guard lets the packets of both out through the same bridge port. */
+export function sameBridgePort(a: Forward, b: Forward): boolean {
+  return a.bridgePort === b.bridgePort;
+}

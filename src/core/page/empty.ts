@@ -3,16 +3,17 @@
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { hostAddress } from "../config/host-check.ts";
-import { NO_FIREWALL } from "../forwards/rules.ts";
+import { NO_DATA_PATH } from "../forwards/forward.ts";
 import type { Lease, Observation, State } from "../model.ts";
-import { readZoneOnDisk, updateZone, zoneSettings } from "../zone/records.ts";
+import { updateZone, zoneSettings } from "../zone/records.ts";
 import { addressRecords } from "../zone/service-records.ts";
+import { NO_HISTORY } from "./history.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import { renderPage } from "./page.ts";
 
 /** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. */
 export function emptyState(config: Config, seen: Observation, now: number): State {
-  const { table, zone } = seen.actual;
+  const { table } = seen.actual;
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
   const records = host === undefined ? [] : addressRecords([], config.hostName, host);
   const settings = zoneSettings(config);
@@ -28,15 +29,15 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     hold: config.addressHold,
     interval: config.syncInterval,
     now,
-    before: "",
+    history: NO_HISTORY,
   });
   return {
     table: { ...table, leases: resting(seen, now), hairpins: [] },
-    firewall: NO_FIREWALL,
+    dataPath: NO_DATA_PATH,
     aliases: [],
-    zone: updateZone(zone, readZoneOnDisk(zone, settings, records), settings, records, now),
-    page: renderPage(listing, seen.template),
-    services: renderListing(listing),
+    zone: updateZone(seen.zone, settings, records, now),
+    page: { html: renderPage(listing, seen.template), services: renderListing(listing) },
+    history: NO_HISTORY,
     hairpins: [],
   };
 }
@@ -46,7 +47,10 @@ function resting(seen: Observation, now: number): Lease[] {
   const { table, aliases } = seen.actual;
   if (seen.leasesIntact)
     return table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now }));
-  const addresses = new Set([...aliases.map((a) => a.address), ...seen.forwards.map((f) => f.alias)]);
+  const addresses = new Set([
+    ...aliases.map((a) => a.address),
+    ...seen.actual.dataPath.forwards.map((f) => f.alias),
+  ]);
   return [...addresses]
     .sort(compareIpv4)
     .map((address) => ({ key: "", address, names: [], container: "", releasedAt: now }));

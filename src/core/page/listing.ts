@@ -5,9 +5,9 @@ import { isHeld } from "../addresses/lease.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
 import type { Skipped } from "../services/skipped.ts";
 import { field, textVersion } from "../text.ts";
+import type { Remembered, ServiceHistory } from "./history.ts";
 import type { Icon } from "./icon.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
-import { noBefore, readBefore, type Stopped } from "./listing-before.ts";
 import { runningSince } from "./uptime.ts";
 
 /** A service's state in one word, and how good that is. */
@@ -42,6 +42,13 @@ export interface Row {
   readonly since: number | null;
 }
 
+/** A service whose container has stopped; its address is on hold. */
+export interface Stopped extends Omit<Remembered, "containerId" | "since"> {
+  readonly address: string;
+  /** Seconds since the epoch: until then no other service gets the address or the name. */
+  readonly until: number;
+}
+
 export interface Listing {
   readonly schemaVersion: 1;
   /** Changes with the content; the page carries the same. */
@@ -73,8 +80,7 @@ export interface ListingInput {
   readonly interval: number;
   /** Seconds since the epoch. */
   readonly now: number;
-  /** Text of the last services.json; empty when there is none. */
-  readonly before: string;
+  readonly history: ServiceHistory;
 }
 
 /** Below this many seconds nobody is told that a page is old: a cron line may run every few minutes. */
@@ -86,10 +92,13 @@ const byName = new Intl.Collator("en", { numeric: true });
 /** Everything that the page says. It changes when a service does, not because time goes by. */
 export function listingOf(input: ListingInput): Listing {
   const { title, zone, table, pool, hold, now } = input;
-  const before = input.before === "" ? noBefore : readBefore(input.before);
+  const { history } = input;
   const shown = input.services.filter((service) => !service.card.hidden);
   const services = shown
-    .map((service) => ({ weight: service.card.weight, row: rowOf(service, zone, before.since, now) }))
+    .map((service) => ({
+      weight: service.card.weight,
+      row: rowOf(service, zone, history.get(service.name), now),
+    }))
     .sort((a, b) => a.weight - b.weight || byName.compare(a.row.name, b.row.name))
     .map(({ row }) => row);
   const names = new Set(input.services.map((service) => service.name as string));
@@ -97,10 +106,10 @@ export function listingOf(input: ListingInput): Listing {
   const stopped = resting.flatMap((lease): Stopped[] => {
     const name = lease.names[0];
     // only what stood on the page: a hidden service must not come to light by stopping
-    const was = name === undefined || names.has(name) ? undefined : before.rows.get(name);
-    return was === undefined
-      ? []
-      : [{ ...was, address: lease.address, until: (lease.releasedAt ?? now) + hold }];
+    const was = name === undefined || names.has(name) ? undefined : history.get(name);
+    if (was === undefined) return [];
+    const { containerId: _, since: __, ...look } = was;
+    return [{ ...look, address: lease.address, until: (lease.releasedAt ?? now) + hold }];
   });
   const content = {
     title,
@@ -137,7 +146,7 @@ export function renderListing(listing: Listing): string {
   return `${JSON.stringify(document, null, 1)}\n`;
 }
 
-function rowOf(service: Service, zone: string, since: ReadonlyMap<string, number>, now: number): Row {
+function rowOf(service: Service, zone: string, was: Remembered | undefined, now: number): Row {
   const { card, container, fqdn } = service;
   const ports = portLinks(service);
   const links = serviceLinks(service, card, ports, zone);
@@ -161,7 +170,12 @@ function rowOf(service: Service, zone: string, since: ReadonlyMap<string, number
     project: field(service.project),
     container: field(container.name) ?? "?",
     containerId,
-    since: runningSince(service.up, service.created, since.get(containerId), now),
+    since: runningSince(
+      service.up,
+      service.created,
+      was?.containerId === containerId ? was.since : null,
+      now,
+    ),
   };
 }
 
@@ -179,4 +193,19 @@ function reserved(pool: readonly Range[], excluded: ReadonlySet<Ipv4>): number {
   let count = 0;
   for (const range of pool) for (const address of addressesOf(range)) if (excluded.has(address)) count++;
   return count;
+}
+
+/** What to remember once this listing is published: the services shown, and those whose addresses are on hold. */
+export function historyOf(listing: Listing, before: ServiceHistory): ServiceHistory {
+  const shown = listing.services.map(
+    ({ name, fqdn, title, icon, group, image, container, containerId, since }): [string, Remembered] => [
+      name,
+      { name, fqdn, title, icon, group, image, container, containerId, since },
+    ],
+  );
+  const kept = listing.stopped.flatMap(({ name }): [string, Remembered][] => {
+    const was = before.get(name);
+    return was === undefined ? [] : [[name, was]];
+  });
+  return new Map([...kept, ...shown]);
 }

@@ -5,8 +5,7 @@
 
 import { escapeHtml } from "../text.ts";
 import type { PortLink } from "./links.ts";
-import type { Listing, Row } from "./listing.ts";
-import type { Stopped } from "./listing-before.ts";
+import type { Listing, Row, Stopped } from "./listing.ts";
 
 export interface Group {
   /** Null for services without a project or group. */

@@ -32,18 +32,18 @@ export function upBounds(status: string): UpBounds | undefined {
   return { least: Math.max(n * seconds - before, 0), most: (n + 1) * seconds };
 }
 
-/** Seconds since the epoch; `before` is what was told last time. Null when nothing is known. */
+/** Seconds since the epoch; `before` is what was published last time. Null when nothing is known. */
 export function runningSince(
   up: UpBounds | undefined,
   created: number,
-  before: number | undefined,
+  before: number | null,
   now: number,
 ): number | null {
   if (up === undefined) return null;
   const slack = 2;
   const agrees = (moment: number): boolean =>
     now - up.most - slack <= moment && moment <= now - up.least + slack;
-  if (before !== undefined && agrees(before)) return before;
+  if (before !== null && agrees(before)) return before;
   // most containers start as they are created
   if (agrees(created)) return created;
   return Math.max(

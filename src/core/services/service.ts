@@ -10,7 +10,12 @@ import type { Grant } from "./names.ts";
 import type { Skipped } from "./skipped.ts";
 
 /** The service of a candidate. */
-export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zone: string): Service {
+export function serviceOf(
+  candidate: Candidate,
+  grant: Grant,
+  address: Ipv4,
+  { zone, bridgePort }: { readonly zone: string; readonly bridgePort: string | null },
+): Service {
   const { container, compose, reach, wishes, key } = candidate;
   const target = reach.kind === "alias" || reach.kind === "direct" ? reach.target : null;
   const forward: Forward | null =
@@ -19,7 +24,7 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, zon
           name: grant.own,
           alias: address,
           target: reach.target,
-          bridgePort: null,
+          bridgePort,
           map: wishes.map,
           ports: wishes.ports,
           allow: wishes.allow,

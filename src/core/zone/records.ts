@@ -3,6 +3,7 @@ import { readZoneFile, type Statement } from "../../dns/text/zonefile.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import type { ZoneFile } from "../model.ts";
 
 /** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
 export const MARK = "ADDED-BY-OCDD-SCRIPT";
@@ -52,6 +53,10 @@ export interface ZoneOnDisk {
   /** Hand-written A records, relative to the zone. */
   readonly addresses: readonly AddressRecord[];
   readonly warnings: readonly string[];
+  /** Records marked as ours, but for SOA and NS. */
+  readonly records: readonly OwnRecord[];
+  /** The file, octets as characters; empty when there is none. */
+  readonly text: string;
 }
 
 /** Reads the zone file as it is. `text` is octets, one a character; any text gives a result. */
@@ -66,13 +71,17 @@ export function readZoneOnDisk(
   const owners = new Map<string, string>();
   const addresses: AddressRecord[] = [];
   const warnings: string[] = [];
+  const records: OwnRecord[] = [];
   let handwritten = "";
   let serial = 0;
   let ownerInText = "";
   for (const statement of statements) {
     if (statement.kind === "record" && statement.type === "SOA")
       serial = Number(statement.rdata[2] ?? 0) >>> 0;
-    if (isOurs(statement)) continue;
+    if (isOurs(statement)) {
+      records.push(...ownRecord(statement, settings.zone));
+      continue;
+    }
     if (statement.kind !== "record") {
       const message = problemAt.get(statement.line);
       if (statement.kind === "unreadable" && message !== undefined) {
@@ -108,7 +117,8 @@ export function readZoneOnDisk(
     ownerInText = statement.owner;
   }
   if (handwritten !== "" && !handwritten.endsWith("\n")) handwritten += "\n";
-  return { serial, handwritten: handwritten.replace(/^\s*\n/, ""), owners, addresses, warnings };
+  handwritten = handwritten.replace(/^\s*\n/, "");
+  return { serial, handwritten, owners, addresses, warnings, records, text };
 }
 
 function isOurs(statement: Statement): boolean {
@@ -199,29 +209,38 @@ export function nextSerial(serial: number, now: number): number {
   return clock > next && (clock - serial) >>> 0 < 2 ** 31 ? clock : next;
 }
 
-/** The file with the old serial when nothing else differs, else with the next one. */
+/** The file with the old serial when nothing else differs, else with the next one. `now`: seconds since the epoch. */
 export function updateZone(
-  text: string,
   disk: ZoneOnDisk,
   settings: ZoneSettings,
   records: readonly AddressRecord[],
   now: number,
   srv: readonly SrvRecord[] = [],
-): string {
+): ZoneFile {
   const numbered = (serial: number): string => renderZone(settings, records, serial, disk.handwritten, srv);
   const same = numbered(disk.serial);
-  return same === text ? text : numbered(nextSerial(disk.serial, now));
+  if (same === disk.text) return { serial: disk.serial, records: disk.records, text: same };
+  const serial = nextSerial(disk.serial, now);
+  return {
+    serial,
+    records: [...records.map(ofAddress), ...srv.map(ofService(settings.zone))],
+    text: numbered(serial),
+  };
 }
 
-/** Records of a zone file that are marked as ours, but for SOA and NS. */
-export function ownRecords(text: string, zone: string): OwnRecord[] {
-  const records: OwnRecord[] = [];
-  for (const statement of readZoneFile(text, zone).statements) {
-    if (statement.kind !== "record" || statement.comment !== MARK) continue;
-    const { type, rdata } = statement;
-    if (type !== "A" && type !== "SRV") continue;
-    const owner = relative(statement.owner, zone);
-    if (owner !== null) records.push({ owner, type, rdata: rdata.join(" ") });
-  }
-  return records;
+const ofAddress = ({ owner, address }: AddressRecord): OwnRecord => ({ owner, type: "A", rdata: address });
+const ofService =
+  (zone: string) =>
+  ({ owner, port, target }: SrvRecord): OwnRecord => ({
+    owner,
+    type: "SRV",
+    rdata: `0 0 ${port} ${target === "@" ? zone : `${target}.${zone}`}.`,
+  });
+
+/** The record of a marked line; none for SOA and NS, which every zone has. */
+function ownRecord(statement: Statement, zone: string): OwnRecord[] {
+  if (statement.kind !== "record") return [];
+  const { type, rdata } = statement;
+  const owner = relative(statement.owner, zone);
+  return owner !== null && (type === "A" || type === "SRV") ? [{ owner, type, rdata: rdata.join(" ") }] : [];
 }

@@ -16,7 +16,7 @@ const SUBNETS = ["172.17.0.0/16", "172.20.0.0/16"].flatMap((cidr) => parseCidr(c
 
 function forward(alias: string, target: string, labels: Record<string, string> = {}): Forward {
   const { map, ports, allow } = readLabels(new Map(Object.entries(labels)));
-  return { name: name(`c${alias.split(".")[3]}`), alias: ip(alias), target: ip(target), map, ports, allow };
+  return { name: name(`c${alias.split(".")[3]}`), alias: ip(alias), target: ip(target), bridgePort: null, map, ports, allow };
 }
 
 /** web publishes 80 and 8080 with -p; db is on another bridge; the rest try each label. */
