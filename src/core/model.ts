@@ -21,6 +21,8 @@ export interface Port {
 /** One container on one network. `address` is absent where Docker shows none. */
 export interface Attachment {
   readonly network: string;
+  /** The network's id, which Docker keeps unique as it does not keep names; empty where it does not say. */
+  readonly networkId: string;
   readonly address: Ipv4 | undefined;
   /** Docker's GwPriority (engine 28 and later); 0 where it does not say. */
   readonly priority: number;
@@ -45,6 +47,8 @@ export interface Container {
 }
 
 export interface Network {
+  /** Empty where Docker does not say. */
+  readonly id: string;
   readonly name: string;
   /** Name of its bridge device; empty for other drivers. */
   readonly bridge: string;

@@ -2,6 +2,7 @@ import t from "tap";
 import { decide, labelOf } from "../../src/core/decide.ts";
 import type { Container, Decision, Observation } from "../../src/core/model.ts";
 import {
+  attachment,
   BARE,
   BRIDGE,
   composeLabels,
@@ -59,22 +60,18 @@ t.test("each kind of network", async (t) => {
     network({ name: "b_net", cidr: "172.22.0.0/16" }),
     network({ name: "swarm", cidr: "10.0.1.0/24", driver: "overlay" }),
   ];
-  const at = (name: string, address: string, priority = 0) => ({
-    network: name,
-    address: ip(address),
-    priority,
-  });
+  const at = attachment;
   const list = [
     container({ name: "web" }),
     container({
       name: "boss",
       networkMode: "host",
-      attachments: [{ network: "host", address: undefined, priority: 0 }],
+      attachments: [attachment("host", undefined)],
     }),
     container({
       name: "none",
       networkMode: "none",
-      attachments: [{ network: "none", address: undefined, priority: 0 }],
+      attachments: [attachment("none", undefined)],
     }),
     container({ name: "inner", networkMode: "closed", attachments: [at("closed", "172.30.0.2")] }),
     container({ name: "side", networkMode: `container:${container({ name: "web" }).id}`, attachments: [] }),
@@ -102,7 +99,7 @@ t.test("each kind of network", async (t) => {
     container({
       name: "starting",
       networkMode: "bridge",
-      attachments: [{ network: "bridge", address: undefined, priority: 0 }],
+      attachments: [attachment("bridge", undefined)],
       state: "restarting",
     }),
   ].map((c, i) => ({ ...c, created: NOW - i }));
@@ -152,7 +149,7 @@ t.test("a container that gives itself a leased address harms nobody", async (t) 
     name: "thief",
     networkMode: "lan",
     created: NOW,
-    attachments: [{ network: "lan", address: ip("192.168.122.11"), priority: 0 }],
+    attachments: [attachment("lan", "192.168.122.11")],
   });
   const actual = {
     ...BARE,

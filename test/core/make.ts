@@ -4,7 +4,15 @@ import { type Ipv4, parseCidr, parseIpv4, type Range } from "../../src/core/addr
 import { type Config, readConfig } from "../../src/core/config/config.ts";
 import type { Forward } from "../../src/core/forwards/forward.ts";
 import { NO_FIREWALL } from "../../src/core/forwards/rules.ts";
-import type { Container, DeviceAddress, Lease, Network, Observation, State } from "../../src/core/model.ts";
+import type {
+  Attachment,
+  Container,
+  DeviceAddress,
+  Lease,
+  Network,
+  Observation,
+  State,
+} from "../../src/core/model.ts";
 import { type Name, toName } from "../../src/core/services/name.ts";
 
 export const ZONE = "toolbox.example.com";
@@ -56,10 +64,15 @@ export function container(
     health: "none",
     labels: new Map(),
     networkMode: "bridge",
-    attachments: [{ network: "bridge", address: ip(at), priority: 0 }],
+    attachments: [attachment("bridge", at)],
     ports: [],
     ...fields,
   };
+}
+
+/** A container's place on a network, whose id is that of `network()` under the same name. */
+export function attachment(network: string, at: string | undefined, priority = 0): Attachment {
+  return { network, networkId: id(network), address: at === undefined ? undefined : ip(at), priority };
 }
 
 /** The labels compose gives a container. */
@@ -75,7 +88,14 @@ export function network(over: Partial<Network> & { readonly name: string; readon
   const { cidr, ...fields } = over;
   const subnet = parseCidr(cidr);
   if (subnet === undefined) throw new Error(`${cidr} is no network`);
-  return { bridge: `br-${over.name}`, driver: "bridge", internal: false, subnets: [subnet], ...fields };
+  return {
+    id: id(over.name),
+    bridge: `br-${over.name}`,
+    driver: "bridge",
+    internal: false,
+    subnets: [subnet],
+    ...fields,
+  };
 }
 
 export const BRIDGE: Network = network({ name: "bridge", bridge: "docker0", cidr: "172.17.0.0/16" });

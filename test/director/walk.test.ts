@@ -12,7 +12,7 @@ import type { Container, DeviceAddress } from "../../src/core/model.ts";
 import { plan } from "../../src/core/plan.ts";
 import { ownRecords } from "../../src/core/zone/records.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
-import { composeLabels, config, container, id, ip, NOW, network, ZONE } from "../core/make.ts";
+import { attachment, composeLabels, config, container, id, ip, NOW, network, ZONE } from "../core/make.ts";
 import { FakeHost, Killed } from "../fake/host.ts";
 
 const RANGES = {
@@ -60,9 +60,9 @@ class World {
     const number = this.born;
     const attachments =
       mode === "lan"
-        ? [{ network: "lan", address: ip(`192.168.122.${100 + (number % 50)}`), priority: 0 }]
+        ? [attachment("lan", `192.168.122.${100 + (number % 50)}`)]
         : mode === "bridge"
-          ? [{ network: "bridge", address: freeAddress(this.host.containers), priority: 0 }]
+          ? [attachment("bridge", freeAddress(this.host.containers))]
           : [];
     const next = container({
       name,

@@ -35,7 +35,12 @@ export function readContainer(item: Json): Container | undefined {
 }
 
 function readAttachment(network: string, settings: Json): Attachment {
-  return { network, address: parseIpv4(string(settings.IPAddress)), priority: number(settings.GwPriority) };
+  return {
+    network,
+    networkId: string(settings.NetworkID),
+    address: parseIpv4(string(settings.IPAddress)),
+    priority: number(settings.GwPriority),
+  };
 }
 
 /** New engines say it in a field, old ones only in the status text: `Up 2 minutes (health: starting)`. */
@@ -69,6 +74,7 @@ export function readNetwork(item: Json): Network {
     (config) => parseCidr(string(config.Subnet)) ?? [],
   );
   return {
+    id,
     name: string(item.Name),
     bridge: driver === "bridge" ? bridge : "",
     driver,

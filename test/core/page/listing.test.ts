@@ -6,7 +6,7 @@ import { decide } from "../../../src/core/decide.ts";
 import type { Container, Decision, Observation } from "../../../src/core/model.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
 import { plan } from "../../../src/core/plan.ts";
-import { BARE, composeLabels, config, container, ip, NOW, observation, ZONE } from "../make.ts";
+import { attachment, BARE, composeLabels, config, container, ip, NOW, observation, ZONE } from "../make.ts";
 
 const settings = config({ ADDRESS_HOLD: "600" });
 const run = (
@@ -46,7 +46,7 @@ t.test("states and their order", async (t) => {
     labelled(
       "second",
       { "ocdd.name": "fine" },
-      { attachments: [{ network: "bridge", address: ip("172.17.0.7"), priority: 0 }], created: NOW },
+      { attachments: [attachment("bridge", "172.17.0.7")], created: NOW },
     ),
     container({ name: "off", networkMode: "none", attachments: [] }),
   ]);
@@ -79,23 +79,19 @@ t.test("groups", async (t) => {
   const names = ["web-10", "web-2", "web-1"];
   const { desired } = run([
     ...names.map((name, i) =>
-      labelled(
-        name,
-        {},
-        { attachments: [{ network: "bridge", address: ip(`172.17.1.${i + 2}`), priority: 0 }] },
-      ),
+      labelled(name, {}, { attachments: [attachment("bridge", `172.17.1.${i + 2}`)] }),
     ),
     container({ name: "b-db-1", at: "172.17.0.3", labels: composeLabels("beta", "db") }),
     container({ name: "a-db-1", at: "172.17.0.4", labels: composeLabels("Alpha", "store") }),
     labelled(
       "last",
       { "ocdd.group": "beta", "homepage.weight": "5" },
-      { attachments: [{ network: "bridge", address: ip("172.17.0.5"), priority: 0 }] },
+      { attachments: [attachment("bridge", "172.17.0.5")] },
     ),
     labelled(
       "first",
       { "homepage.group": "beta", "homepage.weight": "-1" },
-      { attachments: [{ network: "bridge", address: ip("172.17.0.6"), priority: 0 }] },
+      { attachments: [attachment("bridge", "172.17.0.6")] },
     ),
   ]);
   const heads = [...desired.page.matchAll(/<h2>([^<]*)/g)].map(([, text]) => text);
@@ -122,7 +118,7 @@ t.test("a stopped service stays in sight while its address rests", async (t) => 
   const hidden = labelled(
     "secret",
     { "ocdd.hide": "true" },
-    { attachments: [{ network: "bridge", address: ip("172.17.0.3"), priority: 0 }] },
+    { attachments: [attachment("bridge", "172.17.0.3")] },
   );
   const first = run([web, hidden]);
   t.notMatch(first.desired.page + first.desired.services, "secret", "a hidden one is nowhere");
