@@ -7,6 +7,7 @@ import { pathsOf } from "../core/paths.ts";
 import { isEmpty } from "../core/plan.ts";
 import { listDocument, listText, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
+import { describeAll } from "../core/report/steps.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { readOctets } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
@@ -15,7 +16,7 @@ import { openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { initialize, teardown } from "./initialize.ts";
-import { standingOf } from "./status.ts";
+import { statusOf } from "./status.ts";
 
 /** Exit status of what was done in part, of a run that could not serve every container, and of a plan that is not empty. */
 const FAILED = 1;
@@ -23,8 +24,8 @@ const PARTIAL = 3;
 const CHANGES = 2;
 const NO_DOCKER = 69;
 
-/** Milliseconds before a mass removal is believed. */
-const SECOND_LOOK = 3_000;
+/** Milliseconds until a mass removal is believed. */
+const CONFIRMATION_MS = 3_000;
 
 /** Options of every command. */
 export interface Wish {
@@ -51,12 +52,13 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
   await requirePrivilege();
   const release = await takeLock(pathsOf(config).lock);
   try {
-    const options = { now, apply: true, yes, secondLook: SECOND_LOOK };
-    const { decision, plan } = await reconcile(config, openHost(config), options);
+    const options = { now, apply: true, yes, confirmationMs: CONFIRMATION_MS };
+    const { decision, plan, warnings } = await reconcile(config, openHost(config), options);
+    const changes = describeAll(plan.steps);
     return {
-      out: json ? jsonText(runDocument(config, decision, plan.changes)) : `\n${runReport(config, decision)}`,
-      warnings: decision.warnings,
-      details: plan.changes,
+      out: json ? jsonText(runDocument(config, decision, changes)) : `\n${runReport(config, decision)}`,
+      warnings,
+      details: changes,
       status: decision.unserved > 0 ? PARTIAL : 0,
     };
   } finally {
@@ -66,10 +68,11 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
 
 /** What a run would change. */
 export async function runPlan(config: Config, { json, yes }: Wish, detailed: boolean): Promise<Answer> {
-  const options = { now, apply: false, yes, secondLook: 0 };
+  const options = { now, apply: false, yes, confirmationMs: 0 };
   const { decision, plan } = await reconcile(config, openHost(config), options);
+  const changes = describeAll(plan.steps);
   return {
-    out: json ? jsonText(runDocument(config, decision, plan.changes)) : lines(plan.changes),
+    out: json ? jsonText(runDocument(config, decision, changes)) : lines(changes),
     warnings: decision.warnings,
     status: detailed && !isEmpty(plan) ? CHANGES : 0,
   };
@@ -77,14 +80,14 @@ export async function runPlan(config: Config, { json, yes }: Wish, detailed: boo
 
 /** The services as they are. Needs Docker's socket, not root. */
 export async function runList(config: Config, { json }: Wish): Promise<Answer> {
-  const decision = decide(config, await openHost(config).observe("firewall"), now());
+  const decision = decide(config, await openHost(config).observe({ without: ["firewall"] }), now());
   const { conflicts } = decision.desired.table;
   const text = decision.services.length > 0 ? listText(decision) : "No containers found!\n";
   return {
     out: json ? jsonText(listDocument(config, decision)) : text,
     warnings: [
       ...decision.warnings,
-      ...conflicts.map(({ address }) => `${address} is used by somebody else on the network`),
+      ...conflicts.map(({ address }) => `${address} is in use by another machine on the network`),
     ],
     status: 0,
   };
@@ -100,17 +103,17 @@ export async function runStatus(config: Config, { json }: Wish, version: string)
     () => true,
     () => false,
   );
-  const { standing, notices } = await standingOf(config, {
+  const { report, notices } = await statusOf(config, {
     host: openHost(config),
     docker,
     root,
     version,
     now: now(),
   });
-  const { trouble, remedy } = standing;
+  const { trouble, remedy } = report;
   const down = trouble === null ? [] : [`${trouble}${remedy === null ? "" : ` (${remedy})`}`];
   return {
-    out: json ? jsonText(statusDocument(config, standing)) : statusText(config, standing),
+    out: json ? jsonText(statusDocument(config, report)) : statusText(config, report),
     warnings: [...notices, ...down],
     status: trouble === null ? 0 : NO_DOCKER,
   };
@@ -152,7 +155,7 @@ export async function runInitialize(
 export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
   await requirePrivilege();
   const left = await stopServices(config);
-  const { changes } = await teardown(config, now());
+  const changes = describeAll((await teardown(config, now())).steps);
   const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : lines(changes);
   return { out, warnings: left, status: left.length > 0 ? FAILED : 0 };
 }

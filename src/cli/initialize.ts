@@ -53,8 +53,8 @@ export async function teardown(config: Config, now: number): Promise<Plan> {
 }
 
 async function clear(config: Config, host: Host, now: number): Promise<Plan> {
-  const seen = await host.observe("docker");
-  const steps = plan(seen.actual, emptyState(config, seen, now), config.zone);
+  const seen = await host.observe({ without: ["docker"] });
+  const steps = plan(seen.actual, emptyState(config, seen, now));
   await host.apply(steps);
   return steps;
 }

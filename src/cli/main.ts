@@ -197,7 +197,7 @@ async function keepWatch(flags: Flags): Promise<number> {
     say: logger(flags),
     notify: notifier(environment(), run),
     signal: untilStopped(),
-    onReread: (reread) => void process.on("SIGHUP", reread),
+    onReload: (reload) => void process.on("SIGHUP", reload),
   });
   return 0;
 }

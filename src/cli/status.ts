@@ -7,11 +7,12 @@ import { HostError } from "../core/errors.ts";
 import type { Observation } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { plan } from "../core/plan.ts";
-import type { Standing } from "../core/report/status.ts";
+import type { StatusReport } from "../core/report/status.ts";
+import { describeAll } from "../core/report/steps.ts";
 import { lastRunOf } from "../host/disk/page.ts";
-import { readTally } from "../host/disk/watch-stats.ts";
+import { readWatchStats } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
-import type { Host, LeaveOut } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 
 /** Whom to ask, and what to tell of oneself. */
 export interface StatusOptions {
@@ -28,18 +29,18 @@ export interface StatusOptions {
  * Looks at everything. A Docker that does not answer is told (`trouble`), and what is in force without it. Throws
  * HostError for anything else that cannot be looked at, ConfigError when the host contradicts the configuration.
  */
-export async function standingOf(
+export async function statusOf(
   config: Config,
   options: StatusOptions,
-): Promise<{ readonly standing: Standing; readonly notices: readonly string[] }> {
+): Promise<{ readonly report: StatusReport; readonly notices: readonly string[] }> {
   const { host, docker, root, version, now } = options;
-  const without: LeaveOut[] = root ? [] : ["firewall"];
-  const [[seen, trouble], engine, lastRun, tally] = await Promise.all([
-    host.observe(...without).then(
+  const without: ("docker" | "firewall")[] = root ? [] : ["firewall"];
+  const [[seen, trouble], engine, lastRun, stats] = await Promise.all([
+    host.observe({ without }).then(
       (seen): [Observation, HostError | null] => [seen, null],
       async (error): Promise<[Observation, HostError | null]> => {
         if (!(error instanceof HostError && error.fault === "docker")) throw error;
-        return [await host.observe("docker", ...without), error];
+        return [await host.observe({ without: ["docker", ...without] }), error];
       },
     ),
     docker.about().then(
@@ -47,11 +48,11 @@ export async function standingOf(
       () => null,
     ),
     lastRunOf(pathsOf(config).lastRun),
-    readTally(pathsOf(config).watchStats),
+    readWatchStats(pathsOf(config).watchStats),
   ]);
   const decision = trouble === null ? decide(config, seen, now) : null;
   const { actual } = seen;
-  const standing = {
+  const report = {
     version,
     engine,
     lastRun,
@@ -60,10 +61,10 @@ export async function standingOf(
     table: decision?.desired.table ?? actual.table,
     inForce: actual.aliases.length,
     decision,
-    drift: root && decision !== null ? plan(actual, decision.desired, config.zone).changes : null,
+    drift: root && decision !== null ? describeAll(plan(actual, decision.desired).steps) : null,
     trouble: trouble?.message ?? null,
     remedy: trouble?.remedy ?? null,
-    tally,
+    stats,
   };
-  return { standing, notices: seen.notices };
+  return { report, notices: seen.notices };
 }

@@ -59,6 +59,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   });
   return {
     hostIp,
+    handwritten: disk.addresses,
     services,
     skipped,
     warnings: [

@@ -8,7 +8,7 @@ import type { PageTemplate } from "./page/template.ts";
 import type { UpBounds } from "./page/uptime.ts";
 import type { Name } from "./services/name.ts";
 import type { Skipped } from "./services/skipped.ts";
-import type { OwnRecord, ZoneOnDisk } from "./zone/records.ts";
+import type { AddressRecord, OwnRecord, ZoneOnDisk } from "./zone/records.ts";
 
 export type Protocol = "tcp" | "udp" | "sctp";
 
@@ -237,4 +237,6 @@ export interface Decision {
   /** Living leases that a changed range would end. */
   readonly evicted: readonly Lease[];
   readonly hostIp: Ipv4;
+  /** Address records written by hand in the zone file. */
+  readonly handwritten: readonly AddressRecord[];
 }

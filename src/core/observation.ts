@@ -2,7 +2,7 @@
 import { contains, type Ipv4 } from "./addresses/ipv4.ts";
 import type { Config } from "./config/config.ts";
 import { hostAddress } from "./config/host-check.ts";
-import type { DataPath } from "./forwards/forward.ts";
+import { type DataPath, NO_DATA_PATH } from "./forwards/forward.ts";
 import type {
   BridgePort,
   Container,
@@ -15,8 +15,7 @@ import type {
 } from "./model.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
-import { readZoneOnDisk, type ZoneOnDisk, zoneSettings } from "./zone/records.ts";
-import { addressRecords } from "./zone/service-records.ts";
+import type { ZoneOnDisk } from "./zone/records.ts";
 
 /** How reading the leases ended: the table, or why there is none. */
 export type LeasesRead =
@@ -30,6 +29,13 @@ export interface DataPathSeen {
   /** Aliases that rules of the bash script OctoCopDD forward. */
   readonly legacy: ReadonlySet<Ipv4>;
 }
+
+/** For a look that leaves the firewall out. */
+export const NOTHING_SEEN: DataPathSeen = {
+  dataPath: NO_DATA_PATH,
+  firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [] },
+  legacy: new Set(),
+};
 
 /** The pieces, as Docker, the kernel and the disk gave them. */
 export interface Sighting {
@@ -45,8 +51,10 @@ export interface Sighting {
   readonly leases: LeasesRead;
   /** Where the leases are kept, for messages. */
   readonly leasesFile: string;
-  /** Octets, one a character; empty when there is none. */
-  readonly zone: string;
+  /** The zone file's nouns; `host` is the host's own address, undefined where it has none. */
+  readonly readZone: (host: Ipv4 | undefined) => ZoneOnDisk;
+  /** What the look itself met, for people. */
+  readonly notices?: readonly string[];
   readonly page: PageFiles;
   readonly history: ServiceHistory;
   readonly template?: PageTemplate;
@@ -65,7 +73,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
   // a leases file that is gone while its aliases are here is as bad as a torn one
   const somethingOfOurs = aliases.length > 0 || path.dataPath.forwards.length > 0;
   const lost = leases.status === "unreadable" || (leases.status === "absent" && somethingOfOurs);
-  const zone = readZone(config, seen.zone, hostAddress(config, links.addresses, aliases));
+  const zone = seen.readZone(hostAddress(config, links.addresses, aliases));
   return {
     actual: {
       table: "table" in leases ? leases.table : { leases: [], conflicts: [], hairpins: [] },
@@ -84,16 +92,11 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     bridgePorts: links.bridgePorts,
     leasesIntact: !lost,
     leasesStale: lost || leases.status === "previous",
-    notices: noticesOf(leases, lost, seen.leasesFile),
+    notices: [...noticesOf(leases, lost, seen.leasesFile), ...(seen.notices ?? [])],
     firewall: path.firewall,
     ...(seen.ended === undefined ? {} : { ended: seen.ended }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };
-}
-
-function readZone(config: Config, text: string, host: Ipv4 | undefined): ZoneOnDisk {
-  const own = host === undefined ? [] : addressRecords([], config.hostName, host);
-  return readZoneOnDisk(text, zoneSettings(config), own);
 }
 
 function noticesOf(read: LeasesRead, lost: boolean, file: string): string[] {

@@ -193,3 +193,32 @@ function zoneSteps(actual: State, desired: State): Step[] {
     { kind: "zone", serial: desired.zone.serial },
   ];
 }
+
+/**
+ * The plan without what an unwritten leases file does not cover: addresses with a new owner are not put in force, and
+ * files stay as they are.
+ */
+export function knownOwnersOnly({ actual, desired, ...plan }: Plan): Plan {
+  const owner = new Map(actual.table.leases.map((lease) => [lease.address, lease.key]));
+  const known = new Set(
+    desired.table.leases.flatMap(({ address, key }) => (owner.get(address) === key ? address : [])),
+  );
+  const forwards = desired.dataPath.forwards.filter(({ alias }) => known.has(alias));
+  const reduced: State = {
+    ...actual,
+    dataPath: forwards.length === 0 ? { ...actual.dataPath, forwards } : { ...desired.dataPath, forwards },
+    aliases: desired.aliases.filter(({ address }) => known.has(address)),
+  };
+  return { ...plan, actual, desired: reduced, writeLeases: false, leasesFirst: false };
+}
+
+/** The plan without forwards to containers that have ended since it was made. */
+export function withoutContainers(plan: Plan, ended: (containerId: string) => boolean): Plan {
+  const aliases = new Set(
+    plan.desired.table.leases.flatMap(({ container, address }) => (ended(container) ? address : [])),
+  );
+  if (aliases.size === 0) return plan;
+  const { dataPath } = plan.desired;
+  const forwards = dataPath.forwards.filter(({ alias }) => !aliases.has(alias));
+  return { ...plan, desired: { ...plan.desired, dataPath: { ...dataPath, forwards } } };
+}

@@ -1,31 +1,31 @@
-/** Conditions that last: said when they arise, not at every run that finds them again. */
+/** A log of conditions that last: logged when they arise, not at every run that finds them again. */
 import type { Say } from "./log.ts";
 
-export interface Standing {
-  /** A run has failed so. */
+export interface DedupedLog {
+  /** A run has failed. */
   readonly failed: (line: string) => void;
-  /** A run has ended well with these warnings; what else was said has passed. */
-  readonly passed: (warnings: readonly string[]) => void;
+  /** A run has succeeded with these warnings; all others have passed. */
+  readonly succeeded: (warnings: readonly string[]) => void;
 }
 
-export function makeStanding(say: Say): Standing {
-  const said = new Set<string>();
+export function dedupedLog(say: Say): DedupedLog {
+  const logged = new Set<string>();
   let failing = false;
   const once = (level: "warning" | "error", line: string): void => {
     const key = keyOf(line);
-    if (!said.has(key)) say(level, line);
-    said.add(key);
+    if (!logged.has(key)) say(level, line);
+    logged.add(key);
   };
   return {
     failed(line) {
       failing = true;
       once("error", line);
     },
-    passed(warnings) {
-      if (failing) say("info", "runs end well again");
+    succeeded(warnings) {
+      if (failing) say("info", "reconciliation succeeds again");
       failing = false;
-      const standing = new Set(warnings.map(keyOf));
-      for (const key of said) if (!standing.has(key)) said.delete(key);
+      const lasting = new Set(warnings.map(keyOf));
+      for (const key of logged) if (!lasting.has(key)) logged.delete(key);
       for (const line of warnings) once("warning", line);
     },
   };

@@ -1,23 +1,24 @@
-/** Figures for Prometheus, and health for whoever watches a process. No label ever holds a container's name. */
+/** Figures for Prometheus, and health for a supervisor. No label ever holds a container's name. */
 import { createServer } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Endpoint } from "../core/config/values.ts";
 import type { Decision } from "../core/model.ts";
+import type { Step } from "../core/plan.ts";
 import { SKIP_CODES } from "../core/services/skipped.ts";
 import type { Say } from "./log.ts";
 
-/** What a process says of itself. */
+/** What a process answers about itself. */
 export interface Health {
-  /** The process turns: else it is to be restarted. */
+  /** The process works: else it is to be restarted. */
   readonly live: () => boolean;
-  /** It does its work: else nobody should count on it yet. */
+  /** It has done its first work: else no load should be sent to it yet. */
   readonly ready: () => boolean;
   /** Prometheus text. */
   readonly metrics: () => Promise<string>;
 }
 
-/** Answers /metrics, /livez and /readyz on a loopback address. A taken port is said, and costs nothing else. */
-export function tellHealth(at: Endpoint, health: Health, say: Say): { readonly close: () => void } {
+/** Answers /metrics, /livez and /readyz on a loopback address. A port in use is logged; nothing else depends on it. */
+export function serveHealth(at: Endpoint, health: Health, say: Say): { readonly close: () => void } {
   const server = createServer((request, response) => {
     const verdict = (good: boolean): void => {
       response.writeHead(good ? 200 : 503, { "content-type": "text/plain; charset=utf-8" });
@@ -36,7 +37,7 @@ export function tellHealth(at: Endpoint, health: Health, say: Say): { readonly c
   server.requestTimeout = 5_000;
   server.maxConnections = 32;
   server.on("error", (error: NodeJS.ErrnoException) => {
-    say("error", `metrics cannot be told on ${at.address} port ${at.port} (${error.code ?? error.message})`);
+    say("error", `cannot listen on ${at.address}:${at.port} for metrics (${error.code ?? error.message})`);
   });
   server.listen(at.port, at.address);
   server.unref();
@@ -46,8 +47,8 @@ export function tellHealth(at: Endpoint, health: Health, say: Say): { readonly c
 /** What the director counts. */
 export interface DirectorMetrics {
   readonly text: () => Promise<string>;
-  /** A run that ended well. `changes` are a plan's lines; `drift` tells that no container had changed. */
-  readonly ran: (seconds: number, decision: Decision, changes: readonly string[], drift: boolean) => void;
+  /** A run that succeeded. `drift`: no container had changed. */
+  readonly ran: (seconds: number, decision: Decision, steps: readonly Step[], drift: boolean) => void;
   /** A run that failed, by fault. */
   readonly failed: (seconds: number, fault: string) => void;
   /** Seconds from an event of Docker's to the end of the run it woke. */
@@ -73,7 +74,7 @@ export function directorMetrics(): DirectorMetrics {
   });
   const changes = new Counter({
     name: "ocdd_changes_total",
-    help: "Changes made, by kind; drift is what was mended without a container having changed",
+    help: "Changes made, by kind; drift is what was repaired without a container having changed",
     labelNames: ["kind", "drift"],
     registers,
   });
@@ -86,9 +87,9 @@ export function directorMetrics(): DirectorMetrics {
   const last = gauge("ocdd_last_run_timestamp_seconds", "When a run last ended well");
   return {
     text: () => (registers[0] as Registry).metrics(),
-    ran(seconds, decision, lines, drift) {
+    ran(seconds, decision, steps, drift) {
       runs.observe({ result: "ok" }, seconds);
-      for (const line of lines) changes.inc({ kind: kindOf(line), drift: String(drift) });
+      for (const { kind } of steps) changes.inc({ kind, drift: String(drift) });
       services.set(decision.services.length);
       for (const reason of SKIP_CODES)
         skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
@@ -107,25 +108,6 @@ export function directorMetrics(): DirectorMetrics {
   };
 }
 
-const KINDS = new Set([
-  "lease",
-  "conflict",
-  "rule",
-  "chain",
-  "jump",
-  "address",
-  "hairpin",
-  "record",
-  "zone",
-  "index",
-]);
-
-/** The second word of a plan's line, when it is one we know: the rest of a line is names. */
-function kindOf(line: string): string {
-  const word = line.split(" ")[1] ?? "";
-  return KINDS.has(word) ? word : "other";
-}
-
 /** A server's counters as they stand when they are asked for. */
 export interface ServerCounters {
   readonly types: Readonly<Record<string, number>>;
@@ -142,7 +124,7 @@ export function serverMetrics(read: () => ServerCounters): () => Promise<string>
     new Gauge({ name, help, labelNames: [label], registers: [registry] });
   const types = counter("ocdd_dns_queries_total", "Queries by type", "type");
   const rcodes = counter("ocdd_dns_responses_total", "Responses by RCODE", "rcode");
-  const events = counter("ocdd_dns_events_total", "What else befell the name server", "event");
+  const events = counter("ocdd_dns_events_total", "Other name server events", "event");
   const statuses = counter("ocdd_http_responses_total", "Responses of the web server by status", "status");
   const engine = counter("ocdd_dns_engine", "1 for the UDP engine that runs", "engine");
   return () => {

@@ -14,38 +14,30 @@ export function pausing(milliseconds: number, signal: AbortSignal): Promise<void
   });
 }
 
-/** A bell that remembers having been rung. */
-export interface Bell {
-  readonly ring: (urgent?: boolean) => void;
-  /**
-   * Returns once it has been rung since the last wait, but not before `least` (unless that was urgent) nor after
-   * `most` milliseconds.
-   */
-  readonly wait: (least: number, most: number) => Promise<void>;
+/** Wakes a loop; a call while the loop is at work is kept for its next wait. */
+export interface Wakeup {
+  readonly wake: () => void;
+  /** Returns once `wake` has been called since the last wait, but not before `minMs` nor after `maxMs` milliseconds. */
+  readonly wait: (limits: { readonly minMs: number; readonly maxMs: number }) => Promise<void>;
 }
 
-export function makeBell(signal: AbortSignal): Bell {
-  let rung = false;
-  let urgent = false;
-  let answer = (): void => undefined;
+export function debouncedWakeup(signal: AbortSignal): Wakeup {
+  let woken = false;
+  let interrupt = (): void => undefined;
   return {
-    ring(now = false) {
-      rung = true;
-      urgent ||= now;
-      answer();
+    wake() {
+      woken = true;
+      interrupt();
     },
-    async wait(least, most) {
+    async wait({ minMs, maxMs }) {
       const started = performance.now();
       const elapsed = (): number => performance.now() - started;
-      while (!signal.aborted && elapsed() < most) {
-        if (rung && (urgent || elapsed() >= least)) break;
-        const heard = new AbortController();
-        answer = () => heard.abort();
-        const rest = (rung ? least : most) - elapsed();
-        await pausing(rest, AbortSignal.any([signal, heard.signal]));
+      while (!signal.aborted && elapsed() < maxMs && !(woken && elapsed() >= minMs)) {
+        const called = new AbortController();
+        interrupt = () => called.abort();
+        await pausing((woken ? minMs : maxMs) - elapsed(), AbortSignal.any([signal, called.signal]));
       }
-      rung = false;
-      urgent = false;
+      woken = false;
     },
   };
 }

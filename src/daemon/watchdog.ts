@@ -1,11 +1,11 @@
-/** The watchdog's sign of life. */
+/** Pings systemd's watchdog (sd_notify(3), WATCHDOG=1). */
 import type { Notifier } from "./sd-notify.ts";
 
-/** Milliseconds after which work counts as hung that has shown no progress; every call in it has a deadline below that. */
-const HUNG = 60_000;
+/** Milliseconds without progress after which work counts as hung; every call in it has a shorter deadline. */
+const HUNG_MS = 60_000;
 
-/** Tells the supervisor that the loop turns: always while it waits, and for a bounded time while it works. */
-export function keepAlive(notify: Notifier): {
+/** Pings while the loop waits, and for a bounded time while it works. */
+export function watchdogPing(notify: Notifier): {
   /** Work begins, or shows progress. */
   readonly busy: () => void;
   readonly idle: () => void;
@@ -13,7 +13,7 @@ export function keepAlive(notify: Notifier): {
 } {
   let since: number | null = null;
   const tick = (): void => {
-    if (since === null || performance.now() - since < HUNG) notify.alive();
+    if (since === null || performance.now() - since < HUNG_MS) notify.alive();
   };
   const timer = notify.interval === null ? undefined : setInterval(tick, notify.interval / 3);
   return {

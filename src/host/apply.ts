@@ -1,149 +1,161 @@
-/** What a plan says, done in an order a client can trust, whatever the disk does meanwhile. */
-
-import { setTimeout as sleep } from "node:timers/promises";
+/** What a plan says, done in an order a client can trust: add before remove, and removal the other way round. */
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import { HostError, Overtaken } from "../core/errors.ts";
-import { pathsOf } from "../core/paths.ts";
-import type { Plan } from "../core/plan.ts";
-import { makeDurable, writeWhole } from "./disk/file.ts";
+import { HostError } from "../core/errors.ts";
+import type { DataPath } from "../core/forwards/forward.ts";
+import { renderHistory } from "../core/page/history.ts";
+import { type Paths, pathsOf } from "../core/paths.ts";
+import { aliasChanges, hairpinChanges, knownOwnersOnly, type Plan } from "../core/plan.ts";
+import { readCleanup, recordCleanup, removeCleanup } from "./disk/cleanup.ts";
+import { writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
 import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
-import { announce } from "./kernel/arp/probe.ts";
-import type { Memory } from "./kernel/memory.ts";
-import { forgetFlows, prepareRestore } from "./kernel/netfilter.ts";
-import { joinOwed, owe, settle } from "./kernel/owed.ts";
+import { flushConnections } from "./kernel/conntrack.ts";
+import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
 
-/** The step that writes before anything is done; when it fails, what must go goes all the same. */
-export const REMEMBERING = "write the leases";
-
-/** How the disk is waited for. */
-export interface Waiter {
-  keep(waiting: Promise<void>): Promise<void>;
-  /** Rises when somebody has died meanwhile: a plan that nothing has been done of yet is for a host as it was. */
-  readonly count: number;
+/** What a plan is carried out with. */
+export interface Means {
+  readonly config: Config;
+  readonly table: ForwardTable;
+  /** Gratuitous ARP for aliases this host has just got. */
+  readonly announce: (aliases: readonly Ipv4[]) => Promise<void>;
 }
 
-/** Who hears of no death only waits. */
-export const PLAIN: Waiter = { keep: (waiting) => waiting, count: 0 };
+/** Carries out a plan. Throws HostError that names the first step that failed; what has gone is taken down all the same. */
+export async function apply(means: Means, wanted: Plan): Promise<readonly Refusal[]> {
+  const paths = pathsOf(means.config);
+  const steps = makeSteps();
+  let plan = wanted;
+  if (plan.leasesFirst) {
+    await steps.run("write the leases", () => writeLeases(paths.leases, wanted.desired.table));
+    // without its lease on disk an address is given to no one; services that have theirs are not kept waiting
+    if (steps.failed()) plan = knownOwnersOnly(wanted);
+    steps.proceed();
+  }
+  const todo = await cleanupOf(paths, plan);
+  await recordCleanup(paths.cleanup, todo);
+  const refused = [...(await put(means, plan, todo, steps))];
+  if (!steps.failed()) await publish(means.config, paths, plan, steps);
+  refused.push(...(await takeAway(means, plan, steps)));
+  if (!steps.failed()) await removeCleanup(paths.cleanup, todo);
+  steps.finish();
+  return refused;
+}
 
-/**
- * Carries out a plan; see Host. `overtaken` tells whether to leave it for somebody who has just died.
- */
-export async function apply(
-  config: Config,
-  plan: Plan,
-  overtaken: () => boolean,
-  memory: Memory,
-  waiter: Waiter,
-): Promise<void> {
-  const { table, withdrawal, zone, page, services } = plan;
-  const paths = pathsOf(config);
-  const remember = async (step: string): Promise<void> => {
-    if (table !== null) await named(step, () => writeLeases(paths.leases, table));
+interface Cleanup {
+  readonly flushed: readonly Ipv4[];
+  readonly announced: readonly Ipv4[];
+}
+
+/** What this run has to flush and announce, and what a run before it was killed over. */
+async function cleanupOf(paths: Paths, { actual, desired, flushed }: Plan): Promise<Cleanup> {
+  const left = await readCleanup(paths.cleanup);
+  const wanted = new Set(desired.aliases.map(({ address }) => address));
+  const added = aliasChanges(actual.aliases, desired.aliases).added.map(({ address }) => address);
+  return {
+    flushed: [...new Set([...left.flushed, ...flushed])],
+    announced: [...new Set([...left.announced.filter((address) => wanted.has(address)), ...added])],
   };
-  if (overtaken()) throw new Overtaken();
-  const before = waiter.count;
-  if (plan.tableFirst) await waiter.keep(remember(REMEMBERING));
-  if (waiter.count !== before) throw new Overtaken();
-  const withdrawn =
-    withdrawal === null
-      ? NOTHING
-      : named("withdraw names", () => writeWhole(config.zoneFile, withdrawal, "latin1", "later"));
-  const owed = await joinOwed(paths.cleanup, plan, new Set(plan.announced), memory.forgotten);
-  const owing = owe(paths.cleanup, owed);
-  // a failure of the first is told when everything else has been done
-  const noted = all([withdrawn, owing]).catch(() => undefined);
-  // a name that answers a little longer leads to nobody, a rule that waits for a busy disk may lead to somebody else
-  await Promise.race([noted, sleep(DISK, undefined, { ref: false })]);
-  // The last place to leave a plan: what follows from a replaced rule is seen by no later one.
-  if (overtaken()) {
-    await waiter.keep(noted);
-    throw new Overtaken();
-  }
-  const changed = memory.changing();
-  try {
-    await takeOut(plan);
-    await named("add aliases", () => addAddresses(plan.added));
-  } catch (failure) {
-    await waiter.keep(noted);
-    throw failure;
-  }
-  // From here on nothing waits for anything else, but for the page, which comes after what it tells of: `led` is what
-  // decides whom a packet reaches, and `written` what may take its time.
-  const led = all([
-    named("set hairpin mode", () => setHairpin(plan.hairpinsOn, "on")),
-    named("unset hairpin mode", () => setHairpin(plan.hairpinsOff, "off")),
-    named("forget tracked connections", () => forgetFlows(owed.flushed, paths.conntrackBatch)),
-  ]);
-  const announced = named("announce aliases", () => announce(config.device, owed.announced));
-  const written = all([
-    withdrawn,
-    // at once, so that whoever reads it meanwhile reads the later one
-    zone !== null && zone !== withdrawal
-      ? named("write the zone", () => writeWhole(config.zoneFile, zone, "latin1"))
-      : withdrawn.then(() =>
-          named("keep the zone", () => (withdrawal === null ? NOTHING : makeDurable(config.zoneFile))),
-        ),
-    plan.tableFirst ? NOTHING : remember("keep the leases"),
-    services === null
-      ? NOTHING
-      : named("write the services file", () => writeWhole(paths.services, services)),
-    all([led, announced, owing]).then(async () => {
-      await settle(paths.cleanup, owed);
-      for (const alias of owed.flushed) memory.forgotten.delete(alias);
-    }),
-  ]);
-  written.catch(() => undefined);
-  await led.catch(async (failure) => {
-    await waiter.keep(written).catch(() => undefined);
-    throw failure;
+}
+
+/** Everything new and changed: rules and guard, then addresses, then the network is told. */
+async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promise<readonly Refusal[]> {
+  const { actual, desired } = plan;
+  const { added } = aliasChanges(actual.aliases, desired.aliases);
+  const { on } = hairpinChanges(actual, desired);
+  let refused: readonly Refusal[] = [];
+  await steps.run("write the rules", async () => {
+    refused = await means.table.commit(joined(actual.dataPath, desired.dataPath));
   });
-  for (const alias of owed.flushed) memory.forgotten.add(alias);
-  changed(plan);
-  await waiter.keep(written);
-  if (page !== null)
-    await waiter.keep(named("write the index page", () => writeWhole(config.indexFile, page)));
+  await steps.run("add aliases", () => addAddresses(added));
+  await steps.run("set hairpin mode", () => setHairpin(on, "on"));
+  await steps.run("flush tracked connections", () => flushConnections(todo.flushed));
+  await steps.run("announce aliases", () => means.announce(todo.announced));
+  return refused;
 }
 
-/** Replaces the rules, and takes away the aliases that go. */
-async function takeOut(plan: Plan): Promise<void> {
-  // each takes as long to start as to work: they start while the aliases go
-  const rules = plan.tables.map(({ table: name, text }) => ({ name, ...prepareRestore(name, text) }));
-  try {
-    const removed = named("remove aliases", () => removeAddresses(plan.removed));
-    const replaced = (async () => {
-      // the kernel takes an alias away only when it has ended what Docker does to its devices, 20 ms after a death
-      if (!plan.guarded) await removed;
-      for (const { name, restore } of rules) await named(`replace rules of ${name}`, restore);
-    })();
-    await all([removed, replaced]);
-  } finally {
-    for (const { leave } of rules) leave();
-  }
+/** What shall be, and what is to be removed once no name leads to it any more. */
+function joined(actual: DataPath, desired: DataPath): DataPath {
+  if (desired.frame === null)
+    return desired.forwards.length === 0 && actual.frame !== null ? actual : desired;
+  const staying = new Set(desired.forwards.map(({ alias }) => alias));
+  const going = actual.forwards.filter(({ alias }) => !staying.has(alias));
+  return going.length === 0 ? desired : { ...desired, forwards: [...desired.forwards, ...going] };
 }
 
-/** Milliseconds that taking down waits for the disk to take the names away first. */
-const DISK = 10;
-
-const NOTHING: Promise<void> = Promise.resolve();
-
-/** Waits for all, also when one fails; throws the first failure then. */
-async function all(deeds: readonly Promise<void>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(deeds)) {
-    if (outcome.status === "rejected") throw outcome.reason;
-  }
+/** The files. The page is last, because clients compare it with services.json. */
+async function publish(config: Config, paths: Paths, plan: Plan, steps: Steps): Promise<void> {
+  const { actual, desired } = plan;
+  if (desired.zone.text !== actual.zone.text)
+    await steps.run("write the zone", () => writeWhole(config.zoneFile, desired.zone.text, "latin1"));
+  if (plan.writeLeases && !plan.leasesFirst)
+    await steps.run("write the leases", () => writeLeases(paths.leases, desired.table));
+  const history = renderHistory(desired.history);
+  if (history !== renderHistory(actual.history))
+    await steps.run("write the history", () => writeWhole(paths.history, history));
+  if (desired.page.services !== actual.page.services)
+    await steps.run("write the services file", () => writeWhole(paths.services, desired.page.services));
+  if (desired.page.html !== actual.page.html)
+    await steps.run("write the index page", () => writeWhole(config.indexFile, desired.page.html));
 }
 
-/** Names the step in its failure. */
-export async function named(name: string, deed: () => Promise<void>): Promise<void> {
-  try {
-    await deed();
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    throw new HostError(error.fault, `could not ${name}: ${error.message}`, {
-      cause: error.cause ?? error,
-      remedy: error.remedy,
-      step: name,
+/** What has gone, also after a failure: a full disk keeps no alias in force. */
+async function takeAway(means: Means, { actual, desired }: Plan, steps: Steps): Promise<readonly Refusal[]> {
+  const { removed } = aliasChanges(actual.aliases, desired.aliases);
+  const { off } = hairpinChanges(actual, desired);
+  let refused: readonly Refusal[] = [];
+  await steps.always("remove aliases", () => removeAddresses(removed));
+  if (joined(actual.dataPath, desired.dataPath) !== desired.dataPath)
+    await steps.always("remove rules", async () => {
+      refused = await means.table.commit(desired.dataPath);
     });
-  }
+  await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
+  await steps.always("flush tracked connections", () =>
+    flushConnections(removed.map(({ address }) => address)),
+  );
+  return refused;
+}
+
+/** Steps one after another: after a failure only those that must be done in any case. */
+interface Steps {
+  run(name: string, deed: () => Promise<unknown>): Promise<void>;
+  always(name: string, deed: () => Promise<unknown>): Promise<void>;
+  failed(): boolean;
+  /** Further steps are run although one has failed. */
+  proceed(): void;
+  /** Throws the first failure. */
+  finish(): void;
+}
+
+function makeSteps(): Steps {
+  let failure: unknown;
+  let stopped = false;
+  const attempt = async (name: string, deed: () => Promise<unknown>): Promise<void> => {
+    try {
+      await deed();
+    } catch (error) {
+      failure ??= named(name, error);
+      stopped = true;
+    }
+  };
+  return {
+    run: async (name, deed) => {
+      if (!stopped) await attempt(name, deed);
+    },
+    always: attempt,
+    failed: () => failure !== undefined,
+    proceed: () => {
+      stopped = false;
+    },
+    finish: () => {
+      if (failure !== undefined) throw failure;
+    },
+  };
+}
+
+/** The failure with the step's name in its message. */
+export function named(name: string, error: unknown): unknown {
+  if (!(error instanceof HostError)) return error;
+  const { fault, message, remedy, cause = error } = error;
+  return new HostError(fault, `could not ${name}: ${message}`, { cause, remedy, step: name });
 }

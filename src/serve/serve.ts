@@ -75,14 +75,14 @@ async function tellServer(
   web: WebServer | undefined,
   say: Say,
 ): Promise<{ readonly close: () => void }> {
-  const { serverMetrics, tellHealth } = await import("../daemon/metrics.ts");
+  const { serverMetrics, serveHealth } = await import("../daemon/metrics.ts");
   const metrics = serverMetrics(() => ({
     ...dns.counters,
     statuses: web?.counters.statuses ?? {},
     engine: dns.engine,
   }));
   const bound = (): boolean => dns.endpoints.every((endpoint) => endpoint.bound);
-  return tellHealth({ ...at, port: at.port + 1 }, { live: () => true, ready: bound, metrics }, say);
+  return serveHealth({ ...at, port: at.port + 1 }, { live: () => true, ready: bound, metrics }, say);
 }
 
 function keysOf(config: Config, { tsigKeyFile }: Given): Pick<DnsOptions, "tsigKeyFile" | "tsigKeyHanded"> {

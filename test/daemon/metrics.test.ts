@@ -7,7 +7,7 @@ import t from "tap";
 import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Decision } from "../../src/core/model.ts";
 import { SKIP_CODES } from "../../src/core/services/skipped.ts";
-import { directorMetrics, tellHealth } from "../../src/daemon/metrics.ts";
+import { directorMetrics, serveHealth } from "../../src/daemon/metrics.ts";
 import { until } from "../lab/process.ts";
 import { freePorts } from "../serve/peers.ts";
 
@@ -65,7 +65,7 @@ t.test("health and metrics are told on loopback", async (t) => {
     return "ocdd_services 2\n";
   };
   const said: string[] = [];
-  const { close } = tellHealth(
+  const { close } = serveHealth(
     { address: LOOPBACK, port },
     { live: () => health.live, ready: () => health.ready, metrics },
     (_, message) => void said.push(message),
@@ -101,7 +101,7 @@ t.test("a taken port is said, and costs nothing else", async (t) => {
   const { port } = holder.address() as AddressInfo;
   const said: string[] = [];
   const health = { live: () => true, ready: () => true, metrics: async () => "" };
-  const { close } = tellHealth({ address: LOOPBACK, port }, health, (level, message) => {
+  const { close } = serveHealth({ address: LOOPBACK, port }, health, (level, message) => {
     said.push(`${level}: ${message}`);
   });
   await until("it is said", () => said.length > 0);

@@ -4,8 +4,10 @@ import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { decide } from "../../core/decide.ts";
 import { ConfigError, HostError } from "../../core/errors.ts";
+import type { Part } from "../../core/forwards/forward.ts";
 import type { Decision, Observation } from "../../core/model.ts";
-import { plan } from "../../core/plan.ts";
+import { plan, type Step } from "../../core/plan.ts";
+import { describe } from "../../core/report/steps.ts";
 import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
@@ -114,43 +116,71 @@ async function firewalld(): Promise<Finding> {
     : good("firewalld", "does not stand in the way");
 }
 
-/** What a run would mend, link by link. */
+/** What a run would repair, link by link. */
 function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
-  const { changes } = plan(seen.actual, decision.desired, config.zone);
-  const link = (subject: string, pattern: RegExp, fine: string): Finding => {
-    const lines = changes.filter((line) => pattern.test(line));
+  const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
+  const link = (subject: string, concerns: (step: Step) => boolean, fine: string): Finding => {
+    const lines = steps.filter(concerns).flatMap(describe);
+    const more = lines.length > NAMED ? "; ..." : "";
     return lines.length === 0
       ? good(subject, fine)
-      : bad(
-          subject,
-          `${lines.length} to mend: ${lines.slice(0, 5).join("; ")}${lines.length > 5 ? "; ..." : ""}`,
-          "run `ocdd`",
-        );
+      : bad(subject, `${lines.length} to repair: ${lines.slice(0, NAMED).join("; ")}${more}`, "run `ocdd`");
   };
-  const accept = seen.dockerUser ? "DOCKER-USER" : "FORWARD";
-  const full = decision.unserved > 0;
+  const frame =
+    (...parts: readonly Part[]) =>
+    (step: Step): boolean =>
+      step.kind === "frame" && parts.includes(step.part);
+  const kinds =
+    (...wanted: readonly Step["kind"][]) =>
+    (step: Step): boolean =>
+      wanted.includes(step.kind);
+  const redirection = (step: Step): boolean =>
+    kinds("rule", "hairpin")(step) || frame("redirect", "hairpin")(step);
+  const served = decision.services.filter((s) => s.forward !== null).length;
+  const { desired } = decision;
   return [
-    link(
-      "leases",
-      /^. (lease|conflict) /,
-      `${decision.services.filter((s) => s.forward !== null).length} in use`,
-    ),
-    full
+    link("leases", kinds("lease", "conflict", "leases"), `${served} in use`),
+    decision.unserved > 0
       ? bad(
           "range",
           `full: ${decision.unserved} containers are not served`,
           "ask IT for a larger range, or hide containers with ocdd.enable=false",
         )
-      : good("range", "has addresses left or nobody needs one"),
-    link(
-      `forward accept (${accept})`,
-      /filter\/(OCDD-FORWARD|DOCKER-USER|FORWARD)/,
-      "in force before Docker's own rules",
+      : good("range", "has free addresses, or no container needs one"),
+    link("forward accept", frame("accept"), "in force, behind the operator's own rules"),
+    obstacles(seen),
+    link("refusal in INPUT", frame("refusal"), "in force"),
+    link("rules", redirection, "in force before Docker's own"),
+    guard(
+      seen,
+      link("guard", (step) => step.kind === "guard" || frame("guard")(step), "in force"),
     ),
-    link("reject in INPUT", /filter\/(OCDD-INPUT|INPUT)/, "in force"),
-    link("rules", /^. rule |nat\/|hairpin/, "in force before Docker's own"),
-    link("aliases", /^. address/, `${decision.desired.aliases.length} on ${config.device}`),
-    link("zone file", /^(. record|~ zone)/, config.zoneFile),
-    link("index page", /^~ index/, config.indexFile),
+    link("aliases", kinds("address"), `${desired.aliases.length} on ${config.device}`),
+    link("zone file", kinds("record", "zone"), config.zoneFile),
+    link("index page", kinds("page"), config.indexFile),
   ];
+}
+
+/** Changes named in one line. */
+const NAMED = 5;
+
+/** What the operator's own rules keep from working: they win, and that is said. */
+function obstacles({ firewall }: Observation): Finding {
+  const [first] = firewall.obstacles;
+  if (first === undefined) return good("operator's firewall", "does not drop traffic to the aliases");
+  const more = firewall.obstacles.length > 1 ? ` (and ${firewall.obstacles.length - 1} more)` : "";
+  return bad(
+    "operator's firewall",
+    `${clip(first, 120)}${more} comes before OCDD's accept`,
+    "change that rule if the aliases are to be reached",
+  );
+}
+
+function guard({ firewall }: Observation, drift: Finding): Finding {
+  if (firewall.unguarded === null) return drift;
+  return bad(
+    "guard",
+    `not guarded: ${clip(firewall.unguarded, 120)}`,
+    "apt-get install nftables, on a kernel with nf_tables' bridge family",
+  );
 }

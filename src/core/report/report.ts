@@ -4,7 +4,6 @@ import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { Decision, Port, Service } from "../model.ts";
-import { MARK, readZoneOnDisk, zoneSettings } from "../zone/records.ts";
 import { addressRecords } from "../zone/service-records.ts";
 
 /** Version of every JSON document; later changes only add. */
@@ -17,16 +16,10 @@ export function runReport(config: Config, decision: Decision): string {
   const found = services.map(
     (s) => `${s.name} ${s.container.address ?? (s.kind === "host" ? "(host)" : "(shared)")}`,
   );
-  const settings = zoneSettings(config);
   const own = addressRecords(services, config.hostName, hostIp);
-  const byHand = readZoneOnDisk(
-    handwrittenOf(decision.desired.zone),
-    settings,
-    addressRecords([], config.hostName, hostIp),
-  ).addresses;
   const name = (owner: string): string => (owner === "@" ? `${config.zone}.` : `${owner}.${config.zone}.`);
   // service.project repeats what its service has said already
-  const listed = [...own.filter((r) => !r.owner.includes(".")), ...byHand].sort((a, b) =>
+  const listed = [...own.filter((r) => !r.owner.includes(".")), ...decision.handwritten].sort((a, b) =>
     a.owner === b.owner
       ? compareIpv4(a.address, b.address)
       : a.owner === "@"
@@ -51,12 +44,6 @@ Here is how various hostnames and their IPs look like (in DNS) ${config.zone} :
 
 ${listed.map((r) => `${name(r.owner)}\t${config.ttl}\tIN\tA\t${r.address}`).join("\n")}
 `;
-}
-
-/** A zone file of the director's without its own records: thousands of lines need not be read twice a run. */
-function handwrittenOf(zone: string): string {
-  const lines = zone.split("\n");
-  return lines.filter((line) => line.startsWith("$") || !line.endsWith(`; ${MARK}`)).join("\n");
 }
 
 /** `8080/tcp 50000/tcp`. */

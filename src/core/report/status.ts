@@ -5,10 +5,10 @@ import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { Decision, LeaseTable } from "../model.ts";
 import { SCHEMA_VERSION } from "./report.ts";
-import type { Tally } from "./watch-stats.ts";
+import type { WatchStats } from "./watch-stats.ts";
 
 /** What has been seen; null is what could not be. Times are seconds since the epoch. */
-export interface Standing {
+export interface StatusReport {
   readonly version: string;
   /** Docker's version. */
   readonly engine: string | null;
@@ -27,42 +27,42 @@ export interface Standing {
   readonly trouble: string | null;
   readonly remedy: string | null;
   /** What `watch` has left word of. */
-  readonly tally: Tally | null;
+  readonly stats: WatchStats | null;
 }
 
 /** The document of `status --json`. */
-export function statusDocument(config: Config, standing: Standing): object {
-  const { decision, tally } = standing;
+export function statusDocument(config: Config, report: StatusReport): object {
+  const { decision, stats } = report;
   return {
     schemaVersion: SCHEMA_VERSION,
     zone: config.zone,
-    host: standing.hostIp,
-    version: standing.version,
-    docker: standing.engine,
-    error: standing.trouble,
-    lastRun: time(standing.lastRun),
+    host: report.hostIp,
+    version: report.version,
+    docker: report.engine,
+    error: report.trouble,
+    lastRun: time(report.lastRun),
     services: decision?.services.length ?? null,
     skipped: decision?.skipped ?? null,
-    addresses: use(config, standing),
-    drift: standing.drift,
-    watch: tally && {
-      since: time(tally.since),
-      changes: tally.changes,
-      repaired: tally.repaired,
-      lastRepair: time(tally.lastRepair),
-      lastError: tally.lastError && { ...tally.lastError, at: time(tally.lastError.at) },
+    addresses: use(config, report),
+    drift: report.drift,
+    watch: stats && {
+      since: time(stats.since),
+      changes: stats.changes,
+      repaired: stats.repaired,
+      lastRepair: time(stats.lastRepair),
+      lastError: stats.lastError && { ...stats.lastError, at: time(stats.lastError.at) },
     },
   };
 }
 
 /** The same in lines. */
-export function statusText(config: Config, standing: Standing): string {
-  const { decision, drift, lastRun, now, trouble, tally } = standing;
-  const { size, used, rest, conflict, inForce } = use(config, standing);
+export function statusText(config: Config, report: StatusReport): string {
+  const { decision, drift, lastRun, now, trouble, stats } = report;
+  const { size, used, rest, conflict, inForce } = use(config, report);
   const rows: [string, string][] = [
-    ["zone", `${config.zone}, host ${standing.hostIp ?? "unknown"}`],
+    ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
     ["last run", lastRun === null ? "none that ended well" : `${ago(now - lastRun)} ago`],
-    ...(tally === null ? [] : watchRows(tally, now)),
+    ...(stats === null ? [] : watchRows(stats, now)),
     [
       "services",
       decision === null
@@ -83,7 +83,7 @@ export function statusText(config: Config, standing: Standing): string {
           ? "none"
           : `${drift.length} changes for the next run`,
     ],
-    ["versions", `ocdd ${standing.version}, Docker ${clip(standing.engine ?? "unknown")}`],
+    ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(10)}  ${text}`);
   const list = (title: string, items: readonly string[]): string[] =>
@@ -102,8 +102,8 @@ export function statusText(config: Config, standing: Standing): string {
 /** Characters of an error's message. */
 const LONG = 200;
 
-function watchRows(tally: Tally, now: number): [string, string][] {
-  const { since, changes, repaired, lastRepair, lastError } = tally;
+function watchRows(stats: WatchStats, now: number): [string, string][] {
+  const { since, changes, repaired, lastRepair, lastError } = stats;
   const when = lastRepair === null ? "" : `, the last ${ago(now - lastRepair)} ago`;
   return [
     ["watch", `${changes} changes in ${ago(now - since)}, ${repaired} of them drift repaired${when}`],
@@ -120,7 +120,7 @@ function watchRows(tally: Tally, now: number): [string, string][] {
 
 function use(
   config: Config,
-  { table, inForce }: Standing,
+  { table, inForce }: StatusReport,
 ): { size: number; used: number; rest: number; conflict: number; inForce: number } {
   const { leases, conflicts } = table;
   const used = leases.filter((lease) => lease.releasedAt === null).length;

@@ -1,17 +1,17 @@
-/** What `watch` has done since it was started, for those who ask later. Times are seconds since the epoch. */
+/** What `watch` has done since it was started, for `ocdd status`. Times are seconds since the epoch. */
 
-export interface Tally {
+export interface WatchStats {
   readonly since: number;
-  /** Changes made, lines of plans. */
+  /** Changes made: steps of plans. */
   readonly changes: number;
-  /** Those of them that mended what had drifted: no container had changed. */
+  /** Those of them that repaired drift: no container had changed. */
   readonly repaired: number;
   readonly lastRepair: number | null;
-  /** What a run failed of last; `over` when one has ended well since. */
+  /** The last failure of a run; `over` when one has succeeded since. */
   readonly lastError: { readonly at: number; readonly message: string; readonly over: boolean } | null;
 }
 
-export const freshTally = (since: number): Tally => ({
+export const newWatchStats = (since: number): WatchStats => ({
   since,
   changes: 0,
   repaired: 0,
@@ -19,33 +19,34 @@ export const freshTally = (since: number): Tally => ({
   lastError: null,
 });
 
-/** After a run that ended well; the same value when that tells nothing new. */
-export function afterRun(tally: Tally, changes: number, drift: boolean, now: number): Tally {
-  const { lastError } = tally;
+/** After a run that succeeded; the same value when nothing differs. */
+export function afterRun(stats: WatchStats, changes: number, drift: boolean, now: number): WatchStats {
+  const { lastError } = stats;
   const over = lastError === null || lastError.over;
-  if (changes === 0 && over) return tally;
+  if (changes === 0 && over) return stats;
   return {
-    ...tally,
-    changes: tally.changes + changes,
-    ...(drift && changes > 0 ? { repaired: tally.repaired + changes, lastRepair: now } : {}),
+    ...stats,
+    changes: stats.changes + changes,
+    ...(drift && changes > 0 ? { repaired: stats.repaired + changes, lastRepair: now } : {}),
     lastError: over ? lastError : { ...lastError, over: true },
   };
 }
 
-/** After a run that failed; the same value when it failed as the one before did. */
-export function afterFailure(tally: Tally, message: string, now: number): Tally {
-  const { lastError } = tally;
-  if (lastError !== null && !lastError.over && lastError.message === message) return tally;
-  return { ...tally, lastError: { at: now, message, over: false } };
+/** After a run that failed; the same value when it failed for the reason of the one before. */
+export function afterFailure(stats: WatchStats, message: string, now: number): WatchStats {
+  const { lastError } = stats;
+  if (lastError !== null && !lastError.over && lastError.message === message) return stats;
+  return { ...stats, lastError: { at: now, message, over: false } };
 }
 
 /** The document in the file. */
-export const tallyText = (tally: Tally): string => `${JSON.stringify({ schemaVersion: 1, ...tally })}\n`;
+export const renderWatchStats = (stats: WatchStats): string =>
+  `${JSON.stringify({ schemaVersion: 1, ...stats })}\n`;
 
-/** Reads it; null for what is none. */
-export function parseTally(text: string): Tally | null {
+/** Reads it; null when it cannot be read. */
+export function parseWatchStats(text: string): WatchStats | null {
   try {
-    const { since, changes, repaired, lastRepair, lastError } = JSON.parse(text) as Partial<Tally>;
+    const { since, changes, repaired, lastRepair, lastError } = JSON.parse(text) as Partial<WatchStats>;
     const numbers = [since, changes, repaired, lastRepair ?? 0, lastError?.at ?? 0];
     if (!numbers.every(Number.isFinite)) return null;
     const error = lastError ?? null;

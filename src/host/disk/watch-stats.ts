@@ -1,51 +1,51 @@
-/** Where `watch` leaves word of what it has done, for `ocdd status`. */
+/** The file in which `watch` records what it has done, for `ocdd status`. */
 import {
   afterFailure,
   afterRun,
-  freshTally,
-  parseTally,
-  type Tally,
-  tallyText,
+  newWatchStats,
+  parseWatchStats,
+  renderWatchStats,
+  type WatchStats,
 } from "../../core/report/watch-stats.ts";
 import { readText, writeWhole } from "./file.ts";
 
-export interface TallyKeeper {
-  /** A run ended well with so many changes; `drift` tells that no container had changed. */
-  ran(changes: number, drift: boolean): void;
-  /** A run failed of this. */
+export interface WatchStatsLog {
+  /** A run succeeded with so many changes; `drift` when no container had changed. */
+  succeeded(changes: number, drift: boolean): void;
+  /** A run failed with this message. */
   failed(message: string): void;
-  /** Resolves when what was told last is on disk, or cannot be. */
+  /** Resolves when what was recorded last is on disk, or cannot be written. */
   readonly written: () => Promise<void>;
 }
 
-/** Counts from now on. `now` gives seconds since the epoch. Never throws: what cannot be written is no reason to stop. */
-export function keepTally(file: string, now: () => number): TallyKeeper {
-  let tally = freshTally(now());
-  let told: Tally | undefined;
+/** Counts from now on. `now` gives seconds since the epoch. Never throws: a full disk is no reason to stop. */
+export function recordWatchStats(file: string, now: () => number): WatchStatsLog {
+  let stats = newWatchStats(now());
+  let onDisk: WatchStats | undefined;
   let written = Promise.resolve();
-  const tell = (next: Tally): void => {
-    tally = next;
+  const record = (next: WatchStats): void => {
+    stats = next;
     written = written.then(async () => {
-      const latest = tally;
-      if (told === latest) return;
-      // a report needs no fsync; a disk that is full is tried again with the next word
-      await writeWhole(file, tallyText(latest), "utf8", "later").then(
+      const latest = stats;
+      if (onDisk === latest) return;
+      // a report needs no fsync; a disk that is full is tried again with the next one
+      await writeWhole(file, renderWatchStats(latest), "utf8", "later").then(
         () => {
-          told = latest;
+          onDisk = latest;
         },
         () => undefined,
       );
     });
   };
   return {
-    ran: (changes, drift) => tell(afterRun(tally, changes, drift, now())),
-    failed: (message) => tell(afterFailure(tally, message, now())),
+    succeeded: (changes, drift) => record(afterRun(stats, changes, drift, now())),
+    failed: (message) => record(afterFailure(stats, message, now())),
     written: () => written,
   };
 }
 
-/** What was left there; null when there is none that can be read. */
-export async function readTally(file: string): Promise<Tally | null> {
+/** What was recorded there; null when there is nothing that can be read. */
+export async function readWatchStats(file: string): Promise<WatchStats | null> {
   const text = await readText(file).catch(() => undefined);
-  return text === undefined ? null : parseTally(text);
+  return text === undefined ? null : parseWatchStats(text);
 }

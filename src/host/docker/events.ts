@@ -4,7 +4,7 @@ import { type DockerEvent, readEvent } from "./json.ts";
 /** Octets of one event line at most; labels come with it. */
 const LONGEST_EVENT = 4 * 1024 * 1024;
 
-/** The events of a stream, line by line. What is no event wakes all the same, and says nothing. */
+/** The events of a stream, line by line. A line that cannot be read is an event without content. */
 export async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<DockerEvent> {
   let rest = "";
   for await (const chunk of stream) {
@@ -15,7 +15,7 @@ export async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<
   }
 }
 
-/** Events after which a container's address, name or health may be another. They carry nothing in: they say "look again". */
+/** Events after which a container's address, name or health may be another: they say what to look at again. */
 export const WAKING: Readonly<Record<string, readonly string[]>> = {
   type: ["container", "network"],
   event: [

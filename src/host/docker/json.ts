@@ -15,7 +15,7 @@ const number = (value: unknown): number => (typeof value === "number" && Number.
 /** Undefined for what has no proper id: ids go into API paths. */
 export function readContainer(item: Json): Container | undefined {
   const id = string(item.Id);
-  if (!/^[0-9a-f]{64}$/.test(id)) return undefined;
+  if (!isContainerId(id)) return undefined;
   const networks = Object.entries(record(record(item.NetworkSettings).Networks));
   const names = Array.isArray(item.Names) ? item.Names.map(string) : [];
   return {
@@ -99,14 +99,13 @@ export function readEndpoints(item: unknown): Map<string, Ipv4> {
   return endpoints;
 }
 
-/** What a line of the event stream tells. */
+/** What a line of the event stream says; strings are empty where it cannot be read. */
 export interface DockerEvent {
-  /** Empty where it cannot be told. */
   readonly action: string;
-  /** Id of the container it befell; empty where it cannot be told. */
+  /** Id of the container it is about. */
   readonly container: string;
-  /** Milliseconds since the epoch; infinite where it cannot be told. */
-  readonly at: number;
+  /** Id of the network, for events of networks. */
+  readonly network: string;
 }
 
 export function readEvent(line: string): DockerEvent {
@@ -114,10 +113,19 @@ export function readEvent(line: string): DockerEvent {
     const event = record(JSON.parse(line));
     const actor = record(event.Actor);
     // of a network's event the actor is the network
-    const container = event.Type === "network" ? record(actor.Attributes).container : actor.ID;
-    const at = typeof event.timeNano === "number" ? event.timeNano / 1e6 : Number.POSITIVE_INFINITY;
-    return { action: string(event.Action), container: string(container), at };
+    const isNetwork = event.Type === "network";
+    const container = string(isNetwork ? record(actor.Attributes).container : actor.ID);
+    return {
+      action: string(event.Action),
+      container: isContainerId(container) ? container : "",
+      network: isNetwork ? string(actor.ID) : "",
+    };
   } catch {
-    return { action: "", container: "", at: Number.POSITIVE_INFINITY };
+    return { action: "", container: "", network: "" };
   }
+}
+
+/** Ids go into API paths. */
+function isContainerId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }

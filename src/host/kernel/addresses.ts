@@ -3,7 +3,7 @@
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
 import type { BridgePort, DeviceAddress } from "../../core/model.ts";
-import { follow, prepare, type RunResult, run } from "./run.ts";
+import { follow, type RunResult, run } from "./run.ts";
 
 export interface Links {
   readonly devices: readonly string[];
@@ -53,23 +53,23 @@ export async function readLinks(): Promise<Links> {
     }
     if (link.linkinfo?.info_slave_kind === "bridge") {
       const hairpin = link.linkinfo.info_slave_data?.hairpin === true;
-      bridgePorts.push({ name: device, bridge: link.master ?? "", hairpin });
+      bridgePorts.push({ name: device, bridge: link.master ?? "", hairpin, container: null });
     }
   }
   return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };
 }
 
-/** Calls `wake` when an IPv4 address goes from a device of this name, until the signal is aborted. */
+/** Calls `lost` with each IPv4 address that goes from a device of this name, until the signal is aborted. */
 export async function followAddresses(
   device: string,
   signal: AbortSignal,
   opened: () => void,
-  wake: () => void,
+  lost: (address: string) => void,
 ): Promise<void> {
   // not `dev`: that is the device of today, and one made anew under its name would not be heard
   const streaming = follow(["ip", "-4", "monitor", "address"], signal, (line) => {
-    const [deleted, , name] = line.split(/\s+/);
-    if (deleted === "Deleted" && name === device) wake();
+    const [deleted, , name, , address = ""] = line.split(/\s+/);
+    if (deleted === "Deleted" && name === device) lost(address.split("/")[0] ?? "");
   });
   opened();
   await streaming;
@@ -96,9 +96,6 @@ export async function setHairpin(ports: readonly string[], mode: "on" | "off"): 
   );
 }
 
-/** What carries out a list of changes that may have been made already. */
-export const BATCH: readonly [string, ...string[]] = ["ip", "-force", "-batch", "-"];
-
 /** `tolerated`: messages of lines that may fail; the others go on. */
 async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void> {
   if (lines.length === 0) return;
@@ -107,7 +104,7 @@ async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void
     await run(["ip", "-batch", "-"], { input });
     return;
   }
-  const result = await prepare(BATCH).give(input, { ok: [0, 1] });
+  const result = await run(["ip", "-force", "-batch", "-"], { input, ok: [0, 1] });
   if (result.code === 0) return;
   const bad = result.stderr
     .split("\n")

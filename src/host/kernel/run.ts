@@ -55,74 +55,15 @@ export async function run(
   return ended(argv, options, start(argv, options, io));
 }
 
-/** A program that has been started and waits for its input. */
-export interface Waiting {
-  /** Gives it the input and waits for its end; as `run`. */
-  give(input: string, options?: RunOptions): Promise<RunResult>;
-  /** Ends it without any, unless it has been given. */
-  leave(): void;
-}
-
-/** Programs that wait, by what they are. */
-const ready = new Map<string, { readonly waiting: Waiting; readonly lives: () => boolean }>();
-
-/** Has a program started by the time it is wanted; one that waits already is enough. */
-export function getReady(argv: readonly [string, ...string[]]): void {
-  const key = argv.join(" ");
-  if (ready.get(key)?.lives() !== true) ready.set(key, begin(argv));
-}
-
-/** Ends what waits, or it would keep this process from its end. */
-export function leaveReady(): void {
-  for (const { waiting } of ready.values()) waiting.leave();
-  ready.clear();
-}
-
-/** A program ahead of its input: one that is ready, or started now. The start is half of what it takes. */
-export function prepare(argv: readonly [string, ...string[]]): Waiting {
-  const key = argv.join(" ");
-  const found = ready.get(key);
-  ready.delete(key);
-  return found?.lives() === true ? found.waiting : begin(argv).waiting;
-}
-
-function begin(argv: readonly [string, ...string[]]): {
-  readonly waiting: Waiting;
-  readonly lives: () => boolean;
-} {
-  // its time runs from its input on
-  const process = start(argv, { timeout: 0 }, { stdin: "pipe" });
-  // a failure is heard by whoever gives; a program that cannot be started has no input to take
-  let lives = true;
-  const over = (): void => {
-    lives = false;
-  };
-  process.then(over, over);
-  process.stdin?.on("error", () => undefined);
-  const give = async (input: string, options: RunOptions = {}): Promise<RunResult> => {
-    const late = setTimeout(() => process.kill("SIGKILL"), options.timeout ?? PATIENCE);
-    process.stdin?.end(input);
-    try {
-      return await ended(argv, options, process);
-    } finally {
-      clearTimeout(late);
-    }
-  };
-  return {
-    waiting: { give, leave: () => void process.stdin?.end() },
-    lives: () => lives,
-  };
-}
-
 /** Milliseconds that a program has. */
-const PATIENCE = 20_000;
+const PROGRAM_TIMEOUT_MS = 20_000;
 
 function start(argv: readonly [string, ...string[]], options: RunOptions, io: Options) {
   const [program, ...args] = argv;
   return execa(program, args, {
     ...io,
     reject: false,
-    timeout: options.timeout ?? PATIENCE,
+    timeout: options.timeout ?? PROGRAM_TIMEOUT_MS,
     killSignal: "SIGKILL",
     maxBuffer: 256 * 1024 * 1024,
     env: { PATH: SEARCH_PATH, LC_ALL: "C" },
@@ -153,7 +94,7 @@ async function ended(
 }
 
 /**
- * Runs a program that speaks until it is stopped: `heard` gets each line it prints. Returns when the signal is aborted;
+ * Runs a program until it is stopped: `heard` gets each line it prints. Returns when the signal is aborted;
  * throws HostError when the program ends by itself.
  */
 export async function follow(

@@ -4,6 +4,7 @@ import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 import { HostError } from "../../../core/errors.ts";
 import { loadPackets, type PacketCalls } from "../../../platform/libc.ts";
 import { announcementFrames, hexOf, probeFrame, readFrame } from "./frame.ts";
+import type { Arp } from "./probe.ts";
 
 // <linux/if_packet.h>, <sys/socket.h>, <linux/if_ether.h>; the last in network order
 const AF_PACKET = 17;
@@ -15,37 +16,30 @@ const ARPHRD_ETHER = 1;
 const SOCKADDR_LL = 20;
 
 /** When each probe goes out, and when the answers are counted, in milliseconds: RFC 5227 §2.1.1, hastened to LAN times. */
-const PROBES = [0, 500, 1_000];
-const WAIT = 1_500;
+const PROBES_MS = [0, 500, 1_000];
+const ANSWERS_MS = 1_500;
 /** Frames sent between two looks at what came back, and milliseconds between the looks: no switch drops such a trickle. */
 const SLICE = 128;
-const PAUSE = 5;
+const PAUSE_MS = 5;
 
-/** A device that can be asked; each call opens a socket of its own and closes it. */
-export interface Packets {
-  probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>>;
-  announce(device: string, addresses: readonly Ipv4[]): Promise<void>;
-}
-
-/** Undefined where the C library cannot be called or the device is not Ethernet's. Throws HostError without CAP_NET_RAW. */
-export function openPackets(device: string): Packets | undefined {
+/** Undefined where the C library cannot be called or the device is no Ethernet device. Throws HostError without CAP_NET_RAW. */
+export function openPackets(device: string): Arp | undefined {
   const loaded = loadPackets();
   if (!("calls" in loaded)) return undefined;
   const { calls } = loaded;
-  const first = openSocket(calls, device);
-  if (first === undefined) return undefined;
-  calls.close(first.fd);
+  const socket = openSocket(calls, device);
+  if (socket === undefined) return undefined;
+  const { fd, hardware } = socket;
   return {
-    probe: (_, addresses) => withSocket(calls, device, (socket) => probe(socket, addresses)),
-    announce: (_, addresses) =>
-      withSocket(calls, device, ({ fd, hardware }) =>
-        send(
-          calls,
-          fd,
-          addresses.flatMap((address) => announcementFrames(hardware, address)),
-          () => undefined,
-        ),
+    probe: (addresses) => probe(socket, addresses),
+    announce: (addresses) =>
+      send(
+        calls,
+        fd,
+        addresses.flatMap((address) => announcementFrames(hardware, address)),
+        () => undefined,
       ),
+    close: () => void calls.close(fd),
   };
 }
 
@@ -54,20 +48,6 @@ interface Socket {
   readonly fd: number;
   /** The device's own hardware address. */
   readonly hardware: Uint8Array;
-}
-
-async function withSocket<T>(
-  calls: PacketCalls,
-  device: string,
-  use: (socket: Socket) => Promise<T>,
-): Promise<T> {
-  const socket = openSocket(calls, device);
-  if (socket === undefined) throw new HostError("command", `${device} has gone, or is no Ethernet any more`);
-  try {
-    return await use(socket);
-  } finally {
-    calls.close(socket.fd);
-  }
 }
 
 /** A socket bound to the device, or undefined when it is no Ethernet device. */
@@ -111,15 +91,17 @@ async function probe(socket: Socket, addresses: readonly Ipv4[]): Promise<Set<Ip
   const { calls, fd, hardware } = socket;
   const asked = new Set(addresses);
   const taken = new Set<Ipv4>();
-  const look = (): void => hear(socket, asked, taken);
+  const look = (): void => receive(socket, asked, taken);
+  // what has come since the last probe is no answer to this one
+  receive(socket, new Set(), new Set());
   const started = performance.now();
   const until = async (moment: number): Promise<void> => {
     while (performance.now() - started < moment && taken.size < asked.size) {
-      await sleep(PAUSE);
+      await sleep(PAUSE_MS);
       look();
     }
   };
-  for (const moment of PROBES) {
+  for (const moment of PROBES_MS) {
     await until(moment);
     const open = addresses.filter((address) => !taken.has(address));
     await send(
@@ -129,12 +111,12 @@ async function probe(socket: Socket, addresses: readonly Ipv4[]): Promise<Set<Ip
       look,
     );
   }
-  await until(WAIT);
+  await until(ANSWERS_MS);
   return taken;
 }
 
-/** Takes in what has come: whoever speaks as an address has it, and whoever probes for it is about to. */
-function hear({ calls, fd, hardware }: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): void {
+/** Reads the frames that have come: a sender's address is in use, and one that another machine probes for is about to be. */
+function receive({ calls, fd, hardware }: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): void {
   const own = hexOf(hardware);
   const octets = new Uint8Array(128);
   for (;;) {
@@ -143,7 +125,7 @@ function hear({ calls, fd, hardware }: Socket, asked: ReadonlySet<Ipv4>, taken: 
     const arp = readFrame(octets, length);
     if (arp === undefined || arp.hardware === own) continue;
     if (asked.has(arp.sender)) taken.add(arp.sender);
-    // RFC 5227 §2.1.1: a probe of somebody else's for the same address
+    // RFC 5227 §2.1.1: another machine's probe for the same address
     if (arp.request && arp.sender === "0.0.0.0" && asked.has(arp.target)) taken.add(arp.target);
   }
 }
@@ -169,6 +151,6 @@ async function send(
       if (!full || ++refused > 200) throw new HostError("command", `cannot send ARP: ${code}`);
     }
     between();
-    await sleep(PAUSE);
+    await sleep(PAUSE_MS);
   }
 }

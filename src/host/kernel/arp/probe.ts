@@ -1,25 +1,42 @@
-/** Who else on the network has an address (RFC 5227), and telling everyone that we have it now. */
+/** Which addresses other machines on the network have (RFC 5227), and telling the network of those we have now. */
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 
-/** Two ways to do the same: one socket for all addresses, or a process for each. */
-interface Engine {
-  probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>>;
-  announce(device: string, addresses: readonly Ipv4[]): Promise<void>;
+/** ARP on one device. */
+export interface Arp {
+  /** Those of `addresses` that another machine answers for. Takes 2 seconds at most. Throws HostError. */
+  probe(addresses: readonly Ipv4[]): Promise<Set<Ipv4>>;
+  /** Gratuitous ARP (RFC 5227 §3): clients that remember another owner's hardware address learn ours. Throws HostError. */
+  announce(addresses: readonly Ipv4[]): Promise<void>;
+  close(): void;
 }
 
-/** Those of `addresses` that somebody answers for. Takes 2 seconds at most when nobody does. Throws HostError. */
-export async function probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>> {
-  if (addresses.length === 0) return new Set();
-  return (await engineFor(device)).probe(device, addresses);
-}
-
-/** Gratuitous ARP (RFC 5227 §3): clients that remember another owner's hardware address learn ours. */
-export async function announce(device: string, addresses: readonly Ipv4[]): Promise<void> {
-  if (addresses.length > 0) await (await engineFor(device)).announce(device, addresses);
-}
-
-/** The packet socket where the C library can be called and the device has Ethernet's addresses, else arping. */
-async function engineFor(device: string): Promise<Engine> {
-  const { openPackets } = await import("./packet.ts");
-  return openPackets(device) ?? (await import("./process.ts"));
+/**
+ * By one packet socket, opened when it is first needed and kept: binding and closing one blocks for some 20 ms. Where the
+ * C library cannot be called, or the device is no Ethernet device, by arping.
+ */
+export function openArp(device: string): Arp {
+  let socket: Promise<Arp> | undefined;
+  const open = async (): Promise<Arp> => {
+    const { openPackets } = await import("./packet.ts");
+    return openPackets(device) ?? (await import("./process.ts")).arping(device);
+  };
+  const used = async <T>(use: (arp: Arp) => Promise<T>): Promise<T> => {
+    socket ??= open();
+    const mine = socket;
+    try {
+      return await use(await mine);
+    } catch (error) {
+      // the device may have been replaced: the next use opens another socket
+      if (socket === mine) socket = undefined;
+      (await mine.catch(() => undefined))?.close();
+      throw error;
+    }
+  };
+  return {
+    probe: async (addresses) => (addresses.length === 0 ? new Set() : used((arp) => arp.probe(addresses))),
+    announce: async (addresses) => {
+      if (addresses.length > 0) await used((arp) => arp.announce(addresses));
+    },
+    close: () => void socket?.then((arp) => arp.close()).catch(() => undefined),
+  };
 }

@@ -3,15 +3,24 @@
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 import { HostError } from "../../../core/errors.ts";
 import { run } from "../run.ts";
+import type { Arp } from "./probe.ts";
 
 /** A process an address: enough at once that a range is done in one wait, few enough for a small host. */
-const AT_ONCE = 256;
+const IN_PARALLEL = 256;
 
-/** Those of `addresses` that somebody answers for. Takes 2 seconds when nobody does. Throws HostError. */
-export async function probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>> {
+/** ARP by arping. */
+export function arping(device: string): Arp {
+  return {
+    probe: (addresses) => probe(device, addresses),
+    announce: (addresses) => announce(device, addresses),
+    close: () => undefined,
+  };
+}
+
+async function probe(device: string, addresses: readonly Ipv4[]): Promise<Set<Ipv4>> {
   const taken = new Set<Ipv4>();
   await inParallel(addresses, async (address) => {
-    // -D: 0 nobody, 1 somebody. It says 1 for a wrong argument as well, but that is told on stderr.
+    // -D: status 0 free, 1 in use; 1 for a wrong argument as well, but with a message on stderr
     const { code, stderr } = await run(["arping", "-D", "-q", "-c", "2", "-w", "2", "-I", device, address], {
       ok: [0, 1, 2],
     });
@@ -27,8 +36,7 @@ export async function probe(device: string, addresses: readonly Ipv4[]): Promise
   return taken;
 }
 
-/** Gratuitous ARP (RFC 5227 §3): clients that remember another owner's hardware address learn ours. */
-export async function announce(device: string, addresses: readonly Ipv4[]): Promise<void> {
+async function announce(device: string, addresses: readonly Ipv4[]): Promise<void> {
   await inParallel(addresses, async (address) => {
     await run(["arping", "-U", "-q", "-c", "1", "-w", "1", "-I", device, "-s", address, address], {
       ok: [0, 1],
@@ -41,5 +49,5 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
   const worker = async (): Promise<void> => {
     for (let item = rest.pop(); item !== undefined; item = rest.pop()) await work(item);
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(IN_PARALLEL, items.length) }, worker));
 }

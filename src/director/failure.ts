@@ -1,0 +1,18 @@
+/** Failures of a run: which are the host's or the configuration's, and which are faults of the program. */
+import { ConfigError, HostError } from "../core/errors.ts";
+
+const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
+
+/** The failure as the host's or the configuration's; anything else is a fault of the program and is thrown on. */
+export function causeOf(error: unknown): HostError | ConfigError {
+  if (error instanceof HostError || error instanceof ConfigError) return error;
+  const { syscall, code, message } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || code === undefined) throw error;
+  return new HostError(FULL.has(code) ? "storage" : "command", message, { cause: error });
+}
+
+/** One line for the log. */
+export function failureLine(cause: HostError | ConfigError): string {
+  const remedy = cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";
+  return `${cause.message}${remedy}; current addresses and rules are unchanged`;
+}

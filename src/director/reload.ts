@@ -1,0 +1,59 @@
+/** A configuration that is read again while `watch` runs, and taken over once the host agrees with it. */
+import { ConfigError } from "../core/errors.ts";
+import type { Say } from "../daemon/log.ts";
+import { causeOf } from "./failure.ts";
+import { reconcile } from "./reconcile.ts";
+import { openWatched, type Watched } from "./streams.ts";
+import type { WatchOptions } from "./watch.ts";
+
+export interface Reloadable {
+  /** The configuration to go on with; undefined when there is no new one, or it cannot be taken (yet). */
+  adopt(): Promise<Watched | undefined>;
+}
+
+/** `wake` is called when there is one to adopt. */
+export function reloadable(
+  options: Pick<WatchOptions, "read" | "say" | "onReload">,
+  wake: () => void,
+): Reloadable {
+  const { say } = options;
+  let wanted: Watched | undefined;
+  let refused = false;
+  options.onReload(() => {
+    wanted = undefined;
+    refused = false;
+    try {
+      wanted = openWatched(options.read());
+    } catch (error) {
+      refuse(error, say);
+    }
+    wake();
+  });
+  return {
+    async adopt() {
+      const next = wanted;
+      if (next === undefined) return undefined;
+      try {
+        const now = (): number => Math.floor(Date.now() / 1000);
+        await reconcile(next.config, next.host, { now, apply: false, yes: false, confirmationMs: 0 });
+      } catch (error) {
+        const cause = causeOf(error);
+        if (!refused) refuse(cause, say);
+        refused = true;
+        // a host that cannot be asked refuses nothing: the next time decides
+        const asked = cause instanceof ConfigError || cause.fault === "refused";
+        if (asked && wanted === next) wanted = undefined;
+        return undefined;
+      }
+      // SIGHUP came again meanwhile
+      if (wanted !== next) return undefined;
+      wanted = undefined;
+      say("info", "configuration reloaded");
+      return next;
+    },
+  };
+}
+
+function refuse(error: unknown, say: Say): void {
+  for (const line of causeOf(error).message.split("\n")) say("error", `${line}; the old configuration stays`);
+}

@@ -1,0 +1,105 @@
+/** What `watch` follows: Docker's events, lost aliases, changes of the firewall by other programs. */
+import type { Config } from "../core/config/config.ts";
+import type { DeviceAddress } from "../core/model.ts";
+import type { Say } from "../daemon/log.ts";
+import { reconnecting } from "../daemon/reconnecting.ts";
+import type { Wakeup } from "../daemon/wakeup.ts";
+import { connectDocker, type Docker } from "../host/docker/client.ts";
+import { type Exits, makeExits } from "../host/docker/exits.ts";
+import type { DockerEvent } from "../host/docker/json.ts";
+import { type Host, openHost } from "../host/host.ts";
+import { followAddresses } from "../host/kernel/addresses.ts";
+import { followFirewall } from "../host/kernel/netfilter-events.ts";
+import type { Pending } from "./pending.ts";
+import { revokeEnded } from "./revoke.ts";
+
+/** What one configuration watches: a client that also follows events, and the host seen with it. */
+export interface Watched {
+  readonly config: Config;
+  readonly docker: Docker;
+  readonly exits: Exits;
+  readonly host: Host;
+}
+
+export function openWatched(config: Config): Watched {
+  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+  const exits = makeExits(() => performance.now());
+  return { config, docker, exits, host: openHost(config, { docker, exits }) };
+}
+
+export interface Followers {
+  readonly pending: Pending;
+  readonly wakeup: Wakeup;
+  readonly signal: AbortSignal;
+  readonly say: Say;
+}
+
+export interface Following {
+  /** Aliases whose loss is to be repaired. */
+  expect(aliases: readonly DeviceAddress[]): void;
+  close(): Promise<void>;
+}
+
+/** Milliseconds by which Docker's list may follow the event of a container's end. */
+const LIST_LAG_MS = 1_000;
+
+/** Follows everything until closed; each stream is opened again when it ends, and everything is looked at then. */
+export function followHost(watched: Watched, { pending, wakeup, signal, say }: Followers): Following {
+  const { config, docker, exits, host } = watched;
+  const own = new AbortController();
+  const until = AbortSignal.any([signal, own.signal]);
+  let expected = new Set<string>();
+  const lookAtAll = (): void => {
+    host.invalidate();
+    pending.addAll();
+    wakeup.wake();
+  };
+  const look = (event: DockerEvent): void => {
+    pending.add(event);
+    wakeup.wake();
+  };
+  const heard = (event: DockerEvent): void => {
+    if (exits.note(event.action, event.container)) {
+      revokeEnded(host, event.container, say);
+      setTimeout(look, LIST_LAG_MS, event).unref();
+    }
+    if (event.action === "start") host.admit(event.container).catch(() => undefined);
+    look(event);
+  };
+  const lost = (address: string): void => {
+    if (expected.has(address)) lookAtAll();
+  };
+  const streams = Promise.all([
+    reconnecting(
+      "lost Docker's event stream",
+      (opened) => docker.follow(until, opened, heard),
+      lookAtAll,
+      until,
+      say,
+    ),
+    reconnecting(
+      "`ip monitor` ended",
+      (opened) => followAddresses(config.device, until, opened, lost),
+      lookAtAll,
+      until,
+      say,
+    ),
+    reconnecting(
+      "lost the kernel's firewall notifications",
+      (opened) => followFirewall(until, opened, lookAtAll),
+      lookAtAll,
+      until,
+      say,
+    ),
+  ]);
+  return {
+    expect(aliases) {
+      expected = new Set(aliases.map(({ address }) => address));
+    },
+    async close() {
+      own.abort();
+      await streams;
+      host.close();
+    },
+  };
+}

@@ -1,0 +1,119 @@
+/** Docker's containers and networks as one look shows them, and brought up to date container by container. */
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import type { Container, Network } from "../../core/model.ts";
+import type { Docker } from "./client.ts";
+import { type DockerEvent, type Json, networkId, readContainer, readEndpoints, readNetwork } from "./json.ts";
+
+export interface DockerView {
+  /** Running containers, newest first. */
+  readonly containers: readonly Container[];
+  readonly networks: readonly Network[];
+  /** One line for each container that could not be read. */
+  readonly notices: readonly string[];
+}
+
+/** One look by Docker's two lists. Throws HostError. */
+export async function lookOnce(docker: Docker): Promise<DockerView> {
+  const [{ items, notices }, networks] = await Promise.all([docker.containers(), docker.networks()]);
+  return {
+    containers: items.flatMap((item) => readContainer(item) ?? []),
+    networks: networks.map(readNetwork),
+    notices,
+  };
+}
+
+/** A view that is kept. */
+export interface FollowedView {
+  /** Looks at everything. */
+  whole(): Promise<DockerView>;
+  /** Looks again at the containers that events were about; at everything where an event does not say. */
+  refresh(events: readonly DockerEvent[]): Promise<DockerView>;
+}
+
+/**
+ * A view for a process that follows Docker's events. It shows a container that is being started some 180 ms earlier than
+ * Docker's list does, since a network has its address by then; and leaves out those in `ended`.
+ */
+export function followedView(docker: Docker, ended: () => ReadonlySet<string>): FollowedView {
+  let listed = new Map<string, Container>();
+  let networks: readonly Network[] = [];
+  let notices: readonly string[] = [];
+  /** Network id → container id → address, for containers that Docker's list does not show running. */
+  const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
+  const endpointsOf = async (item: Json): Promise<void> => {
+    const id = networkId(item);
+    if (id === undefined || readNetwork(item).driver !== "bridge") return;
+    endpoints.set(id, readEndpoints((await docker.network(id)) ?? {}));
+  };
+  const view = (): DockerView => {
+    const gone = ended();
+    const containers = [...listed.values()].flatMap((one) =>
+      gone.has(one.id) ? [] : (present(one, endpoints) ?? []),
+    );
+    return { containers, networks, notices };
+  };
+  const whole = async (): Promise<DockerView> => {
+    const [list, nets] = await Promise.all([docker.containers({ all: true }), docker.networks()]);
+    endpoints.clear();
+    await Promise.all(nets.map(endpointsOf));
+    listed = new Map(list.items.flatMap((item) => readContainer(item) ?? []).map((one) => [one.id, one]));
+    networks = nets.map(readNetwork);
+    notices = list.notices;
+    return view();
+  };
+  return {
+    whole,
+    async refresh(events) {
+      const known = new Set(networks.map(({ id }) => id));
+      const vague = ({ container, network }: DockerEvent): boolean =>
+        container === "" || (network !== "" && !known.has(network));
+      if (events.some(vague)) return whole();
+      const ids = [...new Set(events.map(({ container }) => container))];
+      const changed = [...new Set(events.flatMap(({ network }) => (network === "" ? [] : [network])))];
+      const [lists] = await Promise.all([
+        Promise.all(ids.map((id) => docker.containers({ all: true, id }))),
+        ...changed.map((Id) => endpointsOf({ Id, Driver: "bridge" })),
+      ]);
+      const found = lists.flatMap(({ items }) => items.flatMap((item) => readContainer(item) ?? []));
+      listed = updated(listed, ids, found);
+      return view();
+    },
+  };
+}
+
+/** New containers come first, as in Docker's list; one that was there keeps its place. */
+function updated(
+  before: ReadonlyMap<string, Container>,
+  asked: readonly string[],
+  found: readonly Container[],
+): Map<string, Container> {
+  const now = new Map(found.map((one) => [one.id, one]));
+  const gone = new Set(asked.filter((id) => !now.has(id)));
+  const fresh = found.filter((one) => !before.has(one.id));
+  const kept = [...before.values()].filter((one) => !gone.has(one.id)).map((one) => now.get(one.id) ?? one);
+  return new Map([...fresh, ...kept].map((one) => [one.id, one]));
+}
+
+const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
+
+/**
+ * The container with the addresses that its networks show, which lead the list: one that is being started has one before
+ * the list says that it runs, one that was disconnected has none. Undefined when it neither runs nor starts.
+ */
+function present(
+  container: Container,
+  endpoints: ReadonlyMap<string, ReadonlyMap<string, Ipv4>>,
+): Container | undefined {
+  const runs = RUNNING.has(container.state);
+  const seenAt = container.attachments.map(({ networkId, address }) => {
+    const known = endpoints.get(networkId);
+    return known === undefined ? address : known.get(container.id);
+  });
+  const same = seenAt.every((address, i) => address === container.attachments[i]?.address);
+  const starts =
+    !runs && container.attachments.some(({ networkId }, i) => seenAt[i] && endpoints.has(networkId));
+  if (!runs && !starts) return undefined;
+  if (runs && same) return container;
+  const attachments = container.attachments.map((one, i) => ({ ...one, address: seenAt[i] }));
+  return { ...container, attachments, state: runs ? container.state : "starting" };
+}

@@ -1,0 +1,224 @@
+/** Looks at the host, whole or at what has changed since the last look. */
+import { stat } from "node:fs/promises";
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import type { Config } from "../core/config/config.ts";
+import type { DeviceAddress, LeaseTable, Observation, PageFiles, State, ZoneFile } from "../core/model.ts";
+import { type DataPathSeen, type LeasesRead, NOTHING_SEEN, observationOf } from "../core/observation.ts";
+import { readHistory, type ServiceHistory } from "../core/page/history.ts";
+import type { PageTemplate } from "../core/page/template.ts";
+import { pathsOf } from "../core/paths.ts";
+import { aliasChanges, type Plan, withoutContainers } from "../core/plan.ts";
+import { readZoneOnDisk, type ZoneOnDisk, zoneSettings } from "../core/zone/records.ts";
+import { addressRecords } from "../core/zone/service-records.ts";
+import { readOctets, readText } from "./disk/file.ts";
+import { readLeases } from "./disk/leases.ts";
+import { readTemplate } from "./disk/page.ts";
+import type { Docker } from "./docker/client.ts";
+import type { Exits } from "./docker/exits.ts";
+import type { DockerEvent } from "./docker/json.ts";
+import { type DockerView, followedView, lookOnce } from "./docker/view.ts";
+import { type Links, readLinks } from "./kernel/addresses.ts";
+import type { ForwardTable } from "./kernel/forwards.ts";
+import { bridgesOf, ownersOfPorts } from "./port-owners.ts";
+
+/** How much of the host a look reads. */
+export interface Scope {
+  /** Parts that count as empty: teardown needs no Docker, and reading the firewall takes root. */
+  readonly without?: readonly ("docker" | "firewall")[];
+  /** Only what these events are about has changed since the last look: the rest is as this process left it. */
+  readonly events?: readonly DockerEvent[];
+}
+
+/** What a look needs. */
+export interface Eyes {
+  readonly config: Config;
+  readonly docker: Docker;
+  readonly table: ForwardTable;
+  /** Undefined where Docker's events are not followed. */
+  readonly exits: Exits | undefined;
+}
+
+export interface Observer {
+  /** Throws HostError. */
+  observe(scope: Scope): Promise<Observation>;
+  /** A plan is about to be carried out: what was known of the host is not believed until `applied`. */
+  applying(plan: Plan): Plan;
+  /** It has been carried out: the host is as it says. */
+  applied(plan: Plan): Promise<void>;
+  /** The container's aliases, which no plan made before now puts in force again. */
+  revoke(containerId: string): Ipv4[];
+  /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
+  wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
+  forget(): void;
+}
+
+/** What of the host only this process and the events it follows change. */
+interface Known {
+  readonly links: Links;
+  readonly path: DataPathSeen;
+  readonly leases: LeasesRead;
+  /** OCDD's aliases among the addresses. */
+  readonly aliases: readonly DeviceAddress[];
+  /** Tells whether another process has written the leases. */
+  readonly leasesId: string;
+  readonly page: PageFiles;
+  readonly history: ServiceHistory;
+  readonly template: PageTemplate;
+}
+
+export function makeObserver(eyes: Eyes): Observer {
+  const { config, docker, table, exits } = eyes;
+  const paths = pathsOf(config);
+  const followed = exits && followedView(docker, exits.ended);
+  const zones = zoneReader(config);
+  let known: Known | undefined;
+  /** What was known before the plan that is being carried out. */
+  let before: Known | undefined;
+  let looks = 0;
+  let view: DockerView = { containers: [], networks: [], notices: [] };
+  let leased: LeaseTable["leases"] = [];
+  /** Container id → the look that had begun when its forwards were revoked. */
+  const revoked = new Map<string, number>();
+
+  const leasesId = async (): Promise<string> => {
+    const found = await stat(paths.leases, { bigint: true }).catch(() => undefined);
+    return found === undefined ? "" : `${found.ino} ${found.mtimeNs} ${found.size}`;
+  };
+  const readAll = async (without: Scope["without"] = []): Promise<Known> => {
+    const id = await leasesId();
+    const [links, path, leases, html, services, history, template] = await Promise.all([
+      readLinks(),
+      without.includes("firewall") ? NOTHING_SEEN : table.read(config.pool),
+      readLeases(paths.leases),
+      readText(config.indexFile),
+      readText(paths.services),
+      readText(paths.history),
+      readTemplate(config.templateDir),
+    ]);
+    const page = { html: html ?? "", services: services ?? "" };
+    return {
+      links,
+      path,
+      leases,
+      leasesId: id,
+      page,
+      history: readHistory(history ?? ""),
+      template,
+      aliases: [],
+    };
+  };
+  const stillKnown = async (): Promise<Known | undefined> =>
+    known !== undefined && known.leasesId === (await leasesId()) ? known : undefined;
+
+  return {
+    async observe({ without = [], events }) {
+      looks += 1;
+      const left = events === undefined ? undefined : await stillKnown();
+      const look = without.includes("docker")
+        ? { containers: [], networks: [], notices: [] }
+        : followed === undefined
+          ? lookOnce(docker)
+          : left === undefined
+            ? followed.whole()
+            : followed.refresh(events ?? []);
+      const [seen, now, text] = await Promise.all([
+        look,
+        left ?? readAll(without),
+        readOctets(config.zoneFile),
+      ]);
+      view = seen;
+      const changed = left === undefined ? undefined : new Set(events?.map(({ container }) => container));
+      const links = await ownersOfPorts({ docker, view, known: now, changed });
+      const current = { ...now, links };
+      const observation = observationOf(config, {
+        ...current,
+        ...view,
+        ended: exits?.ended(),
+        leasesFile: paths.leases,
+        readZone: (host) => zones.read(text ?? "", host),
+      });
+      if (without.length === 0) known = { ...current, aliases: observation.actual.aliases };
+      leased = observation.actual.table.leases;
+      return observation;
+    },
+    applying(plan) {
+      before = known;
+      known = undefined;
+      return withoutContainers(plan, (container) => revoked.get(container) === looks);
+    },
+    async applied({ desired }) {
+      leased = desired.table.leases;
+      zones.remember(desired.zone);
+      if (before !== undefined) known = { ...afterwards(before, desired), leasesId: await leasesId() };
+    },
+    revoke(containerId) {
+      revoked.set(containerId, looks);
+      const aliases = leased.flatMap(({ container, address, releasedAt }) =>
+        container === containerId && releasedAt === null ? address : [],
+      );
+      if (known !== undefined) known = withoutAliases(known, new Set(aliases));
+      return aliases;
+    },
+    wayTo(containerId) {
+      const alias = leased.find(
+        ({ container, releasedAt }) => container === containerId && releasedAt === null,
+      );
+      const container = view.containers.find(({ id }) => id === containerId);
+      const [bridge, ...others] = container === undefined ? [] : bridgesOf(container, view.networks);
+      return alias === undefined || bridge === undefined || others.length > 0
+        ? undefined
+        : { alias: alias.address, bridge };
+    },
+    forget() {
+      known = undefined;
+      before = undefined;
+    },
+  };
+}
+
+/** What is known once the host is as `desired` says. */
+function afterwards(known: Known, desired: State): Known {
+  const { added, removed } = aliasChanges(known.aliases, desired.aliases);
+  const gone = new Set(removed.map(({ device, address }) => `${device} ${address}`));
+  const staying = known.links.addresses.filter(({ device, address }) => !gone.has(`${device} ${address}`));
+  const hairpins = new Set(desired.hairpins);
+  const bridgePorts = known.links.bridgePorts.map((port) =>
+    port.hairpin || !hairpins.has(port.name) ? port : { ...port, hairpin: true },
+  );
+  return {
+    ...known,
+    links: { ...known.links, addresses: [...staying, ...added], bridgePorts },
+    aliases: desired.aliases,
+    path: { ...known.path, dataPath: desired.dataPath },
+    leases: { status: "read", table: desired.table },
+    page: desired.page,
+    history: desired.history,
+  };
+}
+
+function withoutAliases(known: Known, aliases: ReadonlySet<Ipv4>): Known {
+  const { dataPath } = known.path;
+  const forwards = dataPath.forwards.filter(({ alias }) => !aliases.has(alias));
+  return { ...known, path: { ...known.path, dataPath: { ...dataPath, forwards } } };
+}
+
+/** The zone file's nouns, read anew only when its text is another: 4 000 names take 60 ms. */
+function zoneReader(config: Config): {
+  read(text: string, host: Ipv4 | undefined): ZoneOnDisk;
+  /** The file is now what this process has rendered. */
+  remember(zone: ZoneFile): void;
+} {
+  let last: { readonly host: Ipv4 | undefined; readonly zone: ZoneOnDisk } | undefined;
+  return {
+    read(text, host) {
+      if (last?.zone.text === text && last.host === host) return last.zone;
+      const own = host === undefined ? [] : addressRecords([], config.hostName, host);
+      last = { host, zone: readZoneOnDisk(text, zoneSettings(config), own) };
+      return last.zone;
+    },
+    remember(zone) {
+      // what was wrong in it has become comments
+      if (last !== undefined) last = { ...last, zone: { ...last.zone, ...zone, warnings: [] } };
+    },
+  };
+}
