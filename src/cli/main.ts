@@ -6,9 +6,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
-import { type Config, readConfig } from "../core/config/config.ts";
+import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
+import { TEMPLATE_FILES } from "../host/disk/page.ts";
+import { type NamedPath, readTrustedSync, requireTrusted } from "../host/disk/trusted-file.ts";
 import { HOME } from "../platform/home.ts";
 import type { Answer, Wish } from "./commands.ts";
 
@@ -60,8 +62,9 @@ function configOf(flags: Flags): Config {
   for (const file of places) {
     let text: string;
     try {
-      text = readFileSync(file, "utf8");
+      text = readTrustedSync(file);
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "ENOENT" && file !== places.at(-1)) continue;
       const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
@@ -72,9 +75,25 @@ function configOf(flags: Flags): Config {
       throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
     }
     const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
-    return readConfig({ file, text, environment: environment(), flags: set });
+    const config = readConfig({ file, text, environment: environment(), flags: set });
+    requireTrusted(obeyed(config));
+    return config;
   }
   throw new ConfigError([]);
+}
+
+/** Files named in the configuration whose content is obeyed or published as it stands. */
+function obeyed({ tsigKeyFile, templateDir, where }: Config): NamedPath[] {
+  const named = (key: KeyName, path: string): NamedPath => ({
+    key,
+    where: where.get(key) ?? "default",
+    path,
+  });
+  const templates = templateDir === "" ? [] : TEMPLATE_FILES.map((name) => `${templateDir}/${name}`);
+  return [
+    named("DNS_TSIG_KEY_FILE", tsigKeyFile),
+    ...templates.map((path) => named("WEB_TEMPLATE_DIR", path)),
+  ];
 }
 
 async function configured(flags: Flags): Promise<Config> {

@@ -1,11 +1,15 @@
 /** The files around the index page: what it is made with, and when the director last ran. */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { constants, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type PageTemplate, templateOf } from "../../core/page/template.ts";
 import { HOME } from "../../platform/home.ts";
 import { storageError } from "./file.ts";
+import { distrusted } from "./trusted-file.ts";
 
 const OWN = join(HOME, "templates");
+
+/** Files of a site's template directory. */
+export const TEMPLATE_FILES = ["index.html", "style.css", "app.js"] as const;
 
 /** The page's template: a site's own files, each one that it lacks from ours. Never throws: a page is no reason to stop. */
 export async function readTemplate(siteDirectory: string): Promise<PageTemplate> {
@@ -14,7 +18,9 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
     if (siteDirectory !== "") {
       const file = join(siteDirectory, name);
       try {
-        return await readFile(file, "utf8");
+        const why = await distrusted(file);
+        if (why === null) return await readFile(file, "utf8");
+        problems.push(`${why}; the page's own ${name} is used`);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT")
           problems.push(`${storageError(file, "read", error).message}; the page's own ${name} is used`);
@@ -22,7 +28,7 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
     }
     return readFile(join(OWN, name), "utf8").catch(() => "");
   };
-  const [index, style, script] = await Promise.all([read("index.html"), read("style.css"), read("app.js")]);
+  const [index = "", style = "", script = ""] = await Promise.all(TEMPLATE_FILES.map(read));
   return templateOf({ index, style, script }, problems);
 }
 
@@ -32,7 +38,14 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
  */
 export async function noteRun(file: string): Promise<void> {
   try {
-    await writeFile(file, `${Math.floor(Date.now() / 1000)}\n`);
+    // not through a link, which would lead to a file that is not ours
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+    const note = await open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644);
+    try {
+      await note.writeFile(`${Math.floor(Date.now() / 1000)}\n`);
+    } finally {
+      await note.close();
+    }
   } catch (error) {
     throw storageError(file, "write", error);
   }

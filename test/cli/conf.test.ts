@@ -1,0 +1,57 @@
+/** Which configuration file is obeyed, by a process of its own in a directory of its own. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import t from "tap";
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const KEYS = "NETWORK_DEVICE=lo IP_RANGE=192.0.2.1-192.0.2.9 TOOLBOX_SUBDOMAIN_NAME=t.example".split(" ");
+
+const place = mkdtempSync(join(tmpdir(), "ocdd-conf-"));
+t.teardown(() => rmSync(place, { recursive: true }));
+const conf = join(place, "ocdd.conf");
+
+/** `ocdd zone` there, which prints the zone file and asks nothing of the host. */
+async function zone(more: readonly string[] = [], mode = 0o644) {
+  writeFileSync(conf, [...KEYS, `STORAGE_DIR=${place}`, ...more].map((line) => `${line}\n`).join(""));
+  chmodSync(conf, mode);
+  return execa(process.execPath, [MAIN, "zone"], {
+    cwd: place,
+    reject: false,
+    env: { OCDD_CONF: undefined },
+  });
+}
+
+mkdirSync(join(place, "dns"));
+writeFileSync(join(place, "dns", "t.example.zone"), "; kept\n");
+
+t.test("./ocdd.conf, by its mode, is obeyed or refused with status 78 and the remedy", async (t) => {
+  t.match(await zone(), { exitCode: 0, stdout: "; kept" });
+  const refused = await zone([], 0o666);
+  t.match(refused, { exitCode: 78, stdout: "" });
+  t.match(
+    refused.stderr,
+    /^\.\/ocdd\.conf: is not used: .*\/ocdd\.conf \(owner .*, mode 0666\) must not be writable by others: chmod go-w .*\/ocdd\.conf$/,
+  );
+  chmodSync(place, 0o777);
+  t.match((await zone()).exitCode, 78, "nor in a directory that anybody may write to");
+  chmodSync(place, 0o700);
+});
+
+t.test("files that the configuration names, by their modes, are refused with status 78", async (t) => {
+  const keys = join(place, "tsig.key");
+  writeFileSync(keys, "");
+  chmodSync(keys, 0o660);
+  const site = join(place, "site");
+  mkdirSync(site);
+  writeFileSync(join(site, "app.js"), "");
+  chmodSync(join(site, "app.js"), 0o602);
+  const { exitCode, stderr } = await zone([`DNS_TSIG_KEY_FILE=${keys}`, `WEB_TEMPLATE_DIR=${site}`]);
+  t.equal(exitCode, 78);
+  t.match(stderr.split("\n"), [
+    /^\.\/ocdd\.conf:5: DNS_TSIG_KEY_FILE: is not used: .*tsig\.key .*mode 0660/,
+    /^\.\/ocdd\.conf:6: WEB_TEMPLATE_DIR: is not used: .*app\.js .*mode 0602/,
+  ]);
+});

@@ -1,0 +1,113 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { ConfigError } from "../../../src/core/errors.ts";
+import {
+  distrusted,
+  distrustedSync,
+  readTrustedSync,
+  requireTrusted,
+  type Status,
+  walk,
+} from "../../../src/host/disk/trusted-file.ts";
+
+const directory = (uid: number, permissions = 0o755): Status => ({
+  uid,
+  mode: 0o040000 | permissions,
+  link: null,
+});
+const file = (uid: number, permissions = 0o644): Status => ({
+  uid,
+  mode: 0o100000 | permissions,
+  link: null,
+});
+const link = (uid: number, to: string): Status => ({ uid, mode: 0o120777, link: to });
+
+const ROOT: Readonly<Record<string, Status>> = {
+  "/": directory(0),
+  "/etc": directory(0),
+  "/etc/ocdd": directory(0),
+  "/etc/ocdd/ocdd.conf": file(0),
+  "/tmp": directory(0, 0o1777),
+  "/home": directory(0),
+};
+
+function verdict(path: string, caller: number, over: Readonly<Record<string, Status>> = {}): string | null {
+  const tree = { ...ROOT, ...over };
+  const walking = walk(path, caller);
+  let step = walking.next();
+  while (!step.done) {
+    const status = tree[step.value];
+    if (status === undefined) throw new Error(`${step.value} is asked for`);
+    step = walking.next(status);
+  }
+  return step.value;
+}
+
+t.test("a path, by its owners and modes from / down, is trusted or refused with the remedy", async (t) => {
+  const conf = "/etc/ocdd/ocdd.conf";
+  t.equal(verdict(conf, 0), null);
+  t.equal(verdict(conf, 1000), null, "root's file serves everybody");
+  t.equal(
+    verdict(conf, 0, { [conf]: file(1000) }),
+    `${conf} (owner uid 1000, mode 0644) must be owned by root: chown root ${conf}`,
+  );
+  t.equal(verdict(conf, 1000, { [conf]: file(1000) }), null, "the caller's own");
+  t.match(verdict(conf, 1001, { [conf]: file(1000) }), /must be owned by root or uid 1001/);
+  for (const mode of [0o664, 0o646, 0o666]) {
+    t.match(verdict(conf, 0, { [conf]: file(0, mode) }), /must not be writable by others: chmod go-w/);
+  }
+  for (const parent of ["/etc/ocdd", "/etc", "/"]) {
+    t.match(verdict(conf, 0, { [parent]: directory(0, 0o775) }), `${parent} (owner root, mode 0775)`);
+    t.match(verdict(conf, 0, { [parent]: directory(33) }), `${parent} (owner uid 33, mode 0755)`);
+  }
+});
+
+t.test("a sticky directory, by the owner of the entry in it, protects the entry", async (t) => {
+  t.equal(verdict("/tmp/ocdd.conf", 0, { "/tmp/ocdd.conf": file(0) }), null);
+  t.match(verdict("/tmp/ocdd.conf", 0, { "/tmp/ocdd.conf": file(7) }), /must be owned by root/);
+  t.match(verdict("/tmp/a/c", 0, { "/tmp/a": directory(7), "/tmp/a/c": file(0) }), /^\/tmp\/a /);
+});
+
+t.test("a symbolic link, by its own owner and all it leads through, is followed or refused", async (t) => {
+  const conf = "/home/ocdd.conf";
+  t.equal(verdict(conf, 0, { [conf]: link(0, "/etc/ocdd/ocdd.conf") }), null);
+  t.equal(verdict(conf, 0, { [conf]: link(0, "../etc/./ocdd//ocdd.conf") }), null);
+  t.match(verdict(conf, 0, { [conf]: link(7, "/etc/ocdd/ocdd.conf") }), /^\/home\/ocdd\.conf \(owner uid 7/);
+  t.match(
+    verdict(conf, 0, { [conf]: link(0, "/srv/x"), "/srv": directory(7), "/srv/x": file(0) }),
+    /^\/srv \(owner uid 7/,
+  );
+  t.match(
+    verdict(conf, 0, { [conf]: link(0, "/srv/../etc/ocdd/ocdd.conf"), "/srv": directory(0, 0o777) }),
+    /^\/srv /,
+    "also a directory that is left again",
+  );
+  t.match(verdict(conf, 0, { [conf]: link(0, conf) }), /more than 40 symbolic links/);
+});
+
+t.test("real files, by their modes on disk, are read or refused with a ConfigError", async (t) => {
+  const place = mkdtempSync(join(tmpdir(), "ocdd-trust-"));
+  t.teardown(() => rmSync(place, { recursive: true }));
+  const conf = join(place, "ocdd.conf");
+  writeFileSync(conf, "DEBUG=0\n", { mode: 0o644 });
+  chmodSync(conf, 0o644);
+  t.equal(readTrustedSync(conf), "DEBUG=0\n");
+  t.equal(await distrusted(conf), null);
+  chmodSync(conf, 0o666);
+  t.throws(() => readTrustedSync(conf), ConfigError);
+  t.match(await distrusted(conf), /mode 0666/);
+  chmodSync(conf, 0o644);
+  mkdirSync(join(place, "open"));
+  chmodSync(join(place, "open"), 0o777);
+  writeFileSync(join(place, "open", "key"), "");
+  symlinkSync(join("open", "key"), join(place, "key"));
+  t.match(distrustedSync(join(place, "key")), /\/open \(.*mode 0777\)/);
+  t.throws(() => distrustedSync(join(place, "none")), { code: "ENOENT" });
+  const named = (path: string) => ({ key: "DNS_TSIG_KEY_FILE", where: "ocdd.conf:3", path });
+  requireTrusted([named(""), named(join(place, "none")), named(conf)]);
+  t.throws(() => requireTrusted([named(join(place, "key")), named(join(place, "open", "key"))]), {
+    message: /^(ocdd\.conf:3: DNS_TSIG_KEY_FILE: is not used: .*\n?){2}$/,
+  });
+});
