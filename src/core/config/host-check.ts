@@ -5,6 +5,7 @@ import { clip } from "../clip.ts";
 import { ConfigError, type Problem } from "../errors.ts";
 import type { DeviceAddress, Network, Observation } from "../model.ts";
 import type { Config, KeyName } from "./config.ts";
+import { outputProblems } from "./outputs.ts";
 
 /** The address the host is known by: HOST_IP, else the device's own first IPv4 that is no alias. */
 export function hostAddress(
@@ -21,7 +22,7 @@ export function hostAddress(
 
 /** Throws a ConfigError that names everything the host contradicts; returns the host's own address. */
 export function checkAgainstHost(config: Config, seen: Observation): Ipv4 {
-  const problems: Problem[] = [];
+  const problems: Problem[] = outputProblems(config, seen.actual);
   const problem = (key: KeyName, message: string): void => {
     problems.push({ where: config.where.get(key) ?? "default", key, message });
   };

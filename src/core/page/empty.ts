@@ -3,6 +3,7 @@
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { hostAddress } from "../config/host-check.ts";
+import { foreignOutputs } from "../config/outputs.ts";
 import { NO_DATA_PATH } from "../forwards/forward.ts";
 import type { Lease, Observation, State } from "../model.ts";
 import { updateZone, zoneSettings } from "../zone/records.ts";
@@ -11,7 +12,7 @@ import { NO_HISTORY } from "./history.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import { renderPage } from "./page.ts";
 
-/** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. */
+/** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. A foreign file stays. */
 export function emptyState(config: Config, seen: Observation, now: number): State {
   const { table } = seen.actual;
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
@@ -31,12 +32,17 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     now,
     history: NO_HISTORY,
   });
+  const foreign = foreignOutputs(seen.actual);
+  const { zone, page } = seen.actual;
   return {
     table: { ...table, leases: resting(seen, now), hairpins: [] },
     dataPath: NO_DATA_PATH,
     aliases: [],
-    zone: updateZone(seen.zone, settings, records, now),
-    page: { html: renderPage(listing, seen.template), services: renderListing(listing) },
+    zone: foreign.has("zone") ? zone : updateZone(seen.zone, settings, records, now),
+    page: {
+      html: foreign.has("page") ? page.html : renderPage(listing, seen.template),
+      services: foreign.has("services") ? page.services : renderListing(listing),
+    },
     history: NO_HISTORY,
     hairpins: [],
   };

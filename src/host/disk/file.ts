@@ -1,7 +1,8 @@
 /** Files that are there whole or not at all. */
-import { chmod, type FileHandle, mkdir, open, readFile, rename, unlink } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, readFile, realpath, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError } from "../../core/errors.ts";
+import { destinationOf, keepGroup } from "./destination.ts";
 
 /** Text of a file as octets, one a character; undefined when there is none. */
 export async function readOctets(path: string): Promise<string | undefined> {
@@ -32,17 +33,19 @@ const coming = new Map<string, { readonly text: string; readonly done: Promise<v
 
 /**
  * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
- * rename, fsync of the directory. Readable by everyone, since `serve` runs as somebody else. With "later" both fsyncs
- * are left to `makeDurable`, for what must be seen at once and kept soon.
+ * rename, fsync of the directory. With "later" both fsyncs are left to `makeDurable`, for what must be seen at once and
+ * kept soon. By default readable by all, since `serve` runs as another user. A symbolic link stays and its target is
+ * replaced, whose mode and group stay; HostError "refused" where somebody else could have set that link.
  */
 export async function writeWhole(
   path: string,
   text: string,
   encoding: "latin1" | "utf8" = "utf8",
   durability: "now" | "later" = "now",
+  mode: number = PUBLIC,
 ): Promise<void> {
   const before = coming.get(path)?.done ?? Promise.resolve();
-  const write = (): Promise<void> => replace(path, text, encoding, durability);
+  const write = (): Promise<void> => replace(path, text, encoding, durability, mode);
   const writing = { text, done: before.then(write, write) };
   coming.set(path, writing);
   try {
@@ -52,29 +55,38 @@ export async function writeWhole(
   }
 }
 
+/** Modes of what we write: for everybody to read, and for the director alone. */
+const PUBLIC = 0o644;
+export const PRIVATE = 0o600;
+
 async function replace(
   path: string,
   text: string,
   encoding: "latin1" | "utf8",
   durability: "now" | "later",
+  mode: number,
 ): Promise<void> {
-  const temporary = `${path}.new`;
   let file: FileHandle | undefined;
+  let temporary = `${path}.new`;
   try {
+    const to = await destinationOf(path, mode);
+    temporary = `${to.path}.new`;
     // a leftover of a killed run, or a link somebody planted, is not written through
     await unlink(temporary).catch(() => undefined);
-    file = await open(temporary, "wx", 0o644);
+    file = await open(temporary, "wx", PRIVATE);
+    if (to.group !== null) await keepGroup(file, to.path, to.group);
     // root's umask may be 077
-    await file.chmod(0o644);
+    await file.chmod(to.mode);
     await file.writeFile(text, encoding);
     if (durability === "now") await file.sync();
     await file.close();
     file = undefined;
-    await rename(temporary, path);
-    if (durability === "now") await syncDirectory(dirname(path));
+    await rename(temporary, to.path);
+    if (durability === "now") await syncDirectory(dirname(to.path));
   } catch (error) {
     await file?.close().catch(() => undefined);
     await unlink(temporary).catch(() => undefined);
+    if (error instanceof HostError) throw error;
     throw storageError(path, "write", error);
   }
 }
@@ -107,7 +119,7 @@ async function sync(path: string): Promise<void> {
     } finally {
       await file.close();
     }
-    await syncDirectory(dirname(path));
+    await syncDirectory(dirname(await realpath(path)));
   } catch (error) {
     throw storageError(path, "sync", error);
   }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import { loadFiles } from "../../platform/libc.ts";
 import { run } from "../kernel/run.ts";
-import { storageError } from "./file.ts";
+import { PRIVATE, storageError } from "./file.ts";
 
 /** Takes the lock on an open file without waiting; false when somebody else has it. */
 type Flock = (fd: number) => Promise<boolean>;
@@ -38,7 +38,7 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
   try {
     // to write, since NFS locks no other
     file = await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return open(path, "a+", 0o644);
+      if (error.code === "ENOENT") return open(path, "a+", PRIVATE);
       if (error.code === "EROFS") return open(path, "r");
       throw error;
     });
@@ -46,10 +46,12 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
     throw storageError(path, "open", error);
   }
   try {
+    await closeToOthers(file);
     const holder = async (): Promise<string> => (await file.readFile("utf8")).trim();
     if (!(await flock(file.fd))) {
-      const who = (await holder()).replace(/\D/g, "") || "unknown";
-      throw new HostError("busy", `another run holds the lock ${path} (process ${who})`, {
+      const pid = Number(/^\d{1,10}$/.exec(await holder())?.[0] ?? 0);
+      const who = isAlive(pid) ? ` (process ${pid})` : "";
+      throw new HostError("busy", `another run holds the lock ${path}${who}`, {
         remedy: "wait for it to end; nothing has been changed",
       });
     }
@@ -58,6 +60,23 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** flock(2) needs no right to write: whoever may open the file could keep every run away. An earlier version left it open. */
+async function closeToOthers(file: FileHandle): Promise<void> {
+  const { mode } = await file.stat();
+  // a file system that is read-only keeps it as it is
+  if ((mode & 0o077) !== 0) await file.chmod(PRIVATE).catch(() => undefined);
+}
+
+/** The number in the file is the last holder's that could write it: it may have ended. */
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid < 1) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

@@ -1,5 +1,5 @@
 /** The systemd units of this installation: the templates with its paths, and a socket for each endpoint of the server's. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, realpath } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Config } from "../../core/config/config.ts";
@@ -47,8 +47,8 @@ export async function unitsOf(config: Config, confFile: string, hostIp: Ipv4): P
     ["HOME", HOME],
     ["CONF", conf],
     ["STORAGE_DIR", config.storageDir],
-    ["ZONE_DIR", dirname(config.zoneFile)],
-    ["INDEX_DIR", dirname(config.indexFile)],
+    ["ZONE_DIR", await directoriesOf(config.zoneFile)],
+    ["INDEX_DIR", await directoriesOf(config.indexFile)],
     ["SYNC_INTERVAL", String(config.syncInterval)],
     // what lies in a home cannot be hidden from those who must read it
     ["PROTECT_HOME", paths.some((path) => /^\/(home|root)\//.test(path)) ? "read-only" : "yes"],
@@ -63,6 +63,12 @@ export async function unitsOf(config: Config, confFile: string, hostIp: Ipv4): P
     text: fillTemplate(socket, new Map([...values, ...places])),
   }));
   return [...(await Promise.all(units)), ...sockets];
+}
+
+/** The directory of a file, and where it is a symbolic link that of its target, which is what is written. */
+async function directoriesOf(path: string): Promise<string[]> {
+  const target = await realpath(path).catch(() => path);
+  return [...new Set([dirname(path), dirname(target)])];
 }
 
 const template = (name: string): Promise<string> => readFile(`${TEMPLATES}/${name}`, "utf8");

@@ -159,13 +159,14 @@ t.test("the version tells contents apart, and the page carries it", async (t) =>
 
 t.test("a torn services.json harms nothing", async (t) => {
   const first = run([container({ name: "web" })]);
+  const head = '{"schemaVersion":1,"version":"065ebe2a51838f",';
   for (const services of [
     "",
-    "{",
-    "null",
-    "[]",
-    '{"services":[null,1,{"name":5}],"stopped":{}}',
-    '{"services":[{"name":"x","fqdn":"y","icon":"__proto__","since":"then"}]}',
+    head,
+    `${head}"services":null}`,
+    `${head}"services":[],"stopped"`,
+    `${head}"services":[null,1,{"name":5}],"stopped":{}}`,
+    `${head}"services":[{"name":"x","fqdn":"y","icon":"__proto__","since":"then"}]}`,
   ])
     t.equal(
       run([container({ name: "web" })], { ...first, desired: { ...first.desired, services } }).desired.page,

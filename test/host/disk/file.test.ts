@@ -1,10 +1,12 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -17,7 +19,14 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t, { type Test } from "tap";
 import { HostError } from "../../../src/core/errors.ts";
-import { makeDirectory, readOctets, readText, writeWhole } from "../../../src/host/disk/file.ts";
+import {
+  makeDirectory,
+  makeDurable,
+  PRIVATE,
+  readOctets,
+  readText,
+  writeWhole,
+} from "../../../src/host/disk/file.ts";
 import { start } from "../child.ts";
 
 const WRITER = fileURLToPath(new URL("file-run.ts", import.meta.url));
@@ -95,6 +104,58 @@ t.test("a link planted in the temporary file's place is not written through", as
   await writeWhole(join(directory, "f"), "x");
   t.equal(readFileSync(join(directory, "victim"), "utf8"), "precious");
   t.equal(readFileSync(join(directory, "f"), "utf8"), "x");
+});
+
+t.test(
+  "a symbolic link, whole or dangling, stays; its target is replaced and keeps mode and group",
+  async (t) => {
+    const directory = place(t);
+    const at = (name: string): string => join(directory, name);
+    mkdirSync(at("bind"));
+    writeFileSync(at("bind/real.zone"), "old");
+    chmodSync(at("bind/real.zone"), 0o640);
+    // a group of our own where we may not choose
+    const group = process.geteuid?.() === 0 ? 7 : statSync(directory).gid;
+    chownSync(at("bind/real.zone"), process.geteuid?.() ?? 0, group);
+    symlinkSync("bind/real.zone", at("link.zone"));
+    await writeWhole(at("link.zone"), "new", "utf8", "later");
+    await makeDurable(at("link.zone"));
+    t.equal(readlinkSync(at("link.zone")), "bind/real.zone");
+    const { mode, gid } = statSync(at("bind/real.zone"));
+    t.strictSame([mode & 0o777, gid], [0o640, group]);
+    t.equal(readFileSync(at("bind/real.zone"), "utf8"), "new");
+    symlinkSync("bind/later.zone", at("dangling"));
+    await writeWhole(at("dangling"), "first");
+    t.equal(readFileSync(at("bind/later.zone"), "utf8"), "first");
+    t.strictSame(readdirSync(at("bind")).sort(), ["later.zone", "real.zone"]);
+  },
+);
+
+t.test("a link that somebody else could have set, whole or dangling, is refused", async (t) => {
+  const directory = place(t);
+  const victim = join(directory, "victim");
+  writeFileSync(victim, "precious");
+  mkdirSync(join(directory, "www"));
+  for (const target of [victim, join(directory, "none")]) {
+    const page = join(directory, "www/index.html");
+    symlinkSync(target, page);
+    chmodSync(join(directory, "www"), 0o777);
+    t.match(await refusal(writeWhole(page, "x")), {
+      fault: "refused",
+      message: /index\.html is a symbolic link that is not followed: .*\/www \(.*mode 0777\)/,
+    });
+    rmSync(page);
+  }
+  t.equal(readFileSync(victim, "utf8"), "precious");
+  t.strictSame(readdirSync(directory).sort(), ["victim", "www"]);
+});
+
+t.test("what is the director's alone, whatever was there, is closed to others", async (t) => {
+  const path = join(place(t), "f");
+  writeFileSync(path, "");
+  chmodSync(path, 0o644);
+  await writeWhole(path, "x", "utf8", "later", PRIVATE);
+  t.equal(statSync(path).mode & 0o777, 0o600);
 });
 
 t.test("why it cannot be written, and what helps", async (t) => {

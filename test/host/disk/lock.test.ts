@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,10 +61,25 @@ t.test("whatever the file holds, it is not believed to be more than a number", a
   const path = place(t);
   const child = await holder(path);
   writeFileSync(path, "\u001b[31mrm -rf 12\n");
-  await t.rejects(takeLock(path), { message: /\(process 3112\)|\(process 12\)/ });
+  const bare = `another run holds the lock ${path}`;
+  await t.rejects(takeLock(path), { message: bare });
   writeFileSync(path, "");
-  await t.rejects(takeLock(path), { message: /\(process unknown\)/ });
+  await t.rejects(takeLock(path), { message: bare });
+  const ended = execa("true");
+  await ended;
+  writeFileSync(path, `${ended.pid}\n`);
+  await t.rejects(takeLock(path), { message: bare }, "a process that has ended is not named");
   await child.kill();
+});
+
+t.test("the lock file, new or left open by an earlier version, cannot be opened by others", async (t) => {
+  const path = place(t);
+  const mode = (): number => statSync(path).mode & 0o777;
+  await (await takeLock(path))();
+  t.equal(mode(), 0o600);
+  chmodSync(path, 0o644);
+  await (await takeLock(path))();
+  t.equal(mode(), 0o600);
 });
 
 t.test("a disk without room for the number", async (t) => {

@@ -1,0 +1,61 @@
+/** Which of the files that OCDD would write hold something that neither OCDD nor the bash script before it wrote. */
+
+import type { Problem } from "../errors.ts";
+import type { State } from "../model.ts";
+import { pathsOf } from "../paths.ts";
+import type { Config } from "./config.ts";
+
+/** The files that the configuration names and every run may write. */
+export type Output = "zone" | "page" | "services";
+
+/** What is in them; empty where there is no file. */
+export type OutputTexts = Pick<State, Output>;
+
+/** Those that must not be written over. */
+export function foreignOutputs(texts: OutputTexts): ReadonlySet<Output> {
+  const foreign = new Set<Output>();
+  if (!isBlank(texts.zone) && !isZone(texts.zone)) foreign.add("zone");
+  if (!isBlank(texts.services) && !isListing(texts.services)) foreign.add("services");
+  // a site's own template may carry no mark: then what lies beside the page tells whose it is
+  const described = !isBlank(texts.services) && isListing(texts.services);
+  if (!isBlank(texts.page) && !isPage(texts.page) && !described) foreign.add("page");
+  return foreign;
+}
+
+/** The same for people, by the key that names the file. */
+export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
+  const problem = (key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE", path: string): Problem => ({
+    where: config.where.get(key) ?? "default",
+    key,
+    message: `${path} holds something that OCDD did not write; move it away, or set ${key} to another file`,
+  });
+  const problems: Readonly<Record<Output, Problem>> = {
+    zone: problem("DNS_ZONE_FILE", config.zoneFile),
+    page: problem("WEB_INDEX_FILE", config.indexFile),
+    services: problem("WEB_INDEX_FILE", pathsOf(config).services),
+  };
+  return [...foreignOutputs(texts)].map((output) => problems[output]);
+}
+
+const isBlank = (text: string): boolean => text.trim() === "";
+
+/** A master file: a directive (RFC 1035 §5.1) or a record with its class, as whoever writes records by hand has it. */
+function isZone(text: string): boolean {
+  const directive = /^\$(ORIGIN|TTL)[ \t]+\S/im;
+  const record =
+    /^[^\s;]*[ \t]+(\w+[ \t]+)?IN[ \t]+(\w+[ \t]+)?(SOA|NS|A|AAAA|CNAME|MX|TXT|SRV|PTR|CAA)[ \t]/im;
+  return text.includes("ADDED-BY-OCDD-SCRIPT") || directive.test(text) || record.test(text);
+}
+
+/** Ours by the version in its first element; the bash script's by its head or its lines. */
+function isPage(text: string): boolean {
+  const versioned = /<html\b[^>]*\sdata-version="[0-9a-f]{14}"/i;
+  const head = /^\s*<title>([^<]*)<\/title>\s*<h1>\1<\/h1>\s*<hr>/i;
+  const line = /^<br>\* - [a-z0-9.-]*$/im;
+  return versioned.test(text) || head.test(text) || line.test(text);
+}
+
+/** services.json as renderListing begins it (docs/services-json.md): not parsed, since this is asked at each run. */
+function isListing(text: string): boolean {
+  return /^\{\s*"schemaVersion": ?\d+,\s*"version": ?"[0-9a-f]{14}",/.test(text);
+}

@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+import { foreignOutputs, type OutputTexts, outputProblems } from "../../../src/core/config/outputs.ts";
+import { decide } from "../../../src/core/decide.ts";
+import { emptyState } from "../../../src/core/page/empty.ts";
+import { BARE, config, container, NOW, observation } from "../make.ts";
+
+const GOLDEN = fileURLToPath(new URL("../../golden", import.meta.url));
+const NONE: OutputTexts = { zone: "", page: "", services: "" };
+const foreign = (texts: Partial<OutputTexts>): string[] => [...foreignOutputs({ ...NONE, ...texts })];
+
+/** As the bash script leaves them. */
+const ORIGINAL = {
+  zone: "@       IN      SOA     dockerhost.toolbox.example.com. a.b. (\n        3\n        3600 7200 3600\n 14400 )\n",
+  line: "jenkins \t IN \t A \t 192.168.122.12 \t ; ADDED-BY-OCDD-SCRIPT\n",
+  page: "<Title>The ACME ToolBox server</Title>\n<H1>The ACME ToolBox server</H1>\n<HR>\n\n",
+  row: "<br>* - jenkins.toolbox.example.com\n",
+};
+
+t.test("an output file, by what it holds, is ours or must not be written over", async (t) => {
+  t.strictSame(foreign({}), []);
+  t.strictSame(foreign({ zone: "\n", page: " ", services: "\n" }), [], "an empty file is anybody's");
+  t.strictSame(foreign({ zone: ORIGINAL.zone, page: ORIGINAL.page }), [], "the bash script's, fresh");
+  t.strictSame(foreign({ zone: ORIGINAL.line, page: `<h1>Ours</h1>\n${ORIGINAL.row}` }), []);
+  t.strictSame(
+    foreign({ zone: "mail IN A 192.168.122.5\n" }),
+    [],
+    "records written by hand before the first run",
+  );
+  t.strictSame(foreign({ zone: "mail 300 IN MX 10 mx.example.com.\n; x\n" }), []);
+  t.strictSame(foreign({ zone: "$TTL 60\n" }), []);
+  const hosts = "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n";
+  const crontab = "17 *	* * *	root	cd / && run-parts --report /etc/cron.hourly\n";
+  const prose = "Come IN, a guest. This is IN A WORD fine\n";
+  for (const text of [
+    hosts,
+    crontab,
+    prose,
+    "root:x:0:0:root:/root:/bin/bash\n",
+    '{"zone":1}\n',
+    "\x7fELF\0",
+  ]) {
+    t.strictSame(foreign({ zone: text, page: text, services: text }), ["zone", "services", "page"], text);
+  }
+  t.strictSame(foreign({ page: "<!doctype html><html lang=en><title>Welcome to nginx!</title>" }), ["page"]);
+  t.strictSame(foreign({ services: '{"services":[]}' }), ["services"]);
+});
+
+t.test("what a run, initialize and teardown write is ours to the next, whatever the template", async (t) => {
+  const seen = observation({ containers: [container({ name: "web" })] });
+  const site = { index: "<p>{{title}}{{services}}", style: "", script: "", problems: [] };
+  for (const one of [seen, { ...seen, template: site }]) {
+    for (const state of [decide(config(), one, NOW).desired, emptyState(config(), one, NOW)]) {
+      t.strictSame(foreign(state), []);
+    }
+  }
+  for (const name of readdirSync(GOLDEN)) {
+    const zone = readFileSync(`${GOLDEN}/${name}/zone.txt`, "latin1");
+    t.strictSame(foreign({ zone, page: readFileSync(`${GOLDEN}/${name}/page.html`, "utf8") }), [], name);
+  }
+});
+
+t.test("foreign files, before a run, are told at once with their keys and the remedy", async (t) => {
+  const named = config({ DNS_ZONE_FILE: "/etc/hosts", WEB_INDEX_FILE: "/srv/index.html" });
+  const texts = { ...BARE, zone: "127.0.0.1 localhost\n", page: "hello", services: "[1]" };
+  const messages = outputProblems(named, texts).map((p) => `${p.where} ${p.key}: ${p.message}`);
+  t.strictSame(messages, [
+    "ocdd.conf:7 DNS_ZONE_FILE: /etc/hosts holds something that OCDD did not write; move it away, or set DNS_ZONE_FILE to another file",
+    "ocdd.conf:8 WEB_INDEX_FILE: /srv/services.json holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
+    "ocdd.conf:8 WEB_INDEX_FILE: /srv/index.html holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
+  ]);
+  t.throws(() => decide(named, observation({ actual: texts }), NOW), { name: "ConfigError" });
+  const down = emptyState(named, observation({ actual: texts }), NOW);
+  t.match(
+    down,
+    { zone: texts.zone, page: texts.page, services: texts.services },
+    "teardown leaves them alone",
+  );
+});
