@@ -7,10 +7,14 @@ import type { Flag, Surface, Word } from "./surface.ts";
 
 const HEAD = '# Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.';
 
-/** Names that have an address, from the zone: that asks no Docker and needs no root. */
+/**
+ * Names that have an address, from the zone: that asks no Docker and needs no root. The zone's text is hand-written in
+ * part: only what could be a name is offered.
+ */
 const NAMES = `command ocdd zone 2>/dev/null | awk '${[
   '$1 == "$ORIGIN" { zone = "." $2 }',
-  '$4 == "A" { rest = length($1) - length(zone); if (substr($1, rest + 1) == zone) print substr($1, 1, rest) }',
+  '$4 == "A" { rest = length($1) - length(zone); name = substr($1, 1, rest) }',
+  '$4 == "A" && substr($1, rest + 1) == zone && name ~ /^[a-z0-9._-]+$/ { print name }',
 ].join("; ")}'`;
 
 /** Both spellings of an option. */
@@ -55,7 +59,7 @@ _ocdd_names() {
 }
 
 _ocdd() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} word="" flags i
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} word="" name flags i
   COMPREPLY=()
   # readline splits at "=": the parts of --config=FILE are three words
   [[ $cur == "=" ]] && cur=""
@@ -78,7 +82,10 @@ ${cases.join("\n")}
   elif [[ -z $word ]]; then
     mapfile -t COMPREPLY < <(compgen -W "${words.map(({ name }) => name).join(" ")}" -- "$cur")
   elif [[ $word == @(${named.join("|")}) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_ocdd_names)" -- "$cur")
+    # not by compgen -W, which expands its words: a name is text of someone else's
+    while IFS= read -r name; do
+      [[ $name == "$cur"* ]] && COMPREPLY+=("$name")
+    done < <(_ocdd_names)
   fi
 }
 

@@ -1,10 +1,10 @@
 # Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.
 _ocdd_names() {
-  command ocdd zone 2>/dev/null | awk '$1 == "$ORIGIN" { zone = "." $2 }; $4 == "A" { rest = length($1) - length(zone); if (substr($1, rest + 1) == zone) print substr($1, 1, rest) }'
+  command ocdd zone 2>/dev/null | awk '$1 == "$ORIGIN" { zone = "." $2 }; $4 == "A" { rest = length($1) - length(zone); name = substr($1, 1, rest) }; $4 == "A" && substr($1, rest + 1) == zone && name ~ /^[a-z0-9._-]+$/ { print name }'
 }
 
 _ocdd() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word="" flags i
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word="" name flags i
   COMPREPLY=()
   # readline splits at "=": the parts of --config=FILE are three words
   [[ $cur == "=" ]] && cur=""
@@ -46,7 +46,10 @@ _ocdd() {
   elif [[ -z $word ]]; then
     mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown" -- "$cur")
   elif [[ $word == @(doctor) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$(_ocdd_names)" -- "$cur")
+    # not by compgen -W, which expands its words: a name is text of someone else's
+    while IFS= read -r name; do
+      [[ $name == "$cur"* ]] && COMPREPLY+=("$name")
+    done < <(_ocdd_names)
   fi
 }
 

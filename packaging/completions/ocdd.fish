@@ -39,7 +39,7 @@ function __ocdd_keys
 end
 
 function __ocdd_names
-    command ocdd zone 2>/dev/null | awk '$1 == "$ORIGIN" { zone = "." $2 }; $4 == "A" { rest = length($1) - length(zone); if (substr($1, rest + 1) == zone) print substr($1, 1, rest) }'
+    command ocdd zone 2>/dev/null | awk '$1 == "$ORIGIN" { zone = "." $2 }; $4 == "A" { rest = length($1) - length(zone); name = substr($1, 1, rest) }; $4 == "A" && substr($1, rest + 1) == zone && name ~ /^[a-z0-9._-]+$/ { print name }'
 end
 
 complete -c ocdd -f

@@ -1,6 +1,6 @@
 /** The completions in the shells themselves: typed on a terminal, with the Tab key. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
@@ -55,7 +55,7 @@ async function typed(shell: keyof typeof SHELLS, line: string): Promise<string[]
     timeout: 20_000,
     check: false,
   });
-  return readFileSync(said, "utf8").trimEnd().split("\n");
+  return existsSync(said) ? readFileSync(said, "utf8").trimEnd().split("\n") : [];
 }
 
 const LINES: readonly (readonly [string, readonly string[]])[] = [
@@ -73,6 +73,44 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
     for (const [line, expected] of LINES) t.same(await typed(shell, line), expected, JSON.stringify(line));
   });
 }
+
+/** Whoever writes records by hand, or owns the directory with the configuration, chooses this text. */
+const HOSTILE = [
+  "$(touch$IFS./PWNED)",
+  "`touch$IFS./PWNED`",
+  "(touch PWNED)",
+  "a;touch\tPWNED",
+  "'\"\\",
+  "*",
+  "--config",
+  "x y",
+];
+
+for (const shell of ["bash", "zsh", "fish"] as const) {
+  t.test(`${shell}, with names that are commands, runs none and offers only what is a name`, async (t) => {
+    rmSync(join(directory, "PWNED"), { force: true });
+    const clean = readFileSync(join(directory, "zone"), "utf8");
+    const lines = HOSTILE.map((name) => `${name}.toolbox.example.com.\t60\tIN\tA\t192.168.122.12\n`);
+    writeFileSync(join(directory, "zone"), `${lines.join("")}${clean}${lines.join("")}`);
+    t.teardown(() => writeFileSync(join(directory, "zone"), clean));
+    t.same(await typed(shell, "ocdd doctor je\t"), ["doctor", "jenkins"]);
+    for (const line of ["ocdd doctor \t\t", "ocdd doctor $\t", "ocdd doctor `\t", "ocdd doctor (\t"]) {
+      await typed(shell, `${line}\u0015true`);
+    }
+    t.notOk(existsSync(join(directory, "PWNED")));
+  });
+}
+
+t.test("bash matches names as text, whatever lists them", async (t) => {
+  writeFileSync(join(directory, "hostile"), `${HOSTILE.join("\n")}\n`);
+  const script = `source ${COMPLETIONS}/ocdd.bash; _ocdd_names() { cat hostile; }
+COMP_WORDS=(ocdd doctor "$1"); COMP_CWORD=2; _ocdd; printf '%s\n' "\${COMPREPLY[@]}"`;
+  const offered = async (typedSoFar: string): Promise<string> =>
+    (await run(["bash", "-c", script, "bash", typedSoFar], { cwd: directory })).stdout;
+  t.equal(await offered(""), HOSTILE.join("\n"));
+  t.equal(await offered("*"), "*", "what is typed is no pattern");
+  t.notOk(existsSync(join(directory, "PWNED")));
+});
 
 t.test("bash offers all there is", async (t) => {
   const offer = async (...line: readonly string[]): Promise<string[]> => {
