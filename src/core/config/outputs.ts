@@ -9,16 +9,16 @@ import type { Config } from "./config.ts";
 export type Output = "zone" | "page" | "services";
 
 /** What is in them; empty where there is no file. */
-export type OutputTexts = Pick<State, Output>;
+export type OutputTexts = Pick<State, "zone" | "page">;
 
 /** Those that must not be written over. */
-export function foreignOutputs(texts: OutputTexts): ReadonlySet<Output> {
+export function foreignOutputs({ zone, page }: OutputTexts): ReadonlySet<Output> {
   const foreign = new Set<Output>();
-  if (!isBlank(texts.zone) && !isZone(texts.zone)) foreign.add("zone");
-  if (!isBlank(texts.services) && !isListing(texts.services)) foreign.add("services");
+  if (!isBlank(zone.text) && !isZone(zone.text)) foreign.add("zone");
+  if (!isBlank(page.services) && !isListing(page.services)) foreign.add("services");
   // a site's own template may carry no mark: then what lies beside the page tells whose it is
-  const described = !isBlank(texts.services) && isListing(texts.services);
-  if (!isBlank(texts.page) && !isPage(texts.page) && !described) foreign.add("page");
+  const described = !isBlank(page.services) && isListing(page.services);
+  if (!isBlank(page.html) && !isPage(page.html) && !described) foreign.add("page");
   return foreign;
 }
 
