@@ -10,7 +10,7 @@ import { readCleanup, recordCleanup, removeCleanup } from "./disk/cleanup.ts";
 import { writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
 import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
-import { flushConnections } from "./kernel/conntrack.ts";
+import { flushFlows } from "./kernel/conntrack.ts";
 import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
 
 /** What a plan is carried out with. */
@@ -69,7 +69,7 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   });
   await steps.run("add aliases", () => addAddresses(added));
   await steps.run("set hairpin mode", () => setHairpin(on, "on"));
-  await steps.run("flush tracked connections", () => flushConnections(todo.flushed));
+  await steps.run("flush tracked connections", () => flushFlows(todo.flushed));
   await steps.run("announce aliases", () => means.announce(todo.announced));
   return refused;
 }
@@ -110,9 +110,7 @@ async function takeAway(means: Means, { actual, desired }: Plan, steps: Steps): 
       refused = await means.table.commit(desired.dataPath);
     });
   await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
-  await steps.always("flush tracked connections", () =>
-    flushConnections(removed.map(({ address }) => address)),
-  );
+  await steps.always("flush tracked connections", () => flushFlows(removed.map(({ address }) => address)));
   return refused;
 }
 

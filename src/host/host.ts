@@ -10,7 +10,7 @@ import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
-import { bridgePortOf } from "./kernel/bridge-ports.ts";
+import { openBridgePorts } from "./kernel/bridge-ports.ts";
 import { openForwardTable, type Refusal } from "./kernel/forwards.ts";
 import { makeObserver, type Scope } from "./observe.ts";
 
@@ -45,7 +45,8 @@ export interface Followed {
 export function openHost(config: Config, followed?: Followed): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
   const table = openForwardTable(config, docker);
-  const observer = makeObserver({ config, docker, table, exits: followed?.exits });
+  const bridgePorts = openBridgePorts();
+  const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
   const arp = openArp(config.device);
   return {
     observe: (scope = {}) => observer.observe(scope),
@@ -62,7 +63,8 @@ export function openHost(config: Config, followed?: Followed): Host {
       const way = observer.wayTo(containerId);
       const pid = way === undefined ? undefined : await docker.pid(containerId);
       if (way === undefined || pid === undefined) return;
-      const port = await bridgePortOf(containerId, pid, way.bridge);
+      const found = await bridgePorts.find([{ id: containerId, pid, bridge: way.bridge }]);
+      const port = found.get(containerId);
       if (port !== undefined) table.admit(way.alias, port);
     },
     invalidate: observer.forget,
@@ -75,6 +77,7 @@ export function openHost(config: Config, followed?: Followed): Host {
     },
     close() {
       table.close();
+      bridgePorts.close();
       arp.close();
     },
   };

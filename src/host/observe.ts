@@ -18,6 +18,7 @@ import type { Exits } from "./docker/exits.ts";
 import type { DockerEvent } from "./docker/json.ts";
 import { type DockerView, followedView, lookOnce } from "./docker/view.ts";
 import { type Links, readLinks } from "./kernel/addresses.ts";
+import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { bridgesOf, ownersOfPorts } from "./port-owners.ts";
 
@@ -34,6 +35,7 @@ export interface Eyes {
   readonly config: Config;
   readonly docker: Docker;
   readonly table: ForwardTable;
+  readonly bridgePorts: BridgePorts;
   /** Undefined where Docker's events are not followed. */
   readonly exits: Exits | undefined;
 }
@@ -67,7 +69,7 @@ interface Known {
 }
 
 export function makeObserver(eyes: Eyes): Observer {
-  const { config, docker, table, exits } = eyes;
+  const { config, docker, table, bridgePorts, exits } = eyes;
   const paths = pathsOf(config);
   const followed = exits && followedView(docker, exits.ended);
   const zones = zoneReader(config);
@@ -128,7 +130,7 @@ export function makeObserver(eyes: Eyes): Observer {
       ]);
       view = seen;
       const changed = left === undefined ? undefined : new Set(events?.map(({ container }) => container));
-      const links = await ownersOfPorts({ docker, view, known: now, changed });
+      const links = await ownersOfPorts({ bridgePorts, docker, view, known: now, changed });
       const current = { ...now, links };
       const observation = observationOf(config, {
         ...current,

@@ -4,12 +4,13 @@ import type { DataPathSeen, LeasesRead } from "../core/observation.ts";
 import type { Docker } from "./docker/client.ts";
 import type { DockerView } from "./docker/view.ts";
 import type { Links } from "./kernel/addresses.ts";
-import { bridgePortOf } from "./kernel/bridge-ports.ts";
+import type { BridgePorts } from "./kernel/bridge-ports.ts";
 
 /** Containers asked about at once. */
 const IN_PARALLEL = 16;
 
 export interface PortSources {
+  readonly bridgePorts: BridgePorts;
   readonly docker: Docker;
   readonly view: DockerView;
   readonly known: { readonly links: Links; readonly path: DataPathSeen; readonly leases: LeasesRead };
@@ -21,7 +22,13 @@ export interface PortSources {
  * The links with the container at the other end of each bridge port. A port that the guard holds for a container is that
  * container's as long as the port exists: its name is not used again. Throws HostError.
  */
-export async function ownersOfPorts({ docker, view, known, changed }: PortSources): Promise<Links> {
+export async function ownersOfPorts({
+  bridgePorts,
+  docker,
+  view,
+  known,
+  changed,
+}: PortSources): Promise<Links> {
   const { links } = known;
   const ports = new Map(
     links.bridgePorts.map((port) => [
@@ -31,29 +38,52 @@ export async function ownersOfPorts({ docker, view, known, changed }: PortSource
   );
   if (changed === undefined) for (const [port, container] of guarded(known)) assign(ports, port, container);
   const owned = new Set([...ports.values()].map(({ bridge, container }) => `${bridge} ${container}`));
-  const rest = view.containers.flatMap((container) => {
+  const unknown = view.containers.flatMap((container) => {
     const bridges = bridgesOf(container, view.networks).filter(
       (bridge) => !owned.has(`${bridge} ${container.id}`),
     );
     return bridges.length > 0 && ASKABLE.has(container.state) ? [{ id: container.id, bridges }] : [];
   });
+  for (const { name, bridge, container } of await found(unknown, docker, bridgePorts))
+    ports.set(name, { ...(ports.get(name) ?? { name, bridge, hairpin: false }), container });
+  return { ...links, bridgePorts: [...ports.values()] };
+}
+
+interface Unknown {
+  readonly id: string;
+  readonly bridges: readonly string[];
+}
+
+type Found = Omit<BridgePort, "hairpin">;
+
+/** Ports of these containers, one for each bridge, as far as they are found. */
+async function found(unknown: readonly Unknown[], docker: Docker, search: BridgePorts): Promise<Found[]> {
+  const pids = new Map<string, number>();
+  const rest = [...unknown];
   await Promise.all(
-    Array.from({ length: IN_PARALLEL }, async () => {
+    Array.from({ length: Math.min(IN_PARALLEL, rest.length) }, async () => {
       for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
-        const { id, bridges } = next;
-        const pid = await docker.pid(id);
-        if (pid === undefined) continue;
-        for (const bridge of bridges) {
-          const name = await bridgePortOf(id, pid, bridge);
-          if (name === undefined) continue;
-          // a port that has come since the links were read
-          if (!ports.has(name)) ports.set(name, { name, bridge, hairpin: false, container: null });
-          assign(ports, name, id);
-        }
+        const pid = await docker.pid(next.id);
+        if (pid !== undefined) pids.set(next.id, pid);
       }
     }),
   );
-  return { ...links, bridgePorts: [...ports.values()] };
+  const list: Found[] = [];
+  // one search is about one bridge of each container
+  const most = Math.max(0, ...unknown.map(({ bridges }) => bridges.length));
+  for (let round = 0; round < most; round++) {
+    const wanted = unknown.flatMap(({ id, bridges }) => {
+      const bridge = bridges[round];
+      const pid = pids.get(id);
+      return bridge === undefined || pid === undefined ? [] : [{ id, pid, bridge }];
+    });
+    const names = await search.find(wanted);
+    for (const { id, bridge } of wanted) {
+      const name = names.get(id);
+      if (name !== undefined) list.push({ name, bridge, container: id });
+    }
+  }
+  return list;
 }
 
 /** Docker answers nothing about a container while it is being started. */
