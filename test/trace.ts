@@ -15,8 +15,11 @@ export interface Packet {
   readonly hook: "PREROUTING" | "OUTPUT";
   /** Device it arrives on. */
   readonly in?: string;
-  /** An answer within a connection that DNAT moved: nat has decided long ago, the state is ESTABLISHED and DNAT. */
-  readonly answer?: true;
+  /**
+   * An answer within a connection: nat has decided long ago. `redirected`: one that DNAT moved, state ESTABLISHED and
+   * DNAT; `related`: a reset or an ICMP error for what was asked and not redirected.
+   */
+  readonly answer?: "redirected" | "related";
 }
 
 /** The host around the rules: its own addresses, and which device leads to which network. */
@@ -64,7 +67,20 @@ export function readRuleset(text: string): Ruleset {
   return chains;
 }
 
-const MATCHES = new Set(["-s", "-d", "-i", "-o", "-p", "--dport", "--dst-type", "--ctstate", "--ctorigdst"]);
+const MATCHES = new Set([
+  "-s",
+  "-d",
+  "-i",
+  "-o",
+  "-p",
+  "--dport",
+  "--dports",
+  "--dst-type",
+  "--ctstate",
+  "--state",
+  "--ctorigdst",
+  "--ctdir",
+]);
 /** Modules and comments change nothing by themselves. */
 const SILENT = new Set(["-m", "--comment"]);
 
@@ -90,6 +106,8 @@ function readRule(text: string): Rule {
   return { matches, target, options };
 }
 
+const STAGE = { redirected: "ESTABLISHED", related: "RELATED" } as const;
+
 interface State {
   readonly packet: Packet;
   to: Ipv4;
@@ -107,7 +125,7 @@ export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
   const isLocal = (): boolean => around.local.includes(state.to) || state.to.startsWith("127.");
   const walk = (chain: string): string => run(chain, state, rules, around);
   if (walk(`raw/${packet.hook}`) === "DROP") return "dropped";
-  if (packet.answer !== true) walk(`nat/${packet.hook}`);
+  if (packet.answer === undefined) walk(`nat/${packet.hook}`);
   const moved = state.original !== undefined;
   if (isLocal()) {
     const verdict = packet.hook === "OUTPUT" ? walk("filter/OUTPUT") : "ACCEPT";
@@ -118,7 +136,7 @@ export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
   const verdict = walk(packet.hook === "OUTPUT" ? "filter/OUTPUT" : "filter/FORWARD");
   const refused = refusal(verdict);
   if (refused !== undefined) return refused;
-  if (packet.answer !== true) walk("nat/POSTROUTING");
+  if (packet.answer === undefined) walk("nat/POSTROUTING");
   return moved ? arrival(state) : "untouched";
 }
 
@@ -180,9 +198,15 @@ function matches(match: Rule["matches"][number], state: State, around: Around): 
         return state.port === Number(value);
       case "--dst-type":
         return value === "LOCAL" && (around.local.includes(state.to) || state.to.startsWith("127."));
-      case "--ctstate": {
-        const moved = packet.answer === true || state.original !== undefined;
-        const states = [packet.answer === true ? "ESTABLISHED" : "NEW", ...(moved ? ["DNAT"] : [])];
+      case "--ctdir":
+        return value === (packet.answer === undefined ? "ORIGINAL" : "REPLY");
+      case "--dports":
+        return value.split(",").some((port) => Number(port) === state.port);
+      case "--ctstate":
+      case "--state": {
+        const moved = packet.answer === "redirected" || state.original !== undefined;
+        const stage = packet.answer === undefined ? "NEW" : STAGE[packet.answer];
+        const states = [stage, ...(moved ? ["DNAT"] : [])];
         return value.split(",").some((wanted) => states.includes(wanted));
       }
       case "--ctorigdst":

@@ -58,8 +58,10 @@ function change(chains: Map<string, Chain>, line: string): void {
   if (word.startsWith(":")) chains.set(word.slice(1), { policy: name, rules: [] });
   else if (word === "-A") chain().rules.push(rest);
   else if (word === "-I") {
-    if (!rest.startsWith("1 ")) throw new Error(`only at the top: ${line}`);
-    chain().rules.unshift(rest.slice(2));
+    const place = /^(\d+) (.*)$/.exec(rest);
+    const at = Number(place?.[1]) - 1;
+    if (!(at >= 0 && at <= chain().rules.length)) throw new Error(`no such place: ${line}`);
+    chain().rules.splice(at, 0, place?.[2] ?? "");
   } else if (word === "-D") {
     const at = chain().rules.indexOf(rest);
     if (at < 0) throw new Error(`no such rule: ${line}`);

@@ -162,7 +162,7 @@ const ROWS: { name: string; in: Packet; want: Verdict }[] = [
       port: 40000,
       hook: "PREROUTING",
       in: "br-shop",
-      answer: true,
+      answer: "redirected",
     },
     want: "untouched",
   },

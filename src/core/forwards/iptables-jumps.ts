@@ -1,0 +1,112 @@
+/** Where the jumps into OCDD's chains stand among the rules of Docker and of the operator, and where they belong. */
+import type { TableName } from "../model.ts";
+import type { Part } from "./forward.ts";
+import { type Chains, JUMPS, type Jump, partOf } from "./iptables-render.ts";
+
+/** The jumps of one look. */
+export interface SeenJumps {
+  readonly standing: readonly Jump[];
+  readonly missing: readonly Jump[];
+  /** In the wrong chain or place, of another spelling, or one too many: to be deleted. */
+  readonly stray: readonly Jump[];
+}
+
+/** A rule that keeps all packets from the aliases. */
+export interface Blocker {
+  readonly chain: string;
+  readonly rule: string;
+}
+
+const targetOf = (rule: string): string => /(?:^| )-[jg] (\S+)/.exec(rule)?.[1] ?? "";
+
+/** Docker's own chains decide on containers; in DOCKER-USER the operator does, before them. */
+const isDockers = (rule: string): boolean => /^DOCKER(?!-USER$)/.test(targetOf(rule));
+
+/** Where the operator's rules for containers are met; -1 when that is not before Docker's own. */
+function dockerUserAt(rules: readonly string[]): number {
+  const at = rules.indexOf("-j DOCKER-USER");
+  return rules.slice(0, Math.max(at, 0)).some(isDockers) ? -1 : at;
+}
+
+/** Every jump into OCDD's chains from others. */
+export function jumpsIn(chains: Chains): SeenJumps {
+  const standing: Jump[] = [];
+  const stray: Jump[] = [];
+  for (const [name, rules] of chains) {
+    if (partOf(name) !== undefined) continue;
+    const [table, from] = name.split("/") as [TableName, string];
+    rules.forEach((rule, index) => {
+      const to = targetOf(rule);
+      const part: Part | undefined = partOf(`${table}/${to}`);
+      if (part === undefined) return;
+      const jump = { table, from, to, rule, part };
+      const right = JUMPS.some((j) => sameJump(j, jump)) && !standing.some((j) => sameJump(j, jump));
+      (right && isInPlace(chains, name, index) ? standing : stray).push(jump);
+    });
+  }
+  return { standing, missing: JUMPS.filter((jump) => !standing.some((j) => sameJump(j, jump))), stray };
+}
+
+export function sameJump(a: Jump, b: Jump): boolean {
+  return a.table === b.table && a.from === b.from && a.rule === b.rule;
+}
+
+/**
+ * Whether a jump at this place sees the packets it is for. The operator's rules may stand before it in FORWARD and
+ * DOCKER-USER, whenever they came: what they drop is dropped.
+ */
+function isInPlace(chains: Chains, name: string, index: number): boolean {
+  const rules = chains.get(name) ?? [];
+  const before = rules.slice(0, index);
+  switch (name) {
+    case "filter/FORWARD":
+      return !before.some(isDockers) && dockerUserAt(rules) < index;
+    case "filter/INPUT":
+      return !before.some((rule) => accepts(chains, targetOf(rule)));
+    case "nat/POSTROUTING":
+      return true;
+    default:
+      return !before.some(isDockers);
+  }
+}
+
+/** Whether a packet can be accepted by this target, or in the chain of that name. */
+function accepts(chains: Chains, target: string, seen: ReadonlySet<string> = new Set()): boolean {
+  if (target === "ACCEPT") return true;
+  const name = `filter/${target}`;
+  if (seen.has(name)) return false;
+  const deeper = new Set([...seen, name]);
+  return (chains.get(name) ?? []).some((rule) => accepts(chains, targetOf(rule), deeper));
+}
+
+/** Where a jump is to be inserted, 0 for the top, in a chain whose other rules these are. */
+export function placeOf(jump: Jump, rules: readonly string[]): number {
+  // before any rule that Docker or another program redirects or accepts by
+  if (jump.from !== "FORWARD") return 0;
+  const user = dockerUserAt(rules);
+  if (user >= 0) return user + 1;
+  const end = rules.findIndex((rule) => isDockers(rule) || /^-[jg] (DROP|REJECT)\b/.test(rule));
+  return end < 0 ? rules.length : end;
+}
+
+/** Rules of the operator's that refuse everything before OCDD's accept is met: no alias works behind them. */
+export function blockersOf(chains: Chains): Blocker[] {
+  const found: Blocker[] = [];
+  const seen = new Set<string>();
+  /** True when nothing gets past the chain. */
+  const walk = (chain: string): boolean => {
+    if (seen.has(chain)) return false;
+    seen.add(chain);
+    for (const rule of chains.get(`filter/${chain}`) ?? []) {
+      const target = targetOf(rule);
+      if (!/^-[jg] /.test(rule)) continue;
+      if (partOf(`filter/${target}`) === "accept" || target === "ACCEPT") return true;
+      if (target === "RETURN") return false;
+      if (target === "DROP" || target === "REJECT") found.push({ chain, rule });
+      if (target === "DROP" || target === "REJECT" || walk(target)) return true;
+    }
+    return false;
+  };
+  walk("FORWARD");
+  return found;
+}

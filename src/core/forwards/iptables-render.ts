@@ -1,0 +1,138 @@
+/** The data path as iptables rules, spelled as iptables-save prints them, so that equal text is equal state. */
+import { compareIpv4, type Ipv4, parseCidr, type Range, sizeOf, toCidrs } from "../addresses/ipv4.ts";
+import type { TableName } from "../model.ts";
+import type { DataPath, Forward, Frame, Part } from "./forward.ts";
+import { chainOf, forwardRules } from "./iptables-forward.ts";
+
+/** Rules of chains, without the words `-A CHAIN`, by `table/CHAIN`. */
+export type Chains = ReadonlyMap<string, readonly string[]>;
+
+/** A rule in a chain that is not OCDD's and leads into one that is. */
+export interface Jump {
+  readonly table: TableName;
+  readonly from: string;
+  readonly to: string;
+  readonly rule: string;
+  readonly part: Part;
+}
+
+/** Up to so many rules are one chain: a packet pays some 5 ns for each. Above, they are a tree of chains. */
+export const LINEAR_RULES = 256;
+
+const LOCAL = "-m addrtype --dst-type LOCAL";
+
+/** The one jump into each of OCDD's chains that has one. */
+export const JUMPS: readonly Jump[] = [
+  { table: "filter", from: "INPUT", to: "OCDD-INPUT", rule: "-j OCDD-INPUT", part: "refusal" },
+  { table: "filter", from: "FORWARD", to: "OCDD-FORWARD", rule: "-j OCDD-FORWARD", part: "accept" },
+  { table: "nat", from: "PREROUTING", to: "OCDD", rule: `${LOCAL} -j OCDD`, part: "redirect" },
+  { table: "nat", from: "OUTPUT", to: "OCDD", rule: `${LOCAL} -j OCDD`, part: "redirect" },
+  {
+    table: "nat",
+    from: "POSTROUTING",
+    to: "OCDD-POSTROUTING",
+    rule: "-j OCDD-POSTROUTING",
+    part: "hairpin",
+  },
+];
+
+const CONSTANT: ReadonlyMap<string, Part> = new Map([
+  ["filter/OCDD-FORWARD", "accept"],
+  ["filter/OCDD-INPUT", "refusal"],
+  ["filter/OCDD-REFUSE", "refusal"],
+  ["nat/OCDD", "redirect"],
+  ["nat/OCDD-POSTROUTING", "hairpin"],
+  ["nat/OCDD-HAIRPIN", "hairpin"],
+]);
+
+/** The part of the data path that a chain (`table/CHAIN`) belongs to; undefined for one that is not OCDD's. */
+export function partOf(chain: string): Part | undefined {
+  return CONSTANT.get(chain) ?? (/^nat\/OCDD-[0-9a-f]{8}(-24|-28)?$/.test(chain) ? "redirect" : undefined);
+}
+
+/** OCDD's own chains for this data path; none where it has no frame. */
+export function render({ frame, forwards }: DataPath): Chains {
+  return frame === null ? new Map() : new Map([...renderFrame(frame), ...renderForwards(frame, forwards)]);
+}
+
+/** CIDRs of the pool, the largest first: most packets of a pool match the first rule. */
+function poolCidrs(frame: Frame): string[] {
+  const size = (cidr: string): number => Number(cidr.split("/")[1]);
+  return toCidrs(frame.pool).sort((a, b) => size(a) - size(b));
+}
+
+/** What depends on the frame alone, but for the end of the redirection. */
+function renderFrame(frame: Frame): [string, readonly string[]][] {
+  const cidrs = poolCidrs(frame);
+  const asked = (cidr: string): string =>
+    `-m conntrack --ctstate DNAT --ctorigdst ${cidr.replace(/\/32$/, "")}`;
+  // the host's other traffic leaves at the first rule
+  const redirectedOnly = "-m conntrack ! --ctstate DNAT -j RETURN";
+  return [
+    ["filter/OCDD-FORWARD", [redirectedOnly, ...cidrs.map((cidr) => `${asked(cidr)} -j ACCEPT`)]],
+    [
+      "filter/OCDD-INPUT",
+      [
+        // Answers to what the host itself opened through an alias, a reset of OCDD-REFUSE among them.
+        "-m conntrack --ctdir REPLY -j RETURN",
+        ...cidrs.map((cidr) => `-d ${cidr} -j OCDD-REFUSE`),
+        // asked for an alias and redirected to the host itself: no container takes it
+        redirectedOnly,
+        ...cidrs.map((cidr) => `${asked(cidr)} -j OCDD-REFUSE`),
+      ],
+    ],
+    [
+      "filter/OCDD-REFUSE",
+      ["-p tcp -j REJECT --reject-with tcp-reset", "-j REJECT --reject-with icmp-port-unreachable"],
+    ],
+    [
+      "nat/OCDD-POSTROUTING",
+      [redirectedOnly, ...networks(frame.subnets).map((net) => `-s ${net} -d ${net} -j OCDD-HAIRPIN`)],
+    ],
+    ["nat/OCDD-HAIRPIN", cidrs.map((cidr) => `${asked(cidr)} -j MASQUERADE`)],
+  ];
+}
+
+/** Each network by itself: between two of them nothing is masqueraded, adjacent as they may be. */
+function networks(subnets: readonly Range[]): string[] {
+  const sorted = [...subnets].sort((a, b) => compareIpv4(a.first, b.first) || sizeOf(a) - sizeOf(b));
+  return [...new Set(sorted.flatMap((subnet) => toCidrs([subnet])))];
+}
+
+function renderForwards(frame: Frame, forwards: readonly Forward[]): [string, readonly string[]][] {
+  // What no forward takes stops here: a port that Docker publishes matches every local address, aliases too.
+  const end = poolCidrs(frame).map((cidr) => `-d ${cidr} -j ACCEPT`);
+  const sorted = [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias));
+  const rendered = sorted.map((forward) => ({ alias: forward.alias, ...forwardRules(forward) }));
+  const own = rendered.flatMap(({ alias, ports }): [string, readonly string[]][] =>
+    ports.length === 0 ? [] : [[`nat/${chainOf(alias)}`, ports]],
+  );
+  const rules = rendered.reduce((sum, { entry }) => sum + entry.length, 0);
+  if (rules <= LINEAR_RULES)
+    return [["nat/OCDD", [...rendered.flatMap(({ entry }) => entry), ...end]], ...own];
+  const { top, chains } = renderTree(rendered);
+  return [["nat/OCDD", [...top, ...end]], ...chains, ...own];
+}
+
+/** Jumps by /24, then by /28: at most 16 aliases share a leaf, and a change writes that leaf alone. */
+function renderTree(rendered: readonly { readonly alias: Ipv4; readonly entry: readonly string[] }[]): {
+  readonly top: readonly string[];
+  readonly chains: readonly [string, readonly string[]][];
+} {
+  const top: string[] = [];
+  const chains = new Map<string, string[]>();
+  /** The chain of the network of this size that holds the alias, with a jump to it where it is new. */
+  const chainAt = (alias: Ipv4, prefix: 24 | 28, parent: string[]): string[] => {
+    const network = parseCidr(`${alias}/${prefix}`)?.first ?? alias;
+    const name = `${chainOf(network)}-${prefix}`;
+    const found = chains.get(`nat/${name}`);
+    if (found !== undefined) return found;
+    const made: string[] = [];
+    chains.set(`nat/${name}`, made);
+    parent.push(`-d ${network}/${prefix} -j ${name}`);
+    return made;
+  };
+  for (const { alias, entry } of rendered)
+    if (entry.length > 0) chainAt(alias, 28, chainAt(alias, 24, top)).push(...entry);
+  return { top, chains: [...chains] };
+}

@@ -1,0 +1,108 @@
+/** From the rules that are there to the rules that shall be there, as input of `iptables-restore --noflush`. */
+import type { Ipv4 } from "../addresses/ipv4.ts";
+import type { TableName } from "../model.ts";
+import type { DataPath } from "./forward.ts";
+import { jumpsIn, placeOf, sameJump } from "./iptables-jumps.ts";
+import { type Snapshot, sameRules } from "./iptables-parse.ts";
+import { type Chains, type Jump, partOf, render } from "./iptables-render.ts";
+
+/** Input for iptables-restore, one transaction a table, and what the tables hold when it has been applied. */
+export interface Transaction {
+  /** Empty when there is nothing to do. The accept is in force before the first packet is redirected. */
+  readonly text: string;
+  readonly after: Snapshot;
+}
+
+/** Turns what was read into `desired`: only chains and jumps that differ are written. No packet meets a half of a chain. */
+export function transaction(before: Snapshot, desired: DataPath): Transaction {
+  const own = render(desired);
+  const legacy = before.legacyRules.map((rule): Deletion => ({ table: "nat", from: "DOCKER", rule }));
+  const jumps = jumpChanges(before.chains, desired.frame !== null);
+  const deleted = [...legacy, ...jumps.deleted];
+  const others = new Map([...before.chains].filter(([name]) => partOf(name) === undefined));
+  for (const { table, from, rule } of deleted) {
+    const rules = others.get(`${table}/${from}`) ?? [];
+    others.set(`${table}/${from}`, rules.toSpliced(rules.indexOf(rule), 1));
+  }
+  const inserted = jumps.missing.map((jump) => {
+    const name = `${jump.table}/${jump.from}`;
+    const rules = others.get(name) ?? [];
+    const place = placeOf(jump, rules);
+    others.set(name, rules.toSpliced(place, 0, jump.rule));
+    return { ...jump, place };
+  });
+  const text = (["filter", "nat"] as const).map((table) => {
+    const chains = chainChanges(before.chains, own, table);
+    return ofTable(table, [
+      ...chains.declared,
+      ...deleted.filter((d) => d.table === table).map(({ from, rule }) => `-D ${from} ${rule}`),
+      ...chains.filled,
+      ...inserted
+        .filter((jump) => jump.table === table)
+        .map(({ from, place, rule }) => `-I ${from} ${place + 1} ${rule}`),
+      ...chains.removed,
+    ]);
+  });
+  return { text: text.join(""), after: { chains: new Map([...others, ...own]), legacyRules: [] } };
+}
+
+/** Takes out the rules of these aliases and nothing else: the chains they stand in are written without them. */
+export function revocation(before: Snapshot, aliases: ReadonlySet<Ipv4>): Transaction {
+  const own = new Map([...before.chains].filter(([name]) => partOf(name) === "redirect"));
+  for (const [name, rules] of own) {
+    const left = rules.filter((rule) => !aliases.has(redirectedAlias(rule) as Ipv4));
+    if (left.length < rules.length) own.set(name, left);
+  }
+  const { declared, filled } = chainChanges(before.chains, own, "nat");
+  return {
+    text: ofTable("nat", [...declared, ...filled]),
+    after: { ...before, chains: new Map([...before.chains, ...own]) },
+  };
+}
+
+/** The alias that a rule of a forward is for; undefined for the rules that refuse the rest of the pool. */
+export function redirectedAlias(rule: string): string | undefined {
+  return /-d ([\d.]+)\/32 .*--comment "?OCDD-/.exec(rule)?.[1];
+}
+
+type Deletion = Pick<Jump, "table" | "from" | "rule">;
+
+function jumpChanges(
+  chains: Chains,
+  wanted: boolean,
+): { readonly deleted: readonly Deletion[]; readonly missing: readonly Jump[] } {
+  const { standing, stray, missing } = jumpsIn(chains);
+  if (!wanted) return { deleted: [...standing, ...stray], missing: [] };
+  // -D takes the first rule of that spelling: where one stands twice, both go and one comes back
+  const doubled = standing.filter((jump) => stray.some((other) => sameJump(jump, other)));
+  return { deleted: [...doubled, ...stray], missing: [...missing, ...doubled] };
+}
+
+/** Lines for a table's own chains. A declaration creates a chain or empties it. */
+function chainChanges(
+  before: Chains,
+  own: Chains,
+  table: TableName,
+): {
+  readonly declared: readonly string[];
+  readonly filled: readonly string[];
+  readonly removed: readonly string[];
+} {
+  const short = (name: string): string => name.slice(table.length + 1);
+  const changed = [...own].filter(
+    ([name, rules]) => name.startsWith(`${table}/`) && !sameRules(before.get(name), rules),
+  );
+  const gone = [...before.keys()].filter(
+    (name) => name.startsWith(`${table}/`) && partOf(name) !== undefined && !own.has(name),
+  );
+  return {
+    declared: changed.map(([name]) => `:${short(name)} - [0:0]`),
+    filled: changed.flatMap(([name, rules]) => rules.map((rule) => `-A ${short(name)} ${rule}`)),
+    // none is removed while another still leads to it
+    removed: [...gone.map((name) => `-F ${short(name)}`), ...gone.map((name) => `-X ${short(name)}`)],
+  };
+}
+
+function ofTable(table: TableName, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `*${table}\n${lines.join("\n")}\nCOMMIT\n`;
+}
