@@ -1,0 +1,29 @@
+/** Connection tracking: forgets flows, so that the next packet of each follows the rules in force. */
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import { run } from "./run.ts";
+
+/** For each address the kernel walks its whole table, some 5 ms; for more than so many, one look tells which have flows. */
+const FEW = 8;
+
+/** Processes at a time. */
+const WORKERS = 16;
+
+/** Forgets the tracked flows that were opened to these aliases. Throws HostError; some may have been forgotten by then. */
+export async function flushFlows(aliases: readonly Ipv4[]): Promise<void> {
+  const rest = aliases.length > FEW ? await tracked(aliases) : [...aliases];
+  const worker = async (): Promise<void> => {
+    for (let alias = rest.pop(); alias !== undefined; alias = rest.pop()) {
+      // 1: no such flow
+      await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(WORKERS, rest.length) }, worker));
+}
+
+/** Those of the addresses that a tracked flow was opened to. */
+async function tracked(addresses: readonly Ipv4[]): Promise<Ipv4[]> {
+  const { stdout } = await run(["conntrack", "-L", "-f", "ipv4"]);
+  // a line holds both directions; the first destination is the one that was asked for
+  const asked = new Set([...stdout.matchAll(/^.*?\bdst=(\S+)/gm)].map((match) => match[1]));
+  return addresses.filter((address) => asked.has(address));
+}

@@ -1,0 +1,141 @@
+/** The data path in the kernel's iptables: read, committed, revoked, removed. */
+import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
+import { HostError } from "../../core/errors.ts";
+import type { DataPath, Forward } from "../../core/forwards/forward.ts";
+import { canonical } from "../../core/forwards/iptables-forward.ts";
+import { parse, type SeenTables, type Snapshot } from "../../core/forwards/iptables-parse.ts";
+import {
+  redirectedAlias,
+  revocation,
+  type Transaction,
+  transaction,
+} from "../../core/forwards/iptables-transaction.ts";
+import type { TableName } from "../../core/model.ts";
+import { run } from "./run.ts";
+
+/** A forward that the kernel takes no rules for. */
+export interface Refused {
+  readonly alias: Ipv4;
+  readonly message: string;
+}
+
+/** One writer of OCDD's chains; its calls are carried out one after another. Each throws HostError. */
+export interface IptablesTable {
+  read(): Promise<SeenTables>;
+  /** Writes what differs from the last look or write. Forwards whose rules the kernel refuses are left out and told. */
+  commit(desired: DataPath): Promise<{ readonly refused: readonly Refused[] }>;
+  /** Takes the forwards of these aliases out, and waits for nothing but a write that is under way. */
+  revoke(aliases: readonly Ipv4[]): Promise<void>;
+  /** Takes out all chains, jumps and rules. */
+  remove(): Promise<void>;
+}
+
+/** Waits up to 5 seconds for another program that writes. */
+const RESTORE: [string, ...string[]] = ["iptables-restore", "--noflush", "-w", "5"];
+
+/** The tables of this network namespace. `pool` tells rules of the bash script OctoCopDD from others'. */
+export function openIptablesTable(pool: readonly Range[]): IptablesTable {
+  let known: Snapshot | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
+    const turn = last.then(act);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+  const look = async (): Promise<SeenTables> => {
+    const seen = parse(await readTables(), pool);
+    known = seen.snapshot;
+    return seen;
+  };
+  const write = async (change: (before: Snapshot) => Transaction): Promise<void> => {
+    const { text, after } = change(known ?? (await look()).snapshot);
+    // what a write that failed leaves is looked at again
+    known = undefined;
+    if (text !== "") await restore(text);
+    known = after;
+  };
+  return {
+    read: () => inTurn(look),
+    commit: (desired) =>
+      inTurn(async () => {
+        const attempt = (forwards: readonly Forward[]): Promise<void> =>
+          write((before) => transaction(before, { ...desired, forwards }));
+        try {
+          await attempt(desired.forwards);
+          return { refused: [] };
+        } catch (error) {
+          if (!(error instanceof RefusedLine)) throw error;
+        }
+        const { dataPath } = await look();
+        const inForce = new Set(dataPath.forwards.map((forward) => JSON.stringify(forward)));
+        const stands = (forward: Forward): boolean => inForce.has(JSON.stringify(canonical(forward)));
+        const [kept, changed] = [desired.forwards.filter(stands), desired.forwards.filter((f) => !stands(f))];
+        return { refused: await commitMost(attempt, kept, changed) };
+      }),
+    revoke: (aliases) => inTurn(() => write((before) => revocation(before, new Set(aliases)))),
+    remove: () =>
+      inTurn(() => write((before) => transaction(before, { frame: null, forwards: [], damaged: [] }))),
+  };
+}
+
+/**
+ * Commits `kept`, which have been in force, with as many of `changed` as the kernel takes; returns those it refuses. A
+ * refusal names a line, and so an alias, or the transaction alone (iptables-legacy): then halves are tried.
+ */
+async function commitMost(
+  attempt: (forwards: readonly Forward[]) => Promise<void>,
+  kept: readonly Forward[],
+  changed: readonly Forward[],
+): Promise<Refused[]> {
+  try {
+    await attempt([...kept, ...changed]);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RefusedLine) || changed.length === 0) throw error;
+    const alias = redirectedAlias(error.line);
+    const culprit = changed.find((forward) => forward.alias === alias);
+    if (culprit !== undefined) {
+      const rest = changed.filter((forward) => forward !== culprit);
+      return [{ alias: culprit.alias, message: error.message }, ...(await commitMost(attempt, kept, rest))];
+    }
+    // what is refused also without any of them is not theirs
+    await attempt(kept);
+    const [only] = changed;
+    if (changed.length === 1 && only !== undefined) return [{ alias: only.alias, message: error.message }];
+    const half = Math.ceil(changed.length / 2);
+    const first = await commitMost(attempt, kept, changed.slice(0, half));
+    const taken = changed.slice(0, half).filter((f) => !first.some(({ alias }) => alias === f.alias));
+    return [...first, ...(await commitMost(attempt, [...kept, ...taken], changed.slice(half)))];
+  }
+}
+
+/** iptables takes a line of a transaction, or the whole of it, not: nothing of that table has been changed. */
+class RefusedLine extends HostError {
+  readonly line: string;
+  constructor(line: string, cause: HostError) {
+    super("command", `iptables refused "${line}": ${cause.message}`, { cause: cause.cause });
+    this.line = line;
+  }
+}
+
+async function restore(text: string): Promise<void> {
+  try {
+    await run(RESTORE, { input: text });
+  } catch (error) {
+    if (!(error instanceof HostError) || error.fault !== "command") throw error;
+    const number = /line:? (\d+)/i.exec((error.cause as { stderr?: string })?.stderr ?? "")?.[1];
+    if (number === undefined) throw error;
+    throw new RefusedLine(text.split("\n")[Number(number) - 1] ?? "", error);
+  }
+}
+
+async function readTables(): Promise<ReadonlyMap<TableName, string>> {
+  // one process for all tables: each takes as long to start as to read a thousand rules
+  const { stdout } = await run(["iptables-save"]);
+  const table = (name: TableName): string =>
+    new RegExp(`^\\*${name}\n[^]*?^COMMIT$`, "m").exec(stdout)?.[0] ?? "";
+  return new Map([
+    ["filter", table("filter")],
+    ["nat", table("nat")],
+  ]);
+}
