@@ -1,0 +1,265 @@
+/** What is written for a difference: all of it, and nothing else. */
+import fc from "fast-check";
+import t from "tap";
+import { revocation, transaction } from "../../../src/core/forwards/iptables-transaction.ts";
+import { applyTransaction } from "../../fake/iptables.ts";
+import { ip } from "../make.ts";
+import { converge, forward, look, manyForwards, NOTHING, pathOf, recorded, written } from "./iptables.ts";
+
+const DOCKER = recorded("20.10");
+const WANTED = pathOf([forward("192.168.122.11", "172.17.0.2"), forward("192.168.122.12", "172.17.0.3")]);
+const CONVERGED = converge(DOCKER, WANTED);
+const foreign = (ruleset: string): string[] => ruleset.split("\n").filter((line) => !line.includes("OCDD"));
+
+t.test("both tables from nothing: chains declared, then filled, then jumped to", async (t) => {
+  t.equal(
+    written(DOCKER, {
+      ...WANTED,
+      frame: { pool: [{ first: ip("10.0.0.11"), last: ip("10.0.0.14") }], subnets: [] },
+    }),
+    `*filter
+:OCDD-FORWARD - [0:0]
+:OCDD-INPUT - [0:0]
+:OCDD-REFUSE - [0:0]
+-A OCDD-FORWARD -m conntrack ! --ctstate DNAT -j RETURN
+-A OCDD-FORWARD -m conntrack --ctstate DNAT --ctorigdst 10.0.0.12/31 -j ACCEPT
+-A OCDD-FORWARD -m conntrack --ctstate DNAT --ctorigdst 10.0.0.11 -j ACCEPT
+-A OCDD-FORWARD -m conntrack --ctstate DNAT --ctorigdst 10.0.0.14 -j ACCEPT
+-A OCDD-INPUT -m conntrack --ctdir REPLY -j RETURN
+-A OCDD-INPUT -d 10.0.0.12/31 -j OCDD-REFUSE
+-A OCDD-INPUT -d 10.0.0.11/32 -j OCDD-REFUSE
+-A OCDD-INPUT -d 10.0.0.14/32 -j OCDD-REFUSE
+-A OCDD-INPUT -m conntrack ! --ctstate DNAT -j RETURN
+-A OCDD-INPUT -m conntrack --ctstate DNAT --ctorigdst 10.0.0.12/31 -j OCDD-REFUSE
+-A OCDD-INPUT -m conntrack --ctstate DNAT --ctorigdst 10.0.0.11 -j OCDD-REFUSE
+-A OCDD-INPUT -m conntrack --ctstate DNAT --ctorigdst 10.0.0.14 -j OCDD-REFUSE
+-A OCDD-REFUSE -p tcp -j REJECT --reject-with tcp-reset
+-A OCDD-REFUSE -j REJECT --reject-with icmp-port-unreachable
+-I INPUT 1 -j OCDD-INPUT
+-I FORWARD 2 -j OCDD-FORWARD
+COMMIT
+*nat
+:OCDD-POSTROUTING - [0:0]
+:OCDD-HAIRPIN - [0:0]
+:OCDD - [0:0]
+-A OCDD-POSTROUTING -m conntrack ! --ctstate DNAT -j RETURN
+-A OCDD-HAIRPIN -m conntrack --ctstate DNAT --ctorigdst 10.0.0.12/31 -j MASQUERADE
+-A OCDD-HAIRPIN -m conntrack --ctstate DNAT --ctorigdst 10.0.0.11 -j MASQUERADE
+-A OCDD-HAIRPIN -m conntrack --ctstate DNAT --ctorigdst 10.0.0.14 -j MASQUERADE
+-A OCDD -d 192.168.122.11/32 -m comment --comment OCDD-c122-11 -j DNAT --to-destination 172.17.0.2
+-A OCDD -d 192.168.122.12/32 -m comment --comment OCDD-c122-12 -j DNAT --to-destination 172.17.0.3
+-A OCDD -d 10.0.0.12/31 -j ACCEPT
+-A OCDD -d 10.0.0.11/32 -j ACCEPT
+-A OCDD -d 10.0.0.14/32 -j ACCEPT
+-I PREROUTING 1 -m addrtype --dst-type LOCAL -j OCDD
+-I OUTPUT 1 -m addrtype --dst-type LOCAL -j OCDD
+-I POSTROUTING 1 -j OCDD-POSTROUTING
+COMMIT
+`,
+  );
+});
+
+t.test("one forward of 4 000 changed: its leaf alone is written", async (t) => {
+  const { path, forwards } = manyForwards(4000);
+  const before = look(converge(DOCKER, path), path.frame?.pool).snapshot;
+  const changed = forwards.map((f, i) => (i === 1234 ? { ...f, target: ip("172.17.99.9") } : f));
+  const lines = transaction(before, { ...path, forwards: changed })
+    .text.trim()
+    .split("\n");
+  t.match(lines.slice(0, 2), ["*nat", /^:OCDD-0a1404d0-28 - /]);
+  t.equal(lines.length, 2 + 16 + 1);
+  t.ok(lines.slice(2, -1).every((line) => line.startsWith("-A OCDD-0a1404d0-28 -d ")));
+  const revoked = revocation(before, new Set([ip("10.20.4.221")]));
+  t.equal(revoked.text.split("\n").length, 2 + 15 + 2, "revoked: the leaf without it");
+  t.notMatch(revoked.text, "10.20.4.221/32");
+});
+
+t.test("a forward that goes takes its empty leaf along; from a tree to one chain and back", async (t) => {
+  const { path, forwards } = manyForwards(300);
+  const tree = converge(DOCKER, path);
+  const far = forward("10.20.7.1", "172.17.99.9");
+  const more = converge(tree, { ...path, forwards: [...forwards, far] });
+  t.match(more, "-A OCDD -d 10.20.7.0/24 -j OCDD-0a140700-24");
+  t.match(more, "-A OCDD-0a140700-24 -d 10.20.7.0/28 -j OCDD-0a140700-28");
+  t.equal(converge(more, path), tree);
+  const few = { ...path, forwards: forwards.slice(0, 20) };
+  t.equal(converge(tree, few), converge(DOCKER, few));
+  t.equal(converge(tree, NOTHING), DOCKER);
+});
+
+t.test("what a transaction promises is what is read afterwards", async () => {
+  const change = fc.array(fc.integer({ min: 11, max: 30 }), { maxLength: 8 });
+  fc.assert(
+    fc.property(change, change, change, (first, second, gone) => {
+      const of = (ends: readonly number[]) =>
+        pathOf([...new Set(ends)].map((end) => forward(`192.168.122.${end}`, `172.17.0.${end}`)));
+      const ruleset = converge(DOCKER, of(first));
+      const { text, after } = transaction(look(ruleset).snapshot, of(second));
+      const then = applyTransaction(ruleset, text);
+      const revoked = revocation(after, new Set(gone.map((end) => ip(`192.168.122.${end}`))));
+      const left = look(applyTransaction(then, revoked.text));
+      const plain = (chains: ReadonlyMap<string, readonly string[]>): string =>
+        JSON.stringify([...chains].sort());
+      return (
+        plain(look(then).snapshot.chains) === plain(after.chains) &&
+        plain(left.snapshot.chains) === plain(revoked.after.chains) &&
+        left.dataPath.forwards.every(({ alias }) => !gone.includes(Number(alias.split(".")[3]))) &&
+        left.dataPath.damaged.length === 0
+      );
+    }),
+  );
+});
+
+t.test(
+  "jumps that are gone, doubled, misplaced or misspelt come right, and nothing else is touched",
+  async (t) => {
+    const table: [string, string, (text: string) => string][] = [
+      [
+        "Docker's rule before",
+        "redirect",
+        (s) => s.replace(/(-A PREROUTING .*-j OCDD\n)(-A PREROUTING .*-j DOCKER\n)/, "$2$1"),
+      ],
+      ["a jump gone", "redirect", (s) => s.replace(/-A OUTPUT .*-j OCDD\n/, "")],
+      ["a jump twice", "redirect", (s) => s.replace(/(-A PREROUTING .*-j OCDD\n)/, "$1$1")],
+      [
+        "a jump twice, Docker's between",
+        "redirect",
+        (s) => s.replace(/(-A PREROUTING .*-j OCDD\n)(-A PREROUTING .*-j DOCKER\n)/, "$1$2$1"),
+      ],
+      [
+        "another spelling",
+        "refusal",
+        (s) => s.replace("-A INPUT -j OCDD-INPUT", "-A INPUT -i ens3 -j OCDD-INPUT"),
+      ],
+      [
+        "a jump from a chain of others",
+        "accept",
+        (s) => s.replace("-A DOCKER-USER", "-A DOCKER-USER -j OCDD-FORWARD\n-A DOCKER-USER"),
+      ],
+      ["FORWARD flushed", "accept", (s) => s.replace(/-A FORWARD .*\n/g, "")],
+      [
+        "an accept before the refusal",
+        "refusal",
+        (s) => s.replace("-A INPUT", "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT"),
+      ],
+      [
+        "a chain that accepts before the refusal",
+        "refusal",
+        (s) =>
+          s
+            .replace(":DOCKER-USER", ":MINE - [0:0]\n:ufw - [0:0]\n:DOCKER-USER")
+            .replace("-A INPUT", "-A ufw -j MINE\n-A MINE -i lo -j ACCEPT\n-A INPUT -j ufw\n-A INPUT"),
+      ],
+      ["a chain flushed", "redirect", (s) => s.replace(/-A OCDD .*\n/g, "")],
+      [
+        "the order of rules",
+        "redirect",
+        (s) => s.replace(/(-A OCDD .*c122-11.*\n)(-A OCDD .*c122-12.*\n)/, "$2$1"),
+      ],
+      [
+        "a rule of others in a chain",
+        "redirect",
+        (s) => s.replace("-A OCDD -d", "-A OCDD -p udp -j ACCEPT\n-A OCDD -d"),
+      ],
+      ["a chain of no forward", "redirect", (s) => s.replace(":OCDD -", ":OCDD-0a000001 - [0:0]\n:OCDD -")],
+    ];
+    for (const [what, part, break_] of table) {
+      const broken = applyTransaction(break_(CONVERGED), "");
+      t.not(broken, CONVERGED, `${what}: is a change`);
+      t.ok(look(broken).dataPath.damaged.includes(part as never), `${what}: found`);
+      const mended = converge(broken, WANTED);
+      t.strictSame(look(mended).dataPath.damaged, [], `${what}: mended`);
+      t.equal(written(mended, WANTED), "", `${what}: for good`);
+      t.strictSame(foreign(mended), foreign(broken), `${what}: foreign rules intact`);
+    }
+  },
+);
+
+t.test("rules of the bash script in Docker's chain are taken over; near misses stay", async (t) => {
+  const original =
+    '-A DOCKER -d 192.168.122.11/32 ! -i docker0 -m comment --comment "OCDD-jenkins" -j DNAT --to-destination 172.18.0.3';
+  const near = [
+    '-A DOCKER -d 192.168.123.11/32 ! -i docker0 -m comment --comment "OCDD-far" -j DNAT --to-destination 172.18.0.3',
+    "-A DOCKER -d 192.168.122.12/32 ! -i docker0 -j DNAT --to-destination 172.18.0.3",
+    '-A DOCKER -d 192.168.122.12/32 ! -i docker0 -m comment --comment "MY-OCDD-x" -j DNAT --to-destination 172.18.0.3',
+    '-A PREROUTING -d 192.168.122.12/32 -m comment --comment "OCDD-x" -j DNAT --to-destination 172.18.0.3',
+  ];
+  const before = DOCKER.replace(/(\*nat[\s\S]*?)COMMIT/, `$1${[original, ...near].join("\n")}\nCOMMIT`);
+  t.strictSame([...look(before).legacy], ["192.168.122.11"]);
+  const after = converge(before, WANTED);
+  t.notMatch(after, "OCDD-jenkins");
+  for (const rule of near) t.match(after, `${rule}\n`);
+  t.equal(written(after, WANTED), "");
+});
+
+/** Jumps in any order, OCDD's and others', in the chains that matter. */
+const LINES: Readonly<Record<string, readonly string[]>> = {
+  "filter/INPUT": [
+    "-j OCDD-INPUT",
+    "-j ACCEPT",
+    "-p tcp -m tcp --dport 22 -j ACCEPT",
+    "-s 10.0.0.0/8 -j DROP",
+    "-i ens3 -j OCDD-INPUT",
+  ],
+  "filter/DOCKER-USER": ["-j OCDD-FORWARD", "-j RETURN", "-s 10.0.0.0/8 -j DROP", "-j ACCEPT"],
+  "filter/FORWARD": [
+    "-j DOCKER-USER",
+    "-j OCDD-FORWARD",
+    "-o docker0 -j DOCKER",
+    "-j DROP",
+    "-s 10.0.0.0/8 -j DROP",
+  ],
+  "nat/PREROUTING": [
+    "-m addrtype --dst-type LOCAL -j OCDD",
+    "-m addrtype --dst-type LOCAL -j DOCKER",
+    "-j OCDD",
+  ],
+  "nat/OUTPUT": [
+    "-m addrtype --dst-type LOCAL -j OCDD",
+    "! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER",
+  ],
+  "nat/POSTROUTING": ["-j OCDD-POSTROUTING", "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE"],
+};
+const OWN = "OCDD-FORWARD OCDD-INPUT OCDD OCDD-POSTROUTING".split(" ");
+
+const anyRuleset = fc
+  .record(
+    Object.fromEntries(
+      Object.entries(LINES).map(([chain, rules]) => [
+        chain,
+        fc.array(fc.constantFrom(...rules), { maxLength: 4 }),
+      ]),
+    ),
+  )
+  .map((chains) =>
+    ["filter", "nat"]
+      .map((table) => {
+        const mine = Object.entries(chains).filter(([name]) => name.startsWith(`${table}/`));
+        const short = (name: string): string => name.slice(table.length + 1);
+        const declared = mine.map(
+          ([name]) => `:${short(name)} ${name.endsWith("USER") ? "-" : "ACCEPT"} [0:0]`,
+        );
+        const own = OWN.filter((name) => (table === "filter") === /FORWARD|INPUT/.test(name));
+        const rules = mine.flatMap(([name, list]) => list.map((rule) => `-A ${short(name)} ${rule}`));
+        const all = [...declared, ":DOCKER - [0:0]", ...own.map((name) => `:${name} - [0:0]`), ...rules];
+        return `*${table}\n${all.join("\n")}\nCOMMIT\n`;
+      })
+      .join(""),
+  );
+
+t.test("from any ruleset one run converges, foreign rules intact; teardown leaves them alone", async () => {
+  fc.assert(
+    fc.property(anyRuleset, (before) => {
+      const after = converge(before, WANTED);
+      const gone = converge(after, NOTHING);
+      return (
+        written(after, WANTED) === "" &&
+        look(after).dataPath.damaged.length === 0 &&
+        foreign(after).join() === foreign(before).join() &&
+        !gone.includes("OCDD") &&
+        foreign(gone).join() === foreign(before).join()
+      );
+    }),
+    { numRuns: 1000 },
+  );
+});
