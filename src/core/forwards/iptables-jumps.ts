@@ -1,7 +1,6 @@
 /** Where the jumps into OCDD's chains stand among the rules of Docker and of the operator, and where they belong. */
-import type { TableName } from "../model.ts";
 import type { Part } from "./forward.ts";
-import { type Chains, JUMPS, type Jump, partOf } from "./iptables-render.ts";
+import { type Chains, JUMPS, type Jump, partOf, type TableName } from "./iptables-render.ts";
 
 /** The jumps of one look. */
 export interface SeenJumps {

@@ -8,12 +8,12 @@ import {
   type Range,
   toCidrs,
 } from "../addresses/ipv4.ts";
-import type { Port, PortMap, Protocol, TableName } from "../model.ts";
+import type { Port, PortMap, Protocol } from "../model.ts";
 import type { Name } from "../services/name.ts";
 import type { DataPath, Forward, Frame, Part } from "./forward.ts";
 import { distinctPorts } from "./iptables-forward.ts";
 import { jumpsIn } from "./iptables-jumps.ts";
-import { type Chains, partOf, render } from "./iptables-render.ts";
+import { type Chains, partOf, render, type TableName } from "./iptables-render.ts";
 
 /** Both tables as they were when they were read; for `transaction` and `revocation`, and for nobody to look into. */
 export interface Snapshot {

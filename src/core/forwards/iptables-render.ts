@@ -1,8 +1,9 @@
 /** The data path as iptables rules, spelled as iptables-save prints them, so that equal text is equal state. */
 import { compareIpv4, type Ipv4, parseCidr, type Range, sizeOf, toCidrs } from "../addresses/ipv4.ts";
-import type { TableName } from "../model.ts";
 import type { DataPath, Forward, Frame, Part } from "./forward.ts";
 import { chainOf, forwardRules } from "./iptables-forward.ts";
+
+export type TableName = "filter" | "nat";
 
 /** Rules of chains, without the words `-A CHAIN`, by `table/CHAIN`. */
 export type Chains = ReadonlyMap<string, readonly string[]>;

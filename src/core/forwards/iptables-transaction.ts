@@ -1,10 +1,9 @@
 /** From the rules that are there to the rules that shall be there, as input of `iptables-restore --noflush`. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
-import type { TableName } from "../model.ts";
 import type { DataPath } from "./forward.ts";
 import { jumpsIn, placeOf, sameJump } from "./iptables-jumps.ts";
 import { type Snapshot, sameRules } from "./iptables-parse.ts";
-import { type Chains, type Jump, partOf, render } from "./iptables-render.ts";
+import { type Chains, type Jump, partOf, render, type TableName } from "./iptables-render.ts";
 
 /** Input for iptables-restore, one transaction a table, and what the tables hold when it has been applied. */
 export interface Transaction {

@@ -4,13 +4,13 @@ import { HostError } from "../../core/errors.ts";
 import type { DataPath, Forward } from "../../core/forwards/forward.ts";
 import { canonical } from "../../core/forwards/iptables-forward.ts";
 import { parse, type SeenTables, type Snapshot } from "../../core/forwards/iptables-parse.ts";
+import type { TableName } from "../../core/forwards/iptables-render.ts";
 import {
   redirectedAlias,
   revocation,
   type Transaction,
   transaction,
 } from "../../core/forwards/iptables-transaction.ts";
-import type { TableName } from "../../core/model.ts";
 import { run } from "./run.ts";
 
 /** A forward that the kernel takes no rules for. */
