@@ -44,7 +44,7 @@ export interface Followed {
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
-  const table = openForwardTable(config, docker);
+  const table = openForwardTable(config.pool);
   const bridgePorts = openBridgePorts();
   const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
   const arp = openArp(config.device);
@@ -65,7 +65,7 @@ export function openHost(config: Config, followed?: Followed): Host {
       if (way === undefined || pid === undefined) return;
       const found = await bridgePorts.find([{ id: containerId, pid, bridge: way.bridge }]);
       const port = found.get(containerId);
-      if (port !== undefined) table.admit(way.alias, port);
+      if (port !== undefined) await table.admit(way.alias, port);
     },
     invalidate: observer.forget,
     async noteRun() {

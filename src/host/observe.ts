@@ -90,7 +90,7 @@ export function makeObserver(eyes: Eyes): Observer {
     const id = await leasesId();
     const [links, path, leases, html, services, history, template] = await Promise.all([
       readLinks(),
-      without.includes("firewall") ? NOTHING_SEEN : table.read(config.pool),
+      without.includes("firewall") ? NOTHING_SEEN : table.read(),
       readLeases(paths.leases),
       readText(config.indexFile),
       readText(paths.services),

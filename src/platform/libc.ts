@@ -143,3 +143,37 @@ export function loadFiles(): Loaded<FileCalls> {
     failure: errorNames(koffi),
   }));
 }
+
+/** Netlink sockets (netlink(7)). Calls return -1 for failure; `errno` and `failure` say which. */
+export interface NetlinkCalls {
+  socket(domain: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, size: number): number;
+  bind(fd: number, address: Uint8Array, size: number): number;
+  /** `size` is a uint32 in host order: room before, length after. */
+  getsockname(fd: number, address: Uint8Array, size: Uint8Array): number;
+  send(fd: number, octets: Uint8Array, size: number, flags: number): number;
+  recv(fd: number, octets: Uint8Array, size: number, flags: number): number;
+  close(fd: number): number;
+  /** Number of the error of the last call that failed. */
+  errno(): number;
+  /** Name of the error of the last call that failed, such as EPERM. */
+  failure(): string;
+}
+
+/** Load the netlink calls. */
+export function loadNetlink(): Loaded<NetlinkCalls> {
+  return load((koffi) => {
+    const libc = koffi.load(null);
+    return {
+      socket: libc.func("int socket(int, int, int)"),
+      setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
+      bind: libc.func("int bind(int, void *, uint32_t)"),
+      getsockname: libc.func("int getsockname(int, void *, void *)"),
+      send: libc.func("long send(int, void *, size_t, int)"),
+      recv: libc.func("long recv(int, void *, size_t, int)"),
+      close: libc.func("int close(int)"),
+      errno: () => koffi.errno(),
+      failure: errorNames(koffi),
+    };
+  });
+}

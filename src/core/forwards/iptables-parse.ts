@@ -12,7 +12,7 @@ import type { Port, PortMap, Protocol } from "../model.ts";
 import type { Name } from "../services/name.ts";
 import type { DataPath, Forward, Frame, Part } from "./forward.ts";
 import { distinctPorts } from "./iptables-forward.ts";
-import { jumpsIn } from "./iptables-jumps.ts";
+import { blockersOf, jumpsIn } from "./iptables-jumps.ts";
 import { type Chains, partOf, render, type TableName } from "./iptables-render.ts";
 
 /** Both tables as they were when they were read; for `transaction` and `revocation`, and for nobody to look into. */
@@ -32,6 +32,8 @@ export interface SeenTables {
   /** Aliases that rules of the bash script OctoCopDD lead to containers. */
   readonly legacy: ReadonlySet<Ipv4>;
   readonly snapshot: Snapshot;
+  /** Rules of the operator's that refuse everything before OCDD's accept, one line each. */
+  readonly obstacles: readonly string[];
 }
 
 /** Reads both tables as `iptables-save` prints them; `pool` tells rules of the bash script from others. */
@@ -48,6 +50,7 @@ export function parse(saved: ReadonlyMap<TableName, string>, pool: readonly Rang
     dockerUser: chains.has("filter/DOCKER-USER"),
     legacy: new Set(legacyRules.flatMap((rule) => legacyAlias(rule, pool) ?? [])),
     snapshot,
+    obstacles: blockersOf(chains).map(({ chain, rule }) => `${chain} ${rule}`),
   };
 }
 

@@ -1,0 +1,2 @@
+/** Name of the tables of family ip and bridge. */
+export const TABLE = "ocdd";

@@ -1,0 +1,150 @@
+/**
+ * The data path as nftables tables: the constant part, which follows from the frame alone. What changes with the
+ * containers is elements of its sets (nft-elements.ts) and a chain per alias with a policy (nft-chains.ts).
+ *
+ * A packet to an alias carries the alias as its mark, in the original direction only, from the end of POSTROUTING to the
+ * last hook of the bridge, and leaves the bridge only through the port in `bridge-ports`. The key is the alias and not the
+ * container's address: a tracked flow of an earlier container does not reach the next one with that address.
+ */
+import { addressesOf, type Ipv4, mergeRanges, type Range, toCidrs, toNumber } from "../addresses/ipv4.ts";
+import type { Forward, Frame } from "./forward.ts";
+import { renderChains } from "./nft-chains.ts";
+import { type Element, elementsOf, renderElements } from "./nft-elements.ts";
+import { TABLE } from "./nft-table-name.ts";
+
+/** `guard`: iptables redirects, these tables guard. `full`: these tables do both. */
+export type Mode = "guard" | "full";
+
+/** How the rest of the host filters. */
+export interface NftOptions {
+  /** Docker filters with nftables and accepts by mark (its bridge-accept-fwmark): the mark is set before its filter too. */
+  readonly markEarly: boolean;
+}
+
+/** Name of the chain whose comment tells what the constant part was. */
+export const STAMP = "written";
+
+/** An alias as a packet mark: its own 32 bits, so that a changed pool shifts no mark. */
+export const markOf = (alias: Ipv4): string => `0x${toNumber(alias).toString(16).padStart(8, "0")}`;
+
+/** nft input that replaces both tables in one transaction: the constant part alone, nothing in force. */
+export function renderTables(frame: Frame, mode: Mode, options: NftOptions): string {
+  return [renderRemoval(), renderIp(frame, mode, options), renderBridge(frame)].join("");
+}
+
+/** nft input that replaces both tables, forwards included, in one transaction: no packet sees a half of it. */
+export function renderAll(
+  frame: Frame,
+  forwards: readonly Forward[],
+  mode: Mode,
+  options: NftOptions,
+): string {
+  const elements: readonly Element[] = elementsOf(forwards, mode);
+  return [
+    renderTables(frame, mode, options),
+    mode === "full" ? renderChains(forwards) : "",
+    renderElements("add", elements),
+  ].join("");
+}
+
+/** nft input that removes both tables, whether or not they are there: `destroy` is not known before nft 1.0.7. */
+export function renderRemoval(): string {
+  return ["ip", "bridge"]
+    .map((family) => `add table ${family} ${TABLE}\ndelete table ${family} ${TABLE}\n`)
+    .join("");
+}
+
+/** nft input that leaves `stamp` in the kernel. */
+export function renderStamp(stamp: string): string {
+  return `flush chain ip ${TABLE} ${STAMP}\nadd rule ip ${TABLE} ${STAMP} return comment "${stamp.replace(/[^0-9a-z]/g, "")}"\n`;
+}
+
+const set = (name: string, type: string, elements?: string): string =>
+  elements === undefined
+    ? `\tset ${name} {\n\t\ttype ${type}\n\t}\n`
+    : `\tset ${name} {\n\t\ttype ${type}\n\t\tflags interval\n\t\telements = { ${elements} }\n\t}\n`;
+
+const map = (name: string, type: string, elements = ""): string =>
+  `\tmap ${name} {\n\t\ttype ${type}\n${elements === "" ? "" : `\t\telements = { ${elements} }\n`}\t}\n`;
+
+function chain(name: string, hook: string, rules: readonly string[]): string {
+  const base = hook === "" ? [] : [`type ${hook}; policy accept;`];
+  return `\tchain ${name} {\n${[...base, ...rules].map((line) => `\t\t${line}\n`).join("")}\t}\n`;
+}
+
+function renderIp(frame: Frame, mode: Mode, { markEarly }: NftOptions): string {
+  const pool = mergeRanges(frame.pool);
+  const marks = pool.flatMap((range) =>
+    [...addressesOf(range)].map((alias) => `${alias} : ${markOf(alias)}`),
+  );
+  const full = mode === "full";
+  return [
+    `table ip ${TABLE} {\n`,
+    set("pool", "ipv4_addr", ranges(pool, String)),
+    // kernel 5.10 refuses a map as the right side of a lookup: hence a set beside `targets`
+    set("leased", "ipv4_addr"),
+    map("marks", "ipv4_addr : mark", marks.join(", ")),
+    full ? map("targets", "ipv4_addr : ipv4_addr") + map("chains", "ipv4_addr : verdict") : "",
+    chain(STAMP, "", []),
+    chain("mark-alias", "", [
+      "ct direction original ct status dnat meta mark set ct original ip daddr map @marks",
+    ]),
+    markEarly ? chain("early-mark", "filter hook forward priority -5", ["jump mark-alias"]) : "",
+    // br_netfilter asks the bridge family before POSTROUTING
+    chain("forward-mark", "filter hook forward priority 300", ["jump mark-alias"]),
+    // after everything else that marks packets
+    chain("postrouting-mark", "filter hook postrouting priority 400", ["jump mark-alias"]),
+    chain("stale", "filter hook forward priority -10", [
+      "ct status dnat ct original ip daddr @pool ct original ip daddr != @leased counter reject with icmp type port-unreachable",
+    ]),
+    full ? renderRedirect(frame) : "",
+    "}\n",
+  ].join("");
+}
+
+function renderRedirect(frame: Frame): string {
+  const redirect = ["ip daddr vmap @chains", "dnat to ip daddr map @targets"];
+  return [
+    // before Docker's -100: the first chain that sets up the translation of a flow decides
+    chain("prerouting", "nat hook prerouting priority -110", redirect),
+    chain("output", "nat hook output priority -110", redirect),
+    chain(
+      "postrouting",
+      "nat hook postrouting priority 90",
+      toCidrs(frame.subnets).map(
+        (net) => `ip saddr ${net} ip daddr ${net} ct status dnat ct original ip daddr @pool masquerade`,
+      ),
+    ),
+    // answers to the host's own connections through an alias come back to the alias
+    chain("refused", "", [
+      "ct direction reply accept",
+      "meta l4proto tcp reject with tcp reset",
+      "reject with icmp type port-unreachable",
+    ]),
+    // also what is redirected, but to an address of the host
+    chain("input", "filter hook input priority -10", [
+      "ip daddr @pool jump refused",
+      "ct status dnat ct original ip daddr @pool jump refused",
+    ]),
+  ].join("");
+}
+
+function renderBridge(frame: Frame): string {
+  return [
+    `table bridge ${TABLE} {\n`,
+    set("aliases", "mark", ranges(mergeRanges(frame.pool), markOf)),
+    set("bridge-ports", "mark . ifname"),
+    chain("guard", "filter hook postrouting priority 0", [
+      "meta mark 0 accept",
+      "meta mark . meta oifname @bridge-ports accept",
+      "meta mark @aliases counter drop",
+    ]),
+    "}\n",
+  ].join("");
+}
+
+function ranges(list: readonly Range[], print: (address: Ipv4) => string): string {
+  return list
+    .map(({ first, last }) => (first === last ? print(first) : `${print(first)}-${print(last)}`))
+    .join(", ");
+}

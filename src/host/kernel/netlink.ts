@@ -1,0 +1,177 @@
+/** Netlink sockets (netlink(7)): questions to the kernel, which it answers within the call, and its notifications. */
+import { type Loaded, loadNetlink, type NetlinkCalls } from "../../platform/libc.ts";
+import { decode, encode, type Message, REQUEST } from "./netlink-message.ts";
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 3 | 0x80000;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const MSG_DONTWAIT = 0x40;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const MULTI = 2;
+const DUMP_INTERRUPTED = 0x10;
+const EAGAIN = 11;
+const ENOBUFS = 105;
+
+/** Octets of a socket's buffers: room for the acknowledgement of every message of a large transaction. */
+const BUFFER = 8 << 20;
+/** Octets of one datagram; the kernel sends at most 32 KiB of a dump at a time. */
+const DATAGRAM = 1 << 17;
+/** Octets of all replies to one question; 10 000 network devices take some 20 MB. */
+const MAX_REPLIES = 64 << 20;
+
+/** What the kernel or the socket refused. `errno` is its number; nothing of the request has been done. */
+export class NetlinkError extends Error {
+  readonly errno: number;
+  constructor(errno: number, text = "the kernel refused a netlink request") {
+    super(`${text} (errno ${errno})`);
+    this.name = "NetlinkError";
+    this.errno = errno;
+  }
+}
+
+/** Replies to one question. */
+export interface Replies {
+  readonly messages: readonly Message[];
+  /** What a dump shows has changed meanwhile: it may lack some, or hold some twice. */
+  readonly interrupted: boolean;
+}
+
+/** A netlink socket, opened when first used, and anew after an error. */
+export interface Netlink {
+  /**
+   * Sends messages as one datagram. Returns the replies up to `ends` of them (acknowledgement, end of a dump, or single
+   * reply). Throws NetlinkError.
+   */
+  ask(messages: readonly Message[], ends?: number): Replies;
+  /** The kernel's number for this socket, which stands in the notifications of what it changed; 0 while it is closed. */
+  port(): number;
+  close(): void;
+}
+
+interface Socket {
+  readonly fd: number;
+  readonly port: number;
+}
+
+/** Netlink of one protocol, or why it cannot be used. */
+export function openNetlink(protocol: number): Loaded<Netlink> {
+  const loaded = loadNetlink();
+  if ("reason" in loaded) return loaded;
+  const calls = loaded.calls;
+  const room = Buffer.alloc(DATAGRAM);
+  let socket: Socket | undefined;
+  let sequence = 0;
+  const close = (): void => {
+    if (socket !== undefined) calls.close(socket.fd);
+    socket = undefined;
+  };
+  const ask = (messages: readonly Message[], ends = 1): Replies => {
+    socket ??= openSocket(calls, protocol, 0);
+    const first = sequence + 1;
+    const out = Buffer.concat(messages.map((message) => encode(message, ++sequence)));
+    try {
+      if (calls.send(socket.fd, out, out.length, 0) < 0) throw new NetlinkError(calls.errno(), "send failed");
+      const plain = messages.length === 1 && messages[0]?.flags === REQUEST;
+      return replies(calls, socket.fd, room, first, ends, plain);
+    } catch (error) {
+      // what is left in the socket belongs to this question
+      close();
+      throw error;
+    }
+  };
+  return { calls: { ask, port: () => socket?.port ?? 0, close } };
+}
+
+function replies(
+  calls: NetlinkCalls,
+  fd: number,
+  room: Buffer,
+  first: number,
+  ends: number,
+  plain: boolean,
+): Replies {
+  const messages: Message[] = [];
+  let octets = 0;
+  let interrupted = false;
+  for (let left = ends; left > 0; ) {
+    // the answer to a request is in the socket when send returns: waiting would be for nothing
+    const size = calls.recv(fd, room, room.length, MSG_DONTWAIT);
+    if (size < 0) throw new NetlinkError(calls.errno(), "no answer from the kernel");
+    octets += size;
+    if (octets > MAX_REPLIES) throw new NetlinkError(ENOBUFS, "the kernel's answer is too large");
+    for (const { type, flags, number, body } of decode(room, size)) {
+      if (number < first) continue;
+      const code = type === NLMSG_ERROR || type === NLMSG_DONE ? codeOf(body) : 0;
+      if (code < 0) throw new NetlinkError(-code);
+      interrupted ||= (flags & DUMP_INTERRUPTED) !== 0;
+      if (type === NLMSG_ERROR || type === NLMSG_DONE) left -= 1;
+      else {
+        messages.push({ type, flags, body: Buffer.from(body) });
+        // a single reply has no end of its own
+        if (plain && (flags & MULTI) === 0) left -= 1;
+      }
+    }
+  }
+  return { messages, interrupted };
+}
+
+const codeOf = (body: Buffer): number => (body.length >= 4 ? body.readInt32LE(0) : 0);
+
+/** Notifications of one group. */
+export interface Notifications {
+  /** What has come since the last call, at most some megabytes; `lost` when the kernel had to drop some. Throws NetlinkError. */
+  take(): { readonly messages: readonly (Message & { readonly port: number })[]; readonly lost: boolean };
+  close(): void;
+}
+
+/** Listens to one group of a protocol, or why it cannot. Throws NetlinkError when the kernel refuses. */
+export function openNotifications(protocol: number, group: number): Loaded<Notifications> {
+  const loaded = loadNetlink();
+  if ("reason" in loaded) return loaded;
+  const calls = loaded.calls;
+  const { fd } = openSocket(calls, protocol, 1 << (group - 1));
+  const room = Buffer.alloc(DATAGRAM);
+  return {
+    calls: {
+      take() {
+        const messages: (Message & { port: number })[] = [];
+        for (let datagrams = 0; datagrams < 256; datagrams++) {
+          const size = calls.recv(fd, room, room.length, MSG_DONTWAIT);
+          if (size < 0 && calls.errno() === ENOBUFS) return { messages, lost: true };
+          if (size < 0 && calls.errno() === EAGAIN) break;
+          if (size < 0) throw new NetlinkError(calls.errno(), "reading notifications failed");
+          for (const message of decode(room, size))
+            messages.push({ ...message, body: Buffer.from(message.body) });
+        }
+        return { messages, lost: false };
+      },
+      close: () => void calls.close(fd),
+    },
+  };
+}
+
+function openSocket(calls: NetlinkCalls, protocol: number, groups: number): Socket {
+  const fd = calls.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
+  if (fd < 0) throw new NetlinkError(calls.errno(), "no netlink socket");
+  // struct sockaddr_nl: family, padding, port (0: the kernel chooses), groups
+  const address = Buffer.alloc(12);
+  address.writeUInt16LE(AF_NETLINK, 0);
+  address.writeUInt32LE(groups, 8);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(12, 0);
+  if (calls.bind(fd, address, 12) < 0 || calls.getsockname(fd, address, size) < 0) {
+    const errno = calls.errno();
+    calls.close(fd);
+    throw new NetlinkError(errno, "no netlink socket");
+  }
+  const buffer = Buffer.alloc(4);
+  buffer.writeInt32LE(BUFFER, 0);
+  for (const which of [SO_RCVBUFFORCE, SO_SNDBUFFORCE]) calls.setsockopt(fd, SOL_SOCKET, which, buffer, 4);
+  return { fd, port: address.readUInt32LE(4) };
+}
