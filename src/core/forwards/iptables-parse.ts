@@ -8,14 +8,12 @@ import {
   type Range,
   toCidrs,
 } from "../addresses/ipv4.ts";
-import type { Port, PortMap, Protocol } from "../model.ts";
-import type { Name } from "../services/name.ts";
-import type { DataPath, Forward, Frame, Part } from "./forward.ts";
-import { distinctPorts } from "./iptables-forward.ts";
+import type { DataPath, Frame, Part } from "./forward.ts";
 import { blockersOf, jumpsIn } from "./iptables-jumps.ts";
+import { forwardsOf } from "./iptables-redirects.ts";
 import { type Chains, partOf, render, type TableName } from "./iptables-render.ts";
 
-/** Both tables as they were when they were read; for `transaction` and `revocation`, and for nobody to look into. */
+/** Both tables as they were when they were read; for `transaction` and `revocation`, opaque to their callers. */
 export interface Snapshot {
   /** All chains, also those that are not OCDD's. */
   readonly chains: Chains;
@@ -114,80 +112,4 @@ function frameOf(chains: Chains): Frame | null {
     pool: mergeRanges(pool ?? []),
     subnets: cidrs("nat/OCDD-POSTROUTING", /^-s (\S+) -d \1 -j OCDD-HAIRPIN$/),
   };
-}
-
-const REDIRECT = new RegExp(
-  "^(?:-s (?<source>\\S+) )?-d (?<alias>[\\d.]+)/32 " +
-    "(?:-p (?<protocol>tcp|udp|sctp) -m (?:\\k<protocol> --dport|multiport --dports) (?<ports>[\\d,]+) )?" +
-    '-m comment --comment "?OCDD-(?<name>[a-z0-9-]+)"? -j ' +
-    "(?:DNAT --to-destination (?<target>[\\d.]+)(?::(?<to>\\d+))?|(?<chain>\\S+))$",
-);
-
-/** A forward while its rules are being read. */
-interface Draft {
-  name: string;
-  target: Ipv4;
-  readonly map: PortMap[];
-  readonly ports: Port[];
-  /** A rule takes all ports. */
-  all: boolean;
-  /** Null once a rule takes all sources. */
-  sources: Set<string> | null;
-}
-
-/** The forwards whose rules a packet meets, in the order of the rules. */
-function forwardsOf(chains: Chains): Forward[] {
-  const drafts = new Map<Ipv4, Draft>();
-  const seen = new Set<string>();
-  const walk = (chain: string, source: string | undefined): void => {
-    for (const rule of chains.get(chain) ?? []) {
-      const match = REDIRECT.exec(rule)?.groups;
-      const next = match?.chain ?? /^-d \S+ -j (OCDD-\S+)$/.exec(rule)?.[1];
-      const from = match?.source ?? source;
-      const inner = `nat/${next}`;
-      if (match?.target !== undefined) addRule(drafts, match, from);
-      else if (next === undefined || partOf(inner) === undefined) continue;
-      // each source of a forward has a jump to the chain of its ports
-      else if (!seen.has(`${inner} ${from}`)) {
-        seen.add(`${inner} ${from}`);
-        walk(inner, from);
-      }
-    }
-  };
-  walk("nat/OCDD", undefined);
-  return [...drafts].map(([alias, { name, target, map, ports, all, sources }]) => ({
-    name: name as Name,
-    alias,
-    target,
-    bridgePort: null,
-    map: distinctPorts(map),
-    ports: all ? null : distinctPorts(ports),
-    allow: sources === null ? null : [...sources],
-  }));
-}
-
-function addRule(
-  drafts: Map<Ipv4, Draft>,
-  rule: Readonly<Record<string, string | undefined>>,
-  source: string | undefined,
-): void {
-  const [alias, target] = [parseIpv4(rule.alias ?? ""), parseIpv4(rule.target ?? "")];
-  if (alias === undefined || target === undefined) return;
-  const draft = drafts.get(alias) ?? {
-    name: rule.name ?? "",
-    target,
-    map: [],
-    ports: [],
-    all: false,
-    sources: new Set(),
-  };
-  drafts.set(alias, draft);
-  if (source === undefined) draft.sources = null;
-  else draft.sources?.add(source);
-  draft.all ||= rule.ports === undefined;
-  const protocol = rule.protocol as Protocol;
-  for (const port of (rule.ports ?? "").split(",").filter(Boolean).map(Number)) {
-    draft.ports.push({ protocol, port });
-    if (rule.to !== undefined) draft.map.push({ protocol, port, to: Number(rule.to) });
-  }
 }

@@ -78,28 +78,39 @@ function jumpChanges(
 }
 
 /** Lines for a table's own chains. A declaration creates a chain or empties it. */
-function chainChanges(
-  before: Chains,
-  own: Chains,
-  table: TableName,
-): {
-  readonly declared: readonly string[];
-  readonly filled: readonly string[];
-  readonly removed: readonly string[];
-} {
+function chainChanges(before: Chains, own: Chains, table: TableName) {
   const short = (name: string): string => name.slice(table.length + 1);
-  const changed = [...own].filter(
-    ([name, rules]) => name.startsWith(`${table}/`) && !sameRules(before.get(name), rules),
-  );
+  const declared: string[] = [];
+  const filled: string[] = [];
+  for (const [name, rules] of own) {
+    const found = before.get(name);
+    if (!name.startsWith(`${table}/`) || sameRules(found, rules)) continue;
+    const added = found === undefined ? undefined : insertions(found, rules);
+    if (added !== undefined) filled.push(...added.map((at) => `-I ${short(name)} ${at + 1} ${rules[at]}`));
+    else {
+      declared.push(`:${short(name)} - [0:0]`);
+      for (const rule of rules) filled.push(`-A ${short(name)} ${rule}`);
+    }
+  }
   const gone = [...before.keys()].filter(
     (name) => name.startsWith(`${table}/`) && partOf(name) !== undefined && !own.has(name),
   );
-  return {
-    declared: changed.map(([name]) => `:${short(name)} - [0:0]`),
-    filled: changed.flatMap(([name, rules]) => rules.map((rule) => `-A ${short(name)} ${rule}`)),
-    // none is removed while another still leads to it
-    removed: [...gone.map((name) => `-F ${short(name)}`), ...gone.map((name) => `-X ${short(name)}`)],
-  };
+  // none is removed while another still leads to it
+  const removed = [...gone.map((name) => `-F ${short(name)}`), ...gone.map((name) => `-X ${short(name)}`)];
+  return { declared, filled, removed };
+}
+
+/** Rules that are inserted one by one: where nothing is deleted, the kernel is done in half the time. */
+const FEW_INSERTIONS = 4;
+
+/** The places of the rules that make `after` of `before`; undefined when that takes deletions or many of them. */
+function insertions(before: readonly string[], after: readonly string[]): number[] | undefined {
+  if (after.length - before.length > FEW_INSERTIONS) return undefined;
+  const places: number[] = [];
+  after.forEach((rule, at) => {
+    if (rule !== before[at - places.length]) places.push(at);
+  });
+  return places.length === after.length - before.length ? places : undefined;
 }
 
 function ofTable(table: TableName, lines: readonly string[]): string {

@@ -69,6 +69,15 @@ t.test("one forward of 4 000 changed: its leaf alone is written", async (t) => {
   t.match(lines.slice(0, 2), ["*nat", /^:OCDD-0a1404d0-28 - /]);
   t.equal(lines.length, 2 + 16 + 1);
   t.ok(lines.slice(2, -1).every((line) => line.startsWith("-A OCDD-0a1404d0-28 -d ")));
+  const without = look(
+    converge(DOCKER, { ...path, forwards: forwards.toSpliced(1234, 1) }),
+    path.frame?.pool,
+  );
+  t.equal(
+    transaction(without.snapshot, path).text,
+    `*nat\n-I OCDD-0a1404d0-28 14 -d 10.20.4.221/32 -m comment --comment OCDD-c4-221 -j DNAT --to-destination 172.17.4.236\nCOMMIT\n`,
+    "one added: one rule is inserted",
+  );
   const revoked = revocation(before, new Set([ip("10.20.4.221")]));
   t.equal(revoked.text.split("\n").length, 2 + 15 + 2, "revoked: the leaf without it");
   t.notMatch(revoked.text, "10.20.4.221/32");

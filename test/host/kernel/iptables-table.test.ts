@@ -64,7 +64,7 @@ for (const variant of ["nft", "legacy"].filter((v) => existsSync(`/usr/sbin/xtab
         damaged: string[];
       };
       t.strictSame(refused.map(({ alias }) => alias).sort(), ["192.168.122.13", "192.168.122.15"]);
-      const line = variant === "legacy" ? "COMMIT" : "-A OCDD -d 192\\.168\\.122\\.13/32 .*no\\.such";
+      const line = variant === "legacy" ? "COMMIT" : "-I OCDD 2 -d 192\\.168\\.122\\.13/32 .*no\\.such";
       t.match(refused[0]?.message, new RegExp(`^iptables refused "${line}": iptables-restore`));
       t.strictSame(served, ["192.168.122.11", "192.168.122.16"]);
       t.strictSame(damaged, []);
