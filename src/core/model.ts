@@ -6,17 +6,10 @@ import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
 import type { UpBounds } from "./page/uptime.ts";
+import type { Port } from "./ports.ts";
 import type { Name } from "./services/name.ts";
 import type { Skipped } from "./services/skipped.ts";
 import type { AddressRecord, OwnRecord, ZoneOnDisk } from "./zone/records.ts";
-
-export type Protocol = "tcp" | "udp" | "sctp";
-
-/** A port a container exposes; `published` is the host's port when Docker maps one. */
-export interface Port {
-  readonly protocol: Protocol;
-  readonly port: number;
-}
 
 /** One container on one network. `address` is absent where Docker shows none. */
 export interface Attachment {
@@ -101,13 +94,6 @@ export interface LeaseTable {
   readonly conflicts: readonly Conflict[];
   /** Bridge ports whose hairpin mode is our doing, to be undone by teardown. */
   readonly hairpins: readonly string[];
-}
-
-/** A port of the alias and the container's port it leads to. */
-export interface PortMap {
-  readonly protocol: Protocol;
-  readonly port: number;
-  readonly to: number;
 }
 
 export interface Service {

@@ -1,6 +1,7 @@
 /** The data path as nouns: which alias leads where, and what the constant rules depend on. */
-import type { Ipv4, Range } from "../addresses/ipv4.ts";
-import type { Port, PortMap } from "../model.ts";
+import { type Ipv4, parseCidr, type Range, toCidrs } from "../addresses/ipv4.ts";
+import type { Port, PortMap } from "../ports.ts";
+
 import type { Name } from "../services/name.ts";
 
 /** One alias, the container it leads to, and what of it is forwarded. */
@@ -57,4 +58,28 @@ export function sameRedirection(a: Forward, b: Forward): boolean {
 /** True when the guard lets the packets of both out through the same bridge port. */
 export function sameBridgePort(a: Forward, b: Forward): boolean {
   return a.bridgePort === b.bridgePort;
+}
+
+/** True for the same protocol and number. */
+export const samePort = (a: Port, b: Port): boolean => a.protocol === b.protocol && a.port === b.port;
+
+const PROTOCOLS = ["tcp", "udp", "sctp"];
+const comparePorts = (a: Port, b: Port): number =>
+  PROTOCOLS.indexOf(a.protocol) - PROTOCOLS.indexOf(b.protocol) || a.port - b.port;
+
+/** Sorted, and only the first of each. */
+export function distinctPorts<T extends Port>(ports: readonly T[]): T[] {
+  return ports
+    .filter((port, i) => ports.findIndex((other) => samePort(other, port)) === i)
+    .sort(comparePorts);
+}
+
+/** The one form of forwards that do the same, which is also what reading them back from the rules gives. */
+export function canonical(forward: Forward): Forward {
+  const ports = forward.ports === null ? null : distinctPorts(forward.ports);
+  const map = distinctPorts(forward.map).filter((m) => ports === null || ports.some((p) => samePort(p, m)));
+  const allow =
+    forward.allow === null ? null : toCidrs(forward.allow.flatMap((cidr) => parseCidr(cidr) ?? []));
+  // iptables has no spelling for "from everywhere"
+  return { ...forward, map, ports, allow: allow?.includes("0.0.0.0/0") ? null : allow };
 }

@@ -1,7 +1,7 @@
 /** One forward as iptables rules. */
-import { type Ipv4, parseCidr, toCidrs, toNumber } from "../addresses/ipv4.ts";
-import type { Port } from "../model.ts";
-import type { Forward } from "./forward.ts";
+import { type Ipv4, toNumber } from "../addresses/ipv4.ts";
+
+import { canonical, type Forward, samePort } from "./forward.ts";
 
 /**
  * Most rules that one forward may have; one that asks for more is not served. Each rule is read in each run, and each
@@ -31,9 +31,9 @@ export function forwardRules(forward: Forward): {
   readonly entry: readonly string[];
   readonly ports: readonly string[];
 } {
-  const { alias, target, allow } = canonical(forward);
+  const { alias, target, map, ports, allow } = canonical(forward);
   const comment = `-m comment --comment OCDD-${forward.name}`;
-  const redirects = portMatches(forward).map(
+  const redirects = portMatches(map, ports).map(
     ({ match, to }) =>
       `-d ${alias}/32 ${match}${comment} -j DNAT --to-destination ${target}${to === null ? "" : `:${to}`}`,
   );
@@ -45,8 +45,10 @@ export function forwardRules(forward: Forward): {
 }
 
 /** The matches on ports, each with the port it leads to; null leaves it as it is. Mapped ports stand first. */
-function portMatches(forward: Forward): { readonly match: string; readonly to: number | null }[] {
-  const { map, ports } = canonical(forward);
+function portMatches(
+  map: Forward["map"],
+  ports: Forward["ports"],
+): { readonly match: string; readonly to: number | null }[] {
   const mapped = map.map(({ protocol, port, to }) => ({ match: portMatch(protocol, [port]), to }));
   if (ports === null) return [...mapped, { match: "", to: null }];
   const plain = ports.filter((p) => !map.some((m) => samePort(m, p)));
@@ -64,27 +66,4 @@ function portMatch(protocol: string, ports: readonly number[]): string {
   return ports.length === 1
     ? `-p ${protocol} -m ${protocol} --dport ${ports[0]} `
     : `-p ${protocol} -m multiport --dports ${ports.join(",")} `;
-}
-
-const samePort = (a: Port, b: Port): boolean => a.protocol === b.protocol && a.port === b.port;
-
-const PROTOCOLS = ["tcp", "udp", "sctp"];
-const comparePorts = (a: Port, b: Port): number =>
-  PROTOCOLS.indexOf(a.protocol) - PROTOCOLS.indexOf(b.protocol) || a.port - b.port;
-
-/** Sorted, and only the first of each. */
-export function distinctPorts<T extends Port>(ports: readonly T[]): T[] {
-  return ports
-    .filter((port, i) => ports.findIndex((other) => samePort(other, port)) === i)
-    .sort(comparePorts);
-}
-
-/** The one form of forwards that do the same, which is also what reading them back gives; the guard's part is left out. */
-export function canonical(forward: Forward): Forward {
-  const ports = forward.ports === null ? null : distinctPorts(forward.ports);
-  const map = distinctPorts(forward.map).filter((m) => ports === null || ports.some((p) => samePort(p, m)));
-  const allow =
-    forward.allow === null ? null : toCidrs(forward.allow.flatMap((cidr) => parseCidr(cidr) ?? []));
-  // iptables has no spelling for "from everywhere"
-  return { ...forward, bridgePort: null, map, ports, allow: allow?.includes("0.0.0.0/0") ? null : allow };
 }

@@ -1,9 +1,10 @@
 /** DNAT rules in force → the forwards they were rendered from. */
 import { type Ipv4, parseIpv4 } from "../addresses/ipv4.ts";
-import type { Port, PortMap, Protocol } from "../model.ts";
+import type { Port, PortMap, Protocol } from "../ports.ts";
+
 import type { Name } from "../services/name.ts";
 import type { Forward } from "./forward.ts";
-import { distinctPorts } from "./iptables-forward.ts";
+import { distinctPorts } from "./forward.ts";
 import { type Chains, partOf } from "./iptables-render.ts";
 
 const REDIRECT = new RegExp(

@@ -1,5 +1,15 @@
 /** The data path as iptables rules, spelled as iptables-save prints them, so that equal text is equal state. */
-import { compareIpv4, type Ipv4, parseCidr, type Range, sizeOf, toCidrs } from "../addresses/ipv4.ts";
+
+import {
+  compareIpv4,
+  fromNumber,
+  type Ipv4,
+  type Range,
+  sizeOf,
+  toCidrs,
+  toNumber,
+} from "../addresses/ipv4.ts";
+
 import type { DataPath, Forward, Frame, Part } from "./forward.ts";
 import { chainOf, forwardRules } from "./iptables-forward.ts";
 
@@ -103,8 +113,9 @@ function networks(subnets: readonly Range[]): string[] {
 function renderForwards(frame: Frame, forwards: readonly Forward[]): [string, readonly string[]][] {
   // What no forward takes stops here: a port that Docker publishes matches every local address, aliases too.
   const end = poolCidrs(frame).map((cidr) => `-d ${cidr} -j ACCEPT`);
-  const sorted = [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias));
-  const rendered = sorted.map((forward) => ({ alias: forward.alias, ...forwardRules(forward) }));
+  const rendered = forwards
+    .map((forward) => ({ alias: forward.alias, number: toNumber(forward.alias), ...forwardRules(forward) }))
+    .sort((a, b) => a.number - b.number);
   const own = rendered.flatMap(({ alias, ports }): [string, readonly string[]][] =>
     ports.length === 0 ? [] : [[`nat/${chainOf(alias)}`, ports]],
   );
@@ -116,24 +127,26 @@ function renderForwards(frame: Frame, forwards: readonly Forward[]): [string, re
 }
 
 /** Jumps by /24, then by /28: at most 16 aliases share a leaf, and a change writes that leaf alone. */
-function renderTree(rendered: readonly { readonly alias: Ipv4; readonly entry: readonly string[] }[]): {
+function renderTree(rendered: readonly { readonly number: number; readonly entry: readonly string[] }[]): {
   readonly top: readonly string[];
   readonly chains: readonly [string, readonly string[]][];
 } {
   const top: string[] = [];
-  const chains = new Map<string, string[]>();
-  /** The chain of the network of this size that holds the alias, with a jump to it where it is new. */
-  const chainAt = (alias: Ipv4, prefix: 24 | 28, parent: string[]): string[] => {
-    const network = parseCidr(`${alias}/${prefix}`)?.first ?? alias;
-    const name = `${chainOf(network)}-${prefix}`;
-    const found = chains.get(`nat/${name}`);
+  const chains: [string, string[]][] = [];
+  const made = { 24: new Map<number, string[]>(), 28: new Map<number, string[]>() };
+  /** The chain of the network of this size that holds the address, with a jump to it where it is new. */
+  const chainAt = (number: number, prefix: 24 | 28, parent: string[]): string[] => {
+    const first = number - (number % 2 ** (32 - prefix));
+    const found = made[prefix].get(first);
     if (found !== undefined) return found;
-    const made: string[] = [];
-    chains.set(`nat/${name}`, made);
+    const [network, rules]: [Ipv4, string[]] = [fromNumber(first), []];
+    const name = `${chainOf(network)}-${prefix}`;
+    made[prefix].set(first, rules);
+    chains.push([`nat/${name}`, rules]);
     parent.push(`-d ${network}/${prefix} -j ${name}`);
-    return made;
+    return rules;
   };
-  for (const { alias, entry } of rendered)
-    if (entry.length > 0) chainAt(alias, 28, chainAt(alias, 24, top)).push(...entry);
-  return { top, chains: [...chains] };
+  for (const { number, entry } of rendered)
+    if (entry.length > 0) chainAt(number, 28, chainAt(number, 24, top)).push(...entry);
+  return { top, chains };
 }

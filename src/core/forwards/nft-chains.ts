@@ -1,6 +1,7 @@
 /** The chain of an alias whose forward has a policy: ports, mapped ports, sources. Bounded rules a forward. */
 import { type Ipv4, parseCidr, type Range, toCidrs } from "../addresses/ipv4.ts";
-import type { Protocol } from "../model.ts";
+import type { Protocol } from "../ports.ts";
+
 import type { Forward } from "./forward.ts";
 import { TABLE } from "./nft-table-name.ts";
 

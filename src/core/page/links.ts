@@ -1,6 +1,7 @@
 /** A service's ports → links. What speaks HTTP is guessed from the port's number. */
 
-import type { Port, Protocol, Service } from "../model.ts";
+import type { Service } from "../model.ts";
+import type { Port, Protocol } from "../ports.ts";
 import type { Card } from "./appearance.ts";
 
 export interface PortLink {

@@ -3,7 +3,8 @@
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { Decision, Port, Service } from "../model.ts";
+import type { Decision, Service } from "../model.ts";
+import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
 
 /** Version of every JSON document; later changes only add. */

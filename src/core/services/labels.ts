@@ -2,7 +2,8 @@
 
 import { compareIpv4, parseCidr, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
-import type { Port, PortMap, Protocol, Service } from "../model.ts";
+import type { Service } from "../model.ts";
+import type { Port, PortMap, Protocol } from "../ports.ts";
 import { type Name, toName } from "./name.ts";
 
 export interface Wishes {

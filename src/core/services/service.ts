@@ -2,7 +2,7 @@
 
 import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
-import type { Forward } from "../forwards/forward.ts";
+import { canonical, type Forward } from "../forwards/forward.ts";
 import type { LeaseTable, Service } from "../model.ts";
 import { readCard } from "../page/appearance.ts";
 import type { Candidate } from "./candidates.ts";
@@ -20,7 +20,7 @@ export function serviceOf(
   const target = reach.kind === "alias" || reach.kind === "direct" ? reach.target : null;
   const forward: Forward | null =
     reach.kind === "alias"
-      ? {
+      ? canonical({
           name: grant.own,
           alias: address,
           target: reach.target,
@@ -28,7 +28,7 @@ export function serviceOf(
           map: wishes.map,
           ports: wishes.ports,
           allow: wishes.allow,
-        }
+        })
       : null;
   return {
     key,

@@ -1,7 +1,8 @@
 /** Docker's JSON → our nouns. Read field by field: whatever a field holds, the worst is that it counts as absent. */
 import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
-import type { Attachment, Container, Network, Port, Protocol } from "../../core/model.ts";
+import type { Attachment, Container, Network } from "../../core/model.ts";
 import { upBounds } from "../../core/page/uptime.ts";
+import type { Port, Protocol } from "../../core/ports.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 

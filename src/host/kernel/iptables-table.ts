@@ -2,7 +2,7 @@
 import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
 import type { DataPath, Forward } from "../../core/forwards/forward.ts";
-import { canonical } from "../../core/forwards/iptables-forward.ts";
+import { canonical } from "../../core/forwards/forward.ts";
 import { parse, type SeenTables, type Snapshot } from "../../core/forwards/iptables-parse.ts";
 import type { TableName } from "../../core/forwards/iptables-render.ts";
 import {
@@ -68,7 +68,8 @@ export function openIptablesTable(pool: readonly Range[]): IptablesTable {
         }
         const { dataPath } = await look();
         const inForce = new Set(dataPath.forwards.map((forward) => JSON.stringify(forward)));
-        const stands = (forward: Forward): boolean => inForce.has(JSON.stringify(canonical(forward)));
+        const stands = (forward: Forward): boolean =>
+          inForce.has(JSON.stringify({ ...canonical(forward), bridgePort: null }));
         const [kept, changed] = [desired.forwards.filter(stands), desired.forwards.filter((f) => !stands(f))];
         return { refused: await commitMost(attempt, kept, changed) };
       }),

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import t from "tap";
 import type { Forward } from "../../../src/core/forwards/forward.ts";
-import { canonical, RULES_PER_FORWARD, ruleCount } from "../../../src/core/forwards/iptables-forward.ts";
+import { canonical } from "../../../src/core/forwards/forward.ts";
+import { RULES_PER_FORWARD, ruleCount } from "../../../src/core/forwards/iptables-forward.ts";
 import { parse } from "../../../src/core/forwards/iptables-parse.ts";
 import { LINEAR_RULES, partOf, render } from "../../../src/core/forwards/iptables-render.ts";
 import { anyForward, converge, FRAME, forward, look, manyForwards, pathOf, recorded } from "./iptables.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
 import type { DataPath } from "../../../src/core/forwards/forward.ts";
-import { canonical } from "../../../src/core/forwards/iptables-forward.ts";
+import { canonical } from "../../../src/core/forwards/forward.ts";
 import { partOf, render } from "../../../src/core/forwards/iptables-render.ts";
 import { openIptablesTable } from "../../../src/host/kernel/iptables-table.ts";
 import { forward, manyForwards, POOL, pathOf } from "../../core/forwards/iptables.ts";
