@@ -2,8 +2,7 @@
 
 import { type Ipv4, parseCidr, parseIpv4, type Range } from "../../src/core/addresses/ipv4.ts";
 import { type Config, readConfig } from "../../src/core/config/config.ts";
-import type { Forward } from "../../src/core/forwards/forward.ts";
-import { NO_FIREWALL } from "../../src/core/forwards/rules.ts";
+import { type Forward, NO_DATA_PATH } from "../../src/core/forwards/forward.ts";
 import type {
   Attachment,
   Container,
@@ -12,8 +11,12 @@ import type {
   Network,
   Observation,
   State,
+  ZoneFile,
 } from "../../src/core/model.ts";
+import { NO_HISTORY } from "../../src/core/page/history.ts";
 import { type Name, toName } from "../../src/core/services/name.ts";
+import { readZoneOnDisk, type ZoneOnDisk, zoneSettings } from "../../src/core/zone/records.ts";
+import { addressRecords } from "../../src/core/zone/service-records.ts";
 
 export const ZONE = "toolbox.example.com";
 export const HOST = ip("192.168.122.200");
@@ -110,13 +113,24 @@ export function lease(address: string, key: string, over: Partial<Lease> = {}): 
 
 export const BARE: State = {
   table: { leases: [], conflicts: [], hairpins: [] },
-  firewall: NO_FIREWALL,
+  dataPath: NO_DATA_PATH,
   aliases: [],
-  zone: "",
-  page: "",
-  services: "",
+  zone: { serial: 0, records: [], text: "" },
+  page: { html: "", services: "" },
+  history: NO_HISTORY,
   hairpins: [],
 };
+
+/** What a look at a zone file with this text finds. */
+export function zoneOnDisk(text: string): ZoneOnDisk {
+  return readZoneOnDisk(text, zoneSettings(config()), addressRecords([], "dockerhost", HOST));
+}
+
+/** A zone file with this text, its nouns read from it. */
+export function zoneFile(text: string): ZoneFile {
+  const { serial, records } = zoneOnDisk(text);
+  return { serial, records, text };
+}
 
 /** A host with `ens3` and the default bridge, on which nothing of ours is yet. */
 export function observation(over: Partial<Observation> = {}): Observation {
@@ -135,8 +149,8 @@ export function observation(over: Partial<Observation> = {}): Observation {
     leasesIntact: true,
     leasesStale: false,
     notices: [],
-    dockerUser: true,
-    forwards: [],
+    zone: zoneOnDisk(actual.zone.text),
+    firewall: { backend: "iptables", unguarded: null, obstacles: [] },
     ...over,
     actual,
   };
