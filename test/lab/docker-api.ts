@@ -4,7 +4,22 @@ import { request } from "node:http";
 import { createInterface } from "node:readline";
 
 /** One call; resolves with the reply's text when it has ended, whatever its status. */
-export function callDocker(socketPath: string, method: string, path: string, body?: object): Promise<string> {
+export async function callDocker(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<string> {
+  return (await askDocker(socketPath, method, path, body)).text;
+}
+
+/** One call; resolves with the reply's status and text when it has ended. */
+export function askDocker(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { "content-type": "application/json" };
     const sent = request({ socketPath, path, method, headers }, (reply) => {
@@ -13,7 +28,7 @@ export function callDocker(socketPath: string, method: string, path: string, bod
       reply.on("data", (chunk: string) => {
         text += chunk;
       });
-      reply.on("end", () => resolve(text));
+      reply.on("end", () => resolve({ status: reply.statusCode ?? 0, text }));
     });
     sent.on("error", reject);
     sent.end(body === undefined ? undefined : JSON.stringify(body));

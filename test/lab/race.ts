@@ -1,0 +1,206 @@
+/**
+ * The race for one address: two containers and a network with a single usable address, swapped as fast as the engine
+ * can, while clients on the LAN ask both aliases and the director runs, is stopped, dies, or all of it at random.
+ */
+
+import { fileURLToPath } from "node:url";
+import { dice } from "./dice.ts";
+import { addresses, aliasOf, apply } from "./director.ts";
+import { askDocker } from "./docker-api.ts";
+import type { Lab } from "./handle.ts";
+import { HOST_DEVICE } from "./network.ts";
+import type { OcddOptions } from "./ocdd.ts";
+import { type Daemon, signal, sleep, until } from "./process.ts";
+import type { Asked } from "./race-asker.ts";
+
+/** `kill`: SIGKILL for one and `start` for the other. `network`: both run; `disconnect` one, `connect` the other. */
+export type Swap = "kill" | "network";
+
+/** What happens to `ocdd watch` meanwhile; `chaos` stops it for up to 1.6 s or kills and replaces it, at random. */
+export type Fate = "running" | "stopped" | "killed" | "chaos";
+
+export interface Race {
+  readonly swap: Swap;
+  readonly director: Fate;
+}
+
+/** Those that differ in what they show. */
+export const RACES: readonly Race[] = [
+  { swap: "kill", director: "running" },
+  { swap: "kill", director: "killed" },
+  { swap: "kill", director: "chaos" },
+  { swap: "network", director: "running" },
+  { swap: "network", director: "stopped" },
+  { swap: "network", director: "killed" },
+  { swap: "network", director: "chaos" },
+];
+
+/** Whether a director works at times, so that right answers are due. */
+export const lives = ({ director }: Race): boolean => director === "running" || director === "chaos";
+
+export interface Score extends Asked {
+  /** How often the address has changed its owner. */
+  readonly swaps: number;
+  /** In the end, with a director that runs, the owner answers at its alias. */
+  readonly converged: boolean;
+}
+
+const TINY = "172.30.0.0/30";
+const NAMES = ["ann", "bob"] as const;
+const ASKER = fileURLToPath(new URL("race-asker.ts", import.meta.url));
+
+/** Seconds after which a race ends that has seen no turn, where one is due. */
+const LONGEST_S = 60;
+
+/** A lab that is laid out for races: aliases of the two containers. */
+export interface Course {
+  readonly lab: Lab;
+  readonly options: OcddOptions;
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** Make the networks, give both containers their leases, and the clients neighbours that never expire. */
+export async function layCourse(lab: Lab, options: OcddOptions = {}): Promise<Course> {
+  await lab.docker("network", "create", "--subnet", TINY, "tiny");
+  await lab.docker("network", "create", "--internal", "--subnet", "172.31.0.0/24", "park");
+  await line(lab, "network");
+  const found: Record<string, string> = {};
+  for (const name of NAMES) {
+    await apply(lab, options);
+    found[name] = aliasOf(await addresses(lab, options), name);
+    await swapOnce(lab, "network", name === "ann" ? "ann" : "bob");
+  }
+  // a client that keeps asking, whether or not the alias is on the card at the moment
+  const mac = await lab.mac("host", HOST_DEVICE);
+  for (const alias of Object.values(found)) {
+    const argv = ["ip", "neigh", "replace", alias, "lladdr", mac, "dev", "eth0", "nud", "permanent"];
+    await lab.run("client", argv);
+  }
+  return { lab, options, aliases: found };
+}
+
+/** Both containers anew, ann with the address. */
+async function line(lab: Lab, swap: Swap): Promise<void> {
+  await lab.removeContainers();
+  const what = { network: "park", labels: { "ocdd.network": "tiny" }, env: { UDP: "1" } };
+  for (const name of NAMES) await lab.startContainer({ ...what, name, env: { UDP: "1", PAGE: name } });
+  await lab.docker("network", "connect", "tiny", "ann");
+  if (swap === "network") return;
+  await lab.docker("kill", "bob");
+  await lab.docker("network", "connect", "tiny", "bob");
+}
+
+/** Take the address from one and give it to the other; as fast as the engine does it. */
+async function swapOnce(lab: Lab, swap: Swap, from: string): Promise<string> {
+  const to = from === "ann" ? "bob" : "ann";
+  const post = (path: string, body?: object) => askDocker(lab.dockerSocket, "POST", path, body);
+  const taken =
+    swap === "kill"
+      ? post(`/containers/${from}/kill`)
+      : post("/networks/tiny/disconnect", { Container: from });
+  await until(
+    `${to} has the address`,
+    async () => {
+      const { status } = await (swap === "kill"
+        ? post(`/containers/${to}/start`)
+        : post("/networks/tiny/connect", { Container: to }));
+      return status < 300; // 304 is one that has not ended yet
+    },
+    20_000,
+    1,
+  );
+  await taken;
+  return to;
+}
+
+/** A director that is put through what a race has for it. */
+class Director {
+  readonly #course: Course;
+  #daemon: Daemon;
+
+  constructor(course: Course) {
+    this.#course = course;
+    this.#daemon = this.#start();
+  }
+
+  #start(): Daemon {
+    return this.#course.lab.startOcdd(["watch"], this.#course.options);
+  }
+
+  async kill(): Promise<void> {
+    await this.#daemon.stop("SIGKILL");
+  }
+
+  freeze(frozen: boolean): void {
+    signal(this.#daemon.pid, frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** Runs again, whatever has happened to it. */
+  revive(): void {
+    this.freeze(false);
+    if (!this.#daemon.running()) this.#daemon = this.#start();
+  }
+
+  output(): string {
+    return this.#daemon.output();
+  }
+
+  /** Stop it for a while or replace it, at random, until `over`. */
+  async chaos(over: () => boolean, seed: number): Promise<void> {
+    const roll = dice(seed);
+    while (!over()) {
+      await sleep(50 + roll(950));
+      if (roll(2) === 0) {
+        this.freeze(true);
+        await sleep(roll(1_600));
+        this.freeze(false);
+      } else {
+        await this.kill();
+        this.revive();
+      }
+    }
+  }
+}
+
+/**
+ * Run one race for `seconds`, or longer where a director lives and no turn has been seen. Throws when the first answer
+ * does not come.
+ */
+export async function runRace(course: Course, race: Race, seconds: number, seed = 7): Promise<Score> {
+  const { lab, aliases } = course;
+  await line(lab, race.swap);
+  const director = new Director(course);
+  const answers = (name: string): Promise<boolean> =>
+    until(`${name} answers`, async () => (await lab.who(aliases[name] ?? "")) === name, 30_000);
+  await answers("ann").catch((error: Error) => {
+    throw new Error(`${error.message}\n${director.output()}`);
+  });
+  if (race.director === "stopped") director.freeze(true);
+  if (race.director === "killed") await director.kill();
+
+  const pairs = Object.entries(aliases).map((pair) => pair.join("="));
+  const asker = lab.spawn("client", [process.execPath, ASKER, ...pairs], { label: "race" });
+  const asked = (): Asked | undefined => {
+    const whole = asker.output().split("\n").at(-2);
+    return whole === undefined ? undefined : (JSON.parse(whole) as Asked);
+  };
+  await until("the clients ask", () => asked() !== undefined);
+
+  const began = performance.now();
+  const passed = (): number => (performance.now() - began) / 1_000;
+  const due = (): boolean => race.director === "running" && (asked()?.turns ?? 0) === 0;
+  const over = (): boolean => passed() > (due() ? LONGEST_S : seconds);
+  const chaos = race.director === "chaos" ? director.chaos(over, seed) : undefined;
+  let holder = "ann";
+  let swaps = 0;
+  for (; !over(); swaps++) holder = await swapOnce(lab, race.swap, holder);
+  await chaos;
+  await sleep(600); // the clients tell twice a second
+  const score = asked();
+  if (score === undefined) throw new Error(`the clients told nothing:\n${asker.output()}`);
+  await asker.stop();
+  director.revive();
+  const converged = await answers(holder).catch(() => false);
+  await director.kill();
+  return { ...score, swaps, converged };
+}
