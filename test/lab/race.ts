@@ -1,6 +1,7 @@
 /**
  * The race for one address: two containers and a network with a single usable address, swapped as fast as the engine
- * can, while clients on the LAN ask both aliases and the director runs, is stopped, dies, or all of it at random.
+ * can or after a moment, while clients on the LAN ask both aliases and the director runs, is stopped, dies, or all of it
+ * at random.
  */
 
 import { fileURLToPath } from "node:url";
@@ -48,6 +49,9 @@ export interface Score extends Asked {
 const TINY = "172.30.0.0/30";
 const NAMES = ["ann", "bob"] as const;
 const ASKER = fileURLToPath(new URL("race-asker.ts", import.meta.url));
+
+/** Milliseconds that the address stays with its owner where it is not swapped on at once. */
+const LONGEST_STAY_MS = 1_000;
 
 /** Seconds after which a race ends that has seen no turn, where one is due. */
 const LONGEST_S = 60;
@@ -190,10 +194,15 @@ export async function runRace(course: Course, race: Race, seconds: number, seed 
   const passed = (): number => (performance.now() - began) / 1_000;
   const due = (): boolean => race.director === "running" && (asked()?.turns ?? 0) === 0;
   const over = (): boolean => passed() > (due() ? LONGEST_S : seconds);
-  const chaos = race.director === "chaos" ? director.chaos(over, seed) : undefined;
+  const chaos = race.director === "chaos" ? director.chaos(over, seed + 1) : undefined;
   let holder = "ann";
   let swaps = 0;
-  for (; !over(); swaps++) holder = await swapOnce(lab, race.swap, holder);
+  const roll = dice(seed);
+  for (; !over(); swaps++) {
+    holder = await swapOnce(lab, race.swap, holder);
+    // every second one at once; after the others the director has had its time
+    if (roll(2) === 0) await sleep(roll(LONGEST_STAY_MS));
+  }
   await chaos;
   await sleep(600); // the clients tell twice a second
   const score = asked();
