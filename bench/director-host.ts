@@ -13,9 +13,12 @@ export interface Bench {
   down(): Promise<void>;
 }
 
-/** A host with one card, `ens3` 10.20.0.1/19, whose other end is a silent neighbour. Needs root. */
-export async function raiseBench(directory: string): Promise<Bench> {
-  const host = `ocdd-bench-${process.pid}`;
+/**
+ * A host with one card, `ens3` 10.20.0.1/19, whose other end is a silent neighbour. Needs root. `name` tells it from
+ * others of the same benchmark.
+ */
+export async function raiseBench(directory: string, name = ""): Promise<Bench> {
+  const host = `ocdd-bench-${process.pid}${name}`;
   const neighbour = `${host}-n`;
   const ip = async (...args: string[]): Promise<void> => void (await execa("ip", args));
   await ip("netns", "add", host);

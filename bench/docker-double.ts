@@ -157,13 +157,17 @@ export function apiNetwork(
 }
 
 /** Containers `first` to `first + count - 1` on the default bridge, ten to a compose project, newest first. */
-export function crowd(count: number, first = 0): ApiItem[] {
+export const crowd = (count: number, first = 0): ApiItem[] =>
+  sketches(count, first).map(apiContainer).reverse();
+
+/** What they are made of, oldest first. */
+export function sketches(count: number, first = 0): Sketch[] {
   return Array.from({ length: count }, (_, i) => {
     const n = first + i;
     const at = n + 2;
     const project = `project${Math.floor(n / 10)}`;
     const service = `svc${n % 10}-${Math.floor(n / 10)}`;
-    return apiContainer({
+    return {
       name: `${project}_${service}_1`,
       address: `172.17.${at >> 8}.${at & 255}`,
       created: 1_700_000_000 + n,
@@ -177,6 +181,6 @@ export function crowd(count: number, first = 0): ApiItem[] {
         "com.docker.compose.project.config_files": "docker-compose.yml",
         "com.docker.compose.config-hash": idOf(service),
       },
-    });
-  }).reverse();
+    };
+  });
 }
