@@ -52,7 +52,8 @@ interface Station {
 async function accepts(program: string, conf: string, firewall: string): Promise<boolean> {
   if (firewall === "iptables") return true;
   const argv = ["--config", conf, "--set", `FIREWALL=${firewall}`, "plan"];
-  return (await execa(program, argv, { reject: false })).exitCode !== 78;
+  const { exitCode, stderr } = await execa(program, argv, { reject: false });
+  return exitCode !== 78 || !/FIREWALL/.test(stderr);
 }
 
 /** A host with `count` forwards, a client on its network, and servers at the first and the last container. */
@@ -217,7 +218,7 @@ async function main(): Promise<void> {
     const conf = join(directory, "any.conf");
     writeFileSync(
       conf,
-      "NETWORK_DEVICE=lo\nIP_RANGE=127.9.0.0/24\nTOOLBOX_SUBDOMAIN_NAME=x.example\nSTORAGE_DIR=/nonexistent\n",
+      "NETWORK_DEVICE=lo\nIP_RANGE=10.20.0.11-10.20.0.12\nTOOLBOX_SUBDOMAIN_NAME=x.example\nSTORAGE_DIR=/nonexistent\n",
     );
     for (const firewall of FIREWALLS) {
       if (!(await accepts(ocdd, conf, firewall))) {
