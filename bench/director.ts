@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { type Crowd, raiseCrowd } from "./crowd-host.ts";
 import {
   type Bench,
   countProcesses,
@@ -18,7 +19,8 @@ import {
   raiseBench,
   timed,
 } from "./director-host.ts";
-import { apiNetwork, crowd, startDockerDouble } from "./docker-double.ts";
+import { idOf, sketches } from "./docker-double.ts";
+import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
 
 /** Seconds that issue and contract allow; `one` without the probe, which waits for others by design. */
 interface Goals {
@@ -54,15 +56,24 @@ interface Row {
 /** The fastest of some runs: whatever else the machine does only ever adds. */
 const best = (values: readonly number[]): number => Math.min(...values);
 
-async function measure(bench: Bench, program: string, count: number, runs: number): Promise<Row> {
-  const double = await startDockerDouble(join(bench.directory, "docker.sock"), {
-    containers: crowd(count),
-    networks: [apiNetwork("bridge", "172.17.0.0/16")],
-  });
+async function measure(
+  bench: Bench,
+  crowd: Crowd,
+  program: string,
+  count: number,
+  runs: number,
+): Promise<Row> {
+  const socket = join(bench.directory, "docker.sock");
+  const engine = new EngineDouble(crowd, ENGINE_TIMES["20.10"]);
+  await engine.listen(socket);
+  const all = sketches(count);
+  for (const sketch of all) await engine.add(sketch);
+  const set = (n: number, running: boolean): Promise<void> =>
+    engine.set(idOf(all.at(-1 - n)?.name ?? ""), running);
   const conf = join(bench.directory, "ocdd.conf");
   writeFileSync(
     conf,
-    `DOCKER_SOCKET=${double.socket}
+    `DOCKER_SOCKET=${socket}
 NETWORK_DEVICE=ens3
 IP_RANGE=10.20.0.11-10.20.31.250
 TOOLBOX_SUBDOMAIN_NAME=toolbox.example.com
@@ -73,30 +84,30 @@ SERVICES=none
   try {
     const ocdd = (...args: string[]): string[] => [...bench.enter, program, "--config", conf, ...args];
     await timed(ocdd("initialize"));
-    const all = await timed(ocdd());
+    const fromNothing = await timed(ocdd());
     const nothing: number[] = [];
     for (let i = 0; i < runs; i++) nothing.push(await timed(ocdd()));
     const one: number[] = [];
     for (let i = 0; i < runs; i++) {
       // a container goes and, once its address has been announced as free, another comes: here the going
-      double.answers.containers = crowd(count).toSpliced(i, 1);
+      await set(i, false);
       one.push(await timed(ocdd()));
-      double.answers.containers = crowd(count);
+      await set(i, true);
       // the one that comes back has its lease still: no probe, only its rule, address, name and announcement
       one.push(await timed(ocdd()));
     }
     const processor = await processorTime(ocdd());
     const processesNothing = await countProcesses(ocdd());
-    double.answers.containers = crowd(count).toSpliced(0, 1);
+    await set(0, false);
     const processesOne = await countProcesses(ocdd());
-    double.answers.containers = crowd(count);
+    await set(0, true);
     await timed(ocdd("teardown", "--yes"));
     rmSync(`${bench.directory}/storage`, { recursive: true });
     await timed(ocdd("initialize"));
     const memory: number[] = [await peakMemory(ocdd()), await peakMemory(ocdd())];
-    double.answers.containers = crowd(count).toSpliced(0, 1);
+    await set(0, false);
     memory.push(await peakMemory(ocdd()));
-    double.answers.containers = crowd(count);
+    await set(0, true);
     await timed(ocdd("teardown", "--yes"));
     rmSync(`${bench.directory}/storage`, { recursive: true });
     await timed(ocdd("initialize"));
@@ -105,7 +116,7 @@ SERVICES=none
     rmSync(`${bench.directory}/storage`, { recursive: true });
     return {
       count,
-      all,
+      all: fromNothing,
       nothing: best(nothing),
       one: best(one),
       processor,
@@ -115,7 +126,7 @@ SERVICES=none
       memory,
     };
   } finally {
-    await double.close();
+    await engine.close();
   }
 }
 
@@ -160,20 +171,31 @@ async function main(): Promise<void> {
   });
   const counts = positionals.length > 0 ? positionals.map(Number) : [5, 50, 1000, 4000];
   const directory = mkdtempSync(join(tmpdir(), "ocdd-bench-"));
-  const bench = await raiseBench(directory);
   try {
     // the Node that runs this runs them
     process.env.OCDD_NODE = process.execPath;
     for (const [name, program] of await layPrograms(directory)) {
       if (values.only !== undefined && values.only !== name) continue;
       const rows: Row[] = [];
-      for (const count of counts) rows.push(await measure(bench, program, count, Number(values.runs)));
+      for (const count of counts) rows.push(await onHost(directory, program, count, Number(values.runs)));
       console.log(`\n## ${name}\n`);
       print(rows, Number(values.runs));
     }
   } finally {
-    await bench.down();
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Measure on a host that nothing has run on. */
+async function onHost(directory: string, program: string, count: number, runs: number): Promise<Row> {
+  const place = mkdtempSync(join(directory, "host-"));
+  const bench = await raiseBench(place);
+  const crowd = await raiseCrowd(bench);
+  try {
+    return await measure(bench, crowd, program, count, runs);
+  } finally {
+    await crowd.down();
+    await bench.down();
   }
 }
 

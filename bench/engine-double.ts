@@ -120,6 +120,20 @@ export class EngineDouble {
     return id;
   }
 
+  /** It has ended, or runs again, and nothing tells of it: for what looks at lists alone. */
+  async set(id: string, running: boolean): Promise<void> {
+    const one = this.#one(id);
+    if (running) {
+      this.#connect(one);
+      one.pid = await this.#processes.start(id);
+    } else {
+      await this.#processes.end(id);
+      one.pid = 0;
+      one.connected = false;
+    }
+    one.state = running ? "running" : "exited";
+  }
+
   /** Its process ends, and Docker tells of it; when each of it was, on `clock`. */
   async end(id: string): Promise<{ exited: number; died: number }> {
     const one = this.#one(id);
@@ -147,11 +161,7 @@ export class EngineDouble {
   async start(id: string): Promise<{ connected: number; started: number }> {
     const one = this.#one(id);
     one.state = "starting";
-    one.connected = true;
-    const endpointId = idOf(`${one.endpointId}+`);
-    one.up = one.up.replace(one.endpointId, endpointId);
-    one.endpoint = one.endpoint.replace(one.endpointId, endpointId);
-    one.endpointId = endpointId;
+    this.#connect(one);
     const connected = clock();
     this.#tellNetwork(one, "connect");
     await sleep(this.#times.connectToStart);
@@ -161,6 +171,14 @@ export class EngineDouble {
     this.#tellContainer(one, "start");
     for (const answer of one.waiting.splice(0)) answer();
     return { connected, started };
+  }
+
+  #connect(one: One): void {
+    const endpointId = idOf(`${one.endpointId}+`);
+    one.up = one.up.replace(one.endpointId, endpointId);
+    one.endpoint = one.endpoint.replace(one.endpointId, endpointId);
+    one.endpointId = endpointId;
+    one.connected = true;
   }
 
   #one(id: string): One {

@@ -159,9 +159,9 @@ async function timeRuns(
   const [nothing, one]: [number[], number[]] = [[], []];
   for (let run = 0; run < RUNS; run++) {
     nothing.push(await timed(ocdd));
-    await engine.end(idOf(victim));
+    await engine.set(idOf(victim), false);
     one.push(await timed(ocdd));
-    await engine.start(idOf(victim));
+    await engine.set(idOf(victim), true);
     one.push(await timed(ocdd));
   }
   return { nothing: Math.min(...nothing) / 1000, one: Math.min(...one) / 1000 };

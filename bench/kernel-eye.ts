@@ -109,7 +109,7 @@ function heard(line: string): void {
     (verb === "add" ? addElement : removeElement)(family, table, body.trim());
 }
 
-const monitor = spawn("nft", ["-n", "-a", "monitor"], { stdio: ["ignore", "pipe", "inherit"] });
+const monitor = spawn("nft", ["-n", "-a", "monitor"], { stdio: ["ignore", "pipe", "ignore"] });
 createInterface({ input: monitor.stdout }).on("line", heard);
 // what changes between the two is seen twice, and counted once
 setTimeout(() => {

@@ -41,7 +41,8 @@ function note(owner: string, protocol: string, answer: string): void {
   } else {
     asked.wrong += 1;
     const at = Math.round(performance.now() - started);
-    if (asked.told.length < TOLD) asked.told.push(`${at} ms: ${protocol} to ${owner}, answer of ${answer}`);
+    if (asked.told.length < TOLD)
+      asked.told.push(`${at} ms: ${protocol} to ${owner}, answer of ${answer.slice(0, 40)}`);
   }
 }
 
