@@ -5,7 +5,7 @@
  */
 
 import { connect } from "node:net";
-import { clock } from "./engine-double.ts";
+import { clock } from "./clock.ts";
 
 export interface Turn {
   readonly answers: boolean;

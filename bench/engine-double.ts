@@ -1,12 +1,23 @@
 /**
  * A double of Docker's engine in which containers end and start, with its event stream: what each call shows at which
- * moment is as engines 20.10 and 28 were seen to do it. Answers are kept as text, a piece a container, so that thousands
- * cost the measured program its time and not the double.
+ * moment is as engines 20.10 and 28 were seen to do it.
  */
 
 import { createServer, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ApiItem, apiContainer, apiNetwork, idOf, type Sketch } from "./docker-double.ts";
+import { clock } from "./clock.ts";
+import type { ApiItem, Sketch } from "./docker-double.ts";
+import {
+  connectAnew,
+  type Filters,
+  inspected,
+  listed,
+  makeOne,
+  NETWORK,
+  networkOf,
+  type One,
+  readFilters,
+} from "./engine-answers.ts";
 
 /** In which order Docker tells of an end, and how long after the end of the process (milliseconds). */
 export interface EngineTimes {
@@ -28,23 +39,6 @@ export interface Processes {
   end(id: string): Promise<void>;
 }
 
-interface One {
-  readonly id: string;
-  readonly sketch: Sketch;
-  /** What the list says of it, running and not. */
-  up: string;
-  readonly down: string;
-  /** What its network says of it. */
-  endpoint: string;
-  /** Another at each start, as Docker has it. */
-  endpointId: string;
-  state: "running" | "starting" | "exited";
-  connected: boolean;
-  pid: number;
-  /** `inspect` waits for the end of a start. */
-  readonly waiting: (() => void)[];
-}
-
 interface Listener {
   readonly response: ServerResponse;
   readonly wants: (event: Event) => boolean;
@@ -56,11 +50,6 @@ interface Event {
   readonly at: number;
   readonly line: string;
 }
-
-const NETWORK = apiNetwork("bridge", "172.17.0.0/16");
-
-/** Milliseconds on the clock that all processes of the machine share. */
-export const clock = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 export class EngineDouble {
   readonly #all = new Map<string, One>();
@@ -94,37 +83,17 @@ export class EngineDouble {
 
   /** A container that runs already. */
   async add(sketch: Sketch): Promise<string> {
-    const id = idOf(sketch.name);
-    const { address } = sketch;
-    const item = apiContainer(sketch);
-    const endpointId = idOf(`${sketch.name}@bridge`);
-    const one: One = {
-      id,
-      sketch,
-      up: JSON.stringify(item),
-      down: JSON.stringify({ ...withoutAddress(item), State: "exited", Status: "Exited (0) 1 second ago" }),
-      endpoint: `"${id}":${JSON.stringify({
-        Name: sketch.name,
-        EndpointID: endpointId,
-        MacAddress: macOf(address),
-        IPv4Address: `${address}/16`,
-        IPv6Address: "",
-      })}`,
-      endpointId,
-      state: "running",
-      connected: true,
-      pid: await this.#processes.start(id),
-      waiting: [],
-    };
-    this.#all.set(id, one);
-    return id;
+    const one = makeOne(sketch);
+    one.pid = await this.#processes.start(one.id);
+    this.#all.set(one.id, one);
+    return one.id;
   }
 
   /** It has ended, or runs again, and nothing tells of it: for what looks at lists alone. */
   async set(id: string, running: boolean): Promise<void> {
     const one = this.#one(id);
     if (running) {
-      this.#connect(one);
+      connectAnew(one);
       one.pid = await this.#processes.start(id);
     } else {
       await this.#processes.end(id);
@@ -161,7 +130,7 @@ export class EngineDouble {
   async start(id: string): Promise<{ connected: number; started: number }> {
     const one = this.#one(id);
     one.state = "starting";
-    this.#connect(one);
+    connectAnew(one);
     const connected = clock();
     this.#tellNetwork(one, "connect");
     await sleep(this.#times.connectToStart);
@@ -171,14 +140,6 @@ export class EngineDouble {
     this.#tellContainer(one, "start");
     for (const answer of one.waiting.splice(0)) answer();
     return { connected, started };
-  }
-
-  #connect(one: One): void {
-    const endpointId = idOf(`${one.endpointId}+`);
-    one.up = one.up.replace(one.endpointId, endpointId);
-    one.endpoint = one.endpoint.replace(one.endpointId, endpointId);
-    one.endpointId = endpointId;
-    one.connected = true;
   }
 
   #one(id: string): One {
@@ -228,13 +189,14 @@ export class EngineDouble {
     const [, what = "", id = "", rest] = path.split("/");
     if (path === "/_ping") send(200, "OK");
     else if (path === "/events") this.#follow(filters, query.get("since"), response);
-    else if (path === "/containers/json") send(200, this.#list(filters, query));
+    else if (path === "/containers/json") send(200, listed(this.#all.values(), filters, query));
     else if (path === "/networks") send(200, JSON.stringify([NETWORK]));
     else if (path === "/info")
       send(200, JSON.stringify({ ServerVersion: this.#times.version, Driver: "overlay2" }));
     else if (path === "/version")
       send(200, JSON.stringify({ Version: this.#times.version, ApiVersion: "1.41", MinAPIVersion: "1.12" }));
-    else if (what === "networks" && (id === NETWORK.Id || id === "bridge")) send(200, this.#network());
+    else if (what === "networks" && (id === NETWORK.Id || id === "bridge"))
+      send(200, networkOf(this.#all.values()));
     else if (what === "containers" && rest === "json" && this.#all.has(id)) {
       const one = this.#one(id);
       if (one.state === "starting") await new Promise<void>((resolve) => one.waiting.push(resolve));
@@ -242,26 +204,7 @@ export class EngineDouble {
     } else send(404, JSON.stringify({ message: "page not found" }));
   }
 
-  #list(filters: ReadonlyMap<string, ReadonlySet<string>>, query: URLSearchParams): string {
-    const all = ["1", "true"].includes(query.get("all") ?? "");
-    const ids = filters.get("id");
-    const found = [...this.#all.values()].filter(
-      ({ id, state }) => (all || state === "running") && (ids === undefined || ids.has(id)),
-    );
-    return `[${found.map(({ state, up, down }) => (state === "running" ? up : down)).join(",")}]`;
-  }
-
-  #network(): string {
-    const endpoints = [...this.#all.values()].filter(({ connected }) => connected);
-    const text = JSON.stringify({ ...NETWORK, Containers: undefined });
-    return `${text.slice(0, -1)},"Containers":{${endpoints.map(({ endpoint }) => endpoint).join(",")}}}`;
-  }
-
-  #follow(
-    filters: ReadonlyMap<string, ReadonlySet<string>>,
-    since: string | null,
-    response: ServerResponse,
-  ): void {
+  #follow(filters: Filters, since: string | null, response: ServerResponse): void {
     const [types, actions] = [filters.get("type"), filters.get("event")];
     const wants = ({ type, action }: Event): boolean =>
       (types === undefined || types.has(type)) && (actions === undefined || actions.has(action));
@@ -273,65 +216,4 @@ export class EngineDouble {
     this.#listeners.add(listener);
     response.on("close", () => this.#listeners.delete(listener));
   }
-}
-
-/** Docker takes `{"id":["a"]}` and `{"id":{"a":true}}`. */
-function readFilters(text: string | null): ReadonlyMap<string, ReadonlySet<string>> {
-  const read = JSON.parse(text ?? "{}") as Record<string, string[] | Record<string, boolean>>;
-  return new Map(
-    Object.entries(read).map(([key, value]) => [
-      key,
-      new Set(Array.isArray(value) ? value : Object.keys(value)),
-    ]),
-  );
-}
-
-const macOf = (address: string): string =>
-  `02:42:${address
-    .split(".")
-    .map((octet) => Number(octet).toString(16).padStart(2, "0"))
-    .join(":")}`;
-
-function withoutAddress(item: ApiItem): ApiItem {
-  const { Networks } = item.NetworkSettings as { Networks: Record<string, ApiItem> };
-  const emptied = Object.entries(Networks).map(([name, settings]) => [
-    name,
-    { ...settings, EndpointID: "", Gateway: "", IPAddress: "", IPPrefixLen: 0, MacAddress: "" },
-  ]);
-  return { ...item, Ports: [], NetworkSettings: { Networks: Object.fromEntries(emptied) } };
-}
-
-/** `GET /containers/{id}/json`, as far as anything reads it. */
-function inspected(one: One): string {
-  const { name, image = "nginx:1.25", labels = {}, created } = one.sketch;
-  const running = one.state === "running";
-  const item = JSON.parse(running ? one.up : one.down) as ApiItem;
-  return JSON.stringify({
-    Id: one.id,
-    Created: new Date(created * 1000).toISOString(),
-    Name: `/${name}`,
-    Image: item.ImageID,
-    RestartCount: 0,
-    State: {
-      Status: running ? "running" : "exited",
-      Running: running,
-      Paused: false,
-      Restarting: false,
-      OOMKilled: false,
-      Dead: false,
-      Pid: one.pid,
-      ExitCode: 0,
-      Error: "",
-      StartedAt: new Date().toISOString(),
-      FinishedAt: "0001-01-01T00:00:00Z",
-    },
-    Config: { Hostname: one.id.slice(0, 12), Image: image, Labels: labels, Env: [], ExposedPorts: {} },
-    HostConfig: item.HostConfig,
-    NetworkSettings: {
-      ...(item.NetworkSettings as object),
-      SandboxID: idOf(`${name} sandbox`),
-      SandboxKey: `/var/run/docker/netns/${idOf(name).slice(0, 12)}`,
-    },
-    Mounts: [],
-  });
 }

@@ -8,18 +8,18 @@
  * RUNS (3) of `ocdd`; ENGINE (20.10, 28): its order of events; FIREWALL: the configuration's key.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { clock } from "./clock.ts";
 import { type Crowd, raiseCrowd } from "./crowd-host.ts";
 import { type Bench, layPrograms, raiseBench, timed } from "./director-host.ts";
 import { idOf, sketches } from "./docker-double.ts";
-import { clock, ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
-import type { Seen } from "./kernel-eye.ts";
+import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
+import { EventObserver } from "./event-observer.ts";
 import { cpuMs, pssMiB, untilIdle } from "./process.ts";
 import { load, median, say, table } from "./report.ts";
 
@@ -32,7 +32,6 @@ const { ENGINE = "20.10", FIREWALL } = process.env;
 const times = ENGINE_TIMES[ENGINE as "20.10" | "28"];
 if (times === undefined) throw new Error(`ENGINE: ${ENGINE}: 20.10 or 28`);
 const ZONE = "toolbox.example.com";
-const LONGEST_MS = 30_000;
 
 interface Figures {
   readonly exitToGone: number[];
@@ -45,73 +44,10 @@ interface Figures {
   readonly startCpu: number[];
 }
 
-/** When things came into force and went, from their notices. */
-class Observer {
-  readonly #seen: Seen[] = [];
-  readonly #zones: { readonly at: number; readonly text: string }[] = [];
-  readonly #eye: ChildProcess;
-  readonly ready: Promise<void>;
-
-  constructor(bench: Bench, zoneFile: string) {
-    const argv = [...bench.enter.slice(1), process.execPath, join(import.meta.dirname, "kernel-eye.ts")];
-    this.#eye = spawn(bench.enter[0] ?? "", argv, { stdio: ["pipe", "pipe", "inherit"] });
-    const lines = createInterface({ input: this.#eye.stdout as NonNullable<ChildProcess["stdout"]> });
-    this.ready = new Promise((resolve) => {
-      lines.on("line", (line) => {
-        if (line.includes("ready")) resolve();
-        else this.#seen.push(JSON.parse(line) as Seen);
-      });
-    });
-    watch(join(zoneFile, ".."), { persistent: false }, () => {
-      try {
-        const text = readFileSync(zoneFile, "latin1");
-        // the kernel's own time of the rename
-        this.#zones.push({ at: clock() - (Date.now() - statSync(zoneFile).ctimeMs), text });
-        if (this.#zones.length > 20) this.#zones.shift();
-      } catch {
-        // renamed this very moment: the next notice follows
-      }
-    });
-  }
-
-  /** Time of the first notice after `from` that an alias's forward or port is there or is gone. */
-  changed(what: Seen["what"], alias: string, there: boolean, from: number): Promise<number> {
-    const fits = (one: Seen): boolean =>
-      one.what === what && one.alias === alias && one.there === there && one.at >= from;
-    return until(`${what} of ${alias} ${there ? "there" : "gone"}`, () => this.#seen.find(fits)?.at);
-  }
-
-  /** Whether an alias has ever had a port. */
-  hasPort = (alias: string): boolean => this.#seen.some((one) => one.what === "port" && one.alias === alias);
-
-  /** Time at which the zone file first had an alias, or not, after `from`. */
-  named(alias: string, from: number): Promise<number> {
-    const line = new RegExp(`\\sA\\s+${alias.replaceAll(".", "\\.")}\\s`);
-    return until(
-      `name of ${alias}`,
-      () => this.#zones.find(({ at, text }) => at >= from && line.test(text))?.at,
-    );
-  }
-
-  close(): void {
-    this.#eye.stdin?.end();
-  }
-}
-
-async function until<T>(what: string, ask: () => T | undefined): Promise<T> {
-  const end = performance.now() + LONGEST_MS;
-  for (;;) {
-    const answer = ask();
-    if (answer !== undefined) return answer;
-    if (performance.now() > end) throw new Error(`not within ${LONGEST_MS} ms: ${what}`);
-    await sleep(2);
-  }
-}
-
 /** Times ends and starts one after the other, each when all that the last has caused is over. */
 async function timeRounds(
   engine: EngineDouble,
-  observer: Observer,
+  observer: EventObserver,
   aliases: ReadonlyMap<string, string>,
   pid: number,
 ): Promise<Figures> {
@@ -201,7 +137,7 @@ ${FIREWALL === undefined ? "" : `FIREWALL=${FIREWALL}\n`}`,
     stdio: ["ignore", log, log],
   });
   const pid = director.pid as number;
-  const observer = new Observer(bench, join(storage, `dns/${ZONE}.zone`));
+  const observer = new EventObserver(bench, join(storage, `dns/${ZONE}.zone`));
   try {
     await observer.ready;
     await sleep(3_000);

@@ -7,7 +7,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { clock } from "./engine-double.ts";
+import { clock } from "./clock.ts";
 
 export interface Seen {
   readonly alias: string;

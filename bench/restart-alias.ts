@@ -11,7 +11,7 @@ import type { Lab } from "../test/lab/handle.ts";
 import { raiseLab } from "../test/lab/lab.ts";
 import { until } from "../test/lab/process.ts";
 import type { Turn } from "./answer-eye.ts";
-import { clock } from "./engine-double.ts";
+import { clock } from "./clock.ts";
 import { load, median, percentile, say, table } from "./report.ts";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 15);
