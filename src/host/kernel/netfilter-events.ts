@@ -1,8 +1,101 @@
+/** Changes of the firewall by other programs, as the kernel announces them (nfnetlink, group of nf_tables). */
+import { setTimeout as sleep } from "node:timers/promises";
+import { NETLINK_NETFILTER, type Notifications, openNotifications } from "./netlink.ts";
+import { attributes } from "./netlink-message.ts";
+import { run, startedHere } from "./run.ts";
+
+/** Milliseconds between two looks at what the kernel has announced; a look that finds nothing takes some microseconds. */
+const POLL_MS = 100;
+/** Milliseconds between two looks at iptables-legacy, which announces nothing. */
+const LEGACY_POLL_MS = 2_000;
+
+// linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
+const NFNLGRP_NFTABLES = 7;
+const NFTABLES = 10;
+const DELTABLE = 2;
+const DELCHAIN = 5;
+const NEWRULE = 6;
+const DELRULE = 8;
+const DELSETELEM = 14;
+const NEWGEN = 15;
+const TABLE_NAME = 1;
+const RULE_CHAIN = 2;
+const CHAIN_NAME = 3;
+const GEN_PROC_PID = 2;
+
+/** Chains that jumps into OCDD's stand in. */
+const SHARED: ReadonlySet<string> = new Set(["INPUT", "FORWARD", "PREROUTING", "OUTPUT", "POSTROUTING"]);
+
+/**
+ * Calls `changed` when another program has changed OCDD's tables and chains, or the chains that lead there, until the
+ * signal is aborted. Throws NetlinkError or HostError.
+ */
 export async function followFirewall(
   signal: AbortSignal,
   opened: () => void,
-  _changed: () => void,
+  changed: () => void,
 ): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const notifications = openNotifications(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
   opened();
-  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  if ("reason" in notifications) return await stopped;
+  const { calls } = notifications;
+  try {
+    await Promise.race([stopped, Promise.all([poll(calls, signal, changed), pollLegacy(signal, changed)])]);
+  } finally {
+    calls.close();
+  }
 }
+
+async function poll(notifications: Notifications, signal: AbortSignal, changed: () => void): Promise<void> {
+  let concerning = false;
+  while (!signal.aborted) {
+    const { messages, lost } = notifications.take();
+    let foreign = lost;
+    for (const { type, body } of messages) {
+      if (type >> 8 !== NFTABLES) continue;
+      if ((type & 0xff) !== NEWGEN) concerning ||= concerns(type & 0xff, body);
+      else {
+        // the end of a transaction names the process that made it
+        const pid = attributes(body.subarray(4)).get(GEN_PROC_PID)?.readUInt32BE(0) ?? 0;
+        foreign ||= concerning && pid !== process.pid && !startedHere(pid);
+        concerning = false;
+      }
+    }
+    if (foreign) changed();
+    await pause(POLL_MS, signal);
+  }
+}
+
+/** Whether a message is about something that OCDD writes, or that comes before it. */
+function concerns(message: number, body: Buffer): boolean {
+  const found = attributes(body.subarray(4));
+  const text = (attribute: number): string =>
+    found.get(attribute)?.toString("latin1").replace(/\0.*$/s, "") ?? "";
+  const removes = message === DELTABLE || message === DELCHAIN || message === DELRULE;
+  if (text(TABLE_NAME) === "ocdd") return removes || message === NEWRULE || message === DELSETELEM;
+  if (message === DELTABLE) return ["filter", "nat"].includes(text(TABLE_NAME));
+  const chain = message === DELCHAIN ? text(CHAIN_NAME) : text(RULE_CHAIN);
+  return (removes || message === NEWRULE) && (chain.startsWith("OCDD") || SHARED.has(chain));
+}
+
+/** iptables-legacy: its rules are compared as text. */
+async function pollLegacy(signal: AbortSignal, changed: () => void): Promise<void> {
+  const { stdout } = await run(["iptables", "--version"]);
+  if (!stdout.includes("legacy")) return await new Promise(() => undefined);
+  let before: string | undefined;
+  while (!signal.aborted) {
+    const { stdout: saved } = await run(["iptables-save"]);
+    // without the time and the counters
+    const now = saved.replace(/^#.*$/gm, "").replace(/ \[\d+:\d+\]$/gm, "");
+    if (before !== undefined && now !== before) changed();
+    before = now;
+    await pause(LEGACY_POLL_MS, signal);
+  }
+}
+
+const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  sleep(milliseconds, undefined, { signal }).catch(() => undefined);

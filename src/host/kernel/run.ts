@@ -58,9 +58,16 @@ export async function run(
 /** Milliseconds that a program has. */
 const PROGRAM_TIMEOUT_MS = 20_000;
 
+/** PIDs of the programs started last: what they change in the kernel is this process's doing. */
+const recent: number[] = [];
+const MOST_RECENT = 64;
+
+/** Whether a process was started here lately. */
+export const startedHere = (pid: number): boolean => recent.includes(pid);
+
 function start(argv: readonly [string, ...string[]], options: RunOptions, io: Options) {
   const [program, ...args] = argv;
-  return execa(program, args, {
+  const child = execa(program, args, {
     ...io,
     reject: false,
     timeout: options.timeout ?? PROGRAM_TIMEOUT_MS,
@@ -68,6 +75,9 @@ function start(argv: readonly [string, ...string[]], options: RunOptions, io: Op
     maxBuffer: 256 * 1024 * 1024,
     env: { PATH: SEARCH_PATH, LC_ALL: "C" },
   });
+  if (child.pid !== undefined) recent.push(child.pid);
+  if (recent.length > MOST_RECENT) recent.shift();
+  return child;
 }
 
 async function ended(
