@@ -110,7 +110,17 @@ async function takeAway(means: Means, { actual, desired }: Plan, steps: Steps): 
       refused = await means.table.commit(desired.dataPath);
     });
   await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
-  await steps.always("flush tracked connections", () => flushFlows(removed.map(({ address }) => address)));
+  const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
+  const gone = [
+    ...actual.dataPath.forwards.map(({ alias }) => alias),
+    ...removed.map(({ address }) => address),
+  ];
+  await steps.always("flush tracked connections", () =>
+    flushFlows([...new Set(gone.filter((alias) => !staying.has(alias)))]),
+  );
+  // a flow that is still tracked would lead to the next container with that address
+  if (desired.dataPath.frame === null && !steps.failed())
+    await steps.always("remove the guard", () => means.table.removeGuard());
   return refused;
 }
 

@@ -14,8 +14,13 @@ export interface Refusal {
 export interface ForwardTable {
   /** What is in force. Throws HostError. */
   read(): Promise<DataPathSeen>;
-  /** Brings the kernel to `desired` from what was read or committed last. Throws HostError; what was in force stays. */
+  /**
+   * Brings the kernel to `desired` from what was read or committed last. Throws HostError; what was in force stays. Where
+   * nothing shall be in force the guard stays and refuses, until `removeGuard`.
+   */
   commit(desired: DataPath): Promise<readonly Refusal[]>;
+  /** To be called once the flows of all aliases have been flushed: until then a tracked flow outlives its rule. */
+  removeGuard(): Promise<void>;
   /** Takes these aliases out of force at once; waits for nothing but a write that is under way. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
   /** Lets the packets of an alias out through a bridge port, where there is a guard. */
@@ -38,9 +43,11 @@ export function openForwardTable(pool: readonly Range[]): ForwardTable {
     },
     async commit(desired) {
       // an alias without its rule leads nowhere, one without its guard to any container that gets the address
-      await nft.commit(desired);
+      if (desired.frame === null) await nft.refuseAll();
+      else await nft.commit(desired);
       return (await iptables.commit(desired)).refused;
     },
+    removeGuard: () => nft.remove(),
     async revoke(aliases) {
       if (aliases.length === 0) return;
       await Promise.all([nft.revoke(aliases), iptables.revoke(aliases)]);

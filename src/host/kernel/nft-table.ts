@@ -1,7 +1,7 @@
 /** OCDD's nftables tables in the kernel: the guard, and with the nft backend the redirection as well. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
-import type { DataPath } from "../../core/forwards/forward.ts";
+import { type DataPath, NO_DATA_PATH } from "../../core/forwards/forward.ts";
 import {
   type Mode,
   type NftOptions,
@@ -40,6 +40,10 @@ export interface NftSeen {
 export interface NftTable {
   read(): Promise<NftSeen>;
   commit(desired: DataPath): Promise<void>;
+  /** No alias is in force any more; tracked flows to them are refused. */
+  refuseAll(): Promise<void>;
+  /** Removes both tables. */
+  remove(): Promise<void>;
   revoke(aliases: readonly Ipv4[]): Promise<void>;
   /** Lets the packets of an alias that is in force out through a bridge port. */
   admit(alias: Ipv4, bridgePort: string): Promise<void>;
@@ -94,6 +98,25 @@ export function openNftTable(mode: Mode, options: NftOptions = { markEarly: fals
     await write(netlink, difference);
     known = { ...before, elements: after };
   };
+  const commit = (desired: DataPath): Promise<void> =>
+    inTurn(async () => {
+      if (unguarded !== undefined) return;
+      if (known === undefined) await look();
+      const before = known as unknown as Known;
+      const written = desired.frame === null ? "" : textVersion(renderTables(desired.frame, mode, options));
+      const gone = desired.frame === null && before.written === "" && before.elements.length === 0;
+      if (written === before.written && (written !== "" || gone)) {
+        if (written !== "") await change(before, elementsOf(desired.forwards, mode));
+        return;
+      }
+      try {
+        await lay(desired);
+      } catch (error) {
+        // a kernel without the bridge family refuses the tables, whatever is in them
+        if (!(error instanceof HostError) || error.fault !== "command") throw error;
+        unguarded = error.message;
+      }
+    });
   return {
     read: () =>
       inTurn(async () => {
@@ -110,25 +133,15 @@ export function openNftTable(mode: Mode, options: NftOptions = { markEarly: fals
           ports: portsOf(seen?.elements ?? []),
         };
       }),
-    commit: (desired) =>
+    commit,
+    refuseAll: () =>
       inTurn(async () => {
         if (unguarded !== undefined) return;
         if (known === undefined) await look();
         const before = known as unknown as Known;
-        const written = desired.frame === null ? "" : textVersion(renderTables(desired.frame, mode, options));
-        const gone = desired.frame === null && before.written === "" && before.elements.length === 0;
-        if (written === before.written && (written !== "" || gone)) {
-          if (written !== "") await change(before, elementsOf(desired.forwards, mode));
-          return;
-        }
-        try {
-          await lay(desired);
-        } catch (error) {
-          // a kernel without the bridge family refuses the tables, whatever is in them
-          if (!(error instanceof HostError) || error.fault !== "command") throw error;
-          unguarded = error.message;
-        }
+        if (before.elements.length > 0) await change(before, []);
       }),
+    remove: () => commit(NO_DATA_PATH),
     revoke: (aliases) =>
       inTurn(async () => {
         if (known === undefined || unguarded !== undefined) return;
