@@ -1,10 +1,12 @@
-import { portHolder } from "./port-owner.ts";
+/** Keeps an endpoint bound: an address that cannot be bound is reported once and tried again. */
+import type { Say } from "../daemon/log.ts";
+import { portOwner } from "./port-owner.ts";
 
 /** Milliseconds between tries at an address that cannot be bound. */
-const AGAIN = 3000;
+const RETRY_MS = 3000;
 
-/** Milliseconds before a socket that broke is opened again; one that keeps breaking waits as long as AGAIN. */
-const SOON = 20;
+/** Milliseconds before a socket that broke is opened again; one that breaks again within RETRY_MS waits that long. */
+const REOPEN_MS = 20;
 
 /** An endpoint that is bound, or being tried again. */
 export interface Binding {
@@ -20,65 +22,61 @@ export interface Opened {
   readonly failed: Promise<Error>;
 }
 
-/** Where a binding's news go. */
-export type BindLog = (level: "info" | "warn" | "error", message: string) => void;
-
 async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", port: number): Promise<string> {
   switch (error.code) {
-    case "EADDRINUSE": {
-      const holder = await portHolder(protocol, port);
-      return `is taken by ${holder ?? "a process that cannot be seen from here"}`;
-    }
+    case "EADDRINUSE":
+      return `is in use by ${(await portOwner(protocol, port)) ?? "a process that cannot be seen from here"}`;
     case "EADDRNOTAVAIL":
-      return "is no address of this host yet";
+      return "is not an address of this host yet";
     case "EACCES":
-      return "may not be bound: ports below 1024 take CAP_NET_BIND_SERVICE, or systemd to open them (`ocdd initialize` sets that up, `systemctl restart ocdd-serve` has it tried anew)";
+      return "permission denied: ports below 1024 need systemd (`ocdd initialize`, `systemctl restart ocdd-serve`) or CAP_NET_BIND_SERVICE";
     default:
       return `cannot be bound: ${error.message}`;
   }
 }
 
-/**
- * Keep one endpoint open: what cannot be bound is reported once with its reason and tried again for ever, and nothing
- * else waits for it. Resolves after the first try. `subject` begins each line of the log.
- */
-export async function keepBound(
+/** `192.0.2.1:53/udp`, `[2001:db8::1]:53/tcp`. */
+export function endpointName(address: string, port: number, protocol: "udp" | "tcp"): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
+}
+
+/** Bind one endpoint and keep it bound; nothing else waits for it. Resolves after the first try. */
+export async function bindWithRetry(
   protocol: "udp" | "tcp",
   address: string,
   port: number,
   open: () => Promise<Opened>,
-  log: BindLog,
-  subject = "",
+  log: Say,
 ): Promise<Binding> {
-  const name = `${address.includes(":") ? `[${address}]` : address}:${port}/${protocol}`;
+  const name = endpointName(address, port, protocol);
   let closed = false;
   let current: Opened | undefined;
   let timer: NodeJS.Timeout | undefined;
-  let said = "";
+  let logged = "";
   let broke = Number.NEGATIVE_INFINITY;
+  const reopen = async (opened: Opened, error: Error): Promise<void> => {
+    if (closed) return;
+    current = undefined;
+    log("error", `${name} failed: ${error.message}; binding it again`);
+    const often = performance.now() - broke < RETRY_MS;
+    broke = performance.now();
+    // what is left of it would hold the address
+    await opened.close();
+    if (!closed) timer = setTimeout(attempt, often ? RETRY_MS : REOPEN_MS);
+  };
   const attempt = async (): Promise<void> => {
     try {
       const opened = await open();
       if (closed) return await opened.close();
       current = opened;
-      if (said !== "") log("info", `${subject}${name} is bound now`);
-      said = "";
-      void opened.failed.then(async (error) => {
-        if (closed) return;
-        current = undefined;
-        log("error", `${subject}${name} failed: ${error.message}; bound again`);
-        const often = performance.now() - broke < AGAIN;
-        broke = performance.now();
-        // what is left of it would hold the address
-        await opened.close();
-        if (closed) return;
-        timer = setTimeout(attempt, often ? AGAIN : SOON);
-      });
+      if (logged !== "") log("info", `${name} is bound now`);
+      logged = "";
+      void opened.failed.then((error) => reopen(opened, error));
     } catch (error) {
       const why = await reason(error as NodeJS.ErrnoException, protocol, port);
-      if (why !== said) log("error", `${subject}${name} ${why}; tried again every ${AGAIN / 1000} s`);
-      said = why;
-      if (!closed) timer = setTimeout(attempt, AGAIN);
+      if (why !== logged) log("error", `${name} ${why}; trying again every ${RETRY_MS / 1000} s`);
+      logged = why;
+      if (!closed) timer = setTimeout(attempt, RETRY_MS);
     }
   };
   await attempt();

@@ -1,10 +1,10 @@
+/** The time that open connections have for a last question when the server stops. */
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 
-/** Milliseconds that connections have for their last question when the server ends. */
-const PARTING = 100;
+const DRAIN_MS = 100;
 
-/** Resolves when they had their time, and what has come by then has been read: on a busy host the timer may be first. */
-export async function parting(): Promise<void> {
-  await sleep(PARTING, undefined, { ref: false });
+/** Resolves when it is over and what has arrived by then has been read: on a busy host the timer may be first. */
+export async function drainPeriod(): Promise<void> {
+  await sleep(DRAIN_MS, undefined, { ref: false });
   await turn();
 }

@@ -1,26 +1,27 @@
+/** A file that is followed over its replacements, for the zone and the page. */
 import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 
-/** Milliseconds between looks at the file, for when the kernel's notices do not come (network file systems, mounts). */
-const POLL = 100;
-/** Milliseconds a file written in place must rest before it is read: half of it would be a shorter zone. */
-const REST = 60;
+/** Milliseconds between polls, for when inotify reports nothing (network file systems, bind mounts). */
+const POLL_MS = 100;
+/** Milliseconds without a write before a file written in place is read: half of it would be a shorter zone. */
+const SETTLE_MS = 60;
 
 /** A file being followed. */
-export interface ZoneSource {
+export interface FollowedFile {
   /** Settles after the first look, which is over when `followFile` returns. */
   readonly looked: Promise<void>;
   close(): void;
 }
 
-/** What a look at the file found: its octets, or why there are none. */
+/** Content of the file, or why there is none. */
 export type Found = { readonly octets: Buffer } | { readonly absent: string };
 
 /**
  * Follow a file that is replaced by rename: `seen` gets its octets before this returns and after every change, or the reason why it
  * cannot be read. The directory is watched, because a watch on the file would stay with the old one.
  */
-export function followFile(path: string, seen: (found: Found) => void): ZoneSource {
+export function followFile(path: string, seen: (found: Found) => void): FollowedFile {
   let last = "";
   let lastInode = -1;
   let watcher: FSWatcher | undefined;
@@ -34,9 +35,9 @@ export function followFile(path: string, seen: (found: Found) => void): ZoneSour
       const mark = `${ino} ${size} ${mtimeMs}`;
       if (mark === last) return;
       // The same inode with new content is being written in place; a rename brings a whole new one.
-      if (ino === lastInode && !settled && Date.now() - mtimeMs < REST) {
+      if (ino === lastInode && !settled && Date.now() - mtimeMs < SETTLE_MS) {
         clearTimeout(rest);
-        rest = setTimeout(look, REST, false);
+        rest = setTimeout(look, SETTLE_MS, false);
         return;
       }
       found = { octets: readFileSync(path) };
@@ -46,7 +47,7 @@ export function followFile(path: string, seen: (found: Found) => void): ZoneSour
       const { code = "", message } = error as NodeJS.ErrnoException;
       const absent =
         code === "ENOENT"
-          ? "is not there"
+          ? "does not exist"
           : code === "EACCES"
             ? "cannot be read: permission denied"
             : message;
@@ -76,7 +77,7 @@ export function followFile(path: string, seen: (found: Found) => void): ZoneSour
   const poll = setInterval(() => {
     if (watcher === undefined) attach();
     look(false);
-  }, POLL);
+  }, POLL_MS);
   look(true);
   return {
     looked: Promise.resolve(),

@@ -1,11 +1,12 @@
+/** The process that has a port, for the log line that names it. */
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { socketTable } from "./dns/socket-table.ts";
 
 /**
- * Who holds a port: `pid 4711 (named)`, or undefined when the kernel does not let us see it
- * (other users' processes without CAP_SYS_PTRACE). Which address does not matter: the port is what is taken.
+ * Owner of a port on any address: `pid 4711 (named -u bind)`, or undefined when the kernel hides it (other users' processes
+ * without CAP_SYS_PTRACE).
  */
-export async function portHolder(protocol: "tcp" | "udp", port: number): Promise<string | undefined> {
+export async function portOwner(protocol: "tcp" | "udp", port: number): Promise<string | undefined> {
   // a TCP socket holds its port while it listens; connections of it are not asked
   const holding = (await socketTable(protocol)).filter(
     (socket) => socket.port === port && (protocol === "udp" || socket.listens),
@@ -17,8 +18,16 @@ export async function portHolder(protocol: "tcp" | "udp", port: number): Promise
     for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
       const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "");
       if (!inodes.has(target)) continue;
-      const program = await readFile(`/proc/${pid}/comm`, "latin1").catch(() => "unknown");
-      return `pid ${pid} (${program.trim().replace(/[^ -~]/g, "?")})`;
+      // The thread's name of a Node program is MainThread: its arguments say more.
+      const argv = await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "");
+      const program =
+        argv.split("\0").join(" ").trim() || (await readFile(`/proc/${pid}/comm`, "latin1").catch(() => ""));
+      return `pid ${pid} (${
+        program
+          .trim()
+          .replace(/[^ -~]/g, "?")
+          .slice(0, 80) || "unknown"
+      })`;
     }
   }
   return undefined;

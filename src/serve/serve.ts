@@ -1,4 +1,4 @@
-/** Name server and web server side by side: each stands or falls by itself. */
+/** `ocdd serve`: name server and web server side by side; a failure of one does not stop the other. */
 
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,14 +8,14 @@ import { pathsOf } from "../core/paths.ts";
 import type { Say } from "../daemon/log.ts";
 import { type DnsOptions, type DnsServer, serveDns } from "./dns/server.ts";
 import { serveHttp, type WebServer } from "./http/server.ts";
-import type { Handed } from "./socket-activation.ts";
+import type { ActivatedSockets } from "./socket-activation.ts";
 
-/** Milliseconds between two looks for the device's address while it has none. */
-const LOOK = 2_000;
+/** Milliseconds between two polls for the device's address while it has none. */
+const ADDRESS_POLL_MS = 2_000;
 
-/** What the service manager gives: sockets, and the TSIG keys where only root can read DNS_TSIG_KEY_FILE. */
+/** What the service manager passes: sockets, and the TSIG keys where only root can read DNS_TSIG_KEY_FILE. */
 export interface Given {
-  readonly handed: Handed;
+  readonly handed: ActivatedSockets;
   readonly tsigKeyFile?: string | undefined;
 }
 
@@ -33,12 +33,12 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
     port: config.dnsPort,
     allowTransfer: config.allowTransfer,
     ...(config.tsigKeyFile === "" ? {} : keysOf(config, given)),
-    handed: given.handed,
+    activated: given.handed,
     notify: config.notify,
     ...(config.reverse ? { reverse: reverseOf(config) } : {}),
     ...(config.nsid === "" ? {} : { nsid: config.nsid }),
     ...(config.version === "" ? {} : { version: config.version }),
-    log: (level, message) => say(level === "warn" ? "warning" : level, `dns: ${message}`),
+    log: (level, message) => say(level, `dns: ${message}`),
   });
   const web = config.webEnabled
     ? await serveHttp({
@@ -50,16 +50,16 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
         servicesFile: pathsOf(config).services,
         lastRunFile: pathsOf(config).lastRun,
         zoneFile: config.zoneFile,
-        handed: given.handed,
-        log: (level, message) => say(level === "warn" ? "warning" : level, `web: ${message}`),
+        activated: given.handed,
+        log: (level, message) => say(level, `web: ${message}`),
       })
     : undefined;
-  for (const endpoint of given.handed.unclaimed())
+  for (const endpoint of given.handed.unused())
     say(
       "warning",
-      `${endpoint} was handed over and is not in the configuration: nobody answers there until \`ocdd initialize\` has written the units anew`,
+      `${endpoint} was passed by systemd but the configuration does not list it: run \`ocdd initialize\` to write the units again`,
     );
-  const health = config.metricsListen && (await tellServer(config.metricsListen, dns, web, say));
+  const health = config.metricsListen && (await openHealth(config.metricsListen, dns, web, say));
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve());
@@ -68,8 +68,8 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
   await Promise.all([dns.close(), web?.close()]);
 }
 
-/** Metrics and health one port above the director's. The library is loaded only for those who want it. */
-async function tellServer(
+/** Metrics and health, one port above the director's. The library is loaded only when it is configured. */
+async function openHealth(
   at: Endpoint,
   dns: DnsServer,
   web: WebServer | undefined,
@@ -85,10 +85,13 @@ async function tellServer(
   return serveHealth({ ...at, port: at.port + 1 }, { live: () => true, ready: bound, metrics }, say);
 }
 
-function keysOf(config: Config, { tsigKeyFile }: Given): Pick<DnsOptions, "tsigKeyFile" | "tsigKeyHanded"> {
+function keysOf(
+  config: Config,
+  { tsigKeyFile }: Given,
+): Pick<DnsOptions, "tsigKeyFile" | "tsigKeyIsCredential"> {
   return tsigKeyFile === undefined
     ? { tsigKeyFile: config.tsigKeyFile }
-    : { tsigKeyFile, tsigKeyHanded: true };
+    : { tsigKeyFile, tsigKeyIsCredential: true };
 }
 
 function reverseOf(config: Config): { ranges: (readonly [string, string])[]; zone?: string } {
@@ -99,13 +102,13 @@ function reverseOf(config: Config): { ranges: (readonly [string, string])[]; zon
 /** HOST_IP, else the device's own first address: that one is no /32 as every alias is. Waits for it. */
 async function hostAddress(config: Config, say: Say, signal: AbortSignal): Promise<string | undefined> {
   if (config.hostIp !== null) return config.hostIp;
-  for (let told = false; !signal.aborted; ) {
+  for (let logged = false; !signal.aborted; ) {
     const own = (networkInterfaces()[config.device] ?? []).filter((a) => a.family === "IPv4");
     const address = own.find((a) => !a.cidr?.endsWith("/32"))?.address ?? own[0]?.address;
     if (address !== undefined) return address;
-    if (!told) say("warning", `${config.device} has no IPv4 address yet; waiting for it`);
-    told = true;
-    await sleep(LOOK, undefined, { signal }).catch(() => undefined);
+    if (!logged) say("warning", `${config.device} has no IPv4 address yet; waiting for it`);
+    logged = true;
+    await sleep(ADDRESS_POLL_MS, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
 }

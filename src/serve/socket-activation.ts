@@ -1,34 +1,35 @@
-/** Sockets that the service manager opened for us: it keeps them while we restart, so that no query is lost meanwhile. */
+/** Socket activation: the service manager opens the sockets and keeps them over a restart, so that no query is lost. */
 import { readlink } from "node:fs/promises";
 import { socketTable } from "./dns/socket-table.ts";
 
-/** First descriptor handed over (SD_LISTEN_FDS_START, sd_listen_fds(3)). */
-const FIRST = 3;
+/** First descriptor that is passed (sd_listen_fds(3)). */
+const SD_LISTEN_FDS_START = 3;
 
-/** Sockets handed over, by endpoint. */
-export interface Handed {
-  /** The descriptor of the socket bound there, or undefined when we were given none. Whoever asks uses it from then on. */
+/** Sockets that were passed, by endpoint. */
+export interface ActivatedSockets {
+  /** Descriptor of the socket bound there, which counts as used from then on; undefined when none was passed. */
   of(protocol: "tcp" | "udp", address: string, port: number): number | undefined;
-  /** Endpoints that nobody has asked for so far: `192.0.2.1:53/udp`. */
-  unclaimed(): string[];
+  /** Endpoints not asked for so far: `192.0.2.1:53/udp`. */
+  unused(): string[];
 }
 
-/** Nothing was handed over. */
-export const NONE_HANDED: Handed = { of: () => undefined, unclaimed: () => [] };
+/** No socket was passed. */
+export const NO_ACTIVATED_SOCKETS: ActivatedSockets = { of: () => undefined, unused: () => [] };
 
 /**
- * What LISTEN_FDS and LISTEN_PID of the environment hand to the process `pid` (sd_listen_fds(3)). Where a socket is bound
+ * The sockets that LISTEN_FDS and LISTEN_PID of the environment pass to the process `pid` (sd_listen_fds(3)). Where a socket is bound
  * is read from the kernel, not from its name: no order and no naming of the units has to be kept.
  */
-export async function handedSockets(
+export async function activatedSockets(
   environment: Readonly<Record<string, string | undefined>>,
   pid: number,
-): Promise<Handed> {
+): Promise<ActivatedSockets> {
   const count = Number(environment.LISTEN_FDS ?? 0);
-  // they may have been meant for whoever started us
-  if (environment.LISTEN_PID !== String(pid) || !Number.isInteger(count) || count < 1) return NONE_HANDED;
+  // they may have been meant for our parent process
+  if (environment.LISTEN_PID !== String(pid) || !Number.isInteger(count) || count < 1)
+    return NO_ACTIVATED_SOCKETS;
   const descriptors = new Map<string, number>();
-  for (let fd = FIRST; fd < FIRST + count; fd++)
+  for (let fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; fd++)
     descriptors.set(await readlink(`/proc/self/fd/${fd}`).catch(() => ""), fd);
   const endpoints = new Map<string, number>();
   for (const protocol of ["udp", "tcp"] as const) {
@@ -44,6 +45,9 @@ export async function handedSockets(
       claimed.add(endpoint);
       return endpoints.get(endpoint);
     },
-    unclaimed: () => [...endpoints.keys()].filter((endpoint) => !claimed.has(endpoint)),
+    unused: () => [...endpoints.keys()].filter((endpoint) => !claimed.has(endpoint)),
   };
 }
+
+/** As src/cli still names it. */
+export const handedSockets: typeof activatedSockets = activatedSockets;

@@ -1,11 +1,12 @@
-import type { BindLog } from "./bind.ts";
+/** One log line a minute for hostile or broken traffic. */
+import type { Say } from "../daemon/log.ts";
 import type { DnsCounters, DnsEvent } from "./dns/counters.ts";
 
 /** Milliseconds between summaries. */
-const EVERY = 60_000;
+const SUMMARY_MS = 60_000;
 
-/** What is told: nothing of it gets a line of its own, or strangers would write our log. */
-const TOLD: readonly [DnsEvent, string][] = [
+/** Events that are summed up: a line for each would let any client fill the log. */
+const SUMMARISED: readonly [DnsEvent, string][] = [
   ["malformed", "malformed queries"],
   ["silent", "messages not worth an answer"],
   ["dropped", "answers dropped by the rate limit"],
@@ -15,7 +16,7 @@ const TOLD: readonly [DnsEvent, string][] = [
 
 /** Words for what happened between two readings; undefined when nothing did. */
 export function summaryOf(before: DnsCounters, after: DnsCounters): string | undefined {
-  const parts = TOLD.flatMap(([event, words]) => {
+  const parts = SUMMARISED.flatMap(([event, words]) => {
     const count = after.events[event] - before.events[event];
     return count > 0 ? [`${count} ${words}`] : [];
   });
@@ -23,14 +24,14 @@ export function summaryOf(before: DnsCounters, after: DnsCounters): string | und
 }
 
 /** Log a summary of hostile or broken traffic once a minute, when there was any. */
-export function summarise(read: () => DnsCounters, log: BindLog): { close(): void } {
+export function summarise(read: () => DnsCounters, log: Say): { close(): void } {
   let before = read();
   const timer = setInterval(() => {
     const after = read();
     const words = summaryOf(before, after);
     before = after;
-    if (words !== undefined) log("warn", words);
-  }, EVERY);
+    if (words !== undefined) log("warning", words);
+  }, SUMMARY_MS);
   timer.unref();
   return { close: () => clearInterval(timer) };
 }

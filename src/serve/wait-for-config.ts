@@ -1,38 +1,45 @@
-/** A server that was handed its sockets waits for a configuration that it can read. */
+/** With sockets of the service manager, serve waits for a valid configuration instead of ending. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
-import { type Handed, NONE_HANDED } from "./socket-activation.ts";
+import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "./socket-activation.ts";
 
-/** Milliseconds between two looks at a bad configuration. */
-const LOOK = 5_000;
+/** Milliseconds between two reads of an invalid configuration. */
+const RETRY_MS = 5_000;
 
 /**
- * What `read` gives. A ConfigError of its is thrown on, unless sockets were handed over: whoever ends while something
- * waits in them is started again at once, for ever or until systemd closes them for it (TriggerLimitBurst=,
- * systemd.socket(5)). Then the mistakes are said, each list of them once, and it is read again every `every` milliseconds;
- * what is asked meanwhile waits in the sockets. Undefined when the signal is aborted first.
+ * What `read` gives. With sockets of the service manager a ConfigError is logged, each list of mistakes once, and the
+ * configuration is read again every `retryMs`: a process that ended while queries wait in them would be started again at
+ * once, until systemd closes them (TriggerLimitBurst=, systemd.socket(5)). Queries wait in the sockets meanwhile.
+ * Undefined when the signal is aborted first.
+ * @throws ConfigError without such sockets
  */
-export async function whenGood<T>(
+export async function readValidConfig<T>(
   read: () => T,
-  handed: Handed,
+  sockets: ActivatedSockets,
   say: Say,
   signal: AbortSignal,
-  every: number = LOOK,
+  retryMs: number = RETRY_MS,
 ): Promise<T | undefined> {
-  let said = "";
+  let logged = "";
   while (!signal.aborted) {
     try {
       return read();
     } catch (error) {
-      if (handed === NONE_HANDED || !(error instanceof ConfigError)) throw error;
-      if (error.message !== said) {
+      if (sockets === NO_ACTIVATED_SOCKETS || !(error instanceof ConfigError)) throw error;
+      if (error.message !== logged) {
         for (const line of error.message.split("\n")) say("error", line);
-        say("error", "nothing is served until that is mended; the configuration is read again by itself");
+        say(
+          "error",
+          "nothing is served until the configuration is valid; it is read again every few seconds",
+        );
       }
-      said = error.message;
+      logged = error.message;
     }
-    await sleep(every, undefined, { signal }).catch(() => undefined);
+    await sleep(retryMs, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
 }
+
+/** As src/cli still names it. */
+export const whenGood: typeof readValidConfig = readValidConfig;

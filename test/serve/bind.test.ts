@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
-import { keepBound } from "../../src/serve/bind.ts";
+import { bindWithRetry } from "../../src/serve/bind.ts";
 
 t.test(
   "a socket that breaks is let go of before it is opened again, and one that keeps breaking waits",
@@ -8,7 +8,7 @@ t.test(
     const deeds: string[] = [];
     const logs: string[] = [];
     const breaks: ((error: Error) => void)[] = [];
-    const binding = await keepBound(
+    const binding = await bindWithRetry(
       "udp",
       "127.0.0.1",
       5300,

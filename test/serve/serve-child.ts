@@ -1,12 +1,12 @@
 // Our server as a process of its own, so that a test can kill it: options as JSON in argv; tells its log lines and that
 // it serves, and its counters when asked.
 import { type DnsOptions, serveDns } from "../../src/serve/dns/server.ts";
-import { handedSockets } from "../../src/serve/socket-activation.ts";
+import { activatedSockets } from "../../src/serve/socket-activation.ts";
 
 const options = JSON.parse(process.argv[2] as string) as Omit<DnsOptions, "log">;
 const server = await serveDns({
   ...options,
-  handed: await handedSockets(process.env, process.pid),
+  activated: await activatedSockets(process.env, process.pid),
   log: (level, message) => process.send?.({ log: `${level}: ${message}` }),
 });
 process.on("message", () => process.send?.({ events: server.counters.events }));

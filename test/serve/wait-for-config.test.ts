@@ -2,10 +2,10 @@
 
 import t from "tap";
 import { ConfigError } from "../../src/core/errors.ts";
-import { type Handed, NONE_HANDED } from "../../src/serve/socket-activation.ts";
-import { whenGood } from "../../src/serve/wait-for-config.ts";
+import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../../src/serve/socket-activation.ts";
+import { readValidConfig } from "../../src/serve/wait-for-config.ts";
 
-const SOCKETS: Handed = { of: () => 3, unclaimed: () => [] };
+const SOCKETS: ActivatedSockets = { of: () => 3, unused: () => [] };
 const bad = (message: string): ConfigError => new ConfigError([{ where: "ocdd.conf:1", message }]);
 const nothing = (): void => undefined;
 
@@ -18,24 +18,24 @@ t.test("with sockets it waits, and says each mistake once", async (t) => {
     return next as string;
   };
   const say = (_: string, message: string): void => void said.push(message);
-  t.equal(await whenGood(read, SOCKETS, say, new AbortController().signal, 1), "good");
-  t.match(said, [/typo/, /until that is mended/, /another/, /until that is mended/]);
+  t.equal(await readValidConfig(read, SOCKETS, say, new AbortController().signal, 1), "good");
+  t.match(said, [/typo/, /until the configuration is valid/, /another/, /until the configuration is valid/]);
   t.equal(said.length, 4, said.join("\n"));
 });
 
-t.test("without, the mistake is thrown: who types a command wants to know", async (t) => {
+t.test("without sockets of systemd a ConfigError is thrown", async (t) => {
   const never = new AbortController().signal;
   const read = (): never => {
     throw bad("typo");
   };
-  await t.rejects(whenGood(read, NONE_HANDED, nothing, never), ConfigError);
+  await t.rejects(readValidConfig(read, NO_ACTIVATED_SOCKETS, nothing, never), ConfigError);
 });
 
 t.test("what is no mistake in the configuration is thrown in any case", async (t) => {
   const read = (): never => {
     throw new RangeError("a bug");
   };
-  await t.rejects(whenGood(read, SOCKETS, nothing, new AbortController().signal), RangeError);
+  await t.rejects(readValidConfig(read, SOCKETS, nothing, new AbortController().signal), RangeError);
 });
 
 t.test("a stop ends the wait", async (t) => {
@@ -44,5 +44,5 @@ t.test("a stop ends the wait", async (t) => {
     setImmediate(() => stop.abort());
     throw bad("typo");
   };
-  t.equal(await whenGood(read, SOCKETS, nothing, stop.signal, 3_600_000), undefined);
+  t.equal(await readValidConfig(read, SOCKETS, nothing, stop.signal, 3_600_000), undefined);
 });

@@ -1,4 +1,5 @@
 /** Readers of one value each: text → value, or Bad with what is wrong with it. */
+import { parseNotifyTarget, parseTransferPeer } from "../../dns/text/peers.ts";
 import { compareIpv4, type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range } from "../addresses/ipv4.ts";
 import { type Name, toName } from "../services/name.ts";
 import { unusable } from "./pool.ts";
@@ -172,7 +173,7 @@ export function listen(value: string): ListenAddress[] {
 
 export function peers(value: string): string[] {
   return parts(value).map((part) => {
-    if (!/^key:[A-Za-z0-9._-]{1,253}$/.test(part) && parseCidr(part) === undefined) {
+    if (parseTransferPeer(part) === undefined) {
       throw new Bad(`holds "${part}", which is neither an address, a network (10.0.0.0/8) nor key:NAME`);
     }
     return part;
@@ -211,12 +212,8 @@ export function notifyTargets(value: string): string[] {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-  for (const target of targets) {
-    const match = /^([\d.]+)(?:@\d{1,5})?(?: +key:[A-Za-z0-9._-]{1,253})?$/.exec(target);
-    if (parseIpv4(match?.[1] ?? "") === undefined) {
-      throw new Bad(`holds "${target}", which is not ADDRESS[@PORT] [key:NAME]`);
-    }
-  }
+  const bad = targets.find((target) => parseNotifyTarget(target) === undefined);
+  if (bad !== undefined) throw new Bad(`holds "${bad}", which is not ADDRESS[@PORT] [key:NAME]`);
   return targets;
 }
 

@@ -1,3 +1,4 @@
+/** Server cookies (RFC 7873, RFC 9018). */
 import { read32 } from "../wire/octets.ts";
 import { siphash } from "../wire/siphash.ts";
 
@@ -5,8 +6,8 @@ import { siphash } from "../wire/siphash.ts";
 export type CookieSecrets = readonly Uint8Array[];
 
 /** Seconds a server cookie counts as proof, and how far ahead a clock may be (RFC 9018 §4.3). */
-const OLD = 3600;
-const AHEAD = 300;
+const COOKIE_LIFETIME_S = 3600;
+const COOKIE_CLOCK_SKEW_S = 300;
 
 function hashOf(secret: Uint8Array, cookie: Uint8Array, client: Uint8Array): Uint8Array {
   // RFC 9018 §4.4: client cookie, version, reserved, timestamp, client address.
@@ -40,7 +41,7 @@ export function isOurCookie(
 ): boolean {
   if (cookie.length !== 24 || cookie[8] !== 1) return false;
   const age = (now - read32(cookie, 12)) | 0;
-  if (age > OLD || age < -AHEAD) return false;
+  if (age > COOKIE_LIFETIME_S || age < -COOKIE_CLOCK_SKEW_S) return false;
   return secrets.some((secret) => {
     const want = hashOf(secret, cookie, client);
     let differs = 0;

@@ -1,5 +1,6 @@
+/** The OPT record of answers (RFC 6891). */
 import { TYPE } from "../wire/types.ts";
-import { type Authority, UDP_MOST, type Via } from "../zone/authority.ts";
+import { type Authority, MAX_UDP_OCTETS, type Via } from "../zone/authority.ts";
 import { isOurCookie, makeCookie } from "./cookie.ts";
 import type { Edns, Query } from "./query.ts";
 
@@ -35,8 +36,8 @@ export function answerOpt(
     0,
     0,
     TYPE.OPT,
-    UDP_MOST >>> 8,
-    UDP_MOST & 0xff,
+    MAX_UDP_OCTETS >>> 8,
+    MAX_UDP_OCTETS & 0xff,
     rcode >>> 4,
     0,
     flags,

@@ -1,3 +1,4 @@
+/** Received queries: header, question, EDNS, TSIG, in bounded time. */
 import { read16, read32 } from "../wire/octets.ts";
 import { OPCODE, RCODE, TYPE } from "../wire/types.ts";
 
@@ -15,7 +16,7 @@ export interface Edns {
   readonly broken: boolean;
 }
 
-/** A message from a stranger after the first look. Offsets are into the message. */
+/** A received message after the first look. Offsets are into the message. */
 export interface Query {
   readonly id: number;
   readonly opcode: number;
@@ -34,7 +35,7 @@ export interface Query {
 }
 
 /** Records an honest query can carry: OPT, TSIG, the SOA of an IXFR, and some to spare. */
-const MOST_RECORDS = 16;
+const MAX_RECORDS = 16;
 
 /** End of the QNAME at 12, or 0 when it is no name: a pointer, 0x40 or 0x80 labels, above 255 octets, or cut off. */
 function questionNameEnd(message: Uint8Array): number {
@@ -97,9 +98,9 @@ function readEdns(message: Uint8Array, at: number, end: number): Edns {
 /**
  * First look at a message, in time bounded by its header: at most one QNAME and 16 records are walked and no pointer
  * is followed, so a crafted message costs no more than an honest one. Undefined means silence: too short for a header,
- * or itself a response (RFC 1035 §7.3; answering those makes two servers talk for ever).
+ * or itself a response (RFC 1035 §7.3; answering those makes a loop between two servers).
  */
-export function readQuery(message: Uint8Array): Query | undefined {
+export function parseQuery(message: Uint8Array): Query | undefined {
   if (message.length < 12 || (message[2] as number) & 0x80) return undefined;
   const opcode = ((message[2] as number) >>> 3) & 15;
   const query = {
@@ -127,7 +128,7 @@ export function readQuery(message: Uint8Array): Query | undefined {
   }
   const counts = [read16(message, 6), read16(message, 8), read16(message, 10)] as const;
   const total = counts[0] + counts[1] + counts[2];
-  if (total > MOST_RECORDS) return query;
+  if (total > MAX_RECORDS) return query;
   let at = query.questionEnd;
   for (let record = 0; record < total; record++) {
     const start = at;
@@ -159,7 +160,7 @@ export function readQuery(message: Uint8Array): Query | undefined {
 export function tsigOfResponse(message: Uint8Array): number {
   const request = Uint8Array.from(message);
   request[2] = (message[2] ?? 0) & 0x7f;
-  return readQuery(request)?.tsig ?? 0;
+  return parseQuery(request)?.tsig ?? 0;
 }
 
 /** RCODE for what only the header and the question decide; NOERROR when the zone is to be asked. */

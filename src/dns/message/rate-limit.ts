@@ -1,3 +1,5 @@
+/** Response rate limiting. */
+
 /** What to do with an answer. */
 export const SEND = 0;
 export const DROP = 1;
@@ -6,7 +8,7 @@ export const SLIP = 2;
 
 /** Buckets: a fixed table, so that no query makes it grow. */
 const BUCKETS = 1 << 14;
-/** Words of a bucket: whose it is, when it was filled last (ms), what is left (thousandths of an answer), limited so far. */
+/** Words of a bucket: its owner's hash, when it was filled last (ms), what is left (thousandths of an answer), limited so far. */
 const WORDS = 4;
 
 /** Kinds of answers counted apart, so that a flood of one does not silence the others. */
@@ -26,8 +28,8 @@ export interface RateLimit {
 
 /**
  * A limit of `perSecond` answers of one kind to one network, with a second's worth as burst; every second answer over
- * it slips. `seed` keys the table. With `spareLocal` it does not hold for addresses that nobody on the Internet can
- * have: a forged query in their name comes from their own network.
+ * it slips. `seed` keys the table. With `spareLocal` it does not hold for addresses that are not routed on the Internet:
+ * a forged query in their name comes from their own network.
  */
 export function rateLimit(perSecond: number, seed: number, spareLocal = false): RateLimit {
   const table = new Int32Array(BUCKETS * WORDS);
@@ -43,7 +45,7 @@ export function rateLimit(perSecond: number, seed: number, spareLocal = false): 
       const time = now | 0;
       const elapsed = (time - (table[bucket + 1] as number)) | 0;
       if (table[bucket] !== hash) {
-        // Taken over by the newcomer when its owner has been quiet; shared otherwise.
+        // Reassigned when its owner has been quiet; shared otherwise.
         if (table[bucket] === 0 || elapsed > 1000 || elapsed < 0) {
           table[bucket] = hash;
           table[bucket + 1] = time;

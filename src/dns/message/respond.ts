@@ -1,11 +1,12 @@
+/** The complete answer to any message, the slow path. */
 import { formatName, type WireName } from "../wire/name.ts";
 import { CLASS, RCODE, TYPE } from "../wire/types.ts";
 import { addCount, MessageWriter } from "../wire/writer.ts";
 import { type Answer, lookup, type OwnedSet } from "../zone/answer.ts";
-import { type Authority, mayByKey, UDP_MOST, type Via, zoneFor } from "../zone/authority.ts";
+import { type Authority, MAX_UDP_OCTETS, mayByKey, type Via, zoneFor } from "../zone/authority.ts";
 import { soaOf } from "../zone/zone.ts";
 import { answerOpt, EDE } from "./edns.ts";
-import { headerRcode, type Query, readQuery } from "./query.ts";
+import { headerRcode, parseQuery, type Query } from "./query.ts";
 import { signResponse, type Verdict, verifyTsig } from "./tsig.ts";
 
 const writer = new MessageWriter();
@@ -38,7 +39,7 @@ function decide(
   if (served === undefined) return REFUSED;
   if (served.zone === undefined) return { rcode: RCODE.SERVFAIL, ede: EDE.NOT_READY };
   if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) {
-    // Transfers go over TCP; an IXFR over UDP is told the serial and comes back (RFC 1995 §2).
+    // Transfers go over TCP; an IXFR over UDP gets the SOA and is repeated over TCP (RFC 1995 §2).
     if (name.length !== served.origin.length) return { rcode: RCODE.NOTAUTH };
     // Without the serial that the asker has there is nothing to answer (RFC 1995 §3).
     if (qtype === TYPE.IXFR && query.serial === undefined) return { rcode: RCODE.FORMERR };
@@ -84,12 +85,12 @@ function chaos(authority: Authority, qtype: number, name: WireName): Outcome {
  * Never throws for anything a message can hold. `out` must take 65535 octets over TCP and 1232 over UDP.
  */
 export function respond(authority: Authority, via: Via, message: Uint8Array, out: Uint8Array): number {
-  const query = readQuery(message);
+  const query = parseQuery(message);
   if (query === undefined) return 0;
   try {
     return answerTo(authority, via, message, query, out);
   } catch {
-    // A bug of ours, which fuzzing has not found: one asker gets SERVFAIL (counted by RCODE), nobody loses the server.
+    // A bug of ours, which fuzzing has not found: one client gets SERVFAIL (counted by RCODE), and the server goes on.
     return write(authority, via, message, query, { rcode: RCODE.SERVFAIL }, undefined, out);
   }
 }
@@ -124,7 +125,7 @@ function write(
 ): number {
   const { edns } = query;
   const opt = edns === undefined ? undefined : answerOpt(authority, via, edns, outcome.rcode, outcome.ede);
-  const most = via.tcp ? 65535 : Math.min(UDP_MOST, edns?.size ?? 512);
+  const most = via.tcp ? 65535 : Math.min(MAX_UDP_OCTETS, edns?.size ?? 512);
   const tail = (opt?.length ?? 0) + (verdict?.room ?? 0);
   scratch.set(message.subarray(0, query.questionEnd));
   scratch.fill(0, 4, 12);
@@ -160,7 +161,7 @@ function sections(answer: Answer): boolean {
   }
   for (const { owner, set } of answer.additional) {
     const records = writer.set(owner, set);
-    // RFC 9471 §3: a referral whose glue is not whole is truncated; other additional records are a favour.
+    // RFC 9471 §3: a referral whose glue is not whole is truncated; other additional records are optional (RFC 2181 §9).
     if (records < 0 && answer.glue) return false;
     if (records > 0) addCount(scratch, 10, records);
   }

@@ -1,3 +1,4 @@
+/** Zone transfers: AXFR (RFC 5936) and IXFR (RFC 1995). */
 import { formatName, nameKey } from "../wire/name.ts";
 import { CLASS, OPCODE, TYPE, typeName } from "../wire/types.ts";
 import { addCount, MessageWriter } from "../wire/writer.ts";
@@ -6,11 +7,11 @@ import { type Authority, mayByKey, type Served, type Via, zoneFor } from "../zon
 import type { Change } from "../zone/journal.ts";
 import { nodeOwner, nodesOf, readSet, serialOf, setsOf, soaOf, type Zone } from "../zone/zone.ts";
 import { answerOpt } from "./edns.ts";
-import { type Query, readQuery } from "./query.ts";
+import { parseQuery, type Query } from "./query.ts";
 import { tsigRoom, tsigStream, type Verdict, verifyTsig } from "./tsig.ts";
 
 /** Octets of a transfer's messages: names past 16384 are no use to compression. */
-const MESSAGE = 16384;
+const TRANSFER_MESSAGE_OCTETS = 16384;
 
 const NO_OPT = new Uint8Array();
 
@@ -61,7 +62,7 @@ export function transfer(
   message: Uint8Array,
   clock: () => number,
 ): Transfer | undefined {
-  const query = readQuery(message);
+  const query = parseQuery(message);
   if (query === undefined || query.malformed || query.opcode !== OPCODE.QUERY || query.qclass !== CLASS.IN)
     return undefined;
   if (query.qtype !== TYPE.AXFR && (query.qtype !== TYPE.IXFR || query.serial === undefined))
@@ -85,7 +86,7 @@ function contents(
   query: Query,
 ): { kind: Transfer["kind"]; sets: Iterable<OwnedSet> } {
   if (query.qtype === TYPE.IXFR && query.serial !== undefined) {
-    // RFC 1995 §2: who has our serial, or a later one, gets the SOA alone.
+    // RFC 1995 §2: a client with our serial or a later one gets the SOA alone.
     if (!serialAfter(serialOf(zone), query.serial))
       return { kind: "IXFR", sets: [{ owner: zone.origin, set: soaOf(zone) }] };
     const steps = since(zone, served.history ?? [], query.serial);
@@ -128,13 +129,13 @@ function* pack(
     return out.slice(0, sign === undefined ? size : sign(out, size, clock()));
   };
   let records = 0;
-  begin(MESSAGE);
+  begin(TRANSFER_MESSAGE_OCTETS);
   for (const { owner, set } of sets) {
     for (const rdata of set.rdata) {
       if (!writer.record(owner, set.type, set.ttl, rdata)) {
         if (records > 0) yield finish();
         records = 0;
-        begin(MESSAGE);
+        begin(TRANSFER_MESSAGE_OCTETS);
         if (!writer.record(owner, set.type, set.ttl, rdata)) {
           begin(65535);
           // The reader lets no such record in: a client had rather have no zone than a part of it.

@@ -1,3 +1,4 @@
+/** TSIG keys in BIND's syntax. */
 import { ZoneTextError } from "../text/error.ts";
 import type { ZoneProblem } from "../text/zonefile-meaning.ts";
 import { nameKey, parseName } from "../wire/name.ts";

@@ -1,3 +1,4 @@
+/** TSIG: signatures of messages (RFC 8945). */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { ownerName, plainName } from "../wire/message-name.ts";
 import { nameKey, parseName, type WireName, wireNameEnd } from "../wire/name.ts";
@@ -46,7 +47,7 @@ export interface Verdict {
 }
 
 /** Seconds of clock difference allowed (RFC 8945 §10). */
-const FUDGE = 300;
+const FUDGE_S = 300;
 
 const NO_NAME = new Uint8Array();
 
@@ -203,7 +204,7 @@ export function signResponse(out: Uint8Array, size: number, verdict: Verdict, no
     algorithm: verdict.algorithm,
     // RFC 8945 §5.2.3: with BADTIME the asker's own time, so that it can check the MAC; ours stands in Other Data.
     time: badTime ? verdict.time : now,
-    fudge: FUDGE,
+    fudge: FUDGE_S,
     error: verdict.error,
     other: other.take(),
   };
@@ -218,7 +219,7 @@ export function signRequest(
   now: number,
 ): { size: number; mac: Uint8Array } {
   const algorithm = parseName(`${key.algorithm}.`);
-  const variables = { keyName: key.name, algorithm, time: now, fudge: FUDGE, error: 0, other: NO_NAME };
+  const variables = { keyName: key.name, algorithm, time: now, fudge: FUDGE_S, error: 0, other: NO_NAME };
   return append(out, size, key, NO_NAME, variables, read16(out, 0), false);
 }
 
@@ -231,7 +232,7 @@ export function tsigStream(
   let first = true;
   const algorithm = parseName(`${key.algorithm}.`);
   return (out, size, now) => {
-    const variables = { keyName: key.name, algorithm, time: now, fudge: FUDGE, error: 0, other: NO_NAME };
+    const variables = { keyName: key.name, algorithm, time: now, fudge: FUDGE_S, error: 0, other: NO_NAME };
     const done = append(out, size, key, prior, variables, read16(out, 0), !first);
     prior = done.mac;
     first = false;

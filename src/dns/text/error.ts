@@ -1,5 +1,5 @@
 /** Characters of a message at most: what it quotes may be as long as the file. */
-const MOST = 240;
+const MAX_MESSAGE_LENGTH = 240;
 
 /** Master-file text that cannot be read; the reader turns it into a problem with its line. */
 export class ZoneTextError extends Error {
@@ -7,6 +7,10 @@ export class ZoneTextError extends Error {
 
   constructor(message: string) {
     // the reason stands at the end
-    super(message.length <= MOST ? message : `${message.slice(0, MOST / 2)}...${message.slice(-MOST / 2)}`);
+    super(
+      message.length <= MAX_MESSAGE_LENGTH
+        ? message
+        : `${message.slice(0, MAX_MESSAGE_LENGTH / 2)}...${message.slice(-MAX_MESSAGE_LENGTH / 2)}`,
+    );
   }
 }

@@ -1,3 +1,4 @@
+/** The fields of each type's RDATA. */
 import { TYPE } from "../wire/types.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** RDATA as master-file text. */
 import { formatIpv6 } from "../wire/address.ts";
 import { escapeOctets, formatName, ROOT } from "../wire/name.ts";
 import { OctetWriter, read16, read32 } from "../wire/octets.ts";
@@ -55,7 +56,7 @@ function timeText(seconds: number): string {
     .slice(0, 14);
 }
 
-/** Text of the field at `at` and where the next one starts; undefined text when it cannot be told. */
+/** Text of the field at `at` and where the next one starts; undefined text when it cannot be determined. */
 function fieldText(field: Field, octets: Uint8Array, at: number): [string | undefined, number] {
   const counted = () => octets.subarray(at + 1, at + 1 + (octets[at] as number));
   const rest = octets.subarray(at);

@@ -12,10 +12,10 @@ export function parseNumber(text: string, max: number): number {
 const UNIT: Readonly<Record<string, number>> = { S: 1, M: 60, H: 3600, D: 86400, W: 604800 };
 
 /** The longest TTL (RFC 2181 §8). */
-const TTL_MOST = 0x7fffffff;
+const MAX_TTL_S = 0x7fffffff;
 
 /** Seconds written as `3600`, `1h` or `1h30m`, of at most `most`; undefined when it is neither. Longer is an error. */
-export function parsePeriod(text: string, most: number = TTL_MOST): number | undefined {
+export function parsePeriod(text: string, most: number = MAX_TTL_S): number | undefined {
   if (!/^([0-9]+|([0-9]+[smhdwSMHDW])+)$/.test(text)) return undefined;
   let seconds = 0;
   for (const [, count, unit] of text.matchAll(/([0-9]+)([a-zA-Z]?)/g)) {

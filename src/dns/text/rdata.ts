@@ -181,7 +181,7 @@ export function writeRdata(
     const size = parseNumber(tokens[1] ?? "", 0xffff);
     const octets = parseHex(tokens.slice(2).join(""));
     if (octets.length !== size) throw new ZoneTextError(`\\# ${size}: ${octets.length} octets of hex follow`);
-    // A known type in generic form must still be that type's RDATA: nobody may smuggle an A of five octets.
+    // A known type in generic form must still be that type's RDATA: an A of five octets is refused.
     if (fields !== undefined && !rdataFits(type, octets))
       throw new ZoneTextError(`\\# ${size}: not ${typeName(type)} RDATA`);
     checkSize(octets);
@@ -200,8 +200,9 @@ export function writeRdata(
 }
 
 /** Octets of RDATA that a message of 65535 has room for, with its header, question, OPT and TSIG. */
-const MOST = 64_000;
+const MAX_RDATA_OCTETS = 64_000;
 
 function checkSize({ length }: Uint8Array): void {
-  if (length > MOST) throw new ZoneTextError(`RDATA of ${length} octets, which no message has room for`);
+  if (length > MAX_RDATA_OCTETS)
+    throw new ZoneTextError(`RDATA of ${length} octets, which no message has room for`);
 }

@@ -1,3 +1,4 @@
+/** The meaning of one logical line of a master file. */
 import { formatName, parseName, type WireName } from "../wire/name.ts";
 import { type OctetWriter, read32 } from "../wire/octets.ts";
 import { CLASS, isDataType, TYPE, typeCode, typeName } from "../wire/types.ts";
@@ -102,7 +103,7 @@ export function understand(line: LogicalLine, context: Context, out: OctetWriter
   let at = 0;
   if (!line.indented) {
     context.ownerWire = parseName(first, context.origin);
-    // whoever writes a quoted name again needs it on one line, and so that an origin can follow
+    // a quoted name may hold a line end; its escaped form stays on one line and takes an origin after it
     context.owner = first.includes('"') ? formatName(context.ownerWire) : absolute(first, context.originText);
     at = 1;
   }

@@ -1,3 +1,4 @@
+/** A short cut for the lines that most of a large zone consists of. */
 import type { OctetWriter } from "../wire/octets.ts";
 import { CLASS, TYPE } from "../wire/types.ts";
 

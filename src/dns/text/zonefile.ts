@@ -1,3 +1,4 @@
+/** Master files (RFC 1035 §5): read as statements or as wire records, written as lines. */
 import { formatName, parseName, type WireName, wireNameEnd, writeName } from "../wire/name.ts";
 import { OctetWriter } from "../wire/octets.ts";
 import { CLASS, typeCode, typeName } from "../wire/types.ts";
@@ -19,8 +20,8 @@ import { type Quick, quickLine } from "./zonefile-quick.ts";
 /** One logical line: parentheses and quotes joined over physical lines. */
 export type Statement = RecordStatement | OtherStatement;
 
-/** What a problem begins with that nobody has thought of. */
-export const UNFORESEEN = "cannot be read";
+/** Beginning of the message of an error that no rule of the reader explains. */
+export const UNEXPECTED = "cannot be read";
 
 /** Walk the logical lines; each visit gets the line's number, its cut and what it means, or the problem with it. */
 function walk(
@@ -62,8 +63,8 @@ function walk(
     try {
       meaning = understand(cut, context, out);
     } catch (error) {
-      // whatever it is: one line never harms the others, nor whoever reads the file
-      meaning = error instanceof ZoneTextError ? error : new ZoneTextError(`${UNFORESEEN} (${error})`);
+      // whatever it is: one line never harms the others, nor the program that reads the file
+      meaning = error instanceof ZoneTextError ? error : new ZoneTextError(`${UNEXPECTED} (${error})`);
       out.length = before;
     }
     visit(at, line, cut, meaning);

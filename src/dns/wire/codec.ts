@@ -1,8 +1,9 @@
+/** NOTIFY messages of our own, by dns2. */
 import type DNS from "dns2";
 import { formatName, type WireName } from "./name.ts";
 import { OPCODE, TYPE } from "./types.ts";
 
-/** Messages of our own making, by dns2's codec: what we ask others, never what strangers send us. */
+/** Messages of our own making, by dns2's codec: requests we send, never messages that we receive unasked. */
 export interface Codec {
   /** NOTIFY for a zone (RFC 1996 §3.7). */
   notify(id: number, zone: WireName): Uint8Array;

@@ -1,4 +1,4 @@
-/** Names as they stand in a message from a stranger. */
+/** Names as they stand in a received message. */
 import type { WireName } from "./name.ts";
 import { OctetWriter, read16 } from "./octets.ts";
 
@@ -13,7 +13,7 @@ export function plainName(message: Uint8Array, at: number): WireName | undefined
 }
 
 /** Pointers followed in one name: an honest one has a single pointer, and none costs more than this. */
-const HOPS = 8;
+const MAX_POINTERS = 8;
 
 /** The owner at `at` with its pointers followed, and its end; undefined when it is no name or a pointer does not look back. */
 export function ownerName(message: Uint8Array, at: number): { name: WireName; end: number } | undefined {
@@ -24,7 +24,8 @@ export function ownerName(message: Uint8Array, at: number): { name: WireName; en
     const size = message[i] as number;
     if (size >= 0xc0) {
       const target = read16(message, i) & 0x3fff;
-      if (i + 2 > message.length || target < 12 || target >= start || hops++ === HOPS) return undefined;
+      if (i + 2 > message.length || target < 12 || target >= start || hops++ === MAX_POINTERS)
+        return undefined;
       if (end === 0) end = i + 2;
       i = target;
       start = target;

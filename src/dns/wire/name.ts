@@ -1,3 +1,4 @@
+/** Domain names in wire form. */
 import { ZoneTextError } from "../text/error.ts";
 import { OctetWriter } from "./octets.ts";
 

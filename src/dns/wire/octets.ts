@@ -7,7 +7,7 @@ export class OctetWriter {
     this.bytes = new Uint8Array(capacity);
   }
 
-  /** Make room for `more` octets, for those who write into `bytes` themselves. */
+  /** Make room for `more` octets, for callers that write into `bytes` themselves. */
   reserve(more: number): void {
     const need = this.length + more;
     if (need <= this.bytes.length) return;

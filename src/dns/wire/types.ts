@@ -1,3 +1,5 @@
+/** Numbers of types, classes, RCODEs and OPCODEs (IANA DNS parameters). */
+
 // biome-ignore format: a table
 const CODES = {
   A: 1, NS: 2, MD: 3, MF: 4, CNAME: 5, SOA: 6, MB: 7, MG: 8, MR: 9, NULL: 10, WKS: 11, PTR: 12, HINFO: 13,
@@ -34,7 +36,7 @@ export function isDataType(code: number): boolean {
   return code !== 0 && code !== TYPE.OPT && (code < 128 || code > 255);
 }
 
-/** RCODEs (RFC 1035 §4.1.1, RFC 6895 §2.3, RFC 6891 §9, RFC 7873 §8). */
+/** RCODEs (RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6895 §2.3, RFC 6891 §9, RFC 7873 §8). */
 export const RCODE = {
   NOERROR: 0,
   FORMERR: 1,
@@ -42,6 +44,7 @@ export const RCODE = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  YXDOMAIN: 6,
   NOTAUTH: 9,
   BADVERS: 16,
   BADSIG: 16,

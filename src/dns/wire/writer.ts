@@ -1,10 +1,11 @@
+/** Writes records into a message, names compressed. */
 import { fieldsOf, isCompressible } from "../text/rdata-fields.ts";
 import type { RrSet } from "../zone/zone.ts";
 import { lower, type WireName, wireNameEnd } from "./name.ts";
 import { read16 } from "./octets.ts";
 
 /** Names remembered as targets of compression; more would make long messages slow to write. */
-const REMEMBERED = 96;
+const MAX_COMPRESSION_TARGETS = 96;
 
 /**
  * Writes one message into a buffer, names compressed (RFC 1035 §4.1.4). What does not fit below `limit` is taken back
@@ -17,8 +18,8 @@ export class MessageWriter {
   /** Compress only names of the same case: transfers keep it (RFC 5936 §3.4). */
   keepCase = false;
   private count = 0;
-  private readonly offsets = new Int32Array(REMEMBERED);
-  private readonly hashes = new Int32Array(REMEMBERED);
+  private readonly offsets = new Int32Array(MAX_COMPRESSION_TARGETS);
+  private readonly hashes = new Int32Array(MAX_COMPRESSION_TARGETS);
   private readonly starts = new Int32Array(128);
   private readonly suffixes = new Int32Array(128);
 
@@ -31,7 +32,7 @@ export class MessageWriter {
     if (questionEnd <= 12) return;
     const labels = this.hash(out.subarray(12, questionEnd));
     // The suffixes near the root are the ones that others share.
-    this.remember(12, labels, Math.max(0, labels - REMEMBERED / 2));
+    this.remember(12, labels, Math.max(0, labels - MAX_COMPRESSION_TARGETS / 2));
   }
 
   u16(value: number): void {
@@ -57,7 +58,7 @@ export class MessageWriter {
 
   /** Remember the suffixes `first` to `labels` of the name just hashed, written at `at`. */
   private remember(at: number, labels: number, first = 0): void {
-    for (let label = first; label < labels && this.count < REMEMBERED; label++) {
+    for (let label = first; label < labels && this.count < MAX_COMPRESSION_TARGETS; label++) {
       const offset = at + (this.starts[label] as number);
       // A pointer has 14 bits.
       if (offset > 0x3fff) return;

@@ -1,3 +1,4 @@
+/** What a zone answers to a name and type (RFC 1034 §4.3.2). */
 import { endsWithName, nameKey, sameName, type WireName } from "../wire/name.ts";
 import { RCODE, TYPE } from "../wire/types.ts";
 import {
@@ -27,12 +28,12 @@ export interface Answer {
   readonly answer: OwnedSet[];
   readonly authority: OwnedSet[];
   readonly additional: OwnedSet[];
-  /** The additional addresses are glue of a referral: leaving one out must be told (RFC 9471 §3). */
+  /** The additional addresses are glue of a referral: an answer without one is truncated (RFC 9471 §3). */
   glue: boolean;
 }
 
-/** Aliases followed in one answer: more is a chain nobody needs and everybody pays for. */
-const CHAIN = 16;
+/** Aliases followed in one answer, a bound for its cost. */
+const MAX_ALIASES = 16;
 
 /** The node where the walk from the apex towards a name ends, and why. */
 type Place =
@@ -125,7 +126,7 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
   };
   let name = qname;
   const seen = new Set<string>();
-  for (let step = 0; step < CHAIN; step++) {
+  for (let step = 0; step < MAX_ALIASES; step++) {
     const key = nameKey(name);
     // A loop of aliases: what was found so far is the answer (RFC 1034 §3.6.2).
     if (seen.has(key)) return found;
@@ -142,7 +143,7 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
       const target = substitute(name, at.owner, set.rdata[0] as Uint8Array);
       if (target === undefined) {
         // RFC 6672 §2.2: the new name does not fit.
-        found.rcode = 6;
+        found.rcode = RCODE.YXDOMAIN;
         return found;
       }
       found.answer.push({ owner: name, set: { type: TYPE.CNAME, ttl: set.ttl, rdata: [target] } });

@@ -1,3 +1,4 @@
+/** The zones and settings that queries are answered from. */
 import type { CookieSecrets } from "../message/cookie.ts";
 import type { TsigKeys, Verdict } from "../message/tsig.ts";
 import { endsWithName, nameKey, type WireName } from "../wire/name.ts";
@@ -12,7 +13,7 @@ export interface Served {
   readonly history?: readonly Change[];
 }
 
-/** All that an answer depends on beside the message and who sent it. */
+/** All that an answer depends on beside the message and its sender. */
 export interface Authority {
   readonly zones: readonly Served[];
   readonly cookieSecrets?: CookieSecrets;
@@ -23,11 +24,11 @@ export interface Authority {
   readonly nsid?: Uint8Array;
   /** Text for version.bind; without it the question is refused. */
   readonly version?: string;
-  /** Seconds an idle TCP connection is kept, told to those who ask (RFC 7828). */
+  /** Seconds an idle TCP connection is kept, sent to clients that ask (RFC 7828). */
   readonly idleSeconds: number;
 }
 
-/** How and from whom a message came. */
+/** Transport and sender of a message. */
 export interface Via {
   readonly tcp: boolean;
   /** The client's address, 4 or 16 octets. */
@@ -39,7 +40,7 @@ export interface Via {
 }
 
 /** Our UDP answers are never larger, whatever is offered: they arrive unfragmented (RFC 9715 §3.1). */
-export const UDP_MOST = 1232;
+export const MAX_UDP_OCTETS = 1232;
 
 /** The zones that have content, the longest apex first: the first that a name is in is the one it belongs to. */
 export function loadedZones(zones: readonly Served[]): readonly Zone[] {

@@ -1,3 +1,4 @@
+/** Writes nodes and RRsets of a zone into its block. */
 import { lower, sameName, type WireName } from "../wire/name.ts";
 import { read16, read32 } from "../wire/octets.ts";
 import { TYPE } from "../wire/types.ts";
@@ -39,8 +40,8 @@ export class BlockWriter {
   }
 
   /**
-   * An RRset; `fixed` are where in `wire` the type of each of its records stands. Gives its reference. The first one's TTL
-   * is everybody's (RFC 2181 §5.2).
+   * An RRset; `fixed` are where in `wire` the type of each of its records stands. Gives its reference. All get the first
+   * one's TTL (RFC 2181 §5.2).
    */
   rrset(type: number, wire: Uint8Array, fixed: readonly number[]): number {
     this.align();

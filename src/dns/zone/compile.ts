@@ -83,7 +83,7 @@ function inZone(wire: Uint8Array, at: number, end: number, apex: Uint8Array): bo
 }
 
 /**
- * Compile a zone. `seed` keys the name hash, so that nobody who can choose names can choose collisions.
+ * Compile a zone. `seed` keys the name hash, so that a choice of names is no choice of collisions.
  * Errors leave no zone: no SOA or two, a CNAME or DNAME beside what it excludes (RFC 1034 §3.6.2, RFC 6672 §2.4).
  * Warnings: records outside the zone are left out, a TTL that differs in its RRset is made the first one's.
  */

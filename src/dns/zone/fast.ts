@@ -1,5 +1,6 @@
+/** Answers to plain questions, written over the query. */
 import { RCODE, TYPE } from "../wire/types.ts";
-import { UDP_MOST } from "./authority.ts";
+import { MAX_UDP_OCTETS } from "./authority.ts";
 import { FAST, findHashed, HEADER, hashStep, NODE, NODE_WORDS, SET_WORDS, type Zone } from "./zone.ts";
 
 const LOWER = Uint8Array.from({ length: 256 }, (_, octet) =>
@@ -8,7 +9,7 @@ const LOWER = Uint8Array.from({ length: 256 }, (_, octet) =>
 
 /** Nodes whose answer is more than their own RRset. */
 const ODD = NODE.CUT | NODE.OCCLUDED | NODE.CNAME;
-/** Nodes below which names have another story. */
+/** Nodes below which names are answered from the node itself. */
 const ODD_BELOW = NODE.CUT | NODE.OCCLUDED | NODE.DNAME;
 
 const starts = new Int32Array(130);
@@ -24,7 +25,7 @@ export function lastQtype(): number {
 /**
  * Answer the query in `octets[at..at+length)` by writing the answer over it: ID, RD and the name's case come free.
  * Gives the answer's octets, or 0 with the message untouched when this is for `respond`: anything but a plain question
- * for a plain RRset, its absence or its name's absence. `most` is the largest answer, 65535 over TCP and UDP_MOST over
+ * for a plain RRset, its absence or its name's absence. `most` is the largest answer, 65535 over TCP and MAX_UDP_OCTETS over
  * UDP, where what the asker offers counts too. There must be room for `most` octets at `at`.
  */
 export function answerInPlace(
@@ -54,7 +55,7 @@ export function answerInPlace(
   if (tail > end || octets[nameEnd + 2] !== 0 || octets[nameEnd + 3] !== 1) return 0;
   const qtype = ((octets[nameEnd] as number) << 8) | (octets[nameEnd + 1] as number);
   if (qtype === 0 || qtype === TYPE.OPT || (qtype >= 128 && qtype <= 255)) return 0;
-  let limit = most < UDP_MOST + 1 ? Math.min(512, most) : most;
+  let limit = most < MAX_UDP_OCTETS + 1 ? Math.min(512, most) : most;
   let dnssecOk = 0;
   if (additional === 0) {
     if (tail !== end) return 0;
@@ -69,7 +70,7 @@ export function answerInPlace(
     )
       return 0;
     const offered = ((octets[tail + 3] as number) << 8) | (octets[tail + 4] as number);
-    if (most <= UDP_MOST) limit = offered < 512 ? 512 : Math.min(offered, most);
+    if (most <= MAX_UDP_OCTETS) limit = offered < 512 ? 512 : Math.min(offered, most);
     dnssecOk = (octets[tail + 7] as number) & 0x80;
   }
   for (let z = 0; z < zones.length; z++) {
@@ -171,8 +172,8 @@ function writeOpt(octets: Uint8Array, at: number, dnssecOk: number): void {
   octets[at] = 0;
   octets[at + 1] = 0;
   octets[at + 2] = TYPE.OPT;
-  octets[at + 3] = UDP_MOST >>> 8;
-  octets[at + 4] = UDP_MOST & 0xff;
+  octets[at + 3] = MAX_UDP_OCTETS >>> 8;
+  octets[at + 4] = MAX_UDP_OCTETS & 0xff;
   octets[at + 5] = 0;
   octets[at + 6] = 0;
   octets[at + 7] = dnssecOk;

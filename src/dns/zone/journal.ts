@@ -1,3 +1,4 @@
+/** Changes between two versions of a zone, for IXFR. */
 import type { WireName } from "../wire/name.ts";
 import { TYPE } from "../wire/types.ts";
 import type { OwnedSet } from "./answer.ts";

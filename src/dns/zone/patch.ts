@@ -1,6 +1,6 @@
 /**
  * A version of a zone out of the one before, when little has changed: its block is copied and only what differs is
- * written anew, a third of the time of compiling it whole. Whatever is not plain is left to `compileZone`.
+ * written again, a third of the time of compiling it whole. Whatever is not plain is left to `compileZone`.
  */
 
 import type { ZoneRecords } from "../text/zonefile.ts";

@@ -8,9 +8,9 @@ export interface Differences {
 }
 
 /** So many that differ are not worth looking for more. */
-const MOST = 256;
+const MAX_DIFFERENCES = 256;
 /** Records looked ahead for a common one. */
-const AHEAD = 64;
+const LOOKAHEAD_RECORDS = 64;
 
 /** Records are compared in their order: one that has moved counts as removed and added. Undefined when too many differ. */
 export function differences(before: ZoneRecords, after: ZoneRecords): Differences | undefined {
@@ -29,10 +29,10 @@ export function differences(before: ZoneRecords, after: ZoneRecords): Difference
     const theirs = ahead(b, j);
     const [gone, come] = meeting(mine, theirs) ?? [mine.length, theirs.length];
     const all = gone === mine.length && come === theirs.length;
-    if (all && (mine.length === AHEAD || theirs.length === AHEAD)) return undefined;
+    if (all && (mine.length === LOOKAHEAD_RECORDS || theirs.length === LOOKAHEAD_RECORDS)) return undefined;
     for (let n = 0; n < gone; n++) removed.push(a.starts[i++] as number);
     for (let n = 0; n < come; n++) added.push(b.starts[j++] as number);
-    if (removed.length + added.length > MOST) return undefined;
+    if (removed.length + added.length > MAX_DIFFERENCES) return undefined;
   }
 }
 
@@ -76,7 +76,7 @@ function agreement(a: Buffer, i: number, b: Buffer, j: number): number {
 
 /** The next records, as keys. */
 function ahead(of: Run, from: number): string[] {
-  const last = Math.min(from + AHEAD, of.starts.length);
+  const last = Math.min(from + LOOKAHEAD_RECORDS, of.starts.length);
   const keys: string[] = [];
   for (let record = from; record < last; record++)
     keys.push(of.wire.toString("latin1", startOf(of, record), startOf(of, record + 1)));

@@ -1,3 +1,4 @@
+/** Reverse zones of an address pool, whole or classless (RFC 2317). */
 import { formatRdata } from "../text/rdata-format.ts";
 import { formatName } from "../wire/name.ts";
 import { TYPE } from "../wire/types.ts";
@@ -54,7 +55,7 @@ function namesByAddress(zone: Zone, ranges: AddressRanges): Map<number, { name: 
     const at = findSet(zone, node, TYPE.A);
     if (at === 0) continue;
     const owner = nodeOwner(zone, node);
-    // A wildcard is a rule, and nobody's name.
+    // A wildcard is not the name of an address.
     if (owner[0] === 1 && owner[1] === 0x2a) continue;
     const set = readSet(zone, at);
     for (const rdata of set.rdata) {

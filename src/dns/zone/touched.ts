@@ -65,12 +65,12 @@ export function touchOwner(touched: Map<string, Touched>, zone: Zone, wire: Uint
 export function look(touched: Map<string, Touched>, zone: Zone, records: ZoneRecords): void {
   lookAtApex(touched.get(nameKey(zone.origin)) as Touched, records);
   const others = [...touched.values()].filter(({ name }) => name.length > zone.origin.length);
-  if (others.length <= FEW) search(others, records);
+  if (others.length <= SEARCHED_ONE_BY_ONE) search(others, records);
   else sieve(others, zone, records.wire);
 }
 
 /** Names up to which each is searched for by itself, in the C library; beyond, one pass over all names is quicker. */
-const FEW = 8;
+const SEARCHED_ONE_BY_ONE = 8;
 
 function lookAtApex(apex: Touched, { wire, starts }: ZoneRecords): void {
   const { name } = apex;

@@ -1,3 +1,4 @@
+/** A compiled zone: its layout in shared memory, and how to read it. */
 import { lower, type WireName } from "../wire/name.ts";
 import { TYPE } from "../wire/types.ts";
 

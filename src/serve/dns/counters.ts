@@ -1,3 +1,4 @@
+/** Counters of queries, answers and events, shared between threads. */
 import { typeName } from "../../dns/wire/types.ts";
 
 /** Types counted one by one; the others together. */

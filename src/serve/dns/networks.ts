@@ -1,4 +1,6 @@
+/** Addresses as octets, and the networks and keys that may transfer. */
 import { BlockList, isIP } from "node:net";
+import { parseTransferPeer } from "../../dns/text/peers.ts";
 import { formatIpv6 } from "../../dns/wire/address.ts";
 
 /** Networks from which something is allowed, and keys that allow it too. */
@@ -16,15 +18,10 @@ export function readPermission(items: readonly string[]): { permission: Permissi
   const keys: string[] = [];
   const unknown: string[] = [];
   for (const item of items) {
-    if (item.startsWith("key:") && item.length > 4) {
-      keys.push(item.slice(4));
-      continue;
-    }
-    const [, address = "", prefix] = /^([^/]+)(?:\/([0-9]{1,3}))?$/.exec(item) ?? [];
-    const version = isIP(address);
-    const bits = version === 4 ? 32 : 128;
-    if (version === 0 || Number(prefix ?? bits) > bits) unknown.push(item);
-    else networks.addSubnet(address, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
+    const peer = parseTransferPeer(item);
+    if (peer === undefined) unknown.push(item);
+    else if (peer.kind === "key") keys.push(peer.name);
+    else networks.addSubnet(peer.address, peer.prefix, peer.ipv6 ? "ipv6" : "ipv4");
   }
   return { permission: { networks, keys }, unknown };
 }

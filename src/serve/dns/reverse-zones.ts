@@ -1,3 +1,4 @@
+/** Reverse zones, made from each version of the forward zone. */
 import { randomInt } from "node:crypto";
 import { parseZoneFile } from "../../dns/text/zonefile.ts";
 import { parseName } from "../../dns/wire/name.ts";
@@ -17,9 +18,9 @@ export interface ReverseOptions {
 }
 
 /** The reverse zones that follow a forward zone. */
-export interface ReverseKeeper {
+export interface ReverseZones {
   served(): readonly Served[];
-  /** Make them anew from this version of the forward zone. */
+  /** Replace them by those of this version of the forward zone. */
   follow(zone: Zone): void;
 }
 
@@ -28,7 +29,7 @@ function number(address: string): number {
 }
 
 /** Reverse zones for the options; none without them. */
-export function keepReverse(options: ReverseOptions | undefined): ReverseKeeper {
+export function reverseZones(options: ReverseOptions | undefined): ReverseZones {
   const ranges: AddressRanges = (options?.ranges ?? []).map(
     ([first, last]) => [number(first), number(last)] as const,
   );

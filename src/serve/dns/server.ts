@@ -1,26 +1,27 @@
+/** The name server: zone, engines, transfers, notifications and limits put together. */
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
+import type { Say } from "../../daemon/log.ts";
 import type { TsigKeys } from "../../dns/message/tsig.ts";
-import { nameKey, parseName } from "../../dns/wire/name.ts";
 import type { Authority, Served } from "../../dns/zone/authority.ts";
 import { serialOf } from "../../dns/zone/zone.ts";
-import { type Binding, type BindLog, keepBound } from "../bind.ts";
-import { type Handed, NONE_HANDED } from "../socket-activation.ts";
+import { type Binding, bindWithRetry } from "../bind.ts";
+import { connectionShare } from "../connection-share.ts";
+import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { summarise } from "../summary.ts";
 import { type CounterRow, counterRow, type DnsCounters, readCounters } from "./counters.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
-import { notifier, parseNotifyTarget } from "./notify.ts";
-import { keepReverse, type ReverseOptions } from "./reverse-zones.ts";
+import { notifier, notifyTargets, tsigKeyId } from "./notify.ts";
+import { type ReverseOptions, reverseZones } from "./reverse-zones.ts";
 import { openTcp } from "./tcp.ts";
 import { tcpAnswer } from "./tcp-answer.ts";
-import { tcpShare } from "./tcp-share.ts";
 import { readTsigFile } from "./tsig-file.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { type FastUdp, startFastUdp } from "./udp-fast.ts";
 import { openPortableUdp } from "./udp-portable.ts";
-import { keepZone } from "./zone-loader.ts";
+import { zoneLoader } from "./zone-loader.ts";
 
-/** What to serve, and where. Plain values, so that whoever reads the configuration decides them. */
+/** What to serve, and where: plain values, independent of the configuration's format. */
 export interface DnsOptions {
   /** The zone's apex, with or without its trailing dot. */
   readonly zone: string;
@@ -33,8 +34,8 @@ export interface DnsOptions {
   readonly allowTransfer: readonly string[];
   /** TSIG keys in BIND's syntax, readable by the owner alone. */
   readonly tsigKeyFile?: string;
-  /** True when the service manager put the file there for us alone (systemd's LoadCredential=): its mode says nothing then. */
-  readonly tsigKeyHanded?: boolean;
+  /** The file is a credential of the service manager (systemd's LoadCredential=): its mode is not checked. */
+  readonly tsigKeyIsCredential?: boolean;
   /** Secondaries to notify of changes: `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`. */
   readonly notify?: readonly string[];
   /** Serve PTR for these addresses too. */
@@ -48,15 +49,15 @@ export interface DnsOptions {
   /** TCP connections at once; default 4096. */
   readonly connections?: number;
   /**
-   * UDP answers a second of one kind to one network of clients (/24, /56), whoever they are; 0 is no limit.
+   * UDP answers a second of one kind to one network of clients (/24, /56), local or not; 0 is no limit.
    * Default: 1000, local networks spared.
    */
   readonly rateLimit?: number;
   /** `portable` forbids the fast UDP engine; it is the default where its library loads. */
   readonly engine?: "portable";
   /** Sockets that are bound already. */
-  readonly handed?: Handed;
-  readonly log: BindLog;
+  readonly activated?: ActivatedSockets;
+  readonly log: Say;
 }
 
 /** A running name server. */
@@ -71,10 +72,10 @@ export interface DnsServer {
 }
 
 /** Milliseconds after which a new cookie secret is taken; the one before still counts (RFC 9018 §5). */
-const ROLL = 24 * 3600 * 1000;
+const COOKIE_ROLL_MS = 24 * 3600 * 1000;
 
 /** Octets that all TCP connections together may hold of our memory. */
-const MOST_HELD = 64 << 20;
+const MAX_HELD_OCTETS = 64 << 20;
 
 function freePort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -88,10 +89,10 @@ function freePort(address: string): Promise<number> {
 }
 
 /** Which of the keys may transfer. */
-function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): ReadonlySet<string> {
+function transferKeys(names: readonly string[], keys: TsigKeys, log: Say): ReadonlySet<string> {
   const allowed = new Set<string>();
   for (const name of names) {
-    const key = nameKey(parseName(name.endsWith(".") ? name : `${name}.`));
+    const key = tsigKeyId(name);
     if (keys.has(key)) allowed.add(key);
     else log("error", `key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
   }
@@ -103,14 +104,14 @@ function transferKeys(names: readonly string[], keys: TsigKeys, log: BindLog): R
  * that is not there are reported and tried again, and never end the server. Packets never do either.
  */
 export async function serveDns(options: DnsOptions): Promise<DnsServer> {
-  const { log, handed = NONE_HANDED } = options;
+  const { log, activated = NO_ACTIVATED_SOCKETS } = options;
   const { permission, unknown } = readPermission(options.allowTransfer);
   for (const item of unknown)
     log("error", `${item} in DNS_ALLOW_TRANSFER: not a network, an address or key:NAME; left out`);
   const tsig =
     options.tsigKeyFile === undefined
       ? { keys: new Map(), problems: [] }
-      : readTsigFile(options.tsigKeyFile, options.tsigKeyHanded);
+      : readTsigFile(options.tsigKeyFile, options.tsigKeyIsCredential);
   for (const problem of tsig.problems) log("error", `${problem}`);
   const idleSeconds = options.idleSeconds ?? 10;
   const row = counterRow();
@@ -123,25 +124,13 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     ...(options.version === undefined ? {} : { version: options.version }),
     ...(options.nsid === undefined ? {} : { nsid: Buffer.from(options.nsid) }),
   };
-  const reverse = keepReverse(options.reverse);
-  const keeper = keepZone(options.zone, options.zoneFile, log, {
+  const reverse = reverseZones(options.reverse);
+  const loader = zoneLoader(options.zone, options.zoneFile, log, {
     changed: () => publish(),
     settled: (served) => settled(served),
   });
-  const targets = (options.notify ?? []).flatMap((item) => {
-    const target = parseNotifyTarget(item);
-    const known =
-      target?.key === undefined || tsig.keys.has(nameKey(parseName(`${target.key.replace(/\.$/, "")}.`)));
-    if (target !== undefined && known) return [target];
-    const why =
-      target === undefined
-        ? "not an address, address@port or address key:NAME"
-        : "no such key in DNS_TSIG_KEY_FILE";
-    log("error", `${item} in DNS_NOTIFY: ${why}; left out`);
-    return [];
-  });
-  const secondaries = notifier(targets, tsig.keys, log);
-  const zonesNow = () => [keeper.served(), ...reverse.served()];
+  const secondaries = notifier(notifyTargets(options.notify ?? [], tsig.keys, log), tsig.keys, log);
+  const zonesNow = () => [loader.served(), ...reverse.served()];
   const publish = (): void => {
     authority = { ...authority, zones: zonesNow() };
     use();
@@ -152,14 +141,14 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     // The journal is for transfers, which the main thread serves; new reverse zones are for all.
     if (reverse.served().length > 0) use();
     for (const each of authority.zones)
-      if (each.zone !== undefined) secondaries.tell(each.origin, serialOf(each.zone));
+      if (each.zone !== undefined) secondaries.notify(each.origin, serialOf(each.zone));
   };
   authority = { ...authority, zones: zonesNow() };
   const roll = setInterval(() => {
     const [current] = authority.cookieSecrets as [Uint8Array];
     authority = { ...authority, cookieSecrets: [randomBytes(16), current] };
     use();
-  }, ROLL);
+  }, COOKIE_ROLL_MS);
   roll.unref();
 
   const rows: CounterRow[] = [row];
@@ -189,28 +178,32 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   };
   use();
 
-  const share = tcpShare({ idleSeconds, connections: options.connections ?? 4096, held: MOST_HELD });
+  const share = connectionShare({
+    idleSeconds,
+    connections: options.connections ?? 4096,
+    held: MAX_HELD_OCTETS,
+  });
   const tcp = tcpAnswer(() => authority, permission, row);
   const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
   // A zone that is there is answered from the first query on.
-  keeper.follow();
+  loader.follow();
   const bindings: Binding[] = await Promise.all(
     options.listen.flatMap((address) => [
-      keepBound(
+      bindWithRetry(
         "udp",
         address,
         port,
         () => {
-          const socket = handed.of("udp", address, port);
+          const socket = activated.of("udp", address, port);
           return fast?.open(address, port, socket) ?? openPortableUdp(address, port, portable, socket);
         },
         log,
       ),
-      keepBound(
+      bindWithRetry(
         "tcp",
         address,
         port,
-        () => openTcp(address, port, share, tcp, handed.of("tcp", address, port)),
+        () => openTcp(address, port, share, tcp, activated.of("tcp", address, port)),
         log,
       ),
     ]),
@@ -234,7 +227,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     async close() {
       clearInterval(roll);
       summary.close();
-      keeper.close();
+      loader.close();
       secondaries.close();
       await Promise.all(bindings.map((binding) => binding.close()));
       share.close();

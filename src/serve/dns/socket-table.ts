@@ -1,3 +1,4 @@
+/** The kernel's tables of bound sockets. */
 import { readFile } from "node:fs/promises";
 import { endianness } from "node:os";
 import { addressText } from "./networks.ts";

@@ -1,4 +1,5 @@
-import { readQuery } from "../../dns/message/query.ts";
+/** Answers to TCP messages from the served zones, with counters. */
+import { parseQuery } from "../../dns/message/query.ts";
 import { respond } from "../../dns/message/respond.ts";
 import { transfer } from "../../dns/message/transfer.ts";
 import { type Authority, loadedZones, type Served, type Via } from "../../dns/zone/authority.ts";
@@ -35,14 +36,14 @@ export function tcpAnswer(authority: () => Authority, permission: Permission, ro
       const size = respond(authority(), via(address), message, out);
       countEvent(row, "tcp");
       if (size === 0) countEvent(row, "silent");
-      else countAnswer(row, readQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
+      else countAnswer(row, parseQuery(message)?.qtype ?? 0, (out[3] as number) & 15);
       return size;
     },
     transfer(message, address) {
       const found = transfer(authority(), via(address), message, clock);
       if (found === undefined) return undefined;
       countEvent(row, found.kind === "IXFR" ? "incremental" : "transfers");
-      countAnswer(row, readQuery(message)?.qtype ?? 0, 0);
+      countAnswer(row, parseQuery(message)?.qtype ?? 0, 0);
       return found.messages;
     },
   };

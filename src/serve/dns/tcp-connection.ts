@@ -1,7 +1,9 @@
+/** One TCP connection: frames in, answers out, transfers as the client takes them. */
 import type { Socket } from "node:net";
 import { answerInPlace, lastQtype } from "../../dns/zone/fast.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
-import { clientOf, type Sharer, type TcpShare } from "./tcp-share.ts";
+import { type ConnectionShare, clientOf, type SharedConnection } from "../connection-share.ts";
+import { hasMessage, NO_OCTETS, prefixed, rest } from "./tcp-frame.ts";
 
 /** What answers TCP messages. */
 export interface TcpAnswer {
@@ -13,21 +15,25 @@ export interface TcpAnswer {
   respond(message: Uint8Array, address: string, out: Uint8Array): number;
   /** The messages of a transfer, when it asks for one that it may have. */
   transfer(message: Uint8Array, address: string): Iterator<Uint8Array> | undefined;
-  /** A transfer could not go on: its client was cut off. */
+  /** A transfer could not go on; its connection was closed. */
   aborted(): void;
   /** A client has connected. */
   opened(): void;
 }
 
 /** Octets of answers a client may leave untaken before we stop reading its queries. */
-const UNTAKEN = 1 << 18;
+const MAX_UNSENT_OCTETS = 1 << 18;
 /** Answers in place are at most this large; longer ones take the slow path. */
-const MOST_IN_PLACE = 16384;
+const MAX_IN_PLACE_OCTETS = 16384;
 /** Queries answered in one go before other sockets get their turn, and messages of a transfer. */
-const AT_ONCE = 512;
-const MESSAGES_AT_ONCE = 16;
+const QUERIES_PER_TURN = 512;
+const TRANSFER_MESSAGES_PER_TURN = 16;
 
-interface Connection extends Sharer {
+/** Octets of memory that a chunk costs beside its content. */
+const CHUNK_OVERHEAD_OCTETS = 180;
+
+interface Connection extends SharedConnection {
+  readonly socket: Socket;
   readonly address: string;
   /** Octets of messages not answered yet, and chunks behind them that do not complete a message. */
   pending: Buffer;
@@ -47,25 +53,14 @@ interface Connection extends Sharer {
 /** Talks to clients that have connected. */
 export interface TcpTalk {
   accept(socket: Socket): void;
-  /** No more connections come; those that are there have their last query answered. */
+  /** No more connections come; those that are open have their last query answered. */
   end(): void;
-  /** Those that are still there go. */
+  /** Those that are still open are closed. */
   drop(): void;
 }
 
-function prefixed(message: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(message.length + 2);
-  framed.writeUInt16BE(message.length);
-  framed.set(message, 2);
-  return framed;
-}
-
-function hasMessage(pending: Buffer): boolean {
-  return pending.length >= 2 && pending.length - 2 >= pending.readUInt16BE(0);
-}
-
 /** Answer pipelined queries, with one write for all answers of a chunk (RFC 7766 §6.2.1.1). */
-export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
+export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
   const connections = new Set<Connection>();
   // Answers of one chunk; grows to what a chunk of small queries can ask for, never beyond.
   const out = Buffer.alloc(1 << 18);
@@ -74,13 +69,14 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
 
   const drop = (connection: Connection): void => {
     connections.delete(connection);
-    share.leave(connection);
+    share.remove(connection);
     connection.socket.destroy();
   };
 
   const weigh = (connection: Connection): void => {
-    const { socket, pending, have } = connection;
-    share.weigh(connection, socket.writableLength + socket.readableLength + pending.length + have);
+    const { socket, pending, have, chunks } = connection;
+    const waiting = pending.length + have + chunks.length * CHUNK_OVERHEAD_OCTETS;
+    share.setHeld(connection, socket.writableLength + socket.readableLength + waiting);
   };
 
   /** The next message of a transfer; undefined when it is over. */
@@ -90,7 +86,7 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
       const next = stream?.next();
       if (next !== undefined && !next.done) return next.value;
     } catch {
-      // What it has so far is no zone, and the end of the connection is how it is told (RFC 5936 §2.2).
+      // What it has so far is no zone; closing the connection is how it learns that (RFC 5936 §2.2).
       answer.aborted();
       drop(connection);
     }
@@ -102,13 +98,13 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
   const pump = (connection: Connection): void => {
     const { socket, taken } = connection;
     for (let sent = 0; connection.stream !== undefined; sent++) {
-      if (sent === MESSAGES_AT_ONCE || socket.writableLength > UNTAKEN) {
+      if (sent === TRANSFER_MESSAGES_PER_TURN || socket.writableLength > MAX_UNSENT_OCTETS) {
         connection.waiting = true;
         return;
       }
       const message = nextOf(connection);
       if (message !== undefined) socket.write(prefixed(message), taken);
-      connection.active = Date.now();
+      connection.active = performance.now();
     }
   };
 
@@ -126,19 +122,18 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
     while (connection.stream === undefined && pending.length - at >= 2) {
       const size = pending.readUInt16BE(at);
       if (pending.length - at - 2 < size) break;
-      if (answered++ >= AT_ONCE || socket.writableLength + used > UNTAKEN) {
+      if (answered++ >= QUERIES_PER_TURN || socket.writableLength + used > MAX_UNSENT_OCTETS) {
         connection.waiting = true;
         break;
       }
       const message = pending.subarray(at + 2, at + 2 + size);
       at += 2 + size;
-      connection.active = Date.now();
       // In place, in the output: the answer is never copied again.
-      if (used + 2 + MOST_IN_PLACE > out.length) flush();
+      if (used + 2 + MAX_IN_PLACE_OCTETS > out.length) flush();
       let octets = 0;
       if (size < 512) {
         out.set(message, used + 2);
-        octets = answerInPlace(zones, out, used + 2, size, MOST_IN_PLACE);
+        octets = answerInPlace(zones, out, used + 2, size, MAX_IN_PLACE_OCTETS);
       }
       if (octets > 0) answer.answered(lastQtype(), (out[used + 5] as number) & 15);
       else {
@@ -154,13 +149,14 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
       used += 2 + octets;
     }
     flush();
-    connection.pending = at === 0 ? pending : pending.subarray(at);
+    if (at > 0) connection.active = performance.now();
+    connection.pending = rest(pending, at);
     if (connection.stream !== undefined) pump(connection);
     if (connection.stream === undefined && hasMessage(connection.pending)) connection.waiting = true;
     settle(connection);
   };
 
-  /** When as much is answered as may be now: read on, wait, or part. */
+  /** When as much is answered as may be now: read on, wait, or close. */
   const settle = (connection: Connection): void => {
     const { socket } = connection;
     weigh(connection);
@@ -174,7 +170,7 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
 
   /** A waiting connection has its turn once the client has taken enough: `taken` comes here when that is later. */
   const proceed = (connection: Connection): void => {
-    if (!connection.waiting || connection.due || connection.socket.writableLength > UNTAKEN) return;
+    if (!connection.waiting || connection.due || connection.socket.writableLength > MAX_UNSENT_OCTETS) return;
     connection.due = true;
     setImmediate(() => {
       connection.due = false;
@@ -190,12 +186,13 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
     const address = socket.remoteAddress ?? "";
     const connection: Connection = {
       socket,
+      destroy: () => socket.destroy(),
       address,
       client: clientOf(address),
-      pending: Buffer.alloc(0),
+      pending: NO_OCTETS,
       chunks: [],
       have: 0,
-      active: Date.now(),
+      active: performance.now(),
       held: 0,
       stream: undefined,
       waiting: false,
@@ -207,30 +204,30 @@ export function tcpTalk(answer: TcpAnswer, share: TcpShare): TcpTalk {
         proceed(connection);
       },
     };
-    share.enter(connection);
+    share.add(connection);
     connections.add(connection);
     answer.opened();
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
-      // We have parted: it was too late for this query.
+      // We have closed our side: this query came too late.
       if (socket.writableEnded) return;
       connection.chunks.push(chunk);
       connection.have += chunk.length;
       // Joined only when a message is whole: dribbled octets would otherwise be copied once for each octet.
       const { pending } = connection;
       const whole = pending.length >= 2 ? 2 + pending.readUInt16BE(0) : 2;
-      if (pending.length + connection.have < whole) return;
+      if (pending.length + connection.have < whole) return weigh(connection);
       connection.pending = Buffer.concat([pending, ...connection.chunks]);
       connection.chunks = [];
       connection.have = 0;
       serve(connection);
     });
-    // Who has sent all of its queries still wants all of the answers (RFC 7766 §6.2.3 lets it half-close).
+    // A client that has sent all of its queries still expects all of the answers (RFC 7766 §6.2.3 lets it half-close).
     socket.on("end", () => {
       connection.ended = true;
       settle(connection);
     });
-    // A reset is that client's affair.
+    // A reset concerns that client alone.
     socket.on("error", () => drop(connection));
     socket.on("close", () => drop(connection));
   };

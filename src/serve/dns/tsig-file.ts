@@ -1,17 +1,18 @@
+/** The file with the TSIG keys. */
 import { readFileSync, statSync } from "node:fs";
 import type { TsigKeys } from "../../dns/message/tsig.ts";
 import { parseTsigKeys } from "../../dns/message/tsig-keys.ts";
 
 /**
- * Read the TSIG key file. A file that others can read is refused: its secrets are no longer secret. One `handed` over by
- * the service manager lies where nobody else comes, and what its mode shows may be an access list's mask.
+ * Read the TSIG key file. A file that others can read is refused: its secrets are no longer secret. A `isCredential`
+ * file of the service manager lies in a private directory, and its mode may be the mask of an access list.
  * Gives no keys when anything is wrong, and says what.
  */
-export function readTsigFile(path: string, handed = false): { keys: TsigKeys; problems: string[] } {
+export function readTsigFile(path: string, isCredential = false): { keys: TsigKeys; problems: string[] } {
   const none: TsigKeys = new Map();
   try {
     const { mode } = statSync(path);
-    if (!handed && (mode & 0o077) !== 0) {
+    if (!isCredential && (mode & 0o077) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
       return {
         keys: none,

@@ -1,9 +1,10 @@
+/** Answers to datagrams, with rate limit and counters, for both UDP engines. */
 import { answerOpt, provedAddress, slip } from "../../dns/message/edns.ts";
-import { readQuery } from "../../dns/message/query.ts";
+import { parseQuery } from "../../dns/message/query.ts";
 import { KIND, type RateLimit, rateLimit, SEND, SLIP } from "../../dns/message/rate-limit.ts";
 import { respond } from "../../dns/message/respond.ts";
 import { RCODE } from "../../dns/wire/types.ts";
-import { type Authority, loadedZones, UDP_MOST, type Via } from "../../dns/zone/authority.ts";
+import { type Authority, loadedZones, MAX_UDP_OCTETS, type Via } from "../../dns/zone/authority.ts";
 import { answerInPlace, lastQtype } from "../../dns/zone/fast.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
@@ -12,7 +13,7 @@ import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 export interface UdpResponder {
   /**
    * Answer `octets[at..at+length)` in place; its sender's address is `clientSize` octets of `client` at `clientAt`.
-   * Gives the answer's octets, 0 for silence. There must be room for UDP_MOST octets at `at`.
+   * Gives the answer's octets, 0 for silence. There must be room for MAX_UDP_OCTETS octets at `at`.
    */
   answer(
     octets: Uint8Array,
@@ -63,12 +64,12 @@ export function udpResponder(
       countEvent(row, "silent");
       return 0;
     }
-    const query = readQuery(message);
+    const query = parseQuery(message);
     const rcode = (out[3] as number) & 15;
     countAnswer(row, query?.qtype ?? 0, rcode);
     if (query?.malformed) countEvent(row, "malformed");
     if ((out[2] as number) & 2) countEvent(row, "truncated");
-    // Whoever has proved its address neither is limited nor uses up what others of its network may have.
+    // A client with a proved address is not limited, nor does it use up the allowance of its network.
     const free = query === undefined || provedAddress(authority, via, query);
     const verdict = free ? SEND : limited(client, 0, client.length, rcode, now);
     if (verdict !== SEND) {
@@ -89,7 +90,7 @@ export function udpResponder(
     },
     answer(octets, at, length, client, clientAt, clientSize, now) {
       countEvent(row, "udp");
-      const size = answerInPlace(zones, octets, at, length, UDP_MOST);
+      const size = answerInPlace(zones, octets, at, length, MAX_UDP_OCTETS);
       if (size === 0) return slow(octets, at, length, client.slice(clientAt, clientAt + clientSize), now);
       const rcode = (octets[at + 3] as number) & 15;
       countAnswer(row, lastQtype(), rcode);

@@ -1,15 +1,16 @@
+/** recvmmsg and sendmmsg over buffers that are laid out once. */
 import type { SocketCalls } from "../../platform/libc.ts";
 import type { UdpResponder } from "./udp-answer.ts";
 
 /** Datagrams a call. */
 const BATCH = 64;
 /** Octets of a slot: the largest answer, and every query worth reading; longer ones arrive cut off. */
-const SLOT = 2048;
+const SLOT_OCTETS = 2048;
 /** Octets kept for a sender's address; sockaddr_in6 has 28. */
-const NAME = 32;
+const SOCKADDR_OCTETS = 32;
 /** Octets of struct mmsghdr and struct iovec on 64-bit Linux. */
-const HEADER = 64;
-const VECTOR = 16;
+const MMSGHDR_OCTETS = 64;
+const IOVEC_OCTETS = 16;
 
 /** Errors after which a socket is of no use; the others pass. */
 const BROKEN: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK", "EINVAL", "EFAULT"]);
@@ -20,7 +21,7 @@ export interface Batch {
   round(fd: number, ipv6: boolean, flags: number, responder: UdpResponder): number;
 }
 
-// V8 frees what only an address in other memory points to, and the kernel then writes into somebody else's octets:
+// V8 frees what only an address in other memory points to, and the kernel then writes into memory that is used for something else:
 // every buffer whose address is stored is held here for the life of the thread.
 const held: Uint8Array[] = [];
 
@@ -32,10 +33,10 @@ function buffer(size: number): Uint8Array<ArrayBuffer> {
 
 /** Lay out the structures once; afterwards only lengths change. */
 export function batch(calls: SocketCalls): Batch {
-  const slots = buffer(BATCH * SLOT);
-  const names = buffer(BATCH * NAME);
-  const vectors = [buffer(BATCH * VECTOR), buffer(BATCH * VECTOR)] as const;
-  const headers = [buffer(BATCH * HEADER), buffer(BATCH * HEADER)] as const;
+  const slots = buffer(BATCH * SLOT_OCTETS);
+  const names = buffer(BATCH * SOCKADDR_OCTETS);
+  const vectors = [buffer(BATCH * IOVEC_OCTETS), buffer(BATCH * IOVEC_OCTETS)] as const;
+  const headers = [buffer(BATCH * MMSGHDR_OCTETS), buffer(BATCH * MMSGHDR_OCTETS)] as const;
   const [receive, send] = headers.map((octets) => new Int32Array(octets.buffer)) as [Int32Array, Int32Array];
   const [, sendVector] = vectors.map((octets) => new Int32Array(octets.buffer)) as [Int32Array, Int32Array];
   const [receiveBigs, sendBigs] = headers.map((octets) => new BigUint64Array(octets.buffer)) as [
@@ -49,14 +50,14 @@ export function batch(calls: SocketCalls): Batch {
     const vectorAt = calls.address(vector);
     const words = new BigUint64Array(vector.buffer);
     for (let i = 0; i < BATCH; i++) {
-      words[2 * i] = slotsAt + BigInt(i * SLOT);
-      words[2 * i + 1] = BigInt(SLOT);
-      bigs[8 * i] = namesAt + BigInt(i * NAME);
-      bigs[8 * i + 2] = vectorAt + BigInt(i * VECTOR);
+      words[2 * i] = slotsAt + BigInt(i * SLOT_OCTETS);
+      words[2 * i + 1] = BigInt(SLOT_OCTETS);
+      bigs[8 * i] = namesAt + BigInt(i * SOCKADDR_OCTETS);
+      bigs[8 * i + 2] = vectorAt + BigInt(i * IOVEC_OCTETS);
       bigs[8 * i + 3] = 1n;
     }
   }
-  for (let i = 0; i < BATCH; i++) receive[16 * i + 2] = NAME;
+  for (let i = 0; i < BATCH; i++) receive[16 * i + 2] = SOCKADDR_OCTETS;
   // Words of struct mmsghdr: 0-1 name, 2 its size, 4-5 iovec, 6-7 their number, 12 flags, 14 octets received or sent.
   const slotWords = new Int32Array(vectors[0].buffer).slice();
   const nameWords = receive.slice();
@@ -73,12 +74,20 @@ export function batch(calls: SocketCalls): Batch {
       let answers = 0;
       for (let i = 0; i < got; i++) {
         const length = receive[16 * i + 14] as number;
-        const name = i * NAME;
+        const name = i * SOCKADDR_OCTETS;
         const nameSize = receive[16 * i + 2] as number;
-        receive[16 * i + 2] = NAME;
-        // Nobody listens on port 0.
+        receive[16 * i + 2] = SOCKADDR_OCTETS;
+        // An answer cannot be sent to port 0.
         if ((names[name + 2] as number) + (names[name + 3] as number) === 0) continue;
-        const size = responder.answer(slots, i * SLOT, length, names, name + addressAt, addressSize, now);
+        const size = responder.answer(
+          slots,
+          i * SLOT_OCTETS,
+          length,
+          names,
+          name + addressAt,
+          addressSize,
+          now,
+        );
         if (size === 0) continue;
         send[16 * answers] = nameWords[16 * i] as number;
         send[16 * answers + 1] = nameWords[16 * i + 1] as number;
@@ -91,7 +100,7 @@ export function batch(calls: SocketCalls): Batch {
       for (let sent = 0; sent < answers; ) {
         const more = calls.sendmmsg(
           fd,
-          sent === 0 ? headers[1] : headers[1].subarray(sent * HEADER),
+          sent === 0 ? headers[1] : headers[1].subarray(sent * MMSGHDR_OCTETS),
           answers - sent,
           0,
         );

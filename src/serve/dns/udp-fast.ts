@@ -1,3 +1,4 @@
+/** The fast UDP engine: a worker thread on sockets of the C library. */
 import { isIPv6 } from "node:net";
 import { setPriority } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -5,7 +6,7 @@ import type { Authority } from "../../dns/zone/authority.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
 import type { Opened } from "../bind.ts";
 import { addressOctets } from "./networks.ts";
-import { RECEIVE_BUFFER } from "./udp-portable.ts";
+import { SOCKET_BUFFER_OCTETS } from "./udp-portable.ts";
 import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./udp-protocol.ts";
 
 const AF_INET = 2;
@@ -20,12 +21,12 @@ const IPV6_V6ONLY = 26;
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 
 /** Priority (nice) of whatever is not UDP: enough for the thread that is woken to run at once. */
-const SECOND = 5;
+const NICE_MAIN_THREAD = 5;
 
 /** A thread that answers UDP by itself, whatever the main thread is busy with. */
 export interface FastUdp {
-  /** `handed` is a socket that is bound there already; else one is made. */
-  open(address: string, port: number, handed?: number): Promise<Opened>;
+  /** `inherited` is a socket that is bound there already; else one is made. */
+  open(address: string, port: number, inherited?: number): Promise<Opened>;
   use(authority: Authority): void;
   close(): Promise<void>;
 }
@@ -56,8 +57,8 @@ function boundSocket(calls: SocketCalls, address: string, port: number): number 
   if (fd < 0) fail("socket");
   if (v6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(1), 4);
   // More than the kernel allows is cut to what it allows.
-  calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(RECEIVE_BUFFER), 4);
-  calls.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, int32(RECEIVE_BUFFER), 4);
+  calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(SOCKET_BUFFER_OCTETS), 4);
+  calls.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, int32(SOCKET_BUFFER_OCTETS), 4);
   const name = socketAddress(address, port);
   if (calls.bind(fd, name, name.length) < 0) {
     const code = calls.failure();
@@ -68,8 +69,8 @@ function boundSocket(calls: SocketCalls, address: string, port: number): number 
 }
 
 /**
- * Start the UDP thread, or say why not (no koffi, another platform). `failed` is called when the thread dies:
- * its sockets are closed then, and somebody else must answer.
+ * Start the UDP thread, or say why not (no koffi, another platform). `failed` is called when the thread ends:
+ * its sockets are closed then, and another engine must take over.
  */
 export function startFastUdp(
   options: Omit<UdpThreadStart, "control" | "wake">,
@@ -89,17 +90,17 @@ export function startFastUdp(
     stdout: false,
     stderr: false,
   });
-  // Who answers UDP comes first: Linux counts priority by thread, and this one goes on with zones, TCP and the page.
+  // UDP answers come first: Linux counts priority by thread, and this one goes on with zones, TCP and the page.
   try {
-    setPriority(SECOND);
+    setPriority(NICE_MAIN_THREAD);
   } catch {
-    // It may not: then both wait for each other.
+    // Not permitted: then both threads have the same priority.
   }
-  const sockets = new Map<number, { readonly fail: (error: Error) => void; readonly handed: boolean }>();
+  const sockets = new Map<number, { readonly fail: (error: Error) => void; readonly inherited: boolean }>();
   let stopping = false;
   let opened = 0;
   let closed = 0;
-  /** Wait until the thread has come so far, or is no more; on a busy host its start can take a while. */
+  /** Wait until the thread has come so far or has ended; on a busy host its start can take a while. */
   const reached = async (word: number, count: number): Promise<void> => {
     for (let now = Atomics.load(control, word); now < count && !stopping; now = Atomics.load(control, word)) {
       const waiting = Atomics.waitAsync(control, word, now, 100);
@@ -107,17 +108,17 @@ export function startFastUdp(
     }
   };
   const one = new Uint8Array(BigUint64Array.of(1n).buffer);
-  const tell = (order: UdpOrder): void => {
+  const send = (order: UdpOrder): void => {
     thread.postMessage(order);
     Atomics.add(control, CONTROL.SENT, 1);
     calls.write(wake, one, 8);
   };
-  const die = (reason: string): void => {
+  const fail = (reason: string): void => {
     if (stopping) return;
     stopping = true;
-    for (const [fd, { fail, handed }] of sockets) {
-      if (!handed) calls.close(fd);
-      fail(new Error(reason));
+    for (const [fd, socket] of sockets) {
+      if (!socket.inherited) calls.close(fd);
+      socket.fail(new Error(reason));
     }
     sockets.clear();
     failed(reason);
@@ -126,26 +127,28 @@ export function startFastUdp(
     sockets.get(fd)?.fail(new Error(reason));
     sockets.delete(fd);
   });
-  thread.on("error", (error) => die((error as Error).message));
-  thread.on("exit", () => die("the UDP thread ended"));
+  thread.on("error", (error) => fail((error as Error).message));
+  thread.on("exit", () => fail("the UDP thread ended"));
   return {
-    async open(address, port, handed) {
+    async open(address, port, inherited) {
       if (stopping) throw new Error("the UDP thread ended");
-      const fd = handed ?? boundSocket(calls, address, port);
-      const failed = new Promise<Error>((fail) => sockets.set(fd, { fail, handed: handed !== undefined }));
-      tell({ kind: "open", fd, ipv6: isIPv6(address), handed: handed !== undefined });
+      const fd = inherited ?? boundSocket(calls, address, port);
+      const failed = new Promise<Error>((fail) =>
+        sockets.set(fd, { fail, inherited: inherited !== undefined }),
+      );
+      send({ kind: "open", fd, ipv6: isIPv6(address), inherited: inherited !== undefined });
       await reached(CONTROL.OPENED, ++opened);
       return {
         failed,
         async close() {
           if (!sockets.delete(fd) || stopping) return;
-          tell({ kind: "close", fd });
+          send({ kind: "close", fd });
           await reached(CONTROL.CLOSED, ++closed);
         },
       };
     },
     use({ zones, ...authority }) {
-      tell({
+      send({
         kind: "authority",
         authority,
         zones: zones.map(({ origin, zone }) => ({ origin, buffer: zone?.buffer })),
@@ -155,7 +158,7 @@ export function startFastUdp(
       if (stopping) return;
       stopping = true;
       sockets.clear();
-      tell({ kind: "stop" });
+      send({ kind: "stop" });
       await new Promise<void>((resolve) => thread.once("exit", () => resolve()));
       calls.close(wake);
     },

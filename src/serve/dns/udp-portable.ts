@@ -1,3 +1,4 @@
+/** The portable UDP engine, on node:dgram. */
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Opened } from "../bind.ts";
@@ -5,17 +6,17 @@ import { addressOctets } from "./networks.ts";
 import type { UdpResponder } from "./udp-answer.ts";
 
 /** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
-export const RECEIVE_BUFFER: number = 4 << 20;
+export const SOCKET_BUFFER_OCTETS: number = 4 << 20;
 
 /** Octets for the largest query, which is answered where it lies. */
-const ROOM = 65535;
+const MAX_QUERY_OCTETS = 65535;
 
-/** Open a UDP endpoint on Node's own sockets; `handed` is a socket that is bound there already, and becomes Node's. */
+/** Open a UDP endpoint on Node's own sockets; `inherited` is a socket that is bound there already, and becomes Node's. */
 export function openPortableUdp(
   address: string,
   port: number,
   responder: UdpResponder,
-  handed?: number,
+  inherited?: number,
 ): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const family = isIPv6(address) ? 6 : 4;
@@ -29,7 +30,7 @@ export function openPortableUdp(
     const failed = new Promise<Error>((settle) => {
       fail = settle;
     });
-    let octets = Buffer.allocUnsafeSlow(ROOM);
+    let octets = Buffer.allocUnsafeSlow(MAX_QUERY_OCTETS);
     // Most queries of a moment come from the same resolver.
     let lastAddress = "";
     let client: Uint8Array = new Uint8Array();
@@ -46,16 +47,16 @@ export function openPortableUdp(
       // No callback: it would cost a turn of the loop an answer, and a lost one is asked for again.
       socket.send(octets, 0, size, from.port, from.address);
       // What the kernel did not take at once it reads later: the next answer is written elsewhere.
-      if (socket.getSendQueueCount() > 0) octets = Buffer.allocUnsafeSlow(ROOM);
+      if (socket.getSendQueueCount() > 0) octets = Buffer.allocUnsafeSlow(MAX_QUERY_OCTETS);
     });
-    socket.bind(handed === undefined ? { address, port, exclusive: true } : { fd: handed }, () => {
+    socket.bind(inherited === undefined ? { address, port, exclusive: true } : { fd: inherited }, () => {
       socket.off("error", reject);
-      // one that was handed over could not be opened again: it goes on reading after an error, and does so here
-      socket.on("error", handed === undefined ? fail : () => undefined);
+      // one that was inherited over could not be opened again: it goes on reading after an error, and does so here
+      socket.on("error", inherited === undefined ? fail : () => undefined);
       try {
-        // what was handed over has the size its giver wanted, which may be more than we can have
-        if (handed === undefined) socket.setRecvBufferSize(RECEIVE_BUFFER);
-        if (handed === undefined) socket.setSendBufferSize(RECEIVE_BUFFER);
+        // what was inherited over has the size its giver wanted, which may be more than we can have
+        if (inherited === undefined) socket.setRecvBufferSize(SOCKET_BUFFER_OCTETS);
+        if (inherited === undefined) socket.setSendBufferSize(SOCKET_BUFFER_OCTETS);
       } catch {
         // The kernel's limit is what it is.
       }

@@ -1,7 +1,8 @@
+/** Messages between the main thread and the UDP thread. */
 import type { Authority } from "../../dns/zone/authority.ts";
 import type { Rate } from "./udp-answer.ts";
 
-/** What the main thread gives the UDP thread at its start. */
+/** Start parameters of the UDP thread. */
 export interface UdpThreadStart {
   /** Shared words, see CONTROL. */
   readonly control: SharedArrayBuffer;
@@ -29,19 +30,19 @@ export interface SentZone {
   readonly buffer: SharedArrayBuffer | undefined;
 }
 
-/** What the main thread tells the UDP thread. */
+/** A message to the UDP thread. */
 export type UdpOrder =
   | {
       readonly kind: "authority";
       readonly authority: Omit<Authority, "zones">;
       readonly zones: readonly SentZone[];
     }
-  /** `handed`: somebody else keeps the socket, and it is never closed. */
-  | { readonly kind: "open"; readonly fd: number; readonly ipv6: boolean; readonly handed: boolean }
+  /** `inherited`: the socket belongs to the service manager and is never closed. */
+  | { readonly kind: "open"; readonly fd: number; readonly ipv6: boolean; readonly inherited: boolean }
   | { readonly kind: "close"; readonly fd: number }
   | { readonly kind: "stop" };
 
-/** What the UDP thread tells: a socket that cannot be read any more. */
+/** A message from the UDP thread: a socket that cannot be read any more. */
 export interface UdpFailure {
   readonly fd: number;
   readonly reason: string;

@@ -1,8 +1,8 @@
-// The UDP thread: waits in poll(), takes up to 64 datagrams a call, answers them where they lie, sends them in one call.
+/** The UDP thread: waits in poll(), receives up to 64 datagrams a call, answers them in place, sends them in one call. */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { openZone, type Zone } from "../../dns/zone/zone.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
-import { collectAfter, LARGE } from "../collect.ts";
+import { collectAfter, LARGE_ZONE_OCTETS } from "../collect.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { batch } from "./udp-batch.ts";
@@ -11,19 +11,19 @@ import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./
 const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 /** Rounds without a datagram before the thread sleeps in poll(). */
-const SPIN = 2;
+const EMPTY_ROUNDS = 2;
 
-/** Milliseconds that it sleeps there, and without a datagram until nobody seems to be asking. */
-const ASLEEP = 1000;
-const QUIET = 20;
-/** Octets of zones no longer answered from that are collected whoever asks. */
-const PILE = 64 << 20;
+/** Milliseconds that it sleeps there, and without a datagram until a pause in the traffic is assumed. */
+const POLL_MS = 1000;
+const QUIET_MS = 20;
+/** Octets of zones no longer answered from that are collected even under traffic. */
+const MAX_GARBAGE_OCTETS = 64 << 20;
 
 interface Endpoint {
   readonly fd: number;
   readonly ipv6: boolean;
-  /** Not ours to close: it could not be opened again, and the portable engine may have to take over from it. */
-  readonly handed: boolean;
+  /** Never closed here: it could not be opened again, and the portable engine may have to take over. */
+  readonly inherited: boolean;
 }
 
 function run(calls: SocketCalls, start: UdpThreadStart): void {
@@ -44,10 +44,10 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
 
   const leave = (gone: readonly Endpoint[]): void => {
     endpoints = endpoints.filter((endpoint) => !gone.includes(endpoint));
-    for (const { fd, handed } of gone) if (!handed) calls.close(fd);
+    for (const { fd, inherited } of gone) if (!inherited) calls.close(fd);
   };
 
-  const obey = (order: UdpOrder): void => {
+  const execute = (order: UdpOrder): void => {
     switch (order.kind) {
       case "authority": {
         const known = new Map(zones);
@@ -66,7 +66,7 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
         break;
       }
       case "open":
-        endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6, handed: order.handed }];
+        endpoints = [...endpoints, { fd: order.fd, ipv6: order.ipv6, inherited: order.inherited }];
         Atomics.add(control, CONTROL.OPENED, 1);
         Atomics.notify(control, CONTROL.OPENED);
         break;
@@ -91,7 +91,7 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
   const listen = (): void => {
     seen = Atomics.load(control, CONTROL.SENT);
     for (let got = port.receiveMessageOnPort(); got !== undefined; got = port.receiveMessageOnPort())
-      obey(got.message as UdpOrder);
+      execute(got.message as UdpOrder);
   };
 
   let quiet = 0;
@@ -111,11 +111,11 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
       }
     }
     quiet = taken > 0 ? 0 : quiet + 1;
-    if (quiet < SPIN) continue;
-    const waiting = replaced >= LARGE ? QUIET : ASLEEP;
+    if (quiet < EMPTY_ROUNDS) continue;
+    const waiting = replaced >= LARGE_ZONE_OCTETS ? QUIET_MS : POLL_MS;
     const ready = calls.poll(pollfds, endpoints.length + 1, waiting);
-    // In a pause that somebody has already made, unless there is none and they pile up.
-    if (replaced >= LARGE && (ready === 0 || replaced > PILE)) {
+    // In a pause of the traffic, unless there is none and they add up.
+    if (replaced >= LARGE_ZONE_OCTETS && (ready === 0 || replaced > MAX_GARBAGE_OCTETS)) {
       collectAfter(replaced);
       replaced = 0;
     }

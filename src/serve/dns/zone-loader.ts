@@ -1,4 +1,6 @@
+/** The served zone: loaded from its file at every change, with a journal of changes for IXFR. */
 import { createHash, randomInt } from "node:crypto";
+import type { Say } from "../../daemon/log.ts";
 import { serialAfter } from "../../dns/message/transfer.ts";
 import { parseZoneFile, type ZoneRecords } from "../../dns/text/zonefile.ts";
 import type { ZoneProblem } from "../../dns/text/zonefile-meaning.ts";
@@ -8,26 +10,25 @@ import { type Compiled, compileZone } from "../../dns/zone/compile.ts";
 import { type Change, changeBetween } from "../../dns/zone/journal.ts";
 import { type Patched, patchZone } from "../../dns/zone/patch.ts";
 import { serialOf, type Zone } from "../../dns/zone/zone.ts";
-import type { BindLog } from "../bind.ts";
 import { collectAfter } from "../collect.ts";
-import { type Found, followFile, type ZoneSource } from "../follow-file.ts";
+import { type FollowedFile, type Found, followFile } from "../follow-file.ts";
 
 /** Changes kept for IXFR, and records in them all: older secondaries take the whole zone. */
-const CHANGES = 128;
-const CHANGED_RECORDS = 20_000;
+const MAX_CHANGES = 128;
+const MAX_CHANGED_RECORDS = 20_000;
 
 /** Milliseconds after which the old version is let go of. */
-const COLLECT = 50;
+const COLLECT_DELAY_MS = 50;
 
 /** A zone that follows its file. */
-export interface ZoneKeeper {
+export interface ZoneLoader {
   served(): Served;
-  /** Look at the file now, and follow it from then on. */
+  /** Read the file now, and follow it from then on. */
   follow(): void;
   close(): void;
 }
 
-function told(path: string, problems: readonly ZoneProblem[]): string {
+function located(path: string, problems: readonly ZoneProblem[]): string {
   const first = problems.slice(0, 5).map(({ line, message }) => `${path}:${line}: ${message}`);
   const more = problems.length - first.length;
   return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
@@ -52,19 +53,19 @@ export function extended(
   names?: readonly WireName[],
 ): readonly Change[] {
   if (!serialAfter(serialOf(next), serialOf(old))) return [];
-  const all = [...history, changeBetween(old, next, names)].slice(-CHANGES);
+  const all = [...history, changeBetween(old, next, names)].slice(-MAX_CHANGES);
   let records = 0;
   let first = all.length;
-  while (first > 0 && records + recordsIn(all[first - 1] as Change) <= CHANGED_RECORDS)
+  while (first > 0 && records + recordsIn(all[first - 1] as Change) <= MAX_CHANGED_RECORDS)
     records += recordsIn(all[--first] as Change);
   return all.slice(first);
 }
 
-/** Who hears of a new version. */
-export interface ZoneNews {
-  /** It is to be answered from. */
+/** Called for each new version. */
+export interface ZoneEvents {
+  /** Answer from it. */
   changed(): void;
-  /** Its journal is written too: secondaries can be told. */
+  /** Its journal is complete too: secondaries can be notified. */
   settled(served: Served): void;
 }
 
@@ -72,7 +73,7 @@ export interface ZoneNews {
  * Serve a zone from its file: every readable version is compiled and served; one with errors is reported once as
  * file:line and the last good version stays.
  */
-export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNews): ZoneKeeper {
+export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvents): ZoneLoader {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
   const seed = randomInt(2 ** 31);
   /** The records of what is served, when nothing in them was left out or made fit: the next version may be a patch of it. */
@@ -82,16 +83,16 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
   const seen = (found: Found) => {
     const old = served.zone;
     const kept =
-      old === undefined ? "nothing is served until it is right" : `serial ${serialOf(old)} is still served`;
+      old === undefined ? "nothing is served until it is valid" : `serial ${serialOf(old)} is still served`;
     if ("absent" in found) {
-      log(old === undefined ? "warn" : "error", `zone ${origin}: ${path} ${found.absent}; ${kept}`);
+      log(old === undefined ? "warning" : "error", `zone ${origin}: ${path} ${found.absent}; ${kept}`);
       return;
     }
     const now = createHash("sha1").update(found.octets).digest("hex");
     if (now === digest) return;
     digest = now;
     if (now === good) {
-      log("info", `zone ${origin}: ${path} is again as it is served`);
+      log("info", `zone ${origin}: ${path} has again the content that is served`);
       return;
     }
     const records = parseZoneFile(found.octets.toString("latin1"), origin);
@@ -103,19 +104,19 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
       compiled =
         patched === undefined ? compileZone(records, origin, seed) : { ...patched, ...NOTHING_WRONG };
     } catch (error) {
-      // no file ends the server, not even one that it has no words for
+      // no file ends the server, whatever is wrong with it
       log("error", `${path}: cannot be compiled (${error}); ${kept}`);
       return;
     }
     const { zone, errors, warnings } = compiled;
-    if (warnings.length > 0) log("warn", `${told(path, warnings)}`);
+    if (warnings.length > 0) log("warning", `${located(path, warnings)}`);
     if (zone === undefined) {
-      log("error", `${told(path, errors)}; ${kept}`);
+      log("error", `${located(path, errors)}; ${kept}`);
       return;
     }
     if (old !== undefined && !serialAfter(serialOf(zone), serialOf(old))) {
       log(
-        "warn",
+        "warning",
         `zone ${origin}: serial ${serialOf(zone)} is not after ${serialOf(old)}, secondaries will not see this change`,
       );
     }
@@ -129,9 +130,9 @@ export function keepZone(origin: string, path: string, log: BindLog, on: ZoneNew
     else served = { ...served, history: extended(history, old, zone, patched?.owners) };
     on.settled(served);
     // Not in this turn: the stack still holds the old version.
-    setTimeout(collectAfter, COLLECT, zone.buffer.byteLength).unref();
+    setTimeout(collectAfter, COLLECT_DELAY_MS, zone.buffer.byteLength).unref();
   };
-  let source: ZoneSource | undefined;
+  let source: FollowedFile | undefined;
   return {
     served: () => served,
     follow() {

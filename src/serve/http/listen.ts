@@ -1,16 +1,17 @@
-/** One listener with limits: what a stranger can hold open is bounded in number, size and time. */
+/** One HTTP listener with limits on number, size and time of what a client can hold open. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { Opened } from "../bind.ts";
-import { parting } from "../drain.ts";
+import { type ConnectionShare, clientOf, type SharedConnection } from "../connection-share.ts";
+import { startListening } from "../listener.ts";
 
-/** Connections of one listener, and of one client of it. An office behind one address still has room. */
-const CONNECTIONS = 2048;
-const CONNECTIONS_OF_ONE = 512;
+/** Connections of one client. An office behind one address still has room. */
+const MAX_CONNECTIONS_PER_CLIENT = 512;
 /** Octets of a request's line and headers together. */
-const HEADER_OCTETS = 8192;
+const MAX_HEADER_OCTETS = 8192;
 /** Milliseconds without an octet on a connection that is not a stream. */
-const IDLE = 30_000;
+const IDLE_MS = 30_000;
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -20,19 +21,23 @@ interface Counts {
   refused: number;
 }
 
-/**
- * Opens one listener; `answer` must not throw, and a throw of it costs that one connection. `handed` is a socket that is
- * bound there already, and becomes Node's.
- */
+/** Where it listens. */
+interface Place {
+  readonly address: string;
+  readonly port: number;
+  /** Descriptor of a socket that is bound there already; it becomes Node's. */
+  readonly inherited: number | undefined;
+}
+
+/** Opens one listener; its connections count in `share`. `answer` must not throw: a throw costs that one connection. */
 export function openHttp(
-  address: string,
-  port: number,
+  place: Place,
+  share: ConnectionShare,
   answer: Answer,
   counts: Counts,
-  handed?: number,
 ): Promise<Opened> {
   const server = createServer({
-    maxHeaderSize: HEADER_OCTETS,
+    maxHeaderSize: MAX_HEADER_OCTETS,
     headersTimeout: 5_000,
     requestTimeout: 10_000,
     keepAliveTimeout: 10_000,
@@ -42,71 +47,61 @@ export function openHttp(
   });
   server.maxHeadersCount = 64;
   server.maxRequestsPerSocket = 1_000;
-  server.maxConnections = CONNECTIONS;
-  server.setTimeout(IDLE);
+  server.setTimeout(IDLE_MS);
   server.on("timeout", (socket) => socket.destroy());
-  server.on("drop", () => {
-    counts.refused += 1;
-  });
   const perClient = new Map<string, number>();
-  const sockets = new Set<Socket>();
+  const connections = new Map<Socket, SharedConnection>();
   server.on("connection", (socket: Socket) => {
-    const client = socket.remoteAddress ?? "";
+    const client = clientOf(socket.remoteAddress ?? "");
     const open = perClient.get(client) ?? 0;
-    if (open >= CONNECTIONS_OF_ONE) {
+    if (open >= MAX_CONNECTIONS_PER_CLIENT) {
       counts.refused += 1;
       socket.destroy();
       return;
     }
     counts.connections += 1;
     perClient.set(client, open + 1);
-    sockets.add(socket);
+    const connection = { client, active: performance.now(), held: 0, destroy: () => socket.destroy() };
+    connections.set(socket, connection);
+    share.add(connection);
     socket.once("close", () => {
-      sockets.delete(socket);
+      connections.delete(socket);
+      share.remove(connection);
       const left = (perClient.get(client) ?? 1) - 1;
       if (left === 0) perClient.delete(client);
       else perClient.set(client, left);
     });
   });
   server.on("request", (request, response) => {
+    const connection = connections.get(request.socket);
+    if (connection !== undefined) connection.active = performance.now();
     answer(request, response).catch(() => request.socket.destroy());
   });
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === "ECONNRESET" || !socket.writable) {
-      socket.destroy();
-      return;
-    }
-    const status =
-      error.code === "HPE_HEADER_OVERFLOW"
-        ? "431 Request Header Fields Too Large"
-        : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-          ? "408 Request Timeout"
-          : "400 Bad Request";
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  });
-  return new Promise((resolve, reject) => {
-    let fail: (error: Error) => void = () => {};
-    const failed = new Promise<Error>((settle) => {
-      fail = settle;
-    });
-    server.once("error", reject);
-    const own = { host: address, port, exclusive: true };
-    server.listen({ ...(handed === undefined ? own : { fd: handed }), backlog: 512 }, () => {
-      server.off("error", reject);
-      server.on("error", (error) => {
-        // a connection that could not be accepted is that client's loss: the socket goes on listening
-        if (!server.listening) fail(error);
-      });
-      resolve({
-        failed,
-        async close() {
-          // closes idle connections by itself
-          const closed = new Promise<void>((done) => server.close(() => done()));
-          await Promise.race([closed, parting()]);
-          for (const socket of sockets) socket.destroy();
-          await closed;
-        },
-      });
-    });
-  });
+  server.on("clientError", refuseBroken);
+  return startListening(
+    server,
+    { ...place, backlog: 512 },
+    {
+      // idle connections are closed by server.close() itself
+      end: () => undefined,
+      drop() {
+        for (const socket of connections.keys()) socket.destroy();
+      },
+    },
+  );
+}
+
+/** Answers what is not HTTP, when there still is a client to answer. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

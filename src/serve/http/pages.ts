@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import type { Say } from "../../daemon/log.ts";
 import { followFile } from "../follow-file.ts";
-import type { News, Told } from "./events.ts";
+import type { PageEvent, PageState } from "./events.ts";
 import type { Body } from "./reply.ts";
 import { changeOf, type Listing, policyOf, readListing, versionOf, withLastRun } from "./text.ts";
 
@@ -15,21 +16,20 @@ export interface PageFiles {
 }
 
 export interface Pages {
-  /** What stands at a path; undefined where nothing does. */
+  /** The body at a path; undefined where there is none. */
   find(path: string): Promise<Body | undefined>;
-  news(): News;
+  state(): PageState;
   close(): void;
 }
 
-/** Seconds after which a run is long ago, where the services file does not say. */
-const STALE_AFTER = 900;
-/** Milliseconds that the page waits for its services file, so that a change can be told by name. */
-const PATIENCE = 60;
+/** Seconds after which a run is stale, where the services file does not say. */
+const STALE_AFTER_S = 900;
+/** Milliseconds that a change of the page waits for its services file, whose differences name the services. */
+const SERVICES_WAIT_MS = 60;
 /** Octets below which compression is not worth a second representation. */
-const WORTH_GZIP = 1_024;
+const MIN_GZIP_OCTETS = 1_024;
 
 type Source = keyof PageFiles;
-type Log = (level: "info" | "warn" | "error", message: string) => void;
 
 const PATHS: ReadonlyMap<string, readonly [Source, string]> = new Map([
   ["/", ["index", "text/html; charset=utf-8"]],
@@ -40,31 +40,35 @@ const PATHS: ReadonlyMap<string, readonly [Source, string]> = new Map([
 ]);
 const NO_ICON: Body = body(204, "image/svg+xml", Buffer.alloc(0), undefined);
 
-/** Follows the files; resolves when each has been looked at once. `tell` hears of every change after that. */
-export async function openPages(files: PageFiles, tell: (told: Told) => void, log: Log): Promise<Pages> {
+/** Follows the files; resolves when each has been read once. Every change after that is broadcast. */
+export async function openPages(
+  files: PageFiles,
+  broadcast: (event: PageEvent) => void,
+  log: Say,
+): Promise<Pages> {
   const texts = new Map<Source, string>();
   const kept = new Map<Source, { readonly key: string; readonly body: Promise<Body> }>();
   const revisions = new Map<Source, number>();
   let listing: Listing | undefined;
-  let told: { version: string; listing: Listing | undefined } | undefined;
+  let sent: { version: string; listing: Listing | undefined } | undefined;
   let waiting: NodeJS.Timeout | undefined;
 
-  const news = (): News => {
+  const state = (): PageState => {
     const stamp = texts.get("lastRun")?.trim() ?? "";
     return {
       version: versionOf(texts.get("index") ?? ""),
       lastRun: /^\d{1,11}$/.test(stamp) ? Number(stamp) : null,
-      staleAfter: listing?.staleAfter ?? STALE_AFTER,
+      staleAfter: listing?.staleAfter ?? STALE_AFTER_S,
     };
   };
 
-  const tellChange = (): void => {
+  const broadcastChange = (): void => {
     clearTimeout(waiting);
     waiting = undefined;
-    const now = news();
-    if (told === undefined || told.version === now.version) return;
-    tell({ kind: "change", data: { ...now, ...changeOf(told.listing, listing) } });
-    told = { version: now.version, listing };
+    const now = state();
+    if (sent === undefined || sent.version === now.version) return;
+    broadcast({ kind: "change", data: { ...now, ...changeOf(sent.listing, listing) } });
+    sent = { version: now.version, listing };
   };
 
   const seen = (source: Source, text: string | undefined): void => {
@@ -72,24 +76,24 @@ export async function openPages(files: PageFiles, tell: (told: Told) => void, lo
     if (text === undefined) texts.delete(source);
     else texts.set(source, text);
     if (source === "services") listing = text === undefined ? undefined : readListing(text);
-    if (told === undefined) return;
-    if (source === "lastRun") tell({ kind: "run", data: news() });
+    if (sent === undefined) return;
+    if (source === "lastRun") broadcast({ kind: "run", data: state() });
     if (source === "index" || source === "services") {
       // the two files are renamed one after the other
-      if (listing?.version === news().version) tellChange();
-      else waiting ??= setTimeout(tellChange, PATIENCE);
+      if (listing?.version === state().version) broadcastChange();
+      else waiting ??= setTimeout(broadcastChange, SERVICES_WAIT_MS);
     }
   };
 
   const sources = Object.keys(files) as Source[];
   const followers = sources.map((source) =>
     followFile(files[source], (found) => {
-      if ("absent" in found && source === "index") log("warn", `${files.index} ${found.absent}`);
+      if ("absent" in found && source === "index") log("warning", `${files.index} ${found.absent}`);
       seen(source, "octets" in found ? found.octets.toString("latin1") : undefined);
     }),
   );
   await Promise.all(followers.map((follower) => follower.looked));
-  told = { version: news().version, listing };
+  sent = { version: state().version, listing };
 
   const make = async (source: Source, type: string, stale: boolean): Promise<Body> => {
     const text = texts.get(source);
@@ -99,17 +103,17 @@ export async function openPages(files: PageFiles, tell: (told: Told) => void, lo
     }
     if (source !== "index")
       return body(200, type, Buffer.from(text, "latin1"), undefined, await zipped(text));
-    const whole = withLastRun(text, news().lastRun, stale);
+    const whole = withLastRun(text, state().lastRun, stale);
     return body(200, type, Buffer.from(whole, "latin1"), policyOf(whole), await zipped(whole));
   };
 
   return {
-    news,
+    state,
     find(path) {
       if (path === "/favicon.ico") return Promise.resolve(NO_ICON);
       const [source, type] = PATHS.get(path) ?? [];
       if (source === undefined || type === undefined) return Promise.resolve(undefined);
-      const { lastRun, staleAfter } = news();
+      const { lastRun, staleAfter } = state();
       const stale = lastRun !== null && Date.now() / 1000 - lastRun > staleAfter;
       const key = `${revisions.get(source)} ${source === "index" ? `${lastRun} ${stale}` : ""}`;
       const known = kept.get(source);
@@ -128,7 +132,7 @@ export async function openPages(files: PageFiles, tell: (told: Told) => void, lo
 const compress = promisify(gzip);
 
 async function zipped(text: string): Promise<Buffer | undefined> {
-  return text.length < WORTH_GZIP ? undefined : compress(Buffer.from(text, "latin1"), { level: 6 });
+  return text.length < MIN_GZIP_OCTETS ? undefined : compress(Buffer.from(text, "latin1"), { level: 6 });
 }
 
 function body(

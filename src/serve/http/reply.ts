@@ -1,4 +1,4 @@
-/** Who may ask what, and how a body goes out: headers, conditional requests, refusals. */
+/** Which requests are answered, and how a body is sent: headers, conditional requests, refusals. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** Something to send. */
@@ -19,14 +19,14 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** On every reply. A page of ours loads nothing from anywhere and is framed by nobody. */
-const ALWAYS: Readonly<Record<string, string>> = {
+/** On every reply. The page loads nothing from other servers and may not be framed. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
   "Referrer-Policy": "no-referrer",
   "Cross-Origin-Resource-Policy": "same-origin",
 };
-const NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /** What is allowed in Host: names without a final dot in lower case, IPv6 addresses in brackets. */
 export function hostsOf(names: readonly string[]): ReadonlySet<string> {
@@ -44,11 +44,11 @@ export function admit(request: IncomingMessage, hosts: ReadonlySet<string>): Ref
   // RFC 9112 §3.2: more than one Host, or none, is a broken request
   if (request.headersDistinct.host?.length !== 1) return { status: 400, text: "a request has one Host" };
   const host = (headers.host ?? "").toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "");
-  if (!hosts.has(host)) return { status: 421, text: "this host is not served here" };
-  if (!url.startsWith("/")) return { status: 400, text: "this is no proxy" };
+  if (!hosts.has(host)) return { status: 421, text: "unknown host name" };
+  if (!url.startsWith("/")) return { status: 400, text: "this is not a proxy" };
   if (method !== "GET" && method !== "HEAD") return { status: 405, text: "only GET and HEAD are answered" };
   if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
-    return { status: 413, text: "a request has no body here" };
+    return { status: 413, text: "requests with a body are not accepted" };
   return undefined;
 }
 
@@ -57,8 +57,8 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
   const { status, text } = refusal;
   const body = Buffer.from(`${text}\n`);
   response.writeHead(status, {
-    ...ALWAYS,
-    "Content-Security-Policy": NOTHING,
+    ...SECURITY_HEADERS,
+    "Content-Security-Policy": STRICT_POLICY,
     "Content-Type": "text/plain; charset=utf-8",
     "Content-Length": body.length,
     "Cache-Control": "no-store",
@@ -71,8 +71,8 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
 
 /** Headers of the event stream. */
 export const STREAM_HEADERS: Readonly<Record<string, string>> = {
-  ...ALWAYS,
-  "Content-Security-Policy": NOTHING,
+  ...SECURITY_HEADERS,
+  "Content-Security-Policy": STRICT_POLICY,
   "Content-Type": "text/event-stream; charset=utf-8",
   "Cache-Control": "no-store",
   "X-Accel-Buffering": "no", // a proxy of nginx's in front must not hold it back
@@ -83,8 +83,8 @@ export function send(request: IncomingMessage, response: ServerResponse, body: B
   const zip = body.gzip !== undefined && acceptsGzip(request.headers["accept-encoding"]);
   const octets = zip && body.gzip !== undefined ? body.gzip : body.octets;
   const headers = {
-    ...ALWAYS,
-    "Content-Security-Policy": body.policy ?? NOTHING,
+    ...SECURITY_HEADERS,
+    "Content-Security-Policy": body.policy ?? STRICT_POLICY,
     // may be kept, must be asked about each time
     "Cache-Control": body.status === 503 ? "no-store" : "no-cache",
     ...(body.gzip === undefined ? {} : { Vary: "Accept-Encoding" }),

@@ -1,14 +1,19 @@
 /**
- * The web server: the index page, what it is made of as JSON, the zone as text, and a stream that tells open pages what
- * changed. It reads three files and a stamp, and knows nothing else of the director.
+ * The web server: the index page, the same as JSON, the zone as text, and a stream of changes for open pages.
+ * It reads three files and a stamp, and knows nothing else of the director.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Binding, keepBound } from "../bind.ts";
-import { type Handed, NONE_HANDED } from "../socket-activation.ts";
+import type { Say } from "../../daemon/log.ts";
+import { type Binding, bindWithRetry } from "../bind.ts";
+import { connectionShare } from "../connection-share.ts";
+import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { openEvents } from "./events.ts";
 import { openHttp } from "./listen.ts";
 import { openPages } from "./pages.ts";
 import { admit, hostsOf, refuse, send } from "./reply.ts";
+
+/** Connections to all addresses together. */
+const MAX_CONNECTIONS = 2048;
 
 export interface HttpOptions {
   /** The zone's name: the host every page is asked for. */
@@ -23,20 +28,20 @@ export interface HttpOptions {
   readonly lastRunFile: string;
   readonly zoneFile: string;
   /** Sockets that are bound already. */
-  readonly handed?: Handed;
-  readonly log: (level: "info" | "warn" | "error", message: string) => void;
+  readonly activated?: ActivatedSockets;
+  readonly log: Say;
 }
 
 /** Counts since the start. */
 export interface HttpCounters {
   /** Replies by status. */
   readonly statuses: Record<number, number>;
-  /** Connections accepted, and those turned away by a limit. */
+  /** Connections accepted, and those closed by a limit. */
   connections: number;
   refused: number;
-  /** Streams open now, and changes told to them. */
+  /** Streams open now, and events sent to them. */
   streams: number;
-  told: number;
+  sent: number;
 }
 
 export interface WebServer {
@@ -48,15 +53,18 @@ export interface WebServer {
 
 /** Serves until closed. Resolves when every address has been tried once and every file has been looked at. */
 export async function serveHttp(options: HttpOptions): Promise<WebServer> {
-  const { indexFile, servicesFile, lastRunFile, zoneFile, log, handed = NONE_HANDED } = options;
-  const counters: HttpCounters = { statuses: {}, connections: 0, refused: 0, streams: 0, told: 0 };
+  const { indexFile, servicesFile, lastRunFile, zoneFile, log, activated = NO_ACTIVATED_SOCKETS } = options;
+  const counters: HttpCounters = { statuses: {}, connections: 0, refused: 0, streams: 0, sent: 0 };
+  const share = connectionShare({ connections: MAX_CONNECTIONS }, () => {
+    counters.refused += 1;
+  });
   const hosts = hostsOf([options.zone, ...options.hostNames, ...options.listen]);
   const events = openEvents(counters);
   const files = { index: indexFile, services: servicesFile, zone: zoneFile, lastRun: lastRunFile };
-  const pages = await openPages(files, events.tell, log);
+  const pages = await openPages(files, events.broadcast, log);
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // a client that goes away while it is written to is no news
+    // a client that closes while it is written to is not a fault
     response.on("error", () => undefined);
     response.once("close", () => {
       counters.statuses[response.statusCode] = (counters.statuses[response.statusCode] ?? 0) + 1;
@@ -64,22 +72,23 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     const refusal = admit(request, hosts);
     if (refusal !== undefined) return refuse(request, response, refusal);
     const path = request.url?.split("?", 1)[0] ?? "/";
-    if (path === "/events") return events.open(request, response, pages.news());
+    if (path === "/events") return events.open(request, response, pages.state());
     const page = await pages.find(path);
-    if (page === undefined)
-      return refuse(request, response, { status: 404, text: "there is no such page here" });
+    if (page === undefined) return refuse(request, response, { status: 404, text: "not found" });
     send(request, response, page);
   };
 
   const bindings = await Promise.all(
     options.listen.map((address) =>
-      keepBound(
+      bindWithRetry(
         "tcp",
         address,
         options.port,
-        () => openHttp(address, options.port, answer, counters, handed.of("tcp", address, options.port)),
+        () => {
+          const inherited = activated.of("tcp", address, options.port);
+          return openHttp({ address, port: options.port, inherited }, share, answer, counters);
+        },
         log,
-        "",
       ),
     ),
   );

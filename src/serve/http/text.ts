@@ -6,11 +6,11 @@ import type { Change } from "./events.ts";
 export interface Listing {
   readonly version: string | undefined;
   readonly staleAfter: number | undefined;
-  /** Name of service → all that is said of it. */
+  /** Name of service → its JSON. */
   readonly services: ReadonlyMap<string, string>;
 }
 
-/** The document read with care: somebody else may have written that file. */
+/** Reads the document; its content is not trusted. */
 export function readListing(text: string): Listing | undefined {
   let document: unknown;
   try {
@@ -27,7 +27,7 @@ export function readListing(text: string): Listing | undefined {
   };
 }
 
-/** Names of the services that came, went, or are not what they were. */
+/** Names of the services that were added, removed or changed. */
 export function changeOf(
   before: Listing | undefined,
   after: Listing | undefined,
@@ -47,8 +47,8 @@ export function versionOf(html: string): string {
 }
 
 /**
- * Content-Security-Policy of a page: the styles and scripts in its head, by hash, and its own server. Strangers' text
- * stands in the body only, so that what slipped through there would not be blessed by its own hash.
+ * Content-Security-Policy of a page: the styles and scripts in its head, by hash, and its own server. Untrusted text
+ * stands in the body only, so that what slipped through there would not be allowed by its own hash.
  */
 export function policyOf(html: string): string {
   const head = html.slice(0, Math.max(html.indexOf("</head>"), 0));
@@ -72,8 +72,8 @@ function sha256(octets: string): string {
   return createHash("sha256").update(Buffer.from(octets, "latin1")).digest("base64");
 }
 
-/** Where a page says when it was brought up to date; its script fills the same place from then on. */
-const PLACE = '<p id="fresh"></p>';
+/** Where a page shows its last update; its script fills the same place later. */
+const LAST_RUN_SLOT = '<p id="fresh"></p>';
 
 /** The page with the time of the last run in it, for readers without a script. `lastRun` in seconds since the epoch. */
 export function withLastRun(html: string, lastRun: number | null, stale: boolean): string {
@@ -83,5 +83,5 @@ export function withLastRun(html: string, lastRun: number | null, stale: boolean
   const text = stale
     ? `<p id="fresh" class="stale">Last brought up to date ${time}. That is long ago: what stands here may be wrong.</p>`
     : `<p id="fresh">Brought up to date ${time}</p>`;
-  return html.replace(PLACE, () => text);
+  return html.replace(LAST_RUN_SLOT, () => text);
 }

@@ -1,5 +1,5 @@
 import t from "tap";
-import { readQuery } from "../../../src/dns/message/query.ts";
+import { parseQuery } from "../../../src/dns/message/query.ts";
 import { respond } from "../../../src/dns/message/respond.ts";
 import { formatRdata } from "../../../src/dns/text/rdata-format.ts";
 import { siphash } from "../../../src/dns/wire/siphash.ts";
@@ -248,7 +248,7 @@ t.test("one OPT in, one OPT out, whatever is wrong with the message", async (t) 
   const many = Uint8Array.from([...update, ...records]);
   many[9] = 20;
   t.strictSame(
-    [raw(many)?.rcode, readQuery(many)?.malformed],
+    [raw(many)?.rcode, parseQuery(many)?.malformed],
     [RCODE.NOTIMP, false],
     "a large UPDATE is none of ours",
   );

@@ -72,7 +72,7 @@ t.test("IXFR without a serial asks for nothing (RFC 1995 §3)", async (t) => {
 });
 
 t.test(
-  "IXFR: steps from where the journal reaches, the whole zone from before it, the SOA alone for who has it (RFC 1995 §4)",
+  "IXFR: steps from where the journal reaches, the whole zone from before it, the SOA alone for a current client (RFC 1995 §4)",
   async (t) => {
     const at = (serial: number) => zoneOf(EXAMPLE.replace(/\b7\b/, String(serial)));
     const zone = at(7);

@@ -108,7 +108,7 @@ t.test("a message in a Buffer is as it was when its signature has been checked",
   t.strictSame([read.rcode, read.id, read.records.at(-1)?.type], [RCODE.REFUSED, 0xbe34, TYPE.TSIG]);
 });
 
-t.test("IXFR over UDP tells the serial to the keys that may transfer alone", async (t) => {
+t.test("IXFR over UDP is answered only to keys that may transfer", async (t) => {
   const ixfr = makeQuery("example.org.", "IXFR", { serial: 7 });
   t.match(ask(signed(ixfr, key)), { rcode: 0, records: 2, macSize: 32 });
   t.match(ask(signed(ixfr, other)), { rcode: RCODE.REFUSED, records: 1, macSize: 32 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import t from "tap";
-import { parseZoneFile, readZoneFile, UNFORESEEN } from "../../../src/dns/text/zonefile.ts";
+import { parseZoneFile, readZoneFile, UNEXPECTED } from "../../../src/dns/text/zonefile.ts";
 import { numbers } from "../mutate.ts";
 
 const HEAD = "$TTL 60\n@ SOA ns1 root 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n";
@@ -116,12 +116,12 @@ t.test("so say the checkers of BIND, NSD and Knot", async (t) => {
   }
 });
 
-t.test("what nobody could read is refused with its line, and in words", async (t) => {
+t.test("invalid RDATA is refused with its line and a reason", async (t) => {
   for (const line of INVALID) {
     const [message, ...more] = problems(line);
     t.strictSame(more, []);
     t.ok(
-      message !== undefined && !message.startsWith(UNFORESEEN) && message.length < 250,
+      message !== undefined && !message.startsWith(UNEXPECTED) && message.length < 250,
       `${line.slice(0, 60)}: ${message?.slice(0, 80)}`,
     );
   }
@@ -176,7 +176,7 @@ t.test(`${CASES} torn records of every type`, { timeout: 60_000 + CASES }, async
     }
     const line = parts.join("");
     const { problems, starts } = parseZoneFile(`$TTL 60\n${line}\n`, "example.org");
-    if (problems.some(({ message }) => message.startsWith(UNFORESEEN)))
+    if (problems.some(({ message }) => message.startsWith(UNEXPECTED)))
       t.fail(`${JSON.stringify(line)}: ${problems[0]?.message}`);
     if (problems.length === 0) read += starts.length;
   }

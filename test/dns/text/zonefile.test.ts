@@ -136,7 +136,7 @@ t.test("what stands in a file comes back as canonical text", async (t) => {
   );
 });
 
-t.test("bad lines are told with their line, others go on", async (t) => {
+t.test("invalid lines are reported with their number, the others are read", async (t) => {
   const table: [string, RegExp][] = [
     ["a A 1.2.3.4.5", /not an IPv4 address/],
     ["a A 010.1.1.1", /not an IPv4 address/],

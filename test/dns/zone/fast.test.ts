@@ -1,6 +1,6 @@
 import t from "tap";
 import { respond } from "../../../src/dns/message/respond.ts";
-import { UDP_MOST } from "../../../src/dns/zone/authority.ts";
+import { MAX_UDP_OCTETS } from "../../../src/dns/zone/authority.ts";
 import { answerInPlace } from "../../../src/dns/zone/fast.ts";
 import type { Zone } from "../../../src/dns/zone/zone.ts";
 import { makeQuery, readMessage } from "../message.ts";
@@ -24,7 +24,7 @@ t.test("in place and slow path give the same answer", async (t) => {
         { options: [[10, new Uint8Array(8)]] as [number, Uint8Array][] },
       ]) {
         for (const [via, most] of [
-          [UDP, UDP_MOST],
+          [UDP, MAX_UDP_OCTETS],
           [TCP, 65535],
         ] as const) {
           const query = makeQuery(name, type, edns ? { edns } : {});
@@ -61,7 +61,7 @@ t.test("the longest names below the shortest apex", async (t) => {
     const query = makeQuery(name, "A");
     const octets = new Uint8Array(2048);
     octets.set(query);
-    const size = answerInPlace([zone], octets, 0, query.length, UDP_MOST);
+    const size = answerInPlace([zone], octets, 0, query.length, MAX_UDP_OCTETS);
     const out = new Uint8Array(2048);
     t.ok(size > 0);
     t.strictSame(

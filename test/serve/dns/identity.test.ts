@@ -4,7 +4,7 @@ import t, { type Test } from "tap";
 import { readConfig } from "../../../src/core/config/config.ts";
 import { RCODE } from "../../../src/dns/wire/types.ts";
 import { serveAll } from "../../../src/serve/serve.ts";
-import { NONE_HANDED } from "../../../src/serve/socket-activation.ts";
+import { NO_ACTIVATED_SOCKETS } from "../../../src/serve/socket-activation.ts";
 import { makeQuery } from "../../dns/message.ts";
 import { askUdp } from "../peers.ts";
 import { makePlace } from "../place.ts";
@@ -19,7 +19,7 @@ async function told(t: Test, keys: Readonly<Record<string, string>>) {
   const { dir, dns, conf } = await makePlace(ZONE, text, { ...keys, WEB_ENABLED: "0" });
   const sources = { file: conf, text: readFileSync(conf, "utf8"), environment: new Map(), flags: [] };
   const over = new AbortController();
-  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NONE_HANDED });
+  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NO_ACTIVATED_SOCKETS });
   t.teardown(async () => {
     over.abort();
     await served;
@@ -37,7 +37,7 @@ async function told(t: Test, keys: Readonly<Record<string, string>>) {
   };
 }
 
-t.test("DNS_NSID and DNS_VERSION are told to those who ask", async (t) => {
+t.test("DNS_NSID and DNS_VERSION are answered when set", async (t) => {
   t.strictSame(await told(t, { DNS_NSID: "ns1.here", DNS_VERSION: "OCDD 2" }), {
     nsid: "\0\x03\0\x08ns1.here",
     rcode: RCODE.NOERROR,
@@ -45,6 +45,6 @@ t.test("DNS_NSID and DNS_VERSION are told to those who ask", async (t) => {
   });
 });
 
-t.test("nothing is told without them", async (t) => {
+t.test("NSID and version are not answered when unset", async (t) => {
   t.strictSame(await told(t, {}), { nsid: "", rcode: RCODE.REFUSED, version: "" });
 });

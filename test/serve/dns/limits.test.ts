@@ -59,7 +59,7 @@ async function answers(socket: Socket): Promise<boolean> {
   }
 }
 
-t.test("a full house: the quietest connection makes room for the newest", async (t) => {
+t.test("all TCP places taken: a new connection closes the longest idle one", async (t) => {
   const { server } = await serve(t, { connections: 5 });
   const sockets: Socket[] = [];
   for (let i = 0; i < 8; i++) {
@@ -132,7 +132,7 @@ t.test("IPv6", async (t) => {
   t.match(readMessage(message), { rcode: 0, aa: true });
 });
 
-t.test("what strangers send is summed up in one line", async (t) => {
+t.test("malformed and limited traffic is summed up in one log line", async (t) => {
   const row = counterRow();
   const before = readCounters([row]);
   t.equal(summaryOf(before, before), undefined);
@@ -145,7 +145,7 @@ t.test("what strangers send is summed up in one line", async (t) => {
   );
 });
 
-/** A UDP socket that somebody else has bound to the port, as systemd would. */
+/** A UDP socket that is bound to the port already, as systemd would. */
 function boundElsewhere(port: number): number {
   const libc = loadSockets();
   if ("reason" in libc) throw new Error(libc.reason);
@@ -156,19 +156,19 @@ function boundElsewhere(port: number): number {
   return fd;
 }
 
-for (const [whose, handedOver] of [
+for (const [whose, inherited] of [
   ["its addresses", false],
-  ["the sockets that were handed over", true],
+  ["the sockets that systemd passed", true],
 ] as const) {
-  t.test(`when the UDP thread dies, the portable engine takes ${whose} over`, async (t) => {
+  t.test(`the UDP thread ends: the portable engine takes over ${whose}`, async (t) => {
     const logs: string[] = [];
     const threads: Worker[] = [];
     process.once("worker", (worker) => threads.push(worker));
     const [port] = (await freePorts(1)) as [number];
-    const fd = handedOver ? boundElsewhere(port) : undefined;
+    const fd = inherited ? boundElsewhere(port) : undefined;
     const { server } = await serve(t, {
       port,
-      handed: { of: (protocol) => (protocol === "udp" ? fd : undefined), unclaimed: () => [] },
+      activated: { of: (protocol) => (protocol === "udp" ? fd : undefined), unused: () => [] },
       log: (level, message) => logs.push(`${level}: ${message}`),
     });
     t.equal(server.engine, "fast");
@@ -186,7 +186,7 @@ for (const [whose, handedOver] of [
     t.match(await asked(), { rcode: 0, aa: true });
     t.match(
       logs.filter((line) => line.startsWith("error")),
-      [/the fast UDP engine failed, the portable one takes over/, /failed: .*; bound again/],
+      [/the fast UDP engine failed, the portable one takes over/, /failed: .*; binding it again/],
     );
   });
 }

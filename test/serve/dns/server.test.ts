@@ -105,7 +105,7 @@ t.test("dig is answered over UDP and TCP, and gets the whole zone", async (t) =>
   t.equal(server.engine, "fast");
 });
 
-t.test("transfers are for those who may", async (t) => {
+t.test("a transfer without permission is refused", async (t) => {
   const { dig, logs } = await lab(t, EXAMPLE, { allowTransfer: ["192.0.2.0/24", "10.0.0.300", "key:none"] });
   t.match(await dig("example.org", "AXFR"), "Transfer failed");
   t.match(logs.join("\n"), "10.0.0.300 in DNS_ALLOW_TRANSFER: not a network");
@@ -121,7 +121,7 @@ t.test("a renamed zone file is followed, a broken one is not", async (t) => {
   t.match(
     await dig("+noall", "+answer", "example.org", "IXFR=7"),
     /192\.0\.2\.6\n[\s\S]*192\.0\.2\.66\n/,
-    "IXFR tells the change",
+    "IXFR holds the change",
   );
   replace(`${EXAMPLE}broken A 1.2.3\n`);
   await sleep(250);
@@ -136,13 +136,13 @@ t.test("an absent zone file is waited for", async (t) => {
   await sleep(50);
   t.match(await dig("web.example.org"), /status: SERVFAIL/);
   t.match(await dig("example.net"), /status: REFUSED/);
-  t.match(logs, [/^warn: zone example.org: .* is not there; nothing is served/]);
+  t.match(logs, [/^warning: zone example.org: .* does not exist; nothing is served/]);
   replace(EXAMPLE);
   await sleep(200);
   t.match(await dig("+short", "web.example.org"), "192.0.2.5");
 });
 
-t.test("a taken port is told with its holder, and the other addresses go on", async (t) => {
+t.test("a port in use is logged with its owner, and the other addresses are served", async (t) => {
   const blocker = createServer();
   await new Promise<void>((resolve) => blocker.listen({ host: "127.0.0.2", port: 0 }, resolve));
   t.teardown(() => blocker.close());
@@ -152,8 +152,8 @@ t.test("a taken port is told with its holder, and the other addresses go on", as
     port,
   });
   t.match(await dig("+short", "web.example.org"), "192.0.2.5");
-  t.match(logs.join("\n"), new RegExp(`127.0.0.2:${port}/tcp is taken by`));
-  t.match(logs.join("\n"), new RegExp(`192.0.2.250:${port}/udp is no address of this host yet`));
+  t.match(logs.join("\n"), new RegExp(`127.0.0.2:${port}/tcp is in use by`));
+  t.match(logs.join("\n"), new RegExp(`192.0.2.250:${port}/udp is not an address of this host yet`));
   t.strictSame(
     server.endpoints.map(({ bound }) => bound),
     [true, true, true, false, false, false],

@@ -1,16 +1,17 @@
-/** Connections one by one and all together: what is answered, what is held, and who has to go. */
+/** TCP connections: answers, memory, and which one is closed at a limit. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { parseName } from "../../../src/dns/wire/name.ts";
 import type { Served } from "../../../src/dns/zone/authority.ts";
+import { type ConnectionLimits, clientOf, connectionShare } from "../../../src/serve/connection-share.ts";
 import { counterRow } from "../../../src/serve/dns/counters.ts";
 import { readPermission } from "../../../src/serve/dns/networks.ts";
 import { openTcp } from "../../../src/serve/dns/tcp.ts";
 import { tcpAnswer } from "../../../src/serve/dns/tcp-answer.ts";
 import type { TcpAnswer } from "../../../src/serve/dns/tcp-connection.ts";
-import { clientOf, type TcpLimits, tcpShare } from "../../../src/serve/dns/tcp-share.ts";
+
 import { makeQuery } from "../../dns/message.ts";
 import { authorityOf, zoneOf } from "../../dns/zones.ts";
 import { until } from "../../lab/process.ts";
@@ -22,7 +23,7 @@ const QUERY = makeQuery("web.example.org.", "A");
 const FRAMED = Buffer.concat([Buffer.from([0, QUERY.length]), QUERY]);
 
 /** Milliseconds that a loaded machine may take. */
-const PATIENCE = 30_000;
+const TEST_TIMEOUT_MS = 30_000;
 
 /** Wait until a number has stopped to grow. */
 async function settled(read: () => number): Promise<number> {
@@ -42,7 +43,7 @@ function* broken(octets: number): Generator<Uint8Array> {
 }
 
 /** A server whose every answer has so many octets. */
-async function open(t: Test, octets: number, limits: Partial<TcpLimits> = {}, transfers = false) {
+async function open(t: Test, octets: number, limits: Partial<ConnectionLimits> = {}, transfers = false) {
   const count = { answered: 0, aborted: 0 };
   const answer: TcpAnswer = {
     zones: () => [],
@@ -58,7 +59,7 @@ async function open(t: Test, octets: number, limits: Partial<TcpLimits> = {}, tr
     },
     opened: () => {},
   };
-  const share = tcpShare({ idleSeconds: 60, connections: 100, held: 1 << 30, ...limits });
+  const share = connectionShare({ idleSeconds: 60, connections: 100, held: 1 << 30, ...limits });
   const [port] = (await freePorts(1)) as [number];
   const opened = await openTcp("127.0.0.1", port, share, answer);
   const sockets: Socket[] = [];
@@ -93,7 +94,7 @@ for (const [what, octets, queries] of [
   ["small", 40, 400_000],
   ["large", 4000, 20_000],
 ] as const) {
-  t.test(`who is slow to take ${what} answers holds little, and gets all of them in the end`, async (t) => {
+  t.test(`a client slow to read ${what} answers holds little memory and gets all of them`, async (t) => {
     const { count, client } = await open(t, octets);
     const { socket, heard } = await client();
     socket.write(Buffer.concat(Array(queries).fill(FRAMED)));
@@ -101,32 +102,32 @@ for (const [what, octets, queries] of [
     // What the kernel buffers on both sides, and the 256 KiB that we do.
     if (what === "large") t.ok(early * octets < 32 << 20, `${early} answers of ${queries} made for nobody`);
     socket.resume();
-    await until("every query is answered", () => heard.octets === queries * (octets + 2), PATIENCE);
+    await until("every query is answered", () => heard.octets === queries * (octets + 2), TEST_TIMEOUT_MS);
     t.equal(count.answered, queries);
   });
 }
 
-t.test("who half-closes has every answer, and then the end", async (t) => {
+t.test("a client that half-closes gets every answer, then the end", async (t) => {
   const { client } = await open(t, 40);
   const many = await client();
   many.socket.end(Buffer.concat(Array(20_000).fill(FRAMED)));
   many.socket.resume();
-  await until("the connection is closed", () => many.heard.closed, PATIENCE);
+  await until("the connection is closed", () => many.heard.closed, TEST_TIMEOUT_MS);
   t.strictSame([many.heard.octets, many.heard.ended], [20_000 * 42, true]);
   const half = await client();
   half.socket.end(FRAMED.subarray(0, 9));
   half.socket.resume();
-  await until("half a message is worth no waiting", () => half.heard.closed, PATIENCE);
+  await until("half a message is worth no waiting", () => half.heard.closed, TEST_TIMEOUT_MS);
   t.equal(half.heard.octets, 0);
 });
 
-t.test("who half-closes and takes nothing is idle in the end", async (t) => {
+t.test("a client that half-closes and reads nothing is closed as idle", async (t) => {
   const { client } = await open(t, 4000, { idleSeconds: 1 });
   const { socket, heard } = await client();
   socket.end(Buffer.concat(Array(20_000).fill(FRAMED)));
   await sleep(2500);
   socket.resume();
-  await until("the connection is closed", () => heard.closed, PATIENCE);
+  await until("the connection is closed", () => heard.closed, TEST_TIMEOUT_MS);
   t.ok(heard.octets < 20_000 * 4002, "before it had everything");
 });
 
@@ -135,25 +136,25 @@ t.test("a transfer that cannot go on ends its connection, and is counted", async
   const each = await client();
   each.socket.resume();
   each.socket.write(FRAMED);
-  await until("the connection is closed", () => gone(each), PATIENCE);
+  await until("the connection is closed", () => gone(each), TEST_TIMEOUT_MS);
   t.equal(count.aborted, 1);
 });
 
-t.test("all together hold no more than they may: who holds most goes", async (t) => {
+t.test("above the memory limit the connection that holds most is closed", async (t) => {
   const { count, client } = await open(t, 4000, { held: 1 << 20 });
   const honest = await client("127.0.0.2");
   honest.socket.resume();
   honest.socket.write(FRAMED);
-  await until("an answer", () => honest.heard.octets === 4002, PATIENCE);
+  await until("an answer", () => honest.heard.octets === 4002, TEST_TIMEOUT_MS);
   // Each may hold 256 KiB and what it has sent: more than four of them are too many.
   const greedy = await Promise.all(Array.from({ length: 12 }, () => client()));
   for (const { socket } of greedy) socket.write(Buffer.concat(Array(20_000).fill(FRAMED)));
   await settled(() => count.answered);
   for (const { socket } of greedy) socket.resume();
-  await until("some are closed", () => greedy.filter(gone).length > 0, PATIENCE);
+  await until("some are closed", () => greedy.filter(gone).length > 0, TEST_TIMEOUT_MS);
   t.ok(!greedy.every(gone), "and no more than has to be");
   honest.socket.write(FRAMED);
-  await until("another answer", () => honest.heard.octets === 2 * 4002, PATIENCE);
+  await until("another answer", () => honest.heard.octets === 2 * 4002, TEST_TIMEOUT_MS);
   t.notOk(gone(honest));
 });
 
@@ -163,7 +164,7 @@ t.test("a client that takes every place loses its own connections, not those of 
     const had = heard.octets;
     socket.resume();
     socket.write(FRAMED);
-    await until("an answer", () => heard.octets > had, PATIENCE);
+    await until("an answer", () => heard.octets > had, TEST_TIMEOUT_MS);
     // `active` is in milliseconds
     await sleep(2);
   };
@@ -175,15 +176,15 @@ t.test("a client that takes every place loses its own connections, not those of 
     await ask(each);
     greedy.push(each);
   }
-  await until("16 of 20 are closed", () => greedy.filter(gone).length === 16, PATIENCE);
+  await until("16 of 20 are closed", () => greedy.filter(gone).length === 16, TEST_TIMEOUT_MS);
   t.ok(!greedy.slice(16).some(gone), "its newest four are there");
   for (const each of others) await ask(each);
   const last = await client("127.0.0.4");
   await ask(last);
   await until(
-    "a newcomer has one of its places",
+    "a new client has one of its places",
     () => gone(greedy[16] as (typeof greedy)[number]),
-    PATIENCE,
+    TEST_TIMEOUT_MS,
   );
 });
 

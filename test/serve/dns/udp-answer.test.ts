@@ -1,5 +1,5 @@
 import t from "tap";
-import { UDP_MOST } from "../../../src/dns/zone/authority.ts";
+import { MAX_UDP_OCTETS } from "../../../src/dns/zone/authority.ts";
 import { counterRow } from "../../../src/serve/dns/counters.ts";
 import { udpResponder } from "../../../src/serve/dns/udp-answer.ts";
 import { makeQuery, type QueryOptions, type ReadMessage, readMessage } from "../../dns/message.ts";
@@ -13,7 +13,7 @@ function asker(): (options: QueryOptions, name?: string) => ReadMessage | undefi
   const responder = udpResponder(counterRow(), { perSecond: 2, spareLocal: false }, 7, () => false);
   responder.use(authorityOf({ cookieSecrets: [new Uint8Array(16).fill(9)] }));
   return (options, name = "web.example.org.") => {
-    const octets = new Uint8Array(UDP_MOST + 16);
+    const octets = new Uint8Array(MAX_UDP_OCTETS + 16);
     const query = makeQuery(name, "A", options);
     octets.set(query, 16);
     const size = responder.answer(octets, 16, query.length, CLIENT, 0, 4, NOW);
@@ -45,7 +45,7 @@ t.test("an answer that slips keeps DO, in place and on the slow path", async (t)
 });
 
 t.test(
-  "who is limited gets a cookie with what slips, and is free from then on (RFC 7873 §5.2.3)",
+  "a slipped answer holds a cookie, with which the client is not limited (RFC 7873 §5.2.3)",
   async (t) => {
     const ask = asker();
     for (let i = 0; i < 2; i++) ask({});
@@ -56,7 +56,7 @@ t.test(
   },
 );
 
-t.test("who has proved its address uses up nothing of what its network may have", async (t) => {
+t.test("answers to a proved address do not count for its network's limit", async (t) => {
   const ask = asker();
   const ours = ask(withCookie(new Uint8Array(8)))?.opt?.rdata.slice(4) as Uint8Array;
   for (let i = 0; i < 9; i++) t.equal(ask(withCookie(ours))?.tc, false);

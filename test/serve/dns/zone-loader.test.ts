@@ -6,7 +6,7 @@ import t, { type Test } from "tap";
 import { serialAfter } from "../../../src/dns/message/transfer.ts";
 import type { Change } from "../../../src/dns/zone/journal.ts";
 import { serialOf } from "../../../src/dns/zone/zone.ts";
-import { extended, keepZone, type ZoneKeeper } from "../../../src/serve/dns/zone-loader.ts";
+import { extended, type ZoneLoader, zoneLoader } from "../../../src/serve/dns/zone-loader.ts";
 import { zoneOf } from "../../dns/zones.ts";
 import { until } from "../../lab/process.ts";
 
@@ -14,7 +14,7 @@ const head = (serial: number): string =>
   `$TTL 60\n@ SOA ns1 root ${serial} 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n`;
 
 interface Kept {
-  readonly keeper: ZoneKeeper;
+  readonly keeper: ZoneLoader;
   readonly file: string;
   readonly said: string[];
   readonly replace: (text: string) => void;
@@ -25,7 +25,7 @@ function kept(t: Test): Kept {
   const file = join(dir, "zone");
   const said: string[] = [];
   const log = (level: string, message: string): void => void said.push(`${level}: ${message}`);
-  const keeper = keepZone("example.org", file, log, { changed: () => undefined, settled: () => undefined });
+  const keeper = zoneLoader("example.org", file, log, { changed: () => undefined, settled: () => undefined });
   t.teardown(() => {
     keeper.close();
     rmSync(dir, { recursive: true });
@@ -42,7 +42,7 @@ const serial = ({ keeper }: Kept): number => {
   return zone === undefined ? -1 : serialOf(zone);
 };
 
-t.test("lines that nobody could foresee cost nothing but a line in the log", async (t) => {
+t.test("unexpected errors in lines are logged and harm no other line", async (t) => {
   const it = kept(t);
   it.replace(head(1));
   it.keeper.follow();
@@ -72,9 +72,9 @@ t.test("a file that cannot be read is waited for, with the reason", async (t) =>
   const it = kept(t);
   mkdirSync(it.file);
   it.keeper.follow();
-  t.match(it.said, [/^warn: .*EISDIR.*; nothing is served until it is right$/]);
+  t.match(it.said, [/^warning: .*EISDIR.*; nothing is served until it is valid$/]);
   rmdirSync(it.file);
-  await until("its absence is told", () => it.said.some((line) => line.includes("is not there")));
+  await until("its absence is logged", () => it.said.some((line) => line.includes("does not exist")));
   it.replace(head(5));
   await until("it is served", () => serial(it) === 5);
 });
@@ -85,7 +85,7 @@ t.test("a signed zone is served, and that its signatures are not sent along is s
   it.keeper.follow();
   t.equal(serial(it), 1);
   t.match(it.said, [
-    /^warn: .*zone:5: example\.org\.: a signed zone; no answer carries its signatures/,
+    /^warning: .*zone:5: example\.org\.: a signed zone; no answer carries its signatures/,
     /is served/,
   ]);
 });

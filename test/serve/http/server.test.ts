@@ -1,4 +1,4 @@
-/** The web server over real sockets: what it sends, what it refuses, and how soon open pages hear of a change. */
+/** The web server over real sockets: what it sends, what it refuses, and how soon open pages receive an event for each change. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -172,7 +172,7 @@ t.test("what is refused", async (t) => {
   t.match(server.counters.statuses, { 200: by.length, 421: others.length + 1, 405: 6 });
 });
 
-t.test("open pages hear of a change", async (t) => {
+t.test("open pages receive an event for each change", async (t) => {
   const web = { name: "web", state: "running" };
   const { ask, port, write, server } = await site(t, {
     "index.html": page("v1"),
@@ -218,7 +218,7 @@ t.test("open pages hear of a change", async (t) => {
   t.equal(server.counters.streams, 0);
 });
 
-t.test("a taken port is named with its holder and tried again", async (t) => {
+t.test("a port in use is logged with its owner and retried", async (t) => {
   const first = await site(t, { "index.html": page("v1") });
   const log: string[] = [];
   const second = await serveHttp({
@@ -233,7 +233,7 @@ t.test("a taken port is named with its holder and tried again", async (t) => {
     log: (_level, message) => log.push(message),
   });
   t.teardown(() => second.close());
-  t.match(log.join("\n"), new RegExp(`127.0.0.1:${first.port}/tcp is taken`));
+  t.match(log.join("\n"), new RegExp(`127.0.0.1:${first.port}/tcp is in use`));
   t.same(
     second.bindings.map((binding) => binding.bound()),
     [false, true],
@@ -243,7 +243,7 @@ t.test("a taken port is named with its holder and tried again", async (t) => {
   t.ok(second.bindings[0]?.bound());
 });
 
-t.test("limits, and whatever else strangers send", async (t) => {
+t.test("limits and malformed requests", async (t) => {
   const { ask, raw, port, server, write } = await site(t, {
     "index.html": page("v1"),
     "services.json": listing("v1"),
