@@ -3,9 +3,16 @@ import { formatName, type WireName } from "../wire/name.ts";
 import { CLASS, RCODE, TYPE } from "../wire/types.ts";
 import { addCount, MessageWriter } from "../wire/writer.ts";
 import { type Answer, lookup, type OwnedSet } from "../zone/answer.ts";
-import { type Authority, MAX_UDP_OCTETS, mayByKey, type Via, zoneFor } from "../zone/authority.ts";
+import {
+  type Authority,
+  MAX_AMPLIFICATION,
+  MAX_UDP_OCTETS,
+  mayByKey,
+  type Via,
+  zoneFor,
+} from "../zone/authority.ts";
 import { soaOf } from "../zone/zone.ts";
-import { answerOpt, EDE } from "./edns.ts";
+import { answerOpt, EDE, provedAddress } from "./edns.ts";
 import { headerRcode, parseQuery, type Query } from "./query.ts";
 import { signResponse, type Verdict, verifyTsig } from "./tsig.ts";
 
@@ -125,7 +132,9 @@ function write(
 ): number {
   const { edns } = query;
   const opt = edns === undefined ? undefined : answerOpt(authority, via, edns, outcome.rcode, outcome.ede);
-  const most = via.tcp ? 65535 : Math.min(MAX_UDP_OCTETS, edns?.size ?? 512);
+  const proved = provedAddress(authority, via, query) || verdict?.error === 0;
+  const amplified = proved ? MAX_UDP_OCTETS : MAX_AMPLIFICATION * message.length;
+  const most = via.tcp ? 65535 : Math.min(MAX_UDP_OCTETS, edns?.size ?? 512, amplified);
   const tail = (opt?.length ?? 0) + (verdict?.room ?? 0);
   scratch.set(message.subarray(0, query.questionEnd));
   scratch.fill(0, 4, 12);

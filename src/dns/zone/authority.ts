@@ -42,6 +42,12 @@ export interface Via {
 /** Our UDP answers are never larger, whatever is offered: they arrive unfragmented (RFC 9715 §3.1). */
 export const MAX_UDP_OCTETS = 1232;
 
+/**
+ * Octets of an answer over UDP for each octet of its query, unless the client has proved its address: a query with a
+ * forged address gains little. Larger answers are truncated, and the client asks again over TCP.
+ */
+export const MAX_AMPLIFICATION = 4;
+
 /** The zones that have content, the longest apex first: the first that a name is in is the one it belongs to. */
 export function loadedZones(zones: readonly Served[]): readonly Zone[] {
   return zones

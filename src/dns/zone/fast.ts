@@ -1,6 +1,6 @@
 /** Answers to plain questions, written over the query. */
 import { RCODE, TYPE } from "../wire/types.ts";
-import { MAX_UDP_OCTETS } from "./authority.ts";
+import { MAX_AMPLIFICATION, MAX_UDP_OCTETS } from "./authority.ts";
 import { FAST, findHashed, HEADER, hashStep, NODE, NODE_WORDS, SET_WORDS, type Zone } from "./zone.ts";
 
 const LOWER = Uint8Array.from({ length: 256 }, (_, octet) =>
@@ -15,18 +15,16 @@ const ODD_BELOW = NODE.CUT | NODE.OCCLUDED | NODE.DNAME;
 const starts = new Int32Array(130);
 const hashes = new Int32Array(130);
 
-let qtypeSeen = 0;
-
-/** QTYPE of the message last answered, for those who count. */
-export function lastQtype(): number {
-  return qtypeSeen;
+/** What an answered question asked for; one object is used for all of a caller's questions. */
+export interface Asked {
+  qtype: number;
 }
 
 /**
  * Answer the query in `octets[at..at+length)` by writing the answer over it: ID, RD and the name's case come free.
  * Gives the answer's octets, or 0 with the message untouched when this is for `respond`: anything but a plain question
  * for a plain RRset, its absence or its name's absence. `most` is the largest answer, 65535 over TCP and MAX_UDP_OCTETS over
- * UDP, where what the asker offers counts too. There must be room for `most` octets at `at`.
+ * UDP, where what the asker offers counts too. There must be room for `most` octets at `at`. `asked` is set with an answer.
  */
 export function answerInPlace(
   zones: readonly Zone[],
@@ -34,6 +32,7 @@ export function answerInPlace(
   at: number,
   length: number,
   most: number,
+  asked: Asked,
 ): number {
   // Opcode QUERY and not a response; one question, no answer or authority records, at most one additional.
   if (length < 17 || (octets[at + 2] as number) & 0xf8 || octets[at + 5] !== 1) return 0;
@@ -73,6 +72,8 @@ export function answerInPlace(
     if (most <= MAX_UDP_OCTETS) limit = offered < 512 ? 512 : Math.min(offered, most);
     dnssecOk = (octets[tail + 7] as number) & 0x80;
   }
+  // A query without options holds no cookie that would prove the client's address.
+  if (most <= MAX_UDP_OCTETS) limit = Math.min(limit, MAX_AMPLIFICATION * length);
   for (let z = 0; z < zones.length; z++) {
     const zone = zones[z] as Zone;
     const origin = zone.origin;
@@ -84,7 +85,7 @@ export function answerInPlace(
     let j = origin.length - 1;
     while (j >= 0 && LOWER[octets[apexAt + j] as number] === origin[j]) j--;
     if (j >= 0) continue;
-    qtypeSeen = qtype;
+    asked.qtype = qtype;
     return fromZone(zone, octets, at, tail, qtype, own, labels, limit, additional, dnssecOk);
   }
   return 0;

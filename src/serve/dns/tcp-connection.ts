@@ -1,6 +1,6 @@
 /** One TCP connection: frames in, answers out, transfers as the client takes them. */
 import type { Socket } from "node:net";
-import { answerInPlace, lastQtype } from "../../dns/zone/fast.ts";
+import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
 import { type ConnectionShare, clientOf, type SharedConnection } from "../connection-share.ts";
 import { hasMessage, NO_OCTETS, prefixed, rest } from "./tcp-frame.ts";
@@ -65,6 +65,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
   // Answers of one chunk; grows to what a chunk of small queries can ask for, never beyond.
   const out = Buffer.alloc(1 << 18);
   const scratch = new Uint8Array(65535);
+  const asked: Asked = { qtype: 0 };
   let ending = false;
 
   const drop = (connection: Connection): void => {
@@ -133,9 +134,9 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
       let octets = 0;
       if (size < 512) {
         out.set(message, used + 2);
-        octets = answerInPlace(zones, out, used + 2, size, MAX_IN_PLACE_OCTETS);
+        octets = answerInPlace(zones, out, used + 2, size, MAX_IN_PLACE_OCTETS, asked);
       }
-      if (octets > 0) answer.answered(lastQtype(), (out[used + 5] as number) & 15);
+      if (octets > 0) answer.answered(asked.qtype, (out[used + 5] as number) & 15);
       else {
         connection.stream = answer.transfer(message, from);
         if (connection.stream !== undefined) break;

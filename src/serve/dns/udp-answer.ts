@@ -5,7 +5,7 @@ import { KIND, type RateLimit, rateLimit, SEND, SLIP } from "../../dns/message/r
 import { respond } from "../../dns/message/respond.ts";
 import { RCODE } from "../../dns/wire/types.ts";
 import { type Authority, loadedZones, MAX_UDP_OCTETS, type Via } from "../../dns/zone/authority.ts";
-import { answerInPlace, lastQtype } from "../../dns/zone/fast.ts";
+import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 
@@ -47,6 +47,7 @@ export function udpResponder(
   const limit: RateLimit | undefined =
     rate.perSecond > 0 ? rateLimit(rate.perSecond, seed, rate.spareLocal) : undefined;
   const out = new Uint8Array(65535);
+  const asked: Asked = { qtype: 0 };
   let authority: Authority = { zones: [], idleSeconds: 0 };
   let zones: readonly Zone[] = [];
 
@@ -90,10 +91,10 @@ export function udpResponder(
     },
     answer(octets, at, length, client, clientAt, clientSize, now) {
       countEvent(row, "udp");
-      const size = answerInPlace(zones, octets, at, length, MAX_UDP_OCTETS);
+      const size = answerInPlace(zones, octets, at, length, MAX_UDP_OCTETS, asked);
       if (size === 0) return slow(octets, at, length, client.slice(clientAt, clientAt + clientSize), now);
       const rcode = (octets[at + 3] as number) & 15;
-      countAnswer(row, lastQtype(), rcode);
+      countAnswer(row, asked.qtype, rcode);
       const verdict = limited(client, clientAt, clientSize, rcode, now);
       if (verdict === SEND) return size;
       countEvent(row, verdict === SLIP ? "slipped" : "dropped");

@@ -30,7 +30,7 @@ t.test("in place and slow path give the same answer", async (t) => {
           const query = makeQuery(name, type, edns ? { edns } : {});
           const octets = new Uint8Array(8 + 65535);
           octets.set(query, 8);
-          const size = answerInPlace(zones, octets, 8, query.length, most);
+          const size = answerInPlace(zones, octets, 8, query.length, most, { qtype: 0 });
           if (size === 0) {
             t.strictSame(octets.subarray(8, 8 + query.length), query, "a message passed on is untouched");
             continue;
@@ -61,7 +61,7 @@ t.test("the longest names below the shortest apex", async (t) => {
     const query = makeQuery(name, "A");
     const octets = new Uint8Array(2048);
     octets.set(query);
-    const size = answerInPlace([zone], octets, 0, query.length, MAX_UDP_OCTETS);
+    const size = answerInPlace([zone], octets, 0, query.length, MAX_UDP_OCTETS, { qtype: 0 });
     const out = new Uint8Array(2048);
     t.ok(size > 0);
     t.strictSame(
