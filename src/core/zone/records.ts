@@ -1,9 +1,11 @@
 /** The zone file, which holds OCDD's records beside what people wrote by hand. */
 import { readZoneFile, type Statement } from "../../dns/text/zonefile.ts";
+import { formatName, parseName } from "../../dns/wire/name.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { ZoneFile } from "../model.ts";
+import { contradictions } from "./contradiction.ts";
 
 /** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
 export const MARK = "ADDED-BY-OCDD-SCRIPT";
@@ -75,6 +77,10 @@ export function readZoneOnDisk(
   let handwritten = "";
   let serial = 0;
   let ownerInText = "";
+  const contradiction = contradictions(
+    settings.zone,
+    ours.map((record) => record.owner),
+  );
   for (const statement of statements) {
     if (statement.kind === "record" && statement.type === "SOA")
       serial = Number(statement.rdata[2] ?? 0) >>> 0;
@@ -96,7 +102,7 @@ export function readZoneOnDisk(
     const problem =
       owner === null
         ? `${clip(statement.owner)} is not in the zone`
-        : besideOurs(owner, statement.type, settings);
+        : (besideOurs(owner, statement.type, settings) ?? contradiction(statement));
     if (problem !== null) {
       warnings.push(`zone file line ${statement.line} is not served and now a comment: ${problem}`);
       handwritten += commented(statement.text, problem);
@@ -152,9 +158,9 @@ function commented(text: string, message: string): string {
   return `; not served: ${clip(message, 200).replace(/[^\x20-\x7e]/g, "?")}\n${lines.join("\n")}\n`;
 }
 
-/** Owner relative to the zone in lower case, `@` for the apex, null when it lies outside. */
+/** Owner relative to the zone in lower case, without needless escapes; `@` for the apex, null when it lies outside. */
 function relative(owner: string, zone: string): string | null {
-  const name = owner.toLowerCase();
+  const name = (owner.includes("\\") ? formatName(parseName(owner)) : owner).toLowerCase();
   if (name === `${zone}.`) return "@";
   return name.endsWith(`.${zone}.`) ? name.slice(0, -zone.length - 2) : null;
 }

@@ -54,6 +54,8 @@ export interface Context {
   ownerWire: WireName;
   defaultTtl: number | undefined;
   lastTtl: number | undefined;
+  /** A $ORIGIN could not be read: what follows it would get wrong names. */
+  originLost: boolean;
 }
 
 /** What a line means. */
@@ -67,12 +69,18 @@ export function absolute(token: string, originText: string): string {
   return originText === "." ? `${token}.` : `${token}.${originText}`;
 }
 
+const NO_ORIGIN = "a $ORIGIN before it cannot be read";
+
 function directive(tokens: readonly string[], context: Context): Understood {
   const [word, argument, ...more] = tokens as [string, string?];
   switch (word.toUpperCase()) {
     case "$ORIGIN":
+      // a relative one continues the one before
+      if (context.originLost && argument?.endsWith(".") !== true) throw new ZoneTextError(NO_ORIGIN);
+      context.originLost = true;
       if (argument === undefined || more.length > 0) throw new ZoneTextError("$ORIGIN takes one name");
       context.origin = parseName(argument, context.origin);
+      context.originLost = false;
       context.originText = absolute(argument, context.originText);
       break;
     case "$TTL": {
@@ -96,10 +104,15 @@ function directive(tokens: readonly string[], context: Context): Understood {
 /** Understand one line; a record's wire form is appended to `out`. */
 export function understand(line: LogicalLine, context: Context, out: OctetWriter): Understood {
   const { tokens } = line;
-  if (line.problem !== undefined) throw new ZoneTextError(line.problem);
   const [first] = tokens;
+  const isDirective = !line.indented && first?.startsWith("$") === true;
+  // The lines below an owner that cannot be read are not those of the owner before it.
+  if (!line.indented && !isDirective && (first !== undefined || line.problem !== undefined))
+    context.owner = undefined;
+  if (line.problem !== undefined) throw new ZoneTextError(line.problem);
   if (first === undefined) return { kind: "blank" };
-  if (!line.indented && first.startsWith("$")) return directive(tokens, context);
+  if (isDirective) return directive(tokens, context);
+  if (context.originLost) throw new ZoneTextError(NO_ORIGIN);
   let at = 0;
   if (!line.indented) {
     context.ownerWire = parseName(first, context.origin);

@@ -39,11 +39,12 @@ function walk(
     ownerWire: parseName(absoluteOrigin),
     defaultTtl: undefined,
     lastTtl: undefined,
+    originLost: false,
   };
   const quick: Quick = { origin: context.origin, ttl: -1, lastTtl: -1, textAt: 0, textEnd: 0, wireAt: -1 };
   let line = 1;
   for (let at = 0; at < text.length; ) {
-    if (quickly !== undefined) {
+    if (quickly !== undefined && !context.originLost) {
       const next = quickLine(text, at, quick, out);
       if (next >= 0) {
         quickly(line++);

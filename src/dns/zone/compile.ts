@@ -6,9 +6,10 @@ import { formatName, lower, parseName, type WireName } from "../wire/name.ts";
 import { read16, read32 } from "../wire/octets.ts";
 import { TYPE, typeName } from "../wire/types.ts";
 import { BlockWriter } from "./block.ts";
+import { JUDGED, judgeOwner } from "./conflict.ts";
 import { HEADER, hashStep, MAGIC, NODE, openZone, slotOf, type Zone } from "./zone.ts";
 
-/** What became of a zone file: a zone, or the errors that forbid it; warnings either way. */
+/** What became of a zone file: a zone, or the errors that forbid it; warnings say what was left out or made fit. */
 export interface Compiled {
   readonly zone?: Zone;
   readonly errors: readonly ZoneProblem[];
@@ -84,15 +85,19 @@ function inZone(wire: Uint8Array, at: number, end: number, apex: Uint8Array): bo
 
 /**
  * Compile a zone. `seed` keys the name hash, so that a choice of names is no choice of collisions.
- * Errors leave no zone: no SOA or two, a CNAME or DNAME beside what it excludes (RFC 1034 §3.6.2, RFC 6672 §2.4).
- * Warnings: records outside the zone are left out, a TTL that differs in its RRset is made the first one's.
+ * A zone without a SOA is an error and leaves no zone. Whatever else is wrong is a warning: lines that cannot be read,
+ * records outside the zone and records that contradict an earlier one are left out, and a TTL that differs in its RRset
+ * is made the first one's.
  */
 export function compileZone(records: ZoneRecords, originText: string, seed: number): Compiled {
   const { wire, lines } = records;
   const origin = parseName(originText.endsWith(".") ? originText : `${originText}.`);
   const lowered = origin.map(lower);
-  const errors: ZoneProblem[] = [...records.problems];
-  const warnings: ZoneProblem[] = [];
+  const errors: ZoneProblem[] = [];
+  const warnings: ZoneProblem[] = records.problems.map(({ line, message }) => ({
+    line,
+    message: `${message}; left out`,
+  }));
   const size = Math.max(16, lines.length);
   const nodes: Nodes = {
     count: 0,
@@ -124,7 +129,7 @@ export function compileZone(records: ZoneRecords, originText: string, seed: numb
     if (!inZone(wire, apexAt, end, lowered)) {
       warnings.push({
         line: lines[record] as number,
-        message: `${formatName(wire.subarray(start))}: outside the zone, left out`,
+        message: `${formatName(wire.subarray(start))}: outside the zone; left out`,
       });
       continue;
     }
@@ -237,33 +242,38 @@ class Layout {
     this.warnings.push({ line: this.lines[record] as number, message });
   }
 
-  private refuse(record: number, message: string): void {
-    this.errors.push({ line: this.lines[record] as number, message });
+  /** Takes records that contradict an earlier one out of the lists of their owners. */
+  private leaveOut(): void {
+    const judged = new Set<number>();
+    for (let node = 0; node < this.nodes.count; node++)
+      for (
+        let record = this.nodes.firstRecord[node] as number;
+        record >= 0;
+        record = this.next[record] as number
+      )
+        if (JUDGED.has(this.type(record))) judged.add(node);
+    for (const node of judged) this.leaveOutOf(node);
   }
 
-  /** What may not stand together at one owner. */
-  private check(node: number, apex: boolean, sets: Map<number, number[]>): void {
-    const owner = () => formatName(this.wire.subarray(this.nodes.start[node] as number));
-    const cname = sets.get(TYPE.CNAME);
-    if (cname !== undefined) {
-      const beside = [...sets.keys()].find(
-        (type) => ![TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC, TYPE.KEY].includes(type as 5),
-      );
-      if (beside !== undefined) {
-        const later = Math.max(cname[0] as number, sets.get(beside)?.[0] as number);
-        this.refuse(
-          later,
-          `${owner()}: CNAME beside ${typeName(beside)}, it allows nothing else (RFC 1034 §3.6.2)`,
-        );
-      }
-      if (cname.length > 1) this.refuse(cname[1] as number, `${owner()}: two CNAMEs, one is allowed`);
+  private leaveOutOf(node: number): void {
+    const { firstRecord, lastRecord, parent } = this.nodes;
+    const name = this.nodes.start[node] as number;
+    const wildcard = this.wire[name] === 1 && this.wire[name + 1] === 0x2a;
+    const judge = judgeOwner({ apex: parent[node] === -1, wildcard });
+    let last = -1;
+    for (let record = firstRecord[node] as number; record >= 0; ) {
+      const next = this.next[record] as number;
+      const why = judge(this.type(record), Buffer.from(this.rdata(record)).toString("latin1"));
+      if (why === undefined) {
+        if (last < 0) firstRecord[node] = record;
+        else this.next[last] = record;
+        last = record;
+      } else this.warn(record, `${formatName(this.wire.subarray(name))}: ${why}; left out`);
+      record = next;
     }
-    const dname = sets.get(TYPE.DNAME);
-    if (dname && dname.length > 1)
-      this.refuse(dname[1] as number, `${owner()}: two DNAMEs, one is allowed (RFC 6672 §2.4)`);
-    const soa = sets.get(TYPE.SOA);
-    if (soa && !apex) this.refuse(soa[0] as number, `${owner()}: a SOA that is not at the apex`);
-    if (soa && soa.length > 1) this.refuse(soa[1] as number, `${owner()}: two SOAs, one is allowed`);
+    if (last < 0) firstRecord[node] = -1;
+    else this.next[last] = -1;
+    lastRecord[node] = last;
   }
 
   private flagsOf(): Uint8Array {
@@ -314,7 +324,6 @@ class Layout {
       placed = [this.writeSet(TYPE.A, [record])];
     } else if (record >= 0) {
       const sets = this.sets(node);
-      this.check(node, this.nodes.parent[node] === -1, sets);
       types = [...sets.keys()];
       placed = [...sets].map(([type, set]) => this.writeSet(type, set));
     }
@@ -325,6 +334,7 @@ class Layout {
   build(seed: number, depth: number): Zone | undefined {
     const { nodes } = this;
     const { count } = nodes;
+    this.leaveOut();
     const apex = this.origin.length > 0 ? this.apex() : -1;
     const soa = apex < 0 ? undefined : this.sets(apex).get(TYPE.SOA)?.[0];
     if (soa === undefined) {

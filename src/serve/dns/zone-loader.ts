@@ -70,8 +70,8 @@ export interface ZoneEvents {
 }
 
 /**
- * Serve a zone from its file: every readable version is compiled and served; one with errors is reported once as
- * file:line and the last good version stays.
+ * Serve a zone from its file: every version is compiled and served. What it has to leave out is logged once as
+ * file:line; a version without a usable SOA is not served, and the last one stays.
  */
 export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvents): ZoneLoader {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
@@ -80,6 +80,8 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
   let plain: ZoneRecords | undefined;
   let digest = "";
   let good = "";
+  /** What has been logged of the version before: a problem that stays is not logged again. */
+  let known: ReadonlySet<string> = new Set();
   const seen = (found: Found) => {
     const old = served.zone;
     const kept =
@@ -109,7 +111,9 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
       return;
     }
     const { zone, errors, warnings } = compiled;
-    if (warnings.length > 0) log("warning", `${located(path, warnings)}`);
+    const fresh = warnings.filter(({ message }) => !known.has(message));
+    known = new Set(warnings.map(({ message }) => message));
+    if (fresh.length > 0) log("warning", located(path, fresh));
     if (zone === undefined) {
       log("error", `${located(path, errors)}; ${kept}`);
       return;

@@ -1,4 +1,4 @@
-/** A zone that follows its file: no file ends it, the journal is bounded, and serials are a circle. */
+/** A zone that follows its file: no file stops it, the journal is bounded, and serials are a circle. */
 import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,11 +61,37 @@ t.test("unexpected errors in lines are logged and harm no other line", async (t)
     it.said.length = 0;
     it.replace(`${head(10 + i)}${line}\n`);
     await until(line.slice(0, 40), () => it.said.length > 0);
-    t.match(it.said, [/^error: .*zone:5: [\s\S]*; serial 1 is still served$/], line.slice(0, 40));
-    t.equal(serial(it), 1);
+    t.match(it.said, [/^warning: .*zone:5: [\s\S]*; left out$/], line.slice(0, 40));
+    t.equal(serial(it), 10 + i, "the other lines are served");
   }
-  it.replace(head(99));
-  await until("it is right again", () => serial(it) === 99);
+});
+
+t.test("a problem that stays is logged once, however often the zone changes", async (t) => {
+  const it = kept(t);
+  const bad = "www CNAME ns1\nwww TXT x\n";
+  it.replace(head(1) + bad);
+  it.keeper.follow();
+  for (const serialNow of [2, 3, 4]) {
+    it.replace(`${head(serialNow)}more A 192.0.2.${serialNow}\n${bad}`);
+    await until("it is served", () => serial(it) === serialNow);
+  }
+  const problems = (): string[] => it.said.filter((line) => line.includes("www.example.org."));
+  t.match(problems(), [/^warning: .*zone:6: www\.example\.org\.: TXT beside CNAME.*; left out$/]);
+  it.replace(head(5));
+  await until("it is served", () => serial(it) === 5);
+  it.replace(head(6) + bad);
+  await until("it is served", () => serial(it) === 6);
+  t.equal(problems().length, 2, "logged again when it has come back");
+});
+
+t.test("a version without a SOA is not served, and the last one stays", async (t) => {
+  const it = kept(t);
+  it.replace(head(1));
+  it.keeper.follow();
+  it.replace("$TTL 60\n@ NS ns1\nns1 A 192.0.2.1\n");
+  await until("it is refused", () => it.said.length > 1);
+  t.match(it.said[1], /^error: .*the zone has no SOA; serial 1 is still served$/);
+  t.equal(serial(it), 1);
 });
 
 t.test("a file that cannot be read is waited for, with the reason", async (t) => {

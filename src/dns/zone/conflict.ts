@@ -1,0 +1,49 @@
+/** Records that may not stand together at one owner: the one judge for the director, who writes a zone, and the server. */
+import { TYPE, typeName } from "../wire/types.ts";
+
+/** Types that may stand beside a CNAME (RFC 4035 §2.5, RFC 3007 §3). */
+const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC, TYPE.KEY]);
+
+/** Types of which an owner has one record. */
+const SINGLE: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.DNAME, TYPE.SOA]);
+
+/** An owner without any record of these types has nothing to be judged. */
+export const JUDGED: ReadonlySet<number> = new Set([...SINGLE, TYPE.NS]);
+
+/**
+ * Takes an owner's records in the order of the file. Gives why a record contradicts those taken before, which stand, or
+ * undefined for a record that is taken. `rdata` is compared as it is: a repeated record contradicts nothing (RFC 2181 §5).
+ */
+export type Judge = (type: number, rdata: string) => string | undefined;
+
+/** What of an owner's place in the zone the judge has to know. */
+export interface OwnerPlace {
+  readonly apex: boolean;
+  /** Its first label is `*`. */
+  readonly wildcard: boolean;
+}
+
+/** A judge for one owner. */
+export function judgeOwner({ apex, wildcard }: OwnerPlace): Judge {
+  const single = new Map<number, string>();
+  let other: number | undefined;
+  return (type, rdata) => {
+    // the apex has a SOA, wherever in the file that is
+    if (type === TYPE.CNAME && apex)
+      return "CNAME at the zone's apex, where it allows nothing else (RFC 1034 §3.6.2)";
+    // undefined by RFC 4592 §4.2, and refused by other servers
+    if (type === TYPE.NS && wildcard) return "NS at a wildcard";
+    if (type === TYPE.SOA && !apex) return "SOA below the zone's apex";
+    if (type === TYPE.CNAME && other !== undefined)
+      return `CNAME beside ${typeName(other)}, it allows nothing else (RFC 1034 §3.6.2)`;
+    if (!BESIDE_CNAME.has(type) && single.has(TYPE.CNAME))
+      return `${typeName(type)} beside CNAME, which allows nothing else (RFC 1034 §3.6.2)`;
+    if (SINGLE.has(type)) {
+      const before = single.get(type);
+      if (before !== undefined && before !== rdata) return `a second ${typeName(type)}, one is allowed`;
+      single.set(type, rdata);
+    }
+    if (!BESIDE_CNAME.has(type)) other ??= type;
+    return undefined;
+  };
+}
