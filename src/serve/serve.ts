@@ -6,7 +6,9 @@ import type { Config } from "../core/config/config.ts";
 import type { Endpoint, ListenAddress } from "../core/config/values.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { Say } from "../daemon/log.ts";
+import { endpointName } from "./bind.ts";
 import { type DnsOptions, type DnsServer, serveDns } from "./dns/server.ts";
+import { logExit } from "./exit-log.ts";
 import { serveHttp, type WebServer } from "./http/server.ts";
 import type { ActivatedSockets } from "./socket-activation.ts";
 
@@ -19,8 +21,24 @@ export interface Given {
   readonly tsigKeyFile?: string | undefined;
 }
 
-/** Serves until the signal is aborted. No privilege but the ports, no Docker: only what STORAGE_DIR holds. */
-export async function serveAll(config: Config, say: Say, signal: AbortSignal, given: Given): Promise<void> {
+/** Serves until `stopped` is aborted or a signal ends it. It needs the ports and STORAGE_DIR, and no Docker. */
+export async function serveAll(config: Config, say: Say, stopped: AbortSignal, given: Given): Promise<void> {
+  const own = new AbortController();
+  const exit = logExit(say, () => own.abort());
+  try {
+    await serveUntil(config, say, AbortSignal.any([stopped, own.signal]), given);
+  } finally {
+    exit.close();
+  }
+}
+
+/** An orderly exit would wait for the thread that hangs. The supervisor starts a new process. */
+function replaceProcess(say: Say, reason: string): void {
+  say("error", `dns: ${reason}; killing this process, so that it is started again`);
+  process.kill(process.pid, "SIGKILL");
+}
+
+async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: Given): Promise<void> {
   const host = await hostAddress(config, say, signal);
   if (host === undefined) return;
   const addresses = (listen: readonly ListenAddress[]): string[] => [
@@ -39,6 +57,7 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
     ...(config.nsid === "" ? {} : { nsid: config.nsid }),
     ...(config.version === "" ? {} : { version: config.version }),
     log: (level, message) => say(level, `dns: ${message}`),
+    silent: (reason) => replaceProcess(say, reason),
   });
   const web = config.webEnabled
     ? await serveHttp({
@@ -59,6 +78,11 @@ export async function serveAll(config: Config, say: Say, signal: AbortSignal, gi
       "warning",
       `${endpoint} was passed by systemd but the configuration does not list it: run \`ocdd initialize\` to write the units again`,
     );
+  const bound = dns.endpoints.filter((endpoint) => endpoint.bound);
+  const open = bound.map(({ address, protocol }) => endpointName(address, dns.port, protocol));
+  const pages = (web?.bindings ?? []).filter((each) => each.bound());
+  for (const { address } of pages) open.push(`http://${address}:${config.webPort}/`);
+  if (open.length > 0) say("info", `listening on ${open.join(", ")}`);
   const health = config.metricsListen && (await openHealth(config.metricsListen, dns, web, say));
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
@@ -81,8 +105,9 @@ async function openHealth(
     statuses: web?.counters.statuses ?? {},
     engine: dns.engine,
   }));
-  const bound = (): boolean => dns.endpoints.every((endpoint) => endpoint.bound);
-  return serveHealth({ ...at, port: at.port + 1 }, { live: () => true, ready: bound, metrics }, say);
+  const ready = (): boolean =>
+    dns.loaded && dns.answering && dns.endpoints.every((endpoint) => endpoint.bound);
+  return serveHealth({ ...at, port: at.port + 1 }, { live: () => dns.answering, ready, metrics }, say);
 }
 
 function keysOf(

@@ -18,6 +18,7 @@ const EVENTS = [
   "incremental",
   "connections",
   "aborted",
+  "unanswered",
 ] as const;
 
 /** What is counted beside types and rcodes. */

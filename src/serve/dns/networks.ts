@@ -1,7 +1,10 @@
 /** Addresses as octets, and the networks and keys that may transfer. */
 import { BlockList, isIP } from "node:net";
+import type { Say } from "../../daemon/log.ts";
+import type { TsigKeys } from "../../dns/message/tsig.ts";
 import { parseTransferPeer } from "../../dns/text/peers.ts";
 import { formatIpv6 } from "../../dns/wire/address.ts";
+import { nameKey, parseName } from "../../dns/wire/name.ts";
 
 /** Networks from which something is allowed, and keys that allow it too. */
 export interface Permission {
@@ -55,4 +58,20 @@ export function isAllowed(permission: Permission, address: string): boolean {
 /** Text of 4 or 16 octets of an address. */
 export function addressText(octets: Uint8Array): string {
   return octets.length === 4 ? octets.join(".") : formatIpv6(octets);
+}
+
+/** Name of a TSIG key in the configuration, as TsigKeys has it. */
+export function tsigKeyId(name: string): string {
+  return nameKey(parseName(`${name.replace(/\.$/, "")}.`));
+}
+
+/** Which of the keys may transfer. */
+export function transferKeys(names: readonly string[], keys: TsigKeys, log: Say): ReadonlySet<string> {
+  const allowed = new Set<string>();
+  for (const name of names) {
+    const key = tsigKeyId(name);
+    if (keys.has(key)) allowed.add(key);
+    else log("error", `key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
+  }
+  return allowed;
 }

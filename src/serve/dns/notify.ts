@@ -7,18 +7,13 @@ import { tsigOfResponse } from "../../dns/message/query.ts";
 import { signRequest, type TsigKeys, verifyTsig } from "../../dns/message/tsig.ts";
 import { type NotifyTarget, parseNotifyTarget } from "../../dns/text/peers.ts";
 import { type Codec, loadCodec } from "../../dns/wire/codec.ts";
-import { nameKey, parseName, type WireName } from "../../dns/wire/name.ts";
+import { nameKey, type WireName } from "../../dns/wire/name.ts";
 import { OPCODE } from "../../dns/wire/types.ts";
-import { addressOctets } from "./networks.ts";
+import { addressOctets, tsigKeyId } from "./networks.ts";
 
 /** Milliseconds before the first retry; each next one waits twice as long, up to MAX_RETRY_MS (RFC 1996 §3.6). */
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 60_000;
-
-/** Name of a TSIG key in the configuration, as TsigKeys has it. */
-export function tsigKeyId(name: string): string {
-  return nameKey(parseName(`${name.replace(/\.$/, "")}.`));
-}
 
 /** Read the items of DNS_NOTIFY; one that cannot be used is logged and left out. */
 export function notifyTargets(items: readonly string[], keys: TsigKeys, log: Say): NotifyTarget[] {

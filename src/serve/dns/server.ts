@@ -1,18 +1,18 @@
 /** The name server: zone, engines, transfers, notifications and limits put together. */
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:net";
 import type { Say } from "../../daemon/log.ts";
-import type { TsigKeys } from "../../dns/message/tsig.ts";
 import type { Authority, Served } from "../../dns/zone/authority.ts";
 import { serialOf } from "../../dns/zone/zone.ts";
 import { type Binding, bindWithRetry } from "../bind.ts";
 import { connectionShare } from "../connection-share.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { summarise } from "../summary.ts";
-import { type CounterRow, counterRow, type DnsCounters, readCounters } from "./counters.ts";
-import { addressText, isAllowed, readPermission } from "./networks.ts";
-import { notifier, notifyTargets, tsigKeyId } from "./notify.ts";
+import { type CounterRow, countEvent, counterRow, type DnsCounters, readCounters } from "./counters.ts";
+import { freePort } from "./free-port.ts";
+import { addressText, isAllowed, readPermission, transferKeys } from "./networks.ts";
+import { notifier, notifyTargets } from "./notify.ts";
 import { type ReverseOptions, reverseZones } from "./reverse-zones.ts";
+import { runSelfCheck } from "./self-check.ts";
 import { openTcp } from "./tcp.ts";
 import { tcpAnswer } from "./tcp-answer.ts";
 import { readTsigFile } from "./tsig-file.ts";
@@ -58,6 +58,8 @@ export interface DnsOptions {
   /** Sockets that are bound already. */
   readonly activated?: ActivatedSockets;
   readonly log: Say;
+  /** Makes the server query itself; called when it is silent for good and only a new process helps. */
+  readonly silent?: (reason: string) => void;
 }
 
 /** A running name server. */
@@ -68,6 +70,10 @@ export interface DnsServer {
   readonly counters: DnsCounters;
   /** Endpoints and whether each is bound now. */
   readonly endpoints: readonly { address: string; protocol: "udp" | "tcp"; bound: boolean }[];
+  /** A version of the zone is served. */
+  readonly loaded: boolean;
+  /** False while the server does not answer its own queries. */
+  readonly answering: boolean;
   close(): Promise<void>;
 }
 
@@ -76,28 +82,6 @@ const COOKIE_ROLL_MS = 24 * 3600 * 1000;
 
 /** Octets that all TCP connections together may hold of our memory. */
 const MAX_HELD_OCTETS = 64 << 20;
-
-function freePort(address: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen({ host: address, port: 0 }, () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-/** Which of the keys may transfer. */
-function transferKeys(names: readonly string[], keys: TsigKeys, log: Say): ReadonlySet<string> {
-  const allowed = new Set<string>();
-  for (const name of names) {
-    const key = tsigKeyId(name);
-    if (keys.has(key)) allowed.add(key);
-    else log("error", `key:${name} in DNS_ALLOW_TRANSFER: no such key in DNS_TSIG_KEY_FILE`);
-  }
-  return allowed;
-}
 
 /**
  * Serve a zone over UDP and TCP. Resolves when every address was tried once; what could not be bound and a zone file
@@ -208,6 +192,19 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       ),
     ]),
   );
+  const check =
+    options.silent &&
+    runSelfCheck(
+      {
+        addresses: options.listen,
+        port,
+        zone: loader.served().origin,
+        bound: (address) =>
+          bindings.some((each) => each.address === address && each.protocol === "udp" && each.bound()),
+        received: () => readCounters(rows).events.udp,
+      },
+      { log, failed: options.silent, unanswered: () => countEvent(row, "unanswered") },
+    );
   const summary = summarise(() => readCounters(rows), log);
   return {
     port,
@@ -224,8 +221,15 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
         bound: binding.bound(),
       }));
     },
+    get loaded() {
+      return loader.served().zone !== undefined;
+    },
+    get answering() {
+      return check?.answering() ?? true;
+    },
     async close() {
       clearInterval(roll);
+      check?.close();
       summary.close();
       loader.close();
       secondaries.close();
