@@ -32,8 +32,7 @@ export interface Events {
   close(): void;
 }
 
-/** Streams in all, and of one client. */
-const MAX_STREAMS = 1_024;
+/** Streams of one client. */
 const MAX_STREAMS_PER_CLIENT = 256;
 /** Milliseconds between comments that keep a stream open: shorter than the idle limit of proxies and our own. */
 const HEARTBEAT_MS = 15_000;
@@ -48,10 +47,11 @@ interface Counts {
 const message = (kind: string, data: PageState, id: string): Buffer =>
   Buffer.from(`id: ${id}\nevent: ${kind}\ndata: ${JSON.stringify(data)}\n\n`);
 
-export function openEvents(counts: Counts): Events {
+/** Event streams, `most` at once: with all taken, a new one closes the oldest of the client that has most. */
+export function openEvents(counts: Counts, most: number): Events {
   const streams = new Set<ServerResponse>();
   const perClient = new Map<string, number>();
-  const share = connectionShare({ connections: MAX_STREAMS });
+  const share = connectionShare({ connections: most });
 
   const write = (stream: ServerResponse, octets: Buffer): void => {
     if (stream.writableLength > MAX_UNSENT_OCTETS) stream.destroy();

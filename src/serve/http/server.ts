@@ -12,9 +12,6 @@ import { openHttp } from "./listen.ts";
 import { openPages } from "./pages.ts";
 import { admit, hostsOf, refuse, send } from "./reply.ts";
 
-/** Connections to all addresses together. */
-const MAX_CONNECTIONS = 2048;
-
 export interface HttpOptions {
   /** The zone's name: the host every page is asked for. */
   readonly zone: string;
@@ -30,6 +27,10 @@ export interface HttpOptions {
   /** Sockets that are bound already. */
   readonly activated?: ActivatedSockets;
   readonly log: Say;
+  /** Connections to all addresses together; default 2048. */
+  readonly connections?: number;
+  /** Event streams at once; default 1024. */
+  readonly streams?: number;
 }
 
 /** Counts since the start. */
@@ -55,11 +56,11 @@ export interface WebServer {
 export async function serveHttp(options: HttpOptions): Promise<WebServer> {
   const { indexFile, servicesFile, lastRunFile, zoneFile, log, activated = NO_ACTIVATED_SOCKETS } = options;
   const counters: HttpCounters = { statuses: {}, connections: 0, refused: 0, streams: 0, sent: 0 };
-  const share = connectionShare({ connections: MAX_CONNECTIONS }, () => {
+  const share = connectionShare({ connections: options.connections ?? 2048 }, () => {
     counters.refused += 1;
   });
   const hosts = hostsOf([options.zone, ...options.hostNames, ...options.listen]);
-  const events = openEvents(counters);
+  const events = openEvents(counters, options.streams ?? 1024);
   const files = { index: indexFile, services: servicesFile, zone: zoneFile, lastRun: lastRunFile };
   const pages = await openPages(files, events.broadcast, log);
 

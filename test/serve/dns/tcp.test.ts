@@ -11,6 +11,7 @@ import { readPermission } from "../../../src/serve/dns/networks.ts";
 import { openTcp } from "../../../src/serve/dns/tcp.ts";
 import { tcpAnswer } from "../../../src/serve/dns/tcp-answer.ts";
 import type { TcpAnswer } from "../../../src/serve/dns/tcp-connection.ts";
+import { rest } from "../../../src/serve/dns/tcp-frame.ts";
 
 import { makeQuery } from "../../dns/message.ts";
 import { authorityOf, zoneOf } from "../../dns/zones.ts";
@@ -156,6 +157,25 @@ t.test("above the memory limit the connection that holds most is closed", async 
   honest.socket.write(FRAMED);
   await until("another answer", () => honest.heard.octets === 2 * 4002, TEST_TIMEOUT_MS);
   t.notOk(gone(honest));
+});
+
+t.test("unfinished messages count for the memory limit", async (t) => {
+  const { client } = await open(t, 40, { held: 1 << 20 });
+  const half = Buffer.concat([Buffer.from([0xff, 0xff]), Buffer.alloc(60_000)]);
+  const greedy = await Promise.all(Array.from({ length: 30 }, () => client()));
+  for (const { socket } of greedy) socket.write(half);
+  await until("some are closed", () => greedy.filter(gone).length >= 13, TEST_TIMEOUT_MS);
+  t.ok(greedy.filter((each) => !gone(each)).length >= 15, "and no more than has to be");
+});
+
+t.test("what follows an answered message is kept without that message", async (t) => {
+  const all = Buffer.allocUnsafeSlow(60_000);
+  all[59_999] = 7;
+  const left = rest(all, 59_999);
+  t.strictSame([...left], [7]);
+  t.equal(left.buffer.byteLength, 1);
+  t.equal(rest(all, 10_000).buffer, all.buffer, "a large part is not copied");
+  t.equal(rest(all, 60_000).length, 0);
 });
 
 t.test("a client that takes every place loses its own connections, not those of others", async (t) => {

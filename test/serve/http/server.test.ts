@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import t, { type Test } from "tap";
-import { serveHttp, type WebServer } from "../../../src/serve/http/server.ts";
+import { type HttpOptions, serveHttp, type WebServer } from "../../../src/serve/http/server.ts";
 
 const ZONE = "toolbox.example.com";
 /** Below the ports that the kernel gives to connections. */
@@ -36,7 +36,11 @@ const page = (version: string, inside = ""): string =>
 const listing = (version: string, ...services: object[]): string =>
   JSON.stringify({ schemaVersion: 1, version, staleAfter: 900, services });
 
-async function site(t: Test, files: Record<string, string>): Promise<Site> {
+async function site(
+  t: Test,
+  files: Record<string, string>,
+  limits: Pick<HttpOptions, "connections" | "streams"> = {},
+): Promise<Site> {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-http-"));
   const port = nextPort++;
   const write = (name: string, text: string): void => {
@@ -55,6 +59,7 @@ async function site(t: Test, files: Record<string, string>): Promise<Site> {
     lastRunFile: join(directory, "last-run"),
     zoneFile: join(directory, "zone"),
     log: (level, message) => log.push(`${level}: ${message}`),
+    ...limits,
   });
   const agent = new Agent({ keepAlive: false });
   t.teardown(async () => {
@@ -327,4 +332,35 @@ t.test("limits and malformed requests", async (t) => {
     await raw(`GET / HTTP/1.1\r\nHost: ${ZONE}\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n`),
     /^HTTP\/1.1 200 /,
   );
+});
+
+/** A request from one of loopback's addresses on a connection that stays open; gives the status, 0 when it is refused. */
+function from(t: Test, address: string, port: number, path: string): Promise<number> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, localAddress: address });
+    t.teardown(() => socket.destroy());
+    socket.on("error", () => resolve(0));
+    socket.on("close", () => resolve(0));
+    socket.once("data", (octets) => resolve(Number(/^HTTP\/1.1 (\d+)/.exec(octets.toString())?.[1])));
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: ${ZONE}\r\n\r\n`);
+  });
+}
+
+t.test("all connections taken by four addresses: another address gets the page", async (t) => {
+  const { port, server } = await site(t, { "index.html": page("v1") }, { connections: 8 });
+  for (let n = 0; n < 3; n++)
+    for (const address of ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"])
+      t.equal(await from(t, address, port, "/"), 200);
+  t.equal(await from(t, "127.0.0.6", port, "/"), 200);
+  t.equal(server.counters.refused, 5);
+});
+
+t.test("all streams taken by four addresses: another address gets one", async (t) => {
+  const { port, server } = await site(t, { "index.html": page("v1") }, { streams: 8 });
+  for (let n = 0; n < 2; n++)
+    for (const address of ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"])
+      t.equal(await from(t, address, port, "/events"), 200);
+  t.equal(await from(t, "127.0.0.6", port, "/events"), 200);
+  for (let i = 0; i < 500 && server.counters.streams > 8; i++) await sleep(10);
+  t.equal(server.counters.streams, 8);
 });
