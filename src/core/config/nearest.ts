@@ -1,11 +1,15 @@
-/** The known word (upper case) with the fewest edits between it and `name`. */
+/** The known word with the fewest edits between it and `name`, upper and lower case being the same. */
 export function nearest(name: string, known: readonly string[]): string {
   const upper = name.toUpperCase().slice(0, 64);
-  return known.map((word) => [edits(upper, word), word] as const).sort((a, b) => a[0] - b[0])[0]?.[1] ?? "";
+  return (
+    known
+      .map((word) => [edits(upper, word.toUpperCase()), word] as const)
+      .sort((a, b) => a[0] - b[0])[0]?.[1] ?? ""
+  );
 }
 
 /** Levenshtein distance. */
-function edits(a: string, b: string): number {
+export function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

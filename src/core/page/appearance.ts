@@ -3,6 +3,7 @@
  * that what people have already serves. `homepage.widget.*` holds API keys: only the keys named here are ever read.
  */
 
+import { readBoolean } from "../services/boolean.ts";
 import { field } from "../text.ts";
 import { type Icon, iconOf } from "./icon.ts";
 
@@ -40,7 +41,7 @@ export function readCard(labels: ReadonlyMap<string, string>, image: string): Ca
     about: first(safeUrl, oci("url")),
     version: first(field, oci("version")),
     weight: first(weight, "homepage.weight") ?? 0,
-    hidden: isTrue(labels.get("ocdd.hide")) || isTrue(labels.get("homarr.hide")),
+    hidden: readBoolean(labels.get("ocdd.hide") ?? "") === true || hiddenInHomarr(labels.get("homarr.hide")),
   };
 }
 
@@ -70,6 +71,7 @@ function weight(text: string | undefined): number | null {
   return /^-?\d{1,6}$/.test(text?.trim() ?? "") ? Number(text) : null;
 }
 
-function isTrue(text: string | undefined): boolean {
-  return /^(true|1|yes)$/i.test(text?.trim() ?? "");
+/** There any value hides, and so does none; only a clear "no" is one here. */
+function hiddenInHomarr(text: string | undefined): boolean {
+  return text !== undefined && readBoolean(text) !== false;
 }

@@ -4,7 +4,9 @@ import { compareIpv4, parseCidr, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Service } from "../model.ts";
 import type { Port, PortMap, Protocol } from "../ports.ts";
+import { readBoolean } from "./boolean.ts";
 import { type Name, toName } from "./name.ts";
+import { unknownLabels } from "./unknown-labels.ts";
 
 export interface Wishes {
   /** The text of ocdd.name, or null. */
@@ -21,12 +23,21 @@ export interface Wishes {
   readonly notes: readonly string[];
 }
 
-const MOST = 32;
+/** Bounds of one container's labels. What a restriction holds beyond them is not cut off: the container is not served. */
+export const LIMITS = {
+  /** Characters of a label that holds a list. */
+  listLength: 2_000,
+  /** Items of ocdd.ports, ocdd.map, ocdd.allow, ocdd.srv and ocdd.aliases, each. */
+  items: 32,
+  /** Firewall rules: ports and maps, times the networks of ocdd.allow. */
+  rules: 128,
+} as const;
 const PROTOCOLS = new Set(["tcp", "udp", "sctp"]);
 
 /** Reads the `ocdd.*` labels. Never throws. */
 export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
-  const notes: string[] = [];
+  const unknown = unknownLabels(labels);
+  const notes: string[] = [...unknown.notes];
   const map = listOf(labels.get("ocdd.map"), portMap);
   if (map === undefined)
     notes.push(`label ocdd.map cannot be read and is ignored: "${clip(labels.get("ocdd.map"))}"`);
@@ -35,34 +46,52 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
     notes.push(`label ocdd.srv cannot be read and is ignored: "${clip(labels.get("ocdd.srv"))}"`);
   const ports = listOf(labels.get("ocdd.ports"), port);
   const allow = listOf(labels.get("ocdd.allow"), parseCidr);
-  const bad = ports === undefined ? "ocdd.ports" : allow === undefined ? "ocdd.allow" : null;
   const cidrs = allow ? toCidrs([...allow].sort((a, b) => compareIpv4(a.first, b.first))) : null;
+  // iptables has no spelling for "from everywhere"
+  const sources = cidrs?.includes("0.0.0.0/0") ? null : cidrs;
+  const rules = (sources?.length ?? 1) * ((ports?.length ?? 1) + (map?.length ?? 0));
+  const unread = [
+    ...(ports === undefined ? ["ocdd.ports"] : []),
+    ...(allow === undefined ? ["ocdd.allow"] : []),
+    ...BOOLEANS.filter((key) => labels.has(key) && readBoolean(labels.get(key) ?? "") === undefined),
+  ];
+  const bad = unread[0];
   return {
     name: labels.get("ocdd.name") ?? null,
     aliases: aliases(labels.get("ocdd.aliases"), notes),
     network: labels.get("ocdd.network") || null,
     map: map ?? [],
     ports: ports ?? null,
-    // iptables has no spelling for "from everywhere"
-    allow: cidrs?.includes("0.0.0.0/0") ? null : cidrs,
+    allow: sources,
     srv: srv ?? [],
-    refused: bad && `label ${bad} cannot be read: "${clip(labels.get(bad))}"`,
+    refused:
+      bad !== undefined
+        ? `label ${bad} cannot be read: "${clip(labels.get(bad))}"`
+        : rules > LIMITS.rules
+          ? `labels ocdd.ports, ocdd.map and ocdd.allow make ${rules} rules, at most ${LIMITS.rules} are allowed`
+          : unknown.refused,
     notes,
   };
 }
 
-/** Whether the operator's EXPOSE and the container's ocdd.enable let it be seen. */
+const BOOLEANS = ["ocdd.enable", "ocdd.hide"] as const;
+
+/**
+ * Whether the operator's EXPOSE and the container's ocdd.enable let it be seen. One whose wish cannot be read is seen too:
+ * readLabels says why it is not served.
+ */
 export function isShown(labels: ReadonlyMap<string, string>, expose: "all" | "labelled"): boolean {
-  const enable = labels.get("ocdd.enable")?.trim().toLowerCase();
-  return expose === "all" ? enable !== "false" : enable === "true";
+  const enable = labels.get("ocdd.enable");
+  if (enable !== undefined) return readBoolean(enable) ?? true;
+  return expose === "all" || unknownLabels(labels).meant.has("enable");
 }
 
 /** Null when the label is absent, undefined when any item of it cannot be read. */
 function listOf<T>(text: string | undefined, parse: (item: string) => T | undefined): T[] | null | undefined {
   if (text === undefined) return null;
-  if (text.length > 2_000) return undefined;
+  if (text.length > LIMITS.listLength) return undefined;
   const items = text.split(",").map((item) => parse(item.trim()));
-  if (items.length > MOST || items.some((item) => item === undefined)) return undefined;
+  if (items.length > LIMITS.items || items.some((item) => item === undefined)) return undefined;
   return items as T[];
 }
 
@@ -106,12 +135,22 @@ function srvPort(item: string): Service["srv"][number] | undefined {
 }
 
 function aliases(text: string | undefined, notes: string[]): Name[] {
+  if ((text?.length ?? 0) > LIMITS.listLength) {
+    notes.push(`label ocdd.aliases is longer than ${LIMITS.listLength} characters and is ignored`);
+    return [];
+  }
   const items = (text ?? "")
-    .slice(0, 4_000)
     .split(",")
-    .filter((item) => item.trim() !== "");
-  if (items.length > MOST)
-    notes.push(`label ocdd.aliases holds ${items.length} names, the first ${MOST} are used`);
-  const names = items.slice(0, MOST).map((item) => toName(item.trim()));
-  return [...new Set(names.filter((name) => name !== undefined))];
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+  if (items.length > LIMITS.items)
+    notes.push(`label ocdd.aliases holds ${items.length} names, the first ${LIMITS.items} are used`);
+  const names = new Set<Name>();
+  for (const item of items.slice(0, LIMITS.items)) {
+    const name = toName(item);
+    // a name for DNS is meant as it is written: made into another one it could be a neighbour's
+    if (name !== undefined && name === item.toLowerCase().replaceAll("_", "-")) names.add(name);
+    else notes.push(`label ocdd.aliases: "${clip(item)}" is no name of letters, digits and hyphens`);
+  }
+  return [...names];
 }

@@ -56,7 +56,11 @@ t.test("hidden", async (t) => {
     t.ok(card({ "ocdd.hide": text }).hidden, text);
     t.ok(card({ "homarr.hide": text }).hidden, text);
   }
-  for (const text of ["false", "0", "", "perhaps"]) t.notOk(card({ "ocdd.hide": text }).hidden, text);
+  for (const text of ["false", "0", "off"]) {
+    t.notOk(card({ "ocdd.hide": text }).hidden, text);
+    t.notOk(card({ "homarr.hide": text }).hidden, text);
+  }
+  for (const text of ["", "perhaps"]) t.ok(card({ "homarr.hide": text }).hidden, `Homarr hides by "${text}"`);
 });
 
 t.test("keys of a widget are never read", async (t) => {

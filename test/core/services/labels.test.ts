@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import t from "tap";
 import { clip } from "../../../src/core/clip.ts";
+import { readBoolean } from "../../../src/core/services/boolean.ts";
 import { isShown, readLabels } from "../../../src/core/services/labels.ts";
 
 const wishes = (labels: Record<string, string>) => readLabels(new Map(Object.entries(labels)));
@@ -138,6 +139,91 @@ t.test("a map that cannot be read is told and forwards every port as it is", asy
   }
 });
 
+t.test("a boolean label, in any spelling, is read by one reader; any other word is refused", async (t) => {
+  const yes = ["true", "True", " TRUE ", "1", "yes", "on", "ON"];
+  const no = ["false", "False", "0", "no", "off", " Off"];
+  const unreadable = ["", "y", "n", "t", "f", "disabled", "disable", "2", "falsch", "true,false", "fa lse"];
+  for (const [words, value] of [
+    [yes, true],
+    [no, false],
+    [unreadable, undefined],
+  ] as const) {
+    for (const word of words) t.equal(readBoolean(word), value, word);
+  }
+  for (const key of ["ocdd.enable", "ocdd.hide"]) {
+    for (const word of [...yes, ...no]) t.equal(wishes({ [key]: word }).refused, null, `${key}=${word}`);
+    for (const word of unreadable) {
+      t.equal(wishes({ [key]: word }).refused, `label ${key} cannot be read: "${word}"`);
+    }
+  }
+});
+
+/** Every label with one letter left out, doubled or changed. */
+const oneEdit = (word: string): string[] =>
+  [...word].flatMap((letter, i) => {
+    const [before, after] = [word.slice(0, i), word.slice(i + 1)];
+    return [`${before}${after}`, `${before}${letter}${letter}${after}`, `${before}q${after}`];
+  });
+
+t.test("an unknown label near a restriction is refused, whatever the slip", async (t) => {
+  for (const restriction of ["allow", "ports", "enable", "hide"]) {
+    const keys = [
+      ...oneEdit(restriction).map((word) => `ocdd.${word}`),
+      `ocdd.${restriction} `,
+      ` ocdd.${restriction}`,
+      `OCDD.${restriction}`,
+      `ocdd.${restriction.toUpperCase()}`,
+      `ocdd.${restriction}s`,
+      `ocdd.${restriction}d`,
+      `ocdd_${restriction}`,
+      `ocdd-${restriction}`,
+      `ocdd.${restriction}-from`,
+    ].filter((key) => key !== `ocdd.${restriction}`);
+    for (const key of keys) {
+      const { refused } = wishes({ [key]: "10.0.0.0/8" });
+      t.match(refused, /^label ".*" is not known; if it is to restrict, write ocdd\./, JSON.stringify(key));
+    }
+  }
+  for (const key of ["ocdd.allowed", "ocdd.enabled", "ocdd.port", "ocdd.Ports", "ocdd.hidden"])
+    t.ok(wishes({ [key]: "x" }).refused, key);
+  t.ok(isShown(new Map([["ocdd.enabled", "true"]]), "labelled"), "told under EXPOSE=labelled as well");
+});
+
+t.test("an unknown label far from a restriction is told, and refuses nothing", async (t) => {
+  for (const [key, near] of [
+    ["ocdd.nmae", "ocdd.name"],
+    ["ocdd.titel", "ocdd.title"],
+    ["OCDD.url", "ocdd.url"],
+    ["ocdd.healthcheck", "ocdd."],
+  ] as const) {
+    const { refused, notes } = wishes({ [key]: "x" });
+    t.equal(refused, null, key);
+    t.match(notes, [new RegExp(`^label "${key}" is not known and is ignored; the nearest is ${near}`)]);
+  }
+  const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`ocdd.zz${i}`, ""]));
+  t.strictSame(wishes(many).notes.length, 5);
+  t.match(wishes(many).notes.at(-1), "496 more");
+  t.ok(wishes({ ...many, "ocdd.allows": "" }).refused, "among any number of others");
+  t.strictSame(wishes({ "com.example.ocdd": "x", octopus: "y", ocddish: "z" }).notes, [], "others' labels");
+});
+
+t.test("labels over their bounds, by what they ask for, are refused or told", async (t) => {
+  const ports = Array.from({ length: 32 }, (_, i) => `${i + 1}`).join(",");
+  const allow = (n: number): string => Array.from({ length: n }, (_, i) => `10.0.${2 * i}.0/24`).join(",");
+  t.equal(wishes({ "ocdd.ports": ports, "ocdd.allow": allow(4) }).refused, null);
+  t.match(wishes({ "ocdd.ports": ports, "ocdd.allow": allow(5) }).refused, /make 160 rules, at most 128/);
+  t.match(wishes({ "ocdd.ports": `${ports},99` }).refused, /ocdd\.ports cannot be read/);
+  t.match(wishes({ "ocdd.aliases": "a,".repeat(2_000) }), { aliases: [], notes: [/longer than 2000/] });
+});
+
+t.test("an alias that is no label is told and not made into another name", async (t) => {
+  for (const alias of ["*.web", "a b", "api.shop", "*", "日本", "-web", "x".repeat(64)]) {
+    const { aliases, notes } = wishes({ "ocdd.aliases": `${alias},ok` });
+    t.strictSame(aliases, ["ok"], alias);
+    t.match(notes, [/^label ocdd\.aliases: ".*" is no name of letters, digits and hyphens$/], alias);
+  }
+});
+
 t.test("who is shown", async (t) => {
   const table: [string | undefined, boolean, boolean][] = [
     [undefined, true, false],
@@ -145,8 +231,10 @@ t.test("who is shown", async (t) => {
     [" TRUE ", true, true],
     ["false", false, false],
     ["False", false, false],
-    ["0", true, false],
-    ["", true, false],
+    ["0", false, false],
+    // seen, to be told why they are not served
+    ["", true, true],
+    ["disabled", true, true],
   ];
   for (const [value, all, labelled] of table) {
     const labels = new Map(value === undefined ? [] : [["ocdd.enable", value]]);
