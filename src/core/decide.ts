@@ -10,8 +10,8 @@ import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts
 import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
-import { groupOf } from "./services/candidate.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
+import { groupOf } from "./services/identity.ts";
 import { isReserved, type Name } from "./services/name.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";

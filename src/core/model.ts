@@ -65,8 +65,8 @@ export interface DeviceAddress {
 export interface Lease {
   readonly key: string;
   readonly address: Ipv4;
-  /** The names granted with the lease, its own first; they are kept as long as it lives. */
-  readonly names: readonly Name[];
+  /** The names granted with the lease, relative to the zone, its own first, dotted ones too; kept as long as it lives. */
+  readonly names: readonly string[];
   /** Id of the container last seen under this key. */
   readonly container: string;
   readonly releasedAt: number | null;

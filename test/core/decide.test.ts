@@ -9,6 +9,7 @@ import {
   config,
   container,
   HOST,
+  id,
   ip,
   lease,
   NOW,
@@ -124,7 +125,7 @@ t.test("each kind of network", async (t) => {
       'inner: its network "closed" is internal',
       "orphan: it shares the network of a container that is not served",
       'task: its network "swarm" has the driver "overlay", which an alias cannot lead to',
-      "starting: it has no address yet (restarting)",
+      "starting: it has no IPv4 address yet (restarting)",
     ],
   );
 });
@@ -199,14 +200,15 @@ t.test(
   async (t) => {
     const real = container({ name: "shop_web_1", labels: composeLabels("shop", "web"), created: NOW - 50 });
     const fake = container({
-      name: "evil",
+      name: "shop-web-1",
       at: "172.17.0.9",
       labels: composeLabels("shop", "web"),
       created: NOW - 10,
     });
     const d = decided([fake, real]);
     t.equal(d.services.find((s) => s.container.name === "shop_web_1")?.key, "compose:shop/web/1");
-    t.match(d.services.find((s) => s.container.name === "evil")?.key, /^container:evil#/);
+    t.match(d.services.find((s) => s.container.name === "shop-web-1")?.key, /^container:#[0-9a-f]{12}$/);
+    t.match(d.warnings, [/^container "shop-web-1": "shop_web_1" has the place that it claims$/]);
     const older = { ...fake, created: NOW - 90 };
     const actual = {
       ...BARE,
@@ -217,6 +219,83 @@ t.test(
     };
     const next = decided([real, older], { actual });
     t.equal(next.services.find((s) => s.container.name === "shop_web_1")?.address, "192.168.122.20");
+  },
+);
+
+t.test(
+  "forged compose labels, whatever the victim does, take neither its name nor its address",
+  async (t) => {
+    const victim = container({
+      name: "example_jenkins_1",
+      labels: composeLabels("example", "jenkins"),
+      created: NOW - 99,
+    });
+    const first = decided([victim]);
+    const after = (containers: readonly Container[], before: Decision, now: number) =>
+      decide(config(), observation({ containers, actual: before.desired }), now);
+    for (const number of [1, 7]) {
+      const thief = container({
+        name: "evil",
+        at: "172.17.0.9",
+        created: NOW - 999,
+        labels: composeLabels("example", "jenkins", number),
+      });
+      const name = (d: Decision, who: string) => d.services.find((s) => s.container.name === who)?.names;
+      const joined = after([victim, thief], first, NOW + 1);
+      const stopped = after([thief], joined, NOW + 2);
+      const recreated = after([{ ...victim, id: id("again"), created: NOW + 3 }, thief], stopped, NOW + 3);
+      for (const d of [joined, recreated]) {
+        t.strictSame(name(d, "example_jenkins_1"), ["jenkins", "jenkins.example"]);
+        t.equal(d.services.find((s) => s.name === "jenkins")?.address, "192.168.122.11");
+      }
+      for (const d of [joined, stopped, recreated]) {
+        t.strictSame(name(d, "evil"), ["jenkins-example"], "not even the dotted name");
+        t.ok(d.warnings.some((w) => /"evil": its labels say "jenkins" of "example", but its name/.test(w)));
+      }
+    }
+    const replica = container({
+      name: "example_jenkins_2",
+      at: "172.17.0.8",
+      labels: composeLabels("example", "jenkins", 2),
+    });
+    const joined = after([victim, replica], first, NOW + 1);
+    t.match(joined.warnings, [
+      /"example_jenkins_2": it is a new container of "jenkins" of "example" and answers to that name/,
+    ]);
+    t.strictSame(after([victim, replica], joined, NOW + 2).warnings, [], "told once");
+  },
+);
+
+t.test(
+  "a one-off and its service, started and ended in any order, never exchange the service's name",
+  async (t) => {
+    const service = container({ name: "shop_web_1", labels: composeLabels("shop", "web"), created: NOW - 5 });
+    const steps = [["off"], ["off", "web"], ["web"], ["web", "off"], ["off"], ["web"]];
+    for (const numbered of [true, false]) {
+      const labels = new Map([
+        ...composeLabels("shop", "web"),
+        ["com.docker.compose.oneoff", "True"],
+        ["ocdd.aliases", "www"],
+      ]);
+      if (!numbered) labels.delete("com.docker.compose.container-number");
+      const oneOff = container({ name: "shop_web_run_1", at: "172.17.0.9", created: NOW - 9, labels });
+      const there = {
+        off: oneOff,
+        web: { ...service, labels: new Map([...service.labels, ["ocdd.aliases", "www"]]) },
+      };
+      for (let start = 0; start < steps.length; start++) {
+        let state = BARE;
+        for (const step of [...steps.slice(start), ...steps.slice(0, start)]) {
+          const containers = step.map((which) => there[which as keyof typeof there]);
+          const d = decide(config(), observation({ containers, actual: state }), NOW);
+          state = d.desired;
+          const names = (who: string) => d.services.find((s) => s.container.name === who)?.names;
+          if (step.includes("web"))
+            t.strictSame(names("shop_web_1"), ["web", "www", "web.shop"], step.join());
+          if (step.includes("off")) t.strictSame(names("shop_web_run_1"), ["shop-web-run-1"], step.join());
+        }
+      }
+    }
   },
 );
 

@@ -2,7 +2,8 @@
 
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
-import type { Container, Network } from "../model.ts";
+import type { Attachment, Container, Network } from "../model.ts";
+import type { Identity } from "./identity.ts";
 import type { Wishes } from "./labels.ts";
 import { fingerprint, type Name, toName, withoutComposeParts } from "./name.ts";
 import type { SkipCode } from "./skipped.ts";
@@ -21,32 +22,82 @@ export type Reach =
   /** `keeps` when it may still hold a lease: it is only between two states. */
   | { readonly kind: "none"; readonly code: SkipCode; readonly reason: string; readonly keeps: boolean };
 
+/** What of the host a container's way depends on. */
+export interface Surroundings {
+  readonly networkOf: (attachment: Attachment) => Network | undefined;
+  /** The host's own addresses, on any device. */
+  readonly hostAddresses: ReadonlySet<Ipv4>;
+}
+
+/** Finds an attachment's network by Docker's id, and where it says none by name: the one with the lowest id. */
+export function networkIndex(networks: readonly Network[]): Surroundings["networkOf"] {
+  const byId = new Map(networks.map((network) => [network.id, network]));
+  const byName = new Map<string, Network>();
+  for (const network of [...networks].sort(byIdentity))
+    if (!byName.has(network.name)) byName.set(network.name, network);
+  return ({ network, networkId }) => (networkId === "" ? byName.get(network) : byId.get(networkId));
+}
+
+const byIdentity = (a: Network, b: Network): number => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
 /** The way to a container. */
-export function reachOf(container: Container, wishes: Wishes, networks: ReadonlyMap<string, Network>): Reach {
+export function reachOf(container: Container, wishes: Wishes, around: Surroundings): Reach {
   if (wishes.refused !== null) return { kind: "none", code: "label", reason: wishes.refused, keeps: true };
+  const reach = wayTo(container, wishes, around);
+  const restriction = wishes.allow !== null ? "ocdd.allow" : wishes.ports !== null ? "ocdd.ports" : null;
+  if (restriction === null || reach.kind === "alias" || reach.kind === "none") return reach;
+  const why = {
+    host: "it has the host's own network",
+    shared: "it shares another container's network, whose labels count",
+    direct: "its address on the LAN is reached without this host",
+  }[reach.kind];
+  return {
+    kind: "none",
+    code: "label",
+    reason: `label ${restriction} cannot be enforced: ${why}`,
+    keeps: true,
+  };
+}
+
+function wayTo(container: Container, wishes: Wishes, { networkOf, hostAddresses }: Surroundings): Reach {
   const mode = container.networkMode;
   if (mode === "host") return { kind: "host" };
   if (mode.startsWith("container:")) return { kind: "shared", with: mode.slice("container:".length) };
   if (mode === "none")
     return { kind: "none", code: "no-network", reason: "it has no network (none)", keeps: false };
   const usable = container.attachments.flatMap((attachment) => {
-    const network = networks.get(attachment.network);
+    const network = networkOf(attachment);
     return network !== undefined && attachment.address !== undefined
       ? [{ network, target: attachment.address, priority: attachment.priority }]
       : [];
   });
-  const open = usable.filter(({ network }) => !network.internal && DRIVERS.has(network.driver));
-  const wished = open.find(({ network }) => network.name === wishes.network);
   // Docker's own choice for the default route: the highest gateway priority, then the lowest name.
-  const chosen =
-    wished ?? open.sort((a, b) => b.priority - a.priority || (a.network.name < b.network.name ? -1 : 1))[0];
+  const open = usable
+    .filter(({ network }) => !network.internal && DRIVERS.has(network.driver))
+    .sort(
+      (a, b) =>
+        b.priority - a.priority ||
+        (a.network.name < b.network.name ? -1 : a.network.name > b.network.name ? 1 : 0) ||
+        byIdentity(a.network, b.network),
+    );
+  const named = open.filter(({ network }) => network.name === wishes.network);
+  const wished = [...named].sort((a, b) => byIdentity(a.network, b.network))[0];
+  const chosen = wished ?? open[0];
   if (chosen === undefined) return unreachable(container, usable);
-  const note =
-    wishes.network !== null && wished === undefined
-      ? `label ocdd.network names "${clip(wishes.network)}", which it cannot be reached on; "${clip(chosen.network.name)}" is used`
-      : null;
+  if (hostAddresses.has(chosen.target)) {
+    const reason = `its address ${chosen.target} is one of this host's own`;
+    return { kind: "none", code: "host-address", reason, keeps: true };
+  }
   const kind = chosen.network.driver === "bridge" ? "alias" : "direct";
+  const note = networkNote(wishes, named.length, chosen.network);
   return { kind, target: chosen.target, network: chosen.network, note };
+}
+
+function networkNote({ network: wish }: Wishes, named: number, chosen: Network): string | null {
+  if (wish === null || named === 1) return null;
+  return named === 0
+    ? `label ocdd.network names "${clip(wish)}", which it cannot be reached on; "${clip(chosen.name)}" is used`
+    : `label ocdd.network names "${clip(wish)}", as ${named} of its networks are called; the one with the id ${clip(chosen.id, 12)} is used`;
 }
 
 /** Drivers whose addresses this host or its LAN can reach. */
@@ -63,47 +114,15 @@ function unreachable(container: Container, usable: readonly { readonly network: 
     const reason = `its network "${clip(foreign.network.name)}" has the driver "${clip(foreign.network.driver)}", which an alias cannot lead to`;
     return { kind: "none", code: "foreign-driver", reason, keeps: false };
   }
-  const reason = `it has no address yet (${clip(container.state)})`;
+  const reason = `it has no IPv4 address yet (${clip(container.state)})`;
   return { kind: "none", code: "no-address", reason, keeps: true };
 }
 
-/** Compose's labels on a container, as far as they can be believed. */
-export interface Compose {
-  readonly project: string;
-  readonly service: string;
-  readonly number: number | null;
-}
-
-export function composeOf(container: Container): Compose | null {
-  const project = container.labels.get("com.docker.compose.project");
-  const service = container.labels.get("com.docker.compose.service");
-  if (!project || !service) return null;
-  const number = container.labels.get("com.docker.compose.container-number") ?? "";
-  return { project, service, number: /^\d{1,6}$/.test(number) ? Number(number) : null };
-}
-
-/** The stable key of a container's lease: compose project, service and number, else the container's name. */
-export function keyOf(container: Container, compose: Compose | null): string {
-  if (compose === null || compose.number === null) return `container:${part(container.name)}`;
-  return `compose:${part(compose.project)}/${part(compose.service)}/${compose.number}`;
-}
-
-/** The group of a key: the containers of one compose service are one. */
-export function groupOf(key: string): string {
-  return key.startsWith("compose:") ? key.replace(/\/\d+$/, "") : key;
-}
-
-/** A stranger's text as one part of a key: bounded, and without the separator. */
-function part(text: string): string {
-  const safe = text.replace(/[%/]/g, (c) => (c === "%" ? "%25" : "%2F"));
-  return safe.length <= 200 ? safe : `${safe.slice(0, 190)}~${fingerprint(text)}`;
-}
-
-/** The name a container asks for: label, compose service, or its own name without compose's parts. */
-export function wishOf(container: Container, wishes: Wishes, compose: Compose | null): Name {
+/** The name a container asks for: label, service, or its own name. A one-off's labels are copies of its service's. */
+export function wishOf(container: Container, wishes: Wishes, { membership, oneOff }: Identity): Name {
   return (
-    toName(wishes.name ?? "") ??
-    toName(compose?.service ?? "") ??
+    toName((oneOff ? null : wishes.name) ?? "") ??
+    toName(membership?.service ?? "") ??
     toName(withoutComposeParts(container.name)) ??
     toName(container.name) ??
     (`container-${fingerprint(container.id)}` as Name)

@@ -1,30 +1,76 @@
 /** Every container that may be seen → what it asks for, how it can be reached, and the key of its lease. */
 
+import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { Container, Observation } from "../model.ts";
-import { type Compose, composeOf, groupOf, keyOf, type Reach, reachOf, wishOf } from "./candidate.ts";
+import { networkIndex, type Reach, reachOf, wishOf } from "./candidate.ts";
+import { groupOf, type Identity, identityOf, lastSeenOf } from "./identity.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
 import { toName } from "./name.ts";
 import type { Claim } from "./names.ts";
 
 export interface Candidate {
   readonly container: Container;
+  /** With everything in its notes that is to be told of this container. */
   readonly wishes: Wishes;
-  readonly compose: Compose | null;
+  readonly identity: Identity;
   readonly reach: Reach;
   readonly key: string;
 }
 
 /** Every container that may be seen, newest first, each with a key of its own. */
 export function candidatesOf(config: Config, seen: Observation): Candidate[] {
-  const networks = new Map(seen.networks.map((network) => [network.name, network]));
-  const shown = seen.containers.filter((container) => isShown(container.labels, config.expose));
-  const lastSeen = new Map(seen.actual.table.leases.map((lease) => [lease.key, lease.container]));
-  // labels are anybody's to write: of two that claim one key the one last seen with it keeps it, else the oldest
-  const keyHolder = new Map<string, Container>();
-  for (const container of shown) {
-    const key = keyOf(container, composeOf(container));
-    const rival = keyHolder.get(key);
+  const { leases } = seen.actual.table;
+  const lastSeen = lastSeenOf(leases);
+  const around = {
+    networkOf: networkIndex(seen.networks),
+    hostAddresses: new Set(seen.addresses.map(({ address }) => address)),
+  };
+  const members = seen.containers
+    .filter((container) => isShown(container.labels, config.expose))
+    .map((container) => ({ container, identity: identityOf(container, lastSeen) }));
+  const holders = keyHolders(members, lastSeen);
+  const groups = new Set(leases.map((lease) => groupOf(lease.key)));
+  return members
+    .sort((a, b) => b.container.created - a.container.created)
+    .map(({ container, identity }) => {
+      const holder = holders.get(identity.key);
+      const own = holder === container;
+      const labels = readLabels(container.labels);
+      const reach = reachOf(container, labels, around);
+      const notes = [
+        ...labels.notes,
+        ...(own || holder === undefined ? [] : [`"${clip(holder.name)}" has the place that it claims`]),
+        ...identityNotes(identity, groups, lastSeen),
+        ...(labels.map.length > 0 && reach.kind !== "alias" && reach.kind !== "none"
+          ? ["label ocdd.map has no effect: it has no alias of its own"]
+          : []),
+      ];
+      return {
+        container,
+        wishes: { ...labels, notes },
+        identity,
+        reach,
+        // "#" is in no container's name
+        key: own ? identity.key : `container:#${container.id.slice(0, 12)}`,
+      };
+    });
+}
+
+interface Member {
+  readonly container: Container;
+  readonly identity: Identity;
+}
+
+/** Of several that claim one key the one last seen with it keeps it, else the oldest. */
+function keyHolders(
+  members: readonly Member[],
+  lastSeen: ReadonlyMap<string, string>,
+): ReadonlyMap<string, Container> {
+  const holders = new Map<string, Container>();
+  for (const { container, identity } of members) {
+    const { key } = identity;
+    const rival = holders.get(key);
     const last = lastSeen.get(key);
     const wins =
       rival === undefined ||
@@ -32,36 +78,40 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
         (container.id === last ||
           container.created < rival.created ||
           (container.created === rival.created && container.id < rival.id)));
-    if (wins) keyHolder.set(key, container);
+    if (wins) holders.set(key, container);
   }
-  return [...shown]
-    .sort((a, b) => b.created - a.created)
-    .map((container) => {
-      const compose = composeOf(container);
-      const key = keyOf(container, compose);
-      const wishes = readLabels(container.labels);
-      return {
-        container,
-        wishes,
-        compose,
-        reach: reachOf(container, wishes, networks),
-        key:
-          keyHolder.get(key) === container ? key : `${keyOf(container, null)}#${container.id.slice(0, 12)}`,
-      };
-    });
+  return holders;
+}
+
+/** What is odd about an identity beside the leases that there are. */
+function identityNotes(
+  { key, membership, disbelieved }: Identity,
+  groups: ReadonlySet<string>,
+  lastSeen: ReadonlyMap<string, string>,
+): string[] {
+  if (membership === null) return [];
+  const said = `"${clip(membership.service)}"${membership.project === null ? "" : ` of "${clip(membership.project)}"`}`;
+  if (disbelieved !== null && groups.has(groupOf(disbelieved)))
+    return [
+      `its labels say ${said}, but its name is not one that ${membership.kind} gives: it is no part of it`,
+    ];
+  if (disbelieved === null && groups.has(groupOf(key)) && !lastSeen.has(key) && key !== groupOf(key))
+    return [`it is a new container of ${said} and answers to that name as well`];
+  return [];
 }
 
 /** What a candidate claims of the names. */
 export function claimOf(candidate: Candidate): Claim {
-  const { container, wishes, compose, key } = candidate;
+  const { container, wishes, identity, key } = candidate;
+  const { membership, oneOff } = identity;
   return {
     key,
     group: groupOf(key),
-    wish: wishOf(container, wishes, compose),
-    aliases: wishes.aliases,
-    project: toName(compose?.project ?? "") ?? null,
-    service: toName(compose?.service ?? "") ?? null,
-    number: compose?.number ?? 0,
+    wish: wishOf(container, wishes, identity),
+    aliases: oneOff ? [] : wishes.aliases,
+    project: toName(membership?.project ?? "") ?? null,
+    service: toName(membership?.service ?? "") ?? null,
+    number: membership?.number ?? 0,
     created: container.created,
   };
 }

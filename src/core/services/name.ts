@@ -35,11 +35,7 @@ export function isReserved(name: Name, hostName: Name): boolean {
   return name === hostName || /^(ns\d*|localhost|wpad|isatap)$/.test(name);
 }
 
-/** `example_jenkins_1` and `example-jenkins-1` as compose names containers, reduced to `jenkins`; else the name itself. */
+/** `example_jenkins_1`, the form that the bash script knew, reduced to `jenkins`; any other name is its own. */
 export function withoutComposeParts(containerName: string): string {
-  return (
-    /^[^_]+_(.+)_\d+$/.exec(containerName)?.[1] ??
-    /^[^-]+-(.+)-\d+$/.exec(containerName)?.[1] ??
-    containerName
-  );
+  return /^[a-z]+_([a-z]+)_[0-9]$/.exec(containerName)?.[1] ?? containerName;
 }

@@ -23,8 +23,8 @@ export interface Grant {
   readonly names: readonly string[];
   /** Names that other containers of the group answer to as well. */
   readonly shared: readonly string[];
-  /** Names to keep with the lease. */
-  readonly kept: readonly Name[];
+  /** Names to keep with the lease, the dotted one too. */
+  readonly kept: readonly string[];
   /** Why the wish was not granted. */
   readonly renamed: string | null;
   /** Lesser names that were not granted, with the reason. */
@@ -122,9 +122,10 @@ function grantOnce(
         return refused === null;
       });
       const names = new Set<string>([own, base, ...aliases]);
-      if (dotted !== null && dottedRefused === null) names.add(dotted);
+      const service = dotted !== null && dottedRefused === null ? [dotted] : [];
+      for (const name of service) names.add(name);
       const shared = unit.claims.length > 1 ? [...names].filter((name) => name !== own) : [];
-      const kept = [...new Set([base, own, ...aliases])];
+      const kept = [...new Set([base, own, ...aliases, ...service])];
       grants.set(claim.key, { own, names: [...names], shared, kept, renamed, notes });
     }
   }
@@ -171,6 +172,6 @@ function dottedName(unit: Unit): string | null {
 
 /** A group as a person may read it: keys hold strangers' strings. */
 function printable(group: string): string {
-  const text = group.replace(/^(compose|container):/, "").replace(/[^\x20-\x7e]/g, "?");
+  const text = group.replace(/^(compose|swarm|container):/, "").replace(/[^\x20-\x7e]/g, "?");
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -16,7 +16,7 @@ export function serviceOf(
   address: Ipv4,
   { zone, bridgePort }: { readonly zone: string; readonly bridgePort: string | null },
 ): Service {
-  const { container, compose, reach, wishes, key } = candidate;
+  const { container, identity, reach, wishes, key } = candidate;
   const target = reach.kind === "alias" || reach.kind === "direct" ? reach.target : null;
   const forward: Forward | null =
     reach.kind === "alias"
@@ -46,8 +46,8 @@ export function serviceOf(
       address: target,
       network: reach.kind === "alias" || reach.kind === "direct" ? reach.network.name : null,
     },
-    project: compose?.project ?? null,
-    service: compose?.service ?? null,
+    project: identity.membership?.project ?? null,
+    service: identity.membership?.service ?? null,
     ports: container.ports,
     srv: wishes.srv,
     forward,

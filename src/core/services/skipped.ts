@@ -7,6 +7,7 @@ export const SKIP_CODES = [
   "internal-network",
   "foreign-driver",
   "no-address",
+  "host-address",
   "shares-unserved",
   "range-full",
 ] as const;

@@ -4,7 +4,7 @@ import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Conflict, Lease, LeaseTable } from "../../core/model.ts";
 import type { LeasesRead } from "../../core/observation.ts";
-import { type Name, toName } from "../../core/services/name.ts";
+import { toName } from "../../core/services/name.ts";
 import { readText, storageError, writeWhole } from "./file.ts";
 
 const VERSION = 1;
@@ -87,9 +87,10 @@ function readLease(value: unknown): Lease {
   const { key, address: at, names, container, releasedAt } = value as Record<string, unknown>;
   if (typeof key !== "string" || typeof container !== "string") throw new TypeError("no lease");
   if (releasedAt !== null && typeof releasedAt !== "number") throw new TypeError("no lease");
-  const granted = array(names).map((name): Name => {
-    if (typeof name !== "string" || toName(name) !== name) throw new TypeError("no name");
-    return name as Name;
+  const granted = array(names).map((name): string => {
+    if (typeof name !== "string" || !name.split(".").every((label) => toName(label) === label))
+      throw new TypeError("no name");
+    return name;
   });
   return { key, address: address(at), names: granted, container, releasedAt };
 }

@@ -1,50 +1,115 @@
-import fc from "fast-check";
 import t from "tap";
-import { composeOf, groupOf, keyOf, wishOf } from "../../../src/core/services/candidate.ts";
+import type { Container, Network } from "../../../src/core/model.ts";
+import { networkIndex, reachOf, wishOf } from "../../../src/core/services/candidate.ts";
+import { identityOf } from "../../../src/core/services/identity.ts";
 import { readLabels } from "../../../src/core/services/labels.ts";
-import { composeLabels, container } from "../make.ts";
-
-const key = (labels: Map<string, string>, name = "n"): string => {
-  const c = container({ name, labels });
-  return keyOf(c, composeOf(c));
-};
-
-t.test("a lease's key is compose's project, service and number, else the container's name", async (t) => {
-  t.equal(key(composeLabels("shop", "web", 2)), "compose:shop/web/2");
-  t.equal(key(new Map(), "web"), "container:web");
-  const half = composeLabels("shop", "web");
-  half.delete("com.docker.compose.container-number");
-  t.equal(key(half, "shop-web-run-1a2b"), "container:shop-web-run-1a2b", "compose run");
-  for (const bad of ["", "-1", "1e3", "1234567", "x"]) {
-    t.equal(
-      key(new Map([...composeLabels("s", "w"), ["com.docker.compose.container-number", bad]])),
-      "container:n",
-      bad,
-    );
-  }
-  t.equal(groupOf("compose:shop/web/2"), "compose:shop/web");
-  t.equal(groupOf("container:a/1"), "container:a/1");
-});
-
-t.test("no two services share a key by the spelling of their names, and none is long", async () => {
-  const part = fc.oneof(fc.stringMatching(/^[a%2F/:_-]{1,6}$/), fc.string({ minLength: 1, maxLength: 400 }));
-  fc.assert(
-    fc.property(fc.tuple(part, part), fc.tuple(part, part), ([p, s], [q, r]) => {
-      const one = key(composeLabels(p, s));
-      return one.length < 1300 && (one === key(composeLabels(q, r))) === (p === q && s === r);
-    }),
-  );
-});
+import { attachment, BRIDGE, composeLabels, container, id, ip, network } from "../make.ts";
 
 t.test("the name a container asks for", async (t) => {
   const wish = (name: string, labels: Map<string, string> = new Map()): string => {
     const c = container({ name, labels });
-    return wishOf(c, readLabels(labels), composeOf(c));
+    return wishOf(c, readLabels(labels), identityOf(c, new Map()));
   };
   t.equal(wish("x", new Map([...composeLabels("p", "My_Svc"), ["ocdd.name", "Shop.Front"]])), "shop-front");
   t.equal(wish("p_My_Svc_1", composeLabels("p", "My_Svc")), "my-svc");
-  t.equal(wish("p_web_1"), "web");
   t.equal(wish("web"), "web");
   t.equal(wish("x", new Map([["ocdd.name", "..."]])), "x", "a label that leaves nothing is no wish");
   t.match(wish("___"), /^container-[0-9a-f]{8}$/);
+  const copied = new Map([
+    ...composeLabels("shop", "web"),
+    ["com.docker.compose.oneoff", "True"],
+    ["ocdd.name", "www"],
+  ]);
+  t.equal(wish("shop_web_run_1a2b", copied), "shop-web-run-1a2b", "a one-off's own, whatever it has copied");
+});
+
+t.test("a plain name, as people give them, is taken whole but in the bash script's own form", async (t) => {
+  const wish = (name: string): string =>
+    wishOf(container({ name }), readLabels(new Map()), identityOf(container({ name }), new Map()));
+  t.equal(wish("example_jenkins_1"), "jenkins");
+  for (const name of [
+    "web-server-1",
+    "node-exporter-1",
+    "redis-cache-2",
+    "gitlab-runner-01",
+    "ubuntu-22-04",
+    "es_node_12",
+    "es_node2_3",
+    "Ex_web_1",
+    "a_b_c_1",
+  ])
+    t.equal(wish(name), name.toLowerCase().replaceAll("_", "-"), name);
+});
+
+const around = (networks: readonly Network[], own: readonly string[] = []) => ({
+  networkOf: networkIndex(networks),
+  hostAddresses: new Set(own.map(ip)),
+});
+const reach = (c: Container, networks: readonly Network[], own: readonly string[] = []) =>
+  reachOf(c, readLabels(c.labels), around(networks, own));
+
+t.test("networks of one name, in any order of Docker's list, are told apart by id", async (t) => {
+  const first = network({ name: "dup", cidr: "172.30.0.0/16", id: id("first") });
+  const second = network({ name: "dup", cidr: "172.31.0.0/16", id: id("second"), internal: true });
+  const on = (networkId: string, at: string) => ({ ...attachment("dup", at), networkId });
+  const open = container({ name: "a", attachments: [on(first.id, "172.30.0.2")] });
+  const closed = container({ name: "b", attachments: [on(second.id, "172.31.0.2")] });
+  for (const networks of [
+    [first, second],
+    [second, first],
+  ]) {
+    t.match(reach(open, networks), { kind: "alias", target: "172.30.0.2", network: first });
+    t.match(reach(closed, networks), { kind: "none", code: "internal-network" });
+    const unsaid = container({ name: "c", attachments: [on("", "172.30.0.3")] });
+    t.match(
+      reach(unsaid, networks),
+      { kind: "alias", network: first },
+      "the lowest id where Docker tells none",
+    );
+  }
+  const third = { ...second, id: id("third"), internal: false };
+  const labels = new Map([["ocdd.network", "dup"]]);
+  for (const attachments of [
+    [on(first.id, "172.30.0.2"), on(third.id, "172.31.0.2")],
+    [on(third.id, "172.31.0.2"), on(first.id, "172.30.0.2")],
+  ]) {
+    const got = reach(container({ name: "d", labels, attachments }), [third, first]);
+    t.match(got, { kind: "alias", network: first, note: /"dup", as 2 of its networks are called/ });
+  }
+});
+
+t.test("a restriction, where no alias can enforce it, is a reason not to serve", async (t) => {
+  const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan" });
+  const ways: Readonly<Record<string, Partial<Container>>> = {
+    host: { networkMode: "host", attachments: [] },
+    shared: { networkMode: `container:${id("x")}`, attachments: [] },
+    direct: { networkMode: "lan", attachments: [attachment("lan", "192.168.122.77")] },
+    alias: {},
+  };
+  for (const [kind, fields] of Object.entries(ways)) {
+    for (const [label, value] of [
+      ["ocdd.allow", "192.168.122.2"],
+      ["ocdd.ports", "8123"],
+    ] as const) {
+      const got = reach(container({ name: "c", ...fields, labels: new Map([[label, value]]) }), [
+        BRIDGE,
+        lan,
+      ]);
+      if (kind === "alias") t.equal(got.kind, "alias");
+      else
+        t.match(got, { kind: "none", code: "label", reason: `label ${label} cannot be enforced: it` }, kind);
+    }
+    const everybody = new Map([["ocdd.allow", "0.0.0.0/0"]]);
+    t.equal(reach(container({ name: "c", ...fields, labels: everybody }), [BRIDGE, lan]).kind, kind);
+  }
+});
+
+t.test("a container whose address is one of the host's own is not served", async (t) => {
+  const c = container({ name: "mask", at: "172.17.0.5" });
+  t.match(reach(c, [BRIDGE], ["172.17.0.5"]), {
+    kind: "none",
+    code: "host-address",
+    reason: "its address 172.17.0.5 is one of this host's own",
+  });
+  t.equal(reach(c, [BRIDGE], ["172.17.0.1"]).kind, "alias");
 });

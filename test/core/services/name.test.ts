@@ -70,12 +70,12 @@ t.test("a suffixed name is a name, and another one", async () => {
   );
 });
 
-t.test("compose's parts are taken off a container's name", async (t) => {
+t.test("a container's name is reduced in the bash script's own form alone", async (t) => {
   const table: [string, string][] = [
     ["example_jenkins_1", "jenkins"],
-    ["example-jenkins-1", "jenkins"],
-    ["example_my_db_12", "my_db"],
-    ["example-my-db-12", "my-db"],
+    ["example-jenkins-1", "example-jenkins-1"],
+    ["example_my_db_1", "example_my_db_1"],
+    ["example_db_12", "example_db_12"],
     ["jenkins", "jenkins"],
     ["jenkins_1", "jenkins_1"],
     ["jenkins-1", "jenkins-1"],

@@ -1,0 +1,99 @@
+/** What a container is an instance of, as far as that can be believed: labels are anybody's to write, names Docker's to keep. */
+
+import type { Container, Lease } from "../model.ts";
+import { fingerprint } from "./name.ts";
+
+/** The service of an orchestrator that a container belongs to. */
+export interface Membership {
+  readonly kind: "compose" | "swarm";
+  readonly project: string | null;
+  readonly service: string;
+  /** Compose's number, swarm's slot; null where there is none. */
+  readonly number: number | null;
+}
+
+/** Who a container is. */
+export interface Identity {
+  /** The stable key of its lease. */
+  readonly key: string;
+  /** What its labels say, for the name it asks for; null for a one-off. */
+  readonly membership: Membership | null;
+  /** True for the container of a `docker compose run`, whose labels are copies of its service's. */
+  readonly oneOff: boolean;
+  /** The key that its labels alone claim, where that is not believed. */
+  readonly disbelieved: string | null;
+}
+
+/**
+ * The identity of a container. The key is compose's or swarm's when its name is one that they give, since Docker lets no
+ * other container have it, or when this very container (`lease`, by the key its labels claim) had it before; else the name's.
+ */
+export function identityOf(container: Container, lastSeen: ReadonlyMap<string, string>): Identity {
+  const byName = `container:${part(container.name)}`;
+  if (isOneOff(container)) return { key: byName, membership: null, oneOff: true, disbelieved: null };
+  const membership = membershipOf(container);
+  const claimed = membership === null ? null : keyOf(membership);
+  if (membership === null || claimed === null)
+    return { key: byName, membership, oneOff: false, disbelieved: null };
+  const believed = isNamedSo(container.name, membership) || lastSeen.get(claimed) === container.id;
+  return {
+    key: believed ? claimed : byName,
+    membership,
+    oneOff: false,
+    disbelieved: believed ? null : claimed,
+  };
+}
+
+/** Key → id of the container last seen with it. */
+export function lastSeenOf(leases: readonly Lease[]): ReadonlyMap<string, string> {
+  return new Map(leases.map((lease) => [lease.key, lease.container]));
+}
+
+/** The group of a key: the instances of one service are one. */
+export function groupOf(key: string): string {
+  return /^(compose|swarm):/.test(key) ? key.replace(/\/\d+$/, "") : key;
+}
+
+function isOneOff({ labels }: Container): boolean {
+  return labels.get("com.docker.compose.oneoff")?.trim().toLowerCase() === "true";
+}
+
+function membershipOf({ labels, name }: Container): Membership | null {
+  const project = labels.get("com.docker.compose.project");
+  const service = labels.get("com.docker.compose.service");
+  if (project && service) {
+    const number = labels.get("com.docker.compose.container-number") ?? "";
+    return { kind: "compose", project, service, number: /^\d{1,6}$/.test(number) ? Number(number) : null };
+  }
+  const whole = labels.get("com.docker.swarm.service.name");
+  if (!whole) return null;
+  const stack = labels.get("com.docker.stack.namespace") || null;
+  const inStack = stack !== null && whole.startsWith(`${stack}_`) && whole.length > stack.length + 1;
+  // a slot, or the node's id where each node has one task; then the task's id
+  const task = name.startsWith(`${whole}.`) ? TASK.exec(name.slice(whole.length + 1)) : null;
+  return {
+    kind: "swarm",
+    project: inStack ? stack : null,
+    service: inStack ? whole.slice(stack.length + 1) : whole,
+    number: task === null ? null : Number(task[1] ?? 0),
+  };
+}
+
+const TASK = /^(?:(\d{1,6})|[a-z0-9]{25})\.[a-z0-9]{25}$/;
+
+function keyOf({ kind, project, service, number }: Membership): string | null {
+  return number === null ? null : `${kind}:${part(project ?? "")}/${part(service)}/${number}`;
+}
+
+/** Is that the name which compose (before and since version 2) or swarm gives this member? */
+function isNamedSo(name: string, { kind, project, service, number }: Membership): boolean {
+  // of swarm's tasks the number itself is read from the name
+  if (kind === "swarm") return true;
+  return name === `${project}-${service}-${number}` || name === `${project}_${service}_${number}`;
+}
+
+/** A stranger's text as one part of a key: bounded, and without the separator. */
+function part(text: string): string {
+  const safe = text.replace(/[%/]/g, (c) => (c === "%" ? "%25" : "%2F"));
+  return safe.length <= 200 ? safe : `${safe.slice(0, 190)}~${fingerprint(text)}`;
+}
