@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import { checkAgainstHost } from "../core/config/host-check.ts";
+import { checkForInitialize } from "../core/config/host-check.ts";
 import { emptyState } from "../core/page/empty.ts";
 import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
@@ -21,7 +21,7 @@ export async function initialize(config: Config, now: number, say: (line: string
   await requirePrivilege();
   await requirePrograms(PROGRAMS);
   const host = openHost(config);
-  const hostIp = checkAgainstHost(config, await host.observe());
+  const hostIp = checkForInitialize(config, await host.observe());
   say("Initializing OCDD ...");
   for (const directory of [config.storageDir, dirname(config.zoneFile), dirname(config.indexFile)]) {
     await makeDirectory(directory);

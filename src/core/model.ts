@@ -198,12 +198,13 @@ export interface Observation {
 export interface AddressUse {
   readonly size: number;
   readonly used: number;
-  /** At rest after their containers stopped. */
+  /** Released less than ADDRESS_HOLD ago. */
   readonly held: number;
   /** Somebody else on the network answers for them. */
   readonly conflict: number;
-  /** Never handed out: the host's own, network and broadcast. */
+  /** Not handed out: the host's own, network and broadcast, those of Docker's networks, next hops and name servers. */
   readonly reserved: number;
+  readonly free: number;
 }
 
 /** What decide makes of an observation. */

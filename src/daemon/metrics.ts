@@ -93,8 +93,7 @@ export function directorMetrics(): DirectorMetrics {
       services.set(decision.services.length);
       for (const reason of SKIP_CODES)
         skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
-      const { size, used, held, conflict, reserved } = decision.range;
-      const free = Math.max(0, size - used - held - conflict - reserved);
+      const { used, held, conflict, reserved, free } = decision.range;
       for (const [state, n] of Object.entries({ used, rest: held, conflict, reserved, free }))
         addresses.set({ state }, n);
       docker.set(1);

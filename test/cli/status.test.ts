@@ -42,7 +42,7 @@ t.test("a person and a program are told the same", async (t) => {
   const text = statusText(conf, standing);
   t.match(text, /last run +30 s ago/);
   t.match(text, /services +1 served, 1 not/);
-  t.match(text, /addresses +1 of 20 in use, 0 at rest, 0 used by others; 1 in force/);
+  t.match(text, /addresses +1 of 20 in use, 0 on hold, 0 conflicts, 19 free; 1 in force/);
   t.match(text, /drift +none/);
   t.match(text, /sealed: it has no network/);
   t.notMatch(text, "\u001b", "Docker's own words are clipped as a stranger's");
@@ -52,7 +52,7 @@ t.test("a person and a program are told the same", async (t) => {
     host: HOST,
     error: null,
     services: 1,
-    addresses: { size: 20, used: 1, rest: 0, conflict: 0, inForce: 1 },
+    addresses: { size: 20, used: 1, rest: 0, held: 0, conflict: 0, free: 19, inForce: 1 },
     skipped: [{ container: "sealed" }],
     drift: [],
     watch: null,

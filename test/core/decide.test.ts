@@ -175,7 +175,7 @@ t.test("a full range: the rest are served, the reason is told", async (t) => {
   t.match(d.skipped, [
     {
       container: "c3",
-      reason: "the address range is full: 3 addresses, 3 in use, 0 at rest, 0 used by others",
+      reason: "the address range is full: 3 addresses, 3 in use, 0 on hold, 0 conflicts",
     },
     { container: "c4", reason: /full/ },
   ]);

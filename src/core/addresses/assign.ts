@@ -3,8 +3,9 @@
 import type { Config } from "../config/config.ts";
 import type { LeaseTable, Observation } from "../model.ts";
 import type { Candidate } from "../services/candidates.ts";
-import { contains, fromNumber, type Ipv4, toNumber } from "./ipv4.ts";
+import { contains, type Ipv4 } from "./ipv4.ts";
 import { type Allocation, allocate, type Owner, rebuildTable } from "./lease.ts";
+import { type Neighbours, NO_NEIGHBOURS, type Reserved, reservedAddresses } from "./reserved.ts";
 
 export interface Addresses {
   /** The leases believed before this decision. */
@@ -12,17 +13,23 @@ export interface Addresses {
   readonly allocation: Allocation;
   /** Container id → address; who is not in it cannot be served. */
   readonly addressOf: ReadonlyMap<string, Ipv4>;
-  /** Addresses that are never handed out. */
+  /** What of the range is kept back, with the words to tell it. */
+  readonly reserved: Reserved;
+  /** All that is kept back, for counting. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
 
-/** Gives every candidate that can be reached its address. `now` is in seconds since the epoch. */
+/**
+ * Gives every candidate that can be reached its address. `now` is in seconds since the epoch, `neighbours` what the host
+ * depends on.
+ */
 export function giveAddresses(
   config: Config,
   seen: Observation,
   candidates: readonly Candidate[],
   hostIp: Ipv4,
   now: number,
+  neighbours: Neighbours = NO_NEIGHBOURS,
 ): Addresses {
   const before = believed(candidates, seen, config, now);
   const known = new Set(before.leases.map((lease) => lease.key));
@@ -32,11 +39,18 @@ export function giveAddresses(
       ({ reach, key }) => reach.kind === "alias" || (reach.kind === "none" && reach.keeps && known.has(key)),
     )
     .map((c) => ({ key: c.key, container: c.container.id }));
-  const excluded = excludedAddresses(hostIp, seen);
-  const avoided = addressesOfContainers(seen);
+  const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours);
+  const { excluded, avoided } = reserved;
   const hold = config.addressHold;
   const allocation = allocate({ table: before, owners, pool: config.pool, excluded, avoided, now, hold });
-  return { before, allocation, excluded, addressOf: addressesOf(candidates, allocation, hostIp) };
+  const kept = new Set([...excluded, ...avoided]);
+  return {
+    before,
+    allocation,
+    reserved,
+    excluded: kept,
+    addressOf: addressesOf(candidates, allocation, hostIp),
+  };
 }
 
 function addressesOf(
@@ -63,25 +77,6 @@ function addressesOf(
     if (address !== undefined) addressOf.set(id, address);
   }
   return addressOf;
-}
-
-/** Addresses that are never handed out, whatever the range says. */
-function excludedAddresses(hostIp: Ipv4, seen: Observation): Set<Ipv4> {
-  const ours = new Set(seen.actual.aliases.map((alias) => alias.address));
-  const excluded = new Set<Ipv4>([hostIp]);
-  for (const { address, prefix } of seen.addresses) {
-    if (!ours.has(address)) excluded.add(address);
-    if (prefix >= 31) continue;
-    const size = 2 ** (32 - prefix);
-    const net = Math.floor(toNumber(address) / size) * size;
-    excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
-  }
-  return excluded;
-}
-
-/** macvlan and ipvlan containers have addresses of the LAN itself, which whoever starts them may choose. */
-function addressesOfContainers(seen: Observation): Set<Ipv4> {
-  return new Set(seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])));
 }
 
 /**

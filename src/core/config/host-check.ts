@@ -1,9 +1,10 @@
 /** What only the host can show to be wrong with the configuration. */
 
-import { contains, type Ipv4, overlaps, type Range } from "../addresses/ipv4.ts";
+import type { Ipv4 } from "../addresses/ipv4.ts";
+import { overlapsOf } from "../addresses/reserved.ts";
 import { clip } from "../clip.ts";
 import { ConfigError, type Problem } from "../errors.ts";
-import type { DeviceAddress, Network, Observation } from "../model.ts";
+import type { DeviceAddress, Observation } from "../model.ts";
 import type { Config, KeyName } from "./config.ts";
 import { outputProblems } from "./outputs.ts";
 
@@ -20,40 +21,39 @@ export function hostAddress(
   return (own.find((a) => a.prefix < 32) ?? own[0])?.address;
 }
 
-/** Throws a ConfigError that names everything the host contradicts; returns the host's own address. */
+/** Throws a ConfigError that names everything the host contradicts; returns the host's own address. For every run. */
 export function checkAgainstHost(config: Config, seen: Observation): Ipv4 {
-  const problems: Problem[] = outputProblems(config, seen.actual);
-  const problem = (key: KeyName, message: string): void => {
-    problems.push({ where: config.where.get(key) ?? "default", key, message });
-  };
-  const rangeKey: KeyName = config.where.has("IP_RANGE") ? "IP_RANGE" : "IP_RANGE_START";
-  if (!seen.devices.includes(config.device)) {
-    problem(
-      "NETWORK_DEVICE",
-      `"${config.device}" is no network device of this host; there are ${seen.devices.join(", ")}`,
-    );
-  }
-  const host = hostAddress(config, seen.addresses, seen.actual.aliases);
-  if (host === undefined) {
-    problem("NETWORK_DEVICE", `"${config.device}" has no IPv4 address; set one on it, or HOST_IP`);
-  } else if (config.pool.some((range) => contains(range, host))) {
-    problem(rangeKey, `the range holds ${host}, the host's own address`);
-  }
-  for (const network of seen.networks) {
-    const subnet = overlapping(network, config.pool);
-    if (subnet !== undefined) {
-      problem(
-        rangeKey,
-        `the range overlaps ${subnet.first}-${subnet.last} of the Docker network "${clip(network.name)}"`,
-      );
-    }
-  }
-  if (problems.length > 0 || host === undefined) throw new ConfigError(problems);
-  return host;
+  return checked(config, seen, []);
 }
 
-/** A subnet that Docker routes by itself; those of macvlan and ipvlan are the LAN's own. */
-function overlapping(network: Network, pool: readonly Range[]): Range | undefined {
-  if (network.driver === "macvlan" || network.driver === "ipvlan") return undefined;
-  return network.subnets.find((subnet) => pool.some((range) => overlaps(range, subnet)));
+/**
+ * The same for the first set-up, where a range that overlaps one of Docker's networks is an error too. Later anybody who
+ * may create a network could stop every run by it: then those addresses are only not handed out.
+ */
+export function checkForInitialize(config: Config, seen: Observation): Ipv4 {
+  const key: KeyName = config.where.has("IP_RANGE") ? "IP_RANGE" : "IP_RANGE_START";
+  const overlaps = seen.networks.flatMap((network) => overlapsOf(config.pool, network));
+  return checked(
+    config,
+    seen,
+    overlaps.map(({ network, subnet }) => ({
+      where: config.where.get(key) ?? "default",
+      key,
+      message: `the range overlaps ${subnet.first}-${subnet.last} of the Docker network "${clip(network.name)}"`,
+    })),
+  );
+}
+
+function checked(config: Config, seen: Observation, more: readonly Problem[]): Ipv4 {
+  const problems: Problem[] = outputProblems(config, seen.actual);
+  const where = config.where.get("NETWORK_DEVICE") ?? "default";
+  const problem = (message: string): void => void problems.push({ where, key: "NETWORK_DEVICE", message });
+  const { device } = config;
+  if (!seen.devices.includes(device))
+    problem(`"${device}" is no network device of this host; there are ${seen.devices.join(", ")}`);
+  const host = hostAddress(config, seen.addresses, seen.actual.aliases);
+  if (host === undefined) problem(`"${device}" has no IPv4 address; set one on it, or HOST_IP`);
+  problems.push(...more);
+  if (problems.length > 0 || host === undefined) throw new ConfigError(problems);
+  return host;
 }

@@ -1,7 +1,8 @@
 /** The services as the page and services.json tell them: one value, of which both are made. docs/services-json.md. */
 
-import { addressesOf, compareIpv4, type Ipv4, type Range, sizeOf } from "../addresses/ipv4.ts";
+import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
+import { addressUse } from "../addresses/use.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
 import type { Skipped } from "../services/skipped.ts";
 import { field, textVersion } from "../text.ts";
@@ -116,13 +117,7 @@ export function listingOf(input: ListingInput): Listing {
     zone,
     host: input.host ?? null,
     staleAfter: Math.max(STALE_LEAST, 3 * input.interval),
-    range: {
-      size: pool.reduce((n, range) => n + sizeOf(range), 0),
-      used: table.leases.filter((lease) => lease.releasedAt === null).length,
-      held: resting.length,
-      conflict: table.conflicts.length,
-      reserved: reserved(pool, input.excluded),
-    },
+    range: addressUse({ pool, table, reserved: (address) => input.excluded.has(address), hold, now }),
     services,
     stopped: stopped.sort((a, b) => byName.compare(a.name, b.name)),
     skipped: input.skipped.map((one) => ({
@@ -187,12 +182,6 @@ function statusOf({ state, health, renamed }: Service): { readonly status: Statu
   if (health === "starting") return { status: "starting", tone: "wait" };
   if (renamed !== null) return { status: "renamed", tone: "warn" };
   return { status: health === "healthy" ? "healthy" : "running", tone: "good" };
-}
-
-function reserved(pool: readonly Range[], excluded: ReadonlySet<Ipv4>): number {
-  let count = 0;
-  for (const range of pool) for (const address of addressesOf(range)) if (excluded.has(address)) count++;
-  return count;
 }
 
 /** What to remember once this listing is published: the services shown, and those whose addresses are on hold. */

@@ -50,8 +50,7 @@ ocdd</code></pre>
 
 function summary({ services: list, stopped, skipped, conflicts, range, host }: Listing): string {
   const bad = list.filter((row) => row.tone === "bad").length + skipped.length + conflicts.length;
-  const { size, used, held, conflict, reserved } = range;
-  const free = Math.max(size - used - held - conflict - reserved, 0);
+  const { size, used, held, conflict, reserved, free } = range;
   const parts: readonly (readonly [string, number, string])[] = [
     ["used", used, "in use"],
     ["held", held, "at rest"],

@@ -1,9 +1,10 @@
 /** How it stands, for a person and for a program. */
 
-import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
+import type { Ipv4 } from "../addresses/ipv4.ts";
+import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { Decision, LeaseTable } from "../model.ts";
+import type { AddressUse, Decision, LeaseTable } from "../model.ts";
 import { SCHEMA_VERSION } from "./report.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
@@ -43,7 +44,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
     lastRun: time(report.lastRun),
     services: decision?.services.length ?? null,
     skipped: decision?.skipped ?? null,
-    addresses: use(config, report),
+    addresses: addressesDocument(config, report),
     drift: report.drift,
     watch: stats && {
       since: time(stats.since),
@@ -55,10 +56,16 @@ export function statusDocument(config: Config, report: StatusReport): object {
   };
 }
 
+function addressesDocument(config: Config, report: StatusReport): object {
+  const { size, used, held, conflict, reserved, free, inForce } = use(config, report);
+  // `rest` is what the first version called `held`
+  return { size, used, rest: held, held, conflict, reserved, free, inForce };
+}
+
 /** The same in lines. */
 export function statusText(config: Config, report: StatusReport): string {
   const { decision, drift, lastRun, now, trouble, stats } = report;
-  const { size, used, rest, conflict, inForce } = use(config, report);
+  const { size, used, held, conflict, free, inForce } = use(config, report);
   const rows: [string, string][] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
     ["last run", lastRun === null ? "none that ended well" : `${ago(now - lastRun)} ago`],
@@ -71,7 +78,7 @@ export function statusText(config: Config, report: StatusReport): string {
     ],
     [
       "addresses",
-      `${used} of ${size} in use, ${rest} at rest, ${conflict} used by others; ${inForce} in force`,
+      `${used} of ${size} in use, ${held} on hold, ${conflict} conflicts, ${free} free; ${inForce} in force`,
     ],
     [
       "drift",
@@ -118,14 +125,14 @@ function watchRows(stats: WatchStats, now: number): [string, string][] {
   ];
 }
 
+/** Also where Docker does not answer, and what a run would decide is not known. */
 function use(
   config: Config,
-  { table, inForce }: StatusReport,
-): { size: number; used: number; rest: number; conflict: number; inForce: number } {
-  const { leases, conflicts } = table;
-  const used = leases.filter((lease) => lease.releasedAt === null).length;
-  const size = config.pool.reduce((n, range) => n + sizeOf(range), 0);
-  return { size, used, rest: leases.length - used, conflict: conflicts.length, inForce };
+  { table, inForce, decision, hostIp, now }: StatusReport,
+): AddressUse & { inForce: number } {
+  const reserved = (address: Ipv4): boolean => address === hostIp;
+  const input = { pool: config.pool, table, reserved, hold: config.addressHold, now };
+  return { ...(decision?.range ?? addressUse(input)), inForce };
 }
 
 const time = (seconds: number | null): string | null =>

@@ -72,6 +72,6 @@ export function whyUnserved(
   const size = config.pool.reduce((n, range) => n + sizeOf(range), 0);
   const living = table.leases.filter((lease) => lease.releasedAt === null).length;
   const rest = table.leases.length - living;
-  const reason = `the address range is full: ${size} addresses, ${living} in use, ${rest} at rest, ${table.conflicts.length} used by others`;
+  const reason = `the address range is full: ${size} addresses, ${living} in use, ${rest} on hold, ${table.conflicts.length} conflicts`;
   return { code: "range-full", reason };
 }

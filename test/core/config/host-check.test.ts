@@ -1,5 +1,5 @@
 import t from "tap";
-import { checkAgainstHost, hostAddress } from "../../../src/core/config/host-check.ts";
+import { checkAgainstHost, checkForInitialize, hostAddress } from "../../../src/core/config/host-check.ts";
 import { ConfigError } from "../../../src/core/errors.ts";
 import type { DeviceAddress } from "../../../src/core/model.ts";
 import { alias, BRIDGE, config, HOST, ip, network, observation } from "../make.ts";
@@ -37,33 +37,41 @@ t.test("the host's own address", async (t) => {
   t.equal(hostAddress(config({ HOST_IP: "192.168.122.9" }), [], []), "192.168.122.9");
 });
 
-t.test("what the host contradicts is told at once, with the line that says it", async (t) => {
-  const messages = (keys: Record<string, string | null>, over = {}): string[] => {
+const messagesOf =
+  (check: typeof checkAgainstHost) =>
+  (keys: Record<string, string | null>, over = {}): string[] => {
     try {
-      checkAgainstHost(config(keys), observation(over));
+      check(config(keys), observation(over));
       return [];
     } catch (error) {
       if (error instanceof ConfigError) return error.message.split("\n");
       throw error;
     }
   };
+
+t.test("what the host contradicts is told at once, with the line that says it", async (t) => {
+  const messages = messagesOf(checkAgainstHost);
   t.strictSame(messages({}), []);
   t.strictSame(messages({ NETWORK_DEVICE: "eth9" }), [
     'ocdd.conf:1: NETWORK_DEVICE: "eth9" is no network device of this host; there are lo, ens3, docker0',
     'ocdd.conf:1: NETWORK_DEVICE: "eth9" has no IPv4 address; set one on it, or HOST_IP',
   ]);
-  t.strictSame(messages({ IP_RANGE_END: "200" }), [
-    "ocdd.conf:3: IP_RANGE_START: the range holds 192.168.122.200, the host's own address",
-  ]);
-  t.strictSame(messages({ HOST_IP: "192.168.122.12" }), [
-    "ocdd.conf:3: IP_RANGE_START: the range holds 192.168.122.12, the host's own address",
-  ]);
+  t.strictSame(messages({ IP_RANGE_END: "200" }), [], "the host's own address is passed over");
+  t.strictSame(messages({ HOST_IP: "192.168.122.12" }), []);
+  t.equal(checkAgainstHost(config(), observation()), HOST);
+});
+
+t.test("a range that overlaps a network of Docker's is an error for initialize alone", async (t) => {
+  const messages = messagesOf(checkForInitialize);
+  t.strictSame(messages({}), []);
   t.match(messages({ IP_RANGE: "172.17.255.0-172.18.0.9" }), [
     /^ocdd\.conf:7: IP_RANGE: the range overlaps 172\.17\.0\.0-172\.17\.255\.255 of the Docker network "bridge"$/,
   ]);
-  const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan" });
-  t.strictSame(messages({}, { networks: [BRIDGE, lan] }), [], "macvlan's subnet is the LAN's own");
+  for (const driver of ["macvlan", "ipvlan", "overlay", "null"]) {
+    const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver });
+    t.strictSame(messages({}, { networks: [BRIDGE, lan] }), [], driver);
+  }
   const evil = network({ name: "a\nb", cidr: "192.168.122.16/28" });
   t.match(messages({}, { networks: [evil] }), [/network "a\ufffdb"/]);
-  t.equal(checkAgainstHost(config(), observation()), HOST);
+  t.strictSame(messagesOf(checkAgainstHost)({}, { networks: [evil] }), []);
 });

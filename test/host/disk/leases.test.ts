@@ -35,7 +35,7 @@ const table: fc.Arbitrary<LeaseTable> = fc.record({
       container: fc.string(),
       key: fc.string({ unit: "grapheme" }),
       releasedAt: fc.option(fc.nat(), { nil: null }),
-      names: fc.array(fc.constantFrom("a", "b-c").map((n) => n as Name)),
+      names: fc.array(fc.constantFrom("a", "b-c", "web.shop")),
       address,
     }),
     { maxLength: 5 },

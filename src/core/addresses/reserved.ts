@@ -1,0 +1,100 @@
+/** Addresses of the range that are not OCDD's to give: what the host, its routes and Docker's networks need them for. */
+
+import { clip } from "../clip.ts";
+import type { Network, Observation } from "../model.ts";
+import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } from "./ipv4.ts";
+
+/** Addresses that the host depends on. */
+export interface Neighbours {
+  /** Next hops of its routes. */
+  readonly nextHops: readonly Ipv4[];
+  /** Name servers that it asks. */
+  readonly resolvers: readonly Ipv4[];
+}
+
+export const NO_NEIGHBOURS: Neighbours = { nextHops: [], resolvers: [] };
+
+export interface Reserved {
+  /** Never given nor kept: the host's own, network and broadcast addresses. */
+  readonly excluded: ReadonlySet<Ipv4>;
+  /** Not given, and left to whoever has them: a container that takes such an address ends no living lease. */
+  readonly avoided: ReadonlySet<Ipv4>;
+  /** What of the range is kept back and why, for people. */
+  readonly notes: readonly string[];
+}
+
+/** What of the range is kept back. */
+export function reservedAddresses(
+  pool: readonly Range[],
+  seen: Pick<Observation, "actual" | "addresses" | "networks" | "containers">,
+  hostIp: Ipv4,
+  { nextHops, resolvers }: Neighbours = NO_NEIGHBOURS,
+): Reserved {
+  const inPool = (address: Ipv4): boolean => pool.some((range) => contains(range, address));
+  const notes = new Map<Ipv4, string>();
+  const ours = new Set(seen.actual.aliases.map((alias) => alias.address));
+  const excluded = new Set<Ipv4>([hostIp]);
+  for (const { address, prefix, device } of seen.addresses) {
+    if (!ours.has(address)) {
+      excluded.add(address);
+      if (inPool(address) && address !== hostIp)
+        notes.set(address, `is an address of this host (${clip(device)})`);
+    }
+    if (prefix >= 31) continue;
+    const size = 2 ** (32 - prefix);
+    const net = Math.floor(toNumber(address) / size) * size;
+    excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
+  }
+  // macvlan and ipvlan containers have addresses of the LAN itself, which whoever starts them may choose
+  const avoided = new Set(
+    seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
+  );
+  for (const [addresses, what] of [
+    [nextHops, "is the next hop of a route of this host"],
+    [resolvers, "is a name server that this host asks"],
+  ] as const) {
+    for (const address of addresses.filter(inPool)) {
+      avoided.add(address);
+      if (!notes.has(address)) notes.set(address, what);
+    }
+  }
+  const overlaps = seen.networks.flatMap((network) => overlapsOf(pool, network));
+  for (const { part } of overlaps)
+    for (let n = toNumber(part.first); n <= toNumber(part.last); n++) avoided.add(fromNumber(n));
+  return {
+    excluded,
+    avoided,
+    notes: [
+      ...[...notes]
+        .sort(([a], [b]) => compareIpv4(a, b))
+        .map(([address, what]) => `${address} of the range ${what} and is not handed out`),
+      ...overlaps.map(
+        ({ network, part }) =>
+          `the Docker network "${clip(network.name)}" overlaps the range: ${part.first}-${part.last} is not handed out`,
+      ),
+    ],
+  };
+}
+
+/** A part of the range that lies in a subnet of a Docker network. */
+export interface Overlap {
+  readonly network: Network;
+  readonly subnet: Range;
+  readonly part: Range;
+}
+
+/**
+ * The parts of the range that the host would route into a Docker network: only bridges are routed by the host itself. A
+ * macvlan's subnet is the LAN's own, an overlay lives in a namespace of its own, and a network that is configuration
+ * only has no driver.
+ */
+export function overlapsOf(pool: readonly Range[], network: Network): Overlap[] {
+  if (network.driver !== "bridge") return [];
+  return network.subnets.flatMap((subnet) =>
+    pool.flatMap((range): Overlap[] => {
+      const first = compareIpv4(range.first, subnet.first) > 0 ? range.first : subnet.first;
+      const last = compareIpv4(range.last, subnet.last) < 0 ? range.last : subnet.last;
+      return compareIpv4(first, last) > 0 ? [] : [{ network, subnet, part: { first, last } }];
+    }),
+  );
+}

@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import t from "tap";
+import { addressUse } from "../../../src/core/addresses/use.ts";
+import { decide } from "../../../src/core/decide.ts";
+import { listingOf } from "../../../src/core/page/listing.ts";
+import { statusDocument } from "../../../src/core/report/status.ts";
+import { BARE, config, HOST, ip, lease, NOW, observation, POOL } from "../make.ts";
+
+const HOLD = 180;
+
+t.test("each address of the range is counted once, whatever is said of it", async () => {
+  const state = fc.record({
+    lease: fc.constantFrom("none", "living", "held", "over"),
+    conflict: fc.boolean(),
+    reserved: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(state, { maxLength: 20 }), (states) => {
+      const at = (i: number): string => `192.168.122.${11 + i}`;
+      const table = {
+        leases: states.flatMap((s, i) => {
+          if (s.lease === "none") return [];
+          const ago = { living: null, held: NOW - HOLD + 1, over: NOW - HOLD }[s.lease as "living"] as
+            | number
+            | null;
+          return [lease(at(i), `k${i}`, { releasedAt: ago })];
+        }),
+        conflicts: states.flatMap((s, i) => (s.conflict ? [{ address: ip(at(i)), seenAt: NOW }] : [])),
+        hairpins: [],
+      };
+      const reserved = new Set(states.flatMap((s, i) => (s.reserved ? [at(i)] : [])));
+      const use = addressUse({ pool: POOL, table, reserved: (a) => reserved.has(a), hold: HOLD, now: NOW });
+      const { size, used, held, conflict, free } = use;
+      return (
+        size === 20 &&
+        used === states.filter((s) => s.lease === "living").length &&
+        held + used + conflict + use.reserved + free === size
+      );
+    }),
+  );
+});
+
+t.test("status and the page, of a lease released an hour ago, count the same", async (t) => {
+  const leases = [lease("192.168.122.11", "container:old", { releasedAt: NOW - 3_600 })];
+  const table = { ...BARE.table, leases };
+  const decision = decide(config(), observation({ actual: { ...BARE, table } }), NOW);
+  const { excluded: _, ...page } = { excluded: new Set<never>(), ...decision.range };
+  const standing = {
+    version: "1",
+    engine: null,
+    lastRun: null,
+    now: NOW,
+    hostIp: HOST,
+    inForce: 0,
+    drift: null,
+    trouble: null,
+    remedy: null,
+    tally: null,
+  };
+  for (const [what, one] of [
+    ["with Docker", { ...standing, table: decision.desired.table, decision }],
+    ["without", { ...standing, table, decision: null }],
+  ] as const) {
+    const { addresses } = statusDocument(config(), one) as { addresses: Record<string, number> };
+    t.match(addresses, { ...page, held: 0, rest: 0, free: 20 }, what);
+  }
+  const listing = listingOf({
+    title: "",
+    zone: "z",
+    host: HOST,
+    services: [],
+    skipped: [],
+    table,
+    pool: POOL,
+    excluded: new Set(),
+    hold: HOLD,
+    interval: 60,
+    now: NOW,
+    before: "",
+  });
+  t.strictSame(listing.range, decision.range);
+});
