@@ -1,9 +1,9 @@
 # Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.
 function __ocdd_keys
     printf '%s\t%s\n' DEBUG= '1 prints every command and decision on stderr'
-    printf '%s\t%s\n' DOCKER_SOCKET= 'Docker\'s UNIX socket'
+    printf '%s\t%s\n' DOCKER_SOCKET= 'Docker\'s UNIX socket; DOCKER_HOST counts where it is not set'
     printf '%s\t%s\n' DOCKER_API_URL= 'the list of containers; a version prefix and query filters are honoured'
-    printf '%s\t%s\n' NETWORK_DEVICE= 'the network device that gets the aliases'
+    printf '%s\t%s\n' NETWORK_DEVICE= 'the network device that gets the aliases; default: that of the default route'
     printf '%s\t%s\n' IP_SUBNET= 'first three octets of the range'
     printf '%s\t%s\n' IP_RANGE_START= 'fourth octet of the range\'s first address'
     printf '%s\t%s\n' IP_RANGE_END= 'fourth octet of the range\'s last address, included'

@@ -5,7 +5,14 @@ import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
 import { pathsOf } from "../core/paths.ts";
 import { isEmpty } from "../core/plan.ts";
-import { listDocument, listText, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
+import {
+  listDocument,
+  listText,
+  noServices,
+  runDocument,
+  runReport,
+  SCHEMA_VERSION,
+} from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { reconcile } from "../director/reconcile.ts";
@@ -82,7 +89,7 @@ export async function runPlan(config: Config, { json, yes }: Wish, detailed: boo
 export async function runList(config: Config, { json }: Wish): Promise<Answer> {
   const decision = decide(config, await openHost(config).observe({ without: ["firewall"] }), now());
   const { conflicts } = decision.desired.table;
-  const text = decision.services.length > 0 ? listText(decision) : "No containers found!\n";
+  const text = decision.services.length > 0 ? listText(decision) : `${noServices(config, decision)}\n`;
   return {
     out: json ? jsonText(listDocument(config, decision)) : text,
     warnings: [

@@ -29,7 +29,9 @@ export async function initialize(config: Config, now: number, say: (line: string
   const release = await takeLock(pathsOf(config).lock);
   try {
     say("- Building fresh iplist.txt");
-    const addresses = config.pool.flatMap((range) => [...addressesOf(range)]);
+    const addresses = config.pool
+      .flatMap((range) => [...addressesOf(range)])
+      .filter((address) => address !== hostIp);
     await writeWhole(pathsOf(config).addressList, `${addresses.join("\n")}\n`);
     say("- Removing OCDD specific iptables rules ...");
     say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);

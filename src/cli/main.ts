@@ -4,6 +4,7 @@
  * Longer than most, since every command and option is to be seen in one place.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
@@ -11,6 +12,7 @@ import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
 import { TEMPLATE_FILES } from "../host/disk/page.ts";
 import { type NamedPath, readTrustedSync, requireTrusted } from "../host/disk/trusted-file.ts";
+import { defaultDevice } from "../host/kernel/default-device.ts";
 import { HOME } from "../platform/home.ts";
 import type { Answer, Wish } from "./commands.ts";
 
@@ -75,7 +77,11 @@ function configOf(flags: Flags): Config {
       throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
     }
     const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
-    const config = readConfig({ file, text, environment: environment(), flags: set });
+    const variables = new Map(environment());
+    // a shell has it, and exports it seldom
+    if (!variables.has("HOSTNAME")) variables.set("HOSTNAME", hostname());
+    const sources = { file, text, environment: variables, flags: set, defaultDevice: defaultDevice() };
+    const config = readConfig(sources);
     requireTrusted(obeyed(config));
     return config;
   }

@@ -11,20 +11,28 @@ export interface Assignment {
 /** Something in a value that a shell would do and this reader does not. */
 class Refusal extends Error {}
 
+/** The value of a variable; empty where it is not set. */
+type LookUp = (name: string) => string;
+
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 /**
  * The assignments of a conf file in order, and every line that is none.
- * `variables` is the environment that `$NAME` falls back to.
+ * `variables` is the environment that `$NAME` falls back to; `helpers` are the names that a later line expands.
  */
 export function readConfFile(
   text: string,
   file: string,
   variables: ReadonlyMap<string, string>,
-): { assignments: Assignment[]; problems: Problem[] } {
+): { assignments: Assignment[]; problems: Problem[]; helpers: ReadonlySet<string> } {
   const assignments: Assignment[] = [];
   const problems: Problem[] = [];
   const known = new Map(variables);
+  const helpers = new Set<string>();
+  const lookUp: LookUp = (name) => {
+    if (assignments.some(({ key }) => key === name)) helpers.add(name);
+    return known.get(name) ?? "";
+  };
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     const where = `${file}:${index + 1}`;
@@ -44,7 +52,7 @@ export function readConfFile(
       continue;
     }
     try {
-      const value = readValue(rest.slice(1), known);
+      const value = readValue(rest.slice(1), lookUp);
       known.set(key, value);
       assignments.push({ key, value, where });
     } catch (error) {
@@ -52,7 +60,7 @@ export function readConfFile(
       problems.push({ where, key, message: error.message });
     }
   }
-  return { assignments, problems };
+  return { assignments, problems, helpers };
 }
 
 function clip(text: string): string {
@@ -60,8 +68,8 @@ function clip(text: string): string {
 }
 
 /** The value of one line: quoted and bare parts joined, up to a blank. */
-function readValue(text: string, known: ReadonlyMap<string, string>): string {
-  const { value, end } = readWord(text, 0, "bare", known);
+function readValue(text: string, lookUp: LookUp): string {
+  const { value, end } = readWord(text, 0, "bare", lookUp);
   const rest = text.slice(end).trim();
   if (rest === "" || rest.startsWith("#")) return value;
   throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
@@ -78,12 +86,7 @@ const STOPS: Readonly<Record<Place, string>> = {
 };
 
 /** Reads up to what ends the place, expanding variables and taking quotes off. `end` is where the stop stands. */
-function readWord(
-  text: string,
-  start: number,
-  place: Place,
-  known: ReadonlyMap<string, string>,
-): { value: string; end: number } {
+function readWord(text: string, start: number, place: Place, lookUp: LookUp): { value: string; end: number } {
   const open = place === "bare" || place === "default";
   let value = "";
   let i = start;
@@ -99,7 +102,7 @@ function readWord(
       throw new Refusal("a command in backticks is never executed");
     } else if (c === "$") {
       if (open && /['"]/.test(text.charAt(i + 1))) throw new Refusal("$'...' and $\"...\" are not expanded");
-      const variable = readVariable(text, i + 1, open ? "default" : "default in quotes", known);
+      const variable = readVariable(text, i + 1, open ? "default" : "default in quotes", lookUp);
       value += variable.value;
       i = variable.end;
     } else if (c === "'" && open) {
@@ -108,7 +111,7 @@ function readWord(
       value += text.slice(i + 1, end);
       i = end + 1;
     } else if (c === '"' && open) {
-      const part = readWord(text, i + 1, "quoted", known);
+      const part = readWord(text, i + 1, "quoted", lookUp);
       if (part.end >= text.length) throw new Refusal("the double quote is not closed on this line");
       value += part.value;
       i = part.end + 1;
@@ -135,25 +138,25 @@ function readVariable(
   text: string,
   start: number,
   place: Place,
-  known: ReadonlyMap<string, string>,
+  lookUp: LookUp,
 ): { value: string; end: number } {
   const rest = text.slice(start);
   if (rest.startsWith("((")) throw new Refusal("arithmetic is never executed");
   if (rest.startsWith("(")) throw new Refusal("a command in $(...) is never executed");
   const plain = NAME.exec(rest)?.[0];
-  if (plain !== undefined) return { value: known.get(plain) ?? "", end: start + plain.length };
+  if (plain !== undefined) return { value: lookUp(plain), end: start + plain.length };
   if (!rest.startsWith("{")) {
     if (/^[0-9@*#?!$-]/.test(rest)) throw new Refusal(`"$${rest.charAt(0)}" is not expanded`);
     return { value: "$", end: start };
   }
   const name = NAME.exec(rest.slice(1))?.[0] ?? "";
   const after = start + 1 + name.length;
-  if (name !== "" && text.charAt(after) === "}") return { value: known.get(name) ?? "", end: after + 1 };
+  if (name !== "" && text.charAt(after) === "}") return { value: lookUp(name), end: after + 1 };
   if (name !== "" && text.startsWith(":-", after)) {
-    const fallback = readWord(text, after + 2, place, known);
+    const fallback = readWord(text, after + 2, place, lookUp);
     if (text.charAt(fallback.end) !== "}") throw new Refusal(`"\${${name}" is not closed`);
     // an empty value counts as unset, as ":-" does in a shell
-    return { value: known.get(name) || fallback.value, end: fallback.end + 1 };
+    return { value: lookUp(name) || fallback.value, end: fallback.end + 1 };
   }
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's spelling, shown to the user
   throw new Refusal("only $NAME, ${NAME} and ${NAME:-default} are expanded");

@@ -64,6 +64,8 @@ export interface ConfigSources {
   readonly environment: ReadonlyMap<string, string>;
   /** `KEY=value` from the command line. */
   readonly flags: readonly string[];
+  /** What NETWORK_DEVICE is where nothing sets it. */
+  readonly defaultDevice?: string | undefined;
 }
 
 const KEY_NAMES = Object.keys(KEYS) as KeyName[];
@@ -71,7 +73,7 @@ const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
 
 /** A flag beats `OCDD_<KEY>` in the environment, which beats the file. Throws ConfigError. */
 export function readConfig(sources: ConfigSources): Config {
-  const { assignments, problems } = readConfFile(sources.text, sources.file, sources.environment);
+  const { assignments, problems, helpers } = readConfFile(sources.text, sources.file, sources.environment);
   const all: Assignment[] = [...assignments];
   for (const name of KEY_NAMES) {
     const value = sources.environment.get(`OCDD_${name}`);
@@ -85,10 +87,13 @@ export function readConfig(sources: ConfigSources): Config {
   const set = new Map<string, Assignment>();
   for (const assignment of all) {
     if (isKey(assignment.key)) set.set(assignment.key, assignment);
-    else {
+    else if (!helpers.has(assignment.key)) {
       const message = `unknown key; the nearest known one is ${nearest(assignment.key, KEY_NAMES)}`;
       problems.push({ where: assignment.where, key: assignment.key, message });
     }
+  }
+  for (const assignment of hostDefaults(sources)) {
+    if (isKey(assignment.key) && !set.has(assignment.key)) set.set(assignment.key, assignment);
   }
   const values = Object.fromEntries(
     KEY_NAMES.map((name) => {
@@ -165,6 +170,25 @@ export function readConfig(sources: ConfigSources): Config {
     services: values.SERVICES,
     where: new Map([...set].map(([name, assignment]) => [name, assignment.where])),
   };
+}
+
+/** What stands for keys that nothing sets: Docker's own variable for its socket, the default route's device. */
+function hostDefaults({ environment, defaultDevice }: ConfigSources): Assignment[] {
+  const docker = environment.get("DOCKER_HOST") ?? "";
+  const device = defaultDevice ?? "";
+  return [
+    ...(docker === ""
+      ? []
+      : [
+          {
+            key: "DOCKER_SOCKET",
+            // any other kind of address is no absolute path, and is told as such
+            value: docker.replace(/^unix:\/\/(?=\/)/, ""),
+            where: "environment:DOCKER_HOST",
+          },
+        ]),
+    ...(device === "" ? [] : [{ key: "NETWORK_DEVICE", value: device, where: "default" }]),
+  ];
 }
 
 /** Problems of one file in the order of its lines, as an editor shows them. */

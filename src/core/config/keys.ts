@@ -40,13 +40,21 @@ const key = <T>(fallback: string, parse: (text: string) => T, doc: string): Key<
 /** Every key there is: default, reader, meaning. An empty default means "worked out, or asked for". */
 export const KEYS = {
   DEBUG: key("0", flag, "1 prints every command and decision on stderr"),
-  DOCKER_SOCKET: key("/var/run/docker.sock", required(path), "Docker's UNIX socket"),
+  DOCKER_SOCKET: key(
+    "/var/run/docker.sock",
+    required(path),
+    "Docker's UNIX socket; DOCKER_HOST counts where it is not set",
+  ),
   DOCKER_API_URL: key(
     "http://localhost/containers/json",
     apiUrl,
     "the list of containers; a version prefix and query filters are honoured",
   ),
-  NETWORK_DEVICE: key("", required(device), "the network device that gets the aliases"),
+  NETWORK_DEVICE: key(
+    "",
+    required(device),
+    "the network device that gets the aliases; default: that of the default route",
+  ),
   IP_SUBNET: key("", subnet, "first three octets of the range"),
   IP_RANGE_START: key("", optionalInteger(0, 255), "fourth octet of the range's first address"),
   IP_RANGE_END: key("", optionalInteger(0, 255), "fourth octet of the range's last address, included"),

@@ -87,11 +87,16 @@ export function device(value: string): string {
   return value;
 }
 
+/** First three octets; a whole /24 or its first address says the same. */
 export function subnet(value: string): string {
-  if (value !== "" && parseIpv4(`${value}.0`) === undefined) {
-    throw new Bad(`is "${value}", must be the first three octets of an address, such as 192.168.122`);
+  if (value === "") return "";
+  const octets = /^(\d+\.\d+\.\d+)(?:\.0(?:\/24)?)?$/.exec(value)?.[1];
+  if (octets === undefined || parseIpv4(`${octets}.0`) === undefined) {
+    throw new Bad(
+      `is "${value}", must be the first three octets of an address, such as 192.168.122; for another network than a /24 set IP_RANGE`,
+    );
   }
-  return value;
+  return octets;
 }
 
 export function parts(value: string): string[] {
@@ -180,14 +185,15 @@ export function peers(value: string): string[] {
   });
 }
 
-/** `http://localhost[/v1.41]/containers/json[?filters={...}]`. */
+/**
+ * `http://localhost[/v1.41]/containers/json[?filters={...}]`. Docker's socket has no host, and the bash script's curl took
+ * any: what stands before the path does not matter.
+ */
 export function apiUrl(value: string): ApiUrl {
   const wrong = new Bad(`is "${value}", must be like http://localhost/containers/json`);
-  if (!URL.canParse(value)) throw wrong;
-  const url = new URL(value);
-  const match = /^(?:\/(v\d+\.\d+))?\/containers\/json$/.exec(url.pathname);
-  if (url.protocol !== "http:" || match === null) throw wrong;
-  const filters = url.searchParams.get("filters");
+  const match = /^http:[^?#]*?(?:\/+(v\d+\.\d+))?\/+containers\/json(?:\?(.*))?$/.exec(value);
+  if (match === null) throw wrong;
+  const filters = new URLSearchParams(match[2] ?? "").get("filters");
   if (filters !== null) {
     try {
       JSON.parse(filters);

@@ -13,7 +13,7 @@ export const SCHEMA_VERSION = 1;
 /** The run's report on stdout, in the words of the bash script. */
 export function runReport(config: Config, decision: Decision): string {
   const { services, hostIp } = decision;
-  if (services.length === 0) return "No containers found!\n";
+  if (services.length === 0) return `${noServices(config, decision)}\n`;
   const found = services.map(
     (s) => `${s.name} ${s.container.address ?? (s.kind === "host" ? "(host)" : "(shared)")}`,
   );
@@ -45,6 +45,16 @@ Here is how various hostnames and their IPs look like (in DNS) ${config.zone} :
 
 ${listed.map((r) => `${name(r.owner)}\t${config.ttl}\tIN\tA\t${r.address}`).join("\n")}
 `;
+}
+
+/** Why there is no service: no container at all, in the bash script's words, or none that is served. */
+export function noServices(
+  { expose }: Pick<Config, "expose">,
+  { skipped }: Pick<Decision, "skipped">,
+): string {
+  if (skipped.length > 0)
+    return `No containers are served: ${skipped.length} found, all skipped (see ocdd status)`;
+  return expose === "labelled" ? "No containers with ocdd.enable=true found!" : "No containers found!";
 }
 
 /** `8080/tcp 50000/tcp`. */

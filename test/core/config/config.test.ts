@@ -112,6 +112,8 @@ t.test("each key's good values", async (t) => {
     ],
     ["IP_RANGE=10.0.0.1", { pool: [{ first: "10.0.0.1", last: "10.0.0.1" }] }],
     ["IP_RANGE=", { pool: [{ first: "192.168.122.11", last: "192.168.122.30" }] }],
+    ["IP_SUBNET=10.1.2.0/24", { pool: [{ first: "10.1.2.11", last: "10.1.2.30" }] }],
+    ["IP_SUBNET=10.1.2.0", { pool: [{ first: "10.1.2.11", last: "10.1.2.30" }] }],
     ["IP_RANGE_START=30", { pool: [{ first: "192.168.122.30", last: "192.168.122.30" }] }],
     ["STORAGE_DIR=/srv/x/", { storageDir: "/srv/x" }],
     ["STORAGE_DIR=//", { storageDir: "/" }],
@@ -132,6 +134,11 @@ t.test("each key's good values", async (t) => {
     ["SOA_EMAIL=it.desk@example.com", { soaEmail: "it.desk@example.com" }],
     ["WEB_TITLE='<b>\"ACME\" & Söhne</b>'", { webTitle: '<b>"ACME" & Söhne</b>' }],
     ["DOCKER_API_URL=http://localhost/v1.41/containers/json", { api: { version: "v1.41", filters: null } }],
+    ...["http:/containers/json", "http://localhost//containers/json", "http://x:1/y/containers/json"].map(
+      (url): [string, object] => [`DOCKER_API_URL='${url}'`, { api: { version: null, filters: null } }],
+    ),
+    ["DOCKER_API_URL=http:/v1.24/containers/json", { api: { version: "v1.24", filters: null } }],
+    ["BASE=/srv\nSTORAGE_DIR=$BASE/ocdd", { storageDir: "/srv/ocdd" }],
     [
       `DOCKER_API_URL='http://localhost/containers/json?filters={"label":["a=b"]}'`,
       { api: { version: null, filters: '{"label":["a=b"]}' } },
@@ -160,7 +167,8 @@ t.test("each key's bad values, with file and line and key", async (t) => {
     ["NETWORK_DEVICE=..", /name of a network device/],
     ["IP_SUBNET=192.168", /first three octets/],
     ["IP_SUBNET=192.168.256", /first three octets/],
-    ["IP_SUBNET=192.168.122.0", /first three octets/],
+    ["IP_SUBNET=192.168.122.1", /first three octets/],
+    ["IP_SUBNET=192.168.0.0/16", /for another network than a \/24 set IP_RANGE/],
     ["IP_SUBNET=", /IP_SUBNET: is not set \(nor is IP_RANGE\)/],
     ["IP_RANGE_START=256", /IP_RANGE_START: is "256", must be a whole number from 0 to 255/],
     ["IP_RANGE_START=-1", /whole number/],
@@ -256,6 +264,38 @@ t.test("all mistakes at once, in the order of the lines", async (t) => {
         line(a) - line(b) || got.findIndex((g) => g.startsWith(a)) - got.findIndex((g) => g.startsWith(b))
       );
     }),
+  );
+});
+
+t.test("keys that nothing sets, by the host's environment and default route, have values", async (t) => {
+  const bare = EXAMPLE.replace(/^(DOCKER_SOCKET|NETWORK_DEVICE)=.*$/gm, "");
+  const read = (text: string, docker: string, more: Partial<ConfigSources> = {}) =>
+    readConfig(
+      sources(text, { environment: new Map([["DOCKER_HOST", docker]]), defaultDevice: "eth0", ...more }),
+    );
+  t.match(read(bare, "unix:///run/user/1000/docker.sock"), {
+    dockerSocket: "/run/user/1000/docker.sock",
+    device: "eth0",
+  });
+  t.match(read(bare, ""), { dockerSocket: "/var/run/docker.sock" });
+  t.match(read(EXAMPLE, "unix:///other.sock"), { dockerSocket: "/var/run/docker.sock", device: "ens3" });
+  t.strictSame(
+    problems(() => read(bare, "tcp://10.0.0.1:2375", { defaultDevice: undefined })),
+    [
+      "ocdd.conf: NETWORK_DEVICE: is not set",
+      'environment:DOCKER_HOST: DOCKER_SOCKET: is "tcp://10.0.0.1:2375", must be an absolute path',
+    ].sort((a) => (a.startsWith("environment") ? -1 : 1)),
+  );
+});
+
+t.test("a name that no later line uses is an unknown key, wherever it stands", async (t) => {
+  t.match(
+    problems(() => read("STORAGE_DIR=$BASE/ocdd\nBASE=/srv")),
+    [/STORAGE_DIR|BASE: unknown key/],
+  );
+  t.match(
+    problems(() => read("BASE=/srv")),
+    [/BASE: unknown key/],
   );
 });
 

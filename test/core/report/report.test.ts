@@ -5,6 +5,7 @@ import type { Container } from "../../../src/core/model.ts";
 import {
   listDocument,
   listText,
+  noServices,
   portsText,
   runDocument,
   runReport,
@@ -54,6 +55,9 @@ jenkins.toolbox.example.com.	60	IN	A	192.168.122.12
 `,
   );
   t.equal(runReport(CONFIG, decided([])), "No containers found!\n");
+  const sealed = decided([container({ name: "n", networkMode: "none", attachments: [] })]);
+  t.equal(runReport(CONFIG, sealed), "No containers are served: 1 found, all skipped (see ocdd status)\n");
+  t.equal(noServices({ expose: "labelled" }, decided([])), "No containers with ocdd.enable=true found!");
   t.match(
     runReport(CONFIG, decided(TWO, "$TTL 60\nelse IN A 192.168.122.150\n")),
     /else\.toolbox\.example\.com\.\t60\tIN\tA\t192\.168\.122\.150\njenkins/,
