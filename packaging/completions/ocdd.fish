@@ -31,7 +31,7 @@ function __ocdd_keys
     printf '%s\t%s\n' WEB_TITLE= 'title of the index page'
     printf '%s\t%s\n' WEB_NAMES= 'further names the page may be asked for by, comma separated'
     printf '%s\t%s\n' WEB_TEMPLATE_DIR= 'a directory whose index.html, style.css and app.js replace the page\'s own'
-    printf '%s\t%s\n' ADDRESS_HOLD= 'seconds that a released address rests; default and minimum: 2 x DNS_TTL + 60'
+    printf '%s\t%s\n' ADDRESS_HOLD= 'seconds before a released address is given to another container; default and minimum: 2 x DNS_TTL + 60'
     printf '%s\t%s\n' EXPOSE= 'all containers, or only those labelled ocdd.enable=true'
     printf '%s\t%s\n' SYNC_INTERVAL= 'seconds between two full looks of watch'
     printf '%s\t%s\n' METRICS_LISTEN= 'loopback ADDRESS:PORT for metrics and health of the director; the server\'s are one port above'

@@ -101,7 +101,7 @@ export const KEYS = {
   ADDRESS_HOLD: key(
     "",
     optionalInteger(0, 31_536_000),
-    "seconds that a released address rests; default and minimum: 2 x DNS_TTL + 60",
+    "seconds before a released address is given to another container; default and minimum: 2 x DNS_TTL + 60",
   ),
   EXPOSE: key("all", oneOf("all", "labelled"), "all containers, or only those labelled ocdd.enable=true"),
   SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full looks of watch"),
