@@ -121,10 +121,10 @@ t.test("each kind of network", async (t) => {
   t.strictSame(
     d.skipped.map((s) => `${s.container}: ${s.reason}`),
     [
-      "none: it has no network (none)",
+      "none: the container has no network",
       'inner: its network "closed" is internal',
       "orphan: it shares the network of a container that is not served",
-      'task: its network "swarm" has the driver "overlay", which an alias cannot lead to',
+      'task: the network driver "overlay" of its network "swarm" is not supported',
       "starting: it has no IPv4 address yet (restarting)",
     ],
   );

@@ -19,7 +19,7 @@ t.test(
     const skipped = [
       { container: 'evil"} 1', code: "range-full", reason: "the address range is full" },
       { container: "other", code: "range-full", reason: "the address range is full" },
-      { container: "sealed", code: "no-network", reason: "it has no network (none)" },
+      { container: "sealed", code: "no-network", reason: "the container has no network" },
     ];
     const decision = { services: [{}, {}], skipped, range } as unknown as Decision;
     metrics.ran(0.02, decision, ["+ rule web 192.168.122.11 -> 172.17.0.2", "+ evil rule"], true);

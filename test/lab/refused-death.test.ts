@@ -1,10 +1,13 @@
 /** A run that must be refused freezes nobody's death: what has gone is taken down before anybody reads the message. */
 
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
 import { addresses, aliases, aliasOf, initializedLab, waiter } from "./director.ts";
 import { HOST_ADDRESS, ZONE } from "./network.ts";
+import { storage } from "./ocdd.ts";
 
-t.test("a Docker network in the range, and a death", async (t) => {
+t.test("a foreign file in the place of ours, and the end of a container", async (t) => {
   const lab = await initializedLab(t, { name: "refused-death", dns: false });
   const server = await lab.serve();
   const watch = lab.startOcdd(["watch"]);
@@ -21,9 +24,11 @@ t.test("a Docker network in the range, and a death", async (t) => {
   const name = (): Promise<string> => lab.dig(`goes.${ZONE}`, `@${HOST_ADDRESS}`);
   await comes("its name answers", async () => (await name()) === goes);
 
-  await lab.docker("network", "create", "--subnet", "192.168.122.24/29", "within"); // nobody of the lab is there
+  await lab.docker("network", "create", "--subnet", "192.168.122.24/29", "within"); // in the range, and no reason to stop
+  const services = join(storage(lab), "www/services.json");
+  writeFileSync(services, "not ours");
   process.kill(watch.pid, "SIGHUP"); // a full look
-  await comes("the refusal is told", async () => /overlaps .*"within"/.test(watch.output()));
+  await comes("the refusal is told", async () => /services\.json holds something/.test(watch.output()));
   await lab.docker("stop", "goes");
   await comes("its alias has gone", async () => !(await aliases(lab)).includes(goes));
   await comes("its rule as well", async () => {
@@ -32,7 +37,7 @@ t.test("a Docker network in the range, and a death", async (t) => {
   });
   t.equal(await lab.who(stays), "stays", "who lives is served as before");
 
-  await lab.docker("network", "rm", "within");
+  rmSync(services);
   await lab.docker("start", "goes");
   await comes("it is back", async () => (await lab.who(goes)) === "goes");
   await comes("its name as well", async () => (await name()) === goes);

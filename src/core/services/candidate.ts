@@ -64,7 +64,7 @@ function wayTo(container: Container, wishes: Wishes, { networkOf, hostAddresses 
   if (mode === "host") return { kind: "host" };
   if (mode.startsWith("container:")) return { kind: "shared", with: mode.slice("container:".length) };
   if (mode === "none")
-    return { kind: "none", code: "no-network", reason: "it has no network (none)", keeps: false };
+    return { kind: "none", code: "no-network", reason: "the container has no network", keeps: false };
   const usable = container.attachments.flatMap((attachment) => {
     const network = networkOf(attachment);
     return network !== undefined && attachment.address !== undefined
@@ -111,7 +111,7 @@ function unreachable(container: Container, usable: readonly { readonly network: 
   }
   const foreign = usable[0];
   if (foreign !== undefined) {
-    const reason = `its network "${clip(foreign.network.name)}" has the driver "${clip(foreign.network.driver)}", which an alias cannot lead to`;
+    const reason = `the network driver "${clip(foreign.network.driver)}" of its network "${clip(foreign.network.name)}" is not supported`;
     return { kind: "none", code: "foreign-driver", reason, keeps: false };
   }
   const reason = `it has no IPv4 address yet (${clip(container.state)})`;

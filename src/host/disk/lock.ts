@@ -51,8 +51,8 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
     if (!(await flock(file.fd))) {
       const pid = Number(/^\d{1,10}$/.exec(await holder())?.[0] ?? 0);
       const who = isAlive(pid) ? ` (process ${pid})` : "";
-      throw new HostError("busy", `another run holds the lock ${path}${who}`, {
-        remedy: "wait for it to end; nothing has been changed",
+      throw new HostError("busy", `another ocdd is running${who}, it holds ${path}`, {
+        remedy: "try again when it has ended",
       });
     }
     if ((await holder()) !== String(process.pid)) await Promise.race([sign(path), sleep(DISK)]);

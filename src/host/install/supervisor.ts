@@ -68,7 +68,7 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
     const whole = `${MARK}; teardown removes it.\n${text}`;
     const old = await readFile(path, "utf8").catch(() => MARK);
     if (!old.startsWith(MARK)) {
-      throw new HostError("refused", `${path} is not ours and is left alone`, {
+      throw new HostError("refused", `${path} exists and was not written by ocdd`, {
         remedy: "move it away, or set SERVICES=none",
       });
     }
@@ -95,8 +95,8 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
   for (const path of [`${HOME}/bin/ocdd`, resolve(confFile || "/etc/ocdd/ocdd.conf"), config.storageDir]) {
     const closed = await closedToOthers(path);
     if (closed === undefined) continue;
-    say(`  ${closed} is closed to others, and ocdd-serve, who is nobody in particular, must read ${path}:`);
-    say(`  open it (chmod o+rX ${closed}), or keep that elsewhere`);
+    say(`  ocdd-serve runs as an unprivileged user and cannot read ${path}:`);
+    say(`  chmod o+rX ${closed}, or keep it elsewhere`);
   }
 }
 

@@ -62,7 +62,7 @@ t.test("states and their order", async (t) => {
   t.match(of("young"), { status: "starting", tone: "wait" });
   t.match(of("still"), { status: "paused", tone: "bad" });
   t.equal(rows.filter((row) => row.status === "renamed" && row.reason !== null).length, 1);
-  t.match(document(decision).skipped, [{ container: "off", reason: "it has no network (none)" }]);
+  t.match(document(decision).skipped, [{ container: "off", reason: "the container has no network" }]);
   const { page } = decision.desired;
   const places = ["Needs attention", "id=s-sick", "id=s-still", ">off<", "Other services", "id=s-well"].map(
     (text) => page.indexOf(text),

@@ -120,7 +120,7 @@ t.test("the list's document as the contract has it", async (t) => {
   });
   const hidden = decided([container({ name: "n", networkMode: "none", attachments: [] })]);
   t.match(listDocument(CONFIG, hidden), {
-    skipped: [{ container: "n", reason: "it has no network (none)" }],
+    skipped: [{ container: "n", reason: "the container has no network" }],
   });
   t.match(runDocument(CONFIG, decided(TWO), ["+ x"]), { schemaVersion: 1, changes: ["+ x"], warnings: [] });
 });

@@ -28,8 +28,8 @@ t.test("one at a time; the second is told who", async (t) => {
   t.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
   await t.rejects(takeLock(path), {
     fault: "busy",
-    message: `another run holds the lock ${path} (process ${process.pid})`,
-    remedy: /nothing has been changed/,
+    message: `another ocdd is running (process ${process.pid}), it holds ${path}`,
+    remedy: /try again/,
   });
   await release();
   const again = await takeLock(path);
@@ -61,7 +61,7 @@ t.test("whatever the file holds, it is not believed to be more than a number", a
   const path = place(t);
   const child = await holder(path);
   writeFileSync(path, "\u001b[31mrm -rf 12\n");
-  const bare = `another run holds the lock ${path}`;
+  const bare = `another ocdd is running, it holds ${path}`;
   await t.rejects(takeLock(path), { message: bare });
   writeFileSync(path, "");
   await t.rejects(takeLock(path), { message: bare });
