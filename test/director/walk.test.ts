@@ -220,6 +220,8 @@ const names = fc.constantFrom(
   "a_b",
   "a.b",
   "p_web_1",
+  "p_web_2",
+  "p-web-3",
   "q_web_1",
   "ns1",
   "10.0.0.1",
@@ -234,6 +236,12 @@ const labels = fc.oneof(
     arbitrary: fc
       .tuple(fc.constantFrom("p", "q"), fc.constantFrom("web", "db"), fc.integer({ min: 1, max: 3 }))
       .map(([p, s, n]) => composeLabels(p, s, n)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom("p", "q")
+      .map((p) => new Map([...composeLabels(p, "web"), ["com.docker.compose.oneoff", "True"]])),
   },
   {
     weight: 2,

@@ -86,8 +86,7 @@ t.test("refusals", async (t) => {
     await refused(t, "refusing", 69, file, socket(file));
     const path = join(lab.dir, "silent.sock");
     const silent = createServer(() => {}).listen(path);
-    const { ms } = await refused(t, "hanging", 69, path, socket(path));
-    t.ok(ms < 13_000, `${ms} ms`);
+    await refused(t, "hanging", 69, path, socket(path));
     silent.close();
   });
 
