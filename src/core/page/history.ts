@@ -43,8 +43,9 @@ export function readHistory(text: string): ServiceHistory {
   if (schemaVersion !== SCHEMA_VERSION || !Array.isArray(services)) return NO_HISTORY;
   return new Map(
     services.flatMap((item) => {
-      const { name, fqdn, icon, containerId, since, ...row } = record(item);
-      if (typeof name !== "string" || typeof fqdn !== "string") return [];
+      const { name, icon, containerId, since, ...row } = record(item);
+      const fqdn = line(row.fqdn);
+      if (typeof name !== "string" || fqdn === null) return [];
       const remembered: Remembered = {
         name,
         fqdn,
