@@ -32,8 +32,8 @@ const site = mkdtempSync(join(tmpdir(), "ocdd-bench-page-"));
 /** Writes as the director does: services first, each whole by rename. */
 function write({ desired }: ReturnType<typeof sampleDecision>): void {
   for (const [name, text] of [
-    ["services.json", desired.services],
-    ["index.html", desired.page],
+    ["services.json", desired.page.services],
+    ["index.html", desired.page.html],
   ] as const) {
     writeFileSync(join(site, `${name}.new`), text);
     renameSync(join(site, `${name}.new`), join(site, name));
@@ -80,7 +80,7 @@ function memory(child: ChildProcess): Promise<number> {
 write(decision);
 writeFileSync(join(site, "zone"), "");
 writeFileSync(join(site, "last-run"), `${Math.floor(Date.now() / 1000)}\n`);
-const html = decision.desired.page;
+const html = decision.desired.page.html;
 const server = await startServer();
 const before = await memory(server);
 const { browser, close } = await openBrowser();
@@ -118,7 +118,7 @@ try {
   for (let i = 0; i < ROUNDS; i++) {
     // one container goes, or comes back
     const next = sampleDecision(i % 2 === 0 ? containers.slice(1) : containers, template, last);
-    const version = JSON.parse(next.desired.services).version as string;
+    const version = JSON.parse(next.desired.page.services).version as string;
     const seen = page.evaluate(SHOWS(version));
     await sleep(200);
     const start = performance.now();

@@ -209,7 +209,7 @@ t.test("500 services stay quick", async (t) => {
 
 t.test("served by anything else, such as nginx, it looks again by itself", async (t) => {
   const files = new Map<string, string>();
-  const put = ({ desired }: Decision): void => void files.set("/", desired.page);
+  const put = ({ desired }: Decision): void => void files.set("/", desired.page.html);
   const all = sampleContainers(5, now);
   const first = sampleDecision(all, template, undefined, now);
   put(first);

@@ -27,9 +27,9 @@ export async function openSite(decision: Decision): Promise<Site> {
     renameSync(join(directory, `${name}.new`), join(directory, name));
   };
   const show = ({ desired }: Decision): void => {
-    write("services.json", desired.services);
-    write("index.html", desired.page);
-    write("zone", desired.zone);
+    write("services.json", desired.page.services);
+    write("index.html", desired.page.html);
+    write("zone", desired.zone.text);
   };
   const ran = (at: number): void => write("last-run", `${at}\n`);
   show(decision);

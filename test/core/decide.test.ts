@@ -1,5 +1,6 @@
 import t from "tap";
 import { decide, labelOf } from "../../src/core/decide.ts";
+import { NO_DATA_PATH } from "../../src/core/forwards/forward.ts";
 import type { Container, Decision, Observation } from "../../src/core/model.ts";
 import {
   attachment,
@@ -8,6 +9,7 @@ import {
   composeLabels,
   config,
   container,
+  forward,
   HOST,
   id,
   ip,
@@ -17,6 +19,7 @@ import {
   network,
   observation,
   ZONE,
+  zoneFile,
 } from "./make.ts";
 
 const decided = (
@@ -350,7 +353,7 @@ t.test("a label that went bad keeps the lease, and its address to nobody", async
 });
 
 t.test("a reserved or hand-written name is not the container's", async (t) => {
-  const zone = "db\t60\tIN\tCNAME\telsewhere.example.org.\nsub IN NS ns.example.org.\n";
+  const zone = zoneFile("db\t60\tIN\tCNAME\telsewhere.example.org.\nsub IN NS ns.example.org.\n");
   const list = ["ns1", "dockerhost", "db", "localhost"].map((name, i) =>
     container({ name, created: NOW - i, at: `172.17.0.${i + 2}` }),
   );
@@ -366,9 +369,9 @@ t.test("a reserved or hand-written name is not the container's", async (t) => {
 
 t.test("no containers: nothing of ours is wanted", async (t) => {
   const d = decided([]);
-  t.equal(d.desired.firewall.chains.size, 0);
+  t.strictSame(d.desired.dataPath, NO_DATA_PATH);
   t.strictSame([d.desired.aliases, d.services, d.fresh], [[], [], []]);
-  t.match(d.desired.zone, `dockerhost.${ZONE}.\t60\tIN\tA\t192.168.122.200`);
+  t.match(d.desired.zone.text, `dockerhost.${ZONE}.\t60\tIN\tA\t192.168.122.200`);
 });
 
 t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
@@ -404,15 +407,18 @@ t.test(
       table: { ...BARE.table, leases: [lease("192.168.122.11", "container:a", { names: [name("a")] })] },
     };
     const forwards = [
-      { name: "a", alias: ip("192.168.122.11"), target: ip("172.17.0.2") },
-      { name: "b", alias: ip("192.168.122.12"), target: ip("172.17.0.3") },
+      { ...forward(11, 2), name: name("a") },
+      { ...forward(12, 3), name: name("b") },
     ];
     const list = [
       container({ name: "newest", at: "172.17.0.4", created: NOW }),
       container({ name: "b", at: "172.17.0.3", created: NOW - 5 }),
       container({ name: "a", at: "172.17.0.2", created: NOW - 9 }),
     ];
-    const d = decided(list, { actual, forwards, leasesStale: true });
+    const d = decided(list, {
+      actual: { ...actual, dataPath: { ...NO_DATA_PATH, forwards } },
+      leasesStale: true,
+    });
     t.strictSame(served(d), ["a 192.168.122.11", "b 192.168.122.12", "newest 192.168.122.13"]);
   },
 );

@@ -17,7 +17,7 @@ import {
   rebuildTable,
 } from "../../../src/core/addresses/lease.ts";
 import type { Lease, LeaseTable } from "../../../src/core/model.ts";
-import { ip, lease, NOW } from "../make.ts";
+import { ip, lease, NOW, name } from "../make.ts";
 
 const HOLD = 180;
 const POOL: readonly Range[] = [{ first: ip("10.0.0.1"), last: ip("10.0.0.8") }];
@@ -202,9 +202,9 @@ t.test(
 t.test("lost leases come back from the rules; whose an address was nobody knows, so it rests", async (t) => {
   const owners = new Map([[ip("172.17.0.2"), owner("web")]]);
   const forwards = [
-    { name: "web", alias: ip("10.0.0.3"), target: ip("172.17.0.2") },
-    { name: "web", alias: ip("10.0.0.3"), target: ip("172.17.0.2") },
-    { name: "db", alias: ip("10.0.0.4"), target: ip("172.17.0.9") },
+    { name: name("web"), alias: ip("10.0.0.3"), target: ip("172.17.0.2") },
+    { name: name("web"), alias: ip("10.0.0.3"), target: ip("172.17.0.2") },
+    { name: name("db"), alias: ip("10.0.0.4"), target: ip("172.17.0.9") },
   ];
   const got = rebuildTable(forwards, owners, POOL, NOW);
   t.strictSame(living(got), ["web 10.0.0.3"]);

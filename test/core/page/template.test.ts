@@ -49,18 +49,18 @@ t.test("a site's own files, one by one", async (t) => {
   t.equal(styled.style, "body{color:teal}");
   t.equal(styled.script, own.script);
   const { desired } = sampleDecision([container({ name: "web" })], styled);
-  t.match(desired.page, "body{color:teal}");
+  t.match(desired.page.html, "body{color:teal}");
   writeFileSync(join(directory, "index.html"), "<title>{{title}}</title> ours: {{services}}");
   const framed = sampleDecision([container({ name: "web" })], await readTemplate(directory));
-  t.match(framed.desired.page, /^<title>The ACME ToolBox server<\/title> ours: \n?<section/);
+  t.match(framed.desired.page.html, /^<title>The ACME ToolBox server<\/title> ours: \n?<section/);
   writeFileSync(join(directory, "index.html"), "nothing");
   const broken = sampleDecision([container({ name: "web" })], await readTemplate(directory));
-  t.match(broken.desired.page, "<!doctype html>");
+  t.match(broken.desired.page.html, "<!doctype html>");
   t.match(broken.warnings.join("\n"), "has no {{title}} and {{services}}");
 });
 
 t.test("without any template the page is plain, and complete", async (t) => {
   const { desired } = sampleDecision([container({ name: "web" })]);
-  t.match(desired.page, "web<span>.toolbox.example.com</span>");
-  t.notMatch(desired.page, "<script");
+  t.match(desired.page.html, "web<span>.toolbox.example.com</span>");
+  t.notMatch(desired.page.html, "<script");
 });

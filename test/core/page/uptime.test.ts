@@ -47,22 +47,22 @@ t.test("what is no such text", async (t) => {
 
 t.test("a moment told once stays told", async (t) => {
   const started = 1_000_000;
-  let told: number | undefined;
+  let told: number | null = null;
   const changes = new Set<number>();
   for (let age = 3; age < 400_000; age += 60 + (age >> 6)) {
-    told = runningSince(upBounds(words(age)), started - 5, told, started + age) ?? undefined;
-    if (told !== undefined) changes.add(told);
+    told = runningSince(upBounds(words(age)), started - 5, told, started + age);
+    if (told !== null) changes.add(told);
   }
   t.same([...changes], [started], "to the second, through hours and days");
   const again = started + 500_000;
   t.equal(runningSince(upBounds("Up 2 seconds"), started - 5, told, again + 2), again, "a restart is told");
   t.equal(
-    runningSince(upBounds("Up 3 hours"), started, undefined, started + 3 * 3_600),
+    runningSince(upBounds("Up 3 hours"), started, null, started + 3 * 3_600),
     started,
     "else its creation, where that agrees",
   );
   t.equal(
-    runningSince(upBounds("Up 3 hours"), started, undefined, started + 9e5),
+    runningSince(upBounds("Up 3 hours"), started, null, started + 9e5),
     started + 9e5 - 11_700,
     "else the middle",
   );

@@ -10,11 +10,11 @@ import {
   runDocument,
   runReport,
 } from "../../../src/core/report/report.ts";
-import { BARE, composeLabels, config, container, lease, NOW, observation } from "../make.ts";
+import { BARE, composeLabels, config, container, lease, NOW, observation, zoneFile } from "../make.ts";
 
 const CONFIG = config();
 const decided = (containers: readonly Container[], zone = "") =>
-  decide(CONFIG, observation({ containers, actual: { ...BARE, zone } }), NOW);
+  decide(CONFIG, observation({ containers, actual: { ...BARE, zone: zoneFile(zone) } }), NOW);
 
 const TWO = [
   container({

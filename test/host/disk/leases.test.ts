@@ -9,7 +9,7 @@ import { rebuildTable } from "../../../src/core/addresses/lease.ts";
 import type { LeaseTable } from "../../../src/core/model.ts";
 import { type Name, toName } from "../../../src/core/services/name.ts";
 import { readLeases, writeLeases } from "../../../src/host/disk/leases.ts";
-import { ip, lease, NOW } from "../../core/make.ts";
+import { ip, lease, NOW, name } from "../../core/make.ts";
 
 function place(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-leases-"));
@@ -60,7 +60,7 @@ t.test("leases rebuilt from the rules are read back by the next run", async (t) 
   const path = place(t);
   const owners = new Map([[ip("172.17.0.2"), { key: "container:web", container: "c" }]]);
   const rebuilt = rebuildTable(
-    [{ name: "web", alias: ip("10.0.0.1"), target: ip("172.17.0.2") }],
+    [{ name: name("web"), alias: ip("10.0.0.1"), target: ip("172.17.0.2") }],
     owners,
     [{ first: ip("10.0.0.1"), last: ip("10.0.0.2") }],
     NOW,
