@@ -1,53 +1,53 @@
-/** `ocdd status`, on a host in memory: what it says of what it sees, and of what does not answer. */
+/** `ocdd status`, on a host in memory: what it reports of what it sees, and of what does not answer. */
 
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { type StatusOptions, standingOf } from "../../src/cli/status.ts";
+import { type StatusOptions, statusOf } from "../../src/cli/status.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { HostError } from "../../src/core/errors.ts";
 import { pathsOf } from "../../src/core/paths.ts";
 import { statusDocument, statusText } from "../../src/core/report/status.ts";
-import { parseTally } from "../../src/core/report/watch-stats.ts";
+import { parseWatchStats } from "../../src/core/report/watch-stats.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
-import { keepTally, readTally } from "../../src/host/disk/watch-stats.ts";
+import { readWatchStats, recordWatchStats } from "../../src/host/disk/watch-stats.ts";
 import { config, container, HOST, NOW } from "../core/make.ts";
-import { FakeHost } from "../fake/host.ts";
+import { StillHost } from "../director/still-host.ts";
 
 const DOWN = new HostError("docker", "Docker's socket /var/run/docker.sock refuses connections", {
   remedy: "start Docker",
 });
 
 /** A host with one container served and one that cannot be. */
-async function inForce(t: Test): Promise<{ conf: Config; host: FakeHost; options: StatusOptions }> {
+async function inForce(t: Test): Promise<{ conf: Config; host: StillHost; options: StatusOptions }> {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-status-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   mkdirSync(join(directory, "www"));
   writeFileSync(join(directory, "www/last-run"), "");
   const conf = config({ STORAGE_DIR: directory });
-  const host = new FakeHost(conf);
+  const host = new StillHost();
   const sealed = container({ name: "sealed", networkMode: "none", attachments: [] });
   host.containers = [container({ name: "one" }), sealed];
-  await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, secondLook: 0 });
+  await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
   const last = Math.floor(statSync(join(directory, "www/last-run")).mtimeMs / 1000);
   const about = async (): Promise<ReadonlyMap<string, unknown>> =>
     new Map([["ServerVersion", "28.5.2\u001b[31m"]]);
   return { conf, host, options: { host, docker: { about }, root: true, version: "2.0.0", now: last + 30 } };
 }
 
-t.test("a person and a program are told the same", async (t) => {
+t.test("a host in force: text and document of its status say the same", async (t) => {
   const { conf, host, options } = await inForce(t);
-  const { standing } = await standingOf(conf, options);
-  const text = statusText(conf, standing);
+  const { report } = await statusOf(conf, options);
+  const text = statusText(conf, report);
   t.match(text, /last run +30 s ago/);
   t.match(text, /services +1 served, 1 not/);
   t.match(text, /addresses +1 of 20 in use, 0 on hold, 0 conflicts, 19 free; 1 in force/);
   t.match(text, /drift +none/);
   t.match(text, /sealed: it has no network/);
-  t.notMatch(text, "\u001b", "Docker's own words are clipped as a stranger's");
-  t.notMatch(text, /^(watch|last error)/m, "nobody has left word");
-  t.match(statusDocument(conf, standing), {
+  t.notMatch(text, "\u001b", "Docker's text is clipped");
+  t.notMatch(text, /^(watch|last error)/m, "watch has recorded nothing");
+  t.match(statusDocument(conf, report), {
     schemaVersion: 1,
     host: HOST,
     error: null,
@@ -57,27 +57,27 @@ t.test("a person and a program are told the same", async (t) => {
     drift: [],
     watch: null,
   });
-  host.addresses = host.addresses.filter(({ prefix }) => prefix !== 32);
-  t.match(statusText(conf, (await standingOf(conf, options)).standing), /drift:\n {2}\+ address /);
-  const unprivileged = statusText(conf, (await standingOf(conf, { ...options, root: false })).standing);
+  host.actual = { ...host.actual, aliases: [] };
+  t.match(statusText(conf, (await statusOf(conf, options)).report), /drift:\n {2}\+ address /);
+  const unprivileged = statusText(conf, (await statusOf(conf, { ...options, root: false })).report);
   t.match(unprivileged, /drift +unknown \(that takes root\)/);
   rmSync(join(conf.storageDir, "www/last-run"));
-  t.match(statusText(conf, (await standingOf(conf, options)).standing), /none that ended well/);
+  t.match(statusText(conf, (await statusOf(conf, options)).report), /none that ended well/);
 });
 
-t.test("with Docker down everything else is told", async (t) => {
+t.test("Docker down: everything else is reported", async (t) => {
   const { conf, host, options } = await inForce(t);
   host.dockerDown = DOWN;
   const docker = { about: () => Promise.reject(DOWN) };
   for (const root of [true, false]) {
-    const { standing } = await standingOf(conf, { ...options, docker, root });
-    const text = statusText(conf, standing);
+    const { report } = await statusOf(conf, { ...options, docker, root });
+    const text = statusText(conf, report);
     t.match(text, /last run +30 s ago/);
     t.match(text, /services +unknown: Docker's socket .* refuses connections/);
     t.match(text, /addresses +1 of 20 in use, .* 1 in force/);
     t.match(text, /drift +unknown: what is in force stays so/);
     t.match(text, /versions +ocdd 2\.0\.0, Docker unknown/);
-    t.match(statusDocument(conf, standing), {
+    t.match(statusDocument(conf, report), {
       host: HOST,
       docker: null,
       error: /refuses connections/,
@@ -87,66 +87,69 @@ t.test("with Docker down everything else is told", async (t) => {
   }
 });
 
-t.test("a version that Docker does not tell costs nothing else", async (t) => {
+t.test("a version that Docker does not give: everything else is reported", async (t) => {
   const { conf, options } = await inForce(t);
-  const { standing } = await standingOf(conf, { ...options, docker: { about: () => Promise.reject(DOWN) } });
-  t.match(statusText(conf, standing), /services +1 served[\s\S]*Docker unknown/);
+  const { report } = await statusOf(conf, { ...options, docker: { about: () => Promise.reject(DOWN) } });
+  t.match(statusText(conf, report), /services +1 served[\s\S]*Docker unknown/);
 });
 
-t.test("what else cannot be looked at is thrown", async (t) => {
+t.test("a look that fails otherwise is an error", async (t) => {
   const { conf, host, options } = await inForce(t);
   host.dockerDown = new HostError("missing", "ip is not installed");
-  await t.rejects(standingOf(conf, options), /ip is not installed/);
+  await t.rejects(statusOf(conf, options), /ip is not installed/);
 });
 
-t.test("what watch has done is told by status", async (t) => {
+t.test("what watch has done is in the status", async (t) => {
   const { conf, options } = await inForce(t);
   const file = pathsOf(conf).watchStats;
   let now = options.now - 7_200;
-  const tally = keepTally(file, () => now);
-  tally.ran(5, false);
+  const stats = recordWatchStats(file, () => now);
+  stats.succeeded(5, false);
   now += 3_600;
-  tally.ran(2, true);
+  stats.succeeded(2, true);
   now += 3_000;
-  tally.failed("no space left");
-  await tally.written();
-  const told = async (): Promise<string> => statusText(conf, (await standingOf(conf, options)).standing);
+  stats.failed("no space left");
+  await stats.written();
+  const told = async (): Promise<string> => statusText(conf, (await statusOf(conf, options)).report);
   t.match(await told(), /watch +7 changes in 2 h, 2 of them drift repaired, the last 60 min ago\n/);
   t.match(await told(), /last error +10 min ago: no space left\n/);
-  tally.ran(0, true);
-  await tally.written();
+  stats.succeeded(0, true);
+  await stats.written();
   t.match(await told(), /last error +10 min ago, over since: no space left\n/);
-  t.match(statusDocument(conf, (await standingOf(conf, options)).standing), {
+  t.match(statusDocument(conf, (await statusOf(conf, options)).report), {
     watch: { changes: 7, repaired: 2, lastError: { message: "no space left", over: true } },
   });
 });
 
-t.test("a run that tells nothing new writes nothing", async (t) => {
+t.test("a run that changes no figure writes no file", async (t) => {
   const { conf } = await inForce(t);
   const file = pathsOf(conf).watchStats;
-  const tally = keepTally(file, () => NOW);
+  const stats = recordWatchStats(file, () => NOW);
   const written = async (): Promise<number> => {
-    await tally.written();
+    await stats.written();
     return statSync(file).ino;
   };
-  tally.ran(0, false);
+  stats.succeeded(0, false);
   const first = await written();
-  tally.ran(0, true);
-  tally.ran(0, false);
+  stats.succeeded(0, true);
+  stats.succeeded(0, false);
   t.equal(await written(), first);
-  tally.failed("Docker is down");
+  stats.failed("Docker is down");
   const second = await written();
   t.not(second, first);
-  tally.failed("Docker is down");
+  stats.failed("Docker is down");
   t.equal(await written(), second, "the same failure again");
 });
 
-t.test("a storage that cannot be written ends nothing, and a file that is none is no word", async (t) => {
-  const tally = keepTally("/nowhere/watch.json", () => NOW);
-  tally.ran(1, false);
-  await tally.written();
-  t.equal(await readTally("/nowhere/watch.json"), null);
-  for (const text of ["", "{", "[]", "null", '{"since":"x"}', '{"since":1,"changes":1}']) {
-    t.equal(parseTally(text), null, text);
-  }
-});
+t.test(
+  "a storage that cannot be written is no error, and a file that cannot be read counts as none",
+  async (t) => {
+    const stats = recordWatchStats("/nowhere/watch.json", () => NOW);
+    stats.succeeded(1, false);
+    await stats.written();
+    t.equal(await readWatchStats("/nowhere/watch.json"), null);
+    for (const text of ["", "{", "[]", "null", '{"since":"x"}', '{"since":1,"changes":1}']) {
+      t.equal(parseWatchStats(text), null, text);
+    }
+  },
+);

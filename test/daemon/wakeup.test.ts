@@ -1,8 +1,8 @@
-/** The bell that wakes watch, and the lines it logs. */
+/** What wakes `watch`, and the lines it logs. */
 
 import t from "tap";
 import { logLine } from "../../src/daemon/log.ts";
-import { makeBell } from "../../src/daemon/wakeup.ts";
+import { debouncedWakeup } from "../../src/daemon/wakeup.ts";
 
 /** Milliseconds that something takes. */
 async function took(what: Promise<void>): Promise<number> {
@@ -11,32 +11,32 @@ async function took(what: Promise<void>): Promise<number> {
   return performance.now() - started;
 }
 
-t.test("a ring ends the wait, but not before its least time; an urgent one at once", async (t) => {
-  const bell = makeBell(new AbortController().signal);
-  setTimeout(() => bell.ring(), 20);
-  const calm = await took(bell.wait(150, 5_000));
-  t.ok(calm >= 145 && calm < 2_000, `${calm} ms`);
-  setTimeout(() => bell.ring(true), 20);
-  t.ok((await took(bell.wait(3_000, 5_000))) < 2_000, "urgent");
+t.test("a call ends the wait, but not before its least time", async (t) => {
+  const wakeup = debouncedWakeup(new AbortController().signal);
+  setTimeout(wakeup.wake, 20);
+  const waited = await took(wakeup.wait({ minMs: 150, maxMs: 600_000 }));
+  t.ok(waited >= 145, `${waited} ms`);
 });
 
-t.test("a ring while nobody waits is remembered, once", async (t) => {
-  const bell = makeBell(new AbortController().signal);
-  bell.ring();
-  bell.ring();
-  t.ok((await took(bell.wait(0, 5_000))) < 1_000);
-  const silent = await took(bell.wait(0, 60));
+t.test("calls while the loop is at work end the next wait, and that one alone", async (t) => {
+  const wakeup = debouncedWakeup(new AbortController().signal);
+  wakeup.wake();
+  wakeup.wake();
+  await wakeup.wait({ minMs: 0, maxMs: 600_000 });
+  const silent = await took(wakeup.wait({ minMs: 0, maxMs: 60 }));
   t.ok(silent >= 55, `${silent} ms: time alone`);
 });
 
-t.test("the end of the watch ends every wait", async (t) => {
+t.test("an aborted signal ends every wait, whatever its least time", async (t) => {
   const stop = new AbortController();
-  const bell = makeBell(stop.signal);
+  const wakeup = debouncedWakeup(stop.signal);
   setTimeout(() => stop.abort(), 20);
-  t.ok((await took(bell.wait(1_000, 5_000))) < 900);
+  await wakeup.wait({ minMs: 600_000, maxMs: 600_000 });
+  await wakeup.wait({ minMs: 600_000, maxMs: 600_000 });
+  t.pass("both have ended");
 });
 
-t.test("a log line is one line, in the form its reader wants", (t) => {
+t.test("a log line is one line, in each format", (t) => {
   t.equal(logLine("text", "info", "two\nlines", 0), "two lines");
   t.equal(logLine("text", "error", "bad", 0), "error: bad");
   t.equal(logLine("journal", "warning", 'a "b"', 0), '<4>level=warning msg="a \\"b\\""');

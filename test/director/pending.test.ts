@@ -1,0 +1,45 @@
+/** What a run has to look at, after events and after changes of which nothing more is known. */
+import t from "tap";
+import { makePending } from "../../src/director/pending.ts";
+
+const event = (n: number) => ({ action: "start", container: `c${n}`, network: "" });
+
+t.test("the first run looks at everything, one without events at nothing anew", async (t) => {
+  const pending = makePending(() => 5);
+  t.strictSame(pending.take(), { scope: undefined, since: null });
+  t.strictSame(pending.take(), { scope: { events: [] }, since: null });
+});
+
+t.test("events are handed to one run, with the time of the first", async (t) => {
+  let now = 100;
+  const pending = makePending(() => now);
+  pending.take();
+  pending.add(event(1));
+  now = 200;
+  pending.add(event(2));
+  t.strictSame(pending.take(), { scope: { events: [event(1), event(2)] }, since: 100 });
+  pending.add(event(3));
+  t.strictSame(pending.take(), { scope: { events: [event(3)] }, since: 200 }, "nothing of the run before");
+});
+
+t.test("a change without an event: everything is looked at once, and the event's time is kept", async (t) => {
+  const pending = makePending(() => 7);
+  pending.take();
+  pending.add(event(1));
+  pending.addAll();
+  t.strictSame(pending.take(), { scope: undefined, since: 7 });
+  pending.add(event(2));
+  t.strictSame(pending.take(), { scope: { events: [event(2)] }, since: 7 });
+});
+
+t.test("more than 64 events: everything is looked at", async (t) => {
+  const pending = makePending(() => 7);
+  pending.take();
+  const add = (count: number): void => {
+    for (let n = 0; n < count; n++) pending.add(event(n));
+  };
+  add(64);
+  t.equal(pending.take().scope?.events?.length, 64);
+  add(65);
+  t.equal(pending.take().scope, undefined);
+});

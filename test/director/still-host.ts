@@ -1,0 +1,58 @@
+/** A host in memory that shows what a test gives it, and carries out a plan by taking over the state it leads to. */
+import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import type { HostError } from "../../src/core/errors.ts";
+import type { Container, Network, Observation, State } from "../../src/core/model.ts";
+import type { Plan } from "../../src/core/plan.ts";
+import type { Host } from "../../src/host/host.ts";
+import type { Scope } from "../../src/host/observe.ts";
+import { BARE, BRIDGE, observation } from "../core/make.ts";
+
+type Refused = Awaited<ReturnType<Host["apply"]>>;
+
+export class StillHost implements Host {
+  actual: State = BARE;
+  containers: readonly Container[] = [];
+  networks: readonly Network[] = [BRIDGE];
+  /** On top of what is shown. */
+  over: Partial<Observation> = {};
+  /** Thrown by a look at Docker. */
+  dockerDown: HostError | undefined;
+  /** Addresses that another machine answers for. */
+  taken: ReadonlySet<Ipv4> = new Set();
+  /** Forwards that the kernel refuses. */
+  refuses: Refused = [];
+  readonly scopes: (Scope | undefined)[] = [];
+  readonly plans: Plan[] = [];
+  notedRuns = 0;
+
+  async observe(scope?: Scope): Promise<Observation> {
+    this.scopes.push(scope);
+    const blind = scope?.without?.includes("docker") === true;
+    if (!blind && this.dockerDown !== undefined) throw this.dockerDown;
+    return observation({
+      actual: this.actual,
+      containers: blind ? [] : this.containers,
+      networks: blind ? [] : this.networks,
+      ...this.over,
+    });
+  }
+
+  async probe(addresses: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>> {
+    return new Set(addresses.filter((address) => this.taken.has(address)));
+  }
+
+  async apply(plan: Plan): Promise<Refused> {
+    this.plans.push(plan);
+    this.actual = plan.desired;
+    return this.refuses;
+  }
+
+  async noteRun(): Promise<void> {
+    this.notedRuns += 1;
+  }
+
+  async revoke(): Promise<void> {}
+  async admit(): Promise<void> {}
+  invalidate(): void {}
+  close(): void {}
+}
