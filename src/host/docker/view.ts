@@ -37,12 +37,11 @@ export interface FollowedView {
 export function followedView(docker: Docker, ended: () => ReadonlySet<string>): FollowedView {
   let listed = new Map<string, Container>();
   let networks: readonly Network[] = [];
+  let bridges: ReadonlySet<string> = new Set();
   let notices: readonly string[] = [];
   /** Network id → container id → address, for containers that Docker's list does not show running. */
   const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
-  const endpointsOf = async (item: Json): Promise<void> => {
-    const id = networkId(item);
-    if (id === undefined || readNetwork(item).driver !== "bridge") return;
+  const lookAtEndpoints = async (id: string): Promise<void> => {
     endpoints.set(id, readEndpoints((await docker.network(id)) ?? {}));
   };
   const view = (): DockerView => {
@@ -55,7 +54,8 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   const whole = async (): Promise<DockerView> => {
     const [list, nets] = await Promise.all([docker.containers({ all: true }), docker.networks()]);
     endpoints.clear();
-    await Promise.all(nets.map(endpointsOf));
+    bridges = new Set(nets.flatMap((item) => bridgeId(item) ?? []));
+    await Promise.all([...bridges].map(lookAtEndpoints));
     listed = new Map(list.items.flatMap((item) => readContainer(item) ?? []).map((one) => [one.id, one]));
     networks = nets.map(readNetwork);
     notices = list.notices;
@@ -69,16 +69,23 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
         container === "" || (network !== "" && !known.has(network));
       if (events.some(vague)) return whole();
       const ids = [...new Set(events.map(({ container }) => container))];
-      const changed = [...new Set(events.flatMap(({ network }) => (network === "" ? [] : [network])))];
+      const changed = new Set(events.map(({ network }) => network).filter((id) => bridges.has(id)));
       const [lists] = await Promise.all([
         Promise.all(ids.map((id) => docker.containers({ all: true, id }))),
-        ...changed.map((Id) => endpointsOf({ Id, Driver: "bridge" })),
+        ...[...changed].map(lookAtEndpoints),
       ]);
       const found = lists.flatMap(({ items }) => items.flatMap((item) => readContainer(item) ?? []));
       listed = updated(listed, ids, found);
+      const about = (line: string): boolean => ids.some((id) => line.includes(id.slice(0, 12)));
+      notices = [...notices.filter((line) => !about(line)), ...lists.flatMap((list) => list.notices)];
       return view();
     },
   };
+}
+
+/** Id of a network that may go into an API path and has a bridge; undefined for any other. */
+function bridgeId(item: Json): string | undefined {
+  return readNetwork(item).driver === "bridge" ? networkId(item) : undefined;
 }
 
 /** New containers come first, as in Docker's list; one that was there keeps its place. */

@@ -1,0 +1,182 @@
+/** What a look shows of Docker, and that a view brought up to date by events equals a whole look. */
+import fc from "fast-check";
+import t from "tap";
+import type { Docker } from "../../../src/host/docker/client.ts";
+import { makeExits } from "../../../src/host/docker/exits.ts";
+import type { DockerEvent } from "../../../src/host/docker/json.ts";
+import { type DockerView, followedView, lookOnce } from "../../../src/host/docker/view.ts";
+import { id } from "../../core/make.ts";
+import { OPS, World } from "./world.ts";
+
+const NONE = (): ReadonlySet<string> => new Set();
+/** `name state address...` of each container. */
+const shown = ({ containers }: DockerView): string[] =>
+  containers.map((one) =>
+    [one.name, one.state, ...one.attachments.map(({ address }) => address ?? "-")].join(" "),
+  );
+
+t.test(
+  "a single look shows what runs; a followed view also what is being started, with its address",
+  async (t) => {
+    const world = new World();
+    world.act("create", "web", "bridge");
+    const view = followedView(world.docker(), NONE);
+    t.strictSame(shown(await view.whole()), [], "created");
+    const events = world.act("endpoint", "web", "bridge");
+    t.strictSame(shown(await lookOnce(world.docker())), []);
+    t.strictSame(shown(await view.refresh(events)), ["web starting 172.17.0.3"]);
+    t.strictSame(shown(await followedView(world.docker(), NONE).whole()), ["web starting 172.17.0.3"]);
+    t.strictSame(shown(await view.refresh(world.act("start", "web", "bridge"))), ["web running 172.17.0.3"]);
+    t.strictSame(shown(await lookOnce(world.docker())), ["web running 172.17.0.3"]);
+  },
+);
+
+t.test("a container whose end was announced is left out while the list still shows it", async (t) => {
+  const world = new World();
+  for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
+  const ended = new Set<string>();
+  const view = followedView(world.docker(), () => ended);
+  t.equal((await view.whole()).containers.length, 1);
+  ended.add(id("web"));
+  t.strictSame((await view.refresh([])).containers, []);
+  t.strictSame((await view.whole()).containers, []);
+});
+
+t.test(
+  "an endpoint that its network no longer shows is left out while the list still shows it",
+  async (t) => {
+    const world = new World();
+    for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
+    const real = world.docker();
+    const view = followedView({ ...real, network: async () => ({ Containers: {} }) }, NONE);
+    t.strictSame(shown(await view.whole()), ["web running -"]);
+  },
+);
+
+t.test("what is asked of Docker follows the events", async (t) => {
+  const world = new World();
+  for (const name of ["a", "b"])
+    for (const op of ["create", "endpoint", "start"] as const) world.act(op, name, "bridge");
+  const real = world.docker();
+  const asked: string[] = [];
+  const docker: Docker = {
+    ...real,
+    containers: (query) => {
+      asked.push(`containers ${query?.id ?? "all"}`);
+      return real.containers(query);
+    },
+    networks: () => {
+      asked.push("networks");
+      return real.networks();
+    },
+    network: (one) => {
+      asked.push(`network ${one}`);
+      return real.network(one);
+    },
+  };
+  const view = followedView(docker, NONE);
+  const all = ["containers all", `network ${id("bridge")}`, "networks"];
+  const event = (over: Partial<DockerEvent>): DockerEvent => ({
+    action: "x",
+    container: "",
+    network: "",
+    ...over,
+  });
+  const rows: [string, DockerEvent[] | null, string[]][] = [
+    ["a whole look", null, all],
+    ["no event", [], []],
+    [
+      "events of one container",
+      [event({ container: id("a") }), event({ container: id("a") })],
+      [`containers ${id("a")}`],
+    ],
+    [
+      "of a container on a network",
+      [event({ container: id("b"), network: id("bridge") })],
+      [`containers ${id("b")}`, `network ${id("bridge")}`],
+    ],
+    ["an event without content", [event({ container: id("a") }), event({})], all],
+    ["of a network that is not known", [event({ container: id("a"), network: id("new") })], all],
+  ];
+  for (const [what, events, want] of rows) {
+    asked.length = 0;
+    await (events === null ? view.whole() : view.refresh(events));
+    t.strictSame(asked.sort(), want, what);
+  }
+});
+
+t.test(
+  "a container that Docker describes at too great a length: a notice from its first event to its end",
+  async (t) => {
+    const world = new World();
+    const real = world.docker();
+    const line = `container ${id("big").slice(0, 12)} is not served`;
+    let there = false;
+    const docker: Docker = {
+      ...real,
+      containers: async ({ id: one } = {}) => ({
+        items: [],
+        notices: there && (one === undefined || one === id("big")) ? [line] : [],
+      }),
+    };
+    const view = followedView(docker, NONE);
+    await view.whole();
+    there = true;
+    const event = (name: string): DockerEvent => ({ action: "start", container: id(name), network: "" });
+    t.strictSame((await view.refresh([event("big")])).notices, [line]);
+    t.strictSame((await view.refresh([event("other")])).notices, [line]);
+    t.strictSame((await view.refresh([event("big")])).notices, [line], "once");
+    t.strictSame((await view.whole()).notices, [line]);
+    there = false;
+    t.strictSame((await view.refresh([event("big")])).notices, []);
+  },
+);
+
+/** In one order; a network without containers is first seen by the next whole look, since its creation wakes nothing. */
+const byId = ({ containers, networks, notices }: DockerView): object => ({
+  notices,
+  networks: networks.filter(({ id: network }) =>
+    containers.some(({ attachments }) => attachments.some(({ networkId }) => networkId === network)),
+  ),
+  containers: [...containers].sort((a, b) => (a.id < b.id ? -1 : 1)),
+});
+
+t.test("after any changes and their events, in batches, the view equals a whole look", async (t) => {
+  const step = fc.record({
+    op: fc.constantFrom(...OPS),
+    name: fc.constantFrom("a", "b", "c"),
+    net: fc.constantFrom("bridge", "back", "lan"),
+    delivered: fc.boolean(),
+  });
+  const seen = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: "max" }), async (steps) => {
+      const world = new World();
+      const exits = makeExits(() => 0);
+      const view = followedView(world.docker(), exits.ended);
+      await view.whole();
+      let waiting: DockerEvent[] = [];
+      for (const { op, name, net, delivered } of [
+        ...steps,
+        { ...steps[0], op: "start", delivered: true } as const,
+      ]) {
+        const events = world.act(op, name ?? "a", net ?? "bridge");
+        if (events.length > 0) seen.add(op);
+        for (const { action, container } of events) exits.note(action, container);
+        waiting.push(...events);
+        if (!delivered) continue;
+        const now = JSON.stringify(byId(await view.refresh(waiting)));
+        waiting = [];
+        if (now !== JSON.stringify(byId(await followedView(world.docker(), exits.ended).whole())))
+          return false;
+      }
+      return true;
+    }),
+    { numRuns: 400 },
+  );
+  t.strictSame(
+    [...seen].sort(),
+    OPS.filter((op) => op !== "create").sort(),
+    "each kind of change took place",
+  );
+});
