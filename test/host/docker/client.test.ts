@@ -1,10 +1,9 @@
-/** The real client against an engine that is there, is not, hangs, breaks off, or says nonsense. */
+/** The real client against an engine that is there, is not, hangs, breaks off, or answers as no engine should. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import t, { type Test } from "tap";
 import {
@@ -16,7 +15,9 @@ import {
   startDockerDouble,
 } from "../../../bench/docker-double.ts";
 import { HostError } from "../../../src/core/errors.ts";
-import { connectDocker, DOCKER_DEADLINE } from "../../../src/host/docker/client.ts";
+import { connectDocker, DOCKER_DEADLINE_MS } from "../../../src/host/docker/client.ts";
+import type { DockerEvent } from "../../../src/host/docker/json.ts";
+import { lookOnce } from "../../../src/host/docker/view.ts";
 
 function place(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-docker-"));
@@ -46,9 +47,13 @@ async function refusal(work: Promise<unknown>): Promise<HostError> {
   throw new Error("it was taken for an answer");
 }
 
+const never = (): void => {
+  throw new Error("it is not to be called");
+};
+
 t.test("what an engine of 20.10 lists", async (t) => {
   const { docker, asked } = await double(t);
-  const view = await docker.look();
+  const view = await lookOnce(docker);
   t.match(view.containers, [
     {
       id: idOf("web"),
@@ -84,7 +89,7 @@ t.test("what an engine of 20.10 lists", async (t) => {
 t.test("a version and filters in DOCKER_API_URL are honoured", async (t) => {
   const { socket, asked } = await double(t);
   const docker = connectDocker({ socket, version: "v1.41", filters: '{"label":["a=b"]}' });
-  await docker.look();
+  await lookOnce(docker);
   const list = asked.find((path) => path.includes("/containers/json")) ?? "";
   t.match(list, /^\/v1\.41\/containers\/json\?/);
   t.equal(new URL(list, "http://x").searchParams.get("filters"), '{"label":["a=b"]}');
@@ -92,24 +97,27 @@ t.test("a version and filters in DOCKER_API_URL are honoured", async (t) => {
 
 t.test("4 000 containers", async (t) => {
   const { socket } = await double(t, { containers: crowd(4000) });
-  const { containers } = await connectDocker({ socket, version: null, filters: null }).look();
+  const { containers } = await lookOnce(connectDocker({ socket, version: null, filters: null }));
   t.equal(containers.length, 4000);
   t.equal(new Set(containers.map((c) => c.attachments[0]?.address)).size, 4000);
 });
 
-t.test("no engine there", async (t) => {
+t.test("no socket there, or a file that is none: an error with the remedy", async (t) => {
   const socket = place(t);
   const docker = connectDocker({ socket, version: null, filters: null, deadline: 300 });
-  t.match(await refusal(docker.look()), {
+  t.match(await refusal(lookOnce(docker)), {
     fault: "docker",
     message: /does not exist/,
     remedy: /start Docker/,
   });
   writeFileSync(socket, "");
-  t.match(await refusal(docker.look()), { fault: "docker", message: /is no socket|refuses connections/ });
+  t.match(await refusal(lookOnce(docker)), {
+    fault: "docker",
+    message: /is not a socket|refuses connections/,
+  });
 });
 
-t.test("a socket that nobody listens on", async (t) => {
+t.test("a socket on which no process listens: an error", async (t) => {
   const socket = place(t);
   // a listener that dies without unlinking, as a killed engine does
   const server = createServer();
@@ -117,7 +125,7 @@ t.test("a socket that nobody listens on", async (t) => {
   const { linkSync } = await import("node:fs");
   linkSync(`${socket}.live`, socket);
   await new Promise<void>((resolve) => server.close(() => resolve()));
-  t.match(await refusal(connectDocker({ socket, version: null, filters: null }).look()), {
+  t.match(await refusal(lookOnce(connectDocker({ socket, version: null, filters: null }))), {
     fault: "docker",
     message: /refuses connections/,
   });
@@ -146,20 +154,22 @@ const HANGS: [string, NonNullable<DockerAnswers["instead"]>][] = [
 for (const [where, instead] of HANGS) {
   t.test(`an engine that hangs ${where} is given up at the deadline`, async (t) => {
     const { docker } = await double(t, { instead }, 300);
-    const started = performance.now();
-    const error = await refusal(docker.look());
-    t.match(error, {
+    t.match(await refusal(lookOnce(docker)), {
       fault: "docker",
-      message: /did not answer within 0\.3 s/,
+      message: /did not answer GET \/(containers\/json|networks) within 0\.3 s/,
       remedy: /journalctl -u docker; nothing has been changed/,
     });
-    t.ok(performance.now() - started < 2_000);
-    t.match(await refusal(docker.about()), { fault: "docker", message: /did not answer within/ });
+    const late = { fault: "docker", message: /within 0\.3 s/ };
+    t.match(await refusal(docker.about()), late);
+    t.match(await refusal(docker.pid(idOf("web"))), late);
+    t.match(await refusal(docker.network(idOf("bridge"))), late);
+    if (where === "before its answer")
+      t.match(await refusal(docker.follow(new AbortController().signal, never, never)), late);
   });
 }
 
-t.test("the deadline is ten seconds unless told otherwise", async (t) => {
-  t.equal(DOCKER_DEADLINE, 10_000);
+t.test("the deadline is ten seconds where none is given", async (t) => {
+  t.equal(DOCKER_DEADLINE_MS, 10_000);
 });
 
 const json =
@@ -217,15 +227,15 @@ t.test("an answer that is no list is a failure, never an empty host", async (t) 
   ];
   for (const [what, instead] of rows) {
     const { docker } = await double(t, { instead });
-    const error = await refusal(docker.look());
+    const error = await refusal(lookOnce(docker));
     t.equal(error.fault, "docker", what);
-    t.match(error.message, /did not answer/, what);
+    t.match(error.message, /refused GET \/(containers\/json|networks)/, what);
   }
   for (const part of ["containers", "networks"] as const) {
     const { docker } = await double(t, { [part]: { not: "a list" } });
     t.match(
-      await refusal(docker.look()),
-      { fault: "docker", message: /did not answer as Docker does/ },
+      await refusal(lookOnce(docker)),
+      { fault: "docker", message: /refused GET .*: its list is no list/ },
       part,
     );
   }
@@ -242,7 +252,7 @@ t.test("an answer in many small chunks", async (t) => {
       return true;
     },
   });
-  t.equal((await docker.look()).containers[0]?.name, "web");
+  t.equal((await lookOnce(docker)).containers[0]?.name, "web");
 });
 
 t.test("whatever one field holds, the others are read and nothing is thrown", async (t) => {
@@ -271,7 +281,7 @@ t.test("whatever one field holds, the others are read and nothing is thrown", as
           apiContainer({ name: "other", address: "172.17.0.3", created: 1 }),
         ];
         live.networks = [{ ...BRIDGE, [netKey]: netValue }, BRIDGE];
-        const { containers, networks } = await docker.look();
+        const { containers, networks } = await lookOnce(docker);
         const [web, other] = containers;
         return (
           containers.length === 2 &&
@@ -290,15 +300,15 @@ t.test("whatever one field holds, the others are read and nothing is thrown", as
   );
 });
 
-t.test("an id that is no id goes nowhere near an API path", async (t) => {
+t.test("a container whose id is none is left out", async (t) => {
   const { docker } = await double(t, { containers: [{ ...WEB, Id: "../../info" }, { ...WEB, Id: 7 }, WEB] });
-  t.equal((await docker.look()).containers.length, 1);
+  t.equal((await lookOnce(docker)).containers.length, 1);
 });
 
 t.test("names, health and ports as engines spell them", async (t) => {
   const of = async (over: object) => {
     const { docker } = await double(t, { containers: [{ ...WEB, ...over }] });
-    return (await docker.look()).containers[0];
+    return (await lookOnce(docker)).containers[0];
   };
   t.equal((await of({ Names: ["/other/alias", "/web"] }))?.name, "web", "a link's name has a second slash");
   t.equal((await of({ Names: [] }))?.name, idOf("web").slice(0, 12));
@@ -320,130 +330,201 @@ t.test("names, health and ports as engines spell them", async (t) => {
   ]);
 });
 
-/** A double whose events are followed; `die` returns when a death has been heard. */
-async function followed(t: Test) {
-  const { promise: stream, resolve: streaming } = Promise.withResolvers<ServerResponse>();
-  const instead: DockerAnswers["instead"] = (path, response) => {
-    if (!path.includes("/events")) return false;
-    response.writeHead(200, { "Content-Type": "application/json" }).flushHeaders();
-    streaming(response);
-    return true;
+t.test("Docker's own message stands in the error, with what can be done about it", async (t) => {
+  const of = async (message: string, status: number): Promise<HostError> => {
+    const { docker } = await double(t, { instead: json(JSON.stringify({ message }), status) });
+    return refusal(docker.containers());
   };
-  const made = await double(t, { instead });
-  const stop = new AbortController();
-  let heard = (): void => undefined;
-  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
-  const follow = (): Promise<void> =>
-    made.docker.follow(stop.signal, open, (urgent) => urgent === true && heard());
-  const tell = async (
-    ...events: readonly (readonly [action: string, id: string, at: number])[]
-  ): Promise<void> => {
-    const lines = events.map(([Action, ID, at]) =>
-      JSON.stringify({ Type: "container", Action, Actor: { ID }, timeNano: at * 1e6 }),
-    );
-    (await stream).write(`${lines.join("\n")}\n`);
-  };
-  const die = async (id: string): Promise<void> => {
-    const died = new Promise<void>((resolve) => {
-      heard = resolve;
-    });
-    await tell(["die", id, Date.now() + 1]);
-    await died;
-  };
-  const looks = (): number => made.asked.filter((path) => path.includes("/containers/json")).length;
-  return { ...made, follow, opened, tell, die, looks, stop: () => stop.abort() };
-}
+  const { message, remedy } = await of("no space left on device", 500);
+  t.match(message, /refused GET \/containers\/json \(status 500\): no space left on device$/);
+  t.equal(remedy, undefined);
+  t.match(await of("client version 9.9 is too new", 400), {
+    message: /client version 9\.9 is too new/,
+    remedy: /remove the version from DOCKER_API_URL/,
+  });
+  t.match(await of("forbidden", 403), { remedy: /let the socket proxy pass GET of \/containers/ });
+  t.match(await of("page not found", 404), { remedy: /remove the path from DOCKER_API_URL/ });
+  const hostile = (await of(`\u001b[2J\n${"x".repeat(5_000)}`, 500)).message;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: their absence is the point
+  t.notMatch(hostile, /[\u0000-\u001f]/);
+  t.ok(hostile.length < 500);
+});
 
-t.test("where containers die all the time, Docker is asked about the living every second", async (t) => {
-  const { docker, follow, opened, die, looks, stop } = await followed(t);
-  const following = follow();
-  await opened;
-  await docker.lookCloser();
-  const before = looks();
-  await sleep(1_100); // however long ago that was
-  const started = performance.now();
-  const hurried: boolean[] = [];
-  for (let n = 0; performance.now() - started < 2_500; n++) {
-    await die(idOf(`${n}`));
-    hurried.push((await docker.lookCloser()).hurried === true);
-    await sleep(20);
-  }
-  const whole = hurried.filter((one) => !one).length;
-  t.equal(hurried[0], true, "the first waits for nobody");
-  t.equal(looks() - before, whole);
-  t.ok(whole >= 1 && whole <= 2, `${whole} of ${hurried.length} looks`);
-  stop();
-  await following;
+t.test("one container is asked for beside the filters that are configured", async (t) => {
+  const { socket, asked } = await double(t);
+  const query = async (filters: string | null, id?: string): Promise<URLSearchParams> => {
+    const docker = connectDocker({ socket, version: null, filters });
+    await docker.containers({ all: true, ...(id === undefined ? {} : { id }) });
+    return new URL(asked.at(-1) ?? "", "http://x").searchParams;
+  };
+  t.equal((await query(null)).get("all"), "true");
+  t.equal((await query(null)).has("filters"), false);
+  t.equal((await query(null, idOf("web"))).get("filters"), `{"id":["${idOf("web")}"]}`);
+  t.equal(
+    (await query('{"label":["a=b"]}', idOf("web"))).get("filters"),
+    `{"label":["a=b"],"id":["${idOf("web")}"]}`,
+  );
 });
 
 t.test(
-  "what happened before the events were followed is asked of Docker, however many die then",
+  "a container described in more than 1 MB: left out with a notice, the others are listed",
   async (t) => {
-    const { docker, answers, follow, opened, die, looks, stop } = await followed(t);
-    await docker.lookCloser();
-    answers.containers = [];
-    const following = follow();
-    await opened;
-    await die(idOf("else"));
-    t.ok(docker.deaths.bereaved());
-    const before = looks();
-    const { containers: last } = await docker.lookCloser(true);
+    const big = apiContainer({
+      name: "big",
+      address: "172.17.0.9",
+      created: 1,
+      labels: { x: "y".repeat(3 << 20) },
+    });
+    const { docker } = await double(t, {
+      containers: [WEB, big, apiContainer({ name: "z", address: "172.17.0.4", created: 1 })],
+    });
+    const { containers, notices } = await lookOnce(docker);
     t.strictSame(
-      [last.map(({ name }) => name), looks() - before],
-      [["web"], 0],
-      "to take down, Docker is not asked",
+      containers.map(({ name }) => name),
+      ["web", "z"],
     );
-    await die(idOf("another"));
-    const { containers, dead } = await docker.lookCloser();
-    t.strictSame([containers, looks() - before], [[], 1]);
-    t.strictSame(dead, new Set([idOf("else"), idOf("another")]));
-    t.notOk(docker.deaths.bereaved(), "it knows of all deaths");
-    await die(idOf("web"));
-    t.equal((await docker.lookCloser()).hurried, true);
+    t.strictSame(notices, [
+      `container ${idOf("big").slice(0, 12)} is not served: Docker's description of it is larger than 1 MB`,
+    ]);
+  },
+);
+
+t.test(
+  "a network by id: as Docker describes it, none where there is none, an error where it is another",
+  async (t) => {
+    const id = idOf("bridge");
+    const answer = (body: object, status = 200) => double(t, { instead: json(JSON.stringify(body), status) });
+    const good = await answer({ Id: id, Name: "bridge" });
+    t.strictSame(await good.docker.network(id), { Id: id, Name: "bridge" });
+    t.strictSame(good.asked, [`/networks/${id}`]);
+    t.equal(await (await answer({ message: "network not found" }, 404)).docker.network(id), undefined);
+    for (const other of [{ Id: idOf("other") }, {}, [], { Id: 5 }])
+      t.match(await refusal((await answer(other)).docker.network(id)), {
+        message: /it describes another network/,
+      });
+  },
+);
+
+t.test("a container's PID: a number above 0 of one that runs, else none", async (t) => {
+  const of = async (body: unknown, status = 200): Promise<number | undefined> =>
+    (await double(t, { instead: json(JSON.stringify(body), status) })).docker.pid(idOf("web"));
+  t.equal(await of({ State: { Running: true, Pid: 4711 } }), 4711);
+  t.equal(await of({ message: "No such container" }, 404), undefined);
+  for (const State of [
+    { Running: false, Pid: 4711 },
+    { Running: true, Pid: 0 },
+    { Running: true, Pid: -1 },
+    { Running: true, Pid: 1.5 },
+    { Running: true, Pid: "1/../2" },
+    { Running: "yes", Pid: 1 },
+    null,
+    [],
+    "x",
+  ])
+    t.equal(await of({ State }), undefined, JSON.stringify(State));
+  t.match(await refusal(of({ message: "x" }, 500)), { fault: "docker" });
+});
+
+/** An engine whose event stream a test writes; resolves once the stream stands. */
+async function followed(t: Test) {
+  const { promise: stream, resolve: streaming } = Promise.withResolvers<ServerResponse>();
+  const made = await double(t, {
+    instead: (path, response) => {
+      if (!path.includes("/events")) return false;
+      response.writeHead(200, { "Content-Type": "application/json" }).flushHeaders();
+      streaming(response);
+      return true;
+    },
+  });
+  const stop = new AbortController();
+  const events: DockerEvent[] = [];
+  let wake = (): void => undefined;
+  const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+  const following = made.docker.follow(stop.signal, open, (event) => {
+    events.push(event);
+    wake();
+  });
+  await opened;
+  const heard = async (count: number): Promise<DockerEvent[]> => {
+    while (events.length < count)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    return events;
+  };
+  return { ...made, response: await stream, following, heard, stop: () => stop.abort() };
+}
+
+const line = (event: object): string => `${JSON.stringify(event)}\n`;
+
+t.test(
+  "events: read line by line, from chunks cut anywhere; a line that is none is an event without content",
+  async (t) => {
+    const { response, heard, following, stop, asked } = await followed(t);
+    const filters = JSON.parse(new URL(asked[0] ?? "", "http://x").searchParams.get("filters") ?? "{}");
+    t.match(filters, { type: ["container", "network"] });
+    for (const action of ["die", "start", "connect", "disconnect"])
+      t.ok(filters.event.includes(action), action);
+    const text = [
+      line({ Type: "container", Action: "die", Actor: { ID: idOf("web") } }),
+      line({
+        Type: "network",
+        Action: "connect",
+        Actor: { ID: idOf("bridge"), Attributes: { container: idOf("web") } },
+      }),
+      "\n",
+      "<html>\n",
+      line({ Type: "container", Action: "start", Actor: { ID: "../../info" } }),
+      line({
+        Type: "container",
+        Action: "stop",
+        Actor: { ID: idOf("web"), Attributes: { name: "\u20ac".repeat(50) } },
+      }),
+    ].join("");
+    const octets = Buffer.from(text);
+    for (let at = 0; at < octets.length; at += 97) response.write(octets.subarray(at, at + 97));
+    t.strictSame(await heard(5), [
+      { action: "die", container: idOf("web"), network: "" },
+      { action: "connect", container: idOf("web"), network: idOf("bridge") },
+      { action: "", container: "", network: "" },
+      { action: "start", container: "", network: "" },
+      { action: "stop", container: idOf("web"), network: "" },
+    ]);
     stop();
     await following;
   },
 );
 
 t.test(
-  "who died right before the events were followed is not believed to run, whatever the list says",
+  "an event line of 9 MB is not kept: an event without content, and the next one is heard",
   async (t) => {
-    const { docker, asked, follow, opened, tell, die, stop } = await followed(t);
-    const began = Date.now();
-    const following = follow();
-    await opened;
-    const since = Number(/since=(\d+)/.exec(asked.find((path) => path.includes("/events")) ?? "")?.[1]);
-    t.ok(since >= began / 1000 - 3 && since <= Date.now() / 1000 - 1, `since ${since}`);
-    await tell(["die", idOf("web"), began - 50]);
-    await die(idOf("else"));
-    t.strictSame((await docker.lookCloser()).containers, []);
-    t.ok((await docker.lookCloser()).dead?.has(idOf("web")));
+    const { response, heard, following, stop } = await followed(t);
+    response.write(`{"Type":"container","x":"${"y".repeat(9 << 20)}"}\n`);
+    response.write(line({ Type: "container", Action: "die", Actor: { ID: idOf("web") } }));
+    const { length } = await heard(2);
+    t.equal(length, 2);
+    t.match(await heard(2), [{ container: "" }, { action: "die", container: idOf("web") }]);
     stop();
     await following;
   },
 );
 
-t.test("who is back since then is believed at once, and his old death is no news", async (t) => {
-  const { docker, follow, opened, tell, stop } = await followed(t);
-  const began = Date.now();
-  const following = follow();
-  await opened;
-  const look = docker.lookCloser();
-  await tell(
-    ["die", idOf("web"), began - 900],
-    ["start", idOf("web"), began - 400],
-    ["die", idOf("else"), began - 50],
-  );
-  while (!(await docker.lookCloser()).dead?.has(idOf("else")));
-  t.strictSame(
-    (await look).containers.map(({ name }) => name),
-    ["web"],
-  );
-  t.strictSame(
-    (await docker.lookCloser()).containers.map(({ name }) => name),
-    ["web"],
-  );
-  t.notOk(docker.deaths.bereaved());
-  stop();
-  await following;
+t.test("a stream that stood: its end is no error, however it ends", async (t) => {
+  const ends: [string, (response: ServerResponse) => void][] = [
+    ["orderly", (response) => response.end()],
+    ["broken off", (response) => response.socket?.destroy()],
+  ];
+  for (const [what, end] of ends) {
+    const { response, following } = await followed(t);
+    end(response);
+    await t.resolves(following, what);
+  }
+});
+
+t.test("a stream that never stood is an error, and is not reported as opened", async (t) => {
+  const { docker } = await double(t, { instead: json('{"message":"too many"}', 500) });
+  const { signal } = new AbortController();
+  t.match(await refusal(docker.follow(signal, never, never)), {
+    message: /GET \/events \(status 500\): .*too many/,
+  });
 });
