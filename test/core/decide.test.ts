@@ -143,7 +143,7 @@ t.test("labels in a circle end", async (t) => {
   t.equal(decided([a, b, container({ name: "web" })]).services.length, 1);
 });
 
-t.test("a container that gives itself a leased address harms nobody", async (t) => {
+t.test("a container that gives itself a leased address: the lease stays with its service", async (t) => {
   const networks = [
     BRIDGE,
     network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan", bridge: "" }),
@@ -344,7 +344,7 @@ t.test("hidden, labelled, refused", async (t) => {
   ]);
 });
 
-t.test("a label that went bad keeps the lease, and its address to nobody", async (t) => {
+t.test("a label that can no longer be read: the lease is kept, the container is not served", async (t) => {
   const bad = container({ name: "web", labels: new Map([["ocdd.ports", "x"]]) });
   const actual = { ...BARE, table: { ...BARE.table, leases: [lease("192.168.122.15", "container:web")] } };
   const d = decided([bad], { actual });
@@ -380,27 +380,30 @@ t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
   t.equal(labelOf("enx001122334455"), "enx001122334455");
 });
 
-t.test("who must move to another range keeps his name; a lease that ends there holds none", async (t) => {
-  const actual = {
-    ...BARE,
-    table: {
-      ...BARE.table,
-      leases: [
-        lease("10.0.0.5", "container:web", { names: [name("web")] }),
-        lease("10.0.0.6", "container:gone", { names: [name("db")] }),
-      ],
-    },
-  };
-  const older = container({ name: "p_web_1", at: "172.17.0.8", created: NOW - 9999 });
-  const d = decided([container({ name: "web" }), older, container({ name: "db", at: "172.17.0.9" })], {
-    actual,
-  });
-  t.equal(d.services.find((s) => s.container.name === "web")?.name, "web");
-  t.equal(d.services.find((s) => s.container.name === "db")?.name, "db");
-});
+t.test(
+  "a service that must move to another range keeps its name; a lease that ends there holds none",
+  async (t) => {
+    const actual = {
+      ...BARE,
+      table: {
+        ...BARE.table,
+        leases: [
+          lease("10.0.0.5", "container:web", { names: [name("web")] }),
+          lease("10.0.0.6", "container:gone", { names: [name("db")] }),
+        ],
+      },
+    };
+    const older = container({ name: "p_web_1", at: "172.17.0.8", created: NOW - 9999 });
+    const d = decided([container({ name: "web" }), older, container({ name: "db", at: "172.17.0.9" })], {
+      actual,
+    });
+    t.equal(d.services.find((s) => s.container.name === "web")?.name, "web");
+    t.equal(d.services.find((s) => s.container.name === "db")?.name, "db");
+  },
+);
 
 t.test(
-  "with only the leases file before, what is in force since is kept, and no newcomer gets it",
+  "with only the previous leases file, what is in force since is kept, and no new container gets it",
   async (t) => {
     const actual = {
       ...BARE,

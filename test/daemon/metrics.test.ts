@@ -42,7 +42,7 @@ t.test(
     t.equal(value("ocdd_services"), 2);
     t.equal(value('ocdd_skipped{reason="range-full"}'), 2);
     t.equal(value('ocdd_skipped{reason="no-network"}'), 1);
-    t.equal(value('ocdd_skipped{reason="label"}'), 0, "a reason nobody has is told as well");
+    t.equal(value('ocdd_skipped{reason="label"}'), 0, "a reason that no container has");
     for (const [state, n] of [
       ["used", 3],
       ["rest", 2],
@@ -64,7 +64,7 @@ t.test(
 
 const LOOPBACK = parseIpv4("127.0.0.1") as Ipv4;
 
-t.test("health and metrics are told on loopback", async (t) => {
+t.test("health and metrics are served on loopback", async (t) => {
   const [port] = (await freePorts(1)) as [number];
   const health = { live: true, ready: false, broken: false };
   const metrics = async (): Promise<string> => {
@@ -101,7 +101,7 @@ t.test("health and metrics are told on loopback", async (t) => {
   t.same(said, []);
 });
 
-t.test("a taken port is said, and costs nothing else", async (t) => {
+t.test("a port in use: one line of log, and no error", async (t) => {
   const holder = createServer().listen(0, "127.0.0.1");
   t.teardown(() => holder.close());
   await once(holder, "listening");

@@ -67,9 +67,9 @@ t.test("a supervisor that does not listen costs nothing", async (t) => {
   ready();
 });
 
-t.test("without a supervisor nobody is told", (t) => {
+t.test("without a supervisor nothing is sent", (t) => {
   const { ready, alive, stopping, interval } = notifier(new Map([["WATCHDOG_USEC", "60000000"]]), run);
   for (const say of [ready, alive, stopping]) say();
-  t.equal(interval, null, "a watchdog of somebody else's");
+  t.equal(interval, null, "another process's watchdog");
   t.end();
 });

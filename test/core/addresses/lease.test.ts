@@ -51,7 +51,7 @@ t.test("lowest free first, in the order of the owners", async (t) => {
   t.strictSame(got.spare.slice(0, 2), ["10.0.0.5", "10.0.0.6"]);
 });
 
-t.test("a holder keeps its address, whoever else comes first", async (t) => {
+t.test("a holder keeps its address, whichever other comes first", async (t) => {
   const got = given({ table: table(lease("10.0.0.5", "old")), owners: ["new", "old"].map(owner) });
   t.strictSame(living(got.table), ["new 10.0.0.1", "old 10.0.0.5"]);
   t.strictSame(got.fresh, ["10.0.0.1"]);
@@ -63,7 +63,7 @@ t.test("a holder keeps its address, whoever else comes first", async (t) => {
 });
 
 t.test(
-  "a released address rests, then the longest released is reused, after all that nobody ever had",
+  "a released address is on hold, then the longest released is reused, after all that were never leased",
   async (t) => {
     const pool = [{ first: ip("10.0.0.1"), last: ip("10.0.0.3") }];
     const rested = table(
@@ -92,7 +92,7 @@ t.test(
 );
 
 t.test(
-  "who goes is released now; a release in the future is the clock's fault and starts again",
+  "a service that is gone is released now; a release in the future is the clock's fault and starts again",
   async (t) => {
     const got = given({
       table: table(lease("10.0.0.1", "a"), lease("10.0.0.2", "b", { releasedAt: NOW + 9999 })),
@@ -104,7 +104,7 @@ t.test(
   },
 );
 
-t.test("an address that somebody else answered for is left alone for a while", async (t) => {
+t.test("an address that another machine answered for is not given out for a while", async (t) => {
   const conflicts = [{ address: ip("10.0.0.1"), seenAt: NOW - CONFLICT_RETRY + 1 }];
   t.strictSame(living(given({ table: { ...table(), conflicts }, owners: [owner("a")] }).table), [
     "a 10.0.0.2",
@@ -133,7 +133,7 @@ t.test("a range that no longer covers a living lease evicts it, and says so", as
   t.strictSame(living(got.table), ["a 10.0.0.1"]);
 });
 
-t.test("a stranger's address is not handed out, but takes nobody's lease away", async (t) => {
+t.test("an address of another device is not given out, but ends no lease", async (t) => {
   const got = given({
     table: table(lease("10.0.0.1", "a")),
     owners: ["a", "b"].map(owner),
@@ -151,7 +151,7 @@ const history = fc.array(fc.record({ owners: keys, pause: fc.constantFrom(1, 60,
 });
 
 t.test(
-  "over any history: one owner an address, none reused inside its rest, lowest first, nobody without need",
+  "over any history: one owner an address, none reused during its hold, lowest first, no service without one while one is free",
   async () => {
     fc.assert(
       fc.property(history, (steps) => {
@@ -175,7 +175,7 @@ t.test(
             const then = got.table.leases.find((l) => l.address === address);
             if (step.owners.includes(last.key) && now < last.until && then?.key !== last.key) return false;
           }
-          // nobody goes without while an address is to be had
+          // none goes without while an address is free
           const free = [...addressesOf(POOL[0] as Range)].filter((a) => {
             const l = got.table.leases.find((one) => one.address === a);
             return l === undefined || !isHeld(l, now, HOLD);
@@ -199,7 +199,7 @@ t.test(
   },
 );
 
-t.test("lost leases come back from the rules; whose an address was nobody knows, so it rests", async (t) => {
+t.test("lost leases are rebuilt from the rules; an address of unknown owner is on hold", async (t) => {
   const owners = new Map([[ip("172.17.0.2"), owner("web")]]);
   const forwards = [
     { name: name("web"), alias: ip("10.0.0.3"), target: ip("172.17.0.2") },

@@ -29,7 +29,7 @@ const ORIGINAL = {
 
 t.test("an output file, by what it holds, is ours or must not be written over", async (t) => {
   t.strictSame(foreign({}), []);
-  t.strictSame(foreign({ zone: "\n", page: " ", services: "\n" }), [], "an empty file is anybody's");
+  t.strictSame(foreign({ zone: "\n", page: " ", services: "\n" }), [], "an empty file may be written");
   t.strictSame(foreign({ zone: ORIGINAL.zone, page: ORIGINAL.page }), [], "the bash script's, fresh");
   t.strictSame(foreign({ zone: ORIGINAL.line, page: `<h1>Ours</h1>\n${ORIGINAL.row}` }), []);
   t.strictSame(
@@ -70,7 +70,7 @@ t.test("what a run, initialize and teardown write is ours to the next, whatever 
   }
 });
 
-t.test("foreign files, before a run, are told at once with their keys and the remedy", async (t) => {
+t.test("foreign files: all of them are reported before a run, with their keys and the remedy", async (t) => {
   const named = config({ DNS_ZONE_FILE: "/etc/hosts", WEB_INDEX_FILE: "/srv/index.html" });
   const texts = {
     ...BARE,

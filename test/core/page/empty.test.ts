@@ -4,7 +4,7 @@ import { emptyState } from "../../../src/core/page/empty.ts";
 import { plan } from "../../../src/core/plan.ts";
 import { alias, BARE, config, forward, lease, NOW, observation, zoneFile } from "../make.ts";
 
-t.test("nothing is served; leases rest, what was written by hand stays", async (t) => {
+t.test("nothing is served: leases on hold, hand-written records kept", async (t) => {
   const zone = zoneFile("$TTL 60\nprinter IN A 192.168.122.150\n");
   const leases = [
     lease("192.168.122.11", "container:a"),
@@ -36,7 +36,7 @@ t.test("nothing is served; leases rest, what was written by hand stays", async (
   t.strictSame(plan(state, again).steps, [], "safe to repeat");
 });
 
-t.test("with the leases lost, what the host still shows rests: nobody gets it at once", async (t) => {
+t.test("leases lost: addresses that the host still shows are on hold", async (t) => {
   const actual = {
     ...BARE,
     aliases: [alias("192.168.122.13"), alias("192.168.122.11")],
@@ -49,7 +49,7 @@ t.test("with the leases lost, what the host still shows rests: nobody gets it at
   );
 });
 
-t.test("a device without an address is no hindrance to taking down", async (t) => {
+t.test("a device without an address: a zone without address records", async (t) => {
   const state = emptyState(config(), observation({ addresses: [] }), NOW);
   t.notMatch(state.zone.text, /\tA\t/);
 });

@@ -1,9 +1,8 @@
 /** Ports → links, and where a service's name leads. */
 import t from "tap";
 import type { Forward } from "../../../src/core/forwards/forward.ts";
-import type { Port, PortMap } from "../../../src/core/ports.ts";
-
 import { portLinks, serviceLinks } from "../../../src/core/page/links.ts";
+import type { Port, PortMap } from "../../../src/core/ports.ts";
 import { ip, name, ZONE } from "../make.ts";
 
 const tcp = (port: number): Port => ({ protocol: "tcp", port });

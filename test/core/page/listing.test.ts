@@ -164,7 +164,7 @@ t.test("teardown leaves an empty page", async (t) => {
   t.same(JSON.parse(empty.page.services).stopped, []);
 });
 
-t.test("whatever strangers write, the markup stays ours", async () => {
+t.test("whatever labels hold, the markup stays the same", async () => {
   const text = fc.oneof(
     fc.string({ unit: "binary", maxLength: 300 }),
     fc.constantFrom(`"><script>`, "</title>", "'onload=x", "{{script}}", "$&", "&lt;"),

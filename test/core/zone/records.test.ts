@@ -54,7 +54,7 @@ t.test("apex first, then by name, then by address", async (t) => {
   ]);
 });
 
-t.test("a shared name leaves out who is not fit, as long as one is", async (t) => {
+t.test("a shared name leaves out containers that are not healthy, as long as one is", async (t) => {
   const pair = (a: Service["health"], b: Service["health"]): string[] =>
     lines(
       addressRecords(
@@ -186,7 +186,7 @@ t.test("the bash script's zone: its own lines and the template's go, what people
 });
 
 t.test(
-  "what cannot stand in the zone is told and becomes a comment; its neighbours are unharmed",
+  "a line that the zone cannot hold: a warning, and it becomes a comment; its neighbours are unchanged",
   async (t) => {
     const text = `$TTL 60
 good IN A 10.1.1.1
@@ -218,21 +218,24 @@ last IN A 10.1.1.3`;
   },
 );
 
-t.test("names that are somebody's by hand", async (t) => {
-  const { owners } = look(
-    "$TTL 60\na IN A 10.0.0.1\nb IN CNAME x.\nc IN NS ns.example.org.\nd IN TXT x\ne IN AAAA fd00::1\nF.g IN A 10.0.0.2\nh DNAME y.\n",
-  );
-  const bar = (name: string): string | null => handwrittenBar(name, owners);
-  t.match(bar("a"), /"a" has a hand-written A record/);
-  t.match(bar("b"), /CNAME/);
-  t.match(bar("c"), /NS/);
-  t.match(bar("x.c"), /"x.c" lies below a hand-written NS record/);
-  t.match(bar("x.h"), /DNAME/);
-  t.match(bar("f.g"), /A record/);
-  for (const name of ["d", "e", "g", "x.a", "cc"]) t.equal(bar(name), null, name);
-});
+t.test(
+  "names with hand-written records, and names below a hand-written delegation, are barred",
+  async (t) => {
+    const { owners } = look(
+      "$TTL 60\na IN A 10.0.0.1\nb IN CNAME x.\nc IN NS ns.example.org.\nd IN TXT x\ne IN AAAA fd00::1\nF.g IN A 10.0.0.2\nh DNAME y.\n",
+    );
+    const bar = (name: string): string | null => handwrittenBar(name, owners);
+    t.match(bar("a"), /"a" has a hand-written A record/);
+    t.match(bar("b"), /CNAME/);
+    t.match(bar("c"), /NS/);
+    t.match(bar("x.c"), /"x.c" lies below a hand-written NS record/);
+    t.match(bar("x.h"), /DNAME/);
+    t.match(bar("f.g"), /A record/);
+    for (const name of ["d", "e", "g", "x.a", "cc"]) t.equal(bar(name), null, name);
+  },
+);
 
-t.test("our records are told by their mark", async (t) => {
+t.test("OCDD's records are recognized by their mark", async (t) => {
   const records = [...OURS, { owner: "web.shop", address: ip("10.0.0.1") }];
   t.strictSame(
     look(renderZone(SETTINGS, records, 1, "hand IN A 10.0.0.9\n")).records,
