@@ -23,7 +23,7 @@ import { addressRecords, srvRecords } from "./zone/service-records.ts";
 export function decide(config: Config, seen: Observation, now: number): Decision {
   const hostIp = checkAgainstHost(config, seen);
   const candidates = candidatesOf(config, seen);
-  const addresses = giveAddresses(config, seen, candidates, hostIp, now);
+  const addresses = giveAddresses(config, seen, candidates, hostIp, now, seen.neighbours);
   const { allocation, addressOf } = addresses;
   const disk = seen.zone;
   const served = candidates.filter((c) => addressOf.has(c.container.id));
@@ -65,6 +65,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     warnings: [
       ...seen.notices,
       ...candidates.flatMap(notesOn),
+      ...addresses.reserved.notes,
       ...disk.warnings,
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),
       ...skipped.map((s) => `container "${clip(s.container)}" is not served: ${s.reason}`),

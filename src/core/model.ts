@@ -1,6 +1,7 @@
 /** Every noun of the director. All of it is read-only: a new state is a new value. */
 
 import type { Ipv4, Range } from "./addresses/ipv4.ts";
+import type { Neighbours } from "./addresses/neighbours.ts";
 import type { DataPath, Forward } from "./forwards/forward.ts";
 import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
@@ -192,6 +193,8 @@ export interface Observation {
   /** Ids of containers whose end Docker has announced: that they are gone needs no second look. */
   readonly ended?: ReadonlySet<string>;
   readonly firewall: FirewallSeen;
+  /** Addresses that the host depends on. */
+  readonly neighbours?: Neighbours;
 }
 
 /** Addresses of the range, by what they are used for. */

@@ -1,5 +1,6 @@
 /** What was seen on the host, piece by piece → one observation: which of it is ours, and how far the leases can be believed. */
 import { contains, type Ipv4 } from "./addresses/ipv4.ts";
+import type { Neighbours } from "./addresses/neighbours.ts";
 import type { Config } from "./config/config.ts";
 import { hostAddress } from "./config/host-check.ts";
 import { type DataPath, NO_DATA_PATH } from "./forwards/forward.ts";
@@ -58,6 +59,7 @@ export interface Sighting {
   readonly page: PageFiles;
   readonly history: ServiceHistory;
   readonly template?: PageTemplate;
+  readonly neighbours?: Neighbours;
 }
 
 /** Joins the pieces. */
@@ -95,6 +97,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     notices: [...noticesOf(leases, lost, seen.leasesFile), ...(seen.notices ?? [])],
     firewall: path.firewall,
     ...(seen.ended === undefined ? {} : { ended: seen.ended }),
+    ...(seen.neighbours === undefined ? {} : { neighbours: seen.neighbours }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };
 }

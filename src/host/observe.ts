@@ -1,6 +1,7 @@
 /** Looks at the host, whole or at what has changed since the last look. */
 import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import type { Neighbours } from "../core/addresses/neighbours.ts";
 import type { Config } from "../core/config/config.ts";
 import type { DeviceAddress, LeaseTable, Observation, PageFiles, State, ZoneFile } from "../core/model.ts";
 import { type DataPathSeen, type LeasesRead, NOTHING_SEEN, observationOf } from "../core/observation.ts";
@@ -13,6 +14,7 @@ import { addressRecords } from "../core/zone/service-records.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
 import { readTemplate } from "./disk/page.ts";
+import { readResolvers } from "./disk/resolvers.ts";
 import type { Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import type { DockerEvent } from "./docker/json.ts";
@@ -20,6 +22,7 @@ import { type DockerView, followedView, lookOnce } from "./docker/view.ts";
 import { type Links, readLinks } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
+import { readNextHops } from "./kernel/routes.ts";
 import { bridgesOf, ownersOfPorts } from "./port-owners.ts";
 
 /** How much of the host a look reads. */
@@ -66,6 +69,7 @@ interface Known {
   readonly page: PageFiles;
   readonly history: ServiceHistory;
   readonly template: PageTemplate;
+  readonly neighbours: Neighbours;
 }
 
 export function makeObserver(eyes: Eyes): Observer {
@@ -88,7 +92,7 @@ export function makeObserver(eyes: Eyes): Observer {
   };
   const readAll = async (without: Scope["without"] = []): Promise<Known> => {
     const id = await leasesId();
-    const [links, path, leases, html, services, history, template] = await Promise.all([
+    const [links, path, leases, html, services, history, template, nextHops, resolvers] = await Promise.all([
       readLinks(),
       without.includes("firewall") ? NOTHING_SEEN : table.read(),
       readLeases(paths.leases),
@@ -96,6 +100,8 @@ export function makeObserver(eyes: Eyes): Observer {
       readText(paths.services),
       readText(paths.history),
       readTemplate(config.templateDir),
+      readNextHops(),
+      readResolvers(),
     ]);
     const page = { html: html ?? "", services: services ?? "" };
     return {
@@ -106,6 +112,7 @@ export function makeObserver(eyes: Eyes): Observer {
       page,
       history: readHistory(history ?? ""),
       template,
+      neighbours: { nextHops, resolvers },
       aliases: [],
     };
   };

@@ -5,7 +5,8 @@ import type { LeaseTable, Observation } from "../model.ts";
 import type { Candidate } from "../services/candidates.ts";
 import { contains, type Ipv4 } from "./ipv4.ts";
 import { type Allocation, allocate, type Owner, rebuildTable } from "./lease.ts";
-import { type Neighbours, NO_NEIGHBOURS, type Reserved, reservedAddresses } from "./reserved.ts";
+import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
+import { type Reserved, reservedAddresses } from "./reserved.ts";
 
 export interface Addresses {
   /** The leases believed before this decision. */

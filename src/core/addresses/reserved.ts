@@ -3,16 +3,7 @@
 import { clip } from "../clip.ts";
 import type { Network, Observation } from "../model.ts";
 import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } from "./ipv4.ts";
-
-/** Addresses that the host depends on. */
-export interface Neighbours {
-  /** Next hops of its routes. */
-  readonly nextHops: readonly Ipv4[];
-  /** Name servers that it asks. */
-  readonly resolvers: readonly Ipv4[];
-}
-
-export const NO_NEIGHBOURS: Neighbours = { nextHops: [], resolvers: [] };
+import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 
 export interface Reserved {
   /** Never given nor kept: the host's own, network and broadcast addresses. */

@@ -55,7 +55,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     drift: null,
     trouble: null,
     remedy: null,
-    tally: null,
+    stats: null,
   };
   for (const [what, one] of [
     ["with Docker", { ...standing, table: decision.desired.table, decision }],
@@ -76,7 +76,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     hold: HOLD,
     interval: 60,
     now: NOW,
-    before: "",
+    history: new Map(),
   });
   t.strictSame(listing.range, decision.range);
 });

@@ -10,7 +10,7 @@ import { HOST, NOW, ZONE } from "../make.ts";
 const SETTINGS: ZoneSettings = { zone: ZONE, hostName: "dockerhost", soaEmail: `it.desk@${ZONE}`, ttl: 60 };
 const OURS = addressRecords([], "dockerhost", HOST);
 const look = (text: string) => readZoneOnDisk(text, SETTINGS, OURS);
-const update = (text: string): string => updateZone(text, look(text), SETTINGS, OURS, NOW);
+const update = (text: string): string => updateZone(look(text), SETTINGS, OURS, NOW).text;
 
 /** What the server says of a zone file. */
 function served(text: string): { leftOut: string[]; errors: number } {
