@@ -44,7 +44,7 @@ t.test("a host in force: text and document of its status say the same", async (t
   t.match(text, /services +1 served, 1 not/);
   t.match(text, /addresses +1 of 20 in use, 0 on hold, 0 conflicts, 19 free; 1 in force/);
   t.match(text, /drift +none/);
-  t.match(text, /sealed: it has no network/);
+  t.match(text, /sealed: the container has no network/);
   t.notMatch(text, "\u001b", "Docker's text is clipped");
   t.notMatch(text, /^(watch|last error)/m, "watch has recorded nothing");
   t.match(statusDocument(conf, report), {

@@ -4,11 +4,12 @@ import type { Ipv4, Range } from "../addresses/ipv4.ts";
 import { ConfigError, type Problem } from "../errors.ts";
 import { RESERVED_NAMES } from "../paths.ts";
 import type { Name } from "../services/name.ts";
+import type { ApiUrl } from "./api-url.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
 import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { threeKeyRange } from "./pool.ts";
-import { type ApiUrl, Bad, type Endpoint, type ListenAddress } from "./values.ts";
+import { Bad, type Endpoint, type ListenAddress } from "./values.ts";
 
 export type { KeyName } from "./keys.ts";
 

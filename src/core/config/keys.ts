@@ -1,7 +1,7 @@
 /** Every key of the configuration: default, reader, meaning. */
+import { apiUrl } from "./api-url.ts";
 import {
   address,
-  apiUrl,
   device,
   domain,
   email,

@@ -10,13 +10,6 @@ export class Bad extends Error {}
 /** An address to listen on; `HOST_IP` stands for the host's own. */
 export type ListenAddress = Ipv4 | "HOST_IP";
 
-export interface ApiUrl {
-  /** `v1.41`, or null to negotiate. */
-  readonly version: string | null;
-  /** Docker's `filters` parameter, as JSON text, or null. */
-  readonly filters: string | null;
-}
-
 export function flag(value: string): boolean {
   if (value !== "0" && value !== "1") throw new Bad(`is "${value}", must be 0 or 1`);
   return value === "1";
@@ -183,25 +176,6 @@ export function peers(value: string): string[] {
     }
     return part;
   });
-}
-
-/**
- * `http://localhost[/v1.41]/containers/json[?filters={...}]`. Docker's socket has no host, and the bash script's curl took
- * any: what stands before the path does not matter.
- */
-export function apiUrl(value: string): ApiUrl {
-  const wrong = new Bad(`is "${value}", must be like http://localhost/containers/json`);
-  const match = /^http:[^?#]*?(?:\/+(v\d+\.\d+))?\/+containers\/json(?:\?(.*))?$/.exec(value);
-  if (match === null) throw wrong;
-  const filters = new URLSearchParams(match[2] ?? "").get("filters");
-  if (filters !== null) {
-    try {
-      JSON.parse(filters);
-    } catch {
-      throw new Bad("has filters that are no JSON");
-    }
-  }
-  return { version: match[1] ?? null, filters };
 }
 
 /** Host names and addresses, as a browser would send them. */
