@@ -108,6 +108,37 @@ function essence(message: ReadMessage | undefined): string {
   });
 }
 
+/** The same without what an answer to a query with a cookie differs in. */
+const withoutOpt = (text: string): string => text.replace(/"opt":(true|false)/, "");
+
+/** Is an answer truncated, or the other one without additional records? */
+function isLimited(ours: string, theirs: string): boolean {
+  if (ours === "silence" || theirs === "silence") return false;
+  const [a, b] = [JSON.parse(ours), JSON.parse(theirs)];
+  return a.tc || JSON.stringify({ ...a, additional: [] }) === JSON.stringify({ ...b, additional: [] });
+}
+
+/** Our answer to a client that has proved its address: no answer of it is limited by the size of its query. */
+async function proved(
+  port: number,
+  name: string,
+  type: string | number,
+  options: QueryOptions,
+): Promise<string> {
+  const first = makeQuery("example.org.", "SOA", { edns: { options: [[10, new Uint8Array(8)]] } });
+  const cookie = (await again(port, first))?.opt?.rdata.slice(4) ?? new Uint8Array(8);
+  const { edns = { size: 512 } } = options;
+  const query = makeQuery(name, type, {
+    ...options,
+    edns: { ...edns, options: [...(edns.options ?? []), [10, cookie]] },
+  });
+  return withoutOpt(essence(await again(port, query)));
+}
+
+/** As a client does: once more when no answer has come in time, as on a busy host. */
+const again = async (port: number, query: Uint8Array): Promise<ReadMessage | undefined> =>
+  (await askUdp(port, query)) ?? (await askUdp(port, query));
+
 t.test("BIND, NSD and Knot: where the three agree, so do we", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
   const file = join(dir, "zone");
@@ -152,11 +183,14 @@ t.test("BIND, NSD and Knot: where the three agree, so do we", async (t) => {
           all.slice(at, at + 40).map(async ([name, type, options]) => {
             const query = makeQuery(name, type, options);
             const [ours, ...theirs] = (
-              await Promise.all([server.port, bind, nsd, knot].map((port) => askUdp(port, query)))
+              await Promise.all([server.port, bind, nsd, knot].map((port) => again(port, query)))
             ).map(essence);
             if (theirs.some((each) => each !== theirs[0])) return;
             agreed++;
-            if (ours !== theirs[0])
+            if (ours === theirs[0]) return;
+            // a large answer is left out, or what is optional in it, as long as the address is not proved
+            const limited = isLimited(ours ?? "", theirs[0] ?? "");
+            if (!limited || (await proved(server.port, name, type, options)) !== withoutOpt(theirs[0] ?? ""))
               wrong.push(`${name} ${type} ${JSON.stringify(options)}\n  they: ${theirs[0]}\n  we:   ${ours}`);
           }),
         );
