@@ -1,4 +1,4 @@
-/** Records that may not stand together at one owner: the one judge for the director, who writes a zone, and the server. */
+/** Records that may not stand together at one owner: one judge for the director, which writes a zone, and the server. */
 import { TYPE, typeName } from "../wire/types.ts";
 
 /** Types that may stand beside a CNAME (RFC 4035 §2.5, RFC 3007 §3). */
