@@ -9,7 +9,7 @@ import { layCourse, lives, RACES, runRace } from "./race.ts";
 
 t.setTimeout(900_000);
 
-const SECONDS = Number(process.env.OCDD_RACE ?? 5);
+const SECONDS = Number(process.env.OCDD_RACE ?? 3);
 
 for (const engine of ENGINES) {
   t.test(`two containers swap one address on ${engine}`, async (t) => {

@@ -61,13 +61,15 @@ export interface Course {
   readonly lab: Lab;
   readonly options: OcddOptions;
   readonly aliases: Readonly<Record<string, string>>;
+  /** What the containers were made for, and which one has the address. */
+  made?: { readonly swap: Swap; readonly holder: string };
 }
 
 /** Make the networks, give both containers their leases, and the clients neighbours that never expire. */
 export async function layCourse(lab: Lab, options: OcddOptions = {}): Promise<Course> {
   await lab.docker("network", "create", "--subnet", TINY, "tiny");
   await lab.docker("network", "create", "--internal", "--subnet", "172.31.0.0/24", "park");
-  await line(lab, "network");
+  await makeBoth(lab, "network");
   const found: Record<string, string> = {};
   for (const name of NAMES) {
     await apply(lab, options);
@@ -83,8 +85,14 @@ export async function layCourse(lab: Lab, options: OcddOptions = {}): Promise<Co
   return { lab, options, aliases: found };
 }
 
-/** Both containers anew, ann with the address. */
-async function line(lab: Lab, swap: Swap): Promise<void> {
+/** Both containers as a race wants them at its start, ann with the address. */
+async function lineUp(course: Course, swap: Swap): Promise<void> {
+  const { lab, made } = course;
+  if (made?.swap !== swap) await makeBoth(lab, swap);
+  else if (made.holder !== "ann") await swapOnce(lab, swap, made.holder);
+}
+
+async function makeBoth(lab: Lab, swap: Swap): Promise<void> {
   await lab.removeContainers();
   const what = { network: "park", labels: { "ocdd.network": "tiny" }, env: { UDP: "1" } };
   for (const name of NAMES) await lab.startContainer({ ...what, name, env: { UDP: "1", PAGE: name } });
@@ -172,7 +180,7 @@ class Director {
  */
 export async function runRace(course: Course, race: Race, seconds: number, seed = 7): Promise<Score> {
   const { lab, aliases } = course;
-  await line(lab, race.swap);
+  await lineUp(course, race.swap);
   const director = new Director(course);
   const answers = (name: string): Promise<boolean> =>
     until(`${name} answers`, async () => (await lab.who(aliases[name] ?? "")) === name, 30_000);
@@ -203,6 +211,7 @@ export async function runRace(course: Course, race: Race, seconds: number, seed 
     // every second one at once; after the others the director has had its time
     if (roll(2) === 0) await sleep(roll(LONGEST_STAY_MS));
   }
+  course.made = { swap: race.swap, holder };
   await chaos;
   await sleep(600); // the clients tell twice a second
   const score = asked();
