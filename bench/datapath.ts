@@ -16,7 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { type Crowd, compile, raiseCrowd } from "./crowd-host.ts";
-import { type Bench, layPrograms, raiseBench, timed } from "./director-host.ts";
+import { type Bench, layPrograms, raiseBench, timed, writeConf } from "./director-host.ts";
 import { sketches } from "./docker-double.ts";
 import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
 import { load, median, percentile, say, table } from "./report.ts";
@@ -121,17 +121,7 @@ async function forward(
 ): Promise<string[]> {
   // containers in an order of addresses: the first alias leads to the first of them
   for (const sketch of sketches(count)) await engine.add(sketch);
-  const conf = join(bench.directory, "ocdd.conf");
-  writeFileSync(
-    conf,
-    `DOCKER_SOCKET=${socket}
-NETWORK_DEVICE=ens3
-IP_RANGE=10.20.0.11-10.20.31.250
-TOOLBOX_SUBDOMAIN_NAME=toolbox.example.com
-STORAGE_DIR=${join(bench.directory, "storage")}
-SERVICES=none
-${firewall === "iptables" ? "" : `FIREWALL=${firewall}\n`}`,
-  );
+  const conf = writeConf(bench.directory, socket, firewall === "iptables" ? undefined : firewall);
   const argv = [...bench.enter, ocdd, "--config", conf];
   await timed([...argv, "initialize"]);
   await timed(argv);

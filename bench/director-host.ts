@@ -1,10 +1,13 @@
 /** What the director's benchmark stands on: a host in namespaces of its own, and ways to look at one process. */
 import { spawn } from "node:child_process";
-import { cpSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../packaging/surface.ts";
 import { layTree } from "../packaging/tree.ts";
+
+/** The zone of every benchmark's host. */
+export const ZONE = "toolbox.example.com";
 
 export interface Bench {
   readonly directory: string;
@@ -40,6 +43,20 @@ export async function raiseBench(directory: string, name = ""): Promise<Bench> {
       await ip("netns", "del", neighbour);
     },
   };
+}
+
+/** The configuration of a benchmark's host, 8 176 addresses in 21 CIDRs; its file. */
+export function writeConf(directory: string, socket: string, firewall?: string): string {
+  const conf = join(directory, "ocdd.conf");
+  const text = `DOCKER_SOCKET=${socket}
+NETWORK_DEVICE=ens3
+IP_RANGE=10.20.0.11-10.20.31.250
+TOOLBOX_SUBDOMAIN_NAME=${ZONE}
+STORAGE_DIR=${join(directory, "storage")}
+SERVICES=none
+`;
+  writeFileSync(conf, firewall === undefined ? text : `${text}FIREWALL=${firewall}\n`);
+  return conf;
 }
 
 /** `bin/ocdd` as it is installed (the bundle), and as a clone runs it that was never built. */

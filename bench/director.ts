@@ -5,7 +5,7 @@
  *     npm run bench:director                 5, 50, 1 000 and 4 000 containers
  *     npm run bench:director -- 1000 --runs 9 --only bundle
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ import {
   processorTime,
   raiseBench,
   timed,
+  writeConf,
 } from "./director-host.ts";
 import { idOf, sketches } from "./docker-double.ts";
 import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
@@ -70,17 +71,7 @@ async function measure(
   for (const sketch of all) await engine.add(sketch);
   const set = (n: number, running: boolean): Promise<void> =>
     engine.set(idOf(all.at(-1 - n)?.name ?? ""), running);
-  const conf = join(bench.directory, "ocdd.conf");
-  writeFileSync(
-    conf,
-    `DOCKER_SOCKET=${socket}
-NETWORK_DEVICE=ens3
-IP_RANGE=10.20.0.11-10.20.31.250
-TOOLBOX_SUBDOMAIN_NAME=toolbox.example.com
-STORAGE_DIR=${bench.directory}/storage
-SERVICES=none
-`,
-  );
+  const conf = writeConf(bench.directory, socket);
   try {
     const ocdd = (...args: string[]): string[] => [...bench.enter, program, "--config", conf, ...args];
     await timed(ocdd("initialize"));

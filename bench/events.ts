@@ -9,14 +9,14 @@
  */
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { clock } from "./clock.ts";
 import { type Crowd, raiseCrowd } from "./crowd-host.ts";
-import { type Bench, layPrograms, raiseBench, timed } from "./director-host.ts";
+import { type Bench, layPrograms, raiseBench, timed, writeConf, ZONE } from "./director-host.ts";
 import { idOf, sketches } from "./docker-double.ts";
 import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
 import { EventObserver } from "./event-observer.ts";
@@ -31,7 +31,6 @@ const RUNS = setting("RUNS", 3);
 const { ENGINE = "20.10", FIREWALL } = process.env;
 const times = ENGINE_TIMES[ENGINE as "20.10" | "28"];
 if (times === undefined) throw new Error(`ENGINE: ${ENGINE}: 20.10 or 28`);
-const ZONE = "toolbox.example.com";
 
 interface Figures {
   readonly exitToGone: number[];
@@ -109,18 +108,8 @@ async function measure(bench: Bench, crowd: Crowd, program: string, count: numbe
   await engine.listen(socket);
   const all = sketches(count);
   for (const sketch of all) await engine.add(sketch);
-  const conf = join(bench.directory, "ocdd.conf");
+  const conf = writeConf(bench.directory, socket, FIREWALL);
   const storage = join(bench.directory, "storage");
-  writeFileSync(
-    conf,
-    `DOCKER_SOCKET=${socket}
-NETWORK_DEVICE=ens3
-IP_RANGE=10.20.0.11-10.20.31.250
-TOOLBOX_SUBDOMAIN_NAME=${ZONE}
-STORAGE_DIR=${storage}
-SERVICES=none
-${FIREWALL === undefined ? "" : `FIREWALL=${FIREWALL}\n`}`,
-  );
   const ocdd = [...bench.enter, program, "--config", conf];
   await timed([...ocdd, "initialize"]);
   await timed(ocdd);
