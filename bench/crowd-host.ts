@@ -1,26 +1,37 @@
 /**
- * Containers for a doubled engine that the kernel knows as well: a bridge `docker0` on the benchmark's host, one network
- * namespace behind one port of it that has every container's address, and a process a container in a control group that
- * bears its id. What looks for the bridge port of a container by the process that Docker tells of finds it.
+ * Containers for a doubled engine that the kernel knows as well: Docker's bridges on the benchmark's host, and for each
+ * container a process in a control group that bears its id, in a network namespace of its own behind a bridge port of a
+ * name that is not met again. What looks for the bridge port of a container by the process that Docker tells of finds it.
  */
 
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import type { Bench } from "./director-host.ts";
+import { BRIDGES } from "./engine-answers.ts";
+
+/** A container to start: its id, and the bridge it is on. */
+export interface Member {
+  readonly id: string;
+  readonly bridge: string;
+}
 
 export interface Crowd {
-  /** Puts a program into the network namespace of all containers. */
-  readonly enter: readonly string[];
-  /** Start a container's process; its PID. */
-  start(id: string): Promise<number>;
-  /** Kill a container's process. */
+  /** Start the containers' processes, each with its bridge port; their PIDs. */
+  start(members: readonly Member[]): Promise<number[]>;
+  /** Kill a container's process; its port goes with it. */
   end(id: string): Promise<void>;
-  /** Give the namespace a container's address. */
-  address(address: string): Promise<void>;
   down(): Promise<void>;
+}
+
+/** Give a container its address, and the way to everywhere. */
+export async function giveAddress(pid: number, address: string): Promise<void> {
+  const gateway = address.replace(/\d+\.\d+$/, "0.1");
+  const input = `link set lo up\nlink set eth0 up\naddr add ${address}/16 dev eth0\nroute add default via ${gateway}\n`;
+  await execa("nsenter", ["-t", String(pid), "-n", "ip", "-batch", "-"], { input });
 }
 
 /** Docker 20.10's rules with its default bridge alone; traffic that is routed to a container is let through. */
@@ -61,26 +72,22 @@ function hierarchy(): string {
   return join(root, "pids");
 }
 
-/** Docker's bridge and the containers' namespace. `port`: the name of the bridge port. */
-export async function raiseCrowd(bench: Bench, port = "veth0cddbe1"): Promise<Crowd> {
+/** Docker's bridges, and room for the containers. */
+export async function raiseCrowd(bench: Bench): Promise<Crowd> {
   const host = (bench.enter[1] ?? "").replace(/^.*\//, "");
-  const inside = `${host}-c`;
-  const ip = async (...args: string[]): Promise<void> => void (await execa("ip", args));
-  const enter = ["nsenter", `--net=/run/netns/${inside}`];
-  await ip("netns", "add", inside);
-  await ip("-n", host, "link", "add", "docker0", "type", "bridge", "forward_delay", "0");
-  await ip("-n", host, "addr", "add", "172.17.0.1/16", "brd", "+", "dev", "docker0");
-  await ip("-n", host, "link", "set", "docker0", "up");
-  await ip("-n", host, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", inside);
-  await ip("-n", host, "link", "set", port, "master", "docker0", "up");
-  await ip("-n", inside, "link", "set", "lo", "up");
-  await ip("-n", inside, "link", "set", "eth0", "up");
-  await execa("nsenter", [`--net=/run/netns/${host}`, "sysctl", "-qw", "net.ipv4.ip_forward=1"]);
-  const input = DOCKER_RULES;
-  await execa("nsenter", [`--net=/run/netns/${host}`, "iptables-restore", "--noflush"], { input });
+  const inHost = (argv: readonly string[], input = "") =>
+    execa("nsenter", [`--net=/run/netns/${host}`, ...argv], { input });
+  const bridges = BRIDGES.flatMap((bridge, k) => [
+    `link add ${bridge} type bridge forward_delay 0`,
+    `addr add 172.${17 + k}.0.1/16 brd + dev ${bridge}`,
+    `link set ${bridge} up`,
+  ]);
+  await inHost(["ip", "-batch", "-"], `${bridges.join("\n")}\n`);
+  await inHost(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+  await inHost(["iptables-restore", "--noflush"], DOCKER_RULES);
 
-  const argv = [...enter.slice(1), await compile(bench.directory, "crowd"), join(hierarchy(), host)];
-  const child = spawn(enter[0] ?? "", argv, { stdio: ["pipe", "pipe", "inherit"] });
+  const argv = [await compile(bench.directory, "crowd"), join(hierarchy(), host)];
+  const child = spawn(argv[0] ?? "", argv.slice(1), { stdio: ["pipe", "pipe", "inherit"] });
   const replies: ((pid: number) => void)[] = [];
   createInterface({ input: child.stdout }).on("line", (line) =>
     replies.shift()?.(Number(line.split(" ")[1])),
@@ -90,23 +97,26 @@ export async function raiseCrowd(bench: Bench, port = "veth0cddbe1"): Promise<Cr
       replies.push(resolve);
       child.stdin.write(`${line}\n`);
     });
-  let routed = false;
   return {
-    enter,
-    start: (id) => ask(`+${id}`),
+    async start(members) {
+      const pids = await Promise.all(members.map(({ id }) => ask(`+${id}`)));
+      const ports = members.flatMap(({ bridge }, n) => {
+        const port = `veth${randomBytes(4).toString("hex").slice(1)}`;
+        return [
+          `link add ${port} type veth peer name eth0 netns ${pids[n]}`,
+          `link set ${port} master ${bridge} up`,
+        ];
+      });
+      await inHost(["ip", "-batch", "-"], `${ports.join("\n")}\n`);
+      return pids;
+    },
     async end(id) {
       await ask(`-${id}`);
-    },
-    async address(address) {
-      await ip("-n", inside, "addr", "add", `${address}/16`, "dev", "eth0");
-      if (!routed) await ip("-n", inside, "route", "add", "default", "via", "172.17.0.1");
-      routed = true;
     },
     async down() {
       const ended = new Promise((resolve) => child.once("exit", resolve));
       child.stdin.end();
       await ended;
-      await ip("netns", "del", inside);
     },
   };
 }

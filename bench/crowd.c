@@ -1,12 +1,13 @@
 /*
  * Processes that stand for the containers of a doubled engine: each in a control group whose path has the container's
- * id, all in the network namespace of this program.
+ * id, and in a network namespace of its own.
  *
  *     crowd DIRECTORY     a control group of its own; stdin: "+ID" starts one, "-ID" kills it; stdout: "ID PID" of each
  *                         start, "ID 0" of each end. At the end of stdin everything is killed and removed.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,17 +42,30 @@ static void begin(struct one *one)
 {
 	char path[512];
 	pid_t parent = getpid();
+	int made[2];
 
+	if (pipe(made) != 0)
+		exit(1);
 	one->pid = fork();
 	if (one->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
+		if (unshare(CLONE_NEWNET) != 0 || write(made[1], "", 1) != 1)
+			_exit(1);
+		close(made[0]);
+		close(made[1]);
 		for (int fd = 0; fd < 3; fd++)
 			close(fd);
 		for (;;)
 			pause();
 	}
+	close(made[1]);
+	if (read(made[0], path, 1) != 1) {
+		fprintf(stderr, "crowd: no network namespace\n");
+		exit(1);
+	}
+	close(made[0]);
 	snprintf(path, sizeof path, "%s/%s", directory, one->id);
 	mkdir(path, 0755);
 	snprintf(path, sizeof path, "%s/%s/cgroup.procs", directory, one->id);

@@ -15,9 +15,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { type Crowd, compile, raiseCrowd } from "./crowd-host.ts";
+import { compile, giveAddress, raiseCrowd } from "./crowd-host.ts";
 import { type Bench, layPrograms, raiseBench, timed, writeConf } from "./director-host.ts";
-import { sketches } from "./docker-double.ts";
+import { idOf, type Sketch, sketches } from "./docker-double.ts";
 import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
 import { load, median, percentile, say, table } from "./report.ts";
 
@@ -35,6 +35,12 @@ interface Path {
   /** Microseconds of each, and the median of each round. */
   readonly spent: number[];
   readonly rounds: number[];
+}
+
+/** What `ocdd list --json` says of a service. */
+interface Served {
+  readonly address: string;
+  readonly container: { readonly id: string; readonly address: string };
 }
 
 interface Station {
@@ -72,28 +78,42 @@ async function raiseStation(
   await engine.listen(socket);
   // without a forward there is still a container to be asked directly
   const all = sketches(Math.max(count, 1));
-  const [container = "", other = ""] = [all[0]?.address, all.at(-1)?.address];
-  for (const address of new Set([container, other])) await crowd.address(address);
-  const [first, last] =
-    count === 0 ? ["", ""] : await forward(bench, engine, crowd, { count, socket, firewall, ...programs });
-  const server = spawn(crowd.enter[0] ?? "", [...crowd.enter.slice(1), programs.connect, "server", PORT], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(server.stdout as NonNullable<ChildProcess["stdout"]>, "data");
+  await engine.add(all);
+  const [only = all[0] as Sketch] = all;
+  const served =
+    count === 0
+      ? [{ address: "", container: { id: idOf(only.name), address: only.address } }]
+      : await forward(bench, { count, socket, firewall, ocdd: programs.ocdd });
+  const ends = [served[0] as Served, served.at(-1) as Served];
+  const servers: ChildProcess[] = [];
+  for (const { id, address } of new Set(ends.map(({ container }) => container))) {
+    const pid = engine.pid(id);
+    await giveAddress(pid, address);
+    servers.push(await serve(pid, programs.connect));
+  }
   const client = await addClient(bench);
   return {
     count,
     client,
-    container,
-    first: first ?? "",
-    last: last ?? "",
+    container: ends[0]?.container.address ?? "",
+    first: ends[0]?.address ?? "",
+    last: ends[1]?.address ?? "",
     async down() {
-      server.kill();
+      for (const server of servers) server.kill();
       await engine.close();
       await crowd.down();
       await bench.down();
     },
   };
+}
+
+/** A server in a container's network; returns when it listens. */
+async function serve(pid: number, connect: string): Promise<ChildProcess> {
+  const server = spawn("nsenter", ["-t", String(pid), "-n", connect, "server", PORT], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(server.stdout, "data");
+  return server;
 }
 
 /** The neighbour of the benchmark's host becomes a client that knows the way to its containers. */
@@ -103,39 +123,30 @@ async function addClient(bench: Bench): Promise<readonly string[]> {
   await ip("link", "set", "lo", "up");
   await ip("addr", "add", "10.20.0.2/19", "dev", "eth0");
   await ip("link", "set", "eth0", "up");
-  await ip("route", "add", "172.17.0.0/16", "via", "10.20.0.1");
+  await ip("route", "add", "172.16.0.0/12", "via", "10.20.0.1");
   return ["nsenter", `--net=/run/netns/${neighbour}`];
 }
 
-/** Have the product write its rules; the first alias and the last, in the order of their numbers. */
+/** Have the product write its rules; what it serves, in the order of the aliases. */
 async function forward(
   bench: Bench,
-  engine: EngineDouble,
-  crowd: Crowd,
   {
     count,
     socket,
     firewall,
     ocdd,
   }: { readonly count: number; readonly socket: string; readonly firewall: string; readonly ocdd: string },
-): Promise<string[]> {
-  // containers in an order of addresses: the first alias leads to the first of them
-  for (const sketch of sketches(count)) await engine.add(sketch);
+): Promise<Served[]> {
   const conf = writeConf(bench.directory, socket, firewall === "iptables" ? undefined : firewall);
   const argv = [...bench.enter, ocdd, "--config", conf];
   await timed([...argv, "initialize"]);
   await timed(argv);
   const { stdout } = await execa(argv[0] ?? "", [...argv.slice(1), "list", "--json"], { maxBuffer: 1 << 28 });
-  const { services } = JSON.parse(stdout) as {
-    services: { address: string; container: { address: string } }[];
-  };
+  const { services } = JSON.parse(stdout) as { services: Served[] };
   if (services.length !== count) throw new Error(`${services.length} of ${count} containers are served`);
   const number = (address: string): number =>
     address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  const ordered = services.toSorted((a, b) => number(a.address) - number(b.address));
-  const ends = [ordered[0], ordered.at(-1)];
-  for (const one of ends) await crowd.address(one?.container.address ?? "").catch(() => {}); // there already
-  return ends.map((one) => one?.address ?? "");
+  return services.toSorted((a, b) => number(a.address) - number(b.address));
 }
 
 function pathsOf(stations: readonly Station[]): Path[] {

@@ -68,7 +68,7 @@ async function measure(
   const engine = new EngineDouble(crowd, ENGINE_TIMES["20.10"]);
   await engine.listen(socket);
   const all = sketches(count);
-  for (const sketch of all) await engine.add(sketch);
+  await engine.add(all);
   const set = (n: number, running: boolean): Promise<void> =>
     engine.set(idOf(all.at(-1 - n)?.name ?? ""), running);
   const conf = writeConf(bench.directory, socket);

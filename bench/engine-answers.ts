@@ -26,15 +26,33 @@ export interface One {
   readonly waiting: (() => void)[];
 }
 
-/** The only network. */
-export const NETWORK = apiNetwork("bridge", "172.17.0.0/16");
+/** Containers of one network: a bridge takes 1 023 ports. */
+const SEATS = 1_000;
+
+/** The bridges of the networks, by their number. */
+export const BRIDGES: readonly string[] = ["docker0", "ocddbr1", "ocddbr2", "ocddbr3"];
+
+const nameOf = (k: number): string => (k === 0 ? "bridge" : `net${k}`);
+
+export const NETWORKS = BRIDGES.map((bridge, k) => apiNetwork(nameOf(k), `172.${17 + k}.0.0/16`, bridge));
+
+/** The nth container moves to the network that has room for it. */
+export function seated(sketch: Sketch, n: number): Sketch {
+  const k = Math.floor(n / SEATS);
+  const at = (n % SEATS) + 2;
+  if (k >= BRIDGES.length) throw new Error(`no network for container ${n}`);
+  return { ...sketch, network: nameOf(k), address: `172.${17 + k}.${at >> 8}.${at & 255}` };
+}
+
+export const bridgeOf = ({ sketch }: One): string =>
+  BRIDGES[NETWORKS.findIndex(({ Name }) => Name === sketch.network)] ?? "";
 
 /** A container that runs, but for its process. */
 export function makeOne(sketch: Sketch): One {
   const { name, address } = sketch;
   const id = idOf(name);
   const item = apiContainer(sketch);
-  const endpointId = idOf(`${name}@bridge`);
+  const endpointId = idOf(`${name}@${sketch.network ?? "bridge"}`);
   const endpoint = {
     Name: name,
     EndpointID: endpointId,
@@ -76,9 +94,10 @@ export function listed(all: Iterable<One>, filters: Filters, query: URLSearchPar
 }
 
 /** `GET /networks/{id}`. */
-export function networkOf(all: Iterable<One>): string {
-  const endpoints = [...all].filter(({ connected }) => connected).map(({ endpoint }) => endpoint);
-  const text = JSON.stringify({ ...NETWORK, Containers: undefined });
+export function networkOf(network: ApiItem, all: Iterable<One>): string {
+  const here = ({ connected, sketch }: One): boolean => connected && sketch.network === network.Name;
+  const endpoints = [...all].filter(here).map(({ endpoint }) => endpoint);
+  const text = JSON.stringify({ ...network, Containers: undefined });
   return `${text.slice(0, -1)},"Containers":{${endpoints.join(",")}}}`;
 }
 

@@ -6,17 +6,20 @@
 import { createServer, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { clock } from "./clock.ts";
-import type { ApiItem, Sketch } from "./docker-double.ts";
+import type { Crowd } from "./crowd-host.ts";
+import { type ApiItem, idOf, type Sketch } from "./docker-double.ts";
 import {
+  bridgeOf,
   connectAnew,
   type Filters,
   inspected,
   listed,
   makeOne,
-  NETWORK,
+  NETWORKS,
   networkOf,
   type One,
   readFilters,
+  seated,
 } from "./engine-answers.ts";
 
 /** In which order Docker tells of an end, and how long after the end of the process (milliseconds). */
@@ -32,12 +35,6 @@ export const ENGINE_TIMES: Readonly<Record<"20.10" | "28", EngineTimes>> = {
   "20.10": { version: "20.10.24", exitToDie: 60, exitToRelease: 105, connectToStart: 180 },
   "28": { version: "28.5.2", exitToDie: 262, exitToRelease: 250, connectToStart: 45 },
 };
-
-/** The processes of the containers. */
-export interface Processes {
-  start(id: string): Promise<number>;
-  end(id: string): Promise<void>;
-}
 
 interface Listener {
   readonly response: ServerResponse;
@@ -55,15 +52,15 @@ export class EngineDouble {
   readonly #all = new Map<string, One>();
   readonly #listeners = new Set<Listener>();
   readonly #events: Event[] = [];
-  readonly #processes: Processes;
+  readonly #crowd: Crowd;
   readonly #times: EngineTimes;
   readonly #server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://docker");
     void this.#answer(url.pathname.replace(/^\/v[\d.]+(?=\/)/, ""), url.searchParams, response);
   });
 
-  constructor(processes: Processes, times: EngineTimes) {
-    this.#processes = processes;
+  constructor(crowd: Crowd, times: EngineTimes) {
+    this.#crowd = crowd;
     this.#times = times;
   }
 
@@ -81,22 +78,27 @@ export class EngineDouble {
     });
   }
 
-  /** A container that runs already. */
-  async add(sketch: Sketch): Promise<string> {
-    const one = makeOne(sketch);
-    one.pid = await this.#processes.start(one.id);
-    this.#all.set(one.id, one);
-    return one.id;
+  /** Containers that run already, a thousand to a network. Throws where there are more than the networks take. */
+  async add(sketches: readonly Sketch[]): Promise<void> {
+    const all = sketches.map((sketch, n) => makeOne(seated(sketch, n)));
+    const pids = await this.#crowd.start(all.map((one) => ({ id: one.id, bridge: bridgeOf(one) })));
+    for (const [n, one] of all.entries()) {
+      one.pid = pids[n] ?? 0;
+      this.#all.set(one.id, one);
+    }
   }
+
+  /** PID of a container's process; 0 of one that has ended. */
+  pid = (id: string): number => this.#one(id).pid;
 
   /** It has ended, or runs again, and nothing tells of it: for what looks at lists alone. */
   async set(id: string, running: boolean): Promise<void> {
     const one = this.#one(id);
     if (running) {
       connectAnew(one);
-      one.pid = await this.#processes.start(id);
+      one.pid = await this.#start(one);
     } else {
-      await this.#processes.end(id);
+      await this.#crowd.end(id);
       one.pid = 0;
       one.connected = false;
     }
@@ -106,7 +108,7 @@ export class EngineDouble {
   /** Its process ends, and Docker tells of it; when each of it was, on `clock`. */
   async end(id: string): Promise<{ exited: number; died: number }> {
     const one = this.#one(id);
-    await this.#processes.end(id);
+    await this.#crowd.end(id);
     const exited = clock();
     one.pid = 0;
     const { exitToDie, exitToRelease } = this.#times;
@@ -134,12 +136,17 @@ export class EngineDouble {
     const connected = clock();
     this.#tellNetwork(one, "connect");
     await sleep(this.#times.connectToStart);
-    one.pid = await this.#processes.start(id);
+    one.pid = await this.#start(one);
     one.state = "running";
     const started = clock();
     this.#tellContainer(one, "start");
     for (const answer of one.waiting.splice(0)) answer();
     return { connected, started };
+  }
+
+  async #start(one: One): Promise<number> {
+    const [pid = 0] = await this.#crowd.start([{ id: one.id, bridge: bridgeOf(one) }]);
+    return pid;
   }
 
   #one(id: string): One {
@@ -162,7 +169,8 @@ export class EngineDouble {
   }
 
   #tellNetwork(one: One, action: string): void {
-    const Actor = { ID: NETWORK.Id, Attributes: { container: one.id, name: "bridge", type: "bridge" } };
+    const { network: name = "bridge" } = one.sketch;
+    const Actor = { ID: idOf(name), Attributes: { container: one.id, name, type: "bridge" } };
     this.#tell("network", { Type: "network", Action: action, Actor });
   }
 
@@ -187,16 +195,16 @@ export class EngineDouble {
     };
     const filters = readFilters(query.get("filters"));
     const [, what = "", id = "", rest] = path.split("/");
+    const network = NETWORKS.find(({ Id, Name }) => Id === id || Name === id);
     if (path === "/_ping") send(200, "OK");
     else if (path === "/events") this.#follow(filters, query.get("since"), response);
     else if (path === "/containers/json") send(200, listed(this.#all.values(), filters, query));
-    else if (path === "/networks") send(200, JSON.stringify([NETWORK]));
+    else if (path === "/networks") send(200, JSON.stringify(NETWORKS));
     else if (path === "/info")
       send(200, JSON.stringify({ ServerVersion: this.#times.version, Driver: "overlay2" }));
     else if (path === "/version")
       send(200, JSON.stringify({ Version: this.#times.version, ApiVersion: "1.41", MinAPIVersion: "1.12" }));
-    else if (what === "networks" && (id === NETWORK.Id || id === "bridge"))
-      send(200, networkOf(this.#all.values()));
+    else if (what === "networks" && network !== undefined) send(200, networkOf(network, this.#all.values()));
     else if (what === "containers" && rest === "json" && this.#all.has(id)) {
       const one = this.#one(id);
       if (one.state === "starting") await new Promise<void>((resolve) => one.waiting.push(resolve));

@@ -107,7 +107,7 @@ async function measure(bench: Bench, crowd: Crowd, program: string, count: numbe
   const socket = join(bench.directory, "docker.sock");
   await engine.listen(socket);
   const all = sketches(count);
-  for (const sketch of all) await engine.add(sketch);
+  await engine.add(all);
   const conf = writeConf(bench.directory, socket, FIREWALL);
   const storage = join(bench.directory, "storage");
   const ocdd = [...bench.enter, program, "--config", conf];
