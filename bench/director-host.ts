@@ -1,6 +1,6 @@
 /** What the director's benchmark stands on: a host in namespaces of its own, and ways to look at one process. */
 import { spawn } from "node:child_process";
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../packaging/surface.ts";
@@ -92,7 +92,9 @@ export async function countProcesses(argv: readonly string[]): Promise<number> {
   const log = `/tmp/ocdd-bench-${process.pid}.strace`;
   const strace = ["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", log];
   await execa(strace[0] ?? "", [...strace.slice(1), ...argv], { stdout: "ignore", maxBuffer: 1 << 28 });
-  const started = readFileSync(log, "utf8")
+  const traced = readFileSync(log, "utf8");
+  rmSync(log);
+  const started = traced
     .split("\n")
     .filter((line) => /execve\(.*= 0$/.test(line) || /<\.\.\. execve resumed>.*= 0$/.test(line))
     .map((line) => /execve\("([^"]*)"/.exec(line)?.[1] ?? "");
