@@ -188,15 +188,15 @@ function logger(flags: Flags): Say {
 }
 
 async function serve(flags: Flags): Promise<number> {
-  const [{ serveAll }, { handedSockets }, { whenGood }] = await Promise.all([
+  const [{ serveAll }, { activatedSockets }, { readValidConfig }] = await Promise.all([
     import("../serve/serve.ts"),
     import("../serve/socket-activation.ts"),
     import("../serve/wait-for-config.ts"),
   ]);
   const say = logger(flags);
   const stopped = untilStopped();
-  const handed = await handedSockets(process.env, process.pid);
-  const config = await whenGood(() => configOf(flags), handed, say, stopped);
+  const handed = await activatedSockets(process.env, process.pid);
+  const config = await readValidConfig(() => configOf(flags), handed, say, stopped);
   if (config === undefined) return 0;
   // systemd's LoadCredential=tsig:, for a server that is nobody in particular
   const directory = process.env.CREDENTIALS_DIRECTORY;

@@ -10,13 +10,13 @@ import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts
 import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
+import { whyBarred } from "./services/barred.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
 import { groupOf } from "./services/identity.ts";
-import { isReserved, type Name } from "./services/name.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
 import type { Skipped } from "./services/skipped.ts";
-import { handwrittenBar, updateZone, type ZoneOnDisk, zoneSettings } from "./zone/records.ts";
+import { updateZone, zoneSettings } from "./zone/records.ts";
 import { addressRecords, srvRecords } from "./zone/service-records.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
@@ -29,7 +29,9 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const served = candidates.filter((c) => addressOf.has(c.container.id));
   // as they will be: a lease that ends with this run holds no name in it, or the next run would decide otherwise
   const held = heldNames(allocation.table, now, config.addressHold);
-  const grants = grantNames(served.map(claimOf), held, (name) => whyBarred(name, config, disk));
+  const grants = grantNames(served.map(claimOf), held, (name) =>
+    whyBarred(name, { zone: config.zone, hostName: config.hostName, handwritten: disk.owners }),
+  );
   const services = served.flatMap((candidate) => {
     const grant = grants.get(candidate.key);
     const address = addressOf.get(candidate.container.id);
@@ -157,14 +159,6 @@ function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<st
     for (const name of lease.names) if (!held.has(name)) held.set(name, group);
   }
   return held;
-}
-
-/** Why nobody may have a name, or null. */
-function whyBarred(name: string, config: Config, disk: ZoneOnDisk): string | null {
-  if (isReserved(name as Name, config.hostName)) return `"${name}" is reserved`;
-  // RFC 1035 §2.3.4: 255 octets on the wire, two more than in text; one name too long is the whole zone refused
-  if (name.length + 1 + config.zone.length > 253) return `"${name}" is too long for the zone`;
-  return handwrittenBar(name, disk.owners);
 }
 
 function skip(candidate: Candidate, addresses: Addresses, config: Config): Skipped[] {

@@ -48,6 +48,3 @@ export async function activatedSockets(
     unused: () => [...endpoints.keys()].filter((endpoint) => !claimed.has(endpoint)),
   };
 }
-
-/** As src/cli still names it. */
-export const handedSockets: typeof activatedSockets = activatedSockets;

@@ -40,6 +40,3 @@ export async function readValidConfig<T>(
   }
   return undefined;
 }
-
-/** As src/cli still names it. */
-export const whenGood: typeof readValidConfig = readValidConfig;

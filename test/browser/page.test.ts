@@ -63,7 +63,10 @@ t.test("the page in the office", async (t) => {
     for (const name of ["web", "wiki", "front", "db", "evil"])
       t.equal(await page.locator(`#s-${name} > p > a`).innerText(), `${name}.${ZONE}`);
     t.equal(await page.locator("#s-hidden").count(), 0, "but not the hidden one");
-    t.match(await page.locator(".attention").innerText(), /lonely\s+the container has no network\s+not served/);
+    t.match(
+      await page.locator(".attention").innerText(),
+      /lonely\s+the container has no network\s+not served/,
+    );
     t.match(await page.locator("#s-wiki").innerText(), /Team wiki How we work/);
     t.equal(
       await page

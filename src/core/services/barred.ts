@@ -18,6 +18,11 @@ export function whyBarred(name: string, { zone, hostName, handwritten }: Bars): 
   if (isReserved(name as Name, hostName)) return `"${name}" is reserved`;
   // RFC 1035 §2.3.4: 255 octets on the wire, two more than in text; one name too long is the whole zone refused
   if (name.length + 1 + zone.length > 253) return `"${name}" is too long for the zone`;
+  return barredByHand(name, handwritten);
+}
+
+/** Why no record of OCDD's own may stand at a name because of what is written by hand, or null. */
+export function barredByHand(name: string, handwritten: Bars["handwritten"]): string | null {
   const type = handwritten.get(name);
   if (type !== undefined) return `"${name}" has a hand-written ${type} record in the zone file`;
   for (let rest = name; rest.includes("."); ) {

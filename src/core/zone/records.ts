@@ -61,6 +61,9 @@ export interface ZoneOnDisk {
   readonly text: string;
 }
 
+/** Types below which the zone is another's or another name's (RFC 1035 §4.3.2, RFC 6672 §2.3). */
+const CUTS: ReadonlySet<string> = new Set(["NS", "DNAME"]);
+
 /** Reads the zone file as it is. `text` is octets, one a character; any text gives a result. */
 export function readZoneOnDisk(
   text: string,
@@ -113,8 +116,8 @@ export function readZoneOnDisk(
     if (statement.type === "A" && host.has(`${name} ${statement.rdata[0]}`) && isHosts(name, settings))
       continue;
     if (statement.type === "A") addresses.push({ owner: name, address: statement.rdata[0] as Ipv4 });
-    if (["A", "CNAME", "DNAME", "NS"].includes(statement.type) && name !== "@")
-      owners.set(name, statement.type);
+    // a cut bars what is below it too, so that it says more than another type at the same name
+    if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
     if (statement.type === "NS" && name === "@" && isOwnNs(statement.rdata[0], settings)) continue;
     handwritten +=
       statement.ownerOmitted && ownerInText !== statement.owner
@@ -163,19 +166,6 @@ function relative(owner: string, zone: string): string | null {
   const name = (owner.includes("\\") ? formatName(parseName(owner)) : owner).toLowerCase();
   if (name === `${zone}.`) return "@";
   return name.endsWith(`.${zone}.`) ? name.slice(0, -zone.length - 2) : null;
-}
-
-/** Why no container may have `name` because of what is written by hand, or null. */
-export function handwrittenBar(name: string, owners: ReadonlyMap<string, string>): string | null {
-  const type = owners.get(name);
-  if (type !== undefined) return `"${name}" has a hand-written ${type} record in the zone file`;
-  for (let rest = name; rest.includes("."); ) {
-    rest = rest.slice(rest.indexOf(".") + 1);
-    const above = owners.get(rest);
-    if (above === "NS" || above === "DNAME")
-      return `"${name}" lies below a hand-written ${above} record in the zone file`;
-  }
-  return null;
 }
 
 /** The zone file: our lines, each with the mark, then what was written by hand. */

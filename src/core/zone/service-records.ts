@@ -1,7 +1,8 @@
 /** Services → the zone's records: addresses, and the ports that have names. */
 import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
 import type { Service } from "../model.ts";
-import { type AddressRecord, handwrittenBar, type SrvRecord } from "./records.ts";
+import { barredByHand } from "../services/barred.ts";
+import type { AddressRecord, SrvRecord } from "./records.ts";
 
 /** The host's own records and those of the services: apex first, then by name, then by address. */
 export function addressRecords(
@@ -64,6 +65,6 @@ export function srvRecords(
     .map(([, record]) => record)
     .filter(
       // RFC 1035 §2.3.4, as for every name
-      ({ owner }) => owner.length + 1 + zone.length <= 253 && handwrittenBar(owner, owners) === null,
+      ({ owner }) => owner.length + 1 + zone.length <= 253 && barredByHand(owner, owners) === null,
     );
 }

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import t from "tap";
 import type { Service } from "../../../src/core/model.ts";
+import { barredByHand } from "../../../src/core/services/barred.ts";
 import {
-  handwrittenBar,
   MARK,
   nextSerial,
   readZoneOnDisk,
@@ -224,7 +224,7 @@ t.test(
     const { owners } = look(
       "$TTL 60\na IN A 10.0.0.1\nb IN CNAME x.\nc IN NS ns.example.org.\nd IN TXT x\ne IN AAAA fd00::1\nF.g IN A 10.0.0.2\nh DNAME y.\n",
     );
-    const bar = (name: string): string | null => handwrittenBar(name, owners);
+    const bar = (name: string): string | null => barredByHand(name, owners);
     t.match(bar("a"), /"a" has a hand-written A record/);
     t.match(bar("b"), /CNAME/);
     t.match(bar("c"), /NS/);
