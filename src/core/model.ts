@@ -10,7 +10,7 @@ import type { UpBounds } from "./page/uptime.ts";
 import type { Port } from "./ports.ts";
 import type { Name } from "./services/name.ts";
 import type { Skipped } from "./services/skipped.ts";
-import type { AddressRecord, OwnRecord, ZoneOnDisk } from "./zone/records.ts";
+import type { AddressRecord, ZoneFile, ZoneOnDisk } from "./zone/zone-file.ts";
 
 /** One container on one network. `address` is absent where Docker shows none. */
 export interface Attachment {
@@ -130,15 +130,6 @@ export interface Service {
   readonly renamed: string | null;
   /** Names shared with other containers, which leave out one that is not healthy. */
   readonly sharedNames: readonly string[];
-}
-
-/** The zone file: its records of OCDD's own, and the document that holds them beside what was written by hand. */
-export interface ZoneFile {
-  /** Of the SOA record; 0 when there is none. */
-  readonly serial: number;
-  readonly records: readonly OwnRecord[];
-  /** Octets, one a character; empty when there is no file. */
-  readonly text: string;
 }
 
 /** Documents for `serve`; empty when there is no file. */

@@ -16,7 +16,7 @@ import type {
 } from "./model.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
-import type { ZoneOnDisk } from "./zone/records.ts";
+import type { ZoneOnDisk } from "./zone/zone-file.ts";
 
 /** How reading the leases ended: the table, or why there is none. */
 export type LeasesRead =

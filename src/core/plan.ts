@@ -4,7 +4,7 @@ import type { Ipv4 } from "./addresses/ipv4.ts";
 import type { DataPath, Forward, Part } from "./forwards/forward.ts";
 import { sameBridgePort, sameRedirection } from "./forwards/forward.ts";
 import type { DeviceAddress, Lease, LeaseTable, State } from "./model.ts";
-import type { OwnRecord } from "./zone/records.ts";
+import type { OwnRecord } from "./zone/zone-file.ts";
 
 export type Change = "add" | "change" | "remove";
 

@@ -1,10 +1,18 @@
 /** A configuration that is read again while `watch` runs, and taken over once the host agrees with it. */
+import type { Config } from "../core/config/config.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
 import { causeOf } from "./failure.ts";
 import { reconcile } from "./reconcile.ts";
 import { openWatched, type Watched } from "./streams.ts";
-import type { WatchOptions } from "./watch.ts";
+
+export interface ReloadOptions {
+  /** Reads the configuration again. Throws ConfigError. */
+  readonly read: () => Config;
+  readonly say: Say;
+  /** Has `reload` called when the configuration may have changed. */
+  readonly onReload: (reload: () => void) => void;
+}
 
 export interface Reloadable {
   /** The configuration to go on with; undefined when there is no new one, or it cannot be taken (yet). */
@@ -12,10 +20,7 @@ export interface Reloadable {
 }
 
 /** `wake` is called when there is one to adopt. */
-export function reloadable(
-  options: Pick<WatchOptions, "read" | "say" | "onReload">,
-  wake: () => void,
-): Reloadable {
+export function reloadable(options: ReloadOptions, wake: () => void): Reloadable {
   const { say } = options;
   let wanted: Watched | undefined;
   let refused = false;

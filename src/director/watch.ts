@@ -16,7 +16,7 @@ import type { Host } from "../host/host.ts";
 import { causeOf, failureLine } from "./failure.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
-import { reloadable } from "./reload.ts";
+import { type ReloadOptions, reloadable } from "./reload.ts";
 import { followHost, openWatched, type Watched } from "./streams.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
@@ -27,16 +27,11 @@ const LOCK_LOG_MS = 10_000;
 /** Milliseconds until a mass removal is believed. */
 const CONFIRMATION_MS = 3_000;
 
-export interface WatchOptions {
-  /** Reads the configuration again. Throws ConfigError. */
-  readonly read: () => Config;
-  readonly say: Say;
+export interface WatchOptions extends ReloadOptions {
   /** The supervisor of this process. */
   readonly notify: Notifier;
   /** Ends the watch after the current run. */
   readonly signal: AbortSignal;
-  /** Has `reload` called when the configuration may have changed. */
-  readonly onReload: (reload: () => void) => void;
 }
 
 /**

@@ -11,12 +11,12 @@ import type {
   Network,
   Observation,
   State,
-  ZoneFile,
 } from "../../src/core/model.ts";
 import { NO_HISTORY } from "../../src/core/page/history.ts";
 import { type Name, toName } from "../../src/core/services/name.ts";
-import { readZoneOnDisk, type ZoneOnDisk, zoneSettings } from "../../src/core/zone/records.ts";
+import { readZoneOnDisk, zoneSettings } from "../../src/core/zone/records.ts";
 import { addressRecords } from "../../src/core/zone/service-records.ts";
+import type { ZoneFile, ZoneOnDisk } from "../../src/core/zone/zone-file.ts";
 
 export const ZONE = "toolbox.example.com";
 export const HOST = ip("192.168.122.200");

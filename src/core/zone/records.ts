@@ -4,31 +4,11 @@ import { formatName, parseName } from "../../dns/wire/name.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { ZoneFile } from "../model.ts";
 import { contradictions } from "./contradiction.ts";
+import type { AddressRecord, OwnRecord, SrvRecord, ZoneFile, ZoneOnDisk } from "./zone-file.ts";
 
 /** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
 export const MARK = "ADDED-BY-OCDD-SCRIPT";
-
-/** An A record, its owner relative to the zone (`@` is the apex). */
-export interface AddressRecord {
-  readonly owner: string;
-  readonly address: Ipv4;
-}
-
-/** An SRV record (RFC 2782), its owner and target relative to the zone. */
-export interface SrvRecord {
-  readonly owner: string;
-  readonly port: number;
-  readonly target: string;
-}
-
-/** A record of OCDD's own as it stands in a zone file, its owner relative to the zone. */
-export interface OwnRecord {
-  readonly owner: string;
-  readonly type: "A" | "SRV";
-  readonly rdata: string;
-}
 
 /** What the zone file needs of the configuration. */
 export interface ZoneSettings {
@@ -42,23 +22,6 @@ export interface ZoneSettings {
 /** The settings of a configuration. */
 export function zoneSettings(config: Pick<Config, keyof ZoneSettings>): ZoneSettings {
   return { zone: config.zone, hostName: config.hostName, soaEmail: config.soaEmail, ttl: config.ttl };
-}
-
-/** What of an existing zone file is not ours. */
-export interface ZoneOnDisk {
-  /** SOA serial; 0 when there is none. */
-  readonly serial: number;
-  /** Hand-written lines, verbatim but for what the zone could not hold. */
-  readonly handwritten: string;
-  /** Owners (relative, lower case) that no container may have, with the type that stands there. */
-  readonly owners: ReadonlyMap<string, string>;
-  /** Hand-written A records, relative to the zone. */
-  readonly addresses: readonly AddressRecord[];
-  readonly warnings: readonly string[];
-  /** Records marked as ours, but for SOA and NS. */
-  readonly records: readonly OwnRecord[];
-  /** The file, octets as characters; empty when there is none. */
-  readonly text: string;
 }
 
 /** Types below which the zone is another's or another name's (RFC 1035 §4.3.2, RFC 6672 §2.3). */

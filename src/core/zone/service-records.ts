@@ -2,7 +2,7 @@
 import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
 import type { Service } from "../model.ts";
 import { barredByHand } from "../services/barred.ts";
-import type { AddressRecord, SrvRecord } from "./records.ts";
+import type { AddressRecord, SrvRecord } from "./zone-file.ts";
 
 /** The host's own records and those of the services: apex first, then by name, then by address. */
 export function addressRecords(

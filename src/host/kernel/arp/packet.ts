@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 import { HostError } from "../../../core/errors.ts";
 import { loadPackets, type PacketCalls } from "../../../platform/libc.ts";
+import type { Arp } from "./arp.ts";
 import { announcementFrames, hexOf, probeFrame, readFrame } from "./frame.ts";
-import type { Arp } from "./probe.ts";
 
 // <linux/if_packet.h>, <sys/socket.h>, <linux/if_ether.h>; the last in network order
 const AF_PACKET = 17;

@@ -1,14 +1,5 @@
 /** Which addresses other machines on the network have (RFC 5227), and telling the network of those we have now. */
-import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
-
-/** ARP on one device. */
-export interface Arp {
-  /** Those of `addresses` that another machine answers for. Takes 2 seconds at most. Throws HostError. */
-  probe(addresses: readonly Ipv4[]): Promise<Set<Ipv4>>;
-  /** Gratuitous ARP (RFC 5227 §3): clients that remember another owner's hardware address learn ours. Throws HostError. */
-  announce(addresses: readonly Ipv4[]): Promise<void>;
-  close(): void;
-}
+import type { Arp } from "./arp.ts";
 
 /**
  * By one packet socket, opened when it is first needed and kept: binding and closing one blocks for some 20 ms. Where the

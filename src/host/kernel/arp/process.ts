@@ -3,7 +3,7 @@
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 import { HostError } from "../../../core/errors.ts";
 import { run } from "../run.ts";
-import type { Arp } from "./probe.ts";
+import type { Arp } from "./arp.ts";
 
 /** A process an address: enough at once that a range is done in one wait, few enough for a small host. */
 const IN_PARALLEL = 256;

@@ -1,0 +1,48 @@
+/** The nouns of the zone file: its records, and what it holds beside them. */
+import type { Ipv4 } from "../addresses/ipv4.ts";
+
+/** An A record, its owner relative to the zone (`@` is the apex). */
+export interface AddressRecord {
+  readonly owner: string;
+  readonly address: Ipv4;
+}
+
+/** An SRV record (RFC 2782), its owner and target relative to the zone. */
+export interface SrvRecord {
+  readonly owner: string;
+  readonly port: number;
+  readonly target: string;
+}
+
+/** A record of OCDD's own as it stands in a zone file, its owner relative to the zone. */
+export interface OwnRecord {
+  readonly owner: string;
+  readonly type: "A" | "SRV";
+  readonly rdata: string;
+}
+
+/** The zone file: its records of OCDD's own, and the document that holds them beside what was written by hand. */
+export interface ZoneFile {
+  /** Of the SOA record; 0 when there is none. */
+  readonly serial: number;
+  readonly records: readonly OwnRecord[];
+  /** Octets, one a character; empty when there is no file. */
+  readonly text: string;
+}
+
+/** What of an existing zone file is not ours. */
+export interface ZoneOnDisk {
+  /** SOA serial; 0 when there is none. */
+  readonly serial: number;
+  /** Hand-written lines, verbatim but for what the zone could not hold. */
+  readonly handwritten: string;
+  /** Owners (relative, lower case) that no container may have, with the type that stands there. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Hand-written A records, relative to the zone. */
+  readonly addresses: readonly AddressRecord[];
+  readonly warnings: readonly string[];
+  /** Records marked as ours, but for SOA and NS. */
+  readonly records: readonly OwnRecord[];
+  /** The file, octets as characters; empty when there is none. */
+  readonly text: string;
+}
