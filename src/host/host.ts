@@ -8,10 +8,11 @@ import { apply, named } from "./apply.ts";
 import { noteRun } from "./disk/page.ts";
 import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
+import type { Arp } from "./kernel/arp/arp.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
-import { openBridgePorts } from "./kernel/bridge-ports.ts";
-import { openForwardTable, type Refusal } from "./kernel/forwards.ts";
+import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
+import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
 import { makeObserver, type Scope } from "./observe.ts";
 
 export interface Host {
@@ -41,13 +42,24 @@ export interface Followed {
   readonly exits: Exits;
 }
 
+/** What a host asks the kernel with, beside programs. */
+export interface KernelAccess {
+  readonly table: ForwardTable;
+  readonly bridgePorts: BridgePorts;
+  readonly arp: Arp;
+}
+
+const kernelOf = ({ pool, device }: Config): KernelAccess => ({
+  table: openForwardTable(pool),
+  bridgePorts: openBridgePorts(),
+  arp: openArp(device),
+});
+
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
-export function openHost(config: Config, followed?: Followed): Host {
+export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
-  const table = openForwardTable(config.pool);
-  const bridgePorts = openBridgePorts();
+  const { table, bridgePorts, arp } = kernel;
   const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
-  const arp = openArp(config.device);
   return {
     observe: (scope = {}) => observer.observe(scope),
     probe: rememberProbes((addresses) => arp.probe(addresses)),

@@ -2,7 +2,9 @@
 import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
 import type { DataPath, Forward, Part } from "../../core/forwards/forward.ts";
 import type { DataPathSeen } from "../../core/observation.ts";
+import type { Loaded } from "../../platform/libc.ts";
 import { openIptablesTable } from "./iptables-table.ts";
+import { NETLINK_NETFILTER, type Netlink, openNetlink } from "./netlink.ts";
 import { type NftSeen, openNftTable } from "./nft-table.ts";
 
 /** A forward that the kernel did not take; the others are in force. */
@@ -29,9 +31,12 @@ export interface ForwardTable {
 }
 
 /** Rules by iptables, the guard by nftables. */
-export function openForwardTable(pool: readonly Range[]): ForwardTable {
+export function openForwardTable(
+  pool: readonly Range[],
+  netlink: Loaded<Netlink> = openNetlink(NETLINK_NETFILTER),
+): ForwardTable {
   const iptables = openIptablesTable(pool);
-  const nft = openNftTable("guard");
+  const nft = openNftTable("guard", netlink);
   return {
     async read() {
       const [rules, guard] = await Promise.all([iptables.read(), nft.read()]);

@@ -20,7 +20,8 @@ import {
 import { parseTables, type TablesSeen } from "../../core/forwards/nft-parse.ts";
 import { TABLE } from "../../core/forwards/nft-table-name.ts";
 import { textVersion } from "../../core/text.ts";
-import { NETLINK_NETFILTER, type Netlink, NetlinkError, openNetlink } from "./netlink.ts";
+import type { Loaded } from "../../platform/libc.ts";
+import { type Netlink, NetlinkError } from "./netlink.ts";
 import { commitElements } from "./nft-batch.ts";
 import { run } from "./run.ts";
 
@@ -57,8 +58,12 @@ interface Known {
   readonly elements: readonly Element[];
 }
 
-export function openNftTable(mode: Mode, options: NftOptions = { markEarly: false }): NftTable {
-  const loaded = openNetlink(NETLINK_NETFILTER);
+/** `loaded`: the way for changes of elements; without it they take a process. */
+export function openNftTable(
+  mode: Mode,
+  loaded: Loaded<Netlink>,
+  options: NftOptions = { markEarly: false },
+): NftTable {
   const netlink = "calls" in loaded ? loaded.calls : undefined;
   let known: Known | undefined;
   /** Why there can be no tables; undefined while they can. */

@@ -44,15 +44,30 @@ export function traceCommands(trace: (line: string) => void): void {
   tracer = trace;
 }
 
-/** Runs a program to its end. Throws HostError with the arguments, exit code and stderr in its cause. */
-export async function run(
-  argv: readonly [string, ...string[]],
-  options: RunOptions = {},
-): Promise<RunResult> {
+export type Argv = readonly [program: string, ...args: string[]];
+
+/** Runs a program to its end, whatever its exit status. Throws HostError when it cannot be run. */
+export type Runner = (argv: Argv, options: RunOptions) => Promise<RunResult>;
+
+const onThisHost: Runner = (argv, options) => {
   // any open descriptor will do; execa's type names only the low ones
   const io: Options =
     options.stdin === undefined ? { input: options.input ?? "" } : { stdin: options.stdin as 3 };
-  return ended(argv, options, start(argv, options, io));
+  return ended(argv, start(argv, options, io));
+};
+
+let runner = onThisHost;
+
+/** Has programs run by `other` from now on: tests put a host in memory below everything. */
+export function runWith(other: Runner): void {
+  runner = other;
+}
+
+/** Runs a program to its end. Throws HostError with the arguments, exit code and stderr in its cause. */
+export async function run(argv: Argv, options: RunOptions = {}): Promise<RunResult> {
+  const result = await runner(argv, options);
+  if (!(options.ok ?? [0]).includes(result.code)) throw failure(argv, result.code, result.stderr);
+  return result;
 }
 
 /** Milliseconds that a program has. */
@@ -65,7 +80,7 @@ const MOST_RECENT = 64;
 /** Whether a process was started here lately. */
 export const startedHere = (pid: number): boolean => recent.includes(pid);
 
-function start(argv: readonly [string, ...string[]], options: RunOptions, io: Options) {
+function start(argv: Argv, options: RunOptions, io: Options) {
   const [program, ...args] = argv;
   const child = execa(program, args, {
     ...io,
@@ -80,11 +95,7 @@ function start(argv: readonly [string, ...string[]], options: RunOptions, io: Op
   return child;
 }
 
-async function ended(
-  argv: readonly [string, ...string[]],
-  options: RunOptions,
-  running: ReturnType<typeof start>,
-): Promise<RunResult> {
+async function ended(argv: Argv, running: ReturnType<typeof start>): Promise<RunResult> {
   const started = performance.now();
   try {
     const result = await running;
@@ -92,11 +103,8 @@ async function ended(
       `${argv.join(" ")} (exit ${result.exitCode ?? "-"}, ${Math.round(performance.now() - started)} ms)`,
     );
     if (result.exitCode === undefined) throw startFailure(argv, result);
-    const code = result.exitCode;
-    const stdout = String(result.stdout ?? "");
-    const stderr = String(result.stderr ?? "");
-    if (!(options.ok ?? [0]).includes(code)) throw failure(argv, code, stderr);
-    return { code, stdout, stderr };
+    const { exitCode: code, stdout, stderr } = result;
+    return { code, stdout: String(stdout ?? ""), stderr: String(stderr ?? "") };
   } catch (error) {
     if (error instanceof HostError) throw error;
     throw startFailure(argv, error);
@@ -107,11 +115,7 @@ async function ended(
  * Runs a program until it is stopped: `heard` gets each line it prints. Returns when the signal is aborted;
  * throws HostError when the program ends by itself.
  */
-export async function follow(
-  argv: readonly [string, ...string[]],
-  signal: AbortSignal,
-  heard: (line: string) => void,
-): Promise<void> {
+export async function follow(argv: Argv, signal: AbortSignal, heard: (line: string) => void): Promise<void> {
   const [program, ...args] = argv;
   const child = execa(program, args, {
     stdin: "ignore",
@@ -128,7 +132,7 @@ export async function follow(
   throw new HostError("command", `${argv.join(" ")} has ended`, { cause: result });
 }
 
-function failure(argv: readonly string[], code: number, stderr: string): HostError {
+function failure(argv: Argv, code: number, stderr: string): HostError {
   const said = stderr.trim().split("\n")[0] ?? "";
   const denied = /permission denied|operation not permitted|must be root/i.test(stderr);
   return new HostError(
@@ -141,8 +145,8 @@ function failure(argv: readonly string[], code: number, stderr: string): HostErr
   );
 }
 
-function startFailure(argv: readonly string[], error: unknown): HostError {
-  const program = argv[0] ?? "";
+function startFailure(argv: Argv, error: unknown): HostError {
+  const [program] = argv;
   const cause = error as { code?: string; timedOut?: boolean; cause?: { code?: string } };
   if (cause.code === "ENOENT" || cause.cause?.code === "ENOENT") return missing(program, error);
   if (cause.timedOut === true)
