@@ -18,7 +18,6 @@ import { serviceOf, whyUnserved } from "./services/service.ts";
 import type { Skipped } from "./services/skipped.ts";
 import { updateZone, zoneSettings } from "./zone/records.ts";
 import { addressRecords, srvRecords } from "./zone/service-records.ts";
-import type { ZoneOnDisk } from "./zone/zone-file.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
 export function decide(config: Config, seen: Observation, now: number): Decision {
