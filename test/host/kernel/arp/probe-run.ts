@@ -1,17 +1,17 @@
 /** One deed of one ARP engine as a process, so that a test can put it into a network namespace. Prints JSON. */
 import { parseIpv4 } from "../../../../src/core/addresses/ipv4.ts";
 import { openPackets } from "../../../../src/host/kernel/arp/packet.ts";
-import * as arp from "../../../../src/host/kernel/arp/probe.ts";
-import * as processes from "../../../../src/host/kernel/arp/process.ts";
+import { openArp } from "../../../../src/host/kernel/arp/probe.ts";
+import { arping } from "../../../../src/host/kernel/arp/process.ts";
 
 const [engine, deed, device = "", ...texts] = process.argv.slice(2);
 const addresses = texts.flatMap((text) => parseIpv4(text) ?? []);
 const started = performance.now();
 try {
-  const used = engine === "packet" ? openPackets(device) : engine === "process" ? processes : arp;
+  const used =
+    engine === "packet" ? openPackets(device) : engine === "process" ? arping(device) : openArp(device);
   if (used === undefined) throw new Error("no packet socket here");
-  const taken =
-    deed === "probe" ? await used.probe(device, addresses) : await used.announce(device, addresses);
+  const taken = deed === "probe" ? await used.probe(addresses) : await used.announce(addresses);
   console.log(
     JSON.stringify({ taken: [...(taken ?? [])].sort(), ms: Math.round(performance.now() - started) }),
   );
