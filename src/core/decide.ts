@@ -32,6 +32,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const grants = grantNames(served.map(claimOf), held, (name) =>
     whyBarred(name, { zone: config.zone, hostName: config.hostName, handwritten: disk.owners }),
   );
+  const bridgePortOf = bridgePortsOf(seen);
   const services = served.flatMap((candidate) => {
     const grant = grants.get(candidate.key);
     const address = addressOf.get(candidate.container.id);
@@ -40,7 +41,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       : [
           serviceOf(candidate, grant, address, {
             zone: config.zone,
-            bridgePort: bridgePortOf(candidate, seen),
+            bridgePort: bridgePortOf(candidate),
           }),
         ];
   });
@@ -133,16 +134,21 @@ function withNames(leases: readonly Lease[], grants: ReadonlyMap<string, Grant>)
   return leases
     .map((lease) => {
       const kept = lease.releasedAt === null ? grants.get(lease.key)?.kept : undefined;
-      return kept === undefined ? lease : { ...lease, names: kept };
+      const same = kept?.length === lease.names.length && kept.every((name, i) => name === lease.names[i]);
+      return kept === undefined || same ? lease : { ...lease, names: kept };
     })
     .sort((a, b) => compareIpv4(a.address, b.address));
 }
 
 /** The bridge port that the guard lets an alias's packets out through; null where it is not known, or there is no guard. */
-function bridgePortOf({ container, reach }: Candidate, seen: Observation): string | null {
-  if (reach.kind !== "alias" || seen.firewall.unguarded !== null) return null;
-  const ends = seen.bridgePorts.filter((port) => port.container === container.id);
-  return ends.find((port) => port.bridge === reach.network.bridge)?.name ?? null;
+function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | null {
+  const ports = new Map(
+    seen.bridgePorts.map(({ container, bridge, name }) => [`${container} ${bridge}`, name]),
+  );
+  return ({ container, reach }) =>
+    reach.kind !== "alias" || seen.firewall.unguarded !== null
+      ? null
+      : (ports.get(`${container.id} ${reach.network.bridge}`) ?? null);
 }
 
 /** The mark of an alias; a device name that leaves no room for it (15 characters) stands alone. */

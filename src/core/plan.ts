@@ -42,7 +42,7 @@ export interface Plan {
 /** Compares the host as it is with what it shall be. `stale`: the leases in force are not those of the file. */
 export function plan(actual: State, desired: State, stale = false): Plan {
   const leases = leaseSteps(actual.table, desired.table);
-  const writeLeases = stale || leases.length > 0 || !same(actual.table, desired.table);
+  const writeLeases = stale || leases.length > 0 || !sameTable(actual.table, desired.table);
   return {
     steps: [
       ...(writeLeases && leases.length === 0 ? [{ kind: "leases" } as const] : leases),
@@ -50,7 +50,7 @@ export function plan(actual: State, desired: State, stale = false): Plan {
       ...addressSteps(actual.aliases, desired.aliases),
       ...hairpinSteps(actual, desired),
       ...zoneSteps(actual, desired),
-      ...(same(actual.page, desired.page) ? [] : [{ kind: "page" } as const]),
+      ...(samePage(actual, desired) ? [] : [{ kind: "page" } as const]),
     ],
     actual,
     desired,
@@ -67,10 +67,19 @@ export function isEmpty({ steps }: Plan): boolean {
 
 const same = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
 
+const samePage = ({ page: a }: State, { page: b }: State): boolean =>
+  a.html === b.html && a.services === b.services;
+
 /** True when a lease is given to a new owner. What else changes can be written afterwards. */
 function givesAddresses(actual: LeaseTable, desired: LeaseTable): boolean {
   const owners = new Map(actual.leases.map((lease) => [lease.address, lease.key]));
   return desired.leases.some((lease) => lease.releasedAt === null && owners.get(lease.address) !== lease.key);
+}
+
+function sameLease(a: Lease, b: Lease): boolean {
+  if (a === b) return true;
+  if (a.key !== b.key || a.container !== b.container || a.releasedAt !== b.releasedAt) return false;
+  return a.names.length === b.names.length && a.names.every((name, i) => name === b.names[i]);
 }
 
 function redirected(actual: DataPath, desired: DataPath): Ipv4[] {
@@ -78,6 +87,16 @@ function redirected(actual: DataPath, desired: DataPath): Ipv4[] {
   const after = new Map(desired.forwards.map((forward) => [forward.alias, forward.target]));
   return [...new Set([...before.keys(), ...after.keys()])].filter(
     (alias) => before.get(alias) !== after.get(alias),
+  );
+}
+
+/** Given that the leases are the same but for their order. */
+function sameTable(actual: LeaseTable, desired: LeaseTable): boolean {
+  return (
+    same(actual.conflicts, desired.conflicts) &&
+    same(actual.hairpins, desired.hairpins) &&
+    actual.leases.length === desired.leases.length &&
+    actual.leases.every(({ address }, i) => address === desired.leases[i]?.address)
   );
 }
 
@@ -90,7 +109,7 @@ function leaseSteps(actual: LeaseTable, desired: LeaseTable): Step[] {
     ...desired.leases.flatMap((lease): Step[] => {
       const old = before.get(lease.address);
       if (old === undefined) return [{ kind: "lease", change: "add", lease }];
-      return same(old, lease) ? [] : [{ kind: "lease", change: "change", lease }];
+      return sameLease(old, lease) ? [] : [{ kind: "lease", change: "change", lease }];
     }),
     ...actual.leases
       .filter((lease) => !kept.has(lease.address))

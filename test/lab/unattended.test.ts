@@ -94,7 +94,7 @@ t.test("unattended", async (t) => {
     appendFileSync(file, "SYNC_INTERVAL=2\nDNS_TTL=7\nEXPOSE=labelled\n");
     process.kill(watch.pid, "SIGHUP");
     await comes("nobody without a label is served", async () => (await aliases(lab)).length === 0);
-    t.match(watch.output(), "read anew");
+    t.match(watch.output(), "configuration reloaded");
     await lab.startContainer({ name: "labelled", labels: { "ocdd.enable": "true" } });
     const answer = (): Promise<string> => asked("labelled", "+noshort", "+noall", "+answer");
     await comes("the new time to live", async () => /\s7\s+IN\s+A\s/.test(await answer()));

@@ -50,9 +50,9 @@ export const NO_DATA_PATH: DataPath = { frame: null, forwards: [], damaged: [] }
 /** True when both lead the same packets to the same place. */
 export function sameRedirection(a: Forward, b: Forward): boolean {
   if (a === b) return true;
-  const { bridgePort: _, ...one } = a;
-  const { bridgePort: __, ...other } = b;
-  return JSON.stringify(one) === JSON.stringify(other);
+  if (a.alias !== b.alias || a.target !== b.target || a.name !== b.name) return false;
+  const policy = ({ map, ports, allow }: Forward): string => JSON.stringify([map, ports, allow]);
+  return policy(a) === policy(b);
 }
 
 /** True when the guard lets the packets of both out through the same bridge port. */

@@ -3,6 +3,7 @@
 import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
 import { addressUse } from "../addresses/use.ts";
+import { perObject } from "../memo.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
 import type { Skipped } from "../services/skipped.ts";
 import { field, textVersion } from "../text.ts";
@@ -126,22 +127,43 @@ export function listingOf(input: ListingInput): Listing {
     })),
     conflicts: table.conflicts.map((conflict) => conflict.address).sort(compareIpv4),
   };
-  return { schemaVersion: 1, version: textVersion(JSON.stringify(content)), ...content };
+  const { services: _, ...rest } = content;
+  const version = textVersion(JSON.stringify(rest) + services.map(rowJson).join());
+  return { schemaVersion: 1, version, ...content };
 }
 
 /** services.json. */
 export function renderListing(listing: Listing): string {
-  const iso = (seconds: number | null): string | null =>
-    seconds === null ? null : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
-  const document = {
-    ...listing,
-    services: listing.services.map((row) => ({ ...row, since: iso(row.since) })),
-    stopped: listing.stopped.map((one) => ({ ...one, until: iso(one.until) })),
-  };
-  return `${JSON.stringify(document, null, 1)}\n`;
+  const { services, stopped, skipped, conflicts, ...head } = listing;
+  const ended = stopped.map((one) => ({ ...one, until: iso(one.until) }));
+  const list = services.map(rowJson).join(",\n");
+  const parts = [
+    JSON.stringify(head, null, 1).slice(0, -2),
+    ` "services": [${list === "" ? "" : `\n${list}\n `}]`,
+    JSON.stringify({ stopped: ended, skipped, conflicts }, null, 1).slice(2),
+  ];
+  return `${parts.join(",\n")}\n`;
 }
 
+const jsonOf = perObject<Row, string>();
+
+/** A row as it stands in services.json. */
+const rowJson = (row: Row): string =>
+  jsonOf(row, "", () => JSON.stringify({ ...row, since: iso(row.since) }, null, 1).replace(/^/gm, "  "));
+
+const iso = (seconds: number | null): string | null =>
+  seconds === null ? null : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+
+const rowsOf = perObject<Service, Row>();
+
 function rowOf(service: Service, zone: string, was: Remembered | undefined, now: number): Row {
+  const { id } = service.container;
+  const before = was?.containerId === id.slice(0, 12) ? was.since : null;
+  const since = runningSince(service.up, service.created, before, now);
+  return rowsOf(service, `${zone} ${since}`, () => makeRow(service, zone, since));
+}
+
+function makeRow(service: Service, zone: string, since: number | null): Row {
   const { card, container, fqdn } = service;
   const ports = portLinks(service);
   const links = serviceLinks(service, card, ports, zone);
@@ -165,12 +187,7 @@ function rowOf(service: Service, zone: string, was: Remembered | undefined, now:
     project: field(service.project),
     container: field(container.name) ?? "?",
     containerId,
-    since: runningSince(
-      service.up,
-      service.created,
-      was?.containerId === containerId ? was.since : null,
-      now,
-    ),
+    since,
   };
 }
 

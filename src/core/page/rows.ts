@@ -3,6 +3,7 @@
  * each row is one list item, and its look is all in the style.
  */
 
+import { perObject } from "../memo.ts";
 import { escapeHtml } from "../text.ts";
 import type { PortLink } from "./links.ts";
 import type { Listing, Row, Stopped } from "./listing.ts";
@@ -37,13 +38,17 @@ export function groupsOf(listing: Listing): Group[] {
 
 /** Services as list items; the line `* - <fqdn>` is what the page has always had, for whoever reads its text. */
 export function rows(services: readonly Row[], zone: string): string[] {
-  return services.map((row) => {
-    const name = nameOf(row.fqdn, zone);
-    const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
-    return `
+  return services.map((row) => rowHtml(row, zone, () => htmlOf(row, zone)));
+}
+
+const rowHtml = perObject<Row, string>();
+
+function htmlOf(row: Row, zone: string): string {
+  const name = nameOf(row.fqdn, zone);
+  const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
+  return `
 <li id=s-${row.name} class="${row.tone} ${row.icon}"><p><i>* - </i>${linked}
 ${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
-  });
 }
 
 /** A service whose address rests: nobody answers there, so nothing is linked. */

@@ -2,6 +2,7 @@
 
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import { perObject } from "../memo.ts";
 import type { Container, Observation } from "../model.ts";
 import { networkIndex, type Reach, reachOf, wishOf } from "./candidate.ts";
 import { groupOf, type Identity, identityOf, lastSeenOf } from "./identity.ts";
@@ -36,7 +37,7 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
     .map(({ container, identity }) => {
       const holder = holders.get(identity.key);
       const own = holder === container;
-      const labels = readLabels(container.labels);
+      const labels = labelsOf(container, "", () => readLabels(container.labels));
       const reach = reachOf(container, labels, around);
       const notes = [
         ...labels.notes,
@@ -56,6 +57,8 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
       };
     });
 }
+
+const labelsOf = perObject<Container, ReturnType<typeof readLabels>>();
 
 interface Member {
   readonly container: Container;

@@ -3,18 +3,47 @@
 import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { canonical, type Forward } from "../forwards/forward.ts";
-import type { LeaseTable, Service } from "../model.ts";
+import { perObject } from "../memo.ts";
+import type { Container, LeaseTable, Service } from "../model.ts";
 import { readCard } from "../page/appearance.ts";
 import type { Candidate } from "./candidates.ts";
 import type { Grant } from "./names.ts";
 import type { Skipped } from "./skipped.ts";
 
-/** The service of a candidate. */
-export function serviceOf(
+/** The service of a candidate; the same value as long as nothing of it changes. */
+export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, place: Place): Service {
+  const { zone, bridgePort } = place;
+  const { key, reach, container, identity } = candidate;
+  const target = reach.kind === "alias" || reach.kind === "direct" ? [reach.target, reach.network.name] : [];
+  const said = [
+    key,
+    reach.kind,
+    identity.membership,
+    ...target,
+    address,
+    zone,
+    bridgePort,
+    grant.renamed,
+    ...grant.names,
+    "",
+    ...grant.shared,
+  ];
+  return services(container, JSON.stringify(said), () => makeService(candidate, grant, address, place));
+}
+
+/** What of a service its container does not say. */
+interface Place {
+  readonly zone: string;
+  readonly bridgePort: string | null;
+}
+
+const services = perObject<Container, Service>();
+
+function makeService(
   candidate: Candidate,
   grant: Grant,
   address: Ipv4,
-  { zone, bridgePort }: { readonly zone: string; readonly bridgePort: string | null },
+  { zone, bridgePort }: Place,
 ): Service {
   const { container, identity, reach, wishes, key } = candidate;
   const target = reach.kind === "alias" || reach.kind === "direct" ? reach.target : null;

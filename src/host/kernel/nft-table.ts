@@ -1,7 +1,7 @@
 /** OCDD's nftables tables in the kernel: the guard, and with the nft backend the redirection as well. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
-import { type DataPath, NO_DATA_PATH } from "../../core/forwards/forward.ts";
+import { type DataPath, type Frame, NO_DATA_PATH } from "../../core/forwards/forward.ts";
 import {
   type Mode,
   type NftOptions,
@@ -74,6 +74,7 @@ export function openNftTable(
     last = turn.catch(() => undefined);
     return turn;
   };
+  const versionOf = constantVersions((frame) => renderTables(frame, mode, options));
   const look = async (): Promise<{ readonly seen: TablesSeen | undefined; readonly damaged: boolean }> => {
     const seen = await readTables();
     const [written = "", listed = ""] = (seen?.stamp ?? "").split("x");
@@ -86,10 +87,9 @@ export function openNftTable(
     known = undefined;
     if (frame === null) await nft(renderRemoval());
     else {
-      const constant = renderTables(frame, mode, options);
       await nft(renderAll(frame, forwards, mode, options));
       const seen = await readTables();
-      const written = textVersion(constant);
+      const written = versionOf(frame);
       if (seen !== undefined) await nft(renderStamp(`${written}x${seen.fingerprint}`));
       known = { written, elements: elementsOf(forwards, mode) };
       return;
@@ -108,7 +108,7 @@ export function openNftTable(
       if (unguarded !== undefined) return;
       if (known === undefined) await look();
       const before = known as unknown as Known;
-      const written = desired.frame === null ? "" : textVersion(renderTables(desired.frame, mode, options));
+      const written = desired.frame === null ? "" : versionOf(desired.frame);
       const gone = desired.frame === null && before.written === "" && before.elements.length === 0;
       if (written === before.written && (written !== "" || gone)) {
         if (written !== "") await change(before, elementsOf(desired.forwards, mode));
@@ -222,4 +222,16 @@ async function write(
 
 async function nft(input: string): Promise<void> {
   await run(["nft", "-f", "-"], { input });
+}
+
+/** The version of a frame's text, which is rendered only when the frame is another: a large pool has a line for each alias. */
+function constantVersions(render: (frame: Frame) => string): (frame: Frame) => string {
+  let key = "";
+  let version = "";
+  return (frame) => {
+    const now = JSON.stringify(frame);
+    if (now !== key) version = textVersion(render(frame));
+    key = now;
+    return version;
+  };
 }

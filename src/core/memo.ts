@@ -1,0 +1,16 @@
+/** Results kept for as long as the object that they are about lives: work follows what has changed. */
+
+/**
+ * Remembers one result for each object, made again when `key` differs. The result must follow from the object and the key
+ * alone.
+ */
+export function perObject<T extends object, R>(): (object: T, key: string, make: () => R) => R {
+  const results = new WeakMap<T, { readonly key: string; readonly result: R }>();
+  return (object, key, make) => {
+    const known = results.get(object);
+    if (known?.key === key) return known.result;
+    const result = make();
+    results.set(object, { key, result });
+    return result;
+  };
+}
