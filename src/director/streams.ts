@@ -35,8 +35,10 @@ export interface Followers {
 }
 
 export interface Following {
-  /** Aliases whose loss is to be repaired. */
-  expect(aliases: readonly DeviceAddress[]): void;
+  /** A run begins: addresses that go meanwhile may be of its own removing. */
+  runBegins(): void;
+  /** It has ended, with these aliases in force, or those of the run before when it failed: a loss is to be repaired. */
+  runEnded(aliases?: readonly DeviceAddress[]): void;
   close(): Promise<void>;
 }
 
@@ -61,13 +63,17 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
   const heard = (event: DockerEvent): void => {
     if (exits.note(event.action, event.container)) {
       revokeEnded(host, event.container, say);
-      setTimeout(look, LIST_LAG_MS, event).unref();
+      // Docker's list may show it running for a while; what was looked at until then is not believed for ever
+      if (event.action === "die") setTimeout(look, LIST_LAG_MS, event).unref();
     }
     if (event.action === "start") host.admit(event.container).catch(() => undefined);
     look(event);
   };
+  let running = false;
+  let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
-    if (expected.has(address)) lookAtAll();
+    if (running) lostMeanwhile.push(address);
+    else if (expected.has(address)) lookAtAll();
   };
   const streams = Promise.all([
     reconnecting(
@@ -93,8 +99,14 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     ),
   ]);
   return {
-    expect(aliases) {
-      expected = new Set(aliases.map(({ address }) => address));
+    runBegins() {
+      running = true;
+    },
+    runEnded(aliases) {
+      running = false;
+      if (aliases !== undefined) expected = new Set(aliases.map(({ address }) => address));
+      if (lostMeanwhile.some((address) => expected.has(address))) lookAtAll();
+      lostMeanwhile = [];
     },
     async close() {
       own.abort();

@@ -77,7 +77,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     if (since !== null) metrics?.inForce(secondsSince(since));
     log.succeeded(warnings);
     logChanges(plan.steps, say);
-    following.expect(decision.desired.aliases);
+    following.runEnded(decision.desired.aliases);
     // asks about the addresses that come next while no run waits for them; a failure comes back when it matters
     watched.host.probe([], decision.spare).catch(() => undefined);
   };
@@ -85,6 +85,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     const cause = causeOf(error);
     metrics?.failed(secondsSince(started), cause instanceof HostError ? cause.fault : "config");
     pending.addAll();
+    following.runEnded();
     if (cause instanceof HostError && cause.fault === "busy") {
       // another `ocdd` is at work: what woke this run is looked at when it has ended
       setTimeout(wakeup.wake, LOCK_RETRY_MS);
@@ -102,6 +103,7 @@ export async function watch(options: WatchOptions): Promise<void> {
       try {
         await adopt();
         const { scope, since } = pending.take();
+        following.runBegins();
         const outcome = await lockedRun(watched, flock, ping.busy, scope);
         succeeded(outcome, since, started);
       } catch (error) {
