@@ -35,6 +35,7 @@ if (times === undefined) throw new Error(`ENGINE: ${ENGINE}: 20.10 or 28`);
 interface Figures {
   readonly exitToGone: number[];
   readonly dieToGone: number[];
+  readonly dieToRule: number[];
   readonly connectToForward: number[];
   /** To the forward and, where there is one, its bridge port. */
   readonly startToForward: number[];
@@ -53,6 +54,7 @@ async function timeRounds(
   const figures: Figures = {
     exitToGone: [],
     dieToGone: [],
+    dieToRule: [],
     connectToForward: [],
     startToForward: [],
     startToZone: [],
@@ -66,7 +68,11 @@ async function timeRounds(
     let cpu = cpuMs(pid);
     const before = clock();
     const { exited, died } = await engine.end(idOf(name));
-    const gone = await observer.changed("forward", alias, false, before);
+    const rule = await observer.changed("forward", alias, false, before);
+    // without its bridge port an alias leads nowhere, whatever its rule says
+    const closed = observer.hasPort(alias) ? await observer.changed("port", alias, false, before) : rule;
+    const gone = Math.min(rule, closed);
+    figures.dieToRule.push(rule - died);
     figures.exitToGone.push(gone - exited);
     figures.dieToGone.push(gone - died);
     await untilIdle(pid);
@@ -172,6 +178,7 @@ function row(
     String(count),
     ms(figures.exitToGone),
     ms(figures.dieToGone),
+    ms(figures.dieToRule),
     ms(figures.connectToForward),
     ms(figures.startToForward),
     ms(figures.startToZone),
@@ -186,7 +193,8 @@ function row(
 const HEAD = [
   "containers",
   "exit → forward gone, ms",
-  "die → forward gone",
+  "die → leads nowhere",
+  "die → rule gone",
   "connect → forward",
   "start → forward and port",
   "start → zone",
