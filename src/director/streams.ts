@@ -61,13 +61,18 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     wakeup.wake();
   };
   const heard = (event: DockerEvent): void => {
+    // the look after the end itself sees the endpoint gone as well
+    if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
       revokeEnded(host, event.container, say);
       // Docker's list may show it running for a while; what was looked at until then is not believed for ever
       if (event.action === "die") setTimeout(look, LIST_LAG_MS, event).unref();
     }
-    if (event.action === "start") host.admit(event.container).catch(() => undefined);
-    look(event);
+    // what fails here fails again in the run, which says so
+    const admitted =
+      event.action === "start" ? host.admit(event.container).catch(() => undefined) : undefined;
+    if (admitted === undefined) look(event);
+    else void admitted.then(() => look(event));
   };
   let running = false;
   let lostMeanwhile: string[] = [];

@@ -77,7 +77,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       if (way === undefined || pid === undefined) return;
       const found = await bridgePorts.find([{ id: containerId, pid, bridge: way.bridge }]);
       const port = found.get(containerId);
-      if (port !== undefined) await table.admit(way.alias, port);
+      if (port === undefined) return;
+      observer.learned({ name: port, bridge: way.bridge, hairpin: false, container: containerId });
+      await table.admit(way.alias, port);
     },
     invalidate: observer.forget,
     async noteRun() {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Neighbours } from "../core/addresses/neighbours.ts";
 import type { Config } from "../core/config/config.ts";
-import type { DeviceAddress, LeaseTable, Observation, PageFiles, State } from "../core/model.ts";
+import type { BridgePort, DeviceAddress, LeaseTable, Observation, PageFiles, State } from "../core/model.ts";
 import { type DataPathSeen, type LeasesRead, NOTHING_SEEN, observationOf } from "../core/observation.ts";
 import { readHistory, type ServiceHistory } from "../core/page/history.ts";
 import type { PageTemplate } from "../core/page/template.ts";
@@ -55,8 +55,13 @@ export interface Observer {
   revoke(containerId: string): Ipv4[];
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
+  /** The bridge port of a container that has just started. */
+  learned(port: BridgePort): void;
   forget(): void;
 }
+
+/** Actions of events after which a container's bridge port may be another. */
+const REPLACING: ReadonlySet<string> = new Set(["connect", "disconnect", "die", "destroy", ""]);
 
 /** What of the host only this process and the events it follows change. */
 interface Known {
@@ -137,7 +142,8 @@ export function makeObserver(eyes: Eyes): Observer {
         readOctets(config.zoneFile),
       ]);
       view = seen;
-      const changed = left === undefined ? undefined : new Set(events?.map(({ container }) => container));
+      const replaced = events?.filter(({ action }) => REPLACING.has(action)) ?? [];
+      const changed = left === undefined ? undefined : new Set(replaced.map(({ container }) => container));
       const links = await ownersOfPorts({ bridgePorts, docker, view, known: now, changed });
       const current = { ...now, links };
       const observation = observationOf(config, {
@@ -178,6 +184,11 @@ export function makeObserver(eyes: Eyes): Observer {
       return alias === undefined || bridge === undefined || others.length > 0
         ? undefined
         : { alias: alias.address, bridge };
+    },
+    learned(port) {
+      if (known === undefined) return;
+      const others = known.links.bridgePorts.filter(({ name }) => name !== port.name);
+      known = { ...known, links: { ...known.links, bridgePorts: [...others, port] } };
     },
     forget() {
       known = undefined;

@@ -5,7 +5,7 @@ import { attributes } from "./netlink-message.ts";
 import { run, startedHere } from "./run.ts";
 
 /** Milliseconds between two looks at what the kernel has announced; a look that finds nothing takes some microseconds. */
-const POLL_MS = 100;
+const POLL_MS = 400;
 /** Milliseconds between two looks at iptables-legacy, which announces nothing. */
 const LEGACY_POLL_MS = 2_000;
 
@@ -50,9 +50,10 @@ export async function followFirewall(
   }
 }
 
-async function poll(notifications: Notifications, signal: AbortSignal, changed: () => void): Promise<void> {
+/** Rejects when the notifications cannot be read; resolves never. */
+function poll(notifications: Notifications, signal: AbortSignal, changed: () => void): Promise<void> {
   let concerning = false;
-  while (!signal.aborted) {
+  const look = (): void => {
     const { messages, lost } = notifications.take();
     let foreign = lost;
     for (const { type, body } of messages) {
@@ -66,8 +67,18 @@ async function poll(notifications: Notifications, signal: AbortSignal, changed: 
       }
     }
     if (foreign) changed();
-    await pause(POLL_MS, signal);
-  }
+  };
+  return new Promise((_, reject) => {
+    const timer = setInterval(() => {
+      try {
+        look();
+      } catch (error) {
+        clearInterval(timer);
+        reject(error);
+      }
+    }, POLL_MS);
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  });
 }
 
 /** Whether a message is about something that OCDD writes, or that comes before it. */
