@@ -7,7 +7,7 @@ import { renderHistory } from "../core/page/history.ts";
 import { type Paths, pathsOf } from "../core/paths.ts";
 import { aliasChanges, hairpinChanges, knownOwnersOnly, type Plan } from "../core/plan.ts";
 import { readCleanup, recordCleanup, removeCleanup } from "./disk/cleanup.ts";
-import { writeWhole } from "./disk/file.ts";
+import { makeDurable, writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
 import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
 import { flushFlows } from "./kernel/conntrack.ts";
@@ -17,6 +17,8 @@ import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
 export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
+  /** The path without the forwards that have been revoked since the plan was made. */
+  readonly withoutRevoked: (path: DataPath) => DataPath;
   /** Gratuitous ARP for aliases this host has just got. */
   readonly announce: (aliases: readonly Ipv4[]) => Promise<void>;
 }
@@ -36,7 +38,9 @@ export async function apply(means: Means, wanted: Plan): Promise<readonly Refusa
   await recordCleanup(paths.cleanup, todo);
   const refused = [...(await put(means, plan, todo, steps))];
   if (!steps.failed()) await publish(means.config, paths, plan, steps);
-  refused.push(...(await takeAway(means, plan, steps)));
+  refused.push(...(await takeAway(means, plan, todo, steps)));
+  if (plan.desired.zone.text !== plan.actual.zone.text)
+    await steps.run("keep the zone", () => makeDurable(means.config.zoneFile));
   if (!steps.failed()) await removeCleanup(paths.cleanup, todo);
   steps.finish();
   return refused;
@@ -65,14 +69,21 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   const { on } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
   await steps.run("write the rules", async () => {
-    refused = await means.table.commit(joined(actual.dataPath, desired.dataPath));
+    refused = await commit(means, joined(actual.dataPath, desired.dataPath));
   });
   await steps.run("add aliases", () => addAddresses(added));
   await steps.run("set hairpin mode", () => setHairpin(on, "on"));
-  await steps.run("flush tracked connections", () => flushFlows(todo.flushed));
+  // of those that go the flows are flushed once their names are gone, which must not wait for it
+  const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
+  await steps.run("flush tracked connections", () =>
+    flushFlows(todo.flushed.filter((alias) => staying.has(alias))),
+  );
   await steps.run("announce aliases", () => means.announce(todo.announced));
   return refused;
 }
+
+const commit = ({ table, withoutRevoked }: Means, path: DataPath): Promise<readonly Refusal[]> =>
+  table.commit(withoutRevoked(path));
 
 /** What shall be, and what is to be removed once no name leads to it any more. */
 function joined(actual: DataPath, desired: DataPath): DataPath {
@@ -87,31 +98,44 @@ function joined(actual: DataPath, desired: DataPath): DataPath {
 async function publish(config: Config, paths: Paths, plan: Plan, steps: Steps): Promise<void> {
   const { actual, desired } = plan;
   if (desired.zone.text !== actual.zone.text)
-    await steps.run("write the zone", () => writeWhole(config.zoneFile, desired.zone.text, "latin1"));
+    // seen by the server at once, and synced at the end
+    await steps.run("write the zone", () =>
+      writeWhole(config.zoneFile, desired.zone.text, "latin1", "later"),
+    );
   if (plan.writeLeases && !plan.leasesFirst)
     await steps.run("write the leases", () => writeLeases(paths.leases, desired.table));
   const history = renderHistory(desired.history);
   if (history !== renderHistory(actual.history))
-    await steps.run("write the history", () => writeWhole(paths.history, history));
+    await steps.run("write the history", () => writeWhole(paths.history, history, "utf8", "later"));
   if (desired.page.services !== actual.page.services)
-    await steps.run("write the services file", () => writeWhole(paths.services, desired.page.services));
+    await steps.run("write the services file", () =>
+      writeWhole(paths.services, desired.page.services, "utf8", "later"),
+    );
   if (desired.page.html !== actual.page.html)
-    await steps.run("write the index page", () => writeWhole(config.indexFile, desired.page.html));
+    await steps.run("write the index page", () =>
+      writeWhole(config.indexFile, desired.page.html, "utf8", "later"),
+    );
 }
 
 /** What has gone, also after a failure: a full disk keeps no alias in force. */
-async function takeAway(means: Means, { actual, desired }: Plan, steps: Steps): Promise<readonly Refusal[]> {
+async function takeAway(
+  means: Means,
+  { actual, desired }: Plan,
+  todo: Cleanup,
+  steps: Steps,
+): Promise<readonly Refusal[]> {
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
   await steps.always("remove aliases", () => removeAddresses(removed));
   if (joined(actual.dataPath, desired.dataPath) !== desired.dataPath)
     await steps.always("remove rules", async () => {
-      refused = await means.table.commit(desired.dataPath);
+      refused = await commit(means, desired.dataPath);
     });
   await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
   const gone = [
+    ...todo.flushed,
     ...actual.dataPath.forwards.map(({ alias }) => alias),
     ...removed.map(({ address }) => address),
   ];

@@ -65,7 +65,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     probe: rememberProbes((addresses) => arp.probe(addresses)),
     async apply(plan) {
       const revised = observer.applying(plan);
-      const refused = await apply({ config, table, announce: (aliases) => arp.announce(aliases) }, revised);
+      const { withoutRevoked } = observer;
+      const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
+      const refused = await apply({ config, table, withoutRevoked, announce }, revised);
       await observer.applied(revised);
       return refused;
     },

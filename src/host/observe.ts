@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Neighbours } from "../core/addresses/neighbours.ts";
 import type { Config } from "../core/config/config.ts";
+import type { DataPath } from "../core/forwards/forward.ts";
 import type { BridgePort, DeviceAddress, LeaseTable, Observation, PageFiles, State } from "../core/model.ts";
 import { type DataPathSeen, type LeasesRead, NOTHING_SEEN, observationOf } from "../core/observation.ts";
 import { readHistory, type ServiceHistory } from "../core/page/history.ts";
@@ -49,6 +50,8 @@ export interface Observer {
   observe(scope: Scope): Promise<Observation>;
   /** A plan is about to be carried out: what was known of the host is not believed until `applied`. */
   applying(plan: Plan): Plan;
+  /** Without the forwards of containers that were revoked since the last look. */
+  withoutRevoked(path: DataPath): DataPath;
   /** It has been carried out: the host is as it says. */
   applied(plan: Plan): Promise<void>;
   /** The container's aliases, which no plan made before now puts in force again. */
@@ -160,7 +163,15 @@ export function makeObserver(eyes: Eyes): Observer {
     applying(plan) {
       before = known;
       known = undefined;
+      leased = plan.desired.table.leases;
       return withoutContainers(plan, (container) => revoked.get(container) === looks);
+    },
+    withoutRevoked(path) {
+      const gone = new Set(
+        leased.flatMap(({ container, address }) => (revoked.get(container) === looks ? address : [])),
+      );
+      if (gone.size === 0) return path;
+      return { ...path, forwards: path.forwards.filter(({ alias }) => !gone.has(alias)) };
     },
     async applied({ desired }) {
       leased = desired.table.leases;
