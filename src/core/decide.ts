@@ -125,7 +125,10 @@ function servedNetworks(served: readonly Candidate[]): Network[] {
 /** Nothing of ours is in force while no container is served. */
 function dataPathOf(config: Config, networks: readonly Network[], forwards: readonly Forward[]): DataPath {
   if (forwards.length === 0) return NO_DATA_PATH;
-  const frame = { pool: config.pool, subnets: networks.flatMap((network) => network.subnets) };
+  const subnets = networks
+    .flatMap((network) => network.subnets)
+    .sort((a, b) => compareIpv4(a.first, b.first));
+  const frame = { pool: config.pool, subnets };
   return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
 }
 

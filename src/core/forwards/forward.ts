@@ -1,5 +1,5 @@
 /** The data path as nouns: which alias leads where, and what the constant rules depend on. */
-import { type Ipv4, parseCidr, type Range, toCidrs } from "../addresses/ipv4.ts";
+import { compareIpv4, type Ipv4, parseCidr, type Range, sizeOf, toCidrs } from "../addresses/ipv4.ts";
 import type { Port, PortMap } from "../ports.ts";
 
 import type { Name } from "../services/name.ts";
@@ -27,6 +27,12 @@ export interface Frame {
   readonly pool: readonly Range[];
   /** Subnets of the Docker networks served, for the way back to a container's own bridge (hairpin). */
   readonly subnets: readonly Range[];
+}
+
+/** Each network by itself: between two of them nothing is masqueraded, adjacent as they may be. */
+export function subnetCidrs({ subnets }: Frame): string[] {
+  const sorted = [...subnets].sort((a, b) => compareIpv4(a.first, b.first) || sizeOf(a) - sizeOf(b));
+  return [...new Set(sorted.flatMap((subnet) => toCidrs([subnet])))];
 }
 
 /**

@@ -1,16 +1,7 @@
 /** The data path as iptables rules, spelled as iptables-save prints them, so that equal text is equal state. */
 
-import {
-  compareIpv4,
-  fromNumber,
-  type Ipv4,
-  type Range,
-  sizeOf,
-  toCidrs,
-  toNumber,
-} from "../addresses/ipv4.ts";
-
-import type { DataPath, Forward, Frame, Part } from "./forward.ts";
+import { fromNumber, type Ipv4, toCidrs, toNumber } from "../addresses/ipv4.ts";
+import { type DataPath, type Forward, type Frame, type Part, subnetCidrs } from "./forward.ts";
 import { chainOf, forwardRules } from "./iptables-forward.ts";
 
 export type TableName = "filter" | "nat";
@@ -98,16 +89,10 @@ function renderFrame(frame: Frame): [string, readonly string[]][] {
     ],
     [
       "nat/OCDD-POSTROUTING",
-      [redirectedOnly, ...networks(frame.subnets).map((net) => `-s ${net} -d ${net} -j OCDD-HAIRPIN`)],
+      [redirectedOnly, ...subnetCidrs(frame).map((net) => `-s ${net} -d ${net} -j OCDD-HAIRPIN`)],
     ],
     ["nat/OCDD-HAIRPIN", cidrs.map((cidr) => `${asked(cidr)} -j MASQUERADE`)],
   ];
-}
-
-/** Each network by itself: between two of them nothing is masqueraded, adjacent as they may be. */
-function networks(subnets: readonly Range[]): string[] {
-  const sorted = [...subnets].sort((a, b) => compareIpv4(a.first, b.first) || sizeOf(a) - sizeOf(b));
-  return [...new Set(sorted.flatMap((subnet) => toCidrs([subnet])))];
 }
 
 function renderForwards(frame: Frame, forwards: readonly Forward[]): [string, readonly string[]][] {
