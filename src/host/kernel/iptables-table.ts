@@ -11,13 +11,8 @@ import {
   type Transaction,
   transaction,
 } from "../../core/forwards/iptables-transaction.ts";
+import { commitMost, type Refused } from "./commit-most.ts";
 import { run } from "./run.ts";
-
-/** A forward that the kernel takes no rules for. */
-export interface Refused {
-  readonly alias: Ipv4;
-  readonly message: string;
-}
 
 /** One writer of OCDD's chains; its calls are carried out one after another. Each throws HostError. */
 export interface IptablesTable {
@@ -71,43 +66,12 @@ export function openIptablesTable(pool: readonly Range[]): IptablesTable {
         const stands = (forward: Forward): boolean =>
           inForce.has(JSON.stringify({ ...canonical(forward), bridgePort: null }));
         const [kept, changed] = [desired.forwards.filter(stands), desired.forwards.filter((f) => !stands(f))];
-        return { refused: await commitMost(attempt, kept, changed) };
+        return { refused: await commitMost({ attempt, isRefusal, culprit }, kept, changed) };
       }),
     revoke: (aliases) => inTurn(() => write((before) => revocation(before, new Set(aliases)))),
     remove: () =>
       inTurn(() => write((before) => transaction(before, { frame: null, forwards: [], damaged: [] }))),
   };
-}
-
-/**
- * Commits `kept`, which have been in force, with as many of `changed` as the kernel takes; returns those it refuses. A
- * refusal names a line, and so an alias, or the transaction alone (iptables-legacy): then halves are tried.
- */
-async function commitMost(
-  attempt: (forwards: readonly Forward[]) => Promise<void>,
-  kept: readonly Forward[],
-  changed: readonly Forward[],
-): Promise<Refused[]> {
-  try {
-    await attempt([...kept, ...changed]);
-    return [];
-  } catch (error) {
-    if (!(error instanceof RefusedLine) || changed.length === 0) throw error;
-    const alias = redirectedAlias(error.line);
-    const culprit = changed.find((forward) => forward.alias === alias);
-    if (culprit !== undefined) {
-      const rest = changed.filter((forward) => forward !== culprit);
-      return [{ alias: culprit.alias, message: error.message }, ...(await commitMost(attempt, kept, rest))];
-    }
-    // what is refused also without any of them is not theirs
-    await attempt(kept);
-    const [only] = changed;
-    if (changed.length === 1 && only !== undefined) return [{ alias: only.alias, message: error.message }];
-    const half = Math.ceil(changed.length / 2);
-    const first = await commitMost(attempt, kept, changed.slice(0, half));
-    const taken = changed.slice(0, half).filter((f) => !first.some(({ alias }) => alias === f.alias));
-    return [...first, ...(await commitMost(attempt, [...kept, ...taken], changed.slice(half)))];
-  }
 }
 
 /** iptables takes a line of a transaction, or the whole of it, not: nothing of that table has been changed. */
@@ -117,6 +81,14 @@ class RefusedLine extends HostError {
     super("command", `iptables refused "${line}": ${cause.message}`, { cause: cause.cause });
     this.line = line;
   }
+}
+
+const isRefusal = (error: unknown): error is RefusedLine => error instanceof RefusedLine;
+
+/** A refusal names a line, and so an alias, or the transaction alone (iptables-legacy). */
+function culprit({ line }: RefusedLine, among: readonly Forward[]): Forward | undefined {
+  const alias = redirectedAlias(line);
+  return among.find((forward) => forward.alias === alias);
 }
 
 async function restore(text: string): Promise<void> {

@@ -1,0 +1,51 @@
+/** What to commit when the kernel refuses a transaction: all forwards but those that it does not take. */
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import type { HostError } from "../../core/errors.ts";
+import type { Forward } from "../../core/forwards/forward.ts";
+
+/** A forward that the kernel does not take; the others are in force. */
+export interface Refused {
+  readonly alias: Ipv4;
+  readonly message: string;
+}
+
+/** How a backend commits. */
+export interface Attempts<Refusal extends HostError> {
+  /** Brings exactly these forwards into force. */
+  attempt(forwards: readonly Forward[]): Promise<void>;
+  /** True for an error after which nothing has changed. */
+  isRefusal(error: unknown): error is Refusal;
+  /** The forward that the refusal names, where it names one. */
+  culprit(refusal: Refusal, among: readonly Forward[]): Forward | undefined;
+}
+
+/**
+ * Commits `kept`, which have been in force, with as many of `changed` as the kernel takes; returns those it refuses. A
+ * refusal that names no forward has halves tried. Throws what is refused also without any of `changed`.
+ */
+export async function commitMost<Refusal extends HostError>(
+  by: Attempts<Refusal>,
+  kept: readonly Forward[],
+  changed: readonly Forward[],
+): Promise<Refused[]> {
+  try {
+    await by.attempt([...kept, ...changed]);
+    return [];
+  } catch (error) {
+    if (!by.isRefusal(error) || changed.length === 0) throw error;
+    const { message } = error;
+    const culprit = by.culprit(error, changed);
+    if (culprit !== undefined) {
+      const rest = changed.filter((forward) => forward !== culprit);
+      return [{ alias: culprit.alias, message }, ...(await commitMost(by, kept, rest))];
+    }
+    // what is refused also without any of them is not theirs
+    await by.attempt(kept);
+    const [only] = changed;
+    if (changed.length === 1 && only !== undefined) return [{ alias: only.alias, message }];
+    const half = changed.slice(0, Math.ceil(changed.length / 2));
+    const first = await commitMost(by, kept, half);
+    const taken = half.filter((forward) => !first.some(({ alias }) => alias === forward.alias));
+    return [...first, ...(await commitMost(by, [...kept, ...taken], changed.slice(half.length)))];
+  }
+}
