@@ -65,7 +65,7 @@ export function renderChains(forwards: readonly Forward[]): string {
     .join("");
 }
 
-/** nft input that removes the chains of these aliases; their elements of `chains` are to be removed before. */
+/** nft input that removes the chains of these aliases; their elements of `policies` are to be removed before. */
 export function renderChainRemoval(aliases: readonly Ipv4[]): string {
   return aliases
     .map((alias) => `ip ${TABLE} ${policyChain(alias)}\n`)

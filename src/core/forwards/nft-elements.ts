@@ -4,11 +4,14 @@ import type { Forward } from "./forward.ts";
 import { hasPolicy, policyChain } from "./nft-chains.ts";
 import { TABLE } from "./nft-table-name.ts";
 
+/** `guard`: iptables redirects, the tables guard. `full`: the tables do both. */
+export type Mode = "guard" | "full";
+
 /** An element of one of the sets that change. `value` is the right side of a map, or the bridge port. */
 export type Element =
   | { readonly set: "leased"; readonly alias: Ipv4; readonly value: string }
   | { readonly set: "targets"; readonly alias: Ipv4; readonly value: Ipv4 }
-  | { readonly set: "chains"; readonly alias: Ipv4; readonly value: "" }
+  | { readonly set: "policies"; readonly alias: Ipv4; readonly value: "" }
   | { readonly set: "bridge-ports"; readonly alias: Ipv4; readonly value: string };
 
 export type ChangingSet = Element["set"];
@@ -17,7 +20,7 @@ export type ChangingSet = Element["set"];
 export const FAMILY_OF: Readonly<Record<ChangingSet, "ip" | "bridge">> = {
   leased: "ip",
   targets: "ip",
-  chains: "ip",
+  policies: "ip",
   "bridge-ports": "bridge",
 };
 
@@ -30,14 +33,14 @@ export const isDevice = (name: string | null): name is string => name !== null &
 /** The name of a forward as a comment: a Name is clean already, this holds for what is not one. */
 export const commentOf = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "-").slice(0, 63);
 
-/** The elements for these forwards. In guard mode iptables redirects: neither targets nor chains. */
-export function elementsOf(forwards: readonly Forward[], mode: "guard" | "full"): Element[] {
+/** The elements for these forwards. In guard mode iptables redirects: neither targets nor policies. */
+export function elementsOf(forwards: readonly Forward[], mode: Mode): Element[] {
   return forwards.flatMap(({ alias, name, target, bridgePort, ...rest }): Element[] => {
     const elements: Element[] = [{ set: "leased", alias, value: commentOf(name) }];
     if (isDevice(bridgePort)) elements.push({ set: "bridge-ports", alias, value: bridgePort });
     if (mode === "guard") return elements;
     elements.push(
-      hasPolicy(rest) ? { set: "chains", alias, value: "" } : { set: "targets", alias, value: target },
+      hasPolicy(rest) ? { set: "policies", alias, value: "" } : { set: "targets", alias, value: target },
     );
     return elements;
   });
@@ -62,7 +65,7 @@ export function diffElements(actual: readonly Element[], desired: readonly Eleme
 /** Equal text is an equal element. */
 export const keyOf = ({ set, alias, value }: Element): string => `${set} ${alias} ${value}`;
 
-const SETS: readonly ChangingSet[] = ["bridge-ports", "targets", "chains", "leased"];
+const SETS: readonly ChangingSet[] = ["bridge-ports", "targets", "policies", "leased"];
 
 /** nft input that adds or deletes these elements, one command a set. */
 export function renderElements(verb: "add" | "delete", elements: readonly Element[]): string {
@@ -77,5 +80,5 @@ function render({ set, alias, value }: Element, verb: "add" | "delete"): string 
   if (set === "bridge-ports") return `0x${toNumber(alias).toString(16).padStart(8, "0")} . "${value}"`;
   if (verb === "delete") return alias;
   if (set === "leased") return value === "" ? alias : `${alias} comment "${value}"`;
-  return `${alias} : ${set === "chains" ? `goto ${policyChain(alias)}` : value}`;
+  return `${alias} : ${set === "policies" ? `goto ${policyChain(alias)}` : value}`;
 }

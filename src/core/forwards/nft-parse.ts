@@ -1,52 +1,75 @@
-/** What `nft -j list table` prints of OCDD's tables → the elements in force, and whether the constant part is untouched. */
-import { fromNumber, type Ipv4, parseIpv4 } from "../addresses/ipv4.ts";
+/** What `nft -j list table` prints of OCDD's tables → what is in force, and whether the constant part is untouched. */
+import { fromNumber, type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range } from "../addresses/ipv4.ts";
+import { toName } from "../services/name.ts";
 import { textVersion } from "../text.ts";
-import { STAMP } from "./nft.ts";
-import { isPolicyChain } from "./nft-chains.ts";
-import type { ChangingSet, Element } from "./nft-elements.ts";
+import { canonical, type DataPath, type Forward, type Frame, type Part } from "./forward.ts";
+import { type NftStyle, renderTables, STAMP } from "./nft.ts";
+import { isPolicyChain, policyChain } from "./nft-chains.ts";
+import { type ChangingSet, type Element, FAMILY_OF, isDevice } from "./nft-elements.ts";
+import { type Json, list, type Policy, parsePolicy, record } from "./nft-parse-policy.ts";
 
 /** Both tables as one look found them. */
 export interface TablesSeen {
+  readonly frame: Frame;
   readonly elements: readonly Element[];
+  /** Chains of aliases with a policy; undefined for one that OCDD has not written so. */
+  readonly policies: ReadonlyMap<Ipv4, Policy | undefined>;
   /**
    * Of the constant part as the kernel lists it. It is compared with what the kernel listed right after the tables were
    * written, because no program prints a rule as it was written, and each version prints it in its own way.
    */
   readonly fingerprint: string;
-  /** What `renderStamp` has left: of the text that was written, and of its listing; empty when there is none. */
+  /** What `renderStamp` has left; empty when there is none. */
   readonly stamp: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** What the kernel is left of the constant part: of the text that was written, and of its listing. */
+export const stampOf = (
+  frame: Frame,
+  style: NftStyle,
+  { fingerprint }: Pick<TablesSeen, "fingerprint">,
+): string => `${textVersion(renderTables(frame, style))}x${fingerprint}`;
 
-const CHANGING: ReadonlySet<string> = new Set<ChangingSet>(["leased", "targets", "chains", "bridge-ports"]);
+/** True when the constant part in force is what would be written for the frame. */
+export const isWritten = (seen: TablesSeen, frame: Frame, style: NftStyle): boolean =>
+  seen.stamp === stampOf(frame, style, seen);
 
 /** `listings`: the documents for the ip and the bridge table. Throws SyntaxError for what is no listing. */
 export function parseTables(listings: readonly string[]): TablesSeen {
-  const objects = listings.flatMap(objectsOf);
   const elements: Element[] = [];
-  const constant: unknown[] = [];
+  const constant: string[] = [];
+  const rules = new Map<Ipv4, Json[]>();
+  const pool: Range[] = [];
+  const subnets: Range[] = [];
   let stamp = "";
-  for (const object of objects) {
+  for (const object of listings.flatMap(objectsOf)) {
     const [kind, value] = Object.entries(object)[0] ?? ["", {}];
     const fields = record(value);
     if (kind === "metainfo") continue;
     const chain = String(kind === "chain" ? fields.name : (fields.chain ?? ""));
-    if (isPolicyChain(chain)) continue;
-    if (kind === "rule" && chain === STAMP) {
-      stamp = String(fields.comment ?? "");
-      continue;
+    const alias = isPolicyChain(chain) ? parseIpv4(chain.slice(policyChain("" as Ipv4).length)) : undefined;
+    if (alias !== undefined && fields.family === "ip") {
+      rules.set(alias, [...(rules.get(alias) ?? []), ...(kind === "rule" ? [fields] : [])]);
+    } else if (kind === "rule" && chain === STAMP) stamp = String(fields.comment ?? "");
+    else if ((kind === "set" || kind === "map") && FAMILY_OF[fields.name as ChangingSet] === fields.family) {
+      const found = list(fields.elem).map((item) => elementOf(fields.name as ChangingSet, item));
+      elements.push(...found.filter((element) => element !== undefined));
+      // what OCDD does not write there is no element of its own, but a change of the constant part
+      const foreign = found.filter((element) => element === undefined).length;
+      constant.push(printed(kind, { ...fields, elem: foreign === 0 ? [] : foreign }));
+    } else {
+      if (kind === "set" && fields.name === "pool") pool.push(...list(fields.elem).flatMap(rangeOf));
+      if (kind === "rule" && chain === "postrouting") subnets.push(...sourceOf(fields));
+      constant.push(printed(kind, fields));
     }
-    const changes = (kind === "set" || kind === "map") && CHANGING.has(String(fields.name));
-    if (changes) elements.push(...elementsOf(fields.name as ChangingSet, fields.elem));
-    constant.push({ kind, ...(changes ? { ...fields, elem: undefined } : fields) });
   }
-  return { elements, fingerprint: textVersion(JSON.stringify(constant, withoutState)), stamp };
-}
-
-/** Handles and counters differ each time. */
-function withoutState(key: string, value: unknown): unknown {
-  return key === "handle" || key === "counter" || key === "index" ? undefined : value;
+  return {
+    frame: { pool: mergeRanges(pool), subnets },
+    elements,
+    policies: new Map([...rules].map(([alias, chain]) => [alias, parsePolicy(alias, chain)])),
+    fingerprint: textVersion(constant.join("\n")),
+    stamp,
+  };
 }
 
 function objectsOf(text: string): Json[] {
@@ -55,23 +78,35 @@ function objectsOf(text: string): Json[] {
   return nftables.map(record);
 }
 
-function elementsOf(set: ChangingSet, list: unknown): Element[] {
-  return (Array.isArray(list) ? list : []).flatMap((item): Element[] => {
-    const [key, value] = Array.isArray(item) ? item : [item, undefined];
-    // an element with a comment or a counter stands in an object of its own
-    const { val = key, comment = "" } = record(record(key).elem);
-    if (set === "bridge-ports") {
-      const [mark, port] = list2(record(val).concat);
-      const alias = aliasOf(mark);
-      return alias === undefined ? [] : [{ set, alias, value: String(port) }];
-    }
-    const alias = parseIpv4(String(val));
-    if (alias === undefined) return [];
-    if (set === "leased") return [{ set, alias, value: String(comment) }];
-    if (set === "chains") return [{ set, alias, value: "" }];
-    const target = parseIpv4(String(value));
-    return target === undefined ? [] : [{ set, alias, value: target }];
-  });
+/** Handles and counters differ each time, and the order of a set's elements is the kernel's. */
+function printed(kind: string, fields: Json): string {
+  const elem = Array.isArray(fields.elem)
+    ? fields.elem.map((one) => JSON.stringify(one)).sort()
+    : fields.elem;
+  const without = (key: string, value: unknown): unknown =>
+    key === "handle" || key === "counter" || key === "index" ? undefined : value;
+  return `${kind} ${JSON.stringify({ ...fields, elem }, without)}`;
+}
+
+function elementOf(set: ChangingSet, item: unknown): Element | undefined {
+  const [key, value] = Array.isArray(item) ? item : [item, undefined];
+  // an element with a comment stands in an object of its own
+  const { val = key, comment = "" } = record(record(key).elem);
+  if (set === "bridge-ports") {
+    const [mark, device] = list(record(val).concat);
+    const alias = aliasOf(mark);
+    const port = String(device);
+    return alias === undefined || !isDevice(port) ? undefined : { set, alias, value: port };
+  }
+  const alias = parseIpv4(String(val));
+  if (alias === undefined) return undefined;
+  if (set === "leased") return { set, alias, value: String(comment) };
+  if (set === "policies") {
+    const { target } = record(record(value).goto);
+    return target === policyChain(alias) ? { set, alias, value: "" } : undefined;
+  }
+  const target = parseIpv4(String(value));
+  return target === undefined ? undefined : { set, alias, value: target };
 }
 
 /** A mark is printed as a number or in hexadecimal. */
@@ -80,5 +115,59 @@ function aliasOf(mark: unknown): Ipv4 | undefined {
   return Number.isInteger(number) && number >= 0 && number <= 0xffffffff ? fromNumber(number) : undefined;
 }
 
-const record = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
-const list2 = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+function rangeOf(item: unknown): Range[] {
+  const { prefix, range } = record(item);
+  const { addr, len } = record(prefix);
+  const [first, last] = list(range);
+  const ends = [parseIpv4(String(first)), parseIpv4(String(last))] as const;
+  if (ends[0] !== undefined && ends[1] !== undefined) return [{ first: ends[0], last: ends[1] }];
+  const found = parseCidr(prefix === undefined ? String(item) : `${addr}/${len}`);
+  return found === undefined ? [] : [found];
+}
+
+/** The subnet of a rule of the masquerade. */
+function sourceOf(rule: Json): Range[] {
+  const { left, right } = record(record(list(rule.expr)[0]).match);
+  return record(record(left).payload).field === "saddr" ? rangeOf(right) : [];
+}
+
+const PARTS: readonly Part[] = ["refusal", "hairpin", "redirect", "guard"];
+
+/** The data path that the tables make; in guard mode without forwards, and its frame without subnets. */
+export function dataPathOf(seen: TablesSeen | null, style: NftStyle): DataPath {
+  if (seen === null) return { frame: null, forwards: [], damaged: [] };
+  const intact = isWritten(seen, seen.frame, style);
+  const parts: readonly Part[] = style.mode === "full" ? PARTS : ["guard"];
+  return {
+    frame: seen.frame,
+    forwards: style.mode === "full" ? forwardsOf(seen) : [],
+    damaged: intact ? [] : parts,
+  };
+}
+
+/** The bridge port of each alias with a lease; null where it has none. */
+export function bridgePortsOf({ elements }: TablesSeen): Map<Ipv4, string | null> {
+  const ports = new Map<Ipv4, string | null>();
+  for (const { set, alias } of elements) if (set === "leased") ports.set(alias, null);
+  for (const { set, alias, value } of elements)
+    if (set === "bridge-ports" && ports.has(alias)) ports.set(alias, value);
+  return ports;
+}
+
+/** Aliases with a lease and a target. */
+function forwardsOf(seen: TablesSeen): Forward[] {
+  const of = (set: ChangingSet): Map<Ipv4, string> =>
+    new Map(seen.elements.filter((element) => element.set === set).map(({ alias, value }) => [alias, value]));
+  const [targets, chains] = [of("targets"), of("policies")];
+  const ports = bridgePortsOf(seen);
+  return [...of("leased")].flatMap(([alias, comment]): Forward[] => {
+    const name = toName(comment);
+    const target = targets.get(alias) as Ipv4 | undefined;
+    // a packet meets the chain first
+    const policy = chains.has(alias)
+      ? seen.policies.get(alias)
+      : target && { target, map: [], ports: null, allow: null };
+    if (name === undefined || policy === undefined) return [];
+    return [canonical({ name, alias, bridgePort: ports.get(alias) ?? null, ...policy })];
+  });
+}

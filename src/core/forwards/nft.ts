@@ -6,17 +6,15 @@
  * last hook of the bridge, and leaves the bridge only through the port in `bridge-ports`. The key is the alias and not the
  * container's address: a tracked flow of an earlier container does not reach the next one with that address.
  */
-import { addressesOf, type Ipv4, mergeRanges, type Range, toCidrs, toNumber } from "../addresses/ipv4.ts";
-import type { Forward, Frame } from "./forward.ts";
+import { addressesOf, type Ipv4, mergeRanges, type Range, toNumber } from "../addresses/ipv4.ts";
+import { type Forward, type Frame, subnetCidrs } from "./forward.ts";
 import { renderChains } from "./nft-chains.ts";
-import { type Element, elementsOf, renderElements } from "./nft-elements.ts";
+import { elementsOf, type Mode, renderElements } from "./nft-elements.ts";
 import { TABLE } from "./nft-table-name.ts";
 
-/** `guard`: iptables redirects, these tables guard. `full`: these tables do both. */
-export type Mode = "guard" | "full";
-
-/** How the rest of the host filters. */
-export interface NftOptions {
+/** What the tables do beside the rest of the host's rules. */
+export interface NftStyle {
+  readonly mode: Mode;
   /** Docker filters with nftables and accepts by mark (its bridge-accept-fwmark): the mark is set before its filter too. */
   readonly markEarly: boolean;
 }
@@ -28,31 +26,38 @@ export const STAMP = "written";
 export const markOf = (alias: Ipv4): string => `0x${toNumber(alias).toString(16).padStart(8, "0")}`;
 
 /** nft input that replaces both tables in one transaction: the constant part alone, nothing in force. */
-export function renderTables(frame: Frame, mode: Mode, options: NftOptions): string {
-  return [renderRemoval(), renderIp(frame, mode, options), renderBridge(frame)].join("");
+export function renderTables(frame: Frame, style: NftStyle): string {
+  return renderRemoval() + renderBoth(frame, style, TABLE);
 }
 
 /** nft input that replaces both tables, forwards included, in one transaction: no packet sees a half of it. */
-export function renderAll(
-  frame: Frame,
-  forwards: readonly Forward[],
-  mode: Mode,
-  options: NftOptions,
-): string {
-  const elements: readonly Element[] = elementsOf(forwards, mode);
+export function renderAll(frame: Frame, forwards: readonly Forward[], style: NftStyle): string {
   return [
-    renderTables(frame, mode, options),
-    mode === "full" ? renderChains(forwards) : "",
-    renderElements("add", elements),
+    renderTables(frame, style),
+    style.mode === "full" ? renderChains(forwards) : "",
+    renderElements("add", elementsOf(forwards, style.mode)),
   ].join("");
 }
 
 /** nft input that removes both tables, whether or not they are there: `destroy` is not known before nft 1.0.7. */
 export function renderRemoval(): string {
-  return ["ip", "bridge"]
-    .map((family) => `add table ${family} ${TABLE}\ndelete table ${family} ${TABLE}\n`)
-    .join("");
+  return FAMILIES.map((family) => `add table ${family} ${TABLE}\ndelete table ${family} ${TABLE}\n`).join("");
 }
+
+/** nft input that lays tables of another name and takes them off in one transaction: what it refuses, it refuses OCDD's. */
+export function renderTrial(style: NftStyle): string {
+  const one = { first: TRIAL_ADDRESS, last: TRIAL_ADDRESS };
+  const name = `${TABLE}-trial`;
+  const removal = FAMILIES.map((family) => `delete table ${family} ${name}\n`);
+  return [renderBoth({ pool: [one], subnets: [one] }, style, name), ...removal].join("");
+}
+
+const FAMILIES = ["ip", "bridge"] as const;
+/** RFC 5737. */
+const TRIAL_ADDRESS = "192.0.2.1" as Ipv4;
+
+const renderBoth = (frame: Frame, style: NftStyle, name: string): string =>
+  renderIp(frame, style, name) + renderBridge(frame, name);
 
 /** nft input that leaves `stamp` in the kernel. */
 export function renderStamp(stamp: string): string {
@@ -72,19 +77,19 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
   return `\tchain ${name} {\n${[...base, ...rules].map((line) => `\t\t${line}\n`).join("")}\t}\n`;
 }
 
-function renderIp(frame: Frame, mode: Mode, { markEarly }: NftOptions): string {
+function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): string {
   const pool = mergeRanges(frame.pool);
   const marks = pool.flatMap((range) =>
     [...addressesOf(range)].map((alias) => `${alias} : ${markOf(alias)}`),
   );
   const full = mode === "full";
   return [
-    `table ip ${TABLE} {\n`,
+    `table ip ${name} {\n`,
     set("pool", "ipv4_addr", ranges(pool, String)),
     // kernel 5.10 refuses a map as the right side of a lookup: hence a set beside `targets`
     set("leased", "ipv4_addr"),
     map("marks", "ipv4_addr : mark", marks.join(", ")),
-    full ? map("targets", "ipv4_addr : ipv4_addr") + map("chains", "ipv4_addr : verdict") : "",
+    full ? map("targets", "ipv4_addr : ipv4_addr") + map("policies", "ipv4_addr : verdict") : "",
     chain(STAMP, "", []),
     chain("mark-alias", "", [
       "ct direction original ct status dnat meta mark set ct original ip daddr map @marks",
@@ -103,7 +108,7 @@ function renderIp(frame: Frame, mode: Mode, { markEarly }: NftOptions): string {
 }
 
 function renderRedirect(frame: Frame): string {
-  const redirect = ["ip daddr vmap @chains", "dnat to ip daddr map @targets"];
+  const redirect = ["ip daddr vmap @policies", "dnat to ip daddr map @targets"];
   return [
     // before Docker's -100: the first chain that sets up the translation of a flow decides
     chain("prerouting", "nat hook prerouting priority -110", redirect),
@@ -111,7 +116,7 @@ function renderRedirect(frame: Frame): string {
     chain(
       "postrouting",
       "nat hook postrouting priority 90",
-      toCidrs(frame.subnets).map(
+      subnetCidrs(frame).map(
         (net) => `ip saddr ${net} ip daddr ${net} ct status dnat ct original ip daddr @pool masquerade`,
       ),
     ),
@@ -129,9 +134,9 @@ function renderRedirect(frame: Frame): string {
   ].join("");
 }
 
-function renderBridge(frame: Frame): string {
+function renderBridge(frame: Frame, name: string): string {
   return [
-    `table bridge ${TABLE} {\n`,
+    `table bridge ${name} {\n`,
     set("aliases", "mark", ranges(mergeRanges(frame.pool), markOf)),
     set("bridge-ports", "mark . ifname"),
     chain("guard", "filter hook postrouting priority 0", [

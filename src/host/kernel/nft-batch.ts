@@ -1,5 +1,6 @@
 /** Changes of set elements as one nf_tables transaction by netlink: the kernel takes all of it or nothing. */
 import { type Ipv4, toNumber } from "../../core/addresses/ipv4.ts";
+import { policyChain } from "../../core/forwards/nft-chains.ts";
 import type { ChangingSet, Element, ElementChange } from "../../core/forwards/nft-elements.ts";
 import { FAMILY_OF } from "../../core/forwards/nft-elements.ts";
 import { TABLE } from "../../core/forwards/nft-table-name.ts";
@@ -20,13 +21,17 @@ const ELEM_KEY = 1;
 const ELEM_DATA = 2;
 const ELEM_USERDATA = 6;
 const DATA_VALUE = 1;
+const DATA_VERDICT = 2;
+const VERDICT_CODE = 1;
+const VERDICT_CHAIN = 2;
+const NFT_GOTO = -4;
 const NFPROTO = { ip: 2, bridge: 7 } as const;
 const IFNAMSIZ = 16;
 
 /** Elements of one message: the length of an attribute has 16 bits. */
 const MOST_ELEMENTS = 400;
 
-/** Carries out a change of `leased`, `targets` and `bridge-ports`. Throws NetlinkError; nothing has changed then. */
+/** Carries out a change of elements; the chains that they lead to are there. Throws NetlinkError; nothing has changed then. */
 export function commitElements(netlink: Netlink, { gone, added }: ElementChange): void {
   const steps = [
     ...messages(gone, DELSETELEM, REQUEST | ACK),
@@ -63,8 +68,16 @@ function encode({ set, alias, value }: Element, whole: boolean): Buffer {
   const key = set === "bridge-ports" ? Buffer.concat([mark(alias), device(value)]) : address(alias);
   const parts = [attribute(ELEM_KEY | NESTED, data(key))];
   if (whole && set === "targets") parts.push(attribute(ELEM_DATA | NESTED, data(address(value as Ipv4))));
+  if (whole && set === "policies") parts.push(attribute(ELEM_DATA | NESTED, goto(alias)));
   if (whole && set === "leased" && value !== "") parts.push(attribute(ELEM_USERDATA, comment(value)));
   return attribute(LIST_ELEM | NESTED, Buffer.concat(parts));
+}
+
+function goto(alias: Ipv4): Buffer {
+  const code = Buffer.alloc(4);
+  code.writeInt32BE(NFT_GOTO);
+  const verdict = [attribute(VERDICT_CODE, code), attribute(VERDICT_CHAIN, text(policyChain(alias)))];
+  return attribute(DATA_VERDICT | NESTED, Buffer.concat(verdict));
 }
 
 /** A comment as nft stores it: type 0, length, text with its NUL. */

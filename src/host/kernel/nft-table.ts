@@ -1,197 +1,232 @@
 /** OCDD's nftables tables in the kernel: the guard, and with the nft backend the redirection as well. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
-import { type DataPath, type Frame, NO_DATA_PATH } from "../../core/forwards/forward.ts";
+import type { DataPath, Forward, Frame } from "../../core/forwards/forward.ts";
 import {
-  type Mode,
-  type NftOptions,
+  type NftStyle,
   renderAll,
   renderRemoval,
   renderStamp,
-  renderTables,
+  renderTrial,
 } from "../../core/forwards/nft.ts";
 import {
-  diffElements,
-  type Element,
-  elementsOf,
-  isDevice,
-  renderElements,
-} from "../../core/forwards/nft-elements.ts";
-import { parseTables, type TablesSeen } from "../../core/forwards/nft-parse.ts";
+  changed,
+  changeOf,
+  inForce,
+  isElementsAlone,
+  isEmpty,
+  renderChange,
+  type TableChange,
+} from "../../core/forwards/nft-change.ts";
+import { type Element, isDevice } from "../../core/forwards/nft-elements.ts";
+import { isWritten, parseTables, stampOf, type TablesSeen } from "../../core/forwards/nft-parse.ts";
 import { TABLE } from "../../core/forwards/nft-table-name.ts";
-import { textVersion } from "../../core/text.ts";
 import type { Loaded } from "../../platform/libc.ts";
+import { commitMost, type Refused } from "./commit-most.ts";
 import { type Netlink, NetlinkError } from "./netlink.ts";
 import { commitElements } from "./nft-batch.ts";
 import { run } from "./run.ts";
 
-/** The tables as one look found them. */
+/** One look at nftables. */
 export interface NftSeen {
   /** Null when the tables are or can be in force; else why not, in one line. */
   readonly unguarded: string | null;
-  /** True when there is anything of OCDD's. */
-  readonly present: boolean;
-  /** True when the constant part differs from what was written. */
-  readonly damaged: boolean;
-  /** Bridge port of each alias that is in force; null where it has none yet. */
-  readonly ports: ReadonlyMap<Ipv4, string | null>;
+  /** True when Docker itself filters with nftables (`firewall-backend`, from Docker 29 on). */
+  readonly docker: boolean;
+  /** Null when one of OCDD's tables is not there. */
+  readonly tables: TablesSeen | null;
 }
 
-/** One writer; its calls are carried out one after another. Each throws HostError, but not because there is no nft. */
+/** One writer; its calls are carried out one after another. Each throws HostError. */
 export interface NftTable {
+  /** That nft or the kernel cannot do it is told, not thrown. */
   read(): Promise<NftSeen>;
-  commit(desired: DataPath): Promise<void>;
+  /**
+   * Writes what differs from the last look or write; nothing where the tables cannot be. Forwards that are refused are
+   * left out and told.
+   */
+  commit(desired: DataPath, style: NftStyle): Promise<{ readonly refused: readonly Refused[] }>;
   /** No alias is in force any more; tracked flows to them are refused. */
   refuseAll(): Promise<void>;
   /** Removes both tables. */
   remove(): Promise<void>;
+  /** Takes all elements of these aliases out: what comes for them from then on is refused or dropped. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
   /** Lets the packets of an alias that is in force out through a bridge port. */
   admit(alias: Ipv4, bridgePort: string): Promise<void>;
   close(): void;
 }
 
-/** What the kernel holds, as far as this process knows. */
-interface Known {
-  /** Of the text of the constant part; empty when there are no tables. */
-  readonly written: string;
-  readonly elements: readonly Element[];
-}
-
-/** `loaded`: the way for changes of elements; without it they take a process. */
-export function openNftTable(
-  mode: Mode,
-  loaded: Loaded<Netlink>,
-  options: NftOptions = { markEarly: false },
-): NftTable {
+/**
+ * Opens the tables of this network namespace; nothing is read or written yet. `loaded`: the way for changes of elements;
+ * without it they take a process.
+ */
+export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   const netlink = "calls" in loaded ? loaded.calls : undefined;
-  let known: Known | undefined;
-  /** Why there can be no tables; undefined while they can. */
-  let unguarded: string | undefined;
+  /** The tables as far as this process knows, null for none; undefined when they are to be looked at. */
+  let known: TablesSeen | null | undefined;
+  let usable: Usable | undefined;
+  /** What the last look said; undefined before the first. */
+  let unguarded: string | null | undefined;
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
     const turn = last.then(act);
     last = turn.catch(() => undefined);
     return turn;
   };
-  const versionOf = constantVersions((frame) => renderTables(frame, mode, options));
-  const look = async (): Promise<{ readonly seen: TablesSeen | undefined; readonly damaged: boolean }> => {
-    const seen = await readTables();
-    const [written = "", listed = ""] = (seen?.stamp ?? "").split("x");
-    const damaged = seen !== undefined && listed !== seen.fingerprint;
-    known = { written: damaged ? "" : written, elements: seen?.elements ?? [] };
-    return { seen, damaged };
+  const look = async (): Promise<TablesSeen | null> => {
+    known = await readTables();
+    return known;
   };
-  const lay = async (desired: DataPath): Promise<void> => {
-    const { frame, forwards } = desired;
-    known = undefined;
-    if (frame === null) await nft(renderRemoval());
-    else {
-      await nft(renderAll(frame, forwards, mode, options));
-      const seen = await readTables();
-      const written = versionOf(frame);
-      if (seen !== undefined) await nft(renderStamp(`${written}x${seen.fingerprint}`));
-      known = { written, elements: elementsOf(forwards, mode) };
-      return;
+  const observe = async (): Promise<NftSeen> => {
+    try {
+      const [docker, tables] = await Promise.all([dockerFilters(), look()]);
+      // whether a kernel takes them is found out once, whether the program is there each time
+      if (tables !== null) usable = { why: null };
+      usable ??= await tryTables();
+      unguarded = usable.why;
+      return { unguarded, docker, tables };
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      unguarded = error.message;
+      return { unguarded, docker: false, tables: null };
     }
-    known = { written: "", elements: [] };
   };
-  const change = async (before: Known, after: readonly Element[]): Promise<void> => {
-    const difference = diffElements(before.elements, after);
-    if (difference.gone.length + difference.added.length === 0) return;
+  /** Carries out a change, where there can be tables at all. */
+  const where = async <T>(act: () => Promise<T>, otherwise: T): Promise<T> => {
+    if (unguarded === undefined) await observe();
+    return unguarded === null ? await act() : otherwise;
+  };
+  const change = async (before: TablesSeen, wanted: TableChange): Promise<void> => {
+    if (isEmpty(wanted)) return;
     known = undefined;
-    await write(netlink, difference);
-    known = { ...before, elements: after };
+    await write(netlink, wanted);
+    known = changed(before, wanted);
   };
-  const commit = (desired: DataPath): Promise<void> =>
-    inTurn(async () => {
-      if (unguarded !== undefined) return;
-      if (known === undefined) await look();
-      const before = known as unknown as Known;
-      const written = desired.frame === null ? "" : versionOf(desired.frame);
-      const gone = desired.frame === null && before.written === "" && before.elements.length === 0;
-      if (written === before.written && (written !== "" || gone)) {
-        if (written !== "") await change(before, elementsOf(desired.forwards, mode));
-        return;
-      }
+  const lay = async (frame: Frame, forwards: readonly Forward[], style: NftStyle): Promise<void> => {
+    known = undefined;
+    await nft(renderAll(frame, forwards, style));
+    const seen = await readTables();
+    if (seen === null) return;
+    const stamp = stampOf(frame, style, seen);
+    await nft(renderStamp(stamp));
+    known = { ...seen, stamp };
+  };
+  const bring = async (frame: Frame, forwards: readonly Forward[], style: NftStyle): Promise<void> => {
+    const seen = known === undefined ? await look() : known;
+    if (seen === null || !isWritten(seen, frame, style)) await lay(frame, forwards, style);
+    else await change(seen, changeOf(seen, forwards, style.mode));
+  };
+  const remove = async (): Promise<void> => {
+    if (known === null) return;
+    known = undefined;
+    await nft(renderRemoval());
+    known = null;
+  };
+  /** Changes elements of aliases that are in force. */
+  const touch = async (of: (elements: readonly Element[]) => ElementLists): Promise<void> => {
+    const once = async (seen: TablesSeen | null): Promise<void> => {
+      if (seen !== null) await change(seen, { ...of(seen.elements), filled: [], removed: [] });
+    };
+    try {
+      await once(known === undefined ? await look() : known);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // another program has changed the tables since the last look
+      await once(await look());
+    }
+  };
+  const commit = async ({ frame, forwards }: DataPath, style: NftStyle): Promise<Refused[]> => {
+    if (frame === null) {
+      await remove();
+      return [];
+    }
+    const attempt = (some: readonly Forward[]): Promise<void> => bring(frame, some, style);
+    // the second try looks first: another program may have changed the tables
+    for (let tries = 1; tries <= 2; tries++) {
       try {
-        await lay(desired);
+        await attempt(forwards);
+        return [];
       } catch (error) {
-        // a kernel without the bridge family refuses the tables, whatever is in them
-        if (!(error instanceof HostError) || error.fault !== "command") throw error;
-        unguarded = error.message;
+        if (!isRefusal(error)) throw error;
       }
-    });
+    }
+    const seen = await look();
+    const stands = seen === null ? () => false : inForce(seen, style.mode);
+    const [kept, rest] = [forwards.filter(stands), forwards.filter((forward) => !stands(forward))];
+    return await commitMost({ attempt, isRefusal, culprit: () => undefined }, kept, rest);
+  };
   return {
-    read: () =>
-      inTurn(async () => {
-        const why = await whyNot();
-        if (why !== undefined) {
-          unguarded = why;
-          return { unguarded: why, present: false, damaged: false, ports: new Map() };
-        }
-        const { seen, damaged } = await look();
-        return {
-          unguarded: unguarded ?? null,
-          present: seen !== undefined,
-          damaged,
-          ports: portsOf(seen?.elements ?? []),
-        };
-      }),
-    commit,
+    read: () => inTurn(observe),
+    commit: (desired, style) =>
+      inTurn(async () => ({ refused: await where(() => commit(desired, style), []) })),
     refuseAll: () =>
-      inTurn(async () => {
-        if (unguarded !== undefined) return;
-        if (known === undefined) await look();
-        const before = known as unknown as Known;
-        if (before.elements.length > 0) await change(before, []);
-      }),
-    remove: () => commit(NO_DATA_PATH),
-    revoke: (aliases) =>
-      inTurn(async () => {
-        if (known === undefined || unguarded !== undefined) return;
-        const gone = new Set(aliases);
-        await change(
-          known,
-          known.elements.filter(({ alias }) => !gone.has(alias)),
-        );
-      }),
+      inTurn(() => where(() => touch((elements) => ({ gone: elements, added: [] })), undefined)),
+    remove: () => inTurn(() => where(remove, undefined)),
+    revoke: (aliases) => {
+      const gone = new Set(aliases);
+      const ofThem = (elements: readonly Element[]): Element[] =>
+        elements.filter(({ alias }) => gone.has(alias));
+      return inTurn(() =>
+        where(() => touch((elements) => ({ gone: ofThem(elements), added: [] })), undefined),
+      );
+    },
     admit: (alias, bridgePort) =>
-      inTurn(async () => {
-        if (known === undefined || unguarded !== undefined || !isDevice(bridgePort)) return;
-        const { elements } = known;
-        if (!elements.some((one) => one.set === "leased" && one.alias === alias)) return;
-        const others = elements.filter((one) => one.set !== "bridge-ports" || one.alias !== alias);
-        await change(known, [...others, { set: "bridge-ports", alias, value: bridgePort }]);
-      }),
+      inTurn(() => where(() => touch((elements) => admission(elements, alias, bridgePort)), undefined)),
     close: () => netlink?.close(),
   };
 }
 
-function portsOf(elements: readonly Element[]): Map<Ipv4, string | null> {
-  const ports = new Map<Ipv4, string | null>();
-  for (const { set, alias } of elements) if (set === "leased") ports.set(alias, null);
-  for (const { set, alias, value } of elements) if (set === "bridge-ports") ports.set(alias, value);
-  return ports;
+/** Replaces the bridge port of an alias that has a lease. */
+function admission(elements: readonly Element[], alias: Ipv4, bridgePort: string): ElementLists {
+  const own = elements.filter((one) => one.alias === alias);
+  const ports = own.filter(({ set }) => set === "bridge-ports");
+  const leased = own.some(({ set }) => set === "leased");
+  const there = ports.length === 1 && ports[0]?.value === bridgePort;
+  if (!leased || there || !isDevice(bridgePort)) return { gone: [], added: [] };
+  return { gone: ports, added: [{ set: "bridge-ports", alias, value: bridgePort }] };
 }
 
-/** Why the tables cannot be read or written, in one line; undefined when they can. */
-async function whyNot(): Promise<string | undefined> {
+type ElementLists = Pick<TableChange, "gone" | "added">;
+
+/** Whether the kernel and the program take OCDD's tables; `why` they do not. */
+interface Usable {
+  readonly why: string | null;
+}
+
+/** A program or the kernel did not take it: nothing has changed. */
+const isRefusal = (error: unknown): error is HostError =>
+  error instanceof HostError && (error.fault === "command" || error.fault === "missing");
+
+/** Lays the tables with another name, and takes them off in the same transaction. */
+async function tryTables(): Promise<Usable> {
   try {
-    await run(["nft", "list", "tables", "bridge"]);
-    return undefined;
+    await nft(renderTrial({ mode: "full", markEarly: true }));
+    return { why: null };
   } catch (error) {
-    if (!(error instanceof HostError) || error.fault === "privilege") throw error;
-    return error.message;
+    if (!isRefusal(error)) throw error;
+    return { why: error.message };
   }
 }
 
-/** Both tables; undefined when one of them is not there. Throws HostError. */
-async function readTables(): Promise<TablesSeen | undefined> {
+/** Docker's table is there as long as its daemon has run with its nftables backend last. */
+async function dockerFilters(): Promise<boolean> {
+  const { stdout } = await run(["nft", "list", "tables", "ip"]);
+  return /^table ip docker-bridges$/m.test(stdout);
+}
+
+/** Both tables; null when one of them is not there. Throws HostError. */
+async function readTables(): Promise<TablesSeen | null> {
   const listings = await Promise.all(
+    // one family a run: nft 1.0.6 prints no more of it
     ["ip", "bridge"].map((family) => run(["nft", "-j", "list", "table", family, TABLE], { ok: [0, 1] })),
   );
-  if (listings.some(({ code }) => code !== 0)) return undefined;
+  for (const { code, stderr } of listings) {
+    if (code === 0) continue;
+    if (/No such file/.test(stderr)) return null;
+    const denied = /not permitted|permission denied|must be root/i.test(stderr);
+    throw new HostError(denied ? "privilege" : "command", `nft failed: ${stderr.trim().split("\n")[0]}`);
+  }
   try {
     return parseTables(listings.map(({ stdout }) => stdout));
   } catch (error) {
@@ -199,22 +234,18 @@ async function readTables(): Promise<TablesSeen | undefined> {
   }
 }
 
-/** One transaction: by netlink within 0.1 ms, else by a process. Chains are told by text alone. */
-async function write(
-  netlink: Netlink | undefined,
-  difference: ReturnType<typeof diffElements>,
-): Promise<void> {
-  const { gone, added } = difference;
-  const textual = [...gone, ...added].some(({ set }) => set === "chains");
-  if (netlink === undefined || textual) {
-    await nft(renderElements("delete", gone) + renderElements("add", added));
-    return;
-  }
+/** Elements of one change that netlink takes faster than a program. */
+const BY_NETLINK = 256;
+
+/** One transaction: elements by netlink within 0.1 ms, many of them or chains by a process. */
+async function write(netlink: Netlink | undefined, wanted: TableChange): Promise<void> {
+  const few = wanted.gone.length + wanted.added.length <= BY_NETLINK;
+  if (netlink === undefined || !few || !isElementsAlone(wanted)) return await nft(renderChange(wanted));
   try {
-    commitElements(netlink, difference);
+    commitElements(netlink, wanted);
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
-    throw new HostError("command", `nf_tables refused a change of the guard: ${error.message}`, {
+    throw new HostError("command", `nf_tables refused a change of elements: ${error.message}`, {
       cause: error,
     });
   }
@@ -222,16 +253,4 @@ async function write(
 
 async function nft(input: string): Promise<void> {
   await run(["nft", "-f", "-"], { input });
-}
-
-/** The version of a frame's text, which is rendered only when the frame is another: a large pool has a line for each alias. */
-function constantVersions(render: (frame: Frame) => string): (frame: Frame) => string {
-  let key = "";
-  let version = "";
-  return (frame) => {
-    const now = JSON.stringify(frame);
-    if (now !== key) version = textVersion(render(frame));
-    key = now;
-    return version;
-  };
 }

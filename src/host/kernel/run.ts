@@ -24,6 +24,7 @@ export const PACKAGE_OF: ReadonlyMap<string, string> = new Map([
   ["iptables", "iptables"],
   ["iptables-save", "iptables"],
   ["iptables-restore", "iptables"],
+  ["nft", "nftables"],
   ["arping", "iputils-arping"],
   ["conntrack", "conntrack"],
   ["flock", "util-linux"],
