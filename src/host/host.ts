@@ -49,10 +49,10 @@ export interface KernelAccess {
   readonly arp: Arp;
 }
 
-const kernelOf = ({ pool, device }: Config): KernelAccess => ({
-  table: openForwardTable(pool),
+const kernelOf = (config: Config): KernelAccess => ({
+  table: openForwardTable(config),
   bridgePorts: openBridgePorts(),
-  arp: openArp(device),
+  arp: openArp(config.device),
 });
 
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */

@@ -2,6 +2,7 @@
 
 import type { Ipv4, Range } from "../addresses/ipv4.ts";
 import { ConfigError, type Problem } from "../errors.ts";
+import type { Firewall } from "../forwards/backend.ts";
 import { RESERVED_NAMES } from "../paths.ts";
 import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
@@ -55,6 +56,7 @@ export interface Config {
   /** Seconds. */
   readonly syncInterval: number;
   readonly services: "auto" | "systemd" | "compose" | "none";
+  readonly firewall: Firewall;
   /** Where each key was set, for problems that only the host can show. */
   readonly where: ReadonlyMap<string, string>;
 }
@@ -160,6 +162,7 @@ export function readConfig(sources: ConfigSources): Config {
     templateDir: values.WEB_TEMPLATE_DIR,
     addressHold: hold,
     expose: values.EXPOSE,
+    firewall: values.FIREWALL,
     tsigKeyFile: values.DNS_TSIG_KEY_FILE,
     notify: values.DNS_NOTIFY,
     reverse: values.DNS_REVERSE,

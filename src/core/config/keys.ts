@@ -104,6 +104,11 @@ export const KEYS = {
     "seconds before a released address is given to another container; default and minimum: 2 x DNS_TTL + 60",
   ),
   EXPOSE: key("all", oneOf("all", "labelled"), "all containers, or only those labelled ocdd.enable=true"),
+  FIREWALL: key(
+    "auto",
+    oneOf("auto", "iptables", "nft"),
+    "what redirects the aliases; auto: nft where Docker's own backend is nftables",
+  ),
   SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full looks of watch"),
   METRICS_LISTEN: key(
     "",

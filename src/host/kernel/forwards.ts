@@ -1,17 +1,24 @@
 /** The one writer of the data path: rules and guard, read as nouns and written as nouns. */
 import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
-import type { DataPath, Forward, Part } from "../../core/forwards/forward.ts";
+import { HostError } from "../../core/errors.ts";
+import {
+  type Backend,
+  chooseBackend,
+  type Firewall,
+  joined,
+  redirects,
+} from "../../core/forwards/backend.ts";
+import type { DataPath } from "../../core/forwards/forward.ts";
+import type { SeenTables } from "../../core/forwards/iptables-parse.ts";
 import type { DataPathSeen } from "../../core/observation.ts";
 import type { Loaded } from "../../platform/libc.ts";
+import type { Refused } from "./commit-most.ts";
 import { openIptablesTable } from "./iptables-table.ts";
 import { NETLINK_NETFILTER, type Netlink, openNetlink } from "./netlink.ts";
-import { type NftSeen, openNftTable } from "./nft-table.ts";
+import { openNftTable } from "./nft-table.ts";
 
 /** A forward that the kernel did not take; the others are in force. */
-export interface Refusal {
-  readonly alias: Ipv4;
-  readonly message: string;
-}
+export type Refusal = Refused;
 
 export interface ForwardTable {
   /** What is in force. Throws HostError. */
@@ -30,47 +37,97 @@ export interface ForwardTable {
   close(): void;
 }
 
-/** Rules by iptables, the guard by nftables. */
+/** What of the configuration the data path depends on. */
+export interface ForwardOptions {
+  readonly pool: readonly Range[];
+  readonly firewall: Firewall;
+}
+
+/** The last look: what is written where, and what stands with the other backend. */
+interface Choice {
+  readonly backend: Backend;
+  /** Anything of OCDD's in iptables. */
+  readonly rules: boolean;
+  /** nftables redirects. */
+  readonly redirects: boolean;
+}
+
+/** Opens both backends; each look chooses anew, because Docker may have been started with another one. */
 export function openForwardTable(
-  pool: readonly Range[],
+  { pool, firewall }: ForwardOptions,
   netlink: Loaded<Netlink> = openNetlink(NETLINK_NETFILTER),
 ): ForwardTable {
   const iptables = openIptablesTable(pool);
-  const nft = openNftTable("guard", netlink);
+  const nft = openNftTable(netlink);
+  let choice: Choice | undefined;
+  /** iptables holds nothing of OCDD's and shall hold nothing: it need not be asked, or be installed. */
+  let unused = false;
+  const readRules = async (): Promise<SeenTables | null> => {
+    try {
+      return await iptables.read();
+    } catch (error) {
+      if (error instanceof HostError && error.fault === "missing") return null;
+      throw error;
+    }
+  };
+  const read = async (): Promise<DataPathSeen> => {
+    const [first, guard] = await Promise.all([unused ? null : readRules(), nft.read()]);
+    const backend = chooseBackend(firewall, guard);
+    // where iptables is needed, that it is not installed is an error
+    const rules = backend.rules ? (first ?? (await iptables.read())) : first;
+    const there = rules !== null && hasRules(rules);
+    unused = !backend.rules && !there;
+    choice = { backend, rules: there, redirects: redirects(guard.tables, backend.style) };
+    return {
+      dataPath: joined({ ...guard, rules: rules?.dataPath ?? null }, backend),
+      firewall: {
+        backend: backend.redirect,
+        unguarded: guard.unguarded,
+        obstacles: backend.rules ? (rules?.obstacles ?? []) : [],
+      },
+      legacy: rules?.legacy ?? new Set(),
+    };
+  };
+  const chosen = async (): Promise<Choice> => {
+    if (choice === undefined) await read();
+    return choice as Choice;
+  };
   return {
-    async read() {
-      const [rules, guard] = await Promise.all([iptables.read(), nft.read()]);
-      return {
-        dataPath: withGuard(rules.dataPath, guard),
-        firewall: { backend: "iptables", unguarded: guard.unguarded, obstacles: rules.obstacles },
-        legacy: rules.legacy,
-      };
-    },
+    read,
     async commit(desired) {
-      // an alias without its rule leads nowhere, one without its guard to any container that gets the address
-      if (desired.frame === null) await nft.refuseAll();
-      else await nft.commit(desired);
-      return (await iptables.commit(desired)).refused;
+      const { backend, rules, redirects } = await chosen();
+      const { style } = backend;
+      if (desired.frame === null) {
+        await nft.refuseAll();
+        if (backend.rules || rules) await iptables.commit(desired);
+        choice = { backend, rules: false, redirects: false };
+        return [];
+      }
+      const refused: Refused[] = [];
+      if (backend.redirect === "nft") {
+        // where both redirect for a moment, both lead to the same container, and nftables comes first
+        refused.push(...(await nft.commit(desired, style)).refused);
+        if (backend.rules) await iptables.commit({ ...desired, forwards: [] });
+        else if (rules) await iptables.remove();
+      } else {
+        // an alias without its rule leads nowhere, one without its guard to any container that gets the address
+        const before = redirects ? ({ ...style, mode: "full" } as const) : style;
+        refused.push(...(await nft.commit(desired, before)).refused);
+        refused.push(...(await iptables.commit(desired)).refused);
+        if (redirects) refused.push(...(await nft.commit(desired, style)).refused);
+      }
+      choice = { backend, rules: backend.rules, redirects: backend.redirect === "nft" };
+      return [...new Map(refused.map((one) => [one.alias, one])).values()];
     },
     removeGuard: () => nft.remove(),
     async revoke(aliases) {
       if (aliases.length === 0) return;
-      await Promise.all([nft.revoke(aliases), iptables.revoke(aliases)]);
+      await Promise.all([nft.revoke(aliases), unused ? undefined : iptables.revoke(aliases)]);
     },
     admit: (alias, bridgePort) => nft.admit(alias, bridgePort),
     close: () => nft.close(),
   };
 }
 
-/** The rules with the bridge ports that the guard has for them; a guard for other aliases, or for none, is damaged. */
-function withGuard(rules: DataPath, guard: NftSeen): DataPath {
-  if (guard.unguarded !== null) return rules;
-  const { ports } = guard;
-  const forwards = rules.forwards.map(
-    (forward): Forward => ({ ...forward, bridgePort: ports.get(forward.alias) ?? null }),
-  );
-  const same = ports.size === forwards.length && forwards.every(({ alias }) => ports.has(alias));
-  const wanted = rules.frame !== null;
-  const damaged: readonly Part[] = same && wanted === guard.present && !guard.damaged ? [] : ["guard"];
-  return { ...rules, forwards, damaged: [...rules.damaged, ...damaged] };
-}
+const hasRules = ({ dataPath, legacy }: SeenTables): boolean =>
+  dataPath.frame !== null || dataPath.damaged.length > 0 || legacy.size > 0;

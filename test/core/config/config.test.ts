@@ -79,6 +79,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
     metricsListen: null,
     addressHold: 180,
     expose: "all",
+    firewall: "auto",
     syncInterval: 60,
     services: "auto",
   });
@@ -146,6 +147,7 @@ t.test("each key's good values", async (t) => {
     ["HOST_IP=192.168.122.5", { hostIp: "192.168.122.5" }],
     ["WEB_ENABLED=0", { webEnabled: false }],
     ["EXPOSE=labelled", { expose: "labelled" }],
+    ["FIREWALL=nft", { firewall: "nft" }],
     ["SERVICES=compose", { services: "compose" }],
   ];
   for (const [text, want] of table) t.match(read(text), want, text);
@@ -214,6 +216,7 @@ t.test("each key's bad values, with file and line and key", async (t) => {
     ["WEB_TITLE='a\u0007b'", /control character/],
     ["ADDRESS_HOLD=179", /ADDRESS_HOLD: is 179, must be at least 180 \(2 x DNS_TTL \+ 60\)/],
     ["EXPOSE=none", /must be one of all, labelled/],
+    ["FIREWALL=ufw", /must be one of auto, iptables, nft/],
     ["SYNC_INTERVAL=0", /1 to 86400/],
     ["SERVICES=docker", /must be one of auto, systemd, compose, none/],
     [

@@ -1,0 +1,68 @@
+/** Which of the two backends redirects, and what is in force of both as one data path. */
+import type { Ipv4 } from "../addresses/ipv4.ts";
+import type { DataPath, Forward, Part } from "./forward.ts";
+import type { NftStyle } from "./nft.ts";
+import { bridgePortsOf, dataPathOf, type TablesSeen } from "./nft-parse.ts";
+
+/** Who redirects aliases; `auto` follows Docker's own backend. */
+export type Firewall = "auto" | "iptables" | "nft";
+
+/** What is written where. */
+export interface Backend {
+  readonly redirect: "iptables" | "nft";
+  /** The constant rules stand in iptables: Docker filters there, and an accept elsewhere is not final. */
+  readonly rules: boolean;
+  readonly style: NftStyle;
+}
+
+/** Chooses by the configuration and what one look found; iptables where nftables cannot be had. */
+export function chooseBackend(
+  firewall: Firewall,
+  { docker, unguarded }: { readonly docker: boolean; readonly unguarded: string | null },
+): Backend {
+  const wanted = firewall === "nft" || (firewall === "auto" && docker);
+  const redirect = wanted && unguarded === null ? "nft" : "iptables";
+  const mode = redirect === "nft" ? "full" : "guard";
+  return { redirect, rules: redirect === "iptables" || !docker, style: { mode, markEarly: docker } };
+}
+
+/** `rules`: what iptables has, null where it was not asked. `tables`: OCDD's of nftables, null where there are none. */
+export interface BothSeen {
+  readonly rules: DataPath | null;
+  readonly tables: TablesSeen | null;
+  readonly unguarded: string | null;
+}
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** The data path in force. What stands with the other backend than the chosen one is damaged, and is in force nevertheless. */
+export function joined({ rules, tables, unguarded }: BothSeen, backend: Backend): DataPath {
+  const { frame, damaged } = dataPathOf(tables, backend.style);
+  const targets = dataPathOf(tables, { ...backend.style, mode: "full" }).forwards;
+  const ports = tables === null ? new Map<Ipv4, string | null>() : bridgePortsOf(tables);
+  const forwards = inForce(targets, rules?.forwards ?? []).map(
+    (forward): Forward => ({ ...forward, bridgePort: ports.get(forward.alias) ?? null }),
+  );
+  const whole = backend.rules ? (rules?.frame ?? null) : frame;
+  const found = new Set<Part>([...(rules?.damaged ?? []), ...damaged]);
+  const stray = backend.redirect === "nft" ? (rules?.forwards ?? []) : targets;
+  if (stray.length > 0) found.add("redirect");
+  // iptables is to be empty
+  if (!backend.rules && rules !== null && rules.frame !== null) found.add("accept");
+  if (unguarded !== null) return { frame: whole, forwards, damaged: [...found] };
+  const leased = ports.size === forwards.length && forwards.every(({ alias }) => ports.has(alias));
+  const framed =
+    backend.style.mode === "full" ? same(frame, whole) : same(frame?.pool ?? null, whole?.pool ?? null);
+  if (!leased || !framed) found.add("guard");
+  return { frame: whole, forwards, damaged: [...found] };
+}
+
+/** nftables redirects before iptables. */
+function inForce(tables: readonly Forward[], rules: readonly Forward[]): Forward[] {
+  const first = new Set(tables.map(({ alias }) => alias));
+  return [...tables, ...rules.filter(({ alias }) => !first.has(alias))];
+}
+
+/** True when OCDD's nftables tables redirect aliases, whatever shall be. */
+export const redirects = (tables: TablesSeen | null, style: NftStyle): boolean =>
+  dataPathOf(tables, { ...style, mode: "full" }).forwards.length > 0;
