@@ -60,8 +60,7 @@ export function openForwardTable(
   const iptables = openIptablesTable(pool);
   const nft = openNftTable(netlink);
   let choice: Choice | undefined;
-  /** iptables holds nothing of OCDD's and shall hold nothing: it need not be asked, or be installed. */
-  let unused = false;
+  /** Null where iptables is not installed: whether it must be is known after the look at nftables. */
   const readRules = async (): Promise<SeenTables | null> => {
     try {
       return await iptables.read();
@@ -71,12 +70,11 @@ export function openForwardTable(
     }
   };
   const read = async (): Promise<DataPathSeen> => {
-    const [first, guard] = await Promise.all([unused ? null : readRules(), nft.read()]);
+    const [first, guard] = await Promise.all([readRules(), nft.read()]);
     const backend = chooseBackend(firewall, guard);
     // where iptables is needed, that it is not installed is an error
     const rules = backend.rules ? (first ?? (await iptables.read())) : first;
     const there = rules !== null && hasRules(rules);
-    unused = !backend.rules && !there;
     choice = { backend, rules: there, redirects: redirects(guard.tables, backend.style) };
     return {
       dataPath: joined({ ...guard, rules: rules?.dataPath ?? null }, backend),
@@ -122,6 +120,7 @@ export function openForwardTable(
     removeGuard: () => nft.remove(),
     async revoke(aliases) {
       if (aliases.length === 0) return;
+      const unused = choice !== undefined && !choice.rules && !choice.backend.rules;
       await Promise.all([nft.revoke(aliases), unused ? undefined : iptables.revoke(aliases)]);
     },
     admit: (alias, bridgePort) => nft.admit(alias, bridgePort),

@@ -1,67 +1,16 @@
 /** Packets through the tables: a host with a bridge, two containers with one address and MAC, another container, a client. Prints JSON. */
 import { writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type Ipv4, parseCidr, type Range } from "../../../src/core/addresses/ipv4.ts";
 import type { Forward } from "../../../src/core/forwards/forward.ts";
 import type { Name } from "../../../src/core/services/name.ts";
 import { openNftTable } from "../../../src/host/kernel/nft-table.ts";
+import { container, ip, type Peer, peer } from "./network.ts";
 import { ask, type Question } from "./peer.ts";
 
 const [mode = "full", bridged = "0"] = process.argv.slice(2) as ["guard" | "full", string];
-const PEER = fileURLToPath(new URL("peer.ts", import.meta.url));
 const ALIAS = "10.9.0.1" as Ipv4;
 const TARGET = "172.17.0.2" as Ipv4;
-const PORTS = [80, 8080];
-
-/** A process in a network namespace of its own. */
-interface Peer {
-  readonly pid: number;
-  order(order: object): Promise<string>;
-  end(): Promise<void>;
-}
-
-function peer(name: string): Peer {
-  const child = execa("unshare", ["--net", process.execPath, PEER, name], { reject: false, buffer: false });
-  const waiting = new Map<number, (result: string) => void>();
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    const { id, result } = JSON.parse(line) as { id: number; result: string };
-    waiting.get(id)?.(result);
-  });
-  let last = 0;
-  return {
-    pid: child.pid ?? 0,
-    order: (order) =>
-      new Promise((resolve) => {
-        waiting.set(++last, resolve);
-        child.stdin.write(`${JSON.stringify({ id: last, order })}\n`);
-      }),
-    async end() {
-      child.stdin.end();
-      await child;
-    },
-  };
-}
-
-const ip = (input: string): Promise<unknown> => execa("ip", ["-batch", "-"], { input });
-
-/** A container: its veth is a port of br0 with hairpin, as OCDD sets it. */
-async function container(one: Peer, port: string, address: string): Promise<void> {
-  // its namespace is there once it has answered
-  await one.order({ ip: "link set lo up" });
-  await ip(`link add ${port} type veth peer name tmp0
-link set tmp0 netns ${one.pid}
-link set ${port} master br0 up
-link set ${port} type bridge_slave hairpin on`);
-  await one.order({
-    ip: `link set tmp0 name eth0 address 02:42:ac:11:00:02
-addr add ${address}/16 dev eth0
-link set eth0 up
-route add default via 172.17.0.1`,
-  });
-  await one.order({ serve: PORTS });
-}
 
 const client = peer("client");
 const [one, two, other] = [peer("one"), peer("two"), peer("other")];
