@@ -13,6 +13,7 @@ import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { PROGRAMS, requirePrograms } from "../../host/install/programs.ts";
 import { delegation, nameServer, oneService, webServer } from "./answers.ts";
+import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 
@@ -79,18 +80,13 @@ async function dockerFindings(config: Config): Promise<Finding[]> {
   const version = String(about.get("ServerVersion") ?? about.get("Version") ?? "unknown");
   const backend = about.get("FirewallBackend") as { Driver?: unknown } | undefined;
   const driver = typeof backend?.Driver === "string" ? backend.Driver : "iptables";
-  const findings = [good("Docker", `engine ${clip(version)} at ${config.dockerSocket}`)];
-  if (driver.startsWith("nftables")) {
-    const line = '"firewall-backend": "iptables"';
-    findings.push(
-      bad(
-        "Docker's firewall",
-        `its backend is ${clip(driver)}, where an accept of ours is not final`,
-        `set ${line} in /etc/docker/daemon.json and restart Docker`,
-      ),
-    );
-  } else findings.push(good("Docker's firewall", `backend ${clip(driver)}`));
-  return findings;
+  const engine = good("Docker", `engine ${clip(version)} at ${config.dockerSocket}`);
+  try {
+    const marks = driver.startsWith("nftables") ? await readAcceptedMarks() : [];
+    return [engine, dockerFirewall(config, driver, marks)];
+  } catch (error) {
+    return [engine, failed("Docker's firewall", error)];
+  }
 }
 
 async function forwarding(): Promise<Finding> {
