@@ -108,7 +108,8 @@ function readRule(text: string): Rule {
 
 const STAGE = { redirected: "ESTABLISHED", related: "RELATED" } as const;
 
-interface State {
+/** A packet on its way. */
+export interface State {
   readonly packet: Packet;
   to: Ipv4;
   port: number | undefined;
@@ -118,10 +119,15 @@ interface State {
   masqueraded: boolean;
 }
 
+/** A packet as it was sent. */
+export function startOf(packet: Packet): State {
+  const to = ip(packet.to);
+  return { packet, to, port: packet.port, original: undefined, out: "", masqueraded: false };
+}
+
 /** What becomes of a packet that begins a connection. */
 export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
-  const to = ip(packet.to);
-  const state: State = { packet, to, port: packet.port, original: undefined, out: "", masqueraded: false };
+  const state = startOf(packet);
   const isLocal = (): boolean => around.local.includes(state.to) || state.to.startsWith("127.");
   const walk = (chain: string): string => run(chain, state, rules, around);
   if (walk(`raw/${packet.hook}`) === "DROP") return "dropped";
@@ -143,6 +149,10 @@ export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
 const arrival = (s: State): Arrival => ({ address: s.to, port: s.port, masqueraded: s.masqueraded });
 const refusal = (verdict: string): "rejected" | "dropped" | undefined =>
   verdict === "REJECT" ? "rejected" : verdict === "DROP" ? "dropped" : undefined;
+
+/** The verdict of a chain (`table/CHAIN`) for another tracer. */
+export const walkIptables = (chain: string, state: State, rules: Ruleset, around: Around): string =>
+  run(chain, state, rules, around);
 
 /** The verdict of a chain: of its rules, or its policy; "RETURN" for a chain of a user's own that lets through. */
 function run(name: string, state: State, rules: Ruleset, around: Around): string {

@@ -29,6 +29,6 @@ export const at = (address: string, port: number | undefined, masqueraded = fals
   masqueraded,
 });
 
-const AROUND = { local: LOCAL, routes: ROUTES };
+export const AROUND = { local: LOCAL, routes: ROUTES };
 export const verdict = (packet: Packet, ruleset: string): Verdict =>
   trace(packet, readRuleset(ruleset), AROUND);
