@@ -57,30 +57,58 @@ export function readNft(text: string): NftRuleset {
     owner.chains.set(name, found);
     return found;
   };
-  for (const line of text.split("\n").map((l) => l.trim())) {
-    const words = line.split(" ");
-    const named = `${words[2]} ${words[3]}`;
-    let m: RegExpExecArray | null;
-    if (line === "" || line.startsWith("#") || line.startsWith("add table ")) continue;
-    if (line.startsWith("delete table ")) tables.delete(named);
-    else if ((m = /^table (\S+ \S+) \{$/.exec(line))) table = at(m[1] ?? "");
-    else if ((m = /^(?:set|map) (\S+) \{$/.exec(line)) && table) table.sets.set(m[1] ?? "", (set = []));
-    else if ((m = /^chain (\S+) \{$/.exec(line)) && table) chain = chainIn(table, m[1] ?? "");
-    else if (line === "}" && (chain || set)) chain = set = undefined;
-    else if (line === "}") table = undefined;
-    else if ((m = /^type (\S+) hook (\S+) priority (\S+); policy accept;$/.exec(line)) && chain)
-      Object.assign(chain, { kind: m[1], hook: m[2], priority: PRIORITIES[m[3] ?? ""] ?? Number(m[3]) });
-    else if (chain) chain.rules.push(line);
-    else if ((m = /^elements = \{ (.*) \}$/.exec(line)) && set) set.push(...elements(m[1] ?? ""));
-    else if (set && /^(type|flags) /.test(line)) continue;
-    else if ((m = /^add element \S+ \S+ (\S+) \{ (.*) \}$/.exec(line)))
-      at(named)
-        .sets.get(m[1] ?? "")
-        ?.push(...elements(m[2] ?? ""));
-    else if (line.startsWith("add chain ")) chainIn(at(named), words[4] ?? "");
-    else if (line.startsWith("flush chain ")) chainIn(at(named), words[4] ?? "").rules.length = 0;
-    else if (line.startsWith("add rule "))
-      chainIn(at(named), words[4] ?? "").rules.push(words.slice(5).join(" "));
+  const commands: readonly [RegExp, (found: readonly string[]) => void][] = [
+    [/^$|^#|^add table |^(?:type|flags) [^;]*$/, () => undefined],
+    [/^delete table (\S+ \S+)$/, ([name = ""]) => void tables.delete(name)],
+    [
+      /^table (\S+ \S+) \{$/,
+      ([name = ""]) => {
+        table = at(name);
+      },
+    ],
+    [
+      /^(?:set|map) (\S+) \{$/,
+      ([name = ""]) => {
+        set = [];
+        table?.sets.set(name, set);
+      },
+    ],
+    [
+      /^chain (\S+) \{$/,
+      ([name = ""]) => {
+        chain = table && chainIn(table, name);
+      },
+    ],
+    [
+      /^type (\S+) hook (\S+) priority (\S+); policy accept;$/,
+      ([kind, hook, at = ""]) =>
+        void (chain && Object.assign(chain, { kind, hook, priority: PRIORITIES[at] ?? Number(at) })),
+    ],
+    [/^elements = \{ (.*) \}$/, ([list = ""]) => void set?.push(...elements(list))],
+    [
+      /^add element (\S+ \S+) (\S+) \{ (.*) \}$/,
+      ([name = "", to = "", list = ""]) =>
+        void at(name)
+          .sets.get(to)
+          ?.push(...elements(list)),
+    ],
+    [/^add chain (\S+ \S+) (\S+)$/, ([name = "", to = ""]) => void chainIn(at(name), to)],
+    [/^flush chain (\S+ \S+) (\S+)$/, ([name = "", to = ""]) => void chainIn(at(name), to).rules.splice(0)],
+    [
+      /^add rule (\S+ \S+) (\S+) (.*)$/,
+      ([name = "", to = "", rule = ""]) => void chainIn(at(name), to).rules.push(rule),
+    ],
+  ];
+  const end = (): void => {
+    if (chain === undefined && set === undefined) table = undefined;
+    chain = undefined;
+    set = undefined;
+  };
+  for (const line of text.split("\n").map((one) => one.trim())) {
+    const known = commands.find(([pattern]) => pattern.test(line));
+    if (line === "}") end();
+    else if (known !== undefined) known[1](known[0].exec(line)?.slice(1) ?? []);
+    else if (chain !== undefined) chain.rules.push(line);
     else throw new Error(`a line the tracer does not know: ${line}`);
   }
   return tables;
@@ -102,12 +130,12 @@ interface Flow extends State {
   mark: number;
   /** The translation of this direction is set up: later nat chains are not met. */
   decided: boolean;
-  port2: string;
+  bridgePort: string;
 }
 
 /** What becomes of a packet that begins a connection. */
 export function traceNft(packet: Packet, rules: NftRuleset, around: NftAround): Verdict {
-  const flow: Flow = { ...startOf(packet), mark: 0, decided: false, port2: "" };
+  const flow: Flow = { ...startOf(packet), mark: 0, decided: false, bridgePort: "" };
   const isLocal = (): boolean => around.local.includes(flow.to) || flow.to.startsWith("127.");
   const hook = (name: string): Verdict | undefined => meet(name, flow, rules, around);
   const first = hook(packet.hook.toLowerCase());
@@ -123,7 +151,7 @@ export function traceNft(packet: Packet, rules: NftRuleset, around: NftAround): 
   if (refused !== undefined) return refused;
   const port = around.bridgePorts?.get(flow.to);
   if (port === undefined) return moved();
-  flow.port2 = port;
+  flow.bridgePort = port;
   return meet("postrouting", flow, rules, around, "bridge") ?? moved();
 }
 
@@ -183,99 +211,126 @@ function meet(
 /** `return` when no rule decides. */
 function run(rules: readonly string[], table: Table, flow: Flow, around: Around): string {
   for (const rule of rules) {
-    const verdict = rule_(rule, table, flow, around);
+    const verdict = decide(rule, table, flow, around);
     if (verdict === "return" && / return$|^return$/.test(rule)) return "return";
     if (verdict !== "return") return verdict;
   }
   return "return";
 }
 
-/** One rule, word by word: `return` where it does not match, or decides nothing. */
-function rule_(rule: string, table: Table, flow: Flow, around: Around): string {
-  let rest = rule.replace(/ comment ".*"$/, "");
-  const take = (pattern: RegExp): string[] | undefined => {
-    const found = new RegExp(`^(?:${pattern.source})(?: |$)`).exec(rest);
-    if (found === null) return undefined;
-    rest = rest.slice(found[0].length);
-    return found.slice(1).map((group) => group ?? "");
-  };
+/** True: it matches, on to the next words; false: the rule does not match; text: the verdict. */
+type Word = boolean | string;
+
+const FIELD = "(ip saddr|ip daddr|ct original ip daddr|iifname|oifname|ct direction)";
+
+function fieldOf({ packet, ...flow }: Flow, name: string): string {
+  if (name === "ip saddr") return packet.from;
+  if (name === "ip daddr") return flow.to;
+  if (name === "ct original ip daddr") return flow.original ?? packet.to;
+  if (name === "iifname") return packet.hook === "PREROUTING" ? (packet.in ?? "") : "";
+  if (name === "oifname") return flow.out;
+  return packet.answer === undefined ? "original" : "reply";
+}
+
+function lookup(table: Table, set: string, key: string): string | undefined {
+  const found = table.sets.get(set);
+  if (found === undefined) throw new Error(`no set ${set}`);
+  return found.find(([own]) => own === key || inRange(own, key))?.[1];
+}
+
+/** What the words of a rule do, by their pattern; the first that fits counts. */
+function wordsOf(
+  table: Table,
+  flow: Flow,
+  around: Around,
+): readonly [string, (found: readonly string[]) => Word][] {
+  const { packet } = flow;
   const jump = (verdict: string): string => {
     const [, name = ""] = /^(?:jump|goto) (\S+)$/.exec(verdict) ?? [];
     const chain = table.chains.get(name);
     if (chain === undefined) throw new Error(`a verdict the tracer does not know: ${verdict}`);
     return run(chain.rules, table, flow, around);
   };
-  const lookup = (set: string, key: string): string | undefined => {
-    const found = table.sets.get(set);
-    if (found === undefined) throw new Error(`no set ${set}`);
-    return found.find(([own]) => own === key || inRange(own, key))?.[1];
-  };
-  const field = (name: string): string => {
-    const { packet } = flow;
-    if (name === "ip saddr") return packet.from;
-    if (name === "ip daddr") return flow.to;
-    if (name === "ct original ip daddr") return flow.original ?? packet.to;
-    if (name === "iifname") return packet.hook === "PREROUTING" ? (packet.in ?? "") : "";
-    if (name === "oifname") return flow.out;
-    if (name === "ct direction") return packet.answer === undefined ? "original" : "reply";
-    throw new Error(`a field the tracer does not know: ${name}`);
-  };
-  const FIELD = "ip saddr|ip daddr|ct original ip daddr|iifname|oifname|ct direction";
+  const state = packet.answer === undefined ? "new" : packet.answer === "related" ? "related" : "established";
+  const marked = `0x${flow.mark.toString(16).padStart(8, "0")} . ${flow.bridgePort}`;
+  return [
+    ["counter", () => true],
+    [
+      "meta mark set ct original ip daddr map @(\\S+)",
+      ([map = ""]) => {
+        flow.mark = Number(lookup(table, map, fieldOf(flow, "ct original ip daddr")) ?? flow.mark);
+        return true;
+      },
+    ],
+    [
+      "meta mark & (0x\\w+) == (0x\\w+)",
+      ([mask, value]) => (flow.mark & Number(mask)) >>> 0 === Number(value),
+    ],
+    ["meta mark 0", () => flow.mark === 0],
+    ["meta mark \\. meta oifname @(\\S+)", ([set = ""]) => lookup(table, set, marked) !== undefined],
+    ["meta mark @(\\S+)", ([set = ""]) => lookup(table, set, String(flow.mark)) !== undefined],
+    ["ct status dnat", () => flow.original !== undefined || packet.answer === "redirected"],
+    ["ct state (\\S+)", ([states = ""]) => states.split(",").includes(state)],
+    ["fib daddr type local", () => around.local.includes(flow.to)],
+    ["meta l4proto tcp", () => packet.protocol === "tcp"],
+    [
+      "(tcp|udp|sctp) dport (\\d+|\\{ [\\d, ]+ \\})",
+      ([protocol, ports = ""]) =>
+        packet.protocol === protocol && (ports.match(/\d+/g) ?? []).map(Number).includes(flow.port ?? -1),
+    ],
+    [
+      `${FIELD} vmap @(\\S+)`,
+      ([field = "", map = ""]) => {
+        const verdict = lookup(table, map, fieldOf(flow, field));
+        return verdict === undefined ? false : jump(verdict);
+      },
+    ],
+    [
+      "dnat to ip daddr map @(\\S+)",
+      ([map = ""]) => {
+        const target = lookup(table, map, flow.to);
+        return target === undefined ? false : translate(flow, target, undefined);
+      },
+    ],
+    [
+      "dnat to ([\\d.]+)(?::(\\d+))?",
+      ([to = "", port]) => translate(flow, to, port === undefined ? undefined : Number(port)),
+    ],
+    [
+      "masquerade",
+      () => {
+        flow.masqueraded = true;
+        return "translated";
+      },
+    ],
+    ["(accept|drop|return)", ([verdict = ""]) => verdict],
+    ["reject(?: with (?:tcp reset|icmp type port-unreachable))?", () => "reject"],
+    ["((?:jump|goto) \\S+)", ([to = ""]) => jump(to)],
+    [
+      `${FIELD} (!= )?(@\\S+|\\{ [^}]+ \\}|\\S+)`,
+      ([field = "", not, value = ""]) => {
+        const key = fieldOf(flow, field);
+        const yes = value.startsWith("@")
+          ? lookup(table, value.slice(1), key) !== undefined
+          : value.split(/[{}, ]+/).some((one) => one.replaceAll('"', "") === key || within(one, key));
+        return yes === (not === undefined);
+      },
+    ],
+  ];
+}
+
+/** One rule, word by word: `return` where it does not match, or decides nothing. */
+function decide(rule: string, table: Table, flow: Flow, around: Around): string {
+  let rest = rule.replace(/ comment ".*"$/, "");
   while (rest !== "") {
-    let m: string[] | undefined;
-    if (take(/counter/)) continue;
-    if (take(/meta mark set ct original ip daddr map @marks/))
-      flow.mark = Number(lookup("marks", field("ct original ip daddr")) ?? flow.mark);
-    else if ((m = take(/meta mark & (0x\w+) == (0x\w+)/))) {
-      if ((flow.mark & Number(m[0])) >>> 0 !== Number(m[1])) return "return";
-    } else if (take(/meta mark 0/)) {
-      if (flow.mark !== 0) return "return";
-    } else if ((m = take(/meta mark \. meta oifname @(\S+)/))) {
-      const key = `0x${flow.mark.toString(16).padStart(8, "0")} . ${flow.port2}`;
-      if (lookup(m[0] ?? "", key) === undefined) return "return";
-    } else if ((m = take(/meta mark @(\S+)/))) {
-      if (lookup(m[0] ?? "", String(flow.mark)) === undefined) return "return";
-    } else if (take(/ct status dnat/)) {
-      if (flow.original === undefined && flow.packet.answer !== "redirected") return "return";
-    } else if ((m = take(/ct state (\S+)/))) {
-      const state =
-        flow.packet.answer === undefined
-          ? "new"
-          : flow.packet.answer === "related"
-            ? "related"
-            : "established";
-      if (!(m[0] ?? "").split(",").includes(state)) return "return";
-    } else if (take(/fib daddr type local/)) {
-      if (!around.local.includes(flow.to)) return "return";
-    } else if (take(/meta l4proto tcp/)) {
-      if (flow.packet.protocol !== "tcp") return "return";
-    } else if ((m = take(/(tcp|udp|sctp) dport (\d+|\{ [\d, ]+ \})/))) {
-      const ports = (m[1] ?? "").match(/\d+/g)?.map(Number) ?? [];
-      if (flow.packet.protocol !== m[0] || !ports.includes(flow.port ?? -1)) return "return";
-    } else if ((m = take(new RegExp(`(${FIELD}) vmap @(\\S+)`)))) {
-      const verdict = lookup(m[1] ?? "", field(m[0] ?? ""));
-      return verdict === undefined ? "return" : jump(verdict);
-    } else if ((m = take(/dnat to ip daddr map @(\S+)/))) {
-      const target = lookup(m[0] ?? "", flow.to);
-      return target === undefined ? "return" : translate(flow, target, undefined);
-    } else if ((m = take(/dnat to ([\d.]+)(?::(\d+))?/)))
-      return translate(flow, m[0] ?? "", m[1] === "" ? undefined : Number(m[1]));
-    else if (take(/masquerade/)) {
-      flow.masqueraded = true;
-      return "translated";
-    } else if ((m = take(/(accept|drop|return)/))) return m[0] ?? "";
-    else if (take(/reject(?: with (?:tcp reset|icmp type port-unreachable))?/)) return "reject";
-    else if ((m = take(/((?:jump|goto) \S+)/))) {
-      const verdict = jump(m[0] ?? "");
-      if (verdict !== "return") return verdict;
-    } else if ((m = take(new RegExp(`(${FIELD}) (!= )?(@\\S+|\\{ [^}]+ \\}|\\S+)`)))) {
-      const [name = "", not = "", value = ""] = m;
-      const key = field(name);
-      const yes = value.startsWith("@")
-        ? lookup(value.slice(1), key) !== undefined
-        : value.split(/[{}, ]+/).some((one) => one.replaceAll('"', "") === key || within(one, key));
-      if (yes === (not !== "")) return "return";
-    } else throw new Error(`words the tracer does not know: ${rest} of: ${rule}`);
+    const words = wordsOf(table, flow, around);
+    const known = words.find(([pattern]) => new RegExp(`^(?:${pattern})(?: |$)`).test(rest));
+    if (known === undefined) throw new Error(`words the tracer does not know: ${rest} of: ${rule}`);
+    const found = new RegExp(`^(?:${known[0]})(?: |$)`).exec(rest) ?? [""];
+    rest = rest.slice(found[0].length);
+    const word = known[1](found.slice(1));
+    if (word === false) return "return";
+    if (word !== true) return word;
   }
   return "return";
 }

@@ -77,6 +77,9 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
   return `\tchain ${name} {\n${[...base, ...rules].map((line) => `\t\t${line}\n`).join("")}\t}\n`;
 }
 
+/** Of a flow that was opened to an alias which no container holds. */
+const STALE = "ct status dnat ct original ip daddr @pool ct original ip daddr != @leased counter";
+
 function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): string {
   const pool = mergeRanges(frame.pool);
   const marks = pool.flatMap((range) =>
@@ -99,8 +102,11 @@ function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): st
     chain("forward-mark", "filter hook forward priority 300", ["jump mark-alias"]),
     // after everything else that marks packets
     chain("postrouting-mark", "filter hook postrouting priority 400", ["jump mark-alias"]),
-    chain("stale", "filter hook forward priority -10", [
-      "ct status dnat ct original ip daddr @pool ct original ip daddr != @leased counter reject with icmp type port-unreachable",
+    chain("stale", "filter hook forward priority -10", [`${STALE} reject with icmp type port-unreachable`]),
+    // what the host itself opens is not forwarded; a refusal that it sends is of the flow's other direction
+    chain("stale-output", "filter hook output priority -10", [
+      `ct direction original meta l4proto tcp ${STALE} reject with tcp reset`,
+      `ct direction original ${STALE} reject with icmp type port-unreachable`,
     ]),
     full ? renderRedirect(frame) : "",
     "}\n",

@@ -57,6 +57,7 @@ async function ways(): Promise<Record<string, string>> {
     "published, not offered": from(tcp("13", 8080)),
     "published by another": from(tcp("12", 8080)),
     "published, no lease": from(tcp("29", 8080)),
+    "host, published, no lease": ask(tcp("29", 8080)),
     "not allowed": from(tcp("14")),
     published: from(tcp("200", 8080)),
   };

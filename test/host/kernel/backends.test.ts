@@ -23,6 +23,7 @@ const WAYS = {
   "published, not offered": "refused",
   "published by another": "shop",
   "published, no lease": "refused",
+  "host, published, no lease": "refused",
   "not allowed": "refused",
   published: "web",
 };
