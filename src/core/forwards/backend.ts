@@ -2,7 +2,7 @@
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import type { DataPath, Forward, Part } from "./forward.ts";
 import type { NftStyle } from "./nft.ts";
-import { bridgePortsOf, dataPathOf, type TablesSeen } from "./nft-parse.ts";
+import { bridgePortsOf, dataPathOf, forwardsOf, type TablesSeen } from "./nft-parse.ts";
 
 /** Who redirects aliases; `auto` follows Docker's own backend. */
 export type Firewall = "auto" | "iptables" | "nft";
@@ -38,7 +38,7 @@ const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.str
 /** The data path in force. What stands with the other backend than the chosen one is damaged, and is in force nevertheless. */
 export function joined({ rules, tables, unguarded }: BothSeen, backend: Backend): DataPath {
   const { frame, damaged } = dataPathOf(tables, backend.style);
-  const targets = dataPathOf(tables, { ...backend.style, mode: "full" }).forwards;
+  const targets = tables === null ? [] : forwardsOf(tables);
   const ports = tables === null ? new Map<Ipv4, string | null>() : bridgePortsOf(tables);
   const forwards = inForce(targets, rules?.forwards ?? []).map(
     (forward): Forward => ({ ...forward, bridgePort: ports.get(forward.alias) ?? null }),
@@ -64,5 +64,5 @@ function inForce(tables: readonly Forward[], rules: readonly Forward[]): Forward
 }
 
 /** True when OCDD's nftables tables redirect aliases, whatever shall be. */
-export const redirects = (tables: TablesSeen | null, style: NftStyle): boolean =>
-  dataPathOf(tables, { ...style, mode: "full" }).forwards.length > 0;
+export const redirects = (tables: TablesSeen | null): boolean =>
+  tables?.elements.some(({ set }) => set === "targets" || set === "policies") ?? false;

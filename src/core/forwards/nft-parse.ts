@@ -154,8 +154,8 @@ export function bridgePortsOf({ elements }: TablesSeen): Map<Ipv4, string | null
   return ports;
 }
 
-/** Aliases with a lease and a target. */
-function forwardsOf(seen: TablesSeen): Forward[] {
+/** The forwards that the tables themselves redirect: aliases with a lease and a target. */
+export function forwardsOf(seen: TablesSeen): Forward[] {
   const of = (set: ChangingSet): Map<Ipv4, string> =>
     new Map(seen.elements.filter((element) => element.set === set).map(({ alias, value }) => [alias, value]));
   const [targets, chains] = [of("targets"), of("policies")];

@@ -75,7 +75,7 @@ export function openForwardTable(
     // where iptables is needed, that it is not installed is an error
     const rules = backend.rules ? (first ?? (await iptables.read())) : first;
     const there = rules !== null && hasRules(rules);
-    choice = { backend, rules: there, redirects: redirects(guard.tables, backend.style) };
+    choice = { backend, rules: there, redirects: redirects(guard.tables) };
     return {
       dataPath: joined({ ...guard, rules: rules?.dataPath ?? null }, backend),
       firewall: {
