@@ -56,6 +56,10 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.addAll();
     wakeup.wake();
   };
+  const firewallChanged = (): void => {
+    // Docker puts its jumps before ours while it starts, and answers nothing until it has; what fails here the run repeats
+    host.reassert().then(lookAtAll, lookAtAll);
+  };
   const look = (event: DockerEvent): void => {
     pending.add(event);
     wakeup.wake();
@@ -97,7 +101,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     ),
     reconnecting(
       "lost the kernel's firewall notifications",
-      (opened) => followFirewall(until, opened, lookAtAll),
+      (opened) => followFirewall(until, opened, firewallChanged),
       lookAtAll,
       until,
       say,

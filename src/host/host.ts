@@ -8,6 +8,7 @@ import { apply, named } from "./apply.ts";
 import { noteRun } from "./disk/page.ts";
 import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
+import { removeAddresses } from "./kernel/addresses.ts";
 import type { Arp } from "./kernel/arp/arp.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
@@ -31,6 +32,8 @@ export interface Host {
   admit(containerId: string): Promise<void>;
   /** Another process has changed the kernel: the next look reads all of it. */
   invalidate(): void;
+  /** The rules committed last are put in force again, whatever Docker does meanwhile. Throws HostError. */
+  reassert(): Promise<void>;
   /** Records that a run has just ended well. */
   noteRun(): Promise<void>;
   close(): void;
@@ -71,7 +74,12 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       await observer.applied(revised);
       return refused;
     },
-    revoke: (containerId) => table.revoke(observer.revoke(containerId)),
+    async revoke(containerId) {
+      const aliases = observer.revoke(containerId);
+      await table.revoke(aliases.map(({ address }) => address));
+      // before it is gone from the device nothing of the host's answers on it: INPUT refuses
+      await removeAddresses(aliases);
+    },
     async admit(containerId) {
       // on several networks the next run knows which is meant
       const way = observer.wayTo(containerId);
@@ -84,6 +92,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       await table.admit(way.alias, port);
     },
     invalidate: observer.forget,
+    reassert: () => table.reassert(),
     async noteRun() {
       try {
         await noteRun(pathsOf(config).lastRun);

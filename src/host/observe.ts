@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Neighbours } from "../core/addresses/neighbours.ts";
 import type { Config } from "../core/config/config.ts";
+import { labelOf } from "../core/decide.ts";
 import type { DataPath } from "../core/forwards/forward.ts";
 import type { BridgePort, DeviceAddress, LeaseTable, Observation, PageFiles, State } from "../core/model.ts";
 import { type DataPathSeen, type LeasesRead, NOTHING_SEEN, observationOf } from "../core/observation.ts";
@@ -55,7 +56,7 @@ export interface Observer {
   /** It has been carried out: the host is as it says. */
   applied(plan: Plan): Promise<void>;
   /** The container's aliases, which no plan made before now puts in force again. */
-  revoke(containerId: string): Ipv4[];
+  revoke(containerId: string): DeviceAddress[];
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
   /** The bridge port of a container that has just started. */
@@ -184,7 +185,8 @@ export function makeObserver(eyes: Eyes): Observer {
         container === containerId && releasedAt === null ? address : [],
       );
       if (known !== undefined) known = withoutAliases(known, new Set(aliases));
-      return aliases;
+      const label = labelOf(config.device);
+      return aliases.map((address) => ({ device: config.device, address, prefix: 32, label }));
     },
     wayTo(containerId) {
       const alias = leased.find(
@@ -231,7 +233,17 @@ function afterwards(known: Known, desired: State): Known {
 function withoutAliases(known: Known, aliases: ReadonlySet<Ipv4>): Known {
   const { dataPath } = known.path;
   const forwards = dataPath.forwards.filter(({ alias }) => !aliases.has(alias));
-  return { ...known, path: { ...known.path, dataPath: { ...dataPath, forwards } } };
+  const staying = (list: readonly DeviceAddress[]): DeviceAddress[] =>
+    list.filter(
+      ({ address, device }) =>
+        !(aliases.has(address) && known.aliases.some((a) => a.address === address && a.device === device)),
+    );
+  return {
+    ...known,
+    path: { ...known.path, dataPath: { ...dataPath, forwards } },
+    aliases: staying(known.aliases),
+    links: { ...known.links, addresses: staying(known.links.addresses) },
+  };
 }
 
 /** The zone file's nouns, read anew only when its text is another: 4 000 names take 60 ms. */

@@ -54,5 +54,8 @@ export class StillHost implements Host {
   async revoke(): Promise<void> {}
   async admit(): Promise<void> {}
   invalidate(): void {}
+  reassert(): Promise<void> {
+    return Promise.resolve();
+  }
   close(): void {}
 }

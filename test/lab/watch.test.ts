@@ -91,7 +91,11 @@ for (const engine of ENGINES) {
       t.notMatch(watch.output(), "configuration reloaded");
       writeConf(lab);
       process.kill(watch.pid, "SIGHUP");
-      await wait("a good one is taken", async () => watch.output().includes("configuration reloaded"), 10_000);
+      await wait(
+        "a good one is taken",
+        async () => watch.output().includes("configuration reloaded"),
+        10_000,
+      );
       t.equal(await lab.who(one), "one");
     });
 

@@ -32,6 +32,8 @@ export interface ForwardTable {
   removeGuard(): Promise<void>;
   /** Takes these aliases out of force at once; waits for nothing but a write that is under way. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
+  /** Another program has changed the kernel: what was committed last is put in force again, without asking Docker. */
+  reassert(): Promise<void>;
   /** Lets the packets of an alias out through a bridge port, where there is a guard. */
   admit(alias: Ipv4, bridgePort: string): Promise<void>;
   close(): void;
@@ -90,36 +92,48 @@ export function openForwardTable(
     if (choice === undefined) await read();
     return choice as Choice;
   };
+  /** What was committed last, less what has been revoked since. */
+  let committed: DataPath | undefined;
+  const commit = async (desired: DataPath): Promise<readonly Refusal[]> => {
+    committed = desired;
+    const { backend, rules, redirects } = await chosen();
+    const { style } = backend;
+    if (desired.frame === null) {
+      await nft.refuseAll();
+      if (backend.rules || rules) await iptables.commit(desired);
+      choice = { backend, rules: false, redirects: false };
+      return [];
+    }
+    const refused: Refused[] = [];
+    if (backend.redirect === "nft") {
+      // where both redirect for a moment, both lead to the same container, and nftables comes first
+      refused.push(...(await nft.commit(desired, style)).refused);
+      if (backend.rules) await iptables.commit({ ...desired, forwards: [] });
+      else if (rules) await iptables.remove();
+    } else {
+      // an alias without its rule leads nowhere, one without its guard to any container that gets the address
+      const before = redirects ? ({ ...style, mode: "full" } as const) : style;
+      refused.push(...(await nft.commit(desired, before)).refused);
+      refused.push(...(await iptables.commit(desired)).refused);
+      if (redirects) refused.push(...(await nft.commit(desired, style)).refused);
+    }
+    choice = { backend, rules: backend.rules, redirects: backend.redirect === "nft" };
+    return [...new Map(refused.map((one) => [one.alias, one])).values()];
+  };
   return {
     read,
-    async commit(desired) {
-      const { backend, rules, redirects } = await chosen();
-      const { style } = backend;
-      if (desired.frame === null) {
-        await nft.refuseAll();
-        if (backend.rules || rules) await iptables.commit(desired);
-        choice = { backend, rules: false, redirects: false };
-        return [];
-      }
-      const refused: Refused[] = [];
-      if (backend.redirect === "nft") {
-        // where both redirect for a moment, both lead to the same container, and nftables comes first
-        refused.push(...(await nft.commit(desired, style)).refused);
-        if (backend.rules) await iptables.commit({ ...desired, forwards: [] });
-        else if (rules) await iptables.remove();
-      } else {
-        // an alias without its rule leads nowhere, one without its guard to any container that gets the address
-        const before = redirects ? ({ ...style, mode: "full" } as const) : style;
-        refused.push(...(await nft.commit(desired, before)).refused);
-        refused.push(...(await iptables.commit(desired)).refused);
-        if (redirects) refused.push(...(await nft.commit(desired, style)).refused);
-      }
-      choice = { backend, rules: backend.rules, redirects: backend.redirect === "nft" };
-      return [...new Map(refused.map((one) => [one.alias, one])).values()];
+    commit,
+    async reassert() {
+      if (committed === undefined) return;
+      await read();
+      await commit(committed);
     },
     removeGuard: () => nft.remove(),
     async revoke(aliases) {
       if (aliases.length === 0) return;
+      const gone = new Set(aliases);
+      if (committed !== undefined)
+        committed = { ...committed, forwards: committed.forwards.filter(({ alias }) => !gone.has(alias)) };
       const unused = choice !== undefined && !choice.rules && !choice.backend.rules;
       await Promise.all([nft.revoke(aliases), unused ? undefined : iptables.revoke(aliases)]);
     },

@@ -5,7 +5,7 @@ import { attributes } from "./netlink-message.ts";
 import { run, startedHere } from "./run.ts";
 
 /** Milliseconds between two looks at what the kernel has announced; a look that finds nothing takes some microseconds. */
-const POLL_MS = 400;
+const POLL_MS = 150;
 /** Milliseconds between two looks at iptables-legacy, which announces nothing. */
 const LEGACY_POLL_MS = 2_000;
 
