@@ -26,7 +26,7 @@ import { type Links, readLinks } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { readNextHops } from "./kernel/routes.ts";
-import { bridgesOf, ownersOfPorts } from "./port-owners.ts";
+import { bridgesOf, lostUnowned, ownersOfPorts, withOwners } from "./port-owners.ts";
 
 /** How much of the host a look reads. */
 export interface Scope {
@@ -126,13 +126,17 @@ export function makeObserver(eyes: Eyes): Observer {
       aliases: [],
     };
   };
-  const stillKnown = async (): Promise<Known | undefined> =>
-    known !== undefined && known.leasesId === (await leasesId()) ? known : undefined;
+  const stillKnown = async (events: readonly DockerEvent[]): Promise<Known | undefined> => {
+    const before = known;
+    if (before === undefined || before.leasesId !== (await leasesId())) return undefined;
+    if (!lostUnowned(before.links, events)) return before;
+    return { ...before, links: withOwners(await readLinks(), before.links) };
+  };
 
   return {
     async observe({ without = [], events }) {
       looks += 1;
-      const left = events === undefined ? undefined : await stillKnown();
+      const left = events === undefined ? undefined : await stillKnown(events);
       const look = without.includes("docker")
         ? { containers: [], networks: [], notices: [] }
         : followed === undefined

@@ -2,6 +2,7 @@
 import type { BridgePort, Container, Network } from "../core/model.ts";
 import type { DataPathSeen, LeasesRead } from "../core/observation.ts";
 import type { Docker } from "./docker/client.ts";
+import type { DockerEvent } from "./docker/json.ts";
 import type { DockerView } from "./docker/view.ts";
 import type { Links } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
@@ -30,12 +31,11 @@ export async function ownersOfPorts({
   changed,
 }: PortSources): Promise<Links> {
   const { links } = known;
-  const ports = new Map(
-    links.bridgePorts.map((port) => [
-      port.name,
-      port.container !== null && changed?.has(port.container) ? { ...port, container: null } : port,
-    ]),
-  );
+  const isUncertain = ({ container }: BridgePort): boolean =>
+    container !== null && changed?.has(container) === true;
+  // one that is not found again below has gone with its container
+  const ports = new Map(links.bridgePorts.flatMap((port) => (isUncertain(port) ? [] : [[port.name, port]])));
+  const before = new Map(links.bridgePorts.map((port) => [port.name, port]));
   if (changed === undefined) for (const [port, container] of guarded(known)) assign(ports, port, container);
   const owned = new Set([...ports.values()].map(({ bridge, container }) => `${bridge} ${container}`));
   const unknown = view.containers.flatMap((container) => {
@@ -45,8 +45,25 @@ export async function ownersOfPorts({
     return bridges.length > 0 && ASKABLE.has(container.state) ? [{ id: container.id, bridges }] : [];
   });
   for (const { name, bridge, container } of await found(unknown, docker, bridgePorts))
-    ports.set(name, { ...(ports.get(name) ?? { name, bridge, hairpin: false }), container });
+    ports.set(name, { ...(before.get(name) ?? { name, bridge, hairpin: false }), container });
   return { ...links, bridgePorts: [...ports.values()] };
+}
+
+/**
+ * True when a container has ended whose port was seen while Docker was still starting it, and so was not known as its: the
+ * ports are to be listed again.
+ */
+export function lostUnowned({ bridgePorts }: Links, events: readonly DockerEvent[]): boolean {
+  if (!bridgePorts.some(({ container }) => container === null)) return false;
+  const owners = new Set(bridgePorts.map(({ container }) => container));
+  return events.some(({ action, container }) => action === "die" && !owners.has(container));
+}
+
+/** A new list with the owners of the one before. */
+export function withOwners(links: Links, { bridgePorts }: Links): Links {
+  const owners = new Map(bridgePorts.map(({ name, container }) => [name, container]));
+  const owned = links.bridgePorts.map((port) => ({ ...port, container: owners.get(port.name) ?? null }));
+  return { ...links, bridgePorts: owned };
 }
 
 interface Unknown {
