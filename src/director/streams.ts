@@ -45,6 +45,34 @@ export interface Following {
 /** Milliseconds by which Docker's list may follow the event of a container's end. */
 const LIST_LAG_MS = 1_000;
 
+export interface Hearing {
+  readonly host: Pick<Host, "revoke" | "admit">;
+  readonly exits: Exits;
+  /** Has the next run look at what the event is about. */
+  readonly look: (event: DockerEvent) => void;
+  /** The same once Docker's list shows what the event says. */
+  readonly lookLater: (event: DockerEvent) => void;
+  readonly say: Say;
+}
+
+/** What an event of Docker's sets going. */
+export function hearing({ host, exits, look, lookLater, say }: Hearing): (event: DockerEvent) => void {
+  return (event) => {
+    // the look after the end itself sees the endpoint gone as well
+    if (event.action === "disconnect" && exits.ended().has(event.container)) return;
+    if (exits.note(event.action, event.container)) {
+      revokeEnded(host, event.container, say);
+      // Docker's list may show it running for a while; what was looked at until then is not believed for ever
+      if (event.action === "die") lookLater(event);
+    }
+    // what fails here fails again in the run, which says so
+    const admitted =
+      event.action === "start" ? host.admit(event.container).catch(() => undefined) : undefined;
+    if (admitted === undefined) look(event);
+    else void admitted.then(() => look(event));
+  };
+}
+
 /** Follows everything until closed; each stream is opened again when it ends, and everything is looked at then. */
 export function followHost(watched: Watched, { pending, wakeup, signal, say }: Followers): Following {
   const { config, docker, exits, host } = watched;
@@ -64,20 +92,8 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wake();
   };
-  const heard = (event: DockerEvent): void => {
-    // the look after the end itself sees the endpoint gone as well
-    if (event.action === "disconnect" && exits.ended().has(event.container)) return;
-    if (exits.note(event.action, event.container)) {
-      revokeEnded(host, event.container, say);
-      // Docker's list may show it running for a while; what was looked at until then is not believed for ever
-      if (event.action === "die") setTimeout(look, LIST_LAG_MS, event).unref();
-    }
-    // what fails here fails again in the run, which says so
-    const admitted =
-      event.action === "start" ? host.admit(event.container).catch(() => undefined) : undefined;
-    if (admitted === undefined) look(event);
-    else void admitted.then(() => look(event));
-  };
+  const lookLater = (event: DockerEvent): void => void setTimeout(look, LIST_LAG_MS, event).unref();
+  const heard = hearing({ host, exits, look, lookLater, say });
   let running = false;
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
