@@ -1,9 +1,11 @@
 /**
  * Whole decisions as files: test/golden/<case>/ holds what a host shows and what the director makes of it. UPDATE=1 writes
- * the second half anew, for a person to read the difference. BIND and iptables judge the files as well.
+ * the second half anew, for a person to read the difference. BIND, iptables and nft judge the files as well.
  *
  *     ocdd.conf containers.json networks.json [leases.json] [zone-before.txt]
- *     → rules.txt zone.txt page.html plan.txt report.txt list.json
+ *     → rules.txt zone.txt plan.txt report.txt list.json [page.html]
+ *
+ * rules.txt is the input of iptables-restore, and after the line `# nft` that of nft.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,17 +15,27 @@ import { execa } from "execa";
 import t from "tap";
 import { type Config, readConfig } from "../src/core/config/config.ts";
 import { decide } from "../src/core/decide.ts";
-import { parseFirewall } from "../src/core/forwards/firewall.ts";
-import type { LeaseTable, Observation } from "../src/core/model.ts";
+import { canonical, type DataPath } from "../src/core/forwards/forward.ts";
+import { parse } from "../src/core/forwards/iptables-parse.ts";
+import { transaction } from "../src/core/forwards/iptables-transaction.ts";
+import { renderAll } from "../src/core/forwards/nft.ts";
+import { elementsOf, keyOf } from "../src/core/forwards/nft-elements.ts";
+import { parseTables } from "../src/core/forwards/nft-parse.ts";
+import type { BridgePort, Container, LeaseTable, Network, Observation } from "../src/core/model.ts";
 import { observationOf } from "../src/core/observation.ts";
-import { plan } from "../src/core/plan.ts";
+import { NO_HISTORY } from "../src/core/page/history.ts";
+import { isEmpty, plan } from "../src/core/plan.ts";
 import { listDocument, runReport } from "../src/core/report/report.ts";
+import { describeAll } from "../src/core/report/steps.ts";
+import { readZoneOnDisk, zoneSettings } from "../src/core/zone/records.ts";
+import { addressRecords } from "../src/core/zone/service-records.ts";
 import { readContainer, readNetwork } from "../src/host/docker/json.ts";
 import { BARE, HOST, ip, NOW } from "./core/make.ts";
 import { saved } from "./fake/iptables.ts";
 
 const GOLDEN = fileURLToPath(new URL("golden", import.meta.url));
 const DOCKER = fileURLToPath(new URL("recorded/docker-20.10.txt", import.meta.url));
+const DOCKER_RULES = saved(readFileSync(DOCKER, "utf8"));
 const UPDATE = process.env.UPDATE === "1";
 
 interface Case {
@@ -44,6 +56,9 @@ function readCase(directory: string): Case {
     flags: [],
   });
   const items = (file: string): Record<string, unknown>[] => json(file, []);
+  const containers = items("containers.json").flatMap((item) => readContainer(item) ?? []);
+  const networks = items("networks.json").map(readNetwork);
+  const before = text("zone-before.txt", "");
   const address = (device: string, at: string, prefix: number) => ({
     device,
     address: ip(at),
@@ -53,8 +68,8 @@ function readCase(directory: string): Case {
   return {
     config,
     seen: observationOf(config, {
-      containers: items("containers.json").flatMap((item) => readContainer(item) ?? []),
-      networks: items("networks.json").map(readNetwork),
+      containers,
+      networks,
       links: {
         devices: ["lo", "ens3", "docker0"],
         addresses: [
@@ -62,28 +77,62 @@ function readCase(directory: string): Case {
           address("ens3", HOST, 24),
           address("docker0", "172.17.0.1", 16),
         ],
-        bridgePorts: [],
+        bridgePorts: portsOf(containers, networks),
       },
-      tables: saved(readFileSync(DOCKER, "utf8")),
+      path: {
+        dataPath: parse(DOCKER_RULES, config.pool).dataPath,
+        firewall: { backend: "iptables", unguarded: null, obstacles: [] },
+        legacy: new Set(),
+      },
       leases: { status: "read", table: { ...BARE.table, ...json<Partial<LeaseTable>>("leases.json", {}) } },
       leasesFile: "leases.json",
-      zone: text("zone-before.txt", ""),
-      page: "",
-      services: "",
+      readZone: (host) =>
+        readZoneOnDisk(
+          before,
+          zoneSettings(config),
+          host === undefined ? [] : addressRecords([], config.hostName, host),
+        ),
+      page: { html: "", services: "" },
+      history: NO_HISTORY,
     }),
   };
 }
 
+/** A bridge port for each place of a container on a bridge. */
+function portsOf(containers: readonly Container[], networks: readonly Network[]): BridgePort[] {
+  return containers.flatMap(({ id, attachments }) =>
+    attachments.flatMap(({ networkId, address }, i): BridgePort[] => {
+      const bridge = networks.find((network) => network.id === networkId)?.bridge ?? "";
+      if (bridge === "" || address === undefined) return [];
+      return [{ name: `veth${id.slice(0, 7)}${i}`, bridge, hairpin: false, container: id }];
+    }),
+  );
+}
+
+const NFT = "# nft\n";
+
+function rulesOf({ config }: Case, { frame, forwards, damaged }: DataPath): string {
+  const { snapshot } = parse(DOCKER_RULES, config.pool);
+  const { text } = transaction(snapshot, { frame, forwards, damaged });
+  return frame === null ? text : `${text}${NFT}${renderAll(frame, forwards, "guard", { markEarly: false })}`;
+}
+
+/** Cases whose page is kept as well: it is long, and the same but for its rows. */
+const PAGES: ReadonlySet<string> = new Set(["contract-table", "hostile"]);
+
 /** Every file of a case's second half. */
-function results({ config, seen }: Case): Record<string, string> {
+function results(name: string, case_: Case): Record<string, string> {
+  const { config, seen } = case_;
   const decision = decide(config, seen, NOW);
-  const steps = plan(seen.actual, decision.desired, config.zone);
+  const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
   const warnings = decision.warnings.map((line) => `warning: ${line}\n`).join("");
   return {
-    "rules.txt": steps.tables.map(({ text }) => text).join(""),
-    "zone.txt": decision.desired.zone,
-    "page.html": decision.desired.page,
-    "plan.txt": steps.changes.map((line) => `${line}\n`).join(""),
+    ...(PAGES.has(name) ? { "page.html": decision.desired.page.html } : {}),
+    "rules.txt": rulesOf(case_, decision.desired.dataPath),
+    "zone.txt": decision.desired.zone.text,
+    "plan.txt": describeAll(steps)
+      .map((line) => `${line}\n`)
+      .join(""),
     "report.txt": `${runReport(config, decision)}${warnings === "" ? "" : `\n${warnings}`}`,
     "list.json": `${JSON.stringify(listDocument(config, decision), null, 2)}\n`,
   };
@@ -92,20 +141,33 @@ function results({ config, seen }: Case): Record<string, string> {
 const scratch = mkdtempSync(join(tmpdir(), "ocdd-golden-"));
 t.teardown(() => rmSync(scratch, { recursive: true }));
 
+const IN_KERNEL = `
+iptables-restore <"$1"
+iptables-restore --noflush --test <"$2"
+iptables-restore --noflush <"$2"
+iptables-save
+nft -f "$3"
+for family in ip bridge; do echo '# nft'; nft -j list table "$family" ocdd || test ! -s "$3"; done
+`;
+
 /** The rules put into a real kernel beside Docker's, in a network namespace that ends with the command. */
-async function inKernel(name: string, rules: string): Promise<string> {
-  const file = join(scratch, `${name}.rules`);
-  writeFileSync(file, rules);
-  const script =
-    'iptables-restore <"$1" && iptables-restore --noflush --test <"$2" && iptables-restore --noflush <"$2" && iptables-save';
-  return (await execa("unshare", ["--net", "sh", "-ec", script, "sh", DOCKER, file])).stdout;
+async function inKernel(name: string, rules: string): Promise<{ iptables: string; nft: string[] }> {
+  const parts = rules.split(NFT);
+  const files = ["iptables", "nft"].map((kind, i) => {
+    const file = join(scratch, `${name}.${kind}`);
+    writeFileSync(file, parts[i] ?? "");
+    return file;
+  });
+  const { stdout } = await execa("unshare", ["--net", "sh", "-ec", IN_KERNEL, "sh", DOCKER, ...files]);
+  const [iptables = "", ...nft] = stdout.split(NFT);
+  return { iptables, nft };
 }
 
 for (const name of readdirSync(GOLDEN).sort()) {
   t.test(name, async (t) => {
     const directory = join(GOLDEN, name);
     const case_ = readCase(directory);
-    const got = results(case_);
+    const got = results(name, case_);
     for (const [file, text] of Object.entries(got)) {
       const path = join(directory, file);
       // the zone is octets, one a character
@@ -125,11 +187,15 @@ for (const name of readdirSync(GOLDEN).sort()) {
 
     const kernel = await inKernel(name, got["rules.txt"] ?? "");
     const decision = decide(case_.config, case_.seen, NOW);
+    const { frame, forwards } = decision.desired.dataPath;
     t.strictSame(
-      parseFirewall(saved(kernel), case_.config.pool).firewall,
-      decision.desired.firewall,
+      parse(saved(kernel.iptables), case_.config.pool).dataPath,
+      { frame, forwards: forwards.map((f) => ({ ...canonical(f), bridgePort: null })), damaged: [] },
       "the kernel spells the rules as we do",
     );
+    const listed = frame === null ? [] : parseTables(kernel.nft).elements;
+    const wanted = elementsOf(forwards, "guard").map(keyOf);
+    t.strictSame(listed.map(keyOf).sort(), wanted.sort(), "and holds the guard's elements");
 
     const { desired } = decision;
     const after: Observation = {
@@ -137,7 +203,12 @@ for (const name of readdirSync(GOLDEN).sort()) {
       actual: desired,
       addresses: [...case_.seen.addresses, ...desired.aliases],
     };
-    const second = plan(desired, decide(case_.config, after, NOW).desired, case_.config.zone);
-    t.strictSame([second.changes, second.table], [[], null], "the next run changes nothing");
+    const zoneNow = readZoneOnDisk(
+      desired.zone.text,
+      zoneSettings(case_.config),
+      addressRecords([], case_.config.hostName, decision.hostIp),
+    );
+    const second = plan(desired, decide(case_.config, { ...after, zone: zoneNow }, NOW).desired);
+    t.ok(isEmpty(second), `the next run changes nothing: ${describeAll(second.steps).join("; ")}`);
   });
 }
