@@ -1,5 +1,5 @@
 /** An iptables that is text: what `iptables-restore --noflush` makes of a saved ruleset. */
-import type { TableName } from "../../src/core/model.ts";
+import type { TableName } from "../../src/core/forwards/iptables-render.ts";
 
 /** A saved ruleset cut into its tables, as `iptables-save -t` prints each. */
 export function saved(text: string): Map<TableName, string> {

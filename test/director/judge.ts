@@ -1,0 +1,213 @@
+/** What must hold on a host of the random walk: after each step of a run, after each run, and after one that ended well. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import { parse } from "../../src/core/forwards/iptables-parse.ts";
+import type { Container, DeviceAddress, Lease, LeaseTable } from "../../src/core/model.ts";
+import { ip, POOL, ZONE, zoneOnDisk } from "../core/make.ts";
+import type { Floor } from "../fake/floor.ts";
+import { saved } from "../fake/iptables.ts";
+import { readRuleset, trace, type Verdict } from "../trace.ts";
+
+export const HOLD = 180;
+
+const ALIASES = Array.from({ length: 20 }, (_, i) => ip(`192.168.122.${11 + i}`));
+const ROUTES = [
+  ["172.17.0.0/16", "docker0"],
+  ["0.0.0.0/0", "ens3"],
+] as const;
+
+export function fail(message: string): never {
+  throw new Error(message);
+}
+
+export class Judge {
+  readonly #floor: Floor;
+  readonly #guarded: boolean;
+  /** Addresses, rules and zone text of the operator's, which must stay. */
+  readonly foreign: Set<DeviceAddress> = new Set();
+  readonly foreignRules: Set<string> = new Set();
+  byHand = "";
+  /** Container id → the key of its lease, as the last look tells. */
+  keys: ReadonlyMap<string, string> = new Map();
+  /** Address → its last holder, and until when it is leased or held. */
+  readonly #history = new Map<Ipv4, { readonly key: string; readonly until: number }>();
+  /** Address → its last lease. */
+  readonly #last = new Map<Ipv4, Lease>();
+  #serial = 0;
+  /** Another program has changed rules since the last run that ended well. */
+  #tampered = false;
+
+  constructor(floor: Floor, guarded: boolean) {
+    this.#floor = floor;
+    this.#guarded = guarded;
+    floor.changed = () => {
+      if (guarded && !this.#tampered) this.checkPackets();
+    };
+  }
+
+  tampered(): void {
+    this.#tampered = true;
+    this.#floor.kernel.flows.clear();
+  }
+
+  #table(file = "leases.json"): LeaseTable | undefined {
+    try {
+      return JSON.parse(readFileSync(join(this.#floor.directory, file), "utf8")) as LeaseTable;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * The newest leases are lost: what the file before tells is sure to be kept. What the rules in force tell is kept as well,
+   * but they name a container's address, which another may have by now.
+   */
+  forget(): void {
+    this.#tampered = true;
+    const told = new Map((this.#table("leases.json.previous")?.leases ?? []).map((l) => [l.address, l.key]));
+    for (const [address, { key }] of this.#history)
+      if (told.get(address) !== key) this.#history.delete(address);
+  }
+
+  /** Where a client's packet to an alias goes, and whether the guard lets it arrive. */
+  #way(alias: Ipv4): { readonly verdict: Verdict; readonly reaches: Container | undefined } {
+    const { kernel, docker } = this.#floor;
+    const around = { local: kernel.addresses.map(({ address }) => address), routes: ROUTES };
+    const packet = { from: "192.168.122.50", to: alias, protocol: "tcp", port: 80 } as const;
+    const verdict = trace({ ...packet, hook: "PREROUTING", in: "ens3" }, this.#ruleset(), around);
+    if (typeof verdict !== "object") return { verdict, reaches: undefined };
+    const found = docker
+      .running()
+      .find((one) => one.networkMode === "bridge" && one.attachments[0]?.address === verdict.address);
+    const port = kernel.bridgePorts.find(({ container }) => container === found?.id)?.name ?? "";
+    const passes = !this.#guarded || !kernel.nft.guards() || kernel.nft.passes(alias, port);
+    return { verdict, reaches: passes ? found : undefined };
+  }
+
+  #rules = "";
+  #read = readRuleset("");
+  #ruleset(): ReturnType<typeof readRuleset> {
+    const { rules } = this.#floor.kernel;
+    if (rules !== this.#rules) this.#read = readRuleset(rules);
+    this.#rules = rules;
+    return this.#read;
+  }
+
+  /** No alias leads to a container that does not hold its lease. */
+  checkPackets(): void {
+    for (const { address, ...lease } of this.#table()?.leases ?? [])
+      this.#last.set(address, { address, ...lease });
+    for (const alias of ALIASES) {
+      const { reaches } = this.#way(alias);
+      if (reaches === undefined) continue;
+      const lease = this.#last.get(alias);
+      const holds = lease?.container === reaches.id || lease?.key === this.keys.get(reaches.id);
+      if (!holds)
+        fail(
+          `${alias} leads to ${reaches.name} ${reaches.id.slice(0, 12)}, its lease is ${JSON.stringify(lease)}`,
+        );
+    }
+  }
+
+  /** Clients connect to each alias. */
+  connect(): void {
+    for (const alias of ALIASES) {
+      const { verdict, reaches } = this.#way(alias);
+      if (reaches === undefined || typeof verdict !== "object") continue;
+      const { flows } = this.#floor.kernel;
+      flows.set(alias, new Set([...(flows.get(alias) ?? []), verdict.address]));
+    }
+  }
+
+  /** What is on disk, after a run that was killed too. */
+  checkLeases(now: number): void {
+    const table = this.#table();
+    if (table === undefined) return;
+    const living = table.leases.filter((l) => l.releasedAt === null);
+    unique(
+      living.map((l) => l.address),
+      "two living leases on one address",
+    );
+    unique(
+      living.map((l) => l.key),
+      "two living leases of one owner",
+    );
+    for (const l of living) {
+      const last = this.#history.get(l.address);
+      if (last !== undefined && last.key !== l.key && now < last.until)
+        fail(`${l.address} went from ${last.key} to ${l.key} while it was held`);
+    }
+    this.#history.clear();
+    for (const { address, key, releasedAt } of table.leases)
+      this.#history.set(address, {
+        key,
+        until: releasedAt === null ? Number.POSITIVE_INFINITY : releasedAt + HOLD,
+      });
+  }
+
+  /** After a run that ended well, on a host where all has been heard. */
+  checkConverged(names: readonly string[]): void {
+    this.#tampered = false;
+    this.checkPackets();
+    this.#checkForwards();
+    this.#checkForeign();
+    this.#checkZone(names);
+    const { flows, unannounced } = this.#floor.kernel;
+    for (const [alias, targets] of flows) {
+      const { verdict } = this.#way(alias);
+      const to = typeof verdict === "object" ? verdict.address : "";
+      for (const target of targets)
+        if (target !== to) fail(`a flow to ${alias} leads to ${target}, not ${to}`);
+    }
+    if (unannounced.size > 0) fail(`not announced: ${[...unannounced].join(" ")}`);
+  }
+
+  /** Every alias is forwarded, to its lease's owner only, reaches it, and every forward has its alias. */
+  #checkForwards(): void {
+    const { docker, kernel } = this.#floor;
+    const leases = this.#table()?.leases ?? [];
+    const owner = new Map(leases.filter((l) => l.releasedAt === null).map((l) => [l.address, l.container]));
+    const target = new Map(docker.running().map((c) => [c.id, c.attachments[0]?.address]));
+    const { forwards } = parse(saved(kernel.rules) as never, POOL).dataPath;
+    for (const { alias, target: to, ...policy } of forwards) {
+      const holder = owner.get(alias) ?? "";
+      if (target.get(holder) !== to) fail(`${alias} leads to ${to}, not to its owner`);
+      const open = policy.ports === null && policy.allow === null;
+      if (open && this.#way(alias).reaches?.id !== holder) fail(`${alias} does not reach its owner`);
+    }
+    const aliases = kernel.addresses.filter((a) => a.label === "ens3:ocdd").map((a) => a.address);
+    unique(aliases, "an alias twice");
+    const forwarded = new Set(forwards.map((f) => f.alias));
+    if (forwarded.size !== aliases.length || !aliases.every((a) => forwarded.has(a)))
+      fail("aliases and forwards differ");
+  }
+
+  #zone(): string {
+    return readFileSync(join(this.#floor.directory, `dns/${ZONE}.zone`), "latin1");
+  }
+
+  #checkForeign(): void {
+    const { kernel } = this.#floor;
+    for (const a of this.foreign)
+      if (!kernel.addresses.some((b) => JSON.stringify(a) === JSON.stringify(b)))
+        fail(`foreign address ${a.address} is gone`);
+    for (const rule of this.foreignRules)
+      if (!kernel.rules.includes(`${rule}\n`)) fail(`foreign rule ${rule} is gone`);
+    if (!this.#zone().endsWith(this.byHand)) fail("hand-written records are gone");
+  }
+
+  #checkZone(names: readonly string[]): void {
+    unique(names, "a name twice");
+    const { records, serial } = zoneOnDisk(this.#zone());
+    const owned = new Set(records.map(({ owner }) => owner));
+    for (const name of names) if (!owned.has(name)) fail(`${name} is not in the zone`);
+    if (serial < this.#serial) fail(`serial ${serial} after ${this.#serial}`);
+    this.#serial = serial;
+  }
+}
+
+export function unique(values: readonly string[], message: string): void {
+  const twice = values.find((value, i) => values.indexOf(value) !== i);
+  if (twice !== undefined) fail(`${message}: ${twice}`);
+}

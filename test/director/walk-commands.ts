@@ -1,0 +1,271 @@
+/** What can happen in the random walk. */
+
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import type { Container, DeviceAddress } from "../../src/core/model.ts";
+import { composeLabels, id, ip } from "../core/make.ts";
+import type { Moment } from "../fake/floor.ts";
+import type { World } from "./world.ts";
+
+export const RANGES = {
+  small: "192.168.122.11-192.168.122.16",
+  usual: "192.168.122.11-192.168.122.30",
+  moved: "192.168.122.14-192.168.122.25",
+} as const;
+
+/** Another program's or the operator's: must be as it was after every run. */
+const FOREIGN: readonly DeviceAddress[] = [
+  { device: "ens3", address: ip("192.168.122.40"), prefix: 32, label: "ens3" },
+  { device: "ens3", address: ip("192.168.122.10"), prefix: 32, label: "ens3:ocdx" },
+  { device: "ens3", address: ip("192.168.122.20"), prefix: 24, label: "ens3" },
+  { device: "ens4", address: ip("10.3.3.3"), prefix: 32, label: "ens4" },
+];
+const FOREIGN_RULES = [
+  "-A INPUT -s 10.9.9.9/32 -j DROP",
+  "-A FORWARD -m comment --comment NOT-OCDD -j ACCEPT",
+];
+
+export type Step = fc.AsyncCommand<object, World>;
+
+/** A command that can always be given. */
+function deed(name: string, run: (world: World) => void | Promise<void>): Step {
+  return { check: () => true, run: async (_, world) => run(world), toString: () => name };
+}
+
+/** One of the host's containers, if there is any. */
+const pick = (world: World, n: number): Container | undefined => {
+  const { containers_: all } = world.floor.docker;
+  return all[n % Math.max(1, all.length)];
+};
+const withOne = async (world: World, n: number, run: (one: Container) => Promise<void>): Promise<void> => {
+  const one = pick(world, n);
+  if (one !== undefined) await run(one);
+};
+
+const names = fc.constantFrom(
+  "web",
+  "db",
+  "Web",
+  "a_b",
+  "a.b",
+  "p_web_1",
+  "q_web_1",
+  "ns1",
+  "10.0.0.1",
+  "dockerhost",
+  "printer",
+  "x".repeat(80),
+);
+const labels = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(new Map<string, string>()) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom("p", "q"), fc.constantFrom("web", "db"), fc.integer({ min: 1, max: 3 }))
+      .map(([p, s, n]) => composeLabels(p, s, n)),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .dictionary(
+        fc.constantFrom(
+          "ocdd.name",
+          "ocdd.aliases",
+          "ocdd.map",
+          "ocdd.ports",
+          "ocdd.allow",
+          "ocdd.srv",
+          "ocdd.enable",
+        ),
+        fc.constantFrom(
+          "web",
+          "db,web-1",
+          "80:8080",
+          "80,53/udp",
+          "http:80,sip:5060/udp",
+          "10.0.0.0/8",
+          "false",
+          "\n-A OCDD -j ACCEPT",
+          "",
+        ),
+        { maxKeys: 2 },
+      )
+      .map((d) => new Map(Object.entries(d))),
+  },
+);
+const modes = fc.oneof(
+  { weight: 8, arbitrary: fc.constant("bridge") },
+  { weight: 1, arbitrary: fc.constantFrom("host", "lan", "none", `container:${id("1-web")}`) },
+);
+const late = fc.boolean();
+const lateness = (is: boolean): string => (is ? ", listed late" : "");
+const when = fc.constantFrom<Moment["when"]>("before", "after");
+const calls = fc.nat(30);
+
+const containers: fc.Arbitrary<Step>[] = [
+  fc
+    .tuple(names, labels, modes, late)
+    .map(([n, l, m, is]) =>
+      deed(`start ${n} ${JSON.stringify([...l])} ${m.slice(0, 12)}${lateness(is)}`, (w) =>
+        w.start(n, l, m, is),
+      ),
+    ),
+  fc
+    .tuple(fc.nat(9), late)
+    .map(([n, is]) => deed(`stop #${n}${lateness(is)}`, (w) => withOne(w, n, (one) => w.stop(one, is)))),
+  fc
+    .tuple(fc.nat(9), late)
+    .map(([n, is]) =>
+      deed(`recreate #${n}${lateness(is)}`, (w) =>
+        withOne(w, n, (c) => w.start(c.name, c.labels, c.networkMode, is)),
+      ),
+    ),
+  fc
+    .tuple(fc.nat(9), late)
+    .map(([n, is]) => deed(`restart #${n}${lateness(is)}`, (w) => withOne(w, n, (one) => w.again(one, is)))),
+  fc.tuple(fc.nat(9), names).map(([n, to]) =>
+    deed(`rename #${n} ${to}`, (w) =>
+      withOne(w, n, async (one) => {
+        const used = w.floor.docker.containers_.some((other) => other.name === to);
+        if (!used) await w.change(one, { name: to }, "rename");
+      }),
+    ),
+  ),
+  fc
+    .tuple(fc.nat(9), fc.constantFrom<Container["health"]>("healthy", "unhealthy", "starting"))
+    .map(([n, health]) =>
+      deed(`#${n} becomes ${health}`, (w) =>
+        withOne(w, n, (one) => w.change(one, { health }, "health_status")),
+      ),
+    ),
+  fc.constant(deed("Docker's list catches up", (w) => w.settle())),
+];
+
+const others: fc.Arbitrary<Step>[] = [
+  fc.constantFrom(1, 30, 179, 181, 700).map((s) =>
+    deed(`${s} s pass`, (w) => {
+      w.now += s;
+    }),
+  ),
+  fc.constantFrom(...FOREIGN).map((a) =>
+    deed(`foreign ${a.address}/${a.prefix} ${a.label}`, (w) => {
+      const { kernel } = w.floor;
+      if (kernel.addresses.some((b) => b.address === a.address && b.device === a.device)) return;
+      kernel.addresses = [...kernel.addresses, a];
+      w.judge.foreign.add(a);
+      w.tampered();
+    }),
+  ),
+  fc.constantFrom(...FOREIGN_RULES).map((rule) =>
+    deed(`foreign rule ${rule}`, (w) => {
+      const { kernel } = w.floor;
+      const chain = rule.split(" ")[1];
+      if (!kernel.rules.includes(`-A ${chain} `)) return;
+      w.judge.foreignRules.add(rule);
+      if (!kernel.rules.includes(rule))
+        kernel.rules = kernel.rules.replace(new RegExp(`^-A ${chain} `, "m"), `${rule}\n$&`);
+      w.tampered();
+    }),
+  ),
+  fc.nat(9).map((n) =>
+    deed(`alias #${n} vanishes`, (w) => {
+      const { kernel } = w.floor;
+      const aliases = kernel.addresses.filter((a) => a.label === "ens3:ocdd");
+      kernel.addresses = kernel.addresses.filter((a) => a !== aliases[n % Math.max(1, aliases.length)]);
+      w.tampered();
+    }),
+  ),
+  fc.constantFrom("OCDD", "OCDD-INPUT", "PREROUTING", "FORWARD", "DOCKER-USER", "OUTPUT").map((chain) =>
+    deed(`flush ${chain}`, (w) => {
+      const { kernel } = w.floor;
+      const own = [...w.judge.foreignRules].filter((rule) => rule.startsWith(`-A ${chain} `));
+      if (own.length > 0) return;
+      kernel.rules = kernel.rules.replace(new RegExp(`^-A ${chain} .*\\n`, "gm"), "");
+      w.tampered();
+    }),
+  ),
+  fc.constantFrom("ip", "bridge").map((family) =>
+    deed(`nft delete table ${family}`, (w) => {
+      w.floor.kernel.nft.tables.delete(family);
+      w.tampered();
+    }),
+  ),
+  fc
+    .integer({ min: 11, max: 30 })
+    .map((octet) =>
+      deed(`.${octet} is another machine's`, (w) => void w.floor.neighbours.add(ip(`192.168.122.${octet}`))),
+    ),
+  fc.constant(deed("no other machine is there", (w) => w.floor.neighbours.clear())),
+  fc.constantFrom("leases", "both").map((which) =>
+    deed(`${which} torn`, (w) => {
+      const file = join(w.floor.directory, "leases.json");
+      if (!existsSync(file)) return;
+      writeFileSync(file, "torn");
+      if (which === "both" || !existsSync(`${file}.previous`)) writeFileSync(`${file}.previous`, "torn");
+      w.judge.forget();
+    }),
+  ),
+];
+
+/** Runs in trouble. */
+const troubles: fc.Arbitrary<Step>[] = [
+  fc
+    .tuple(calls, when)
+    .map(([n, at]) =>
+      deed(`run, killed ${at} call ${n}`, (w) =>
+        w.attempt({ calls: n, when: at, what: () => w.director.kill() }),
+      ),
+    ),
+  fc.tuple(calls, when, fc.nat(9), late).map(([n, at, which, is]) =>
+    deed(`run, #${which} ends${lateness(is)} ${at} call ${n}`, (w) =>
+      w.attempt({
+        calls: n,
+        when: at,
+        what: () => w.meanwhile(withOne(w, which, (one) => w.stop(one, is))),
+      }),
+    ),
+  ),
+  fc
+    .tuple(calls, when, names, late)
+    .map(([n, at, name, is]) =>
+      deed(`run, ${name} starts${lateness(is)} ${at} call ${n}`, (w) =>
+        w.attempt({ calls: n, when: at, what: () => w.meanwhile(w.start(name, new Map(), "bridge", is)) }),
+      ),
+    ),
+  fc.tuple(fc.constantFrom("ip ", "iptables-restore", "conntrack"), fc.nat(2)).map(([program, n]) =>
+    deed(`run, ${program} fails at its call ${n}`, async (w) => {
+      let left = n;
+      w.floor.fails = (command) => command.startsWith(program) && left-- === 0;
+      await w.attempt();
+      w.floor.fails = undefined;
+    }),
+  ),
+  fc.constant(
+    deed("run, Docker does not answer", async (w) => {
+      w.floor.docker.down = true;
+      await w.attempt();
+      w.floor.docker.down = false;
+    }),
+  ),
+  fc.constant(deed("the director is started anew", (w) => w.restart())),
+  fc.constant(
+    deed("run", async (w) => {
+      await w.run();
+    }),
+  ),
+];
+
+export const commands: fc.Arbitrary<Step>[] = [...containers, ...others, ...troubles];
+
+/** Runs that are judged in full. */
+export function runs(converge: (world: World) => Promise<void>): fc.Arbitrary<Step>[] {
+  const run = fc.constant(deed("run, and all of it is judged", converge));
+  const moved = fc.constantFrom(...Object.values(RANGES)).map((range) =>
+    deed(`range ${range}`, async (w) => {
+      w.reconfigure(range);
+      await converge(w);
+    }),
+  );
+  return [run, run, run, moved];
+}

@@ -1,0 +1,197 @@
+/** A host of the random walk: containers come and go on it, a director runs on it, and what must hold is judged. */
+import { writeFileSync } from "node:fs";
+import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Config } from "../../src/core/config/config.ts";
+import { HostError } from "../../src/core/errors.ts";
+import type { Container } from "../../src/core/model.ts";
+import { candidatesOf } from "../../src/core/services/candidates.ts";
+import { type Outcome, reconcile } from "../../src/director/reconcile.ts";
+import type { DockerEvent } from "../../src/host/docker/json.ts";
+import { attachment, config, container, id, ip, NOW } from "../core/make.ts";
+import { event } from "../fake/docker.ts";
+import { type Director, Floor, type Moment } from "../fake/floor.ts";
+import { Judge } from "./judge.ts";
+
+const BY_HAND = "$TTL 300\nprinter IN A 192.168.122.150\nalias IN CNAME printer\n";
+
+export class World {
+  readonly floor: Floor = new Floor();
+  readonly judge: Judge;
+  config: Config;
+  director: Director;
+  now = NOW;
+  runs = 0;
+  #born = 0;
+  /** The director was started while Docker's list lagged behind. */
+  #unheard = false;
+  /** Events that Docker sends once its list shows what they are about. */
+  #late: DockerEvent[] = [];
+  /** What an event during a run has set going. */
+  #going: Promise<void>[] = [];
+
+  constructor(range: string, guarded: boolean) {
+    this.config = this.#configured(range);
+    this.floor.kernel.hasNft = guarded;
+    this.judge = new Judge(this.floor, guarded);
+    this.judge.byHand = BY_HAND;
+    writeFileSync(this.config.zoneFile, BY_HAND);
+    this.director = this.floor.start(this.config);
+  }
+
+  #configured(range: string): Config {
+    return config({ IP_RANGE: range, STORAGE_DIR: this.floor.directory });
+  }
+
+  /** The director is started with this range. */
+  reconfigure(range: string): void {
+    this.config = this.#configured(range);
+    this.restart();
+  }
+
+  restart(): void {
+    this.director = this.floor.start(this.config);
+    // what a list lacked then and no event tells later, the look at the next interval finds
+    this.#unheard = this.floor.docker.isLate();
+  }
+
+  /** `late`: Docker's list shows it only when it has caught up. */
+  async start(name: string, labels: ReadonlyMap<string, string>, mode: string, late = false): Promise<void> {
+    const { docker } = this.floor;
+    const before = docker.containers_.find((one) => one.name === name);
+    if (before !== undefined) await this.stop(before, late);
+    this.#born += 1;
+    const number = this.#born;
+    const own = id(`${number}-${name}`);
+    await this.#begin(
+      container({ name, id: own, labels: new Map(labels), networkMode: mode, created: NOW + number }),
+      late,
+    );
+  }
+
+  /** The same container once more, on whatever address is free then. */
+  async again(one: Container, late: boolean): Promise<void> {
+    await this.stop(one, late);
+    this.#born += 1;
+    await this.#begin(one, late);
+  }
+
+  async #begin(one: Container, late: boolean): Promise<void> {
+    const { docker, kernel } = this.floor;
+    const { networkMode: mode } = one;
+    const attachments =
+      mode === "lan"
+        ? [attachment("lan", `192.168.122.${100 + (this.#born % 50)}`)]
+        : mode === "bridge"
+          ? [attachment("bridge", freeAddress(docker.running()))]
+          : [];
+    const next = { ...one, attachments };
+    if (late) docker.announce(next);
+    docker.containers_ = [next, ...docker.containers_];
+    if (mode === "bridge")
+      kernel.bridgePorts = [
+        ...kernel.bridgePorts,
+        { name: `veth${this.#born}`, bridge: "docker0", hairpin: false, container: next.id },
+      ];
+    if (!late) docker.catchUp();
+    if (mode === "bridge") await this.tell(event("connect", next));
+    if (late) this.#late.push(event("start", next));
+    else await this.tell(event("start", next));
+  }
+
+  async stop(one: Container, late = false): Promise<void> {
+    const { docker, kernel } = this.floor;
+    docker.containers_ = docker.containers_.filter(({ id: own }) => own !== one.id);
+    kernel.bridgePorts = kernel.bridgePorts.filter((port) => port.container !== one.id);
+    this.#late = this.#late.filter((start) => start.container !== one.id);
+    if (!late) docker.catchUp();
+    await this.tell(event("die", one));
+    await this.tell(event("disconnect", one));
+  }
+
+  /** A container's name or health is another. */
+  async change(one: Container, over: Partial<Container>, action: string): Promise<void> {
+    const { docker } = this.floor;
+    docker.containers_ = docker.containers_.map((other) =>
+      other.id === one.id ? { ...one, ...over } : other,
+    );
+    docker.catchUp();
+    await this.tell(event(action, one));
+  }
+
+  async tell(event: DockerEvent): Promise<void> {
+    await this.director.hear(event);
+  }
+
+  /** Something that happens while a run is at work; the run is not over before it. */
+  meanwhile(happening: Promise<void>): void {
+    this.#going.push(happening);
+  }
+
+  /** Another program has changed the kernel or a file; the director hears that much. */
+  tampered(): void {
+    this.director.host.invalidate();
+    this.director.pending.addAll();
+    this.judge.tampered();
+  }
+
+  /** Docker's list shows what is, and the director hears of it. */
+  async settle(): Promise<void> {
+    this.floor.docker.catchUp();
+    this.director.lookAgain();
+    if (this.#unheard) this.director.pending.addAll();
+    this.#unheard = false;
+    const late = this.#late;
+    this.#late = [];
+    for (const start of late) await this.tell(start);
+  }
+
+  /** `moment`: something that happens meanwhile. Throws HostError. */
+  async run(moment?: Moment): Promise<Outcome | undefined> {
+    const { director, judge } = this;
+    this.runs += 1;
+    judge.connect();
+    director.at(moment);
+    const { scope } = director.pending.take();
+    const observe: Director["host"]["observe"] = async (what) => {
+      const seen = await director.host.observe(what);
+      judge.keys = new Map(candidatesOf(this.config, seen).map((one) => [one.container.id, one.key]));
+      return seen;
+    };
+    const options = { now: () => this.now, apply: true, yes: true, confirmationMs: 0 };
+    try {
+      return await director.as(() =>
+        reconcile(
+          this.config,
+          { ...director.host, observe },
+          { ...options, ...(scope === undefined ? {} : { scope }) },
+        ),
+      );
+    } catch (error) {
+      director.pending.addAll();
+      if (!director.dead()) throw error;
+      // what is killed leaves no word: a director begins anew
+      this.restart();
+      return undefined;
+    } finally {
+      director.at(undefined);
+      await Promise.all(this.#going);
+      this.#going = [];
+      judge.checkLeases(this.now);
+    }
+  }
+
+  /** A run that may fail because of the host. */
+  async attempt(moment?: Moment): Promise<void> {
+    try {
+      await this.run(moment);
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+    }
+  }
+}
+
+/** As Docker gives them: the lowest that is free. */
+function freeAddress(containers: readonly Container[]): Ipv4 & string {
+  const taken = new Set(containers.flatMap((c) => c.attachments.map((a) => a.address as string)));
+  for (let n = 2; ; n++) if (!taken.has(`172.17.0.${n}`)) return ip(`172.17.0.${n}`);
+}

@@ -1,0 +1,208 @@
+/**
+ * What the real host stands on, in memory but for a temporary directory: programs, Docker, bridge ports, ARP. A director on
+ * it can be killed before or after any of its calls and file operations: from then on nothing it does has an effect.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import files from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Config } from "../../src/core/config/config.ts";
+import { HostError } from "../../src/core/errors.ts";
+import { makePending, type Pending } from "../../src/director/pending.ts";
+import { hearing } from "../../src/director/streams.ts";
+import { type Exits, makeExits } from "../../src/host/docker/exits.ts";
+import type { DockerEvent } from "../../src/host/docker/json.ts";
+import { type Host, openHost } from "../../src/host/host.ts";
+import type { BridgePorts } from "../../src/host/kernel/bridge-ports.ts";
+import { openForwardTable } from "../../src/host/kernel/forwards.ts";
+import { type RunResult, runWith } from "../../src/host/kernel/run.ts";
+import { FakeDocker } from "./docker.ts";
+import { FakeKernel } from "./programs.ts";
+
+const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** Thrown where the director is killed, and by all it does afterwards. */
+export class Killed extends Error {}
+
+/** A moment in the calls of a director. */
+export interface Moment {
+  /** Calls before it. */
+  calls: number;
+  /** Before or after the call has taken effect. */
+  readonly when: "before" | "after";
+  readonly what: () => void;
+}
+
+/** One director, as far as what it stands on knows it. */
+class Process {
+  dead = false;
+  moment: Moment | undefined;
+  readonly floor: Floor;
+  constructor(floor: Floor) {
+    this.floor = floor;
+  }
+
+  /** A call of the director's that may change something. */
+  async call<T>(deed: () => T | Promise<T>): Promise<T> {
+    const moment = this.moment !== undefined && this.moment.calls-- === 0 ? this.moment : undefined;
+    if (moment !== undefined) this.moment = undefined;
+    if (moment?.when === "before") moment.what();
+    if (this.dead) throw new Killed();
+    const result = await deed();
+    if (moment?.when === "after") moment.what();
+    if (this.dead) throw new Killed();
+    return result;
+  }
+}
+
+const current = new AsyncLocalStorage<Process>();
+
+runWith(async (argv, options) => {
+  const process = current.getStore();
+  if (process === undefined) throw new Error(`${argv[0]} run by no director`);
+  return process.call((): RunResult => {
+    const { floor } = process;
+    const failing = floor.fails?.(argv.join(" ")) === true;
+    if (failing) return { code: 1, stdout: "", stderr: "Resource temporarily unavailable" };
+    const result = floor.kernel.run(argv, options);
+    floor.changed();
+    return result;
+  });
+});
+
+/** File operations by which something takes effect; a file that is being written is none before its rename. */
+for (const name of ["rename", "link", "unlink"] as const) {
+  const real = files[name] as (...args: unknown[]) => Promise<void>;
+  Object.assign(files, {
+    [name]: (...args: unknown[]) => {
+      const process = current.getStore();
+      return process === undefined ? real(...args) : process.call(() => real(...args));
+    },
+  });
+}
+syncBuiltinESMExports();
+
+export interface Director {
+  readonly host: Host;
+  readonly pending: Pending;
+  /** Lets it hear an event; resolves when what that set going has ended. */
+  hear(event: DockerEvent): Promise<void>;
+  /** Docker's list shows what events said: looked at again. */
+  lookAgain(): void;
+  /** Does something as this director. */
+  as<T>(deed: () => Promise<T>): Promise<T>;
+  /** Has something happen at a moment of its calls. */
+  at(moment: Moment | undefined): void;
+  kill(): void;
+  dead(): boolean;
+}
+
+export class Floor {
+  readonly docker: FakeDocker = new FakeDocker();
+  readonly kernel: FakeKernel = new FakeKernel();
+  readonly directory: string = mkdtempSync(join(MEMORY, "ocdd-walk-"));
+  /** Addresses that other machines of the network answer for. */
+  readonly neighbours: Set<Ipv4> = new Set();
+  /** Called after each program. */
+  changed: () => void = () => undefined;
+  /** Whether a program fails, by its arguments. */
+  fails: ((command: string) => boolean) | undefined;
+
+  constructor() {
+    mkdirSync(join(this.directory, "dns"));
+    mkdirSync(join(this.directory, "www"));
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true });
+  }
+
+  /** A director that has just been started. */
+  start(config: Config): Director {
+    const process = new Process(this);
+    const pending = makePending(() => 0);
+    const exits: Exits = makeExits(() => 0);
+    const kernel = {
+      table: openForwardTable(config.pool, { reason: "in memory" }),
+      bridgePorts: this.#bridgePorts(process),
+      arp: this.#arp(process),
+    };
+    const host = current.run(process, () => openHost(config, { docker: this.docker, exits }, kernel));
+    let later: DockerEvent[] = [];
+    let going: Promise<void>[] = [];
+    const noted = (deed: Promise<void>): Promise<void> => {
+      const done = deed.catch((error: unknown) => {
+        // what a program of another's has changed meanwhile is refused, and the next run repeats it
+        if (!(error instanceof Killed || error instanceof HostError)) throw error;
+      });
+      going.push(done);
+      return done;
+    };
+    const heard = hearing({
+      host: { revoke: (id) => noted(host.revoke(id)), admit: (id) => noted(host.admit(id)) },
+      exits,
+      look: pending.add,
+      lookLater: (event) => later.push(event),
+      say: () => undefined,
+    });
+    return {
+      host,
+      pending,
+      hear: (event) =>
+        current.run(process, async () => {
+          heard(event);
+          const all = going;
+          going = [];
+          await Promise.all(all);
+        }),
+      lookAgain() {
+        for (const event of later) pending.add(event);
+        later = [];
+      },
+      as: (deed) => current.run(process, deed),
+      at(moment) {
+        process.moment = moment;
+      },
+      kill() {
+        process.dead = true;
+      },
+      dead: () => process.dead,
+    };
+  }
+
+  #bridgePorts(process: Process): BridgePorts {
+    return {
+      find: (wanted) =>
+        process.call(
+          () =>
+            new Map(
+              wanted.flatMap(({ id, bridge }) => {
+                const port = this.kernel.bridgePorts.find((p) => p.container === id && p.bridge === bridge);
+                return port === undefined ? [] : [[id, port.name] as const];
+              }),
+            ),
+        ),
+      close: () => undefined,
+    };
+  }
+
+  #arp(process: Process) {
+    return {
+      probe: (addresses: readonly Ipv4[]) =>
+        process.call(() => new Set(addresses.filter((one) => this.neighbours.has(one)))),
+      announce: (addresses: readonly Ipv4[]) =>
+        process.call(() => {
+          for (const address of addresses) this.kernel.unannounced.delete(address);
+        }),
+      close: () => undefined,
+    };
+  }
+}
+
+/** A file's content is not made durable: what a crash of the machine leaves is the lab's to show. */
+const probe = await files.open(new URL(import.meta.url), "r");
+Object.assign(Object.getPrototypeOf(probe), { sync: async () => undefined });
+await probe.close();
