@@ -101,8 +101,8 @@ function readCase(directory: string): Case {
 /** A bridge port for each place of a container on a bridge. */
 function portsOf(containers: readonly Container[], networks: readonly Network[]): BridgePort[] {
   return containers.flatMap(({ id, attachments }) =>
-    attachments.flatMap(({ networkId, address }, i): BridgePort[] => {
-      const bridge = networks.find((network) => network.id === networkId)?.bridge ?? "";
+    attachments.flatMap(({ network: on, address }, i): BridgePort[] => {
+      const bridge = networks.find((network) => network.name === on)?.bridge ?? "";
       if (bridge === "" || address === undefined) return [];
       return [{ name: `veth${id.slice(0, 7)}${i}`, bridge, hairpin: false, container: id }];
     }),
