@@ -106,6 +106,8 @@ export class Floor {
   readonly directory: string = mkdtempSync(join(MEMORY, "ocdd-walk-"));
   /** Addresses that other machines of the network answer for. */
   readonly neighbours: Set<Ipv4> = new Set();
+  /** Whether the port of a container is found. */
+  knows: (container: string) => boolean = () => true;
   /** Called after each program. */
   changed: () => void = () => undefined;
   /** Whether a program fails, by its arguments. */
@@ -181,7 +183,7 @@ export class Floor {
             new Map(
               wanted.flatMap(({ id, bridge }) => {
                 const port = this.kernel.bridgePorts.find((p) => p.container === id && p.bridge === bridge);
-                return port === undefined ? [] : [[id, port.name] as const];
+                return port === undefined || !this.knows(id) ? [] : [[id, port.name] as const];
               }),
             ),
         ),

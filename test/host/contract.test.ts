@@ -1,32 +1,46 @@
-/** One contract, two hosts: the fake in memory, and the real one on a kernel with Docker's engine doubled. */
+/** One contract, two floors: programs in memory, and a real kernel; Docker is in memory on both. */
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
-import { config, container, ip } from "../core/make.ts";
-import { FakeHost } from "../fake/host.ts";
-import { holdToContract } from "./contract.ts";
+import { config, id, ip } from "../core/make.ts";
+import { Floor } from "../fake/floor.ts";
+import { holdToContract, NAMES } from "./contract.ts";
 
-t.test("the fake host", async (t) => {
-  const host = new FakeHost(config());
-  host.neighbours.add(ip("192.168.122.50"));
-  host.addresses = [
-    ...host.addresses,
-    { device: "ens3", address: ip("192.168.122.40"), prefix: 32, label: "ens3" },
-  ];
-  await holdToContract({
-    host,
-    config: host.config,
-    run: (containers) => {
-      host.containers = Object.entries(containers).map(([name, at]) => container({ name, at }));
-    },
-    taken: ip("192.168.122.50"),
-    free: ip("192.168.122.51"),
-    foreign: async () => `${host.rules}\n${JSON.stringify(host.addresses)}`,
-  });
+t.test("on programs in memory", async (t) => {
+  const floor = new Floor();
+  t.teardown(() => floor.remove());
+  const { kernel, docker } = floor;
+  floor.neighbours.add(ip("192.168.122.50"));
+  kernel.addresses.push({ device: "ens3", address: ip("192.168.122.40"), prefix: 32, label: "ens3" });
+  kernel.bridgePorts = NAMES.map((name) => ({
+    name: `veth${name}`,
+    bridge: "docker0",
+    hairpin: false,
+    container: id(name),
+  }));
+  const settings = config({ STORAGE_DIR: floor.directory });
+  const director = floor.start(settings);
+  const ports = new Map(NAMES.map((name) => [name as string, `veth${name}`]));
+  floor.knows = (container) => [...ports.keys()].some((name) => id(name) === container);
+  await director.as(() =>
+    holdToContract({
+      host: director.host,
+      config: settings,
+      docker,
+      ports,
+      taken: ip("192.168.122.50"),
+      free: ip("192.168.122.51"),
+      foreign: async () =>
+        [
+          kernel.rules,
+          JSON.stringify([kernel.addresses, kernel.bridgePorts, [...kernel.nft.tables.keys()]]),
+        ].join("\n"),
+    }),
+  );
   t.pass("holds");
 });
 
-t.test("the real host", async (t) => {
+t.test("on a real kernel", async (t) => {
   t.setTimeout(60_000);
   const program = fileURLToPath(new URL("contract-run.ts", import.meta.url));
   // a network namespace and mounts of its own: nothing of it is the machine's, and all of it ends with the program
