@@ -172,7 +172,10 @@ const others: fc.Arbitrary<Step>[] = [
     deed(`alias #${n} vanishes`, (w) => {
       const { kernel } = w.floor;
       const aliases = kernel.addresses.filter((a) => a.label === "ens3:ocdd");
-      kernel.addresses = kernel.addresses.filter((a) => a !== aliases[n % Math.max(1, aliases.length)]);
+      const gone = aliases[n % Math.max(1, aliases.length)];
+      if (gone === undefined) return;
+      kernel.addresses = kernel.addresses.filter((a) => a !== gone);
+      kernel.unannounced.delete(gone.address);
       w.tampered();
     }),
   ),

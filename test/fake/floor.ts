@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import files from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { HostError } from "../../src/core/errors.ts";
@@ -46,11 +46,12 @@ class Process {
   }
 
   /** A call of the director's that may change something. */
-  async call<T>(deed: () => T | Promise<T>): Promise<T> {
+  async call<T>(name: string, deed: () => T | Promise<T>): Promise<T> {
     const moment = this.moment !== undefined && this.moment.calls-- === 0 ? this.moment : undefined;
     if (moment !== undefined) this.moment = undefined;
     if (moment?.when === "before") moment.what();
     if (this.dead) throw new Killed();
+    this.floor.calls.push(name);
     const result = await deed();
     if (moment?.when === "after") moment.what();
     if (this.dead) throw new Killed();
@@ -63,7 +64,8 @@ const current = new AsyncLocalStorage<Process>();
 runWith(async (argv, options) => {
   const process = current.getStore();
   if (process === undefined) throw new Error(`${argv[0]} run by no director`);
-  return process.call((): RunResult => {
+  const command = [...argv, options.input ?? ""].join(" ").trim();
+  return process.call(command, (): RunResult => {
     const { floor } = process;
     const failing = floor.fails?.(argv.join(" ")) === true;
     if (failing) return { code: 1, stdout: "", stderr: "Resource temporarily unavailable" };
@@ -79,11 +81,23 @@ for (const name of ["rename", "link", "unlink"] as const) {
   Object.assign(files, {
     [name]: (...args: unknown[]) => {
       const process = current.getStore();
-      return process === undefined ? real(...args) : process.call(() => real(...args));
+      if (process === undefined) return real(...args);
+      const to = String(args.at(-1));
+      return process.call(`${name} ${basename(to)}`, () => {
+        if (process.floor.full && name !== "unlink") throw fullDisk(to);
+        return real(...args);
+      });
     },
   });
 }
 syncBuiltinESMExports();
+
+const fullDisk = (path: string): Error =>
+  Object.assign(new Error(`ENOSPC: no space left on device, ${path}`), {
+    code: "ENOSPC",
+    syscall: "write",
+    path,
+  });
 
 export interface Director {
   readonly host: Host;
@@ -108,6 +122,10 @@ export class Floor {
   readonly neighbours: Set<Ipv4> = new Set();
   /** Whether the port of a container is found. */
   knows: (container: string) => boolean = () => true;
+  /** No file can be written any more. */
+  full = false;
+  /** Programs with their arguments and input, file operations and ARP, in the order in which they took effect. */
+  calls: string[] = [];
   /** Called after each program. */
   changed: () => void = () => undefined;
   /** Whether a program fails, by its arguments. */
@@ -179,6 +197,7 @@ export class Floor {
     return {
       find: (wanted) =>
         process.call(
+          "find bridge ports",
           () =>
             new Map(
               wanted.flatMap(({ id, bridge }) => {
@@ -194,9 +213,9 @@ export class Floor {
   #arp(process: Process) {
     return {
       probe: (addresses: readonly Ipv4[]) =>
-        process.call(() => new Set(addresses.filter((one) => this.neighbours.has(one)))),
+        process.call("probe", () => new Set(addresses.filter((one) => this.neighbours.has(one)))),
       announce: (addresses: readonly Ipv4[]) =>
-        process.call(() => {
+        process.call(`announce ${addresses.join(" ")}`, () => {
           for (const address of addresses) this.kernel.unannounced.delete(address);
         }),
       close: () => undefined,

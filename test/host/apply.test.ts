@@ -1,76 +1,198 @@
-/** Plans on a disk that refuses, and beside a death: the kernel's programs are stubs that write down what they are given. */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** The order in which a run changes the host, and what it does on a disk that is full, or when it was killed. */
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import t from "tap";
-import { decide } from "../../src/core/decide.ts";
-import { Overtaken } from "../../src/core/errors.ts";
-import { withoutAliases } from "../../src/core/forwards/retreat.ts";
-import { plan } from "../../src/core/plan.ts";
-import { makeMemory } from "../../src/host/kernel/memory.ts";
-import { config, container, NOW, observation, ZONE } from "../core/make.ts";
+import t, { type Test } from "tap";
+import { HostError } from "../../src/core/errors.ts";
+import type { Container } from "../../src/core/model.ts";
+import { World } from "../director/world.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "ocdd-apply-"));
-t.teardown(() => rmSync(directory, { recursive: true }));
-const log = join(directory, "log");
-for (const program of ["ip", "iptables-restore", "conntrack"]) {
-  const file = join(directory, program);
-  writeFileSync(file, `#!/bin/sh\nread=$(cat)\necho "${program} $* $read" >> ${log}\n`);
-  chmodSync(file, 0o755);
-}
-// where programs are looked for is read once
-process.env.PATH = `${directory}:${process.env.PATH}`;
-const { apply, PLAIN } = await import("../../src/host/apply.ts");
-
-const one = container({ name: "one", at: "172.17.0.2" });
-const two = container({ name: "two", at: "172.17.0.3" });
-
-/** A host that serves both, with its files in a directory of its own. */
-function served(storage: string) {
-  const conf = {
-    ...config(),
-    storageDir: join(directory, storage),
-    zoneFile: join(directory, storage, "zone"),
-  };
-  const { desired } = decide(conf, observation({ containers: [one, two] }), NOW);
-  const alias = desired.table.leases.find(({ names }) => names.includes("one" as never))?.address;
-  if (alias === undefined) throw new Error("one has no address");
-  writeFileSync(log, "");
-  return { conf, desired, alias };
+/** A host that serves these, and what its director has done since. */
+async function served(t: Test, ...names: string[]): Promise<World> {
+  const world = new World("192.168.122.11-192.168.122.30", true);
+  t.teardown(() => world.floor.remove());
+  for (const name of names) {
+    await world.start(name, new Map(), "bridge");
+    await world.run();
+  }
+  world.floor.calls = [];
+  return world;
 }
 
-t.test("a name that cannot be withdrawn keeps no rule, no alias and no connection", async (t) => {
-  const { conf, desired, alias } = served("nowhere");
-  const steps = plan(desired, withoutAliases(desired, new Set([alias])), ZONE);
-  t.ok(steps.withdrawal !== null);
-  await t.rejects(
-    apply(conf, steps, () => false, makeMemory(), PLAIN),
-    /could not withdraw names/,
+const named = (world: World, name: string): Container => {
+  const found = world.floor.docker.containers_.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no container ${name}`);
+  return found;
+};
+
+/** Places of the last call of each kind, in the order given. */
+const order = (world: World, kinds: readonly RegExp[]): number[] =>
+  kinds.map((kind) => world.floor.calls.findLastIndex((call) => kind.test(call)));
+
+const inForce = (world: World): string[] =>
+  [...world.floor.kernel.rules.matchAll(/-d (\S+)\/32 .*OCDD-(\S+) -j DNAT --to-destination (\S+)/g)].map(
+    ([, alias, name, target]) => `${name} ${alias} ${target}`,
   );
-  const done = readFileSync(log, "utf8");
-  t.match(done, new RegExp(`ip .*addr del ${alias}/32`));
-  t.match(done, /iptables-restore .*OCDD-two/s);
-  t.notMatch(done, "OCDD-one");
-  t.match(done, `conntrack -D -d ${alias}`);
+const aliases = (world: World): string[] =>
+  world.floor.kernel.addresses
+    .filter(({ label }) => label === "ens3:ocdd")
+    .map(({ address }) => address)
+    .sort();
+
+t.test("a container starts: lease, cleanup, guard, rule, address, announcement, zone, page", async (t) => {
+  const world = await served(t, "one");
+  await world.start("two", new Map(), "bridge");
+  world.floor.calls = [];
+  await world.run();
+  const places = order(world, [
+    /^rename leases.json$/,
+    /^rename owed$/,
+    /^nft -f - add element/,
+    /^iptables-restore .*OCDD-two/s,
+    /addr replace 192\.168\.122\.12/,
+    /hairpin on/,
+    /^conntrack -D -d 192\.168\.122\.12$/,
+    /^announce 192\.168\.122\.12$/,
+    /^rename toolbox\.example\.com\.zone$/,
+    /^rename services\.json$/,
+    /^rename index\.html$/,
+    /^unlink owed$/,
+  ]);
+  t.notOk(places.includes(-1), world.floor.calls.join("\n"));
+  t.strictSame(
+    places,
+    places.toSorted((a, b) => a - b),
+  );
 });
 
-t.test("who has died while his lease was written gets no rule", async (t) => {
-  const { conf, desired } = served("storage");
-  mkdirSync(conf.storageDir);
-  const nothing = decide(conf, observation(), NOW).desired;
-  const steps = plan(nothing, desired, ZONE);
-  t.ok(steps.tableFirst);
-  const waiter = {
-    count: 0,
-    async keep(waiting: Promise<void>) {
-      await waiting;
-      this.count += 1;
-    },
-  };
-  await t.rejects(
-    apply(conf, steps, () => false, makeMemory(), waiter),
-    new Overtaken(),
+t.test("a container has ended: zone, leases, page, address, flows", async (t) => {
+  const world = await served(t, "one", "two");
+  await world.stop(named(world, "two"));
+  t.strictSame(inForce(world), ["one 192.168.122.11 172.17.0.2"], "its forward is revoked before any run");
+  world.floor.calls = [];
+  await world.run();
+  const places = order(world, [
+    /^rename toolbox\.example\.com\.zone$/,
+    /^rename leases.json$/,
+    /^rename index\.html$/,
+    /addr del 192\.168\.122\.12/,
+    /^conntrack -D -d 192\.168\.122\.12$/,
+  ]);
+  t.notOk(places.includes(-1), world.floor.calls.join("\n"));
+  t.strictSame(
+    places,
+    places.toSorted((a, b) => a - b),
   );
-  t.equal(readFileSync(log, "utf8"), "");
-  t.match(readFileSync(join(conf.storageDir, "leases.json"), "utf8"), '"container:one"', "but his lease");
+});
+
+t.test(
+  "a service that is no longer wanted: its name, then its address, then its rule and guard",
+  async (t) => {
+    const world = await served(t, "one", "two");
+    const two = named(world, "two");
+    await world.change(two, { labels: new Map([["ocdd.enable", "false"]]) }, "rename");
+    world.floor.calls = [];
+    await world.run();
+    const places = order(world, [
+      /^rename toolbox\.example\.com\.zone$/,
+      /addr del 192\.168\.122\.12/,
+      /^nft -f - delete element/,
+      /^iptables-restore/,
+      /^conntrack -D -d 192\.168\.122\.12$/,
+    ]);
+    t.notOk(places.includes(-1), world.floor.calls.join("\n"));
+    t.strictSame(
+      places,
+      places.toSorted((a, b) => a - b),
+    );
+    t.strictSame(inForce(world), ["one 192.168.122.11 172.17.0.2"]);
+  },
+);
+
+t.test("the last service goes: the guard is removed last, when its flows are flushed", async (t) => {
+  const world = await served(t, "one");
+  world.floor.calls = [];
+  await world.stop(named(world, "one"));
+  await world.run();
+  const last = (kind: RegExp): number => world.floor.calls.findLastIndex((call) => kind.test(call));
+  t.ok(last(/^nft -f - .*delete table/s) > last(/^conntrack -D/));
+  t.equal(world.floor.kernel.nft.tables.size, 0);
+});
+
+t.test(
+  "a disk that is full: known owners move, no new one is put in force, what has gone is taken down",
+  async (t) => {
+    const world = await served(t, "one", "two");
+    const { floor } = world;
+    await world.stop(named(world, "two"));
+    await world.start("three", new Map(), "bridge");
+    await world.again(named(world, "one"), false);
+    floor.full = true;
+    const zone = readFileSync(world.config.zoneFile, "latin1");
+    const error = await world.run().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    t.ok(error instanceof HostError);
+    t.match(error, { fault: "storage", step: "write the leases" });
+    t.strictSame(inForce(world), [`one 192.168.122.11 ${named(world, "one").attachments[0]?.address}`]);
+    t.strictSame(aliases(world), ["192.168.122.11"]);
+    t.equal(readFileSync(world.config.zoneFile, "latin1"), zone);
+    floor.full = false;
+    await world.run();
+    t.equal(inForce(world).length, 2, "with room again the new one is served");
+  },
+);
+
+t.test("killed between the rules and the flush: the next director flushes and announces", async (t) => {
+  const world = await served(t, "one");
+  const { floor } = world;
+  await world.start("two", new Map(), "bridge");
+  await world.again(named(world, "one"), false);
+  floor.calls = [];
+  const owed = join(floor.directory, "owed");
+  let left = "";
+  floor.changed = () => {
+    if (!floor.calls.at(-1)?.startsWith("iptables-restore")) return;
+    left = readFileSync(owed, "utf8");
+    world.director.kill();
+  };
+  await world.run();
+  t.match(left, /^flush 192\.168\.122\.11$/m);
+  t.match(left, /^announce 192\.168\.122\.12$/m);
+  floor.changed = () => undefined;
+  t.notOk(floor.calls.some((call) => call.startsWith("conntrack")));
+  await world.run();
+  t.ok(floor.calls.includes("conntrack -D -d 192.168.122.11"));
+  t.ok(floor.calls.some((call) => /^announce .*192\.168\.122\.12/.test(call)));
+  t.notOk(existsSync(owed));
+});
+
+t.test("killed between the removal of an alias and the flush: the next director flushes", async (t) => {
+  const world = await served(t, "one", "two");
+  const { floor } = world;
+  await world.stop(named(world, "two"));
+  floor.changed = () => {
+    if (/addr del/.test(floor.calls.at(-1) ?? "")) world.director.kill();
+  };
+  await world.run();
+  floor.changed = () => undefined;
+  t.strictSame(aliases(world), ["192.168.122.11"]);
+  floor.calls = [];
+  await world.run();
+  t.ok(floor.calls.includes("conntrack -D -d 192.168.122.12"), floor.calls.join("\n"));
+});
+
+t.test("a program that fails: the step is named, later steps are not done, removals are", async (t) => {
+  const world = await served(t, "one", "two");
+  const { floor } = world;
+  await world.stop(named(world, "two"));
+  await world.start("three", new Map(), "bridge");
+  floor.fails = (command) => command.startsWith("ip -batch");
+  floor.calls = [];
+  await t.rejects(world.run(), { step: "add aliases", message: /^could not add aliases: ip failed/ });
+  t.notOk(floor.calls.some((call) => call.endsWith(".zone") || call.startsWith("announce")));
+  t.strictSame(aliases(world), ["192.168.122.11"], "the alias of the one that has ended is removed");
+  floor.fails = undefined;
+  await world.run();
+  t.strictSame(aliases(world), ["192.168.122.11", "192.168.122.13"]);
 });
