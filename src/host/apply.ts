@@ -52,14 +52,29 @@ interface Cleanup {
 }
 
 /** What this run has to flush and announce, and what a run before it was killed over. */
-async function cleanupOf(paths: Paths, { actual, desired, flushed }: Plan): Promise<Cleanup> {
+async function cleanupOf(paths: Paths, plan: Plan): Promise<Cleanup> {
+  const { actual, desired, flushed } = plan;
   const left = await readCleanup(paths.cleanup);
   const wanted = new Set(desired.aliases.map(({ address }) => address));
   const added = aliasChanges(actual.aliases, desired.aliases).added.map(({ address }) => address);
   return {
-    flushed: [...new Set([...left.flushed, ...flushed])],
+    flushed: [...new Set([...left.flushed, ...flushed, ...goneAliases(plan)])],
     announced: [...new Set([...left.announced.filter((address) => wanted.has(address)), ...added])],
   };
+}
+
+/**
+ * Aliases that are taken down. Those of a container that has ended may have no rule any more: it was revoked, and the plan
+ * shows no change of it.
+ */
+function goneAliases({ actual, desired }: Plan): Ipv4[] {
+  const { removed } = aliasChanges(actual.aliases, desired.aliases);
+  const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
+  const gone = [
+    ...actual.dataPath.forwards.map(({ alias }) => alias),
+    ...removed.map(({ address }) => address),
+  ];
+  return [...new Set(gone.filter((alias) => !staying.has(alias)))];
 }
 
 /** Everything new and changed: rules and guard, then addresses, then the network is told. */
@@ -134,16 +149,13 @@ async function takeAway(
     });
   await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
-  const gone = [
-    ...todo.flushed,
-    ...actual.dataPath.forwards.map(({ alias }) => alias),
-    ...removed.map(({ address }) => address),
-  ];
-  await steps.always("flush tracked connections", () =>
-    flushFlows([...new Set(gone.filter((alias) => !staying.has(alias)))]),
-  );
+  const last = desired.dataPath.frame === null;
+  // with the guard goes what refuses the flows of containers whose forwards were revoked before
+  const all = last ? desired.table.leases.map(({ address }) => address) : [];
+  const gone = [...todo.flushed, ...all].filter((alias) => !staying.has(alias));
+  await steps.always("flush tracked connections", () => flushFlows([...new Set(gone)]));
   // a flow that is still tracked would lead to the next container with that address
-  if (desired.dataPath.frame === null && !steps.failed())
+  if (last && !steps.failed())
     await steps.always("remove the guard", () => means.table.removeGuard());
   return refused;
 }

@@ -10,6 +10,7 @@ import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import { removeAddresses } from "./kernel/addresses.ts";
 import type { Arp } from "./kernel/arp/arp.ts";
+import { flushFlows } from "./kernel/conntrack.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
@@ -79,6 +80,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       await table.revoke(aliases.map(({ address }) => address));
       // before it is gone from the device nothing of the host's answers on it: INPUT refuses
       await removeAddresses(aliases);
+      await flushFlows(aliases.map(({ address }) => address));
     },
     async admit(containerId) {
       // on several networks the next run knows which is meant
