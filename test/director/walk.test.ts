@@ -30,8 +30,8 @@ async function converge(world: World): Promise<void> {
   const seen = await other.as(() => other.host.observe());
   const again = decide(config, seen, now);
   const rest = plan(seen.actual, again.desired, seen.leasesStale);
-  if (!isEmpty(rest)) fail(`a second plan: ${rest.steps.flatMap(describe).join("; ")}`);
   if (outcome !== undefined) same(outcome.decision.desired, again.desired, "by events and by a whole look");
+  if (!isEmpty(rest)) fail(`a second plan: ${rest.steps.flatMap(describe).join("; ")}`);
   const shuffled = {
     ...seen,
     containers: seen.containers.toReversed(),

@@ -169,11 +169,11 @@ export class World {
     } catch (error) {
       director.pending.addAll();
       if (!director.dead()) throw error;
-      // what is killed leaves no word: a director begins anew
-      this.restart();
       return undefined;
     } finally {
       director.at(undefined);
+      // killed: a new one is started
+      if (director.dead()) this.restart();
       await Promise.all(this.#going);
       this.#going = [];
       judge.checkLeases(this.now);
