@@ -82,7 +82,7 @@ export class World {
       mode === "lan"
         ? [attachment("lan", `192.168.122.${100 + (this.#born % 50)}`)]
         : mode === "bridge"
-          ? [attachment("bridge", freeAddress(docker.running()))]
+          ? [attachment("bridge", freeAddress(docker.running(), this.#born % 3 === 0 ? 2 + this.#born : 2))]
           : [];
     const next = { ...one, attachments };
     if (late) docker.announce(next);
@@ -190,8 +190,8 @@ export class World {
   }
 }
 
-/** As Docker gives them: the lowest that is free. */
-function freeAddress(containers: readonly Container[]): Ipv4 & string {
+/** As engines give them: the lowest that is free, or one that has not been used yet. */
+function freeAddress(containers: readonly Container[], first: number): Ipv4 & string {
   const taken = new Set(containers.flatMap((c) => c.attachments.map((a) => a.address as string)));
-  for (let n = 2; ; n++) if (!taken.has(`172.17.0.${n}`)) return ip(`172.17.0.${n}`);
+  for (let n = first; ; n++) if (!taken.has(`172.17.0.${n}`)) return ip(`172.17.0.${n}`);
 }
