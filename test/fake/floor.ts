@@ -177,6 +177,8 @@ export class Floor {
           const all = going;
           going = [];
           await Promise.all(all);
+          // what is looked at after an admission is noted by now
+          await new Promise(setImmediate);
         }),
       lookAgain() {
         for (const event of later) pending.add(event);
