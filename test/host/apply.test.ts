@@ -196,3 +196,21 @@ t.test("a program that fails: the step is named, later steps are not done, remov
   await world.run();
   t.strictSame(aliases(world), ["192.168.122.11", "192.168.122.13"]);
 });
+
+t.test(
+  "conntrack that fails with the status of no such flow: the step fails, the next run flushes",
+  async (t) => {
+    const world = await served(t, "one", "two");
+    const { floor } = world;
+    await world.stop(named(world, "two"));
+    floor.fails = (command) => command.startsWith("conntrack -D");
+    await t.rejects(world.run(), {
+      step: "flush tracked connections",
+      message: /Resource temporarily unavailable/,
+    });
+    floor.fails = undefined;
+    floor.calls = [];
+    await world.run();
+    t.ok(floor.calls.includes("conntrack -D -d 192.168.122.12"));
+  },
+);

@@ -1,5 +1,6 @@
 /** Connection tracking: forgets flows, so that the next packet of each follows the rules in force. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import { HostError } from "../../core/errors.ts";
 import { run } from "./run.ts";
 
 /** For each address the kernel walks its whole table, some 5 ms; for more than so many, one look tells which have flows. */
@@ -13,8 +14,12 @@ export async function flushFlows(aliases: readonly Ipv4[]): Promise<void> {
   const rest = aliases.length > FEW ? await tracked(aliases) : [...aliases];
   const worker = async (): Promise<void> => {
     for (let alias = rest.pop(); alias !== undefined; alias = rest.pop()) {
-      // 1: no such flow
-      await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
+      const { code, stderr } = await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
+      // 1 is no such flow as well as any failure
+      if (code !== 0 && !/\b0 flow entries have been deleted/.test(stderr))
+        throw new HostError("command", `conntrack failed: ${stderr.trim() || "no message"}`, {
+          cause: { alias, stderr },
+        });
     }
   };
   await Promise.all(Array.from({ length: Math.min(WORKERS, rest.length) }, worker));
