@@ -1,7 +1,7 @@
 /** (config, observation, now) → the state the containers ask for. Pure and total: a strange container harms no other. */
 
 import { type Addresses, giveAddresses } from "./addresses/assign.ts";
-import { compareIpv4, type Ipv4 } from "./addresses/ipv4.ts";
+import { compareIpv4, type Ipv4, mergeRanges } from "./addresses/ipv4.ts";
 import { isHeld } from "./addresses/lease.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
@@ -128,7 +128,7 @@ function dataPathOf(config: Config, networks: readonly Network[], forwards: read
   const subnets = networks
     .flatMap((network) => network.subnets)
     .sort((a, b) => compareIpv4(a.first, b.first));
-  const frame = { pool: config.pool, subnets };
+  const frame = { pool: mergeRanges(config.pool), subnets };
   return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
 }
 

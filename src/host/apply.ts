@@ -155,8 +155,7 @@ async function takeAway(
   const gone = [...todo.flushed, ...all].filter((alias) => !staying.has(alias));
   await steps.always("flush tracked connections", () => flushFlows([...new Set(gone)]));
   // a flow that is still tracked would lead to the next container with that address
-  if (last && !steps.failed())
-    await steps.always("remove the guard", () => means.table.removeGuard());
+  if (last && !steps.failed()) await steps.always("remove the guard", () => means.table.removeGuard());
   return refused;
 }
 

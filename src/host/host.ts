@@ -10,10 +10,10 @@ import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import { removeAddresses } from "./kernel/addresses.ts";
 import type { Arp } from "./kernel/arp/arp.ts";
-import { flushFlows } from "./kernel/conntrack.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
+import { flushFlows } from "./kernel/conntrack.ts";
 import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
 import { makeObserver, type Scope } from "./observe.ts";
 

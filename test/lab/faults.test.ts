@@ -25,25 +25,28 @@ for (const engine of ENGINES) {
       for (const name of names) t.equal(await lab.who(aliasOf(table, name)), name);
     };
 
-    t.test("dockerd restarts and crashes under live containers: no wrong answer, and soon the right one", async (t) => {
-      const watch = lab.startOcdd(["watch"]);
-      const poll = await replier(lab, aliasOf(table, "one"));
-      for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-        await lab.restartDockerd({ signal });
-        await until("the alias answers", async () => (await lab.who(aliasOf(table, "one"))) === "one");
-      }
-      await watch.stop();
-      await apply(lab);
-      const { answers } = await poll.stop();
-      const others = answers.filter(({ who }) => who !== "one");
-      t.ok(
-        others.every(({ who }) => who === undefined),
-        "nobody else answers",
-      );
-      // Docker puts its own jumps before OCDD's while it starts: a connection of that moment repeats its first packet
-      t.comment(`${others.length} of ${answers.length} connections failed`);
-      t.same(await addresses(lab), table);
-    });
+    t.test(
+      "dockerd restarts and crashes under live containers: no wrong answer, and soon the right one",
+      async (t) => {
+        const watch = lab.startOcdd(["watch"]);
+        const poll = await replier(lab, aliasOf(table, "one"));
+        for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+          await lab.restartDockerd({ signal });
+          await until("the alias answers", async () => (await lab.who(aliasOf(table, "one"))) === "one");
+        }
+        await watch.stop();
+        await apply(lab);
+        const { answers } = await poll.stop();
+        const others = answers.filter(({ who }) => who !== "one");
+        t.ok(
+          others.every(({ who }) => who === undefined),
+          "nobody else answers",
+        );
+        // Docker puts its own jumps before OCDD's while it starts: a connection of that moment repeats its first packet
+        t.comment(`${others.length} of ${answers.length} connections failed`);
+        t.same(await addresses(lab), table);
+      },
+    );
 
     t.test("rules and addresses taken away come back", async (t) => {
       for (const argv of [

@@ -74,8 +74,12 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     last = turn.catch(() => undefined);
     return turn;
   };
+  /** One of the two tables is there alone: another program has removed the other. */
+  let half = false;
   const look = async (): Promise<TablesSeen | null> => {
-    known = await readTables();
+    const seen = await readTables();
+    half = seen === "half";
+    known = seen === "half" ? null : seen;
     return known;
   };
   const observe = async (): Promise<NftSeen> => {
@@ -107,7 +111,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     known = undefined;
     await nft(renderAll(frame, forwards, style));
     const seen = await readTables();
-    if (seen === null) return;
+    if (seen === null || seen === "half") return;
     const stamp = stampOf(frame, style, seen);
     await nft(renderStamp(stamp));
     known = { ...seen, stamp };
@@ -118,10 +122,11 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     else await change(seen, changeOf(seen, forwards, style.mode));
   };
   const remove = async (): Promise<void> => {
-    if (known === null) return;
+    if (known === null && !half) return;
     known = undefined;
     await nft(renderRemoval());
     known = null;
+    half = false;
   };
   /** Changes elements of aliases that are in force. */
   const touch = async (of: (elements: readonly Element[]) => ElementLists): Promise<void> => {
@@ -215,15 +220,16 @@ async function dockerFilters(): Promise<boolean> {
   return /^table ip docker-bridges$/m.test(stdout);
 }
 
-/** Both tables; null when one of them is not there. Throws HostError. */
-async function readTables(): Promise<TablesSeen | null> {
+/** Both tables; null when neither is there, "half" when one of them is. Throws HostError. */
+async function readTables(): Promise<TablesSeen | "half" | null> {
   const listings = await Promise.all(
     // one family a run: nft 1.0.6 prints no more of it
     ["ip", "bridge"].map((family) => run(["nft", "-j", "list", "table", family, TABLE], { ok: [0, 1] })),
   );
+  const absent = listings.filter(({ code, stderr }) => code !== 0 && /No such file/.test(stderr)).length;
+  if (absent > 0) return absent === listings.length ? null : "half";
   for (const { code, stderr } of listings) {
     if (code === 0) continue;
-    if (/No such file/.test(stderr)) return null;
     const denied = /not permitted|permission denied|must be root/i.test(stderr);
     throw new HostError(denied ? "privilege" : "command", `nft failed: ${stderr.trim().split("\n")[0]}`);
   }
