@@ -114,7 +114,9 @@ const NFT = "# nft\n";
 function rulesOf({ config }: Case, { frame, forwards, damaged }: DataPath): string {
   const { snapshot } = parse(DOCKER_RULES, config.pool);
   const { text } = transaction(snapshot, { frame, forwards, damaged });
-  return frame === null ? text : `${text}${NFT}${renderAll(frame, forwards, "guard", { markEarly: false })}`;
+  return frame === null
+    ? text
+    : `${text}${NFT}${renderAll(frame, forwards, { mode: "guard", markEarly: false })}`;
 }
 
 /** Cases whose page is kept as well: it is long, and the same but for its rows. */

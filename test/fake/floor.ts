@@ -146,7 +146,7 @@ export class Floor {
     const pending = makePending(() => 0);
     const exits: Exits = makeExits(() => 0);
     const kernel = {
-      table: openForwardTable(config.pool, { reason: "in memory" }),
+      table: openForwardTable(config, { reason: "in memory" }),
       bridgePorts: this.#bridgePorts(process),
       arp: this.#arp(process),
     };

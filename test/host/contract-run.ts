@@ -53,7 +53,7 @@ const host = openHost(
   settings,
   { docker, exits: makeExits(() => 0) },
   {
-    table: openForwardTable(settings.pool),
+    table: openForwardTable(settings),
     arp: openArp(settings.device),
     // a container's process is found by its control group, which only an engine makes
     bridgePorts: {

@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { type Ipv4, parseCidr, type Range } from "../../../src/core/addresses/ipv4.ts";
 import type { Forward } from "../../../src/core/forwards/forward.ts";
 import type { Name } from "../../../src/core/services/name.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../../../src/host/kernel/netlink.ts";
 import { openNftTable } from "../../../src/host/kernel/nft-table.ts";
 import { container, ip, type Peer, peer } from "./network.ts";
 import { ask, type Question } from "./peer.ts";
@@ -52,7 +53,7 @@ chain post { type nat hook postrouting priority 100; ip saddr 172.17.0.0/16 ip d
 
 const pool = [parseCidr("10.9.0.0/28") as Range];
 const frame = { pool, subnets: [parseCidr("172.17.0.0/16") as Range] };
-const table = openNftTable();
+const table = openNftTable(openNetlink(NETLINK_NETFILTER));
 const forward: Forward = {
   name: "web" as Name,
   alias: ALIAS,

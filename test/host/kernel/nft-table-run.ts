@@ -35,11 +35,11 @@ const forwards: readonly Forward[] = [
   of(6, { "ocdd.map": "80:8080" }),
 ];
 const desired: DataPath = pathOf(forwards);
-const table = openNftTable();
+const table = openNftTable(openNetlink(NETLINK_NETFILTER));
 
 /** What another process finds, in the form of what was committed. */
 async function found(): Promise<unknown> {
-  const other = openNftTable();
+  const other = openNftTable(openNetlink(NETLINK_NETFILTER));
   const { tables } = await other.read();
   other.close();
   const path = dataPathOf(tables, style);
@@ -94,7 +94,7 @@ const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
     await table.commit(desired, style);
     await nft(EDITS[detail] ?? "");
     const seen = await found();
-    const other = openNftTable();
+    const other = openNftTable(openNetlink(NETLINK_NETFILTER));
     await other.read();
     await other.commit(desired, style);
     return { told: JSON.stringify(seen) !== JSON.stringify(wanted), found: await found(), wanted };
