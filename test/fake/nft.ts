@@ -22,11 +22,12 @@ export class FakeNft {
     const next = structuredClone(this.tables);
     const lines = input.split("\n");
     for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
-      const [, family = ""] = /^table (\S+) ocdd \{$/.exec(line) ?? [];
+      const [, family = "", name = ""] = /^table (\S+) (ocdd|ocdd-trial) \{$/.exec(line) ?? [];
       if (family === "") command(next, line);
       else {
         const end = lines.indexOf("}");
         const text = lines.splice(0, end + 1).join("\n");
+        if (name === "ocdd-trial") continue;
         const declared = [...text.matchAll(/^\t(?:set|map) (\S+) \{$/gm)].map((match) => match[1] ?? "");
         next.set(family, { text, sets: new Map(declared.map((name) => [name, new Map()])), stamp: "" });
       }
@@ -68,7 +69,7 @@ export class FakeNft {
 function command(tables: Map<string, Table>, line: string): void {
   const [verb = "", what = "", family = "", , name = ""] = line.split(" ");
   const table = tables.get(family);
-  if (line === "") return;
+  if (line === "" || line.endsWith(" ocdd-trial")) return;
   if (verb === "add" && what === "table") {
     if (table === undefined) tables.set(family, { text: "", sets: new Map(), stamp: "" });
     return;

@@ -69,6 +69,7 @@ export class FakeKernel {
       case "conntrack -L -f ipv4":
         return ok([...this.flows.keys()].map((alias) => `tcp 6 src=192.0.2.1 dst=${alias} \n`).join(""));
       case "nft list tables bridge":
+      case "nft list tables ip":
       case "nft -f -":
       case "nft -j list table":
         if (!this.hasNft) throw missing("nft");
