@@ -64,15 +64,21 @@ async function cleanupOf(paths: Paths, plan: Plan): Promise<Cleanup> {
 }
 
 /**
- * Aliases that are taken down. Those of a container that has ended may have no rule any more: it was revoked, and the plan
- * shows no change of it.
+ * Aliases that are taken down: by the plan, or before it, when their container's forwards were revoked; then only the lease
+ * tells of it.
  */
 function goneAliases({ actual, desired }: Plan): Ipv4[] {
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
+  const living = new Set(
+    actual.table.leases.flatMap(({ address, releasedAt }) => (releasedAt === null ? address : [])),
+  );
   const gone = [
     ...actual.dataPath.forwards.map(({ alias }) => alias),
     ...removed.map(({ address }) => address),
+    ...desired.table.leases.flatMap(({ address, releasedAt }) =>
+      releasedAt !== null && living.has(address) ? address : [],
+    ),
   ];
   return [...new Set(gone.filter((alias) => !staying.has(alias)))];
 }

@@ -44,6 +44,7 @@ export class FakeNft {
       { metainfo: { version: "1.0.6" } },
       { table: { family, name: "ocdd" } },
       { rule: { family, chain: "constant", text } },
+      ...poolOf(text).map((elem) => ({ set: { family, name: "pool", elem } })),
       ...CHANGING.filter((name) => sets.has(name)).map((name) => ({
         set: { family, name, elem: [...(sets.get(name)?.values() ?? [])].map(printed) },
       })),
@@ -88,6 +89,14 @@ function command(tables: Map<string, Table>, line: string): void {
   else if (verb === "add" && what === "rule" && name === "written")
     table.stamp = /comment "(.*)"$/.exec(line)?.[1] ?? "";
   else throw new Error(`not understood: ${line}`);
+}
+
+/** Elements of the pool as nft prints them. */
+function poolOf(text: string): unknown[][] {
+  const [, ranges] = /set pool \{[^}]*elements = \{ ([^}]*) \}/.exec(text) ?? [];
+  return ranges === undefined
+    ? []
+    : [ranges.split(", ").map((one) => (one.includes("-") ? { range: one.split("-") } : one))];
 }
 
 function printed(element: string): unknown {

@@ -64,25 +64,28 @@ t.test("a container starts: lease, cleanup, guard, rule, address, announcement, 
   );
 });
 
-t.test("a container has ended: zone, leases, page, address, flows", async (t) => {
-  const world = await served(t, "one", "two");
-  await world.stop(named(world, "two"));
-  t.strictSame(inForce(world), ["one 192.168.122.11 172.17.0.2"], "its forward is revoked before any run");
-  world.floor.calls = [];
-  await world.run();
-  const places = order(world, [
-    /^rename toolbox\.example\.com\.zone$/,
-    /^rename leases.json$/,
-    /^rename index\.html$/,
-    /addr del 192\.168\.122\.12/,
-    /^conntrack -D -d 192\.168\.122\.12$/,
-  ]);
-  t.notOk(places.includes(-1), world.floor.calls.join("\n"));
-  t.strictSame(
-    places,
-    places.toSorted((a, b) => a - b),
-  );
-});
+t.test(
+  "a container has ended: forward and address at once, zone, leases, page and flows by the run",
+  async (t) => {
+    const world = await served(t, "one", "two");
+    await world.stop(named(world, "two"));
+    t.strictSame(inForce(world), ["one 192.168.122.11 172.17.0.2"], "its forward is revoked before any run");
+    t.strictSame(aliases(world), ["192.168.122.11"], "and its alias is off the device");
+    world.floor.calls = [];
+    await world.run();
+    const places = order(world, [
+      /^rename toolbox\.example\.com\.zone$/,
+      /^rename leases.json$/,
+      /^rename index\.html$/,
+      /^conntrack -D -d 192\.168\.122\.12$/,
+    ]);
+    t.notOk(places.includes(-1), world.floor.calls.join("\n"));
+    t.strictSame(
+      places,
+      places.toSorted((a, b) => a - b),
+    );
+  },
+);
 
 t.test(
   "a service that is no longer wanted: its name, then its address, then its rule and guard",
@@ -170,10 +173,10 @@ t.test("killed between the rules and the flush: the next director flushes and an
 t.test("killed between the removal of an alias and the flush: the next director flushes", async (t) => {
   const world = await served(t, "one", "two");
   const { floor } = world;
-  await world.stop(named(world, "two"));
   floor.changed = () => {
     if (/addr del/.test(floor.calls.at(-1) ?? "")) world.director.kill();
   };
+  await world.stop(named(world, "two"));
   await world.run();
   floor.changed = () => undefined;
   t.strictSame(aliases(world), ["192.168.122.11"]);

@@ -109,7 +109,7 @@ async function ended(given: Contract): Promise<void> {
   await given.host.revoke(id("web"));
   const seen = await look(given);
   assert.deepEqual(await inForce(given), ["db 172.17.0.3 vethdb"], "an end is in force without a run");
-  assert.equal(seen.actual.aliases.length, 2, "the alias is the run's to remove");
+  assert.equal(seen.actual.aliases.length, 1, "its alias is gone with it");
   await given.host.apply((await decided(given, NOW + 1)).plan);
   await converged(given, NOW + 1, "the run takes down the rest");
 }
