@@ -1,6 +1,5 @@
 /** What `watch` follows: Docker's events, lost aliases, changes of the firewall by other programs. */
 import type { Config } from "../core/config/config.ts";
-import type { DeviceAddress } from "../core/model.ts";
 import type { Say } from "../daemon/log.ts";
 import { reconnecting } from "../daemon/reconnecting.ts";
 import type { Wakeup } from "../daemon/wakeup.ts";
@@ -37,8 +36,8 @@ export interface Followers {
 export interface Following {
   /** A run begins: addresses that go meanwhile may be of its own removing. */
   runBegins(): void;
-  /** It has ended, with these aliases in force, or those of the run before when it failed: a loss is to be repaired. */
-  runEnded(aliases?: readonly DeviceAddress[]): void;
+  /** It has ended: the loss of an alias that is in force now is to be repaired. */
+  runEnded(): void;
   close(): Promise<void>;
 }
 
@@ -78,7 +77,6 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
   const { config, docker, exits, host } = watched;
   const own = new AbortController();
   const until = AbortSignal.any([signal, own.signal]);
-  let expected = new Set<string>();
   const lookAtAll = (): void => {
     host.invalidate();
     pending.addAll();
@@ -92,13 +90,14 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wake();
   };
-  const lookLater = (event: DockerEvent): void => void setTimeout(look, LIST_LAG_MS, event).unref();
+  const lookLater = (event: DockerEvent): void =>
+    void setTimeout(look, LIST_LAG_MS, { ...event, action: "" }).unref();
   const heard = hearing({ host, exits, look, lookLater, say });
   let running = false;
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
     if (running) lostMeanwhile.push(address);
-    else if (expected.has(address)) lookAtAll();
+    else if (host.holds(address)) lookAtAll();
   };
   const streams = Promise.all([
     reconnecting(
@@ -127,10 +126,9 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     runBegins() {
       running = true;
     },
-    runEnded(aliases) {
+    runEnded() {
       running = false;
-      if (aliases !== undefined) expected = new Set(aliases.map(({ address }) => address));
-      if (lostMeanwhile.some((address) => expected.has(address))) lookAtAll();
+      if (lostMeanwhile.some((address) => host.holds(address))) lookAtAll();
       lostMeanwhile = [];
     },
     async close() {

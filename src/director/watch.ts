@@ -77,7 +77,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     if (since !== null) metrics?.inForce(secondsSince(since));
     log.succeeded(warnings);
     logChanges(plan.steps, say);
-    following.runEnded(decision.desired.aliases);
+    following.runEnded();
     // asks about the addresses that come next while no run waits for them; a failure comes back when it matters
     watched.host.probe([], decision.spare).catch(() => undefined);
   };

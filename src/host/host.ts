@@ -31,6 +31,8 @@ export interface Host {
   revoke(containerId: string): Promise<void>;
   /** Opens the guard for a container that has just started, as soon as its bridge port is known. */
   admit(containerId: string): Promise<void>;
+  /** Whether an address is an alias in force, as far as this process knows. */
+  holds(address: string): boolean;
   /** Another process has changed the kernel: the next look reads all of it. */
   invalidate(): void;
   /** The rules committed last are put in force again, whatever Docker does meanwhile. Throws HostError. */
@@ -93,6 +95,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       observer.learned({ name: port, bridge: way.bridge, hairpin: false, container: containerId });
       await table.admit(way.alias, port);
     },
+    holds: observer.holds,
     invalidate: observer.forget,
     reassert: () => table.reassert(),
     async noteRun() {

@@ -59,6 +59,8 @@ export interface Observer {
   revoke(containerId: string): DeviceAddress[];
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
+  /** Whether an address is an alias in force, as far as it is known. */
+  holds(address: string): boolean;
   /** The bridge port of a container that has just started. */
   learned(port: BridgePort): void;
   forget(): void;
@@ -202,6 +204,7 @@ export function makeObserver(eyes: Eyes): Observer {
         ? undefined
         : { alias: alias.address, bridge };
     },
+    holds: (address) => known?.aliases.some((alias) => alias.address === address) === true,
     learned(port) {
       if (known === undefined) return;
       const others = known.links.bridgePorts.filter(({ name }) => name !== port.name);

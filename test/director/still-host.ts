@@ -54,6 +54,9 @@ export class StillHost implements Host {
   async revoke(): Promise<void> {}
   async admit(): Promise<void> {}
   invalidate(): void {}
+  holds(): boolean {
+    return false;
+  }
   reassert(): Promise<void> {
     return Promise.resolve();
   }

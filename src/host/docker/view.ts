@@ -68,7 +68,10 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       const vague = ({ container, network }: DockerEvent): boolean =>
         container === "" || (network !== "" && !known.has(network));
       if (events.some(vague)) return whole();
-      const ids = [...new Set(events.map(({ container }) => container))];
+      // that a container has ended needs no question, and Docker is slow to answer one just then
+      const gone = ended();
+      const open = events.filter(({ action, container }) => action !== "die" || !gone.has(container));
+      const ids = [...new Set(open.map(({ container }) => container))];
       const changed = new Set(events.map(({ network }) => network).filter((id) => bridges.has(id)));
       const [lists] = await Promise.all([
         Promise.all(ids.map((id) => docker.containers({ all: true, id }))),
