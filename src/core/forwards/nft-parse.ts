@@ -23,16 +23,16 @@ export interface TablesSeen {
   readonly stamp: string;
 }
 
-/** What the kernel is left of the constant part: of the text that was written, and of its listing. */
-export const stampOf = (
-  frame: Frame,
-  style: NftStyle,
-  { fingerprint }: Pick<TablesSeen, "fingerprint">,
-): string => `${textVersion(renderTables(frame, style))}x${fingerprint}`;
+/** Of the text of the constant part. */
+export const versionOf = (frame: Frame, style: NftStyle): string => textVersion(renderTables(frame, style));
 
-/** True when the constant part in force is what would be written for the frame. */
-export const isWritten = (seen: TablesSeen, frame: Frame, style: NftStyle): boolean =>
-  seen.stamp === stampOf(frame, style, seen);
+/** What the kernel is left of the constant part: `version`, of the text that was written, and of its listing. */
+export const stampOf = (version: string, { fingerprint }: Pick<TablesSeen, "fingerprint">): string =>
+  `${version}x${fingerprint}`;
+
+/** True when the constant part in force is the one of this version, as it was written. */
+export const isWritten = (seen: TablesSeen, version: string): boolean =>
+  seen.stamp === stampOf(version, seen);
 
 /** `listings`: the documents for the ip and the bridge table. Throws SyntaxError for what is no listing. */
 export function parseTables(listings: readonly string[]): TablesSeen {
@@ -136,7 +136,7 @@ const PARTS: readonly Part[] = ["refusal", "hairpin", "redirect", "guard"];
 /** The data path that the tables make; in guard mode without forwards, and its frame without subnets. */
 export function dataPathOf(seen: TablesSeen | null, style: NftStyle): DataPath {
   if (seen === null) return { frame: null, forwards: [], damaged: [] };
-  const intact = isWritten(seen, seen.frame, style);
+  const intact = isWritten(seen, versionOf(seen.frame, style));
   const parts: readonly Part[] = style.mode === "full" ? PARTS : ["guard"];
   return {
     frame: seen.frame,

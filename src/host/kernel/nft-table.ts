@@ -1,31 +1,14 @@
 /** OCDD's nftables tables in the kernel: the guard, and with the nft backend the redirection as well. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
-import { HostError } from "../../core/errors.ts";
 import type { DataPath, Forward, Frame } from "../../core/forwards/forward.ts";
-import {
-  type NftStyle,
-  renderAll,
-  renderRemoval,
-  renderStamp,
-  renderTrial,
-} from "../../core/forwards/nft.ts";
-import {
-  changed,
-  changeOf,
-  inForce,
-  isElementsAlone,
-  isEmpty,
-  renderChange,
-  type TableChange,
-} from "../../core/forwards/nft-change.ts";
+import { type NftStyle, renderAll, renderRemoval, renderStamp } from "../../core/forwards/nft.ts";
+import { changed, changeOf, inForce, isEmpty, type TableChange } from "../../core/forwards/nft-change.ts";
 import { type Element, isDevice } from "../../core/forwards/nft-elements.ts";
-import { isWritten, parseTables, stampOf, type TablesSeen } from "../../core/forwards/nft-parse.ts";
-import { TABLE } from "../../core/forwards/nft-table-name.ts";
+import { isWritten, stampOf, type TablesSeen, versionOf } from "../../core/forwards/nft-parse.ts";
 import type { Loaded } from "../../platform/libc.ts";
 import { commitMost, type Refused } from "./commit-most.ts";
-import { type Netlink, NetlinkError } from "./netlink.ts";
-import { commitElements } from "./nft-batch.ts";
-import { run } from "./run.ts";
+import type { Netlink } from "./netlink.ts";
+import { dockerFilters, isRefusal, nft, readTables, tryTables, type Usable, write } from "./nft-program.ts";
 
 /** One look at nftables. */
 export interface NftSeen {
@@ -76,6 +59,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   };
   /** One of the two tables is there alone: another program has removed the other. */
   let half = false;
+  const version = rememberLast(versionOf);
   const look = async (): Promise<TablesSeen | null> => {
     const seen = await readTables();
     half = seen === "half";
@@ -112,13 +96,13 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     await nft(renderAll(frame, forwards, style));
     const seen = await readTables();
     if (seen === null || seen === "half") return;
-    const stamp = stampOf(frame, style, seen);
+    const stamp = stampOf(version(frame, style), seen);
     await nft(renderStamp(stamp));
     known = { ...seen, stamp };
   };
   const bring = async (frame: Frame, forwards: readonly Forward[], style: NftStyle): Promise<void> => {
     const seen = known === undefined ? await look() : known;
-    if (seen === null || !isWritten(seen, frame, style)) await lay(frame, forwards, style);
+    if (seen === null || !isWritten(seen, version(frame, style))) await lay(frame, forwards, style);
     else await change(seen, changeOf(seen, forwards, style.mode));
   };
   const remove = async (): Promise<void> => {
@@ -194,69 +178,14 @@ function admission(elements: readonly Element[], alias: Ipv4, bridgePort: string
 
 type ElementLists = Pick<TableChange, "gone" | "added">;
 
-/** Whether the kernel and the program take OCDD's tables; `why` they do not. */
-interface Usable {
-  readonly why: string | null;
-}
-
-/** A program or the kernel did not take it: nothing has changed. */
-const isRefusal = (error: unknown): error is HostError =>
-  error instanceof HostError && (error.fault === "command" || error.fault === "missing");
-
-/** Lays the tables with another name, and takes them off in the same transaction. */
-async function tryTables(): Promise<Usable> {
-  try {
-    await nft(renderTrial({ mode: "full", markEarly: true }));
-    return { why: null };
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    return { why: error.message };
-  }
-}
-
-/** Docker's table is there as long as its daemon has run with its nftables backend last. */
-async function dockerFilters(): Promise<boolean> {
-  const { stdout } = await run(["nft", "list", "tables", "ip"]);
-  return /^table ip docker-bridges$/m.test(stdout);
-}
-
-/** Both tables; null when neither is there, "half" when one of them is. Throws HostError. */
-async function readTables(): Promise<TablesSeen | "half" | null> {
-  const listings = await Promise.all(
-    // one family a run: nft 1.0.6 prints no more of it
-    ["ip", "bridge"].map((family) => run(["nft", "-j", "list", "table", family, TABLE], { ok: [0, 1] })),
-  );
-  const absent = listings.filter(({ code, stderr }) => code !== 0 && /No such file/.test(stderr)).length;
-  if (absent > 0) return absent === listings.length ? null : "half";
-  for (const { code, stderr } of listings) {
-    if (code === 0) continue;
-    const denied = /not permitted|permission denied|must be root/i.test(stderr);
-    throw new HostError(denied ? "privilege" : "command", `nft failed: ${stderr.trim().split("\n")[0]}`);
-  }
-  try {
-    return parseTables(listings.map(({ stdout }) => stdout));
-  } catch (error) {
-    throw new HostError("command", "nft -j printed no listing of OCDD's tables", { cause: error });
-  }
-}
-
-/** Elements of one change that netlink takes faster than a program. */
-const BY_NETLINK = 256;
-
-/** One transaction: elements by netlink within 0.1 ms, many of them or chains by a process. */
-async function write(netlink: Netlink | undefined, wanted: TableChange): Promise<void> {
-  const few = wanted.gone.length + wanted.added.length <= BY_NETLINK;
-  if (netlink === undefined || !few || !isElementsAlone(wanted)) return await nft(renderChange(wanted));
-  try {
-    commitElements(netlink, wanted);
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new HostError("command", `nf_tables refused a change of elements: ${error.message}`, {
-      cause: error,
-    });
-  }
-}
-
-async function nft(input: string): Promise<void> {
-  await run(["nft", "-f", "-"], { input });
+/** Works a version out only when the frame or the style is another: a large pool has a line for each alias. */
+function rememberLast(of: typeof versionOf): typeof versionOf {
+  let key = "";
+  let version = "";
+  return (frame, style) => {
+    const now = JSON.stringify([frame, style]);
+    if (now !== key) version = of(frame, style);
+    key = now;
+    return version;
+  };
 }

@@ -73,6 +73,7 @@ async function run(firewall: Firewall, path = desired): Promise<unknown> {
   tables.set(firewall, table);
   const before = (await table.read()).dataPath;
   const refused = await table.commit(path);
+  if (path.frame === null) await table.removeGuard();
   const { dataPath, firewall: seen } = await table.read();
   const saved = (await execa("iptables-save", ["-t", "nat"])).stdout;
   const { stdout } = await execa("nft", ["list", "map", "ip", "ocdd", "targets"], { reject: false });

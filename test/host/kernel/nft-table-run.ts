@@ -148,7 +148,8 @@ const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
     const ports = tables === null ? [] : [...bridgePortsOf(tables)].sort();
     await table.commit(desired, style);
     const back = await found();
-    await table.commit({ frame: null, forwards: [], damaged: [] }, style);
+    await table.refuseAll();
+    await table.remove();
     return { programs, ports, back, wanted, left: await nft("list", "ruleset") };
   },
   /** Two forwards that nft takes no rules for. */

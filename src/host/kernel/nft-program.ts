@@ -1,0 +1,77 @@
+/** Questions and orders to nftables: by netlink where that is faster, else with the nft program. */
+import { HostError } from "../../core/errors.ts";
+import { renderTrial } from "../../core/forwards/nft.ts";
+import { isElementsAlone, renderChange, type TableChange } from "../../core/forwards/nft-change.ts";
+import { parseTables, type TablesSeen } from "../../core/forwards/nft-parse.ts";
+import { TABLE } from "../../core/forwards/nft-table-name.ts";
+import { type Netlink, NetlinkError } from "./netlink.ts";
+import { commitElements } from "./nft-batch.ts";
+import { run } from "./run.ts";
+
+/** Whether the kernel and the program take OCDD's tables; `why` they do not. */
+export interface Usable {
+  readonly why: string | null;
+}
+
+/** A program or the kernel did not take it: nothing has changed. */
+export const isRefusal = (error: unknown): error is HostError =>
+  error instanceof HostError && (error.fault === "command" || error.fault === "missing");
+
+/** Lays the tables with another name, and takes them off in the same transaction. */
+export async function tryTables(): Promise<Usable> {
+  try {
+    await nft(renderTrial({ mode: "full", markEarly: true }));
+    return { why: null };
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return { why: error.message };
+  }
+}
+
+/** Docker's table is there as long as its daemon has run with its nftables backend last. */
+export async function dockerFilters(): Promise<boolean> {
+  const { stdout } = await run(["nft", "list", "tables", "ip"]);
+  return /^table ip docker-bridges$/m.test(stdout);
+}
+
+/** Both tables; null when neither is there, "half" when one of them is. Throws HostError. */
+export async function readTables(): Promise<TablesSeen | "half" | null> {
+  const listings = await Promise.all(
+    // one family a run: nft 1.0.6 prints no more of it
+    ["ip", "bridge"].map((family) => run(["nft", "-j", "list", "table", family, TABLE], { ok: [0, 1] })),
+  );
+  const absent = listings.filter(({ code, stderr }) => code !== 0 && /No such file/.test(stderr)).length;
+  if (absent > 0) return absent === listings.length ? null : "half";
+  for (const { code, stderr } of listings) {
+    if (code === 0) continue;
+    const denied = /not permitted|permission denied|must be root/i.test(stderr);
+    throw new HostError(denied ? "privilege" : "command", `nft failed: ${stderr.trim().split("\n")[0]}`);
+  }
+  try {
+    return parseTables(listings.map(({ stdout }) => stdout));
+  } catch (error) {
+    throw new HostError("command", "nft -j printed no listing of OCDD's tables", { cause: error });
+  }
+}
+
+/** Elements of one change that netlink takes faster than a program. */
+const BY_NETLINK = 256;
+
+/** One transaction: elements by netlink within 0.1 ms, many of them or chains by a process. */
+export async function write(netlink: Netlink | undefined, wanted: TableChange): Promise<void> {
+  const few = wanted.gone.length + wanted.added.length <= BY_NETLINK;
+  if (netlink === undefined || !few || !isElementsAlone(wanted)) return await nft(renderChange(wanted));
+  try {
+    commitElements(netlink, wanted);
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    throw new HostError("command", `nf_tables refused a change of elements: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Carries out input of `nft -f`, one transaction. Throws HostError; nothing has changed then. */
+export async function nft(input: string): Promise<void> {
+  await run(["nft", "-f", "-"], { input });
+}
