@@ -1,31 +1,28 @@
 /** Looks at the host, whole or at what has changed since the last look. */
 import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
-import type { Neighbours } from "../core/addresses/neighbours.ts";
 import type { Config } from "../core/config/config.ts";
 import { labelOf } from "../core/decide.ts";
 import type { DataPath } from "../core/forwards/forward.ts";
-import type { BridgePort, DeviceAddress, LeaseTable, Observation, PageFiles, State } from "../core/model.ts";
-import { type DataPathSeen, type LeasesRead, NOTHING_SEEN, observationOf } from "../core/observation.ts";
-import { readHistory, type ServiceHistory } from "../core/page/history.ts";
-import type { PageTemplate } from "../core/page/template.ts";
+import type { BridgePort, DeviceAddress, LeaseTable, Observation } from "../core/model.ts";
+import { NOTHING_SEEN, observationOf } from "../core/observation.ts";
+import { readHistory } from "../core/page/history.ts";
 import { pathsOf } from "../core/paths.ts";
-import { aliasChanges, type Plan, withoutContainers } from "../core/plan.ts";
-import { readZoneOnDisk, zoneSettings } from "../core/zone/records.ts";
-import { addressRecords } from "../core/zone/service-records.ts";
-import type { ZoneFile, ZoneOnDisk } from "../core/zone/zone-file.ts";
+import { type Plan, withoutContainers } from "../core/plan.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
 import { readTemplate } from "./disk/page.ts";
 import { readResolvers } from "./disk/resolvers.ts";
+import { zoneReader } from "./disk/zone-reader.ts";
 import type { Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import type { DockerEvent } from "./docker/json.ts";
 import { type DockerView, followedView, lookOnce } from "./docker/view.ts";
-import { type Links, readLinks } from "./kernel/addresses.ts";
+import { readLinks } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { readNextHops } from "./kernel/routes.ts";
+import { afterwards, type Known, withoutAliases } from "./known.ts";
 import { bridgesOf, lostUnowned, ownersOfPorts, withOwners } from "./port-owners.ts";
 
 /** How much of the host a look reads. */
@@ -68,21 +65,6 @@ export interface Observer {
 
 /** Actions of events after which a container's bridge port may be another. */
 const REPLACING: ReadonlySet<string> = new Set(["connect", "disconnect", "die", "destroy", ""]);
-
-/** What of the host only this process and the events it follows change. */
-interface Known {
-  readonly links: Links;
-  readonly path: DataPathSeen;
-  readonly leases: LeasesRead;
-  /** OCDD's aliases among the addresses. */
-  readonly aliases: readonly DeviceAddress[];
-  /** Tells whether another process has written the leases. */
-  readonly leasesId: string;
-  readonly page: PageFiles;
-  readonly history: ServiceHistory;
-  readonly template: PageTemplate;
-  readonly neighbours: Neighbours;
-}
 
 export function makeObserver(eyes: Eyes): Observer {
   const { config, docker, table, bridgePorts, exits } = eyes;
@@ -213,63 +195,6 @@ export function makeObserver(eyes: Eyes): Observer {
     forget() {
       known = undefined;
       before = undefined;
-    },
-  };
-}
-
-/** What is known once the host is as `desired` says. */
-function afterwards(known: Known, desired: State): Known {
-  const { added, removed } = aliasChanges(known.aliases, desired.aliases);
-  const gone = new Set(removed.map(({ device, address }) => `${device} ${address}`));
-  const staying = known.links.addresses.filter(({ device, address }) => !gone.has(`${device} ${address}`));
-  const hairpins = new Set(desired.hairpins);
-  const bridgePorts = known.links.bridgePorts.map((port) =>
-    port.hairpin || !hairpins.has(port.name) ? port : { ...port, hairpin: true },
-  );
-  return {
-    ...known,
-    links: { ...known.links, addresses: [...staying, ...added], bridgePorts },
-    aliases: desired.aliases,
-    path: { ...known.path, dataPath: desired.dataPath },
-    leases: { status: "read", table: desired.table },
-    page: desired.page,
-    history: desired.history,
-  };
-}
-
-function withoutAliases(known: Known, aliases: ReadonlySet<Ipv4>): Known {
-  const { dataPath } = known.path;
-  const forwards = dataPath.forwards.filter(({ alias }) => !aliases.has(alias));
-  const staying = (list: readonly DeviceAddress[]): DeviceAddress[] =>
-    list.filter(
-      ({ address, device }) =>
-        !(aliases.has(address) && known.aliases.some((a) => a.address === address && a.device === device)),
-    );
-  return {
-    ...known,
-    path: { ...known.path, dataPath: { ...dataPath, forwards } },
-    aliases: staying(known.aliases),
-    links: { ...known.links, addresses: staying(known.links.addresses) },
-  };
-}
-
-/** The zone file's nouns, read anew only when its text is another: 4 000 names take 60 ms. */
-function zoneReader(config: Config): {
-  read(text: string, host: Ipv4 | undefined): ZoneOnDisk;
-  /** The file is now what this process has rendered. */
-  remember(zone: ZoneFile): void;
-} {
-  let last: { readonly host: Ipv4 | undefined; readonly zone: ZoneOnDisk } | undefined;
-  return {
-    read(text, host) {
-      if (last?.zone.text === text && last.host === host) return last.zone;
-      const own = host === undefined ? [] : addressRecords([], config.hostName, host);
-      last = { host, zone: readZoneOnDisk(text, zoneSettings(config), own) };
-      return last.zone;
-    },
-    remember(zone) {
-      // what was wrong in it has become comments
-      if (last !== undefined) last = { ...last, zone: { ...last.zone, ...zone, warnings: [] } };
     },
   };
 }

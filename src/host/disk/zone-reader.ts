@@ -1,0 +1,27 @@
+/** The zone file as nouns. */
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import type { Config } from "../../core/config/config.ts";
+import { readZoneOnDisk, zoneSettings } from "../../core/zone/records.ts";
+import { addressRecords } from "../../core/zone/service-records.ts";
+import type { ZoneFile, ZoneOnDisk } from "../../core/zone/zone-file.ts";
+
+/** The zone file's nouns, read anew only when its text is another: 4 000 names take 60 ms. */
+export function zoneReader(config: Config): {
+  read(text: string, host: Ipv4 | undefined): ZoneOnDisk;
+  /** The file is now what this process has rendered. */
+  remember(zone: ZoneFile): void;
+} {
+  let last: { readonly host: Ipv4 | undefined; readonly zone: ZoneOnDisk } | undefined;
+  return {
+    read(text, host) {
+      if (last?.zone.text === text && last.host === host) return last.zone;
+      const own = host === undefined ? [] : addressRecords([], config.hostName, host);
+      last = { host, zone: readZoneOnDisk(text, zoneSettings(config), own) };
+      return last.zone;
+    },
+    remember(zone) {
+      // what was wrong in it has become comments
+      if (last !== undefined) last = { ...last, zone: { ...last.zone, ...zone, warnings: [] } };
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** What a process that keeps looking knows of the host between two looks. */
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import type { Neighbours } from "../core/addresses/neighbours.ts";
+import type { DeviceAddress, PageFiles, State } from "../core/model.ts";
+import type { DataPathSeen, LeasesRead } from "../core/observation.ts";
+import type { ServiceHistory } from "../core/page/history.ts";
+import type { PageTemplate } from "../core/page/template.ts";
+import { aliasChanges } from "../core/plan.ts";
+import type { Links } from "./kernel/addresses.ts";
+
+/** What of the host only this process and the events it follows change. */
+export interface Known {
+  readonly links: Links;
+  readonly path: DataPathSeen;
+  readonly leases: LeasesRead;
+  /** OCDD's aliases among the addresses. */
+  readonly aliases: readonly DeviceAddress[];
+  /** Tells whether another process has written the leases. */
+  readonly leasesId: string;
+  readonly page: PageFiles;
+  readonly history: ServiceHistory;
+  readonly template: PageTemplate;
+  readonly neighbours: Neighbours;
+}
+
+/** What is known once the host is as `desired` says. */
+export function afterwards(known: Known, desired: State): Known {
+  const { added, removed } = aliasChanges(known.aliases, desired.aliases);
+  const gone = new Set(removed.map(({ device, address }) => `${device} ${address}`));
+  const staying = known.links.addresses.filter(({ device, address }) => !gone.has(`${device} ${address}`));
+  const hairpins = new Set(desired.hairpins);
+  const bridgePorts = known.links.bridgePorts.map((port) =>
+    port.hairpin || !hairpins.has(port.name) ? port : { ...port, hairpin: true },
+  );
+  return {
+    ...known,
+    links: { ...known.links, addresses: [...staying, ...added], bridgePorts },
+    aliases: desired.aliases,
+    path: { ...known.path, dataPath: desired.dataPath },
+    leases: { status: "read", table: desired.table },
+    page: desired.page,
+    history: desired.history,
+  };
+}
+
+export function withoutAliases(known: Known, aliases: ReadonlySet<Ipv4>): Known {
+  const { dataPath } = known.path;
+  const forwards = dataPath.forwards.filter(({ alias }) => !aliases.has(alias));
+  const staying = (list: readonly DeviceAddress[]): DeviceAddress[] =>
+    list.filter(
+      ({ address, device }) =>
+        !(aliases.has(address) && known.aliases.some((a) => a.address === address && a.device === device)),
+    );
+  return {
+    ...known,
+    path: { ...known.path, dataPath: { ...dataPath, forwards } },
+    aliases: staying(known.aliases),
+    links: { ...known.links, addresses: staying(known.links.addresses) },
+  };
+}
