@@ -57,6 +57,37 @@ t.test("each room imports only the rooms that its arrows name", (t) => {
   t.end();
 });
 
+t.test("ARCHITECTURE.md: its table of imports is the one checked here", (t) => {
+  const text = readFileSync("ARCHITECTURE.md", "utf8");
+  const table = /\| room \| may import \|\n\|[-|]+\|\n((?:\|.*\|\n)+)/.exec(text)?.[1] ?? "";
+  const rows = table.split("\n").filter((row) => row !== "");
+  const told = rows.map((row) => {
+    const [, name = "", list = ""] = /^\| `([a-z]+)` \| (.*) \|$/.exec(row) ?? [];
+    return [name, list.split(", ")];
+  });
+  t.same(Object.fromEntries(told), ARROWS);
+  t.end();
+});
+
+t.test("ARCHITECTURE.md: the code it quotes is that of reconcile.ts", (t) => {
+  const quoted = /```ts\n([\s\S]*?)```/.exec(readFileSync("ARCHITECTURE.md", "utf8"))?.[1];
+  t.ok(quoted !== undefined && (texts.get("src/director/reconcile.ts") ?? "").endsWith(quoted));
+  t.end();
+});
+
+t.test("ARCHITECTURE.md: every file of the sources that it names exists", (t) => {
+  const text = readFileSync("ARCHITECTURE.md", "utf8");
+  const named = [...text.matchAll(/`((?:[a-z-]+\/)*[a-z-]+\.ts)`/g)].map((match) => match[1] ?? "");
+  t.ok(named.length > 40, "names are found");
+  const all = [...files, ...globSync("test/**/*.ts")];
+  for (const name of new Set(named))
+    t.ok(
+      all.some((file) => file === name || file.endsWith(`/${name}`)),
+      name,
+    );
+  t.end();
+});
+
 t.test("a third-party package has one importer", (t) => {
   const importers = new Map<string, string[]>();
   for (const file of files) {
