@@ -3,7 +3,7 @@
 import { bold, heading, italic, item, literal, marked, plain, section, wrapped } from "./roff.ts";
 import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surface.ts";
 
-/** The day the words here last changed; not today, or a page would be out of date every midnight. */
+/** Date of the last change of the words here: with today's the generated pages would differ every day. */
 const DATE = "2026-11-28";
 
 const GENERATED =
@@ -27,12 +27,12 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
     section(
       "DESCRIPTION",
       "OCDD, the OctoCop Director for Docker, gives every container on a Docker host a name in a zone of its own and an",
-      "address on the network, on the container's own ports: no port mapping, no proxy.",
+      "address on the network, reachable on the ports it listens on: no port mapping, no proxy.",
       "The director",
-      `(${bold("ocdd watch")}, or ${bold("ocdd")} from a timer) looks at Docker, decides, and makes the smallest change:`,
-      "an alias on the network device, a rule to the container, records in the zone, a line on the index page.",
+      `(${bold("ocdd watch")}, or ${bold("ocdd")} from a timer) reads the current state, computes the desired state and applies the difference:`,
+      "an alias on the network device, a forward to the container, records in the zone, a line on the index page.",
       "The server",
-      `(${bold("ocdd serve")}) answers for the zone and serves the page; it needs no Docker and no privilege but low ports.`,
+      `(${bold("ocdd serve")}) answers for the zone and serves the page; it needs no Docker, and a privilege only for ports below 1024.`,
       ".PP",
       `The configuration is described in ${bold("ocdd.conf")}(5).`,
       "Data is printed on standard output, messages on standard error.",
@@ -42,25 +42,25 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       "Without a command: one run, as from cron.",
       ...words.map((word) => command(word, flags)),
     ),
-    section("OPTIONS", "They may stand before or after the command.", ...flags.map(option)),
+    section("OPTIONS", "Before or after the command.", ...flags.map(option)),
     section(
       "LABELS",
       "Labels on containers say what each asks for.",
       ...labels.map(({ names, text }) => item(names.map(bold).join(", "), marked(text))),
       ".PP",
-      "A restriction that cannot be read is never taken for none: the container is not served, and",
-      `${bold("ocdd list")} says why.`,
+      "If a restriction is invalid or cannot be enforced the container is not served;",
+      `${bold("ocdd status")} shows the error.`,
     ),
     section("EXIT STATUS", ...[...statuses].map(([status, meaning]) => item(bold(status), plain(meaning)))),
     section(
       "SIGNALS",
       item(
         bold("SIGHUP"),
-        `${bold("ocdd watch")} reads the configuration anew; a bad one is reported and the old one kept.`,
+        `${bold("ocdd watch")} reloads the configuration; an invalid one is reported and the old one kept.`,
       ),
       item(
         bold("SIGTERM"),
-        `${bold("ocdd watch")} and ${bold("ocdd serve")} end the work in hand in order. A single run is cut off where it is, and the next one completes it. Addresses, rules and files stay as they are.`,
+        `${bold("ocdd watch")} and ${bold("ocdd serve")} finish the step in progress. A single run is interrupted, and the next one completes it. Addresses, rules and files stay as they are.`,
       ),
     ),
     section(
@@ -68,32 +68,32 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       item(bold("OCDD_CONF"), "The configuration file, where no option names one."),
       item(
         `${bold("OCDD_")}${italic("KEY")}`,
-        "Beats the key of that name in the file; an option beats both.",
+        "Takes precedence over the key of that name in the file; an option over both.",
       ),
-      item(bold("OCDD_NODE"), "The Node.js to run with, 24.15 or later."),
+      item(bold("OCDD_NODE"), "The Node.js binary to run, 24.15 or later."),
       item(bold("NO_COLOR"), "No colours."),
     ),
     section(
       "FILES",
       item(italic("/etc/ocdd/ocdd.conf"), `The configuration, where there is no ${italic("./ocdd.conf")}.`),
-      item(italic("STORAGE_DIR/leases.json"), "Which address belongs to whom, and the one before it."),
+      item(italic("STORAGE_DIR/leases.json"), "The leases, and the version before."),
       item(italic("STORAGE_DIR/dns/"), "The zone. Records written there by hand are kept and served."),
       item(italic("STORAGE_DIR/www/"), "The index page."),
       item(
         italic("STORAGE_DIR/watch.json"),
-        `What ${bold("ocdd watch")} has done since it was started, for ${bold("ocdd status")}.`,
+        `Figures of ${bold("ocdd watch")} since its start, for ${bold("ocdd status")}.`,
       ),
       item(
         italic("/etc/systemd/system/ocdd*"),
-        `The units that ${bold("ocdd initialize")} has written. They hide those of a package: after an upgrade run it again.`,
+        `Units written by ${bold("ocdd initialize")}. They take precedence over those of a package: run it again after an upgrade.`,
       ),
     ),
     section(
       "EXAMPLES",
-      "A host's first set-up, and what to do when a service is not reached:",
+      "First set-up of a host, and checks when a service cannot be reached:",
       literal("ocdd initialize\nocdd doctor\nocdd doctor jenkins"),
       ".PP",
-      "What a run would change, without changing it:",
+      "The changes a run would make, without making them:",
       literal("ocdd plan"),
     ),
     section(
@@ -117,19 +117,19 @@ export function confPage({ version, keys }: Surface): string {
       `${bold("ocdd")}(8) reads the file that ${bold("--config")} or ${bold("$OCDD_CONF")} names, else`,
       `${italic("./ocdd.conf")}, else ${italic("/etc/ocdd/ocdd.conf")}.`,
       ".PP",
-      `Each line is ${italic("KEY")}${bold("=")}${italic("value")}, read as a shell would read it; blank lines and what follows`,
+      `Each line is ${italic("KEY")}${bold("=")}${italic("value")}, in shell syntax; blank lines and what follows`,
       `a ${bold("#")} are comments.`,
       `${bold("'...'")} is literal; ${bold('"..."')} and bare words expand ${bold("$NAME")}, ${bold("$\u007bNAME}")} and`,
       `${bold("$\u007bNAME:-default}")} from earlier keys and the environment.`,
       "The last assignment of a key wins.",
-      "Nothing is ever executed: command substitution, arithmetic and arrays are errors.",
+      "Nothing is executed: command substitution, arithmetic and arrays are errors.",
       ".PP",
-      `An option (${bold("--set KEY=VALUE")}) beats ${bold("OCDD_")}${italic("KEY")} in the environment, which beats the file.`,
+      `Precedence: ${bold("--set KEY=VALUE")}, then ${bold("OCDD_")}${italic("KEY")} in the environment, then the file.`,
       "All mistakes are reported at once, each with its line; an unknown key is one.",
     ),
     section("KEYS", ...keys.map(keyItem)),
     section("EXAMPLE", literal(textOf("ocdd.conf.example"))),
-    section("FILES", item(italic("/etc/ocdd/ocdd.conf"), "Where the services look.")),
+    section("FILES", item(italic("/etc/ocdd/ocdd.conf"), "The configuration of the services.")),
     section("SEE ALSO", ".BR ocdd (8)"),
   );
 }

@@ -25,13 +25,13 @@ import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { initialize, teardown } from "./initialize.ts";
 import { statusOf } from "./status.ts";
 
-/** Exit status of what was done in part, of a run that could not serve every container, and of a plan that is not empty. */
+/** Exit status: something is left over, the range is full, the plan is not empty, Docker does not answer. */
 const FAILED = 1;
 const PARTIAL = 3;
 const CHANGES = 2;
 const NO_DOCKER = 69;
 
-/** Milliseconds until a mass removal is believed. */
+/** Milliseconds for which a mass removal must be observed before it is applied. */
 const CONFIRMATION_MS = 3_000;
 
 /** Options of every command. */
@@ -41,7 +41,7 @@ export interface Wish {
 }
 
 export interface Answer {
-  /** For stdout, as it stands. */
+  /** For stdout, unchanged. */
   readonly out: string;
   /** For stderr, a line each. */
   readonly warnings: readonly string[];
@@ -101,8 +101,8 @@ export async function runList(config: Config, { json }: Wish): Promise<Answer> {
 }
 
 /**
- * What a person asks first: is it up to date, who is not served and why, what has drifted, which versions. Status 69, and
- * all that is known without it, when Docker does not answer.
+ * Overview: last run, containers not served and why, drift, versions. Status 69, and all that is known without Docker,
+ * when Docker does not answer.
  */
 export async function runStatus(config: Config, { json }: Wish, version: string): Promise<Answer> {
   const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
@@ -158,7 +158,7 @@ export async function runInitialize(
   };
 }
 
-/** Everything of OCDD's is removed; its services first, or they would bring it back. Status 1 when they are still there. */
+/** Removes everything of OCDD; its services first, because they would restore it. Status 1 when they are still there. */
 export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
   await requirePrivilege();
   const left = await stopServices(config);

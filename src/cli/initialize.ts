@@ -1,4 +1,4 @@
-/** First set-up of a host, and its undoing. */
+/** First set-up of a host, and its removal. */
 
 import { dirname } from "node:path";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
@@ -14,7 +14,7 @@ import { requirePrivilege } from "../host/install/privilege.ts";
 import { PROGRAMS, requirePrograms } from "../host/install/programs.ts";
 
 /**
- * Prepares the host; safe to repeat. Leases stay: whoever had an address gets it back. `say` prints a step. Resolves with
+ * Prepares the host; safe to repeat. Leases stay: a container gets its address back. `say` prints a step. Resolves with
  * the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
  */
 export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<Ipv4> {
@@ -43,7 +43,7 @@ export async function initialize(config: Config, now: number, say: (line: string
   return hostIp;
 }
 
-/** Removes every alias, rule and chain of OCDD's and nothing else. Needs no Docker. */
+/** Removes every alias, rule and chain of OCDD and nothing else. Needs no Docker. */
 export async function teardown(config: Config, now: number): Promise<Plan> {
   await requirePrivilege();
   const release = await takeLock(pathsOf(config).lock);

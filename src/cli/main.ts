@@ -16,8 +16,8 @@ import { defaultDevice } from "../host/kernel/default-device.ts";
 import { HOME } from "../platform/home.ts";
 import type { Answer, Wish } from "./commands.ts";
 
-// A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing could be read to
-// take down who dies meanwhile. It is read when the pool is first used, which no import does.
+// A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing else could be
+// read meanwhile. The variable is read when the pool is first used, which no import does.
 if (process.argv.includes("watch")) process.env.UV_THREADPOOL_SIZE ??= "16";
 
 /** sysexits.h, and what the contract adds to it. */
@@ -78,7 +78,7 @@ function configOf(flags: Flags): Config {
     }
     const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
     const variables = new Map(environment());
-    // a shell has it, and exports it seldom
+    // shells set it without exporting it
     if (!variables.has("HOSTNAME")) variables.set("HOSTNAME", hostname());
     const sources = { file, text, environment: variables, flags: set, defaultDevice: defaultDevice() };
     const config = readConfig(sources);
@@ -88,7 +88,7 @@ function configOf(flags: Flags): Config {
   throw new ConfigError([]);
 }
 
-/** Files named in the configuration whose content is obeyed or published as it stands. */
+/** Files named in the configuration whose content is obeyed, or published unchanged. */
 function obeyed({ tsigKeyFile, templateDir, where }: Config): NamedPath[] {
   const named = (key: KeyName, path: string): NamedPath => ({
     key,
@@ -161,20 +161,23 @@ async function down(flags: Flags): Promise<number> {
   const config = await configured(flags);
   if (flags.yes !== true) {
     if (!process.stdin.isTTY) {
-      err("ocdd: teardown removes every alias, rule and chain of OCDD's; without a terminal it needs --yes");
+      err("ocdd: teardown removes every alias, rule and chain of OCDD; without a terminal it needs --yes");
       return EXIT.usage;
     }
     const terminal = createInterface({ input: process.stdin, output: process.stderr });
     const answer = await terminal.question(
-      `Remove every alias, rule and chain of OCDD's from ${config.device}? [y/N] `,
+      `Remove every alias, rule and chain of OCDD from ${config.device}? [y/N] `,
     );
     terminal.close();
-    if (!/^y(es)?$/i.test(answer.trim())) return EXIT.failed;
+    if (!/^y(es)?$/i.test(answer.trim())) {
+      err("ocdd: nothing has been removed");
+      return EXIT.failed;
+    }
   }
   return give(await (await commands()).runTeardown(config, wishOf(flags)), config.debug);
 }
 
-/** Aborted by SIGTERM or SIGINT: the work in hand is ended in order. */
+/** Aborted by SIGTERM or SIGINT: the step in progress is finished first. */
 function untilStopped(): AbortSignal {
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
@@ -198,7 +201,7 @@ async function serve(flags: Flags): Promise<number> {
   const handed = await activatedSockets(process.env, process.pid);
   const config = await readValidConfig(() => configOf(flags), handed, say, stopped);
   if (config === undefined) return 0;
-  // systemd's LoadCredential=tsig:, for a server that is nobody in particular
+  // systemd's LoadCredential=tsig:, for a server that runs as an unprivileged user
   const directory = process.env.CREDENTIALS_DIRECTORY;
   const keys = directory === undefined ? undefined : `${directory}/tsig`;
   await serveAll(config, say, stopped, {
@@ -251,7 +254,7 @@ export function commandTree(finish: (status: number) => void): Command {
   const program = new Command("ocdd");
   const done = (work: Promise<number>): Promise<void> => work.then(finish);
   const json = ["--json", "print one JSON document"] as const;
-  const yes = ["--yes", "accept what would be asked about"] as const;
+  const yes = ["--yes", "do not ask for confirmation"] as const;
   program
     .description(
       "OctoCop Director for Docker: every container its own name and its own address on the network",
@@ -262,9 +265,9 @@ export function commandTree(finish: (status: number) => void): Command {
       "set one configuration key; may be repeated",
       (value, all: string[] = []) => [...all, value],
     )
-    .option("--debug", "print every command and decision on stderr")
+    .option("--debug", "log every command to stderr")
     .option(...json)
-    .option("--no-color", "no colours; so does NO_COLOR in the environment")
+    .option("--no-color", "no colours (also NO_COLOR in the environment)")
     .option(...yes)
     .version(version(), "--version", "print the version")
     .helpOption("-h, --help", "print help")
@@ -273,7 +276,7 @@ export function commandTree(finish: (status: number) => void): Command {
     .exitOverride()
     .configureHelp({ visibleArguments: () => [] })
     .action((word: string | undefined) => {
-      if (word !== undefined) program.error(`error: unknown command '${word}'; see ocdd --help`);
+      if (word !== undefined) program.error(`ocdd: unknown command '${word}'; see ocdd --help`);
       return done(apply(program.opts()));
     });
   const logFormat = (): Option =>
@@ -290,33 +293,33 @@ export function commandTree(finish: (status: number) => void): Command {
         const command = args.at(-1) as Command;
         return done(work(command.optsWithGlobals(), command.args[0]));
       });
-  add("initialize", "set this host up for the first time; safe to repeat", init);
-  add("apply", "bring the host to the state its containers ask for (what a bare `ocdd` does)", apply).option(
-    ...yes,
-  );
-  add("plan", "print what apply would change, one line a change", showPlan)
+  add("initialize", "first set-up of this host; safe to repeat", init);
+  add("apply", "update addresses, rules, zone and page (default command)", apply).option(...yes);
+  add("plan", "show the changes apply would make, one per line", showPlan)
     .option("--detailed-exitcode", "exit status 2 when there are changes")
     .option(...yes);
-  add("watch", "the same for ever: on Docker's events and every SYNC_INTERVAL seconds", keepWatch).addOption(
-    logFormat(),
-  );
+  add(
+    "watch",
+    "run as a daemon: apply on every Docker event and every SYNC_INTERVAL seconds",
+    keepWatch,
+  ).addOption(logFormat());
   add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
   add("list", "list the services: name, address, container, ports, state", list);
-  add("status", "how it stands: last run, who is not served and why, drift, versions", status);
+  add("status", "overview: last run, containers not served and why, drift, versions", status);
   add("zone", "print the zone in master-file form", zone);
-  add("doctor", "check each link of the chain, or one service end to end", doctor).argument(
+  add("doctor", "check every component, or one service end to end", doctor).argument(
     "[name]",
     "a service's name",
   );
   add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down).option(...yes);
   program.addHelpText(
     "after",
-    "\nWithout a command: one run, as from cron.\nExit status: 0 converged, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 partial, 64 usage,\n69 Docker not reachable, 75 another run holds the lock, 77 privilege missing, 78 bad configuration.",
+    "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 partial, 64 usage,\n69 Docker not reachable, 75 another run holds the lock, 77 privilege missing, 78 bad configuration.",
   );
   return program;
 }
 
-/** Prints what went wrong, with its remedy, and says with which status to leave. */
+/** Prints what went wrong with its remedy; returns the exit status. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   if (error instanceof ConfigError) {

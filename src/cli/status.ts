@@ -1,4 +1,4 @@
-/** How it stands, as far as it can be seen: what does not answer costs nothing of what does. */
+/** Collects what `status` shows; a part that does not answer leaves the others as they are. */
 
 import type { Config } from "../core/config/config.ts";
 import { hostAddress } from "../core/config/host-check.ts";
@@ -14,11 +14,11 @@ import { readWatchStats } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
 import type { Host } from "../host/host.ts";
 
-/** Whom to ask, and what to tell of oneself. */
+/** What `status` reads from, and what it knows beforehand. */
 export interface StatusOptions {
   readonly host: Host;
   readonly docker: Pick<Docker, "about">;
-  /** False: the firewall cannot be read, and drift not be told. */
+  /** False: the firewall cannot be read, so drift is not known. */
   readonly root: boolean;
   readonly version: string;
   /** Seconds since the epoch. */
@@ -26,7 +26,7 @@ export interface StatusOptions {
 }
 
 /**
- * Looks at everything. A Docker that does not answer is told (`trouble`), and what is in force without it. Throws
+ * Looks at everything. A Docker that does not answer is reported (`trouble`), with the state that is known without it. Throws
  * HostError for anything else that cannot be looked at, ConfigError when the host contradicts the configuration.
  */
 export async function statusOf(

@@ -41,8 +41,8 @@ t.test("a host in force: text and document of its status say the same", async (t
   const { report } = await statusOf(conf, options);
   const text = statusText(conf, report);
   t.match(text, /last run +30 s ago/);
-  t.match(text, /services +1 served, 1 not/);
-  t.match(text, /addresses +1 of 20 in use, 0 on hold, 0 conflicts, 19 free; 1 in force/);
+  t.match(text, /services +1 served, 1 skipped/);
+  t.match(text, /addresses +1 of 20 in use, 0 on hold, 0 conflicts, 19 free; 1 on the device/);
   t.match(text, /drift +none/);
   t.match(text, /sealed: the container has no network/);
   t.notMatch(text, "\u001b", "Docker's text is clipped");
@@ -60,9 +60,9 @@ t.test("a host in force: text and document of its status say the same", async (t
   host.actual = { ...host.actual, aliases: [] };
   t.match(statusText(conf, (await statusOf(conf, options)).report), /drift:\n {2}\+ address /);
   const unprivileged = statusText(conf, (await statusOf(conf, { ...options, root: false })).report);
-  t.match(unprivileged, /drift +unknown \(that takes root\)/);
+  t.match(unprivileged, /drift +unknown \(needs root\)/);
   rmSync(join(conf.storageDir, "www/last-run"));
-  t.match(statusText(conf, (await statusOf(conf, options)).report), /none that ended well/);
+  t.match(statusText(conf, (await statusOf(conf, options)).report), /never succeeded/);
 });
 
 t.test("Docker down: everything else is reported", async (t) => {
@@ -74,8 +74,8 @@ t.test("Docker down: everything else is reported", async (t) => {
     const text = statusText(conf, report);
     t.match(text, /last run +30 s ago/);
     t.match(text, /services +unknown: Docker's socket .* refuses connections/);
-    t.match(text, /addresses +1 of 20 in use, .* 1 in force/);
-    t.match(text, /drift +unknown: what is in force stays so/);
+    t.match(text, /addresses +1 of 20 in use, .* 1 on the device/);
+    t.match(text, /drift +unknown \(Docker is down; rules stay in place\)/);
     t.match(text, /versions +ocdd 2\.0\.0, Docker unknown/);
     t.match(statusDocument(conf, report), {
       host: HOST,
@@ -111,11 +111,11 @@ t.test("what watch has done is in the status", async (t) => {
   stats.failed("no space left");
   await stats.written();
   const told = async (): Promise<string> => statusText(conf, (await statusOf(conf, options)).report);
-  t.match(await told(), /watch +7 changes in 2 h, 2 of them drift repaired, the last 60 min ago\n/);
+  t.match(await told(), /watch +7 changes in 2 h, 2 repairs, the last 60 min ago\n/);
   t.match(await told(), /last error +10 min ago: no space left\n/);
   stats.succeeded(0, true);
   await stats.written();
-  t.match(await told(), /last error +10 min ago, over since: no space left\n/);
+  t.match(await told(), /last error +10 min ago, recovered since: no space left\n/);
   t.match(statusDocument(conf, (await statusOf(conf, options)).report), {
     watch: { changes: 7, repaired: 2, lastError: { message: "no space left", over: true } },
   });

@@ -1,4 +1,4 @@
-/** The links of the chain that are checked by asking: name server, web server, delegation, one service end to end. */
+/** Checks that send a query: name server, web server, delegation, one service end to end. */
 import { Resolver } from "node:dns/promises";
 import { request } from "node:http";
 import { createConnection } from "node:net";
@@ -8,7 +8,7 @@ import type { Decision, Service } from "../../core/model.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 
 /** Milliseconds that a service or server has to answer. */
-const PATIENCE = 2_000;
+const ANSWER_TIMEOUT_MS = 2_000;
 
 /** Does the name server answer for the zone? */
 export async function nameServer(config: Config, host: string): Promise<Finding> {
@@ -24,16 +24,16 @@ export async function nameServer(config: Config, host: string): Promise<Finding>
     return bad(
       subject,
       `${address} port ${config.dnsPort} does not answer for ${config.zone} (${codeOf(error)})`,
-      "start `ocdd serve`; when it runs, its log says who holds the port",
+      "start `ocdd serve`; if it runs, its log names the process that holds the port",
     );
   }
 }
 
-/** Does the world, as this host's resolver sees it, find the zone here? */
+/** Does this host's resolver find the zone here? */
 export async function delegation(config: Config, host: string): Promise<Finding> {
   const parent = config.zone.split(".").slice(1).join(".");
   const apex = `${config.hostName}.${config.zone}`;
-  const remedy = `ask IT to enter, in their zone ${parent}:  ${config.zone}. IN NS ${apex}.   and   ${apex}. IN A ${host}`;
+  const remedy = `ask IT to add to their zone ${parent}:  ${config.zone}. IN NS ${apex}.   and   ${apex}. IN A ${host}`;
   try {
     const [soa, addresses] = await Promise.all([asking().resolveSoa(config.zone), asking().resolve4(apex)]);
     if (soa.nsname.toLowerCase() === apex && addresses.includes(host)) {
@@ -50,7 +50,7 @@ export async function delegation(config: Config, host: string): Promise<Finding>
 }
 
 function asking(server?: string): Resolver {
-  const resolver = new Resolver({ timeout: PATIENCE, tries: 2 });
+  const resolver = new Resolver({ timeout: ANSWER_TIMEOUT_MS, tries: 2 });
   if (server !== undefined) resolver.setServers([server]);
   return resolver;
 }
@@ -67,7 +67,7 @@ export async function webServer(config: Config, host: string): Promise<Finding> 
   const status = await new Promise<number | string>((resolve) => {
     const headers = { host: config.zone };
     const call = request(
-      { host: address, port: config.webPort, path: "/", headers, timeout: PATIENCE },
+      { host: address, port: config.webPort, path: "/", headers, timeout: ANSWER_TIMEOUT_MS },
       (response) => {
         response.resume();
         resolve(response.statusCode ?? 0);
@@ -82,7 +82,7 @@ export async function webServer(config: Config, host: string): Promise<Finding> 
     : bad(
         "web server",
         `${where} does not send the index page (${status})`,
-        "start `ocdd serve`; when it runs, its log says who holds the port",
+        "start `ocdd serve`; if it runs, its log names the process that holds the port",
       );
 }
 
@@ -113,12 +113,11 @@ async function checkService(config: Config, host: string, service: Service): Pro
       : bad(
           `${subject}, name`,
           `${service.fqdn} is ${String(answer)}, not ${address}`,
-          "run `ocdd`, and see that `ocdd serve` runs",
+          "run `ocdd`, and check that `ocdd serve` runs",
         ),
   ];
   const ports = service.ports.filter((port) => port.protocol === "tcp");
-  if (ports.length === 0)
-    findings.push(none(`${subject}, ports`, "it exposes no TCP port that could be tried"));
+  if (ports.length === 0) findings.push(none(`${subject}, ports`, "it exposes no TCP port to try"));
   const knocks = await Promise.all(
     ports.map(async ({ port }) => {
       const inside = service.container.address;
@@ -133,17 +132,17 @@ async function checkService(config: Config, host: string, service: Service): Pro
   const someOpen = knocks.some(({ direct }) => direct === "open");
   for (const { port, inside, direct, alias } of knocks) {
     const here = `${subject}, port ${port}`;
-    const silent = `nothing listens in the container: ${inside}:${port} says ${direct}`;
+    const silent = `no program listens in the container: ${inside}:${port}: ${REFUSED.get(direct) ?? direct}`;
     if (direct !== "open" && someOpen) findings.push(none(here, silent));
     else if (direct !== "open")
-      findings.push(bad(here, silent, `look at the program: docker logs ${clip(service.container.name)}`));
+      findings.push(bad(here, silent, `see the program's log: docker logs ${clip(service.container.name)}`));
     else if (alias === "open")
-      findings.push(good(here, `${address}:${port} leads to ${inside ?? "the host"}`));
+      findings.push(good(here, `${address}:${port} is forwarded to ${inside ?? "the host"}`));
     else
       findings.push(
         bad(
           here,
-          `${address}:${port} says ${alias} though the container listens`,
+          `${address}:${port}: ${REFUSED.get(alias) ?? alias}, but the container listens`,
           "run `ocdd`; see also the labels ocdd.ports and ocdd.allow",
         ),
       );
@@ -151,10 +150,18 @@ async function checkService(config: Config, host: string, service: Service): Pro
   return findings;
 }
 
+/** What a failed connection means, by its error code. */
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ["ECONNREFUSED", "connection refused"],
+  ["ETIMEDOUT", "no answer"],
+  ["EHOSTUNREACH", "host unreachable"],
+  ["ENETUNREACH", "network unreachable"],
+]);
+
 /** `open`, or why there is no connection. */
 function knock(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host, port, timeout: PATIENCE });
+    const socket = createConnection({ host, port, timeout: ANSWER_TIMEOUT_MS });
     const end = (text: string): void => {
       socket.destroy();
       resolve(text);

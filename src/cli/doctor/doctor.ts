@@ -1,4 +1,4 @@
-/** Each link of the chain from a client's question to a container's answer: OK, or what is wrong and the remedy. */
+/** Checks each component between a client and a container: OK, or what is wrong and the remedy. */
 import { readFile } from "node:fs/promises";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
@@ -17,7 +17,7 @@ import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 
-/** Checks every link, and with a name that service end to end. Changes nothing. */
+/** Checks every component, and with a name that service end to end. Changes nothing. */
 export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
   const findings: Finding[] = [
     await attempt("prerequisites", async () => {
@@ -26,14 +26,14 @@ export async function diagnose(config: Config, name: string | undefined): Promis
     }),
     await attempt("privilege", async () => {
       await requirePrivilege();
-      return "CAP_NET_ADMIN and CAP_NET_RAW are there";
+      return "CAP_NET_ADMIN and CAP_NET_RAW are present";
     }),
     ...(await dockerFindings(config)),
     await forwarding(),
     await firewalld(),
   ];
   if (findings.some(({ ok }) => ok === false)) {
-    return [...findings, none("the rest", "not looked at until the above is mended")];
+    return [...findings, none("other checks", "skipped: fix the above first")];
   }
   const now = Math.floor(Date.now() / 1000);
   let seen: Observation;
@@ -95,8 +95,8 @@ async function forwarding(): Promise<Finding> {
     ? good("forwarding", "net.ipv4.ip_forward is 1")
     : bad(
         "forwarding",
-        `net.ipv4.ip_forward is ${value.trim()}: nothing reaches a container`,
-        "sysctl -w net.ipv4.ip_forward=1, and let Docker set it at its start",
+        `net.ipv4.ip_forward is ${value.trim()}: no packet reaches a container`,
+        "sysctl -w net.ipv4.ip_forward=1; set it in /etc/sysctl.d to survive a reboot",
       );
 }
 
@@ -109,10 +109,10 @@ async function firewalld(): Promise<Finding> {
         "StrictForwardPorts=yes rejects every alias",
         "set StrictForwardPorts=no in /etc/firewalld/firewalld.conf and reload firewalld",
       )
-    : good("firewalld", "does not stand in the way");
+    : good("firewalld", "no conflict");
 }
 
-/** What a run would repair, link by link. */
+/** What a run would repair, by component. */
 function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
   const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
   const link = (subject: string, concerns: (step: Step) => boolean, fine: string): Finding => {
@@ -142,14 +142,14 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
           `full: ${decision.unserved} containers are not served`,
           "ask IT for a larger range, or hide containers with ocdd.enable=false",
         )
-      : good("range", "has free addresses, or no container needs one"),
-    link("forward accept", frame("accept"), "in force, behind the operator's own rules"),
+      : good("range", `${decision.range.free} of ${decision.range.size} free`),
+    link("forward accept", frame("accept"), "present, behind the operator's own rules"),
     obstacles(seen),
-    link("refusal in INPUT", frame("refusal"), "in force"),
-    link("rules", redirection, "in force before Docker's own"),
+    link("refusal in INPUT", frame("refusal"), "present"),
+    link("rules", redirection, "present, before Docker's own"),
     guard(
       seen,
-      link("guard", (step) => step.kind === "guard" || frame("guard")(step), "in force"),
+      link("guard", (step) => step.kind === "guard" || frame("guard")(step), "present"),
     ),
     link("aliases", kinds("address"), `${desired.aliases.length} on ${config.device}`),
     link("zone file", kinds("record", "zone"), config.zoneFile),
@@ -160,7 +160,7 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
 /** Changes named in one line. */
 const NAMED = 5;
 
-/** What the operator's own rules keep from working: they win, and that is said. */
+/** The operator's own rules that refuse traffic to the aliases: they win, and are reported. */
 function obstacles({ firewall }: Observation): Finding {
   const [first] = firewall.obstacles;
   if (first === undefined) return good("operator's firewall", "does not drop traffic to the aliases");

@@ -1,33 +1,33 @@
-/** Which UDP engine serves: the fast one, or the portable one, which answers a third as many. */
+/** Which UDP engine serves: the fast one, or the portable one with a third of its throughput. */
 import type { Config } from "../../core/config/config.ts";
 import type { Endpoint } from "../../core/config/values.ts";
 import { loadSockets } from "../../platform/libc.ts";
 import { type Finding, good, none } from "./finding.ts";
 
-/** Milliseconds that the server has to tell. */
-const PATIENCE = 2_000;
+/** Milliseconds that the server has to answer. */
+const ANSWER_TIMEOUT_MS = 2_000;
 const SUBJECT = "UDP engine";
 
-/** As the server says it, where it tells metrics; else what this installation makes of it. */
+/** As the server reports it, where it has metrics; else what this installation would use. */
 export async function udpEngine(config: Config): Promise<Finding> {
   if (config.metricsListen !== null) {
-    const engine = await told(config.metricsListen);
+    const engine = await reported(config.metricsListen);
     return engine === undefined
       ? none(
           SUBJECT,
-          "the server does not tell: it is not running, or was started before METRICS_LISTEN was set",
+          "unknown: ocdd-serve does not answer on its metrics port (not running, or started before METRICS_LISTEN was set)",
         )
-      : good(SUBJECT, `${engine}, as the server says`);
+      : good(SUBJECT, `${engine} (reported by ocdd-serve)`);
   }
   const sockets = loadSockets();
   return "calls" in sockets
-    ? good(SUBJECT, "fast: its library loads here")
-    : good(SUBJECT, `portable: the library of the fast one does not load here (${sockets.reason})`);
+    ? good(SUBJECT, "fast (koffi)")
+    : good(SUBJECT, `portable: koffi, which the fast engine needs, does not load (${sockets.reason})`);
 }
 
-async function told({ address, port }: Endpoint): Promise<"fast" | "portable" | undefined> {
+async function reported({ address, port }: Endpoint): Promise<"fast" | "portable" | undefined> {
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
     const text = await (await fetch(`http://${address}:${port + 1}/metrics`, { signal })).text();
     return /^ocdd_dns_engine\{engine="(fast|portable)"\} 1$/m.exec(text)?.[1] as
       | "fast"

@@ -1,6 +1,6 @@
-/** What doctor finds at one link of the chain. */
+/** What doctor finds about one component. */
 export interface Finding {
-  /** Null when it is neither: nothing there to check. */
+  /** Null when there is nothing to check. */
   readonly ok: boolean | null;
   readonly subject: string;
   readonly message: string;

@@ -37,9 +37,9 @@ const key = <T>(fallback: string, parse: (text: string) => T, doc: string): Key<
   doc,
 });
 
-/** Every key there is: default, reader, meaning. An empty default means "worked out, or asked for". */
+/** Every key: default, reader, meaning. An empty default is computed, or the key is required. */
 export const KEYS = {
-  DEBUG: key("0", flag, "1 prints every command and decision on stderr"),
+  DEBUG: key("0", flag, "1 logs every command to stderr"),
   DOCKER_SOCKET: key(
     "/var/run/docker.sock",
     required(path),
@@ -48,7 +48,7 @@ export const KEYS = {
   DOCKER_API_URL: key(
     "http://localhost/containers/json",
     apiUrl,
-    "the list of containers; a version prefix and query filters are honoured",
+    "URL of the container list; a version prefix and query filters are honoured",
   ),
   NETWORK_DEVICE: key(
     "",
@@ -65,7 +65,7 @@ export const KEYS = {
   STORAGE_DIR: key("", required(path), "where leases, zone and page are kept"),
   DNS_ZONE_FILE: key("", path, "the zone file; default: STORAGE_DIR/dns/<zone>.zone"),
   WEB_INDEX_FILE: key("", path, "the index page; default: STORAGE_DIR/www/index.html"),
-  SOA_EMAIL: key("", email, "mailbox of the zone's keeper; default: hostmaster@<zone>"),
+  SOA_EMAIL: key("", email, "e-mail address in the SOA record; default: hostmaster@<zone>"),
   DNS_TTL: key("60", integer(1, 86_400), "TTL of every record OCDD writes, in seconds"),
   DNS_LISTEN: key("HOST_IP, 127.0.0.1", listen, "addresses the name server answers on"),
   DNS_PORT: key("53", integer(1, 65_535), "port of the name server"),
@@ -82,7 +82,7 @@ export const KEYS = {
     optional(domain),
     "the reverse zone, where it is not the range's whole /24 (RFC 2317)",
   ),
-  DNS_NSID: key("", identity, "what the name server calls itself to those who ask for NSID (RFC 5001)"),
+  DNS_NSID: key("", identity, "server identifier for NSID queries (RFC 5001); empty: not answered"),
   DNS_VERSION: key(
     "",
     identity,
@@ -92,7 +92,7 @@ export const KEYS = {
   WEB_LISTEN: key("", listen, "addresses the index page is served on; default: DNS_LISTEN"),
   WEB_PORT: key("80", integer(1, 65_535), "port of the index page"),
   WEB_TITLE: key("The ACME ToolBox server", text, "title of the index page"),
-  WEB_NAMES: key("", hostNames, "further names the page may be asked for by, comma separated"),
+  WEB_NAMES: key("", hostNames, "additional host names accepted in the Host header, comma separated"),
   WEB_TEMPLATE_DIR: key(
     "",
     path,
@@ -109,13 +109,13 @@ export const KEYS = {
     oneOf("auto", "iptables", "nft"),
     "what redirects the aliases; auto: nft where Docker's own backend is nftables",
   ),
-  SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full looks of watch"),
+  SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full runs of watch"),
   METRICS_LISTEN: key(
     "",
     optional(endpoint),
-    "loopback ADDRESS:PORT for metrics and health of the director; the server's are one port above",
+    "loopback ADDRESS:PORT for metrics and health of the director; the server uses the next port",
   ),
-  SERVICES: key("auto", oneOf("auto", "systemd", "compose", "none"), "who runs watch and serve"),
+  SERVICES: key("auto", oneOf("auto", "systemd", "compose", "none"), "how watch and serve are started"),
 } as const;
 
 export type KeyName = keyof typeof KEYS;

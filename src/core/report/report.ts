@@ -1,4 +1,4 @@
-/** What people and programs read: the run's report, the list, their JSON. */
+/** The run's report and the list, as text and as JSON. */
 
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
@@ -47,7 +47,7 @@ ${listed.map((r) => `${name(r.owner)}\t${config.ttl}\tIN\tA\t${r.address}`).join
 `;
 }
 
-/** Why there is no service: no container at all, in the bash script's words, or none that is served. */
+/** Why there is no service: no container at all (the bash script's words), or all skipped. */
 export function noServices(
   { expose }: Pick<Config, "expose">,
   { skipped }: Pick<Decision, "skipped">,
@@ -62,7 +62,7 @@ export function portsText(ports: readonly Port[]): string {
   return ports.map((port) => `${port.port}/${port.protocol}`).join(" ");
 }
 
-/** State as one word: what health says, where a check is defined. */
+/** State as one word: the health where a check is defined. */
 export function stateWord(service: Service): string {
   return clip(service.health === "none" ? service.state : service.health, 40);
 }

@@ -1,4 +1,4 @@
-/** How it stands, for a person and for a program. */
+/** The overview that `ocdd status` prints, as text and as JSON. */
 
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { addressUse } from "../addresses/use.ts";
@@ -8,7 +8,7 @@ import type { AddressUse, Decision, LeaseTable } from "../model.ts";
 import { SCHEMA_VERSION } from "./report.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
-/** What has been seen; null is what could not be. Times are seconds since the epoch. */
+/** What is known; null is what is not. Times are seconds since the epoch. */
 export interface StatusReport {
   readonly version: string;
   /** Docker's version. */
@@ -22,12 +22,12 @@ export interface StatusReport {
   readonly inForce: number;
   /** What the containers ask for. */
   readonly decision: Decision | null;
-  /** What a run would mend. */
+  /** What a run would change. */
   readonly drift: readonly string[] | null;
   /** Why Docker's containers are not known, and what to do about it. */
   readonly trouble: string | null;
   readonly remedy: string | null;
-  /** What `watch` has left word of. */
+  /** What `watch` has recorded. */
   readonly stats: WatchStats | null;
 }
 
@@ -68,27 +68,27 @@ export function statusText(config: Config, report: StatusReport): string {
   const { size, used, held, conflict, free, inForce } = use(config, report);
   const rows: [string, string][] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
-    ["last run", lastRun === null ? "none that ended well" : `${ago(now - lastRun)} ago`],
+    ["last run", lastRun === null ? "never succeeded" : `${ago(now - lastRun)} ago`],
     ...(stats === null ? [] : watchRows(stats, now)),
     [
       "services",
       decision === null
         ? `unknown: ${clip(trouble ?? "", LONG)}`
-        : `${decision.services.length} served, ${decision.skipped.length} not`,
+        : `${decision.services.length} served, ${decision.skipped.length} skipped`,
     ],
     [
       "addresses",
-      `${used} of ${size} in use, ${held} on hold, ${conflict} conflicts, ${free} free; ${inForce} in force`,
+      `${used} of ${size} in use, ${held} on hold, ${counted(conflict, "conflict")}, ${free} free; ${inForce} on the device`,
     ],
     [
       "drift",
       drift === null
         ? decision === null
-          ? "unknown: what is in force stays so until Docker answers"
-          : "unknown (that takes root)"
+          ? "unknown (Docker is down; rules stay in place)"
+          : "unknown (needs root)"
         : drift.length === 0
           ? "none"
-          : `${drift.length} changes for the next run`,
+          : `${counted(drift.length, "change")} for the next run`,
     ],
     ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];
@@ -98,7 +98,7 @@ export function statusText(config: Config, report: StatusReport): string {
   return [
     ...lines,
     ...list(
-      "not served",
+      "skipped",
       (decision?.skipped ?? []).map((s) => `${clip(s.container)}: ${s.reason}`),
     ),
     ...list("drift", drift ?? []),
@@ -113,19 +113,19 @@ function watchRows(stats: WatchStats, now: number): [string, string][] {
   const { since, changes, repaired, lastRepair, lastError } = stats;
   const when = lastRepair === null ? "" : `, the last ${ago(now - lastRepair)} ago`;
   return [
-    ["watch", `${changes} changes in ${ago(now - since)}, ${repaired} of them drift repaired${when}`],
+    ["watch", `${counted(changes, "change")} in ${ago(now - since)}, ${counted(repaired, "repair")}${when}`],
     ...(lastError === null
       ? []
       : [
           [
             "last error",
-            `${ago(now - lastError.at)} ago${lastError.over ? ", over since" : ""}: ${clip(lastError.message, LONG)}`,
+            `${ago(now - lastError.at)} ago${lastError.over ? ", recovered since" : ""}: ${clip(lastError.message, LONG)}`,
           ] as [string, string],
         ]),
   ];
 }
 
-/** Also where Docker does not answer, and what a run would decide is not known. */
+/** From the leases where Docker does not answer. */
 function use(
   config: Config,
   { table, inForce, decision, hostIp, now }: StatusReport,
@@ -138,7 +138,9 @@ function use(
 const time = (seconds: number | null): string | null =>
   seconds === null ? null : new Date(seconds * 1000).toISOString();
 
-/** A duration as a person says it. */
+const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
+
+/** A duration in words. */
 function ago(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;

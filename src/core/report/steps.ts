@@ -39,9 +39,9 @@ export function describe(step: Step): string[] {
 }
 
 const PARTS = {
-  accept: "accepting what is forwarded",
-  refusal: "refusing what no container takes",
-  hairpin: "the way back to a container's own bridge",
+  accept: "accepting forwarded traffic",
+  refusal: "refusing ports without a container",
+  hairpin: "hairpin traffic",
   redirect: "redirecting aliases",
   guard: "the guard",
 } as const;
