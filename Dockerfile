@@ -6,13 +6,13 @@
 ARG BASE=node:24-bookworm-slim
 FROM ${BASE}
 
-# what the director calls; a base that has it all needs no network here
-RUN for program in ip iptables arping conntrack flock; do \
+# the programs the director calls; a base image that has them all needs no network here
+RUN for program in ip iptables nft arping conntrack flock; do \
       command -v "$program" >/dev/null || missing=yes; \
     done; \
     if [ -n "${missing:-}" ]; then \
       apt-get update \
-      && apt-get install --yes --no-install-recommends iproute2 iptables iputils-arping conntrack util-linux \
+      && apt-get install --yes --no-install-recommends iproute2 iptables nftables iputils-arping conntrack util-linux \
       && rm -rf /var/lib/apt/lists/*; \
     fi
 

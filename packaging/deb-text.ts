@@ -29,16 +29,16 @@ Priority: optional
 Architecture: ${architecture}
 Maintainer: ${who}
 Installed-Size: ${kibibytes}
-Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 8), iproute2 (>= 5.0), iptables, iputils-arping, conntrack
+Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 8), iproute2 (>= 5.0), iptables, nftables, iputils-arping, conntrack
 Recommends: docker.io (>= 20.10) | docker-ce (>= 5:20.10)
 Suggests: docker-compose
 Description: ${summary.slice(summary.indexOf(":") + 2)}
  OCDD, the OctoCop Director for Docker, gives every container on a Docker host
- a name in a DNS zone of its own and an address on the network, on the
- container's own ports: no port mapping and no proxy.
+ a name in a DNS zone of its own and an address on the network, reachable on
+ the ports it listens on: no port mapping and no proxy.
  .
- It holds a director, which follows Docker, and a server, which answers for the
- zone and shows what there is on a web page. Nothing is started until
+ It contains a director, which follows Docker, and a server, which answers for
+ the zone and serves an index page. Nothing is started until
  /etc/ocdd/ocdd.conf is written and "ocdd initialize" is run.
 `;
 }

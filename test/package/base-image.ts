@@ -24,6 +24,7 @@ export async function importBase(lab: Lab): Promise<void> {
   const root = await debianRoot("image-root", [
     "iproute2",
     "iptables",
+    "nftables",
     "iputils-arping",
     "conntrack",
     "util-linux",

@@ -12,7 +12,7 @@ import { type Outcome, run, until } from "../lab/process.ts";
 import { debianRoot } from "./base-image.ts";
 
 /** What the package calls, and nothing that is there for another reason. */
-const DEPENDS = ["iproute2", "iptables", "iputils-arping", "conntrack", "util-linux"];
+const DEPENDS = ["iproute2", "iptables", "nftables", "iputils-arping", "conntrack", "util-linux"];
 
 t.setTimeout(600_000);
 

@@ -4,7 +4,14 @@
 set -eu
 
 root=$1 packages=${2:-}
-[ ! -e "$root/etc/debian_version" ] || exit 0
+# one that an earlier version built may lack a package
+whole() {
+  [ -e "$root/etc/debian_version" ] || return 1
+  for package in $(echo "$packages" | tr ',' ' '); do
+    ls "$root/var/lib/dpkg/info/$package.list" "$root/var/lib/dpkg/info/$package:"*.list 2>/dev/null | grep -q . || return 1
+  done
+}
+! whole || exit 0
 mkdir -p "$(dirname "$root")"
 # -o: nothing started from here keeps the lock.
 if [ "${3:-}" != --locked ]; then
