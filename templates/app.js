@@ -172,7 +172,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Times as people say them.
+// Durations in words.
 function ago(seconds) {
   if (seconds < 90) return `${Math.max(Math.round(seconds), 0)} s`;
   if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
@@ -186,8 +186,8 @@ function sayTime(time) {
     time.className !== "until"
       ? `up ${ago(seconds)}`
       : seconds < 0
-        ? `address rests ${ago(-seconds)} more`
-        : "address has rested";
+        ? `address reserved for ${ago(-seconds)}`
+        : "address free again";
   if (time.textContent !== text) time.textContent = text;
 }
 
@@ -195,17 +195,17 @@ function sayTimes() {
   for (const time of main.querySelectorAll("time[title]")) sayTime(time);
 }
 
-// How true all this is. `lastRun` in seconds since the epoch.
+// How recent the list is. `lastRun` in seconds since the epoch.
 const known = { lastRun: null, staleAfter: 900, silentSince: null };
 
 function sayFresh() {
   if (known.silentSince !== null && Date.now() - known.silentSince > 8_000)
-    return showFresh("The server does not answer: what stands here may be old.", true);
+    return showFresh("No connection to the server; this list may be out of date.", true);
   if (known.lastRun === null) return;
   const age = Date.now() / 1000 - known.lastRun;
   if (age > known.staleAfter)
-    return showFresh(`Last brought up to date ${ago(age)} ago: what stands here may be wrong.`, true);
-  showFresh(`Brought up to date ${ago(age)} ago`, false);
+    return showFresh(`Last updated ${ago(age)} ago; this list may be out of date.`, true);
+  showFresh(`Updated ${ago(age)} ago`, false);
 }
 
 function showFresh(text, stale) {

@@ -62,6 +62,7 @@ export async function statusOf(
     inForce: actual.aliases.length,
     decision,
     drift: root && decision !== null ? describeAll(plan(actual, decision.desired).steps) : null,
+    unguarded: root ? seen.firewall.unguarded : undefined,
     trouble: trouble?.message ?? null,
     remedy: trouble?.remedy ?? null,
     stats,

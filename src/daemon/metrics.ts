@@ -1,4 +1,4 @@
-/** Figures for Prometheus, and health for a supervisor. No label ever holds a container's name. */
+/** Metrics for Prometheus, and health for a supervisor. No label holds a container's name. */
 import { createServer } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Endpoint } from "../core/config/values.ts";
@@ -68,13 +68,13 @@ export function directorMetrics(): DirectorMetrics {
   });
   const inForce = new Histogram({
     name: "ocdd_event_in_force_seconds",
-    help: "Time from an event of Docker's until its outcome is in force",
+    help: "Time from a Docker event until the change is active",
     buckets: SECONDS,
     registers,
   });
   const changes = new Counter({
     name: "ocdd_changes_total",
-    help: "Changes made, by kind; drift is what was repaired without a container having changed",
+    help: "Changes made, by kind; drift: repairs, made although no container had changed",
     labelNames: ["kind", "drift"],
     registers,
   });
@@ -84,7 +84,7 @@ export function directorMetrics(): DirectorMetrics {
   const skipped = gauge("ocdd_skipped", "Containers not served, by reason", "reason");
   const addresses = gauge("ocdd_addresses", "Addresses of the range by state", "state");
   const docker = gauge("ocdd_docker_up", "1 when Docker answered the last run");
-  const last = gauge("ocdd_last_run_timestamp_seconds", "When a run last ended well");
+  const last = gauge("ocdd_last_run_timestamp_seconds", "Time of the last successful run");
   return {
     text: () => (registers[0] as Registry).metrics(),
     ran(seconds, decision, steps, drift) {
@@ -94,7 +94,7 @@ export function directorMetrics(): DirectorMetrics {
       for (const reason of SKIP_CODES)
         skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
       const { used, held, conflict, reserved, free } = decision.range;
-      for (const [state, n] of Object.entries({ used, rest: held, conflict, reserved, free }))
+      for (const [state, n] of Object.entries({ used, held, conflict, reserved, free }))
         addresses.set({ state }, n);
       docker.set(1);
       last.setToCurrentTime();
@@ -125,7 +125,7 @@ export function serverMetrics(read: () => ServerCounters): () => Promise<string>
   const rcodes = counter("ocdd_dns_responses_total", "Responses by RCODE", "rcode");
   const events = counter("ocdd_dns_events_total", "Other name server events", "event");
   const statuses = counter("ocdd_http_responses_total", "Responses of the web server by status", "status");
-  const engine = counter("ocdd_dns_engine", "1 for the UDP engine that runs", "engine");
+  const engine = counter("ocdd_dns_engine", "1 for the UDP engine in use", "engine");
   return () => {
     const now = read();
     for (const [type, n] of Object.entries(now.types)) types.set({ type }, n);

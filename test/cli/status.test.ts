@@ -65,6 +65,20 @@ t.test("a host in force: text and document of its status say the same", async (t
   t.match(statusText(conf, (await statusOf(conf, options)).report), /never succeeded/);
 });
 
+t.test("a host that cannot be guarded: the reason is reported, without root it is unknown", async (t) => {
+  const { conf, host, options } = await inForce(t);
+  const guarded = async (root: boolean): Promise<unknown> =>
+    (statusDocument(conf, (await statusOf(conf, { ...options, root })).report) as { guarded: unknown })
+      .guarded;
+  t.same([await guarded(true), await guarded(false)], [true, null]);
+  const unguarded = "not installed: nft\u001b[31m";
+  host.over = { firewall: { backend: "iptables", unguarded, obstacles: [] } };
+  t.same([await guarded(true), await guarded(false)], [false, null]);
+  const text = statusText(conf, (await statusOf(conf, options)).report);
+  t.match(text, /^guard +not guarded: not installed: nft/m);
+  t.notMatch(text, "\u001b", "a program's text is clipped");
+});
+
 t.test("Docker down: everything else is reported", async (t) => {
   const { conf, host, options } = await inForce(t);
   host.dockerDown = DOWN;

@@ -45,7 +45,7 @@ t.test(
     t.equal(value('ocdd_skipped{reason="label"}'), 0, "a reason that no container has");
     for (const [state, n] of [
       ["used", 3],
-      ["rest", 2],
+      ["held", 2],
       ["conflict", 1],
       ["reserved", 1],
       ["free", 13],

@@ -12,7 +12,7 @@ import { NO_HISTORY } from "./history.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import { renderPage } from "./page.ts";
 
-/** No alias, no rule; the zone holds the host and what was written by hand; every lease rests. A foreign file stays. */
+/** No alias, no rule; the zone holds the host and what was written by hand; every lease is on hold. A foreign file stays. */
 export function emptyState(config: Config, seen: Observation, now: number): State {
   const { table } = seen.actual;
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
@@ -35,7 +35,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   const foreign = foreignOutputs(seen.actual);
   const { zone, page } = seen.actual;
   return {
-    table: { ...table, leases: resting(seen, now), hairpins: [] },
+    table: { ...table, leases: onHold(seen, now), hairpins: [] },
     dataPath: NO_DATA_PATH,
     aliases: [],
     zone: foreign.has("zone") ? zone : updateZone(seen.zone, settings, records, now),
@@ -48,8 +48,8 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   };
 }
 
-/** Every lease at rest. Where they are lost, what the host still shows of them: nobody gets such an address at once. */
-function resting(seen: Observation, now: number): Lease[] {
+/** Every lease on hold. Where they are lost, those that the host still shows: no container gets such an address at once. */
+function onHold(seen: Observation, now: number): Lease[] {
   const { table, aliases } = seen.actual;
   if (seen.leasesIntact)
     return table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now }));

@@ -76,7 +76,7 @@ export interface ListingInput {
   readonly table: LeaseTable;
   readonly pool: readonly Range[];
   readonly excluded: ReadonlySet<Ipv4>;
-  /** Seconds that a released address rests. */
+  /** Seconds for which a released address is on hold. */
   readonly hold: number;
   /** Seconds between two full looks. */
   readonly interval: number;

@@ -41,11 +41,11 @@ function section(heading: string, list: readonly string[], attribute = ""): stri
 
 const EMPTY = `<div class="empty">
 <h2>No containers found!</h2>
-<p>As soon as one runs, it gets a name and an address of its own, and stands here.
-<p>Start one, and let OCDD look:
+<p>A container that runs gets a name and an address of its own, and is listed here.
+<p>Start one, then run OCDD:
 <pre><code>docker run -d --name web nginx
 ocdd</code></pre>
-<p><code>ocdd watch</code> looks by itself, whenever a container starts or stops. <code>ocdd doctor</code> tells what is wrong.
+<p><code>ocdd watch</code> does this by itself when a container starts or stops. <code>ocdd doctor</code> shows what is wrong.
 </div>`;
 
 function summary({ services: list, stopped, skipped, conflicts, range, host }: Listing): string {
@@ -53,8 +53,8 @@ function summary({ services: list, stopped, skipped, conflicts, range, host }: L
   const { size, used, held, conflict, reserved, free } = range;
   const parts: readonly (readonly [string, number, string])[] = [
     ["used", used, "in use"],
-    ["held", held, "at rest"],
-    ["conflict", conflict, "used by others"],
+    ["held", held, "on hold"],
+    ["conflict", conflict, "conflicts"],
     ["reserved", reserved, "reserved"],
     ["free", free, "free"],
   ];

@@ -17,7 +17,7 @@ export interface Group {
 
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** Services that somebody must look at; they stand first, out of their groups. */
+/** Services that need attention; they come first, out of their groups. */
 export function attention(listing: Listing): Row[] {
   return listing.services.filter((row) => row.tone === "bad");
 }
@@ -36,7 +36,7 @@ export function groupsOf(listing: Listing): Group[] {
   return [...groups].sort(([a], [b]) => byName.compare(a, b)).map(([, group]) => group);
 }
 
-/** Services as list items; the line `* - <fqdn>` is what the page has always had, for whoever reads its text. */
+/** Services as list items; the line `* - <fqdn>` is what the page has always had, for programs that read its text. */
 export function rows(services: readonly Row[], zone: string): string[] {
   return services.map((row) => rowHtml(row, zone, () => htmlOf(row, zone)));
 }
@@ -51,12 +51,12 @@ function htmlOf(row: Row, zone: string): string {
 ${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 
-/** A service whose address rests: nobody answers there, so nothing is linked. */
+/** A stopped service whose address is on hold: no container answers there, so nothing is linked. */
 export function stoppedRow(one: Stopped, zone: string): string {
   const until = new Date(one.until * 1000).toISOString();
   return `
 <li id=s-${escapeHtml(one.name)} class="off ${one.icon}"><p><a>${nameOf(one.fqdn, zone)}</a>
-${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address rests until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
+${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
 }
 
 /** Containers that are not served, and addresses that cannot be given. */
@@ -70,7 +70,7 @@ ${note(one.reason)}</p><em>not served</em>`,
     ...listing.conflicts.map(
       (address) => `
 <li class="warn network none"><p><a>${escapeHtml(address)}</a>
-${note("Somebody else on the network answers for this address; it is not given to a container.")}</p><em>conflict</em>`,
+${note("Another machine on the network uses this address; it is not given to a container.")}</p><em>conflict</em>`,
     ),
   ];
 }

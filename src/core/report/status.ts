@@ -24,6 +24,8 @@ export interface StatusReport {
   readonly decision: Decision | null;
   /** What a run would change. */
   readonly drift: readonly string[] | null;
+  /** Why the guard cannot be in force; null when it can, undefined when that is not known. */
+  readonly unguarded: string | null | undefined;
   /** Why Docker's containers are not known, and what to do about it. */
   readonly trouble: string | null;
   readonly remedy: string | null;
@@ -46,6 +48,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
     skipped: decision?.skipped ?? null,
     addresses: addressesDocument(config, report),
     drift: report.drift,
+    guarded: report.unguarded === undefined ? null : report.unguarded === null,
     watch: stats && {
       since: time(stats.since),
       changes: stats.changes,
@@ -90,6 +93,9 @@ export function statusText(config: Config, report: StatusReport): string {
           ? "none"
           : `${counted(drift.length, "change")} for the next run`,
     ],
+    ...(typeof report.unguarded === "string"
+      ? [["guard", `not guarded: ${clip(report.unguarded, LONG)}`] as [string, string]]
+      : []),
     ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];
   const lines = rows.map(([name, text]) => `${name.padEnd(10)}  ${text}`);

@@ -81,7 +81,7 @@ export function withLastRun(html: string, lastRun: number | null, stale: boolean
   const iso = new Date(lastRun * 1000).toISOString();
   const time = `<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
   const text = stale
-    ? `<p id="fresh" class="stale">Last brought up to date ${time}. That is long ago: what stands here may be wrong.</p>`
-    : `<p id="fresh">Brought up to date ${time}</p>`;
+    ? `<p id="fresh" class="stale">Last updated ${time}; this list may be out of date.</p>`
+    : `<p id="fresh">Updated ${time}</p>`;
   return html.replace(LAST_RUN_SLOT, () => text);
 }

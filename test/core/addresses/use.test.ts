@@ -53,6 +53,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     hostIp: HOST,
     inForce: 0,
     drift: null,
+    unguarded: null,
     trouble: null,
     remedy: null,
     stats: null,

@@ -145,7 +145,7 @@ t.test("the range", async (t) => {
   const { desired } = run([container({ name: "web" })], undefined, NOW, { actual });
   t.match(document({ desired } as Decision).range, { size: 20, used: 1, held: 0, conflict: 1, reserved: 0 });
   t.match(desired.page.html, "20 addresses: ");
-  t.match(desired.page.html, /1 in use<.*1 used by others<.*18 free</);
+  t.match(desired.page.html, /1 in use<.*1 conflicts<.*18 free</);
   t.match(desired.page.html, "192.168.122.12");
 });
 

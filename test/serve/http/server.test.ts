@@ -198,10 +198,7 @@ t.test("open pages receive an event for each change", async (t) => {
   const text = (): string => heard.map((one) => one.text).join("");
   for (let i = 0; i < 100 && !text().includes("hello"); i++) await sleep(10);
   t.match(text(), 'event: hello\ndata: {"version":"v1","lastRun":1700000000,"staleAfter":900}\n\n');
-  t.match(
-    (await ask("/")).body.toString(),
-    /class="stale">Last brought up to date <time [^>]*>2023-11-14 22:13 UTC/,
-  );
+  t.match((await ask("/")).body.toString(), /class="stale">Last updated <time [^>]*>2023-11-14 22:13 UTC/);
   t.equal(server.counters.streams, 1);
   const start = performance.now();
   write("services.json", listing("v2", { ...web, state: "unhealthy" }, { name: "new" }));
@@ -214,7 +211,7 @@ t.test("open pages receive an event for each change", async (t) => {
   write("last-run", String(Math.floor(Date.now() / 1000)));
   for (let i = 0; i < 100 && !text().includes("event: run"); i++) await sleep(5);
   t.match(text(), "event: run");
-  t.match((await ask("/")).body.toString(), /<p id="fresh">Brought up to date <time /);
+  t.match((await ask("/")).body.toString(), /<p id="fresh">Updated <time /);
   write("index.html", page("v3"));
   for (let i = 0; i < 100 && !text().includes("id: v3"); i++) await sleep(5);
   t.match(text(), "id: v3", "a page without its services file is news too");
