@@ -11,7 +11,7 @@ import {
 import { run } from "../../host/kernel/run.ts";
 import { bad, type Finding, good } from "./finding.ts";
 
-/** The marks that Docker accepts: its API does not tell them, its rules do. Throws HostError. */
+/** The marks that Docker accepts, from its rules: its API does not have them. Throws HostError. */
 export async function readAcceptedMarks(): Promise<readonly MarkMask[]> {
   const { code, stdout } = await run(["nft", "-j", "list", "table", "ip", "docker-bridges"], { ok: [0, 1] });
   return code === 0 ? acceptedMarks(stdout) : [];
@@ -32,12 +32,12 @@ export function dockerFirewall(
     return bad(SUBJECT, `its backend is ${name}, and FIREWALL is iptables`, "set FIREWALL=auto");
   if (covers(marks, pool)) return good(SUBJECT, `backend ${name}, which accepts the marks of the range`);
   const mark = markOfPool(pool);
-  const drops = `its backend is ${name}, which drops what comes for an alias`;
+  const drops = `its backend is ${name}, which drops traffic to the aliases`;
   return mark === null
     ? bad(
         SUBJECT,
-        `${drops}, and no one mark stands for the range alone`,
-        `choose addresses that one prefix holds, or set "firewall-backend": "iptables" ${RESTART}`,
+        `${drops}, and no single mark covers the range alone`,
+        `choose a range that is one prefix, or set "firewall-backend": "iptables" ${RESTART}`,
       )
     : bad(SUBJECT, drops, `set "bridge-accept-fwmark": "${printMark(mark)}" ${RESTART}`);
 }
