@@ -70,7 +70,7 @@ t.test("the example's keys are keys", (t) => {
   t.end();
 });
 
-t.test("what is generated is up to date (else: npm run man)", (t) => {
+t.test("generated files: up to date (else: npm run man)", (t) => {
   for (const [path, text] of generated()) t.equal(textOf(path), text, path);
   t.end();
 });

@@ -45,7 +45,10 @@ t.test("Docker's iptables is fine; nftables with the marks of the range also; el
         /^set "bridge-accept-fwmark": "0xc0a87a00\/0xffffffe0" in \/etc\/docker\/daemon\.json and restart/,
     });
   const far = [...POOL, range("10.9.0.7", "10.9.0.7")];
-  t.match(dockerFirewall({ ...auto, pool: far }, "nftables", []), { ok: false, remedy: /a range that is one prefix/ });
+  t.match(dockerFirewall({ ...auto, pool: far }, "nftables", []), {
+    ok: false,
+    remedy: /a range that is one prefix/,
+  });
   t.match(dockerFirewall({ ...auto, firewall: "iptables" }, "nftables", marks("192.168.122.0/24")), {
     ok: false,
     remedy: "set FIREWALL=auto",

@@ -55,7 +55,7 @@ t.test("the contract's table from a fresh host: newest first, lowest address fir
   t.strictSame(d.warnings, []);
 });
 
-t.test("each kind of network", async (t) => {
+t.test("each network mode: served by alias, by its own address, or skipped with the reason", async (t) => {
   const networks = [
     BRIDGE,
     network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan", bridge: "" }),
@@ -133,7 +133,7 @@ t.test("each kind of network", async (t) => {
   );
 });
 
-t.test("labels in a circle end", async (t) => {
+t.test("containers that share each other's network in a circle: skipped", async (t) => {
   const a = container({
     name: "a",
     networkMode: `container:${container({ name: "b" }).id}`,
@@ -316,7 +316,7 @@ t.test("a name that would be too long for the zone is left out, not the zone", a
   t.match(d.warnings, [/does not get a further name: .* is too long for the zone/]);
 });
 
-t.test("hidden, labelled, refused", async (t) => {
+t.test("EXPOSE, ocdd.enable and unreadable labels: hidden, shown or skipped", async (t) => {
   const list = [
     container({ name: "open" }),
     container({ name: "hidden", labels: new Map([["ocdd.enable", "false"]]) }),

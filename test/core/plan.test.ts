@@ -179,7 +179,7 @@ t.test("each kind of step in words", async (t) => {
   }
 });
 
-t.test("a stranger's text in a step is clipped", async (t) => {
+t.test("untrusted text in a step: clipped to one line", async (t) => {
   const base = state({ web: 11 });
   const port = `veth\u001b[2J\n${"x".repeat(500)}`;
   const all = [

@@ -116,7 +116,7 @@ t.test("a port in use: one line of log, and no error", async (t) => {
   t.doesNotThrow(close);
 });
 
-t.test("every metric is described", async (t) => {
+t.test("docs/metrics.md: every metric is described", async (t) => {
   const source = readFileSync(new URL("../../src/daemon/metrics.ts", import.meta.url), "utf8");
   const described = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
   const names = new Set(source.match(/ocdd_[a-z_]+/g));

@@ -30,7 +30,7 @@ async function listener(t: Test, socket: string): Promise<() => string> {
   return () => heard;
 }
 
-t.test("ready, alive and stopping arrive", async (t) => {
+t.test("ready, watchdog and stopping: received by the supervisor", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-notify-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const socket = join(directory, "notify");
@@ -58,7 +58,7 @@ t.test("ready, alive and stopping arrive", async (t) => {
   }
 });
 
-t.test("a supervisor that does not listen costs nothing", async (t) => {
+t.test("a supervisor that does not listen: no error", async (t) => {
   process.env.NOTIFY_SOCKET = "/nowhere/notify";
   t.teardown(() => delete process.env.NOTIFY_SOCKET);
   const { ready, interval } = notifier(new Map([["NOTIFY_SOCKET", "/nowhere/notify"]]), run);

@@ -39,7 +39,7 @@ for (const engine of ENGINES) {
       return (await lab.run("client", argv, { check: false })).stdout;
     };
 
-    t.test("while an alias appears or goes, nobody else answers at it", async (t) => {
+    t.test("an alias that is added or removed: no other container or host answers", async (t) => {
       t.equal(at("early"), "192.168.122.11");
       t.equal(await lab.who(at("early")), "early");
       await lab.docker("stop", "early");
@@ -51,7 +51,7 @@ for (const engine of ENGINES) {
       t.same([...heard], [], "not the container that publishes port 80, not the host's page");
     });
 
-    t.test("a published port takes no alias's port", async (t) => {
+    t.test("a published port: does not answer on another container's alias", async (t) => {
       t.equal(await lab.who(HOST_ADDRESS), "taker", "the publishing goes on as before");
       t.equal(await lab.who(at("web")), "web");
       t.equal(await lab.who(at("app", ":8080")), "app");
@@ -63,7 +63,7 @@ for (const engine of ENGINES) {
       );
     });
 
-    t.test("every port and protocol, published or not", async (t) => {
+    t.test("any port and protocol, published or not: reached through the alias", async (t) => {
       t.equal(await udp(at("web")), "web");
       t.match(
         await ping(at("web")),
@@ -73,26 +73,29 @@ for (const engine of ENGINES) {
       t.match(await ping(HOST_ADDRESS), /ttl=64/);
     });
 
-    t.test("the container sees who asks", async (t) => {
+    t.test("from the LAN: the container sees the client's address", async (t) => {
       t.match(await lab.who(at("web"), "client", "/cgi-bin/ip"), CLIENT_ADDRESS);
     });
 
-    t.test("from the host", async (t) => {
+    t.test("from the host: aliases are reached", async (t) => {
       t.equal(await lab.who(at("web"), "host"), "web");
       t.equal(await lab.who(at("app", ":8080"), "host"), "app");
       t.equal(await udp(at("web"), "host"), "web");
     });
 
-    t.test("from containers: a neighbour's alias, another network's, its own", async (t) => {
-      t.equal(await lab.who(at("web"), app), "web", "same bridge");
-      t.equal(await lab.who(at("app", ":8080"), other), "app", "from another bridge");
-      t.equal(await lab.who(at("other"), app), "other", "to another bridge");
-      t.equal(await lab.who(at("web"), web), "web", "its own");
-      t.equal(await lab.who(at("other"), other), "other", "its own, on a network of its own");
-      t.equal(await udp(at("web"), app), "web", "UDP on the same bridge");
-    });
+    t.test(
+      "from containers: the alias of a neighbour, of another network, and its own are reached",
+      async (t) => {
+        t.equal(await lab.who(at("web"), app), "web", "same bridge");
+        t.equal(await lab.who(at("app", ":8080"), other), "app", "from another bridge");
+        t.equal(await lab.who(at("other"), app), "other", "to another bridge");
+        t.equal(await lab.who(at("web"), web), "web", "its own");
+        t.equal(await lab.who(at("other"), other), "other", "its own, on a network of its own");
+        t.equal(await udp(at("web"), app), "web", "UDP on the same bridge");
+      },
+    );
 
-    t.test("what is not forwarded is rejected, not handed to the host's own daemons", async (t) => {
+    t.test("ports that are not forwarded: rejected, not answered by the host's own services", async (t) => {
       t.equal(await lab.who(`${HOST_ADDRESS}:2222`), "the host itself");
       for (const name of ["web", "limited", "mapped", "guarded"]) {
         t.equal(await lab.who(at(name, ":2222")), undefined, name);
@@ -102,7 +105,7 @@ for (const engine of ENGINES) {
       t.ok(performance.now() - start < 1000, "at once, by a reset, not by a time-out");
     });
 
-    t.test("ocdd.ports, ocdd.map, ocdd.allow", async (t) => {
+    t.test("ocdd.ports, ocdd.map, ocdd.allow: enforced", async (t) => {
       t.equal(await lab.who(at("limited")), "limited");
       t.equal(await udp(at("limited")), "", "9999/udp is not on its list");
       t.equal(await lab.who(at("mapped")), "mapped", "80 leads to 8080");
@@ -113,13 +116,13 @@ for (const engine of ENGINES) {
       t.equal(await lab.who(at("web"), friend), "web");
     });
 
-    t.test("aliases open no way to the containers' own addresses", async (t) => {
+    t.test("from the LAN: the containers' own addresses stay unreachable", async (t) => {
       await lab.run("client", ["ip", "route", "add", "172.16.0.0/12", "via", HOST_ADDRESS]);
       t.equal(await lab.who(web.address), undefined);
       t.equal(await lab.who(other.address), undefined);
     });
 
-    t.test("aliases do not hang on the host's first address", async (t) => {
+    t.test("the host's first address removed and added: aliases stay", async (t) => {
       await lab.run("host", ["ip", "addr", "del", `${HOST_ADDRESS}/24`, "dev", "ens3"]);
       await lab.run("host", ["ip", "route", "add", "192.168.122.0/24", "dev", "ens3"]);
       t.equal(await lab.who(at("web")), "web");

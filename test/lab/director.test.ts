@@ -48,7 +48,7 @@ for (const engine of ENGINES) {
       t.same(await aliases(lab), []);
     });
 
-    t.test("plan says what a run would do, and does nothing", async (t) => {
+    t.test("plan: shows what a run would change, and changes nothing", async (t) => {
       const held = await tree(directory);
       const planned = await lab.ocdd(["plan", "--detailed-exitcode"], original);
       t.equal(planned.code, 2, planned.stderr);
@@ -59,7 +59,7 @@ for (const engine of ENGINES) {
       t.same(await tree(directory), held);
     });
 
-    t.test("a run prints the original's table", async (t) => {
+    t.test("a run: prints the original's table", async (t) => {
       const { code, stdout, stderr } = await lab.ocdd([], original);
       t.equal(code, 0, stderr);
       t.same(
@@ -72,7 +72,7 @@ for (const engine of ENGINES) {
       t.equal(stderr, "");
     });
 
-    t.test("each answers at its own address on its own port", async (t) => {
+    t.test("each container: answers at its own address on its own port", async (t) => {
       t.same(await aliases(lab), ["192.168.122.11", "192.168.122.12"]);
       t.equal(await lab.who("192.168.122.11"), "dns");
       t.equal(await lab.who("192.168.122.12:8080"), "jenkins");
@@ -132,7 +132,7 @@ for (const engine of ENGINES) {
       t.same([planned.code, planned.stdout], [0, ""]);
     });
 
-    t.test("no container is no error", async (t) => {
+    t.test("no container: no error, everything is removed", async (t) => {
       await lab.docker("stop", "jenkins", "dns");
       const { code, stdout } = await lab.ocdd([], original);
       t.equal(code, 0);
@@ -144,7 +144,7 @@ for (const engine of ENGINES) {
       t.same(await aliases(lab), ["192.168.122.11", "192.168.122.12"], "the leases have rested");
     });
 
-    t.test("teardown leaves the host as it was", async (t) => {
+    t.test("teardown: the host is as it was", async (t) => {
       const refused = await lab.ocdd(["teardown"], { ...original, input: "" });
       t.not(refused.code, 0, "without a terminal it needs --yes");
       t.equal((await aliases(lab)).length, 2);

@@ -31,14 +31,14 @@ t.test("doctor", async (t) => {
     t.match(`${stdout}\n${stderr}`, says);
   };
 
-  t.test("a whole chain", async (t) => {
+  t.test("all components up: every check is OK", async (t) => {
     await healthy(t);
     await healthy(t, ["web"]);
     const { stdout } = await lab.ocdd(["doctor", "--json"]);
     t.equal((JSON.parse(stdout) as { schemaVersion: number }).schemaVersion, 1);
   });
 
-  t.test("which engine serves", async (t) => {
+  t.test("the UDP engine: reported", async (t) => {
     t.match((await lab.ocdd(["doctor"])).stdout, /^OK +UDP engine: fast: its library loads here$/m);
     const conf = { METRICS_LISTEN: "127.0.0.1:9553", DNS_PORT: "5300", WEB_PORT: "8000" };
     const silent = await lab.ocdd(["doctor"], { conf });
@@ -49,14 +49,14 @@ t.test("doctor", async (t) => {
     await other.stop();
   });
 
-  t.test("the forward accept", async (t) => {
+  t.test("the forward accept removed: reported with the remedy", async (t) => {
     await lab.run("host", ["iptables", "-F", "DOCKER-USER"]);
     await sick(t, /DOCKER-USER|forward/i);
     await apply(lab);
     await healthy(t);
   });
 
-  t.test("an alias", async (t) => {
+  t.test("an alias removed: reported with the remedy", async (t) => {
     const alias = aliasOf(table, "web");
     await lab.run("host", ["ip", "addr", "del", `${alias}/32`, "dev", "ens3"]);
     await sick(t, new RegExp(alias.replaceAll(".", "\\.")));
@@ -64,16 +64,16 @@ t.test("doctor", async (t) => {
     await apply(lab);
   });
 
-  t.test("a service that is not there", async (t) => {
+  t.test("a name without a service: reported", async (t) => {
     await sick(t, /nobody/, {}, ["nobody"]);
   });
 
-  t.test("the listener", async (t) => {
+  t.test("the server stopped: reported with the remedy", async (t) => {
     await server.stop();
     await sick(t, /serve|53|listen/i);
   });
 
-  t.test("the delegation", async (t) => {
+  t.test("the delegation missing: reported with the records for IT", async (t) => {
     const directory = `${lab.dir}/forgotten`;
     const conf = {
       TOOLBOX_SUBDOMAIN_NAME: "forgotten.example.com",
@@ -86,7 +86,7 @@ t.test("doctor", async (t) => {
     t.match((await lab.ocdd(["doctor"], { conf })).stdout, HOST_ADDRESS, "what IT must enter is said");
   });
 
-  t.test("Docker gone", async (t) => {
+  t.test("Docker stopped: reported, status 1", async (t) => {
     await lab.stopDockerd();
     const { code, stdout, stderr } = await lab.ocdd(["doctor"]);
     t.ok(code === 1 || code === 69, `status ${code}`);

@@ -48,7 +48,7 @@ for (const engine of ENGINES) {
       },
     );
 
-    t.test("rules and addresses taken away come back", async (t) => {
+    t.test("rules and addresses removed by another program: restored by the next run", async (t) => {
       for (const argv of [
         ["iptables", "-D", "FORWARD", "-j", "OCDD-FORWARD"],
         ["iptables", "-t", "nat", "-F", "PREROUTING"],
@@ -66,7 +66,7 @@ for (const engine of ENGINES) {
       await apply(lab);
     });
 
-    t.test("Docker's daemon gone, then hanging: nothing is torn down", async (t) => {
+    t.test("Docker's daemon stopped, then hanging: nothing is removed", async (t) => {
       const host = await lab.snapshotHost();
       await lab.stopDockerd();
       const gone = await lab.ocdd();
@@ -85,7 +85,7 @@ for (const engine of ENGINES) {
       await reachable(t);
     });
 
-    t.test("most services gone at once: a second look before they are taken down", async (t) => {
+    t.test("most services gone at once: observed again before they are removed", async (t) => {
       await lab.docker("stop", "two", "three", "four", "five");
       const { ms } = await apply(lab);
       t.ok(ms >= 2900, `it took ${ms} ms`);
@@ -95,7 +95,7 @@ for (const engine of ENGINES) {
       await reachable(t);
     });
 
-    t.test("an address that another machine has is not handed out", async (t) => {
+    t.test("an address that another machine uses: not handed out", async (t) => {
       await fresh(lab);
       await lab.addLanHost("192.168.122.11");
       const owner = await lab.arpOwner("192.168.122.11");
@@ -109,7 +109,7 @@ for (const engine of ENGINES) {
       t.match(`${listed.stdout}${listed.stderr}`, "192.168.122.11", "list names it");
     });
 
-    t.test("killed at any moment, the next run converges", async (t) => {
+    t.test("a run killed at any moment: the next run converges", async (t) => {
       await fresh(lab);
       const three = ["one", "two", "three"];
       await lab.startContainers(...three);
@@ -132,26 +132,23 @@ for (const engine of ENGINES) {
       t.equal(await pending(), "");
     });
 
-    t.test(
-      "killed between a rule and what follows from it: the next run forgets the old connections",
-      async (t) => {
-        const alias = aliasOf(await addresses(lab), "one");
-        const tracked = async (): Promise<string> =>
-          (await lab.run("host", ["conntrack", "-L", "-p", "tcp", "-d", alias], { check: false })).stdout;
-        await lab.who(alias);
-        t.match(await tracked(), alias, "a connection is tracked");
-        await apply(lab);
-        t.match(await tracked(), alias, "a run that owes nothing forgets none");
-        const owed = join(storage(lab), "owed");
-        writeFileSync(owed, `flush ${alias}\n`); // as the killed run has left it
-        await apply(lab);
-        t.equal(await tracked(), "");
-        t.notOk(existsSync(owed));
-        t.equal(await lab.who(alias), "one");
-      },
-    );
+    t.test("a run killed after its rules: the next run flushes the old connections", async (t) => {
+      const alias = aliasOf(await addresses(lab), "one");
+      const tracked = async (): Promise<string> =>
+        (await lab.run("host", ["conntrack", "-L", "-p", "tcp", "-d", alias], { check: false })).stdout;
+      await lab.who(alias);
+      t.match(await tracked(), alias, "a connection is tracked");
+      await apply(lab);
+      t.match(await tracked(), alias, "a run that owes nothing forgets none");
+      const owed = join(storage(lab), "owed");
+      writeFileSync(owed, `flush ${alias}\n`); // as the killed run has left it
+      await apply(lab);
+      t.equal(await tracked(), "");
+      t.notOk(existsSync(owed));
+      t.equal(await lab.who(alias), "one");
+    });
 
-    t.test("a second run at the same time leaves with 75 and says who is there", async (t) => {
+    t.test("a second run at the same time: status 75, naming the process", async (t) => {
       await lab.startContainer({ name: "probe" });
       const first = lab.startOcdd();
       // the holder writes its number into the file as soon as the lock is its own

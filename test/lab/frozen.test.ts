@@ -6,7 +6,7 @@ import { addresses, aliases, aliasOf, labFor, succeed, waiter } from "./director
 import { storage } from "./ocdd.ts";
 import { run } from "./process.ts";
 
-t.test("a disk that does not answer", async (t) => {
+t.test("a disk that does not answer: ended containers are revoked, running ones are served", async (t) => {
   const lab = await labFor(t, { name: "frozen", dns: false });
   const place = storage(lab);
   const image = join(lab.dir, "disk");

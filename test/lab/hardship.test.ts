@@ -69,7 +69,7 @@ t.test("hardship", async (t) => {
     if (!watch.running()) throw new Error(watch.output());
   };
 
-  await t.test("Docker hangs, and goes on", async (t) => {
+  await t.test("Docker hangs, then goes on: services stay, one log line", async (t) => {
     const pid = Number(readFileSync(join(lab.dir, "dockerd.pid"), "utf8"));
     freeze(pid, true);
     await until("it is said", () => said(/docker\.sock|proxy\.sock|Docker/).length > 0, 30_000);
@@ -79,7 +79,7 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("Docker forgets everybody for a while", async () => {
+  await t.test("Docker lists no containers for a while: services stay", async () => {
     proxy.forgetful = true;
     await proxy.storm(1, 0.01);
     await sleep(1_500);
@@ -87,7 +87,7 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("1 000 events a second; whoever starts meanwhile is served", async () => {
+  await t.test("1 000 events a second: a container that starts meanwhile is served", async () => {
     await lab.docker("stop", "three");
     const storm = proxy.storm(5_000, 5);
     await lab.docker("start", "three");
@@ -96,7 +96,7 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("a container that crashes all the time", async (t) => {
+  await t.test("a container that restarts all the time: other services are unaffected", async (t) => {
     const looping = {
       name: "loop",
       args: ["--restart", "always"],
@@ -111,7 +111,7 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("the disk is full: who goes is taken down, nobody else, and it is said once", async (t) => {
+  await t.test("a full disk: ended containers are removed, others stay, one log line", async (t) => {
     await run(["dd", "if=/dev/zero", `of=${place}/full`, "bs=4k"], { check: false });
     await lab.startContainers("newcomer"); // who needs a lease
     await lab.docker("stop", "four");
@@ -124,19 +124,22 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("the state cannot be written: the same", async (t) => {
-    await run(["mount", "-o", "remount,ro", place]);
-    await lab.docker("stop", "four");
-    await until("four is taken down", async () => !(await aliases(lab)).includes(table.four ?? ""), 20_000);
-    await until("it is said", () => said(/read-only/).length > 0, 20_000);
-    await sleep(6_000);
-    onceEach(t, /read-only/);
-    await run(["mount", "-o", "remount,rw", place]);
-    await lab.docker("start", "four");
-    await whole();
-  });
+  await t.test(
+    "a read-only state directory: ended containers are removed, others stay, one log line",
+    async (t) => {
+      await run(["mount", "-o", "remount,ro", place]);
+      await lab.docker("stop", "four");
+      await until("four is taken down", async () => !(await aliases(lab)).includes(table.four ?? ""), 20_000);
+      await until("it is said", () => said(/read-only/).length > 0, 20_000);
+      await sleep(6_000);
+      onceEach(t, /read-only/);
+      await run(["mount", "-o", "remount,rw", place]);
+      await lab.docker("start", "four");
+      await whole();
+    },
+  );
 
-  await t.test("leases torn, then with one bit another, then both files gone bad", async (t) => {
+  await t.test("leases damaged: torn, one bit flipped, both files: addresses are kept", async (t) => {
     const file = join(place, "leases.json");
     const good = readFileSync(file);
     const flipped = Buffer.from(good);
@@ -152,7 +155,7 @@ t.test("hardship", async (t) => {
     t.same(await addresses(lab, options), table, "rebuilt from what is in force");
   });
 
-  await t.test("watch is stopped for a while, then killed: names and connections do without it", async () => {
+  await t.test("watch stopped for a while, then killed: names and connections go on", async () => {
     freeze(watch.pid, true);
     await lab.docker("stop", "five");
     await sleep(STOPPED * 1_000);
@@ -165,7 +168,7 @@ t.test("hardship", async (t) => {
     await whole();
   });
 
-  await t.test("the clock is a year ahead for one run, and a year behind for another", async (t) => {
+  await t.test("the clock a year ahead for one run, a year behind for another: leases stay", async (t) => {
     await watch.stop();
     for (const year of [31_536_000_000, -31_536_000_000]) {
       const clock = `const now=Date.now;Date.now=()=>now()+(${year})`;

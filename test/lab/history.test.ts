@@ -60,7 +60,7 @@ const GOOD: Readonly<Record<string, Note>> = {
 
 const BOUND: Bounds = { ...BOUNDS, untouched: ["ann"] };
 
-t.test("a good history is found good, in whatever order it was noted", (t) => {
+t.test("a correct history, in any order of its notes: passes", (t) => {
   t.same(judge(Object.values(GOOD), BOUND), []);
   t.same(judge(Object.values(GOOD).reverse(), BOUND), []);
   t.same(deathsToRuleGone(Object.values(GOOD)), [40]);
@@ -171,14 +171,17 @@ const director = (at: number, did: "start" | "run" | "end", watches = false): No
 /** One that was killed before Bob's death, and nobody ever after. */
 const NOBODY = [director(100, "start", true), director(500, "run"), director(3_900, "end")];
 
-t.test("what needs no director has no excuse when there is none; what is left of the dead has", (t) => {
-  for (const { name, history, want } of BAD) {
-    const wrong = judge([...Object.values(history), ...NOBODY], BOUND).join("\n");
-    if (/has died/.test(want.source)) t.notMatch(wrong, /has died/, name);
-    else t.match(wrong, want, name);
-  }
-  t.end();
-});
+t.test(
+  "without a director: faults that it cannot cause are judged, leftovers of ended containers are excused",
+  (t) => {
+    for (const { name, history, want } of BAD) {
+      const wrong = judge([...Object.values(history), ...NOBODY], BOUND).join("\n");
+      if (/has died/.test(want.source)) t.notMatch(wrong, /has died/, name);
+      else t.match(wrong, want, name);
+    }
+    t.end();
+  },
+);
 
 /** The dead keep rule, alias and name up to 4 700. */
 const LATE = Object.values({
@@ -227,7 +230,7 @@ const SIGHTS: readonly { readonly name: string; readonly told: readonly Note[]; 
     },
   ];
 for (const { name, told, found } of SIGHTS) {
-  t.test(`late for the dead, and ${name}`, (t) => {
+  t.test(`an end handled late, and ${name}: reported`, (t) => {
     const wrong = judge([...LATE, ...told], BOUND).join("\n");
     for (const what of ["rule", "address", "name"])
       t.equal(wrong.includes(`bob has died, its ${what} stayed`), found, `${what}: ${wrong}`);
@@ -236,7 +239,7 @@ for (const { name, told, found } of SIGHTS) {
   });
 }
 
-t.test("a name outlives its alias only while the disk takes its time for what was begun before", (t) => {
+t.test("a name longer than its alias: allowed only for a write begun before", (t) => {
   const late = {
     ...GOOD,
     bobNamed: named("bob", BOB, 2_050, 4_190),
@@ -259,7 +262,7 @@ t.test("a name outlives its alias only while the disk takes its time for what wa
   t.end();
 });
 
-t.test("a name outlives its alias until the next run where the disk has kept a killed one waiting", (t) => {
+t.test("a name longer than its alias after a killed run: allowed until the next run", (t) => {
   const left = [
     ...Object.values(moved("bobDies", 3_990)),
     named("bob", BOB, 2_050, 4_400),
@@ -280,7 +283,7 @@ t.test("a name outlives its alias until the next run where the disk has kept a k
   t.end();
 });
 
-t.test("where Docker gives an address away at once, the bound says how long that may mislead", (t) => {
+t.test("an address given away at once: wrong answers are allowed up to the bound", (t) => {
   const race = Object.values({ ...moved("catHolds", 4_001), x: replies("bob", "cat", [4_010]) });
   t.equal(judge(race, { ...BOUND, misled: 0 }).length, 2);
   t.same(judge(race, { ...BOUND, misled: 100 }), []);

@@ -87,7 +87,7 @@ for (const engine of ["debian", "sid"] as const) {
   });
 }
 
-t.test("traffic that tells what it saw", async (t) => {
+t.test("traffic: its record holds what was answered", async (t) => {
   const lab = await raiseLab({ name: "self-flow", docker: false, dns: false });
   t.teardown(() => lab.down());
   await Promise.all([echoService(lab, "host", "tcp", 7000), echoService(lab, "host", "udp", 7000)]);
@@ -110,7 +110,7 @@ t.test("traffic that tells what it saw", async (t) => {
   t.ok(answers.length > 20 && answers.every(({ who }) => who === undefined), "nobody on port 80");
 });
 
-t.test("what a killed run left is taken down by the next", async (t) => {
+t.test("a lab left by a killed run: removed by the next", async (t) => {
   const script = `
     import { raiseLab } from ${JSON.stringify(fileURLToPath(new URL("lab.ts", import.meta.url)))};
     const lab = await raiseLab({ name: "self-crash", dns: false });

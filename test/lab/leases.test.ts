@@ -9,7 +9,7 @@ t.setTimeout(600_000);
 t.test("leases", async (t) => {
   const lab = await initializedLab(t, { name: "leases" });
 
-  t.test("stop, start, recreate, reboot: the same address", async (t) => {
+  t.test("stopped, started, recreated, host rebooted: the same address", async (t) => {
     await lab.startContainers("one", "two", "three");
     await apply(lab);
     const table = await addresses(lab);
@@ -43,7 +43,7 @@ t.test("leases", async (t) => {
     for (const [name, address] of Object.entries(table)) t.equal(await lab.who(address), name);
   });
 
-  t.test("a released address rests", async (t) => {
+  t.test("a released address: on hold, then reused", async (t) => {
     await fresh(lab);
     await lab.startContainers("old", "stays");
     await apply(lab);
@@ -61,7 +61,7 @@ t.test("leases", async (t) => {
     t.notOk(Object.values(await addresses(lab, full)).includes(table.old ?? ""));
   });
 
-  t.test("a full range serves whom it can", async (t) => {
+  t.test("a full range: the newest containers are served, status 3", async (t) => {
     await fresh(lab);
     const conf = { IP_RANGE_END: "12" };
     await lab.startContainers("one", "two", "three");
@@ -76,7 +76,7 @@ t.test("leases", async (t) => {
     t.match(await addresses(lab), { three: "192.168.122.11", two: "192.168.122.12", one: "192.168.122.13" });
   });
 
-  t.test("a range that would move living leases is refused until --yes", async (t) => {
+  t.test("a range that would move living leases: refused until --yes", async (t) => {
     const conf = { IP_RANGE_START: "12", IP_RANGE_END: "20" };
     const host = await lab.snapshotHost();
     const { code, stderr } = await lab.ocdd([], { conf });
@@ -91,7 +91,7 @@ t.test("leases", async (t) => {
     t.equal(await lab.who(aliasOf(table, "three")), "three");
   });
 
-  t.test("two projects with the same service", async (t) => {
+  t.test("two projects with the same service: the second is renamed", async (t) => {
     await fresh(lab);
     const web = (project: string) => ({ name: `${project}_web_1`, compose: { project, service: "web" } });
     const served = async (): Promise<Record<string, readonly string[]>> =>
@@ -118,7 +118,7 @@ t.test("leases", async (t) => {
     t.equal(await lab.who(aliasOf(table, "blue_web_1")), "blue_web_1");
   });
 
-  t.test("a service of three", async (t) => {
+  t.test("a service of three containers: all addresses under its name", async (t) => {
     await fresh(lab);
     for (const number of [1, 2, 3]) {
       await lab.startContainer({

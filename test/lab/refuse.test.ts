@@ -40,12 +40,12 @@ t.test("refusals", async (t) => {
     return outcome;
   };
 
-  t.test("usage", async (t) => {
+  t.test("invalid arguments: status 64", async (t) => {
     await refused(t, "an unknown command", 64, /frobnicate/, {}, ["frobnicate"]);
     await refused(t, "an unknown flag", 64, /--frobnicate/, {}, ["--frobnicate"]);
   });
 
-  t.test("configuration: all problems at once, each with its line", async (t) => {
+  t.test("an invalid configuration: all problems at once, each with its line", async (t) => {
     const text = [
       "DEBUG=2",
       "NETWORK_DEVISE='ens3'",
@@ -72,13 +72,13 @@ t.test("refusals", async (t) => {
     t.match(missing.stderr, "/nowhere/ocdd.conf");
   });
 
-  t.test("a range that cannot be", async (t) => {
+  t.test("an impossible range: status 78, with the reason", async (t) => {
     const pool = (IP_RANGE: string): OcddOptions => ({ conf: { IP_RANGE } });
     await refused(t, "a Docker network's", 78, /172\.17\.0/, pool("172.17.0.10-172.17.0.20"), ["initialize"]);
     await refused(t, "an unknown device", 78, "nosuch0", { conf: { NETWORK_DEVICE: "nosuch0" } });
   });
 
-  t.test("Docker's socket", async (t) => {
+  t.test("Docker's socket absent, closed or no socket: status 69, with the remedy", async (t) => {
     const socket = (DOCKER_SOCKET: string): OcddOptions => ({ conf: { DOCKER_SOCKET }, timeout: 20_000 });
     await refused(t, "missing", 69, "/nowhere.sock", socket("/nowhere.sock"));
     const file = join(lab.dir, "plain-file");
@@ -90,7 +90,7 @@ t.test("refusals", async (t) => {
     silent.close();
   });
 
-  t.test("no privilege", async (t) => {
+  t.test("without privilege: status 77", async (t) => {
     const argv = lab.ocddCommand([]);
     const enter = lab.enterFully("host").length;
     const drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"];
@@ -103,7 +103,7 @@ t.test("refusals", async (t) => {
     t.equal(await lab.snapshotHost(), host);
   });
 
-  t.test("a missing program is named with its package", async (t) => {
+  t.test("a missing program: named with its package", async (t) => {
     for (const [program, debian] of [
       ["iptables-restore", "iptables"],
       ["ip", "iproute2"],
@@ -125,7 +125,7 @@ t.test("refusals", async (t) => {
     }
   });
 
-  t.test("storage that cannot be written", async (t) => {
+  t.test("storage that cannot be written: reported, nothing is lost", async (t) => {
     const conf = { STORAGE_DIR: join(lab.dir, "plain-file") };
     await refused(t, "a file in its place", 1, conf.STORAGE_DIR, { conf });
     const full = join(lab.dir, "full");

@@ -7,7 +7,7 @@ import { addresses, aliases, aliasOf, initializedLab, waiter } from "./director.
 import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
 
-t.test("a foreign file in the place of ours, and the end of a container", async (t) => {
+t.test("runs refused because of a foreign file: an ended container is revoked all the same", async (t) => {
   const lab = await initializedLab(t, { name: "refused-death", dns: false });
   const server = await lab.serve();
   const watch = lab.startOcdd(["watch"]);

@@ -22,7 +22,7 @@ t.test("serve", async (t) => {
     return (await lab.run("client", argv, { check: false })).stdout;
   };
 
-  t.test("through IT's resolver", async (t) => {
+  t.test("through IT's resolver: names are found", async (t) => {
     t.equal(await lab.dig(`web.${ZONE}`), alias);
     t.equal(await lab.curl(`http://web.${ZONE}/`), "web");
     t.equal(await lab.curl(`http://app.${ZONE}/`), "app");
@@ -31,7 +31,7 @@ t.test("serve", async (t) => {
     t.match(page, `* - web.${ZONE}`);
   });
 
-  t.test("an authoritative server, and nothing else", async (t) => {
+  t.test("other zones and recursion: refused", async (t) => {
     t.match(await dig(ZONE, "SOA"), /flags: qr aa(?! ra)[^;]*;[\s\S]*IN\s+SOA/);
     t.match(await dig(ZONE, "NS"), /IN\s+NS\s/);
     t.match(await dig(ZONE, "A"), HOST_ADDRESS);
@@ -44,7 +44,7 @@ t.test("serve", async (t) => {
     t.notMatch(await dig("www.example.com"), /flags:[^;]* ra/, "no recursion");
   });
 
-  t.test("the zone goes to whom it may", async (t) => {
+  t.test("a zone transfer: only to the networks that are allowed", async (t) => {
     t.notMatch(await dig(ZONE, "AXFR"), /web/, "not to the office PC");
     const argv = ["dig", "+time=2", "@127.0.0.1", ZONE, "AXFR"];
     t.match(
@@ -102,7 +102,7 @@ t.test("serve", async (t) => {
     t.ok(seen - page < 150, `page: ${Math.round(seen - page)} ms after the rename`); // asked each 20 ms
   });
 
-  t.test("an address beside the first answers from itself", async (t) => {
+  t.test("a second listen address: answers come from the address that was asked", async (t) => {
     await lab.run("host", ["ip", "addr", "add", "192.168.122.201/24", "dev", "ens3"]);
     const conf = { DNS_LISTEN: "192.168.122.200, 192.168.122.201", DNS_PORT: "5353", WEB_PORT: "8088" };
     const second = await lab.serve({ conf });
@@ -112,13 +112,13 @@ t.test("serve", async (t) => {
     await lab.run("host", ["ip", "addr", "del", "192.168.122.201/24", "dev", "ens3"]);
   });
 
-  t.test("it ends at once on TERM", async (t) => {
+  t.test("SIGTERM: it ends at once", async (t) => {
     const start = performance.now();
     await server.stop();
     t.ok(performance.now() - start < 2000);
   });
 
-  t.test("a taken port is named with its holder, tried again, and the other goes on", async (t) => {
+  t.test("a port in use: its owner is logged, it is retried, the other service goes on", async (t) => {
     const taker = await httpService(lab, "host", 80, "taken");
     const server = await lab.serve();
     await until(
@@ -132,7 +132,7 @@ t.test("serve", async (t) => {
     await server.stop();
   });
 
-  t.test("it needs no capability and no socket", async (t) => {
+  t.test("without capabilities and Docker's socket: it serves", async (t) => {
     const conf = { DNS_PORT: "5353", WEB_PORT: "8088", DOCKER_SOCKET: "/nowhere.sock" };
     const drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"];
     const argv = lab.ocddCommand(["serve"], { conf });

@@ -33,7 +33,7 @@ t.test("services", async (t) => {
       ? readdirSync(units, { withFileTypes: true }).flatMap((one) => (one.isFile() ? [one.name] : []))
       : [];
 
-  t.test("without systemd it says what to start", async (t) => {
+  t.test("without systemd: it prints what to start", async (t) => {
     const { code, stdout } = await lab.ocdd(["initialize"], original);
     t.equal(code, 0);
     t.match(stdout, "ocdd serve");
@@ -41,7 +41,7 @@ t.test("services", async (t) => {
     t.same(own(), []);
   });
 
-  t.test("where systemd runs, its units are written, enabled and started", async (t) => {
+  t.test("with systemd: units are written, enabled and started", async (t) => {
     mkdirSync(join(lab.dir, "original/run/systemd/system"), { recursive: true });
     const { code, stdout, stderr } = await lab.ocdd(["initialize"], original);
     t.equal(code, 0, stderr);
@@ -91,7 +91,7 @@ t.test("services", async (t) => {
     );
   });
 
-  t.test("teardown takes them away", async (t) => {
+  t.test("teardown: units are removed", async (t) => {
     const { code, stderr } = await lab.ocdd(["teardown", "--yes"], original);
     t.equal(code, 0, stderr);
     t.same(own(), []);
@@ -102,7 +102,7 @@ t.test("services", async (t) => {
     );
   });
 
-  t.test("a unit of somebody else's is left alone", async (t) => {
+  t.test("a unit that OCDD did not write: left alone, with an error", async (t) => {
     const file = join(units, "ocdd-serve.service");
     const text = "[Service]\nExecStart=/bin/true\n";
     mkdirSync(units, { recursive: true });

@@ -23,7 +23,7 @@ t.test("files", async (t) => {
   const current = join(storage(lab), leaseFiles.toSorted((a, b) => a.length - b.length)[0] ?? "");
   const spoil = (path: string): void => truncateSync(path, 40);
 
-  t.test("a torn leases file: the one before serves", async (t) => {
+  t.test("a torn leases file: the previous one is used", async (t) => {
     spoil(current);
     const { code, stderr } = await lab.ocdd();
     t.equal(code, 0, stderr);
@@ -31,14 +31,14 @@ t.test("files", async (t) => {
     t.same(await addresses(lab), table);
   });
 
-  t.test("a changed octet is noticed", async (t) => {
+  t.test("a leases file with a changed octet: not believed", async (t) => {
     const text = readFileSync(current, "utf8");
     writeFileSync(current, text.replace("192.168.122.11", "192.168.122.19"));
     await apply(lab);
     t.same(await addresses(lab), table);
   });
 
-  t.test("both unreadable: the host itself tells the leases", async (t) => {
+  t.test("both leases files unreadable: leases are rebuilt from the rules", async (t) => {
     const files = readdirSync(storage(lab)).filter((one) => one.startsWith("leases"));
     for (const name of files) spoil(join(storage(lab), name));
     const { code, stderr } = await lab.ocdd();
@@ -47,7 +47,7 @@ t.test("files", async (t) => {
     for (const [name, address] of Object.entries(table)) t.equal(await lab.who(address), name);
   });
 
-  t.test("the whole storage lost", async (t) => {
+  t.test("the whole storage lost: after initialize and a run every service has an alias", async (t) => {
     rmSync(storage(lab), { recursive: true });
     succeed(await lab.ocdd(["initialize"]), "initialize");
     await apply(lab);
@@ -56,7 +56,7 @@ t.test("files", async (t) => {
     t.same(await aliases(lab), Object.values(now).sort());
   });
 
-  t.test("a zone that a hand has broken: the run says so, and the services live", async (t) => {
+  t.test("an invalid hand-written zone: a warning, and services stay", async (t) => {
     const file = join(storage(lab), `dns/${ZONE}.zone`);
     writeFileSync(file, `${readFileSync(file, "utf8")}\nprinter IN A not-an-address\n`);
     await lab.startContainer({ name: "four" });
@@ -68,7 +68,7 @@ t.test("files", async (t) => {
   });
 });
 
-t.test("a Docker that leaves the firewall alone", async (t) => {
+t.test("Docker with iptables disabled: aliases work", async (t) => {
   const lab = await labFor(t, { name: "nofirewall", daemon: { iptables: false } });
   await lab.run("host", ["iptables", "-P", "FORWARD", "DROP"]);
   await lab.startContainers("one", "two");

@@ -15,7 +15,7 @@ for (const engine of ENGINES) {
   t.test(`strange containers on ${engine}`, async (t) => {
     const lab = await initializedLab(t, { name: `strange-${engine}`, engine });
 
-    t.test("host, none, container:, internal, macvlan", async (t) => {
+    t.test("host, none, container:, internal, macvlan: served or skipped with the reason", async (t) => {
       await lab.docker("network", "create", "--internal", "inside");
       await lab.docker(
         "network",
@@ -59,7 +59,7 @@ for (const engine of ENGINES) {
       t.equal(await lab.who(by.onlan ?? ""), "onlan");
     });
 
-    t.test("two networks", async (t) => {
+    t.test("a container on two networks: the chosen one is used", async (t) => {
       await fresh(lab);
       await lab.docker("network", "create", "aaa");
       await lab.docker("network", "create", "zzz");
@@ -97,7 +97,7 @@ for (const engine of ENGINES) {
       await lab.run("host", ["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0"]);
     });
 
-    t.test("hostile names and labels harm nobody", async (t) => {
+    t.test("hostile names and labels: other services are unaffected", async (t) => {
       await fresh(lab);
       const inject = `x"\n-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.168.122.2\n#`;
       const victims: ContainerOptions[] = [{ name: "good" }, { name: "web" }];

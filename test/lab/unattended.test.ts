@@ -51,7 +51,7 @@ t.test("unattended", async (t) => {
   const checked = aliasOf(table, "shop-web-2");
   const other = aliasOf(table, "other");
 
-  await t.test("who is not healthy leaves the shared name and nothing else", async (t) => {
+  await t.test("an unhealthy container: leaves the shared name, keeps its own", async (t) => {
     const state = (): Promise<string> =>
       lab.docker("inspect", "--format", "{{.State.Health.Status}}", "shop-web-2");
     const keeps = async (t: Test, when: string): Promise<void> => {
@@ -73,24 +73,21 @@ t.test("unattended", async (t) => {
     await keeps(t, "unhealthy again");
   });
 
-  await t.test(
-    "the clock jumps a year while it runs: nobody moves, and who returns is who he was",
-    async (t) => {
-      for (const by of [YEAR, -YEAR, 0]) {
-        writeFileSync(shift, String(by));
-        await lab.docker("stop", "other");
-        await comes("it is taken down", async () => !(await aliases(lab)).includes(other));
-        t.equal(await asked("other"), "", `${by}: its name as well`);
-        await lab.docker("start", "other");
-        await comes("it is served", async () => (await lab.who(other)) === "other");
-        await comes("its name as well", async () => (await asked("other")) === other);
-        t.same(await addresses(lab, { conf }), table, `${by}: as before`);
-        t.equal(await lab.who(plain), "shop-web-1");
-      }
-    },
-  );
+  await t.test("the clock jumps a year: addresses stay, also of a container that returns", async (t) => {
+    for (const by of [YEAR, -YEAR, 0]) {
+      writeFileSync(shift, String(by));
+      await lab.docker("stop", "other");
+      await comes("it is taken down", async () => !(await aliases(lab)).includes(other));
+      t.equal(await asked("other"), "", `${by}: its name as well`);
+      await lab.docker("start", "other");
+      await comes("it is served", async () => (await lab.who(other)) === "other");
+      await comes("its name as well", async () => (await asked("other")) === other);
+      t.same(await addresses(lab, { conf }), table, `${by}: as before`);
+      t.equal(await lab.who(plain), "shop-web-1");
+    }
+  });
 
-  await t.test("SIGHUP after a change: what it says is in force", async (t) => {
+  await t.test("SIGHUP after a change: the new configuration is active", async (t) => {
     appendFileSync(file, "SYNC_INTERVAL=2\nDNS_TTL=7\nEXPOSE=labelled\n");
     process.kill(watch.pid, "SIGHUP");
     await comes("nobody without a label is served", async () => (await aliases(lab)).length === 0);
@@ -101,7 +98,7 @@ t.test("unattended", async (t) => {
     t.ok(watch.running());
   });
 
-  await t.test("rules that somebody takes away come back by the interval", async (t) => {
+  await t.test("rules removed by another program: restored within the interval", async (t) => {
     const [alias = ""] = await aliases(lab);
     const serves = async (): Promise<boolean> => (await lab.who(alias)) === "labelled";
     const rules = async (): Promise<string> =>

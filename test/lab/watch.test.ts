@@ -29,7 +29,7 @@ for (const engine of ENGINES) {
     const one = aliasOf(table, "one");
     const two = aliasOf(table, "two");
 
-    t.test("a start, a stop, a newcomer", async (t) => {
+    t.test("a start, a stop, a new container: followed", async (t) => {
       await lab.docker("stop", "two");
       await wait("two is gone", async () => !(await aliases(lab)).includes(two), 2000);
       await lab.docker("start", "two");
@@ -41,7 +41,7 @@ for (const engine of ENGINES) {
       t.equal(await lab.who(aliasOf(await addresses(lab), "three")), "three");
     });
 
-    t.test("a burst costs nobody anything", async (t) => {
+    t.test("a burst of starts: other services are unaffected", async (t) => {
       const poll = await replier(lab, one);
       for (const _ of [1, 2, 3]) {
         await lab.docker("stop", "two", "three");
@@ -52,12 +52,12 @@ for (const engine of ENGINES) {
       t.same([...new Set(answers.map(({ who }) => who))], ["one"]);
     });
 
-    t.test("a stripped address comes back by itself", async (t) => {
+    t.test("an alias removed by another program: restored", async (t) => {
       await lab.run("host", ["ip", "addr", "del", `${one}/32`, "dev", "ens3"]);
       t.comment(`${await wait("the alias is back", served("one", one), 3000)} ms`);
     });
 
-    t.test("Docker restarts, crashes and is heard again", async (t) => {
+    t.test("Docker restarts and crashes: events are followed again", async (t) => {
       await lab.restartDockerd({ signal: "SIGKILL" });
       await lab.restartDockerd();
       await lab.startContainer({ name: "four" });
@@ -66,7 +66,7 @@ for (const engine of ENGINES) {
       t.ok(watch.running());
     });
 
-    t.test("a configuration with a mistake is refused, and the old one stays", async (t) => {
+    t.test("SIGHUP with an invalid configuration: the old one stays", async (t) => {
       appendFileSync(writeConf(lab), "NONSENSE=1\n");
       process.kill(watch.pid, "SIGHUP");
       await wait("the mistake is told", async () => watch.output().includes("NONSENSE"), 3000);
@@ -75,31 +75,34 @@ for (const engine of ENGINES) {
       writeConf(lab);
     });
 
-    t.test("so is one that the host contradicts, and runs go on with the old one", async (t) => {
-      for (const [line, told] of [
-        ["NETWORK_DEVICE='ens33'", '"ens33" is no network device of this host'],
-        ["IP_RANGE_START=20", "4 living leases are outside of the range"],
-      ] as const) {
-        appendFileSync(writeConf(lab), `${line}\n`);
+    t.test(
+      "SIGHUP with a configuration that the host contradicts: runs go on with the old one",
+      async (t) => {
+        for (const [line, told] of [
+          ["NETWORK_DEVICE='ens33'", '"ens33" is no network device of this host'],
+          ["IP_RANGE_START=20", "4 living leases are outside of the range"],
+        ] as const) {
+          appendFileSync(writeConf(lab), `${line}\n`);
+          process.kill(watch.pid, "SIGHUP");
+          await wait("the contradiction is told", async () => watch.output().includes(told), 10_000);
+          await lab.docker("stop", "four");
+          await wait("the dead go", async () => (await aliases(lab)).length === 3, 5000);
+          await lab.docker("start", "four");
+          await wait("who comes is served", async () => (await aliases(lab)).length === 4, 5000);
+        }
+        t.notMatch(watch.output(), "configuration reloaded");
+        writeConf(lab);
         process.kill(watch.pid, "SIGHUP");
-        await wait("the contradiction is told", async () => watch.output().includes(told), 10_000);
-        await lab.docker("stop", "four");
-        await wait("the dead go", async () => (await aliases(lab)).length === 3, 5000);
-        await lab.docker("start", "four");
-        await wait("who comes is served", async () => (await aliases(lab)).length === 4, 5000);
-      }
-      t.notMatch(watch.output(), "configuration reloaded");
-      writeConf(lab);
-      process.kill(watch.pid, "SIGHUP");
-      await wait(
-        "a good one is taken",
-        async () => watch.output().includes("configuration reloaded"),
-        10_000,
-      );
-      t.equal(await lab.who(one), "one");
-    });
+        await wait(
+          "a good one is taken",
+          async () => watch.output().includes("configuration reloaded"),
+          10_000,
+        );
+        t.equal(await lab.who(one), "one");
+      },
+    );
 
-    t.test("a run by hand finds nothing to do", async (t) => {
+    t.test("a run by hand beside watch: nothing to do", async (t) => {
       // the page tells of the last start when Docker has told of it, up to a run later
       let pending = "";
       const idle = async (): Promise<boolean> => {
@@ -113,7 +116,7 @@ for (const engine of ENGINES) {
       t.equal((await lab.ocdd()).code, 0);
     });
 
-    t.test("it ends at once on TERM, and what is in force stays", async (t) => {
+    t.test("SIGTERM: it ends at once, and rules and aliases stay", async (t) => {
       const start = performance.now();
       await watch.stop();
       t.ok(performance.now() - start < 2000);

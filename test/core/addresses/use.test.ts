@@ -8,7 +8,7 @@ import { BARE, config, HOST, ip, lease, NOW, observation, POOL } from "../make.t
 
 const HOLD = 180;
 
-t.test("each address of the range is counted once, whatever is said of it", async () => {
+t.test("each address of the range is counted once, whatever leases and conflicts name it", async () => {
   const state = fc.record({
     lease: fc.constantFrom("none", "living", "held", "over"),
     conflict: fc.boolean(),

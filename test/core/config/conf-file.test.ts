@@ -17,7 +17,7 @@ function values(text: string, variables: Record<string, string> = {}): Record<st
   return Object.fromEntries(assignments.map(({ key, value }) => [key, value]));
 }
 
-t.test("values as a shell reads them", async (t) => {
+t.test("values in each quoting: as a shell reads them", async (t) => {
   const table: [string, string, Record<string, string>][] = [
     ["bare", "A=b", { A: "b" }],
     ["empty", "A=", { A: "" }],
@@ -46,7 +46,7 @@ t.test("values as a shell reads them", async (t) => {
   for (const [what, text, want] of table) t.strictSame(values(text, { Y: "y" }), want, what);
 });
 
-t.test("nothing is ever executed, nothing is silently different from a shell", async (t) => {
+t.test("substitution, arithmetic and arrays: errors, nothing is executed", async (t) => {
   const table: [string, RegExp][] = [
     ["A=$(id)", /a command in \$\(\.\.\.\) is never executed/],
     ['A="$(id)"', /a command in \$\(\.\.\.\) is never executed/],
@@ -86,7 +86,7 @@ t.test("nothing is ever executed, nothing is silently different from a shell", a
   }
 });
 
-t.test("every bad line is told with its number, the good ones are read", async (t) => {
+t.test("invalid lines: reported with their numbers, the others are read", async (t) => {
   const { assignments, problems } = read("A=1\nB=$(x)\n\nC=\nD\n", {});
   t.strictSame(
     assignments.map((a) => [a.where, a.key, a.value]),
@@ -145,7 +145,7 @@ const file = fc.array(
   { maxLength: 6 },
 );
 
-t.test("a real shell reads what we read, whatever we accept", async (t) => {
+t.test("accepted text: a shell reads the same values", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-conf-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const path = join(directory, "conf");
@@ -177,7 +177,7 @@ t.test("a real shell reads what we read, whatever we accept", async (t) => {
   t.ok(accepted > 100, `the shell was asked ${accepted} times`);
 });
 
-t.test("any text gives an answer", async () => {
+t.test("any text: assignments or problems, no exception", async () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.string({ unit: "binary" }), fc.stringMatching(/^[A-B=$\\{}:\-"'`(# \n]{0,40}$/)),

@@ -86,7 +86,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
   t.equal(where.get("IP_RANGE_END"), "ocdd.conf:7");
 });
 
-t.test("CRLF, flags and the environment", async (t) => {
+t.test("CRLF files, flags and the environment: read, in their precedence", async (t) => {
   t.strictSame(readConfig(sources(EXAMPLE.replaceAll("\n", "\r\n"))), readConfig(sources(EXAMPLE)));
   const environment = new Map([
     ["OCDD_NETWORK_DEVICE", "eth1"],
@@ -100,7 +100,7 @@ t.test("CRLF, flags and the environment", async (t) => {
   t.equal(config.where.get("WEB_PORT"), "--set");
 });
 
-t.test("each key's good values", async (t) => {
+t.test("valid values of each key: read", async (t) => {
   const table: [string, object][] = [
     [
       "IP_RANGE='192.168.122.11-192.168.123.40, 10.9.0.0/24'",
@@ -153,7 +153,7 @@ t.test("each key's good values", async (t) => {
   for (const [text, want] of table) t.match(read(text), want, text);
 });
 
-t.test("each key's bad values, with file and line and key", async (t) => {
+t.test("invalid values of each key: reported with file, line and key", async (t) => {
   const table: [string, RegExp][] = [
     ["DEBUG=2", /DEBUG: is "2", must be 0 or 1/],
     ["DEBUG=yes", /must be 0 or 1/],
@@ -236,7 +236,7 @@ t.test("each key's bad values, with file and line and key", async (t) => {
   }
 });
 
-t.test("all mistakes at once, in the order of the lines", async (t) => {
+t.test("several mistakes: all reported at once, in the order of the lines", async (t) => {
   const text =
     "DEBUG=3\nNETWORK_DEVICE=\nIP_SUBNET=1.2\nIP_RANGE_START=9\nIP_RANGE_END=300\nDNS_TTL=x\nnonsense\nDNS_PORTS=1\nSTORAGE_DIR=`x`\n";
   const flags = ["WEB_PORT=0", "nothing"];
@@ -302,7 +302,7 @@ t.test("a name that no later line uses is an unknown key, wherever it stands", a
   );
 });
 
-t.test("an empty file says what must be set", async (t) => {
+t.test("an empty file: the required keys are reported", async (t) => {
   const got = problems(() => readConfig(sources("")));
   t.match(got.sort(), [
     /IP_RANGE_END: is not set \(nor is IP_RANGE\)/,
@@ -314,7 +314,7 @@ t.test("an empty file says what must be set", async (t) => {
   ]);
 });
 
-t.test("the reader throws nothing but ConfigError, and what it returns is sound", async () => {
+t.test("any file: a valid configuration or ConfigError, nothing else", async () => {
   const keyName = fc.oneof(fc.constantFrom(...Object.keys(KEYS)), fc.string({ maxLength: 12 }));
   const value = fc.oneof(
     fc.string({ unit: "binary", maxLength: 40 }),

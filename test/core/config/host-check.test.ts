@@ -11,7 +11,7 @@ const on = (device: string, address: string, prefix: number): DeviceAddress => (
   label: device,
 });
 
-t.test("the host's own address", async (t) => {
+t.test("the host's own address: HOST_IP, else the device's first that is no alias", async (t) => {
   const c = config();
   const aliases = [alias("192.168.122.11")];
   const table: [string, readonly DeviceAddress[], string | undefined][] = [
@@ -49,7 +49,7 @@ const messagesOf =
     }
   };
 
-t.test("what the host contradicts is told at once, with the line that says it", async (t) => {
+t.test("settings that the host contradicts: all reported at once, with their lines", async (t) => {
   const messages = messagesOf(checkAgainstHost);
   t.strictSame(messages({}), []);
   t.strictSame(messages({ NETWORK_DEVICE: "eth9" }), [

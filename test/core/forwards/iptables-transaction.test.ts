@@ -96,7 +96,7 @@ t.test("a forward that goes takes its empty leaf along; from a tree to one chain
   t.equal(converge(tree, NOTHING), DOCKER);
 });
 
-t.test("what a transaction promises is what is read afterwards", async () => {
+t.test("any transaction: the state it predicts is the state read afterwards", async () => {
   const change = fc.array(fc.integer({ min: 11, max: 30 }), { maxLength: 8 });
   fc.assert(
     fc.property(change, change, change, (first, second, gone) => {

@@ -8,50 +8,53 @@ const card = (labels: Record<string, string>, image = "busybox:1") =>
   readCard(new Map(Object.entries(labels)), image);
 const oci = (key: string): string => `org.opencontainers.image.${key}`;
 
-t.test("the product's own label first, then what people have", async (t) => {
-  const all = {
-    [oci("title")]: "Image",
-    "homepage.name": "Homepage",
-    "ocdd.title": "Own",
-    [oci("description")]: "of the image",
-    "homepage.description": "of homepage",
-    "ocdd.description": "own words",
-    "homepage.group": "Tools",
-    "ocdd.group": "Ours",
-    "homepage.href": "http://elsewhere.example/",
-    "ocdd.url": "/start",
-    "homepage.weight": "-5",
-    [oci("version")]: "1.2.3",
-    [oci("url")]: "https://maker.example/",
-  };
-  t.match(card(all), {
-    title: "Own",
-    description: "own words",
-    group: "Ours",
-    url: "/start",
-    weight: -5,
-    version: "1.2.3",
-  });
-  const { "ocdd.title": _1, "ocdd.description": _2, "ocdd.group": _3, "ocdd.url": _4, ...foreign } = all;
-  t.match(card(foreign), {
-    title: "Homepage",
-    description: "of homepage",
-    group: "Tools",
-    url: "http://elsewhere.example/",
-  });
-  t.match(card({ [oci("title")]: "Image", [oci("url")]: all[oci("url")] ?? "" }), {
-    title: "Image",
-    url: null,
-    about: "https://maker.example/",
-  });
-  t.match(
-    card({ "ocdd.title": " ", "homepage.name": "Second" }),
-    { title: "Second" },
-    "an empty one counts as absent",
-  );
-});
+t.test(
+  "title, description and group: an ocdd label comes before those of Homepage and of the image",
+  async (t) => {
+    const all = {
+      [oci("title")]: "Image",
+      "homepage.name": "Homepage",
+      "ocdd.title": "Own",
+      [oci("description")]: "of the image",
+      "homepage.description": "of homepage",
+      "ocdd.description": "own words",
+      "homepage.group": "Tools",
+      "ocdd.group": "Ours",
+      "homepage.href": "http://elsewhere.example/",
+      "ocdd.url": "/start",
+      "homepage.weight": "-5",
+      [oci("version")]: "1.2.3",
+      [oci("url")]: "https://maker.example/",
+    };
+    t.match(card(all), {
+      title: "Own",
+      description: "own words",
+      group: "Ours",
+      url: "/start",
+      weight: -5,
+      version: "1.2.3",
+    });
+    const { "ocdd.title": _1, "ocdd.description": _2, "ocdd.group": _3, "ocdd.url": _4, ...foreign } = all;
+    t.match(card(foreign), {
+      title: "Homepage",
+      description: "of homepage",
+      group: "Tools",
+      url: "http://elsewhere.example/",
+    });
+    t.match(card({ [oci("title")]: "Image", [oci("url")]: all[oci("url")] ?? "" }), {
+      title: "Image",
+      url: null,
+      about: "https://maker.example/",
+    });
+    t.match(
+      card({ "ocdd.title": " ", "homepage.name": "Second" }),
+      { title: "Second" },
+      "an empty one counts as absent",
+    );
+  },
+);
 
-t.test("hidden", async (t) => {
+t.test("ocdd.hide and homarr.hide, in each spelling: hidden or not", async (t) => {
   for (const text of ["true", "TRUE", " 1 ", "yes"]) {
     t.ok(card({ "ocdd.hide": text }).hidden, text);
     t.ok(card({ "homarr.hide": text }).hidden, text);
@@ -82,7 +85,7 @@ t.test("keys of a widget are never read", async (t) => {
   );
 });
 
-t.test("links", async (t) => {
+t.test("URLs in labels: only http and https without credentials are links", async (t) => {
   for (const [text, want] of [
     ["http://a.example", "http://a.example/"],
     ["HTTPS://A.example:8443/x?y#z", "https://a.example:8443/x?y#z"],
@@ -114,7 +117,7 @@ t.test("links", async (t) => {
   }
 });
 
-t.test("icons", async (t) => {
+t.test("icons: by label, else by image, else the default", async (t) => {
   for (const [own, foreign, image, want] of [
     ["database", undefined, "nginx", "database"],
     ["Database.svg", undefined, "nginx", "database"],
@@ -133,7 +136,7 @@ t.test("icons", async (t) => {
   }
 });
 
-t.test("whatever the labels, a card is made", async () => {
+t.test("any labels: a card is made and its fields are bounded", async () => {
   const keys = [
     "ocdd.title",
     "ocdd.url",

@@ -39,14 +39,14 @@ t.test("a stopped service is remembered as long as its address is on hold", asyn
   t.strictSame(remembered(run([], second, NOW + 601)), []);
 });
 
-t.test("a hidden service is not remembered, and does not come to light by stopping", async (t) => {
+t.test("a hidden service that stops: not remembered, not shown", async (t) => {
   const hidden = run([container({ name: "web" }), secret({ "ocdd.hide": "true" })]);
   t.strictSame(remembered(hidden), ["web"]);
   t.match(stopped(run([], hidden)), [{ name: "web" }]);
   t.equal(stopped(run([], hidden)).length, 1);
 });
 
-t.test("a service shown first and hidden later does not come to light by stopping", async (t) => {
+t.test("a service shown first and hidden later: not shown when it stops", async (t) => {
   const shown = run([secret({})]);
   t.strictSame(remembered(shown), ["secret"]);
   const hidden = run([secret({ "ocdd.hide": "true" })], shown);
@@ -110,7 +110,7 @@ t.test("odd fields of a history file count as unknown", async (t) => {
   });
 });
 
-t.test("whatever a history file holds, the page is made and its markup is OCDD's own", async () => {
+t.test("any history file: the page is made and its markup is OCDD's own", async () => {
   const shape = (html: string): string =>
     html
       .slice(html.indexOf("<body"))

@@ -31,7 +31,7 @@ const told = (ports: Port[], over?: Partial<Forward> | null): string[] =>
     ({ port, protocol, to, url }) => `${port}/${protocol}${to === null ? "" : ` to ${to}`} ${url ?? "-"}`,
   );
 
-t.test("ports", async (t) => {
+t.test("ports of a service: links where HTTP is likely, text elsewhere", async (t) => {
   for (const [what, got, want] of [
     [
       "guessed",
@@ -63,7 +63,7 @@ t.test("ports", async (t) => {
   }
 });
 
-t.test("where the name leads", async (t) => {
+t.test("the link of a name: by label, else by the best HTTP port, else none", async (t) => {
   const lead = (ports: Port[], url: string | null = null) =>
     serviceLinks(service(ports), { url }, portLinks(service(ports)), ZONE);
   t.same(lead([tcp(8080), tcp(80)]), { url: `http://web.${ZONE}/`, elsewhere: null }, "80 before others");

@@ -24,7 +24,7 @@ const lines = (html: string): string[] =>
 const labelled = (name: string, labels: Record<string, string>, over: Partial<Container> = {}): Container =>
   container({ name, labels: new Map(Object.entries(labels)), ...over });
 
-t.test("the line that the page has always had", async (t) => {
+t.test("the page's text: a line `* - <fqdn>` for each service", async (t) => {
   const { desired } = run([container({ name: "web" }), container({ name: "db", at: "172.17.0.3" })]);
   const text = lines(desired.page.html);
   t.ok(text.includes("The ACME ToolBox server"));
@@ -36,7 +36,7 @@ t.test("the line that the page has always had", async (t) => {
   t.notMatch(lines(none.desired.page.html).join("\n"), "* - ");
 });
 
-t.test("states and their order", async (t) => {
+t.test("states of services: status, tone and order", async (t) => {
   const decision = run([
     container({ name: "fine" }),
     container({ name: "well", at: "172.17.0.3", health: "healthy" }),
@@ -75,7 +75,7 @@ t.test("states and their order", async (t) => {
   t.ok(places.every((at) => at > 0));
 });
 
-t.test("groups", async (t) => {
+t.test("groups: by label, else by project, else one of their own", async (t) => {
   const names = ["web-10", "web-2", "web-1"];
   const { desired } = run([
     ...names.map((name, i) =>
@@ -100,7 +100,7 @@ t.test("groups", async (t) => {
   t.same(order, ["store", "first", "db", "last", "web-1", "web-2", "web-10"]);
 });
 
-t.test("an idle run changes nothing, whatever the hour", async (t) => {
+t.test("unchanged containers at any later time: the same page", async (t) => {
   const at = (seconds: number, text: { least: number; most: number }) =>
     [
       container({ name: "web", up: text, created: NOW - 50_000 }),
@@ -137,7 +137,7 @@ t.test("a stopped service stays listed while its address is on hold", async (t) 
   t.match(document(fourth).range, { size: 20, used: 0, held: 0 });
 });
 
-t.test("the range", async (t) => {
+t.test("use of the range: counts and words", async (t) => {
   const actual = {
     ...BARE,
     table: { ...BARE.table, conflicts: [{ address: ip("192.168.122.12"), seenAt: NOW }] },
@@ -149,7 +149,7 @@ t.test("the range", async (t) => {
   t.match(desired.page.html, "192.168.122.12");
 });
 
-t.test("the version tells contents apart, and the page carries it", async (t) => {
+t.test("the version differs with the content, and the page carries it", async (t) => {
   const one = run([container({ name: "web" })]);
   const two = run([container({ name: "web", health: "healthy" })]);
   t.not(document(one).version, document(two).version);
@@ -164,7 +164,7 @@ t.test("teardown leaves an empty page", async (t) => {
   t.same(JSON.parse(empty.page.services).stopped, []);
 });
 
-t.test("whatever labels hold, the markup stays the same", async () => {
+t.test("any labels: the markup stays the same", async () => {
   const text = fc.oneof(
     fc.string({ unit: "binary", maxLength: 300 }),
     fc.constantFrom(`"><script>`, "</title>", "'onload=x", "{{script}}", "$&", "&lt;"),
@@ -197,7 +197,7 @@ t.test("whatever labels hold, the markup stays the same", async () => {
   );
 });
 
-t.test("services.json is as documented", async (t) => {
+t.test("services.json: the keys are those of its documentation", async (t) => {
   const told = readFileSync(new URL("../../../docs/services-json.md", import.meta.url), "utf8");
   const decision = run(
     [container({ name: "web", ports: [{ protocol: "tcp", port: 80 }] })],

@@ -19,7 +19,7 @@ const slots = {
   services: "{{script}}",
 };
 
-t.test("slots", async (t) => {
+t.test("slots of a template: each is filled once", async (t) => {
   t.equal(
     fill("{{title}} {{services}} {{summary}} {{script}}", slots),
     "T {{script}} $& {{title}}",
@@ -31,13 +31,13 @@ t.test("slots", async (t) => {
   );
 });
 
-t.test("a frame without a place for the services is not used", async (t) => {
+t.test("an index.html without the required slots: not used, with a warning", async (t) => {
   const { index, problems } = templateOf({ index: "<p>{{title}}", style: "", script: "" }, ["before"]);
   t.equal(index, BARE_TEMPLATE.index);
   t.equal(problems.length, 2);
 });
 
-t.test("a site's own files, one by one", async (t) => {
+t.test("a site's own files: each replaces the one of OCDD", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-template-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const own = await readTemplate("");
@@ -59,7 +59,7 @@ t.test("a site's own files, one by one", async (t) => {
   t.match(broken.warnings.join("\n"), "has no {{title}} and {{services}}");
 });
 
-t.test("without any template the page is plain, and complete", async (t) => {
+t.test("without any template: the page is plain, and complete", async (t) => {
   const { desired } = sampleDecision([container({ name: "web" })]);
   t.match(desired.page.html, "web<span>.toolbox.example.com</span>");
   t.notMatch(desired.page.html, "<script");

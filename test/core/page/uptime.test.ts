@@ -20,7 +20,7 @@ function words(seconds: number): string {
   return n(Math.floor(seconds / 3_600 / 24 / 365), "years");
 }
 
-t.test("the words' bounds hold what they were made of", async () => {
+t.test("Docker's words for an uptime: the bounds contain it", async () => {
   fc.assert(
     fc.property(fc.oneof(fc.nat(7_200), fc.nat(200_000), fc.nat(200_000_000)), (seconds) => {
       const up = upBounds(
@@ -32,7 +32,7 @@ t.test("the words' bounds hold what they were made of", async () => {
   );
 });
 
-t.test("what is no such text", async (t) => {
+t.test("text that is no uptime: no bounds", async (t) => {
   for (const text of [
     "",
     "Exited (0) 2 hours ago",
@@ -45,7 +45,7 @@ t.test("what is no such text", async (t) => {
     t.equal(upBounds(text), undefined, text);
 });
 
-t.test("a moment told once stays told", async (t) => {
+t.test("a start time shown once: unchanged while it fits Docker's words", async (t) => {
   const started = 1_000_000;
   let told: number | null = null;
   const changes = new Set<number>();

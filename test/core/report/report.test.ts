@@ -32,7 +32,7 @@ const TWO = [
   }),
 ];
 
-t.test("a run prints what the contract shows, line by line", async (t) => {
+t.test("the run's report: the bash script's lines", async (t) => {
   t.equal(
     runReport(CONFIG, decided(TWO)),
     `Found containers with following (docker-private) IP addresses:
@@ -64,7 +64,7 @@ jenkins.toolbox.example.com.	60	IN	A	192.168.122.12
   );
 });
 
-t.test("one service a line, in columns", async (t) => {
+t.test("the list as text: one line a service, in columns", async (t) => {
   const leases = [lease("192.168.122.12", "compose:example/jenkins/1")];
   const seen = observation({ containers: TWO, actual: { ...BARE, table: { ...BARE.table, leases } } });
   t.equal(
@@ -90,7 +90,7 @@ t.test("a container's text cannot break a line or reach the terminal", async (t)
   t.equal(listText(d).split("\n").length, 3);
 });
 
-t.test("the list's document as the contract has it", async (t) => {
+t.test("the list as JSON: the documented keys", async (t) => {
   const document = listDocument(CONFIG, decided(TWO)) as Record<string, unknown>;
   t.match(document, {
     schemaVersion: 1,
@@ -125,7 +125,7 @@ t.test("the list's document as the contract has it", async (t) => {
   t.match(runDocument(CONFIG, decided(TWO), ["+ x"]), { schemaVersion: 1, changes: ["+ x"], warnings: [] });
 });
 
-t.test("errors say where, what and what helps", async (t) => {
+t.test("errors: place, problem and remedy", async (t) => {
   const error = new ConfigError([
     { where: "f:1", key: "K", message: "is bad" },
     { where: "--set", message: "is odd" },

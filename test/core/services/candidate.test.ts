@@ -5,7 +5,7 @@ import { identityOf } from "../../../src/core/services/identity.ts";
 import { readLabels } from "../../../src/core/services/labels.ts";
 import { attachment, BRIDGE, composeLabels, container, id, ip, network } from "../make.ts";
 
-t.test("the name a container asks for", async (t) => {
+t.test("the requested name: by label, compose service, swarm service, container name", async (t) => {
   const wish = (name: string, labels: Map<string, string> = new Map()): string => {
     const c = container({ name, labels });
     return wishOf(c, readLabels(labels), identityOf(c, new Map()));
@@ -23,7 +23,7 @@ t.test("the name a container asks for", async (t) => {
   t.equal(wish("shop_web_run_1a2b", copied), "shop-web-run-1a2b", "a one-off's own, whatever it has copied");
 });
 
-t.test("a plain name, as people give them, is taken whole but in the bash script's own form", async (t) => {
+t.test("a container's name: taken whole, except in the bash script's form", async (t) => {
   const wish = (name: string): string =>
     wishOf(container({ name }), readLabels(new Map()), identityOf(container({ name }), new Map()));
   t.equal(wish("example_jenkins_1"), "jenkins");
@@ -78,7 +78,7 @@ t.test("networks of one name, in any order of Docker's list, are told apart by i
   }
 });
 
-t.test("a restriction, where no alias can enforce it, is a reason not to serve", async (t) => {
+t.test("a restriction that no alias can enforce: the container is skipped", async (t) => {
   const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan" });
   const ways: Readonly<Record<string, Partial<Container>>> = {
     host: { networkMode: "host", attachments: [] },

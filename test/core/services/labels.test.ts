@@ -108,7 +108,7 @@ t.test("each label in its spellings", async (t) => {
   });
 });
 
-t.test("a restriction that cannot be read is never taken for none", async (t) => {
+t.test("a restriction that cannot be read: the container is refused", async (t) => {
   const bad: [string, string][] = [
     ["ocdd.ports", "80,http"],
     ["ocdd.ports", ""],
@@ -130,7 +130,7 @@ t.test("a restriction that cannot be read is never taken for none", async (t) =>
   }
 });
 
-t.test("a map that cannot be read is told and forwards every port as it is", async (t) => {
+t.test("ocdd.map that cannot be read: a warning, and ports are forwarded unmapped", async (t) => {
   for (const value of ["80", "80:", ":80", "80:8080:1", "a:b", "80:8080/xyz"]) {
     const got = wishes({ "ocdd.map": value });
     t.strictSame(got.map, []);
@@ -139,7 +139,7 @@ t.test("a map that cannot be read is told and forwards every port as it is", asy
   }
 });
 
-t.test("a boolean label, in any spelling, is read by one reader; any other word is refused", async (t) => {
+t.test("a boolean label: each spelling is read, any other word is refused", async (t) => {
   const yes = ["true", "True", " TRUE ", "1", "yes", "on", "ON"];
   const no = ["false", "False", "0", "no", "off", " Off"];
   const unreadable = ["", "y", "n", "t", "f", "disabled", "disable", "2", "falsch", "true,false", "fa lse"];
@@ -165,7 +165,7 @@ const oneEdit = (word: string): string[] =>
     return [`${before}${after}`, `${before}${letter}${letter}${after}`, `${before}q${after}`];
   });
 
-t.test("an unknown label near a restriction is refused, whatever the slip", async (t) => {
+t.test("an unknown label close to a restriction: refused", async (t) => {
   for (const restriction of ["allow", "ports", "enable", "hide"]) {
     const keys = [
       ...oneEdit(restriction).map((word) => `ocdd.${word}`),
@@ -189,7 +189,7 @@ t.test("an unknown label near a restriction is refused, whatever the slip", asyn
   t.ok(isShown(new Map([["ocdd.enabled", "true"]]), "labelled"), "told under EXPOSE=labelled as well");
 });
 
-t.test("an unknown label far from a restriction is told, and refuses nothing", async (t) => {
+t.test("an unknown label far from a restriction: a warning only", async (t) => {
   for (const [key, near] of [
     ["ocdd.nmae", "ocdd.name"],
     ["ocdd.titel", "ocdd.title"],
@@ -207,7 +207,7 @@ t.test("an unknown label far from a restriction is told, and refuses nothing", a
   t.strictSame(wishes({ "com.example.ocdd": "x", octopus: "y", ocddish: "z" }).notes, [], "others' labels");
 });
 
-t.test("labels over their bounds, by what they ask for, are refused or told", async (t) => {
+t.test("labels over their bounds: restrictions are refused, others give a warning", async (t) => {
   const ports = Array.from({ length: 32 }, (_, i) => `${i + 1}`).join(",");
   const allow = (n: number): string => Array.from({ length: n }, (_, i) => `10.0.${2 * i}.0/24`).join(",");
   t.equal(wishes({ "ocdd.ports": ports, "ocdd.allow": allow(4) }).refused, null);
@@ -216,7 +216,7 @@ t.test("labels over their bounds, by what they ask for, are refused or told", as
   t.match(wishes({ "ocdd.aliases": "a,".repeat(2_000) }), { aliases: [], notes: [/longer than 2000/] });
 });
 
-t.test("an alias that is no label is told and not made into another name", async (t) => {
+t.test("an alias that is no DNS label: a warning, and no other name in its place", async (t) => {
   for (const alias of ["*.web", "a b", "api.shop", "*", "日本", "-web", "x".repeat(64)]) {
     const { aliases, notes } = wishes({ "ocdd.aliases": `${alias},ok` });
     t.strictSame(aliases, ["ok"], alias);
@@ -224,7 +224,7 @@ t.test("an alias that is no label is told and not made into another name", async
   }
 });
 
-t.test("who is shown", async (t) => {
+t.test("EXPOSE and ocdd.enable: which containers are shown", async (t) => {
   const table: [string | undefined, boolean, boolean][] = [
     [undefined, true, false],
     ["true", true, true],
@@ -243,7 +243,7 @@ t.test("who is shown", async (t) => {
   }
 });
 
-t.test("a stranger's text on one line of a terminal", async (t) => {
+t.test("untrusted text: one line of a terminal, no control characters", async (t) => {
   t.equal(clip("a\u001b[31mb\nc\u2028d\u202ee"), "a\ufffd[31mb\ufffdc\ufffdd\ufffde");
   t.equal(clip("x".repeat(100)), `${"x".repeat(60)}…`);
   t.equal(clip(undefined), "");

@@ -16,7 +16,7 @@ const text = fc.oneof(
   fc.stringMatching(/^[A-Za-z0-9_.-]{1,300}$/),
 );
 
-t.test("whatever comes in, an LDH label comes out, and stays what it is", async () => {
+t.test("any text: an LDH label, and a label stays as it is", async () => {
   fc.assert(
     fc.property(text, (given) => {
       const label = toName(given);
@@ -48,7 +48,7 @@ t.test("names of containers become labels", async (t) => {
   for (const [given, want] of table) t.equal(toName(given), want, JSON.stringify(given));
 });
 
-t.test("what is cut gets a hash of the whole, so that two long names stay two", async (t) => {
+t.test("a name that is cut: a hash of the whole keeps it distinct", async (t) => {
   const a = toName(`${"a".repeat(4000)}1`);
   const b = toName(`${"a".repeat(4000)}2`);
   t.match(a, /^a{58}-[0-9a-f]{4}$/);
@@ -60,7 +60,7 @@ t.test("what is cut gets a hash of the whole, so that two long names stay two", 
   );
 });
 
-t.test("a suffixed name is a name, and another one", async () => {
+t.test("a suffixed name: valid, and another one", async () => {
   const label = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
   fc.assert(
     fc.property(label, label, (base, suffix) => {

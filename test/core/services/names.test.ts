@@ -30,7 +30,7 @@ function member(project: string, service: string, number: number, over: Partial<
 const show = (grants: ReadonlyMap<string, Grant>): Record<string, string> =>
   Object.fromEntries([...grants].map(([key, g]) => [key, g.names.join(" ")]));
 
-t.test("names as the contract grants them", async (t) => {
+t.test("names by claim and lease: the granted names", async (t) => {
   t.strictSame(show(grantNames([claim({ key: "container:web", wish: name("web") })], none, free)), {
     "container:web": "web",
   });
@@ -52,7 +52,7 @@ t.test("names as the contract grants them", async (t) => {
   t.equal(got.get("compose:a/web/1")?.renamed, '"web" is held by b/web');
 });
 
-t.test("a name held by a container that is not here is kept for it", async (t) => {
+t.test("a name held by a container that does not run: kept for it", async (t) => {
   const got = grantNames(
     [claim({ key: "container:x", wish: name("web") })],
     new Map([["web", "container:web"]]),
@@ -62,7 +62,7 @@ t.test("a name held by a container that is not here is kept for it", async (t) =
   t.equal(got.get("container:x")?.renamed, '"web" is held by web');
 });
 
-t.test("a blocked name is nobody's, and the reason is told", async (t) => {
+t.test("a barred name: not granted, with the reason", async (t) => {
   const blocked = (n: string): string | null => (n === "ns" ? '"ns" is reserved' : null);
   const got = grantNames(
     [claim({ key: "container:ns", wish: name("ns"), aliases: [name("ns"), name("dns")] })],
@@ -75,7 +75,7 @@ t.test("a blocked name is nobody's, and the reason is told", async (t) => {
   t.strictSame(got?.names.slice(1), ["dns"]);
 });
 
-t.test("a container's own name is nobody else's, not even its sister's alias", async (t) => {
+t.test("a container's own name: no alias of another container of its service", async (t) => {
   const both = [1, 2].map((n) => member("p", "web", n, { aliases: [name("web-2"), name("www")] }));
   const got = grantNames(both, none, free);
   t.notOk(got.get("compose:p/web/1")?.names.includes("web-2"));
@@ -146,7 +146,7 @@ const text = (grants: ReadonlyMap<string, Grant>): string =>
 
 const RUNS = { numRuns: Number(process.env.OCDD_RUNS ?? 1000) };
 
-t.test("every claim gets a name that nobody else answers to, and no name is two groups'", async () => {
+t.test("any claims: each gets a name of its own, and no name belongs to two groups", async () => {
   fc.assert(
     fc.property(claims, holding, blocked, (list, held, bar) => {
       const grants = grantNames(list, held, bar);
@@ -184,7 +184,7 @@ t.test("the second run grants what the first did", async () => {
   );
 });
 
-t.test("the order in which Docker lists them changes nothing", async () => {
+t.test("the claims in any order: the same names", async () => {
   fc.assert(
     fc.property(
       claims.chain((list) =>
@@ -198,7 +198,7 @@ t.test("the order in which Docker lists them changes nothing", async () => {
   );
 });
 
-t.test("who holds its name keeps it, whoever comes", async () => {
+t.test("a holder of a name keeps it, whichever claims are added", async () => {
   fc.assert(
     fc.property(claims, claims, (list, newcomers) => {
       const first = grantNames(list, none, free);

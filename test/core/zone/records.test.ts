@@ -174,16 +174,19 @@ mail\t300\tIN\tMX\t10 mx.example.org.
 jenkins\tIN\tA\t192.168.122.11 ; ${MARK}
 `;
 
-t.test("the bash script's zone: its own lines and the template's go, what people wrote stays", async (t) => {
-  const after = update(TEMPLATE);
-  t.equal(serialOf(after), 2_019_010_102);
-  t.match(after, /\nprinter IN A 10\.9\.9\.9\nmail\t300\tIN\tMX\t10 mx\.example\.org\.\n$/);
-  t.notMatch(after, "jenkins");
-  t.equal(after.split("\n").filter((l) => l.includes(`\tA\t${HOST}`)).length, 2);
-  t.equal(after.match(/SOA/g)?.length, 1);
-  t.match(after, "$TTL 14400\n", "the TTL of what follows is the writer's");
-  t.equal(update(after), after, "nothing the second time");
-});
+t.test(
+  "the bash script's zone: its own lines and the template's are removed, hand-written ones kept",
+  async (t) => {
+    const after = update(TEMPLATE);
+    t.equal(serialOf(after), 2_019_010_102);
+    t.match(after, /\nprinter IN A 10\.9\.9\.9\nmail\t300\tIN\tMX\t10 mx\.example\.org\.\n$/);
+    t.notMatch(after, "jenkins");
+    t.equal(after.split("\n").filter((l) => l.includes(`\tA\t${HOST}`)).length, 2);
+    t.equal(after.match(/SOA/g)?.length, 1);
+    t.match(after, "$TTL 14400\n", "the TTL of what follows is the writer's");
+    t.equal(update(after), after, "nothing the second time");
+  },
+);
 
 t.test(
   "a line that the zone cannot hold: a warning, and it becomes a comment; its neighbours are unchanged",
@@ -294,7 +297,7 @@ t.test(
   },
 );
 
-t.test("what was served by hand before a run is served after it", async () => {
+t.test("hand-written records served before a run are served after it", async () => {
   const facts = (text: string): string[] =>
     [...look(text).owners]
       .map(([o, ty]) => `${o} ${ty}`)

@@ -56,7 +56,7 @@ t.test("local networks are spared when asked for, and they alone", async (t) => 
   t.strictSame(loopback, [SEND, SLIP, DROP]);
 });
 
-t.test("IPv6 by /56", async (t) => {
+t.test("IPv6 clients: limited by /56", async (t) => {
   const limit = rateLimit(1, 7);
   const a = new Uint8Array(16).fill(32);
   const b = a.slice();

@@ -44,7 +44,7 @@ t.test("what stands beside an alias is asked for by itself (RFC 4035 §2.5)", as
   t.strictSame(asked("TXT"), ["answer n.example.org. CNAME", "authority example.org. SOA"]);
 });
 
-t.test("what the zone says", async (t) => {
+t.test("answers from a zone: sections, flags and RCODE", async (t) => {
   const table: [name: string, type: string, rcode: number, aa: boolean, records: string[]][] = [
     ["web.example.org.", "A", 0, true, ["answer web.example.org. A", "answer web.example.org. A"]],
     ["wEb.EXAMPLE.org.", "A", 0, true, ["answer wEb.EXAMPLE.org. A", "answer wEb.EXAMPLE.org. A"]],
@@ -143,7 +143,7 @@ t.test("what the zone says", async (t) => {
   t.equal(ask("no.example.org.", "A").records[0]?.ttl, 30, "negative TTL is min(SOA TTL, MINIMUM)");
 });
 
-t.test("header bits, classes and opcodes", async (t) => {
+t.test("header bits, classes and opcodes: each answered with its RCODE", async (t) => {
   const rd = ask("web.example.org.", "A", { flags: 0x0100, id: 0xbeef });
   t.strictSame([rd.id, rd.flags], [0xbeef, 0x8500]);
   t.equal(ask("web.example.org.", "A", { flags: 0x0000 }).flags, 0x8400, "RD is copied");
@@ -173,7 +173,7 @@ t.test("header bits, classes and opcodes", async (t) => {
   t.equal(formatRdata(TYPE.TXT, told.records[0]?.rdata as Uint8Array), '"ocdd"');
 });
 
-t.test("EDNS", async (t) => {
+t.test("EDNS: versions, sizes and options", async (t) => {
   const version = ask("web.example.org.", "A", { edns: { version: 1 } });
   t.strictSame([version.rcode, version.opt?.type, shape(version)], [RCODE.BADVERS, TYPE.OPT, []]);
   t.equal(
@@ -260,7 +260,7 @@ t.test("one OPT in, one OPT out, whatever is wrong with the message", async (t) 
   t.equal(readMessage(out.subarray(0, size)).opt?.rdata.length, 4 + 24, "and a server cookie");
 });
 
-t.test("truncation", async (t) => {
+t.test("answers larger than the limit: TC, and whole records only", async (t) => {
   const of = authorityOf({ cookieSecrets: [new Uint8Array(16)] });
   const cookie = makeCookie([new Uint8Array(16)], new Uint8Array(8), UDP.client, UDP.now);
   const size = (name: string, offered: number | undefined, via = UDP) => {
@@ -295,7 +295,7 @@ t.test("cookies are interoperable (RFC 9018 appendix A)", async (t) => {
   t.equal(ask("example.org.", "A", { edns: { options: [[10, new Uint8Array(9)]] } }).rcode, RCODE.FORMERR);
 });
 
-t.test("a query cut at any octet, or with counts that lie, is FORMERR or silence", async (t) => {
+t.test("a query cut at any octet, or with wrong counts: FORMERR or no answer", async (t) => {
   const whole = makeQuery("web.example.org.", "A", { edns: { options: [[10, new Uint8Array(8)]] } });
   for (let size = 0; size < whole.length; size++) {
     const got = raw(whole.slice(0, size));
@@ -327,7 +327,7 @@ t.test("a query cut at any octet, or with counts that lie, is FORMERR or silence
   );
 });
 
-t.test("a zone that is not there yet", async (t) => {
+t.test("a zone that is not loaded: SERVFAIL with Not Ready", async (t) => {
   const waiting = authorityOf({ zones: authority.zones.map(({ origin }) => ({ origin, zone: undefined })) });
   t.equal(ask("web.example.org.", "A", {}, UDP, waiting).rcode, RCODE.SERVFAIL);
   t.equal(ask("example.net.", "A", {}, UDP, waiting).rcode, RCODE.REFUSED);

@@ -83,7 +83,7 @@ const INVALID: readonly string[] = [
   `a DNSKEY 256 3 8 ${"A".repeat(4_000_001)}`,
 ];
 
-t.test("what is valid is read, and read again as it is printed", async (t) => {
+t.test("valid RDATA: read, and read back from its printed form", async (t) => {
   for (const [line] of VALID) {
     t.strictSame(problems(line), [], line);
     const { statements } = readZoneFile(`${HEAD}${line}\n`, "example.org");
@@ -98,7 +98,7 @@ t.test("what is valid is read, and read again as it is printed", async (t) => {
   );
 });
 
-t.test("so say the checkers of BIND, NSD and Knot", async (t) => {
+t.test("valid RDATA: accepted by the checkers of BIND, NSD and Knot", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-rdata-"));
   t.teardown(() => rmSync(dir, { recursive: true }));
   const checkers: Record<string, (file: string) => [string, ...string[]]> = {

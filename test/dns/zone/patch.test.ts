@@ -72,7 +72,7 @@ const compile = (text: string, seed = SEED) => {
   return { records, ...compileZone(records, ORIGIN, seed) };
 };
 
-t.test("a patched zone says what a compiled one says, version after version", async (t) => {
+t.test("a zone patched version after version: answers as one compiled anew", async (t) => {
   const pick = numbers(4711);
   const labels = ["a", "B", "web", "www", "*", "db", "x-1", "Deep"];
   const label = (): string => labels[pick(labels.length)] as string;
@@ -189,7 +189,7 @@ t.test("in a large zone one name is written and all others stay where they are",
   t.equal(patchZone(old, first.records, many.records), undefined, "all of them: compiled whole");
 });
 
-t.test("what a patch leaves behind is bounded", async (t) => {
+t.test("many patches: the unused space is bounded", async (t) => {
   let now = compile(`$TTL 60\n@ SOA ns1 host 1 1 1 1 1\n@ NS ns1\nns1 A 10.0.0.1\n${CROWD}`);
   let whole = 0;
   for (let serial = 2; serial < 3000; serial++) {

@@ -173,7 +173,7 @@ t.test("a port in use is logged with its owner, and the other addresses are serv
   );
 });
 
-t.test("TCP: pipelined, dribbled, one and a half in a segment, garbage", async (t) => {
+t.test("TCP: pipelined, octet by octet, one and a half messages in a segment, garbage", async (t) => {
   const { server, dig } = await lab(t, EXAMPLE, { idleSeconds: 1 });
   const query = framed(makeQuery("web.example.org.", "A"));
   const many = await talk(server.port, [Buffer.concat(Array(3000).fill(query))], 3000);

@@ -143,7 +143,7 @@ t.test("the journal keeps so many changes, and so many records in them all", asy
   t.same(extended(history, old, zoneOf(head(11))), [], "a serial that does not rise ends the journal");
 });
 
-t.test("serials are a circle (RFC 1982 §3.2)", async (t) => {
+t.test("serials that wrap around: compared as RFC 1982 §3.2 says", async (t) => {
   for (const [a, b, after] of [
     [1, 0, true],
     [0, 1, false],

@@ -103,7 +103,7 @@ async function site(
   };
 }
 
-t.test("the files", async (t) => {
+t.test("page, services.json, zone.txt and last-run: served with their headers", async (t) => {
   const html = page("v1", "ä".repeat(2_000));
   const { ask } = await site(t, { "index.html": html, "services.json": listing("v1"), zone: "$ORIGIN x.\n" });
   const { status, headers, body } = await ask("/");
@@ -145,7 +145,7 @@ t.test("the files", async (t) => {
   t.equal((await ask("/", { "If-None-Match": '"other"' })).status, 200);
 });
 
-t.test("what is refused", async (t) => {
+t.test("methods, paths, hosts and bodies that are not served: each has its status", async (t) => {
   const { ask, raw, server } = await site(t, { "index.html": page("v1") });
   const by = [ZONE, `${ZONE}.`, `${ZONE}:8080`, ZONE.toUpperCase(), `dockerhost.${ZONE}`, "127.0.0.1"];
   for (const Host of by) t.equal((await ask("/", { Host })).status, 200, Host);
