@@ -43,6 +43,7 @@ if [ ! -e $policy ]; then
   chmod 755 $policy
 fi
 
+# --no-remove: docker.io would take the place of a host's own docker-ce, and end its containers
 log=$(mktemp)
 export DEBIAN_FRONTEND=noninteractive
 apt() { apt-get -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 </dev/null || { cat "$log" >&2; rm -f "$log"; exit 1; }; }
@@ -54,8 +55,8 @@ for package in $(missing); do
   esac
 done
 [ "${1:-}" != --locked ] || shift
-[ $# = 0 ] || apt install -y --no-install-recommends "$@"
+[ $# = 0 ] || apt install -y --no-remove --no-install-recommends "$@"
 wanted=$(missing)
 # shellcheck disable=SC2086 # a list of package names
-[ -z "$wanted" ] || apt install -y --no-install-recommends $wanted
+[ -z "$wanted" ] || apt install -y --no-remove --no-install-recommends $wanted
 rm -f "$log"
