@@ -129,9 +129,13 @@ export class World {
 
   /** Another program has changed the kernel or a file; the director hears that much. */
   tampered(): void {
+    this.#heard();
+    this.judge.tampered();
+  }
+
+  #heard(): void {
     this.director.host.invalidate();
     this.director.pending.addAll();
-    this.judge.tampered();
   }
 
   /** Docker's list shows what is, and the director hears of it. */
@@ -159,13 +163,17 @@ export class World {
     };
     const options = { now: () => this.now, apply: true, yes: true, confirmationMs: 0 };
     try {
-      return await director.as(() =>
+      const outcome = await director.as(() =>
         reconcile(
           this.config,
           { ...director.host, observe },
           { ...options, ...(scope === undefined ? {} : { scope }) },
         ),
       );
+      const here = new Set(this.floor.kernel.addresses.map(({ address }) => address));
+      // `ip monitor` tells of an alias that was lost while the run was at work
+      if (outcome.decision.desired.aliases.some(({ address }) => !here.has(address))) this.#heard();
+      return outcome;
     } catch (error) {
       director.pending.addAll();
       if (!director.dead()) throw error;
