@@ -178,6 +178,7 @@ export class Judge {
     }
     const aliases = kernel.addresses.filter((a) => a.label === "ens3:ocdd").map((a) => a.address);
     unique(aliases, "an alias twice");
+    if (aliases.length === 0 && kernel.nft.tables.size > 0) fail("a guard for no alias");
     const forwarded = new Set(forwards.map((f) => f.alias));
     if (forwarded.size !== aliases.length || !aliases.every((a) => forwarded.has(a)))
       fail("aliases and forwards differ");

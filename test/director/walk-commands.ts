@@ -190,7 +190,7 @@ const others: fc.Arbitrary<Step>[] = [
   ),
   fc.constantFrom("ip", "bridge").map((family) =>
     deed(`nft delete table ${family}`, (w) => {
-      w.floor.kernel.nft.tables.delete(family);
+      w.floor.kernel.nft.tables.delete(`${family} ocdd`);
       w.tampered();
     }),
   ),

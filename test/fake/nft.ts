@@ -14,7 +14,7 @@ interface Table {
 const CHANGING = ["leased", "bridge-ports"];
 
 export class FakeNft {
-  /** By family. */
+  /** By family and name. */
   tables: Map<string, Table> = new Map();
 
   /** `nft -f -`: all of it or nothing. Throws what nft would say. */
@@ -22,14 +22,13 @@ export class FakeNft {
     const next = structuredClone(this.tables);
     const lines = input.split("\n");
     for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
-      const [, family = "", name = ""] = /^table (\S+) (ocdd|ocdd-trial) \{$/.exec(line) ?? [];
-      if (family === "") command(next, line);
+      const [, name = ""] = /^table (\S+ \S+) \{$/.exec(line) ?? [];
+      if (name === "") command(next, line);
       else {
         const end = lines.indexOf("}");
         const text = lines.splice(0, end + 1).join("\n");
-        if (name === "ocdd-trial") continue;
         const declared = [...text.matchAll(/^\t(?:set|map) (\S+) \{$/gm)].map((match) => match[1] ?? "");
-        next.set(family, { text, sets: new Map(declared.map((name) => [name, new Map()])), stamp: "" });
+        next.set(name, { text, sets: new Map(declared.map((name) => [name, new Map()])), stamp: "" });
       }
     }
     this.tables = next;
@@ -37,7 +36,7 @@ export class FakeNft {
 
   /** `nft -j list table`; undefined when there is none. */
   list(family: string): string | undefined {
-    const table = this.tables.get(family);
+    const table = this.tables.get(`${family} ocdd`);
     if (table === undefined) return undefined;
     const { text, sets, stamp } = table;
     const nftables = [
@@ -55,28 +54,29 @@ export class FakeNft {
 
   /** Whether the guard lets a packet to an alias out through a bridge port. */
   passes(alias: Ipv4, bridgePort: string): boolean {
-    const ports = this.tables.get("bridge")?.sets.get("bridge-ports");
-    const leased = this.tables.get("ip")?.sets.get("leased")?.has(alias) === true;
+    const ports = this.tables.get("bridge ocdd")?.sets.get("bridge-ports");
+    const leased = this.tables.get("ip ocdd")?.sets.get("leased")?.has(alias) === true;
     return leased && ports?.has(`${markOf(alias)} . "${bridgePort}"`) === true;
   }
 
   /** True while both tables are as the director writes them. */
   guards(): boolean {
-    const { ip, bridge } = Object.fromEntries(this.tables);
-    return ip !== undefined && bridge?.text.includes("meta mark @aliases counter drop") === true;
+    const bridge = this.tables.get("bridge ocdd");
+    return this.tables.has("ip ocdd") && bridge?.text.includes("meta mark @aliases counter drop") === true;
   }
 }
 
 function command(tables: Map<string, Table>, line: string): void {
-  const [verb = "", what = "", family = "", , name = ""] = line.split(" ");
-  const table = tables.get(family);
-  if (line === "" || line.endsWith(" ocdd-trial")) return;
+  const [verb = "", what = "", family = "", of = "", name = ""] = line.split(" ");
+  const key = `${family} ${of}`;
+  const table = tables.get(key);
+  if (line === "") return;
   if (verb === "add" && what === "table") {
-    if (table === undefined) tables.set(family, { text: "", sets: new Map(), stamp: "" });
+    if (table === undefined) tables.set(key, { text: "", sets: new Map(), stamp: "" });
     return;
   }
   if (table === undefined) throw new Error(`No such file or directory: ${line}`);
-  if (verb === "delete" && what === "table") tables.delete(family);
+  if (verb === "delete" && what === "table") tables.delete(key);
   else if (what === "element") {
     const set = table.sets.get(name);
     if (set === undefined) throw new Error(`no such set: ${line}`);
@@ -91,12 +91,11 @@ function command(tables: Map<string, Table>, line: string): void {
   else throw new Error(`not understood: ${line}`);
 }
 
-/** Elements of the pool as nft prints them. */
+/** The elements of the set `pool`, as nft prints them. */
 function poolOf(text: string): unknown[][] {
-  const [, ranges] = /set pool \{[^}]*elements = \{ ([^}]*) \}/.exec(text) ?? [];
-  return ranges === undefined
-    ? []
-    : [ranges.split(", ").map((one) => (one.includes("-") ? { range: one.split("-") } : one))];
+  const elements = /^\tset pool \{[^}]*elements = \{ (.*) \}$/m.exec(text)?.[1];
+  const one = (element: string): unknown => (element.includes("-") ? { range: element.split("-") } : element);
+  return elements === undefined ? [] : [elements.split(", ").map(one)];
 }
 
 function printed(element: string): unknown {

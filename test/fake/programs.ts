@@ -68,7 +68,6 @@ export class FakeKernel {
         return this.flows.delete(argv[3] as Ipv4) ? ok() : refused("0 flow entries have been deleted");
       case "conntrack -L -f ipv4":
         return ok([...this.flows.keys()].map((alias) => `tcp 6 src=192.0.2.1 dst=${alias} \n`).join(""));
-      case "nft list tables bridge":
       case "nft list tables ip":
       case "nft -f -":
       case "nft -j list table":
@@ -141,7 +140,7 @@ export class FakeKernel {
   }
 
   #nft(argv: Argv, input: string): RunResult {
-    if (argv[1] === "list") return ok();
+    if (argv[1] === "list") return ok([...this.nft.tables.keys()].map((name) => `table ${name}\n`).join(""));
     if (argv[1] === "-j") {
       const listing = this.nft.list(argv[4] ?? "");
       return listing === undefined ? refused("Error: No such file or directory") : ok(listing);
