@@ -111,10 +111,10 @@ function assign(ports: Map<string, BridgePort>, name: string, container: string)
   if (port !== undefined) ports.set(name, { ...port, container });
 }
 
-/** Bridge port and container of each forward in force, by the guard and the leases. */
+/** Bridge port and container of each forward in force, by the guard and the leases; older leases name other containers. */
 function guarded({ path, leases }: PortSources["known"]): [string, string][] {
   const portOf = new Map(path.dataPath.forwards.map(({ alias, bridgePort }) => [alias, bridgePort]));
-  return ("table" in leases ? leases.table.leases : []).flatMap(
+  return (leases.status === "read" ? leases.table.leases : []).flatMap(
     ({ address, container }): [string, string][] => {
       const port = portOf.get(address);
       return port == null || container === "" ? [] : [[port, container]];
