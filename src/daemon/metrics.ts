@@ -96,6 +96,8 @@ export function directorMetrics(): DirectorMetrics {
       const { used, held, conflict, reserved, free } = decision.range;
       for (const [state, n] of Object.entries({ used, held, conflict, reserved, free }))
         addresses.set({ state }, n);
+      // the name of `held` until 2.0, kept for dashboards until 3.0
+      addresses.set({ state: "rest" }, held);
       docker.set(1);
       last.setToCurrentTime();
     },

@@ -84,7 +84,7 @@ export async function addAddresses(aliases: readonly DeviceAddress[]): Promise<v
 export async function removeAddresses(aliases: readonly DeviceAddress[]): Promise<void> {
   await batch(
     aliases.map((a) => `addr del ${a.address}/32 dev ${a.device}`),
-    /Cannot assign requested address|Cannot find device/,
+    /Cannot assign requested address|Address not found|Cannot find device/,
   );
 }
 
