@@ -76,7 +76,7 @@ t.test("deb", async (t) => {
     t.equal(await ok("ocdd", "--version"), readSurface().version);
     const unset = await inside("ocdd");
     t.equal(unset.code, 78, unset.stderr);
-    t.match(unset.stderr, /NETWORK_DEVICE: is not set/);
+    t.match(unset.stderr, /TOOLBOX_SUBDOMAIN_NAME: is not set/);
     t.equal(await lab.snapshotHost(), before);
     await ok("test", "-L", "/usr/bin/ocdd");
     for (const unit of ["ocdd-watch.service", "ocdd-serve.service", "ocdd.service", "ocdd.timer"])
@@ -145,7 +145,7 @@ t.test("deb", async (t) => {
     told();
     const { code, stderr } = await inside("dpkg", "--remove", "ocdd");
     t.equal(code, 0, stderr);
-    t.match(stderr, /teardown has failed[\s\S]*SYNC_INTERVAL[\s\S]*mend that/);
+    t.match(stderr, /teardown has failed[\s\S]*SYNC_INTERVAL[\s\S]*fix that/);
     const calls = told();
     for (const word of ["stop", "disable"])
       t.ok(
