@@ -41,13 +41,21 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   let notices: readonly string[] = [];
   /** Network id → container id → address, for containers that Docker's list does not show running. */
   const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
+  /** When Docker said so, by a clock that is not set. */
+  const heard = new WeakMap<Container, number>();
+  const read = (item: Json): Container | [] => {
+    const one = readContainer(item);
+    if (one === undefined) return [];
+    heard.set(one, performance.now());
+    return one;
+  };
   const lookAtEndpoints = async (id: string): Promise<void> => {
     endpoints.set(id, readEndpoints((await docker.network(id)) ?? {}));
   };
   const view = (): DockerView => {
     const gone = ended();
     const containers = [...listed.values()].flatMap((one) =>
-      gone.has(one.id) ? [] : (present(one, endpoints) ?? []),
+      gone.has(one.id) ? [] : (present(aged(one, heard.get(one)), endpoints) ?? []),
     );
     return { containers, networks, notices };
   };
@@ -56,7 +64,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     endpoints.clear();
     bridges = new Set(nets.flatMap((item) => bridgeId(item) ?? []));
     await Promise.all([...bridges].map(lookAtEndpoints));
-    listed = new Map(list.items.flatMap((item) => readContainer(item) ?? []).map((one) => [one.id, one]));
+    listed = new Map(list.items.flatMap(read).map((one) => [one.id, one]));
     networks = nets.map(readNetwork);
     notices = list.notices;
     return view();
@@ -77,13 +85,21 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
         Promise.all(ids.map((id) => docker.containers({ all: true, id }))),
         ...[...changed].map(lookAtEndpoints),
       ]);
-      const found = lists.flatMap(({ items }) => items.flatMap((item) => readContainer(item) ?? []));
+      const found = lists.flatMap(({ items }) => items.flatMap(read));
       listed = updated(listed, ids, found);
       const about = (line: string): boolean => ids.some((id) => line.includes(id.slice(0, 12)));
       notices = [...notices.filter((line) => !about(line)), ...lists.flatMap((list) => list.notices)];
       return view();
     },
   };
+}
+
+/** The container as Docker would describe it now: for how long it has been up grows while nobody asks. */
+function aged(one: Container, heard: number | undefined): Container {
+  if (one.up === undefined || heard === undefined) return one;
+  const seconds = (performance.now() - heard) / 1000;
+  const up = { least: one.up.least + Math.floor(seconds), most: one.up.most + Math.ceil(seconds) };
+  return { ...one, up };
 }
 
 /** Id of a network that may go into an API path and has a bridge; undefined for any other. */
