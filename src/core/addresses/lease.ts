@@ -19,7 +19,7 @@ export interface AllocateInput {
   readonly pool: readonly Range[];
   /** Never handed out nor kept: the host's, network and broadcast addresses, foreign ones on its devices. */
   readonly excluded: ReadonlySet<Ipv4>;
-  /** Not handed out, but left to whoever has them: nobody loses his lease to an address a container gives itself. */
+  /** Not leased anew; a living lease is kept when a container gives itself its address. */
   readonly avoided: ReadonlySet<Ipv4>;
   /** Seconds since the epoch. */
   readonly now: number;
@@ -44,7 +44,7 @@ export const CONFLICT_RETRY = 600;
 /** How many addresses are probed ahead: a taken one, or a newcomer, then costs no second wait. */
 const SPARES = 8;
 
-/** True while a lease lives or its address rests: its names are nobody else's. */
+/** True while a lease lives or its address rests: no other service gets its names. */
 export function isHeld(lease: Lease, now: number, hold: number): boolean {
   return lease.releasedAt === null || now < lease.releasedAt + hold;
 }
@@ -108,7 +108,7 @@ export function allocate(input: AllocateInput): Allocation {
   };
 }
 
-/** Addresses that nobody has or had, lowest first; `leases` may grow meanwhile. */
+/** Addresses without a lease, now or before, lowest first; `leases` may grow meanwhile. */
 function* freeAddresses(
   pool: readonly Range[],
   excluded: ReadonlySet<Ipv4>,

@@ -8,7 +8,7 @@ import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 export interface Reserved {
   /** Never given nor kept: the host's own, network and broadcast addresses. */
   readonly excluded: ReadonlySet<Ipv4>;
-  /** Not given, and left to whoever has them: a container that takes such an address ends no living lease. */
+  /** Not leased anew. A container that takes such an address itself ends no living lease. */
   readonly avoided: ReadonlySet<Ipv4>;
   /** What of the range is kept back and why, for people. */
   readonly notes: readonly string[];
@@ -36,7 +36,7 @@ export function reservedAddresses(
     const net = Math.floor(toNumber(address) / size) * size;
     excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
   }
-  // macvlan and ipvlan containers have addresses of the LAN itself, which whoever starts them may choose
+  // macvlan and ipvlan containers have addresses of the LAN itself, chosen by the user who starts them
   const avoided = new Set(
     seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
   );

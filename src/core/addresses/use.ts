@@ -7,7 +7,7 @@ import { isHeld } from "./lease.ts";
 export interface AddressUseInput {
   readonly pool: readonly Range[];
   readonly table: LeaseTable;
-  /** Addresses that are not handed out, whoever has them. */
+  /** Addresses that are not leased, in use or not. */
   readonly reserved: (address: Ipv4) => boolean;
   /** Seconds that a released address is held. */
   readonly hold: number;

@@ -39,7 +39,7 @@ export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
 
 const isBlank = (text: string): boolean => text.trim() === "";
 
-/** A master file: a directive (RFC 1035 §5.1) or a record with its class, as whoever writes records by hand has it. */
+/** A master file: a directive (RFC 1035 §5.1) or a record with its class, as in a zone file written by hand. */
 function isZone(text: string): boolean {
   const directive = /^\$(ORIGIN|TTL)[ \t]+\S/im;
   const record =

@@ -1,4 +1,4 @@
-/** Names that no container may have, whoever asks. */
+/** Names that no container may have, by name or by label. */
 
 import { isReserved, type Name } from "./name.ts";
 
@@ -13,7 +13,7 @@ export interface Bars {
 /** Types below which the zone is another's or another name's (RFC 1035 §4.3.2, RFC 6672 §2.3). */
 const CUTS: ReadonlySet<string> = new Set(["NS", "DNAME"]);
 
-/** Why nobody may have a name, single or dotted, or null. */
+/** Why no container may have a name, single or dotted; null when one may. */
 export function whyBarred(name: string, { zone, hostName, handwritten }: Bars): string | null {
   if (isReserved(name as Name, hostName)) return `"${name}" is reserved`;
   // RFC 1035 §2.3.4: 255 octets on the wire, two more than in text; one name too long is the whole zone refused

@@ -17,7 +17,7 @@ export interface Claim {
 }
 
 export interface Grant {
-  /** The container's own name: nobody else answers to it. */
+  /** The container's own name: no other container is given it. */
   readonly own: Name;
   /** All names, own first, dotted `service.project` last. */
   readonly names: readonly string[];
@@ -38,7 +38,7 @@ interface Unit {
 }
 
 /**
- * Grants names. `held` says which group holds a name by a living lease; `blocked` says why nobody may have a name.
+ * Grants names. `held` says which group holds a name by a living lease; `blocked` says why no container may have a name.
  * Runs until a further run would change nothing, so that the next run of the director changes nothing either.
  */
 export function grantNames(

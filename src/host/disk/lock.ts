@@ -31,7 +31,7 @@ export function flockByCall(): Flock {
 
 /**
  * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. A file that is there is
- * not created, and the disk not waited for: one that hangs, or is read-only, keeps nobody from taking down the dead.
+ * not created, and the disk not waited for: one that hangs, or is read-only, does not keep the rules of ended containers in force.
  */
 export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
   let file: FileHandle;
@@ -84,7 +84,7 @@ function isAlive(pid: number): boolean {
 const DISK = 50;
 let signing: Promise<void> | undefined;
 
-/** Writes whose the lock is. The number is for people: a disk with no room for it costs nobody his run. */
+/** Writes whose the lock is. The number is for people: a disk with no room for it fails no run. */
 function sign(path: string): Promise<void> {
   const write = async (): Promise<void> => {
     const file = await open(path, "r+");

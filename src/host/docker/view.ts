@@ -94,7 +94,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   };
 }
 
-/** The container as Docker would describe it now: for how long it has been up grows while nobody asks. */
+/** The container as Docker would describe it now: the time it has been up grows between two questions. */
 function aged(one: Container, heard: number | undefined): Container {
   if (one.up === undefined || heard === undefined) return one;
   const seconds = (performance.now() - heard) / 1000;

@@ -1,4 +1,4 @@
-/** What the network has answered lately about addresses, so that nobody waits for the same answer twice. */
+/** What the network has answered lately about addresses, so that the same address is not asked about twice. */
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 
 /** Milliseconds for which an address that nobody answered for is taken to be free. */
