@@ -75,13 +75,26 @@ export function loadSockets(): Loaded<SocketCalls> {
   });
 }
 
-/** Packet sockets (packet(7)): frames as they are on the wire. Calls return -1 for failure; `failure` says which. */
-export interface PacketCalls {
+/** Calls on sockets of any family. They return -1 for failure. */
+interface BoundSocketCalls {
   socket(domain: number, type: number, protocol: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array, size: number): number;
   bind(fd: number, address: Uint8Array, size: number): number;
   /** `size` is a uint32 in host order: room before, length after. */
   getsockname(fd: number, address: Uint8Array, size: Uint8Array): number;
+}
+
+function socketCalls(libc: ReturnType<Koffi["load"]>): BoundSocketCalls {
+  return {
+    socket: libc.func("int socket(int, int, int)"),
+    setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
+    bind: libc.func("int bind(int, void *, uint32_t)"),
+    getsockname: libc.func("int getsockname(int, void *, void *)"),
+  };
+}
+
+/** Packet sockets (packet(7)): frames as they are on the wire. Calls return -1 for failure; `failure` says which. */
+export interface PacketCalls extends BoundSocketCalls {
   /** Number of a network device in this process's network namespace; 0 when there is none. */
   if_nametoindex(name: string): number;
   close(fd: number): number;
@@ -96,10 +109,7 @@ export function loadPackets(): Loaded<PacketCalls> {
   return load((koffi) => {
     const libc = koffi.load(null);
     return {
-      socket: libc.func("int socket(int, int, int)"),
-      setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
-      bind: libc.func("int bind(int, void *, uint32_t)"),
-      getsockname: libc.func("int getsockname(int, void *, void *)"),
+      ...socketCalls(libc),
       if_nametoindex: libc.func("unsigned int if_nametoindex(const char *)"),
       close: libc.func("int close(int)"),
       write: libc.func("long write(int, void *, size_t)"),
@@ -145,12 +155,7 @@ export function loadFiles(): Loaded<FileCalls> {
 }
 
 /** Netlink sockets (netlink(7)). Calls return -1 for failure; `errno` and `failure` say which. */
-export interface NetlinkCalls {
-  socket(domain: number, type: number, protocol: number): number;
-  setsockopt(fd: number, level: number, option: number, value: Uint8Array, size: number): number;
-  bind(fd: number, address: Uint8Array, size: number): number;
-  /** `size` is a uint32 in host order: room before, length after. */
-  getsockname(fd: number, address: Uint8Array, size: Uint8Array): number;
+export interface NetlinkCalls extends BoundSocketCalls {
   send(fd: number, octets: Uint8Array, size: number, flags: number): number;
   recv(fd: number, octets: Uint8Array, size: number, flags: number): number;
   close(fd: number): number;
@@ -165,10 +170,7 @@ export function loadNetlink(): Loaded<NetlinkCalls> {
   return load((koffi) => {
     const libc = koffi.load(null);
     return {
-      socket: libc.func("int socket(int, int, int)"),
-      setsockopt: libc.func("int setsockopt(int, int, int, void *, uint32_t)"),
-      bind: libc.func("int bind(int, void *, uint32_t)"),
-      getsockname: libc.func("int getsockname(int, void *, void *)"),
+      ...socketCalls(libc),
       send: libc.func("long send(int, void *, size_t, int)"),
       recv: libc.func("long recv(int, void *, size_t, int)"),
       close: libc.func("int close(int)"),
