@@ -230,14 +230,3 @@ export function knownOwnersOnly({ actual, desired, ...plan }: Plan): Plan {
   };
   return { ...plan, actual, desired: reduced, writeLeases: false, leasesFirst: false };
 }
-
-/** The plan without forwards to containers that have ended since it was made. */
-export function withoutContainers(plan: Plan, ended: (containerId: string) => boolean): Plan {
-  const aliases = new Set(
-    plan.desired.table.leases.flatMap(({ container, address }) => (ended(container) ? address : [])),
-  );
-  if (aliases.size === 0) return plan;
-  const { dataPath } = plan.desired;
-  const forwards = dataPath.forwards.filter(({ alias }) => !aliases.has(alias));
-  return { ...plan, desired: { ...plan.desired, dataPath: { ...dataPath, forwards } } };
-}

@@ -17,27 +17,48 @@ export function pausing(milliseconds: number, signal: AbortSignal): Promise<void
 /** Wakes a loop; a call while the loop is at work is kept for its next wait. */
 export interface Wakeup {
   readonly wake: () => void;
-  /** Returns once `wake` has been called since the last wait, but not before `minMs` nor after `maxMs` milliseconds. */
-  readonly wait: (limits: { readonly minMs: number; readonly maxMs: number }) => Promise<void>;
+  /** The same for what must not wait for others that may come. */
+  readonly wakeSoon: () => void;
+  /** Returns once woken since the last wait. */
+  readonly wait: (limits: WaitLimits) => Promise<void>;
+}
+
+/** Milliseconds. */
+export interface WaitLimits {
+  /** Not before, after `wake`. */
+  readonly minMs: number;
+  /** Not before, after `wakeSoon`. */
+  readonly soonMs: number;
+  /** Not after, woken or not. */
+  readonly maxMs: number;
 }
 
 export function debouncedWakeup(signal: AbortSignal): Wakeup {
   let woken = false;
+  let soon = false;
   let interrupt = (): void => undefined;
   return {
     wake() {
       woken = true;
       interrupt();
     },
-    async wait({ minMs, maxMs }) {
+    wakeSoon() {
+      soon = true;
+      interrupt();
+    },
+    async wait({ minMs, soonMs, maxMs }) {
       const started = performance.now();
-      const elapsed = (): number => performance.now() - started;
-      while (!signal.aborted && elapsed() < maxMs && !(woken && elapsed() >= minMs)) {
+      const left = (): number => {
+        const until = soon ? soonMs : woken ? minMs : maxMs;
+        return Math.min(until, maxMs) - (performance.now() - started);
+      };
+      while (!signal.aborted && left() > 0) {
         const called = new AbortController();
         interrupt = () => called.abort();
-        await pausing((woken ? minMs : maxMs) - elapsed(), AbortSignal.any([signal, called.signal]));
+        await pausing(left(), AbortSignal.any([signal, called.signal]));
       }
       woken = false;
+      soon = false;
     },
   };
 }

@@ -49,13 +49,22 @@ export interface Hearing {
   readonly exits: Exits;
   /** Has the next run look at what the event is about. */
   readonly look: (event: DockerEvent) => void;
+  /** The same for a container that has ended. */
+  readonly lookSoon: (event: DockerEvent) => void;
   /** The same once Docker's list shows what the event says. */
   readonly lookLater: (event: DockerEvent) => void;
   readonly say: Say;
 }
 
 /** What an event of Docker's sets going. */
-export function hearing({ host, exits, look, lookLater, say }: Hearing): (event: DockerEvent) => void {
+export function hearing({
+  host,
+  exits,
+  look,
+  lookSoon,
+  lookLater,
+  say,
+}: Hearing): (event: DockerEvent) => void {
   return (event) => {
     // the look after the end itself sees the endpoint gone as well
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
@@ -63,6 +72,7 @@ export function hearing({ host, exits, look, lookLater, say }: Hearing): (event:
       revokeEnded(host, event.container, say);
       // Docker's list may show it running for a while; what was looked at until then is not believed for ever
       if (event.action === "die") lookLater(event);
+      return lookSoon(event);
     }
     // what fails here fails again in the run, which says so
     const admitted =
@@ -90,9 +100,13 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wake();
   };
+  const lookSoon = (event: DockerEvent): void => {
+    pending.add(event);
+    wakeup.wakeSoon();
+  };
   const lookLater = (event: DockerEvent): void =>
     void setTimeout(look, LIST_LAG_MS, { ...event, action: "" }).unref();
-  const heard = hearing({ host, exits, look, lookLater, say });
+  const heard = hearing({ host, exits, look, lookSoon, lookLater, say });
   let running = false;
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {

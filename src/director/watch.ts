@@ -21,6 +21,10 @@ import { followHost, openWatched, type Watched } from "./streams.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
 const DEBOUNCE_MS = 100;
+/** The same when a container has ended: its name is still answered. */
+const DEBOUNCE_END_MS = 20;
+/** Milliseconds until a failed run is tried again; doubled each time, SYNC_INTERVAL at most. */
+const RETRY_MS = 1_000;
 /** Milliseconds before a lock that another run holds is tried again, and until that is logged. */
 const LOCK_RETRY_MS = 250;
 const LOCK_LOG_MS = 10_000;
@@ -54,6 +58,7 @@ export async function watch(options: WatchOptions): Promise<void> {
   const stats = recordWatchStats(pathsOf(watched.config).watchStats, now);
   let ready = false;
   let lockedOutMs = 0;
+  let retryMs = Number.POSITIVE_INFINITY;
   const metrics = await openMetrics(watched.config, () => ready, say);
 
   const adopt = async (): Promise<void> => {
@@ -71,6 +76,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     if (!ready) notify.ready();
     ready = true;
     lockedOutMs = 0;
+    retryMs = Number.POSITIVE_INFINITY;
     const drift = sameContainers(outcome);
     metrics?.ran(secondsSince(started), decision, plan.steps, drift);
     stats.succeeded(plan.steps.length, drift && plan.steps.some(isDrift));
@@ -91,7 +97,7 @@ export async function watch(options: WatchOptions): Promise<void> {
       setTimeout(wakeup.wake, LOCK_RETRY_MS);
       lockedOutMs += LOCK_RETRY_MS;
       if (lockedOutMs < LOCK_LOG_MS) return;
-    }
+    } else retryMs = Number.isFinite(retryMs) ? retryMs * 2 : RETRY_MS;
     log.failed(failureLine(cause));
     stats.failed(cause.message);
   };
@@ -110,8 +116,9 @@ export async function watch(options: WatchOptions): Promise<void> {
         failed(error, started);
       }
       ping.idle();
-      const maxMs = watched.config.syncInterval * 1000;
-      await wakeup.wait({ minMs: DEBOUNCE_MS - (performance.now() - started), maxMs });
+      const maxMs = Math.min(watched.config.syncInterval * 1000, retryMs);
+      const ran = performance.now() - started;
+      await wakeup.wait({ minMs: DEBOUNCE_MS - ran, soonMs: DEBOUNCE_END_MS - ran, maxMs });
       if (performance.now() - started >= maxMs) pending.addAll();
     }
   } finally {

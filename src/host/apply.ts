@@ -6,6 +6,7 @@ import type { DataPath } from "../core/forwards/forward.ts";
 import { renderHistory } from "../core/page/history.ts";
 import { type Paths, pathsOf } from "../core/paths.ts";
 import { aliasChanges, hairpinChanges, knownOwnersOnly, type Plan } from "../core/plan.ts";
+import { withdrawn } from "../core/zone/withdraw.ts";
 import { readCleanup, recordCleanup, removeCleanup } from "./disk/cleanup.ts";
 import { makeDurable, writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
@@ -17,8 +18,8 @@ import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
 export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
-  /** The path without the forwards that have been revoked since the plan was made. */
-  readonly withoutRevoked: (path: DataPath) => DataPath;
+  /** Aliases of containers that have ended since the plan was made: nothing of theirs is put in force or published. */
+  readonly revokedAliases: () => ReadonlySet<Ipv4>;
   /** Gratuitous ARP for aliases this host has just got. */
   readonly announce: (aliases: readonly Ipv4[]) => Promise<void>;
 }
@@ -37,7 +38,7 @@ export async function apply(means: Means, wanted: Plan): Promise<readonly Refusa
   const todo = await cleanupOf(paths, plan);
   await recordCleanup(paths.cleanup, todo);
   const refused = [...(await put(means, plan, todo, steps))];
-  if (!steps.failed()) await publish(means.config, paths, plan, steps);
+  if (!steps.failed()) await publish(means, paths, plan, steps);
   refused.push(...(await takeAway(means, plan, todo, steps)));
   if (plan.desired.zone.text !== plan.actual.zone.text)
     await steps.run("keep the zone", () => makeDurable(means.config.zoneFile));
@@ -92,7 +93,10 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   await steps.run("write the rules", async () => {
     refused = await commit(means, joined(actual.dataPath, desired.dataPath));
   });
-  await steps.run("add aliases", () => addAddresses(added));
+  await steps.run("add aliases", () => {
+    const gone = means.revokedAliases();
+    return addAddresses(added.filter(({ address }) => !gone.has(address)));
+  });
   await steps.run("set hairpin mode", () => setHairpin(on, "on"));
   // of those that go the flows are flushed once their names are gone, which must not wait for it
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
@@ -103,8 +107,11 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   return refused;
 }
 
-const commit = ({ table, withoutRevoked }: Means, path: DataPath): Promise<readonly Refusal[]> =>
-  table.commit(withoutRevoked(path));
+function commit({ table, revokedAliases }: Means, path: DataPath): Promise<readonly Refusal[]> {
+  const gone = revokedAliases();
+  if (gone.size === 0) return table.commit(path);
+  return table.commit({ ...path, forwards: path.forwards.filter(({ alias }) => !gone.has(alias)) });
+}
 
 /** What shall be, and what is to be removed once no name leads to it any more. */
 function joined(actual: DataPath, desired: DataPath): DataPath {
@@ -116,13 +123,19 @@ function joined(actual: DataPath, desired: DataPath): DataPath {
 }
 
 /** The files. The page is last, because clients compare it with services.json. */
-async function publish(config: Config, paths: Paths, plan: Plan, steps: Steps): Promise<void> {
+async function publish(
+  { config, revokedAliases }: Means,
+  paths: Paths,
+  plan: Plan,
+  steps: Steps,
+): Promise<void> {
   const { actual, desired } = plan;
   if (desired.zone.text !== actual.zone.text)
     // seen by the server at once, and synced at the end
-    await steps.run("write the zone", () =>
-      writeWhole(config.zoneFile, desired.zone.text, "latin1", "later"),
-    );
+    await steps.run("write the zone", () => {
+      const { text } = withdrawn(desired.zone, config.zone, revokedAliases());
+      return writeWhole(config.zoneFile, text, "latin1", "later");
+    });
   if (plan.writeLeases && !plan.leasesFirst)
     await steps.run("write the leases", () => writeLeases(paths.leases, desired.table));
   const history = renderHistory(desired.history);

@@ -70,11 +70,11 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     observe: (scope = {}) => observer.observe(scope),
     probe: rememberProbes((addresses) => arp.probe(addresses)),
     async apply(plan) {
-      const revised = observer.applying(plan);
-      const { withoutRevoked } = observer;
+      observer.applying(plan);
+      const { revokedAliases } = observer;
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
-      const refused = await apply({ config, table, withoutRevoked, announce }, revised);
-      await observer.applied(revised);
+      const refused = await apply({ config, table, revokedAliases, announce }, plan);
+      await observer.applied(plan);
       return refused;
     },
     async revoke(containerId) {

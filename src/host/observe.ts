@@ -3,12 +3,11 @@ import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { labelOf } from "../core/decide.ts";
-import type { DataPath } from "../core/forwards/forward.ts";
 import type { BridgePort, DeviceAddress, LeaseTable, Observation } from "../core/model.ts";
 import { NOTHING_SEEN, observationOf } from "../core/observation.ts";
 import { readHistory } from "../core/page/history.ts";
 import { pathsOf } from "../core/paths.ts";
-import { type Plan, withoutContainers } from "../core/plan.ts";
+import type { Plan } from "../core/plan.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
 import { readTemplate } from "./disk/page.ts";
@@ -47,9 +46,9 @@ export interface Observer {
   /** Throws HostError. */
   observe(scope: Scope): Promise<Observation>;
   /** A plan is about to be carried out: what was known of the host is not believed until `applied`. */
-  applying(plan: Plan): Plan;
-  /** Without the forwards of containers that were revoked since the last look. */
-  withoutRevoked(path: DataPath): DataPath;
+  applying(plan: Plan): void;
+  /** Aliases of containers that were revoked since the last look began. */
+  revokedAliases(): ReadonlySet<Ipv4>;
   /** It has been carried out: the host is as it says. */
   applied(plan: Plan): Promise<void>;
   /** The container's aliases, which no plan made before now puts in force again. */
@@ -116,6 +115,8 @@ export function makeObserver(eyes: Eyes): Observer {
     if (!lostUnowned(before.links, events)) return before;
     return { ...before, links: withOwners(await readLinks(), before.links) };
   };
+  const revokedAliases = (): ReadonlySet<Ipv4> =>
+    new Set(leased.flatMap(({ container, address }) => (revoked.get(container) === looks ? address : [])));
 
   return {
     async observe({ without = [], events }) {
@@ -153,19 +154,14 @@ export function makeObserver(eyes: Eyes): Observer {
       before = known;
       known = undefined;
       leased = plan.desired.table.leases;
-      return withoutContainers(plan, (container) => revoked.get(container) === looks);
     },
-    withoutRevoked(path) {
-      const gone = new Set(
-        leased.flatMap(({ container, address }) => (revoked.get(container) === looks ? address : [])),
-      );
-      if (gone.size === 0) return path;
-      return { ...path, forwards: path.forwards.filter(({ alias }) => !gone.has(alias)) };
-    },
+    revokedAliases,
     async applied({ desired }) {
       leased = desired.table.leases;
       zones.remember(desired.zone);
-      if (before !== undefined) known = { ...afterwards(before, desired), leasesId: await leasesId() };
+      const id = await leasesId();
+      if (before !== undefined)
+        known = withoutAliases({ ...afterwards(before, desired), leasesId: id }, revokedAliases());
     },
     revoke(containerId) {
       revoked.set(containerId, looks);

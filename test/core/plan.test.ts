@@ -3,7 +3,7 @@ import fc from "fast-check";
 import t from "tap";
 import { type DataPath, type Forward, type Frame, NO_DATA_PATH } from "../../src/core/forwards/forward.ts";
 import type { LeaseTable, State } from "../../src/core/model.ts";
-import { aliasChanges, isEmpty, knownOwnersOnly, plan, withoutContainers } from "../../src/core/plan.ts";
+import { aliasChanges, isEmpty, knownOwnersOnly, plan } from "../../src/core/plan.ts";
 import { describeAll } from "../../src/core/report/steps.ts";
 import { updateZone, zoneSettings } from "../../src/core/zone/records.ts";
 import { alias, BARE, config, forward, HOST, id, ip, lease, NOW, name, POOL, zoneOnDisk } from "./make.ts";
@@ -278,25 +278,6 @@ t.test("without the leases written, and no owner known: the constant rules stay 
   const { desired: none } = knownOwnersOnly(plan(state({ old: 11 }), state({ web: 11 })));
   t.strictSame([none.dataPath.frame, none.dataPath.forwards, none.aliases], [FRAME, [], []]);
 });
-
-t.test(
-  "containers that ended since the plan was made: their forwards are left out, nothing else is",
-  async (t) => {
-    const made = plan(BARE, state({ web: 11, db: 12 }));
-    t.equal(
-      withoutContainers(made, () => false),
-      made,
-      "none has",
-    );
-    const p = withoutContainers(made, (container) => container === id("db"));
-    t.strictSame(
-      p.desired.dataPath.forwards.map((one) => one.name as string),
-      ["web"],
-    );
-    t.strictSame({ ...p.desired, dataPath: null }, { ...made.desired, dataPath: null });
-    t.strictSame(p.desired.dataPath.frame, FRAME);
-  },
-);
 
 t.test(
   "any two states: a plan is empty exactly when the states agree, and flushes what leads elsewhere",

@@ -14,16 +14,26 @@ async function took(what: Promise<void>): Promise<number> {
 t.test("a call ends the wait, but not before its least time", async (t) => {
   const wakeup = debouncedWakeup(new AbortController().signal);
   setTimeout(wakeup.wake, 20);
-  const waited = await took(wakeup.wait({ minMs: 150, maxMs: 600_000 }));
+  const waited = await took(wakeup.wait({ minMs: 150, soonMs: 0, maxMs: 600_000 }));
   t.ok(waited >= 145, `${waited} ms`);
+});
+
+t.test("what must not wait ends a wait whose least time others have begun", async (t) => {
+  const wakeup = debouncedWakeup(new AbortController().signal);
+  wakeup.wake();
+  setTimeout(wakeup.wakeSoon, 20);
+  await wakeup.wait({ minMs: 600_000, soonMs: 30, maxMs: 600_000 });
+  t.pass("it has ended");
+  const silent = await took(wakeup.wait({ minMs: 0, soonMs: 0, maxMs: 60 }));
+  t.ok(silent >= 55, `${silent} ms: the call ends one wait alone`);
 });
 
 t.test("calls while the loop is at work end the next wait, and that one alone", async (t) => {
   const wakeup = debouncedWakeup(new AbortController().signal);
   wakeup.wake();
   wakeup.wake();
-  await wakeup.wait({ minMs: 0, maxMs: 600_000 });
-  const silent = await took(wakeup.wait({ minMs: 0, maxMs: 60 }));
+  await wakeup.wait({ minMs: 0, soonMs: 0, maxMs: 600_000 });
+  const silent = await took(wakeup.wait({ minMs: 0, soonMs: 0, maxMs: 60 }));
   t.ok(silent >= 55, `${silent} ms: time alone`);
 });
 
@@ -31,8 +41,8 @@ t.test("an aborted signal ends every wait, whatever its least time", async (t) =
   const stop = new AbortController();
   const wakeup = debouncedWakeup(stop.signal);
   setTimeout(() => stop.abort(), 20);
-  await wakeup.wait({ minMs: 600_000, maxMs: 600_000 });
-  await wakeup.wait({ minMs: 600_000, maxMs: 600_000 });
+  await wakeup.wait({ minMs: 600_000, soonMs: 600_000, maxMs: 600_000 });
+  await wakeup.wait({ minMs: 600_000, soonMs: 600_000, maxMs: 600_000 });
   t.pass("both have ended");
 });
 

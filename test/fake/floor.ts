@@ -165,6 +165,7 @@ export class Floor {
       host: { revoke: (id) => noted(host.revoke(id)), admit: (id) => noted(host.admit(id)) },
       exits,
       look: pending.add,
+      lookSoon: pending.add,
       lookLater: (event) => later.push(event),
       say: () => undefined,
     });

@@ -88,6 +88,45 @@ t.test(
 );
 
 t.test(
+  "a container that ends while the run puts it in force: neither alias nor name, wherever the run is",
+  async (t) => {
+    let published = 0;
+    for (let calls = 0; calls < 24; calls++) {
+      const world = await served(t, "one");
+      await world.start("two", new Map(), "bridge");
+      world.floor.calls = [];
+      const zone = (): string => readFileSync(world.config.zoneFile, "latin1");
+      let ended = false;
+      const what = (): void => {
+        ended = true;
+        world.meanwhile(world.stop(named(world, "two")));
+      };
+      await world.run({ calls, when: "after", what });
+      // a call that fails, as the removal of a file that is not there, has no moment after it
+      if (!ended) continue;
+      const place = world.floor.calls.findIndex((call) => /^rename toolbox/.test(call));
+      if (place > calls) {
+        published += 1;
+        t.notMatch(
+          zone(),
+          "two.",
+          `ended after ${world.floor.calls[calls]}: its name was published after that`,
+        );
+      }
+      t.strictSame(
+        inForce(world),
+        ["one 192.168.122.11 172.17.0.2"],
+        `ended after ${world.floor.calls[calls]}: its rule`,
+      );
+      t.strictSame(aliases(world), ["192.168.122.11"], `ended after ${world.floor.calls[calls]}`);
+      await world.run();
+      t.strictSame([aliases(world), zone().includes("two.")], [["192.168.122.11"], false]);
+    }
+    t.ok(published > 5, `${published} names were at stake`);
+  },
+);
+
+t.test(
   "a service that is no longer wanted: its name, then its address, then its rule and guard",
   async (t) => {
     const world = await served(t, "one", "two");

@@ -105,17 +105,19 @@ export function openForwardTable(
       return [];
     }
     const refused: Refused[] = [];
+    // asked for each write: what is revoked between two of them is not written by the second
+    const now = (): DataPath => committed as DataPath;
     if (backend.redirect === "nft") {
       // where both redirect for a moment, both lead to the same container, and nftables comes first
-      refused.push(...(await nft.commit(desired, style)).refused);
-      if (backend.rules) await iptables.commit({ ...desired, forwards: [] });
+      refused.push(...(await nft.commit(now(), style)).refused);
+      if (backend.rules) await iptables.commit({ ...now(), forwards: [] });
       else if (rules) await iptables.remove();
     } else {
       // an alias without its rule leads nowhere, one without its guard to any container that gets the address
       const before = redirects ? ({ ...style, mode: "full" } as const) : style;
-      refused.push(...(await nft.commit(desired, before)).refused);
-      refused.push(...(await iptables.commit(desired)).refused);
-      if (redirects) refused.push(...(await nft.commit(desired, style)).refused);
+      refused.push(...(await nft.commit(now(), before)).refused);
+      refused.push(...(await iptables.commit(now())).refused);
+      if (redirects) refused.push(...(await nft.commit(now(), style)).refused);
     }
     choice = { backend, rules: backend.rules, redirects: backend.redirect === "nft" };
     return [...new Map(refused.map((one) => [one.alias, one])).values()];

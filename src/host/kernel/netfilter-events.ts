@@ -23,6 +23,8 @@ const RULE_CHAIN = 2;
 const CHAIN_NAME = 3;
 const GEN_PROC_PID = 2;
 
+/** Tables of iptables that OCDD writes in: Docker changes others (raw) for each container. */
+const TABLES: ReadonlySet<string> = new Set(["filter", "nat"]);
 /** Chains that jumps into OCDD's stand in. */
 const SHARED: ReadonlySet<string> = new Set(["INPUT", "FORWARD", "PREROUTING", "OUTPUT", "POSTROUTING"]);
 
@@ -88,7 +90,8 @@ function concerns(message: number, body: Buffer): boolean {
     found.get(attribute)?.toString("latin1").replace(/\0.*$/s, "") ?? "";
   const removes = message === DELTABLE || message === DELCHAIN || message === DELRULE;
   if (text(TABLE_NAME) === "ocdd") return removes || message === NEWRULE || message === DELSETELEM;
-  if (message === DELTABLE) return ["filter", "nat"].includes(text(TABLE_NAME));
+  if (!TABLES.has(text(TABLE_NAME))) return false;
+  if (message === DELTABLE) return true;
   const chain = message === DELCHAIN ? text(CHAIN_NAME) : text(RULE_CHAIN);
   return (removes || message === NEWRULE) && (chain.startsWith("OCDD") || SHARED.has(chain));
 }
