@@ -1,4 +1,5 @@
 /** What a plan says, done in an order a client can trust: add before remove, and removal the other way round. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
@@ -36,16 +37,21 @@ export async function apply(means: Means, wanted: Plan): Promise<readonly Refusa
     steps.proceed();
   }
   const todo = await cleanupOf(paths, plan);
-  await recordCleanup(paths.cleanup, todo);
+  const noted = recordCleanup(paths.cleanup, todo);
+  await Promise.race([noted, sleep(DISK_MS, undefined, { ref: false })]);
   const refused = [...(await put(means, plan, todo, steps))];
   if (!steps.failed()) await publish(means, paths, plan, steps);
   refused.push(...(await takeAway(means, plan, todo, steps)));
   if (plan.desired.zone.text !== plan.actual.zone.text)
     await steps.run("keep the zone", () => makeDurable(means.config.zoneFile));
+  await noted;
   if (!steps.failed()) await removeCleanup(paths.cleanup, todo);
   steps.finish();
   return refused;
 }
+
+/** Milliseconds for which a disk that is busy or hangs keeps the rules waiting. */
+const DISK_MS = 50;
 
 interface Cleanup {
   readonly flushed: readonly Ipv4[];
