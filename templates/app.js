@@ -55,7 +55,7 @@ function wordsOf(row) {
     const names = row.querySelector("u")?.textContent.slice("also ".length).split(", ") ?? [];
     const group = row.closest("section").querySelector("h2").textContent;
     const image = row.querySelector("samp")?.title ?? "";
-    text = [row.textContent, image, group, ...names.map((name) => `${name}${zone}`)].join(" ").toLowerCase();
+    text = [row.textContent, image, group, ...names.map((name) => `${name}.${zone}`)].join(" ").toLowerCase();
     words.set(row, text);
   }
   return text;
