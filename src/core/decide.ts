@@ -71,6 +71,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       ...addresses.reserved.notes,
       ...disk.warnings,
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),
+      ...services.flatMap((service) => guardNotes(service, seen)),
       ...skipped.map((s) => `container "${clip(s.container)}" is not served: ${s.reason}`),
       ...(seen.template?.problems ?? []),
     ],
@@ -152,6 +153,15 @@ function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | nu
     reach.kind !== "alias" || seen.firewall.unguarded !== null
       ? null
       : (ports.get(`${container.id} ${reach.network.bridge}`) ?? null);
+}
+
+/** A running container whose port is not found is refused by the guard: so a director that cannot see PIDs says why. */
+function guardNotes({ container, forward, state }: Service, { firewall }: Observation): string[] {
+  const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
+  if (!refused || state !== "running") return [];
+  return [
+    `container "${clip(container.name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
+  ];
 }
 
 /** The mark of an alias; a device name that leaves no room for it (15 characters) stands alone. */

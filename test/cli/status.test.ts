@@ -70,6 +70,7 @@ t.test("a host that cannot be guarded: the reason is reported, without root it i
   const guarded = async (root: boolean): Promise<unknown> =>
     (statusDocument(conf, (await statusOf(conf, { ...options, root })).report) as { guarded: unknown })
       .guarded;
+  host.over = { firewall: { backend: "iptables", unguarded: null, obstacles: [] } };
   t.same([await guarded(true), await guarded(false)], [true, null]);
   const unguarded = "not installed: nft\u001b[31m";
   host.over = { firewall: { backend: "iptables", unguarded, obstacles: [] } };

@@ -367,6 +367,19 @@ t.test("a reserved or hand-written name is not the container's", async (t) => {
   t.strictSame(below.services[0]?.names, ["web"], "web.sub lies below a delegation");
 });
 
+t.test(
+  "a running container whose bridge port is not found gets no packets, and the run says so",
+  async (t) => {
+    const firewall = { backend: "iptables", unguarded: null, obstacles: [] } as const;
+    const one = container({ name: "web", at: "172.17.0.2" });
+    const port = { name: "veth1", bridge: "docker0", hairpin: true, container: one.id };
+    t.match(decided([one], { firewall }).warnings, [/"web" gets no packets.*--pid host/]);
+    t.strictSame(decided([one], { firewall, bridgePorts: [port] }).warnings, []);
+    t.strictSame(decided([{ ...one, state: "starting" }], { firewall }).warnings, [], "while it starts");
+    t.strictSame(decided([one]).warnings, [], "without a guard");
+  },
+);
+
 t.test("no containers: nothing of ours is wanted", async (t) => {
   const d = decided([]);
   t.strictSame(d.desired.dataPath, NO_DATA_PATH);

@@ -105,6 +105,11 @@ t.test("compose", async (t) => {
       writeFileSync(`${file}~`, `${text}HOST_NAME=anchor\n`);
       renameSync(`${file}~`, file);
       const director = await lab.docker("ps", "-q", "--filter", "name=director");
+      // a signal ends a program that does not handle it yet (systemd waits for READY=1): it does when it takes the lock
+      const pid = await lab.docker("inspect", "-f", "{{.State.Pid}}", director);
+      const holds = (): boolean =>
+        readFileSync(join(storage(lab), "ocdd.lock"), "utf8").trim() === pid.trim();
+      await until("the new director runs", holds, 20_000);
       await lab.docker("kill", "--signal", "HUP", director);
       const anchored = async (): Promise<boolean> =>
         (await lab.dig(`anchor.${ZONE}`, `@${HOST_ADDRESS}`)).trim() === HOST_ADDRESS;
@@ -150,6 +155,8 @@ t.test("compose", async (t) => {
           "run",
           "--rm",
           "--network",
+          "host",
+          "--pid",
           "host",
           "--read-only",
           "--tmpfs",

@@ -102,7 +102,7 @@ function replies(
   for (let left = ends; left > 0; ) {
     // the answer to a request is in the socket when send returns: waiting would be for nothing
     const size = calls.recv(fd, room, room.length, MSG_DONTWAIT);
-    if (size < 0) throw new NetlinkError(calls.errno(), "no answer from the kernel");
+    if (size <= 0) throw new NetlinkError(calls.errno(), "no answer from the kernel");
     octets += size;
     if (octets > MAX_REPLIES) throw new NetlinkError(ENOBUFS, "the kernel's answer is too large");
     for (const { type, flags, number, body } of decode(room, size)) {
@@ -137,9 +137,12 @@ export function openNotifications(protocol: number, group: number): Loaded<Notif
   const calls = loaded.calls;
   const { fd } = openSocket(calls, protocol, 1 << (group - 1));
   const room = Buffer.alloc(DATAGRAM);
+  let closed = false;
   return {
     calls: {
       take() {
+        // the number of a closed descriptor may be another file's
+        if (closed) return { messages: [], lost: false };
         const messages: (Message & { port: number })[] = [];
         for (let datagrams = 0; datagrams < 256; datagrams++) {
           const size = calls.recv(fd, room, room.length, MSG_DONTWAIT);
@@ -151,7 +154,10 @@ export function openNotifications(protocol: number, group: number): Loaded<Notif
         }
         return { messages, lost: false };
       },
-      close: () => void calls.close(fd),
+      close() {
+        if (!closed) calls.close(fd);
+        closed = true;
+      },
     },
   };
 }

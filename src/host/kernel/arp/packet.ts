@@ -30,16 +30,49 @@ export function openPackets(device: string): Arp | undefined {
   const socket = openSocket(calls, device);
   if (socket === undefined) return undefined;
   const { fd, hardware } = socket;
+  const { use, close } = closedWhenUnused(() => void calls.close(fd));
   return {
-    probe: (addresses) => probe(socket, addresses),
+    probe: (addresses) => use(() => probe(socket, addresses)),
     announce: (addresses) =>
-      send(
-        calls,
-        fd,
-        addresses.flatMap((address) => announcementFrames(hardware, address)),
-        () => undefined,
+      use(() =>
+        send(
+          calls,
+          fd,
+          addresses.flatMap((address) => announcementFrames(hardware, address)),
+          () => undefined,
+        ),
       ),
-    close: () => void calls.close(fd),
+    close,
+  };
+}
+
+/** The number of a closed descriptor may be another file's at once: who has begun to use it ends first. */
+function closedWhenUnused(closeNow: () => void): {
+  use<T>(deed: () => Promise<T>): Promise<T>;
+  close(): void;
+} {
+  let users = 0;
+  let state: "open" | "closing" | "closed" = "open";
+  const settle = (): void => {
+    if (state !== "closing" || users > 0) return;
+    state = "closed";
+    closeNow();
+  };
+  return {
+    async use(deed) {
+      if (state !== "open") throw new HostError("command", "the packet socket is closed");
+      users += 1;
+      try {
+        return await deed();
+      } finally {
+        users -= 1;
+        settle();
+      }
+    },
+    close() {
+      if (state === "open") state = "closing";
+      settle();
+    },
   };
 }
 
@@ -121,7 +154,7 @@ function receive({ calls, fd, hardware }: Socket, asked: ReadonlySet<Ipv4>, take
   const octets = new Uint8Array(128);
   for (;;) {
     const length = calls.read(fd, octets, octets.length);
-    if (length < 0) return;
+    if (length <= 0) return;
     const arp = readFrame(octets, length);
     if (arp === undefined || arp.hardware === own) continue;
     if (asked.has(arp.sender)) taken.add(arp.sender);

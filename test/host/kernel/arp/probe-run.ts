@@ -1,4 +1,5 @@
 /** One deed of one ARP engine as a process, so that a test can put it into a network namespace. Prints JSON. */
+import { openSync } from "node:fs";
 import { parseIpv4 } from "../../../../src/core/addresses/ipv4.ts";
 import { openPackets } from "../../../../src/host/kernel/arp/packet.ts";
 import { openArp } from "../../../../src/host/kernel/arp/probe.ts";
@@ -11,9 +12,17 @@ try {
   const used =
     engine === "packet" ? openPackets(device) : engine === "process" ? arping(device) : openArp(device);
   if (used === undefined) throw new Error("no packet socket here");
-  const taken = deed === "probe" ? await used.probe(addresses) : await used.announce(addresses);
+  const probing = deed === "announce" ? used.announce(addresses) : used.probe(addresses);
+  let after: string | undefined;
+  if (deed === "close meanwhile") {
+    used.close();
+    // the lowest number that is free is the next file's
+    for (let i = 0; i < 16; i++) openSync("/dev/null", "r");
+    after = await used.probe(addresses).then(String, (error: Error) => error.message);
+  }
+  const taken = await probing;
   console.log(
-    JSON.stringify({ taken: [...(taken ?? [])].sort(), ms: Math.round(performance.now() - started) }),
+    JSON.stringify({ taken: [...(taken ?? [])].sort(), after, ms: Math.round(performance.now() - started) }),
   );
 } catch (error) {
   console.log(

@@ -130,6 +130,16 @@ t.test("on a LAN", async (t) => {
     t.ok((got.ms ?? 1e9) < 1_000, `${got.ms} ms`);
   });
 
+  t.test("packet: closed while a probe is under way: the probe ends, and reads no other file", async (t) => {
+    const argv = [process.execPath, RUN, "packet", "close meanwhile", HOST_DEVICE];
+    const { code, stdout } = await lab.run("host", [...argv, CLIENT_ADDRESS, "192.168.122.11"], {
+      timeout: 20_000,
+      check: false,
+    });
+    t.equal(code, 0, "it ends");
+    t.match(JSON.parse(stdout), { taken: [CLIENT_ADDRESS], after: "the packet socket is closed" });
+  });
+
   t.test("without CAP_NET_RAW it says so", async (t) => {
     const { stdout } = await lab.run("host", [
       "setpriv",
