@@ -35,7 +35,10 @@ export interface Host {
   holds(address: string): boolean;
   /** Another process has changed the kernel: the next look reads all of it. */
   invalidate(): void;
-  /** The rules committed last are put in force again, whatever Docker does meanwhile. Throws HostError. */
+  /**
+   * The rules committed last are put in force again, whatever Docker does meanwhile; not where another `ocdd` has been at
+   * work since. Throws HostError.
+   */
   reassert(): Promise<void>;
   /** Records that a run has just ended well. */
   noteRun(): Promise<void>;
@@ -97,7 +100,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     },
     holds: observer.holds,
     invalidate: observer.forget,
-    reassert: () => table.reassert(),
+    async reassert() {
+      if (!(await observer.overtaken())) await table.reassert();
+    },
     async noteRun() {
       try {
         await noteRun(pathsOf(config).lastRun);

@@ -15,8 +15,6 @@ export interface Known {
   readonly leases: LeasesRead;
   /** OCDD's aliases among the addresses. */
   readonly aliases: readonly DeviceAddress[];
-  /** Tells whether another process has written the leases. */
-  readonly leasesId: string;
   readonly page: PageFiles;
   readonly history: ServiceHistory;
   readonly template: PageTemplate;

@@ -22,7 +22,7 @@ import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { readNextHops } from "./kernel/routes.ts";
 import { afterwards, type Known, withoutAliases } from "./known.ts";
-import { bridgesOf, lostUnowned, ownersOfPorts, withOwners } from "./port-owners.ts";
+import { bridgesOf, lostUnowned, ownersOfPorts, withOwners, withPorts } from "./port-owners.ts";
 
 /** How much of the host a look reads. */
 export interface Scope {
@@ -57,6 +57,8 @@ export interface Observer {
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
   /** Whether an address is an alias in force, as far as it is known. */
   holds(address: string): boolean;
+  /** Whether another process has written the leases since this one did: the host is as that one left it. */
+  overtaken(): Promise<boolean>;
   /** The bridge port of a container that has just started. */
   learned(port: BridgePort): void;
   forget(): void;
@@ -76,6 +78,9 @@ export function makeObserver(eyes: Eyes): Observer {
   let looks = 0;
   let view: DockerView = { containers: [], networks: [], notices: [] };
   let leased: LeaseTable["leases"] = [];
+  let leasedBy = "";
+  /** Ports of containers that have started since the last look. */
+  const learned: BridgePort[] = [];
   /** Container id → the look that had begun when its forwards were revoked. */
   const revoked = new Map<string, number>();
 
@@ -83,8 +88,10 @@ export function makeObserver(eyes: Eyes): Observer {
     const found = await stat(paths.leases, { bigint: true }).catch(() => undefined);
     return found === undefined ? "" : `${found.ino} ${found.mtimeNs} ${found.size}`;
   };
+  const overtaken = async (): Promise<boolean> => leasedBy !== (await leasesId());
   const readAll = async (without: Scope["without"] = []): Promise<Known> => {
-    const id = await leasesId();
+    leasedBy = await leasesId();
+    learned.length = 0;
     const [links, path, leases, html, services, history, template, nextHops, resolvers] = await Promise.all([
       readLinks(),
       without.includes("firewall") ? NOTHING_SEEN : table.read(),
@@ -101,7 +108,6 @@ export function makeObserver(eyes: Eyes): Observer {
       links,
       path,
       leases,
-      leasesId: id,
       page,
       history: readHistory(history ?? ""),
       template,
@@ -111,9 +117,12 @@ export function makeObserver(eyes: Eyes): Observer {
   };
   const stillKnown = async (events: readonly DockerEvent[]): Promise<Known | undefined> => {
     const before = known;
-    if (before === undefined || before.leasesId !== (await leasesId())) return undefined;
-    if (!lostUnowned(before.links, events)) return before;
-    return { ...before, links: withOwners(await readLinks(), before.links) };
+    if (before === undefined || (await overtaken())) return undefined;
+    // a port that has been learned of a container that ended and came back does not tell where its port before went
+    const links = lostUnowned(before.links, events)
+      ? withOwners(await readLinks(), before.links)
+      : before.links;
+    return { ...before, links: withPorts(links, learned.splice(0)) };
   };
   const revokedAliases = (): ReadonlySet<Ipv4> =>
     new Set(leased.flatMap(({ container, address }) => (revoked.get(container) === looks ? address : [])));
@@ -159,9 +168,8 @@ export function makeObserver(eyes: Eyes): Observer {
     async applied({ desired }) {
       leased = desired.table.leases;
       zones.remember(desired.zone);
-      const id = await leasesId();
-      if (before !== undefined)
-        known = withoutAliases({ ...afterwards(before, desired), leasesId: id }, revokedAliases());
+      leasedBy = await leasesId();
+      if (before !== undefined) known = withoutAliases(afterwards(before, desired), revokedAliases());
     },
     revoke(containerId) {
       revoked.set(containerId, looks);
@@ -182,12 +190,9 @@ export function makeObserver(eyes: Eyes): Observer {
         ? undefined
         : { alias: alias.address, bridge };
     },
+    overtaken,
     holds: (address) => known?.aliases.some((alias) => alias.address === address) === true,
-    learned(port) {
-      if (known === undefined) return;
-      const others = known.links.bridgePorts.filter(({ name }) => name !== port.name);
-      known = { ...known, links: { ...known.links, bridgePorts: [...others, port] } };
-    },
+    learned: (port) => void learned.push(port),
     forget() {
       known = undefined;
       before = undefined;

@@ -66,6 +66,13 @@ export function withOwners(links: Links, { bridgePorts }: Links): Links {
   return { ...links, bridgePorts: owned };
 }
 
+/** With ports that have come since the list was read, or whose owner has become known. */
+export function withPorts(links: Links, ports: readonly BridgePort[]): Links {
+  if (ports.length === 0) return links;
+  const names = new Set(ports.map(({ name }) => name));
+  return { ...links, bridgePorts: [...links.bridgePorts.filter(({ name }) => !names.has(name)), ...ports] };
+}
+
 interface Unknown {
   readonly id: string;
   readonly bridges: readonly string[];

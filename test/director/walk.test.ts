@@ -96,6 +96,20 @@ async function served(names: readonly string[]): Promise<World> {
   return world;
 }
 
+t.test(
+  "a container that was seen while it started comes back on another port: the earlier one is gone",
+  async (t) => {
+    const world = new World(RANGES.usual, true);
+    t.teardown(() => world.floor.remove());
+    await world.start("web", new Map(), "bridge", true);
+    await world.run();
+    for (const one of [...world.floor.docker.containers_]) await world.again(one, false);
+    await world.run();
+    t.equal((await world.run())?.seen.bridgePorts.length, 1);
+    await converge(world);
+  },
+);
+
 t.test("a moved range: the services outside of it get other addresses, the rest keep theirs", async (t) => {
   const world = await served(["a", "b", "c", "d"]);
   world.reconfigure(RANGES.moved);

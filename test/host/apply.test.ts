@@ -1,5 +1,5 @@
 /** The order in which a run changes the host, and what it does on a disk that is full, or when it was killed. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { HostError } from "../../src/core/errors.ts";
@@ -123,6 +123,28 @@ t.test(
       t.strictSame([aliases(world), zone().includes("two.")], [["192.168.122.11"], false]);
     }
     t.ok(published > 5, `${published} names were at stake`);
+  },
+);
+
+t.test(
+  "rules that another program has removed come back, those that another `ocdd` has removed do not",
+  async (t) => {
+    const world = await served(t, "one");
+    const { director, floor } = world;
+    const rules = floor.kernel.rules;
+    const remove = (): void => {
+      floor.kernel.rules = rules.replace(/^.*OCDD-one .*\n/gm, "");
+    };
+    const reassert = (): Promise<void> => director.as(() => director.host.reassert());
+    remove();
+    t.strictSame(inForce(world), []);
+    await reassert();
+    t.strictSame(inForce(world), ["one 192.168.122.11 172.17.0.2"]);
+    remove();
+    const leases = join(floor.directory, "leases.json");
+    writeFileSync(leases, `${readFileSync(leases, "utf8")}\n`);
+    await reassert();
+    t.strictSame(inForce(world), [], "teardown, or a run by hand");
   },
 );
 
