@@ -38,6 +38,8 @@ export interface Following {
   runBegins(): void;
   /** It has ended: the loss of an alias that is in force now is to be repaired. */
   runEnded(): void;
+  /** Has a run look at a container again once Docker's list shows what its network showed: that it runs. */
+  lookLater(container: string): void;
   close(): Promise<void>;
 }
 
@@ -145,6 +147,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
       if (lostMeanwhile.some((address) => host.holds(address))) lookAtAll();
       lostMeanwhile = [];
     },
+    lookLater: (container) => lookLater({ action: "", container, network: "" }),
     async close() {
       own.abort();
       await streams;
