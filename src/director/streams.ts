@@ -38,12 +38,12 @@ export interface Following {
   runBegins(): void;
   /** It has ended: the loss of an alias that is in force now is to be repaired. */
   runEnded(): void;
-  /** Has a run look at a container again once Docker's list shows what its network showed: that it runs. */
+  /** Has a run look at a container again once Docker's list may have caught up. */
   lookLater(container: string): void;
   close(): Promise<void>;
 }
 
-/** Milliseconds by which Docker's list may follow the event of a container's end. */
+/** Milliseconds by which Docker's list may follow its events. */
 const LIST_LAG_MS = 1_000;
 
 export interface Hearing {
@@ -53,27 +53,16 @@ export interface Hearing {
   readonly look: (event: DockerEvent) => void;
   /** The same for a container that has ended. */
   readonly lookSoon: (event: DockerEvent) => void;
-  /** The same once Docker's list shows what the event says. */
-  readonly lookLater: (event: DockerEvent) => void;
   readonly say: Say;
 }
 
 /** What an event of Docker's sets going. */
-export function hearing({
-  host,
-  exits,
-  look,
-  lookSoon,
-  lookLater,
-  say,
-}: Hearing): (event: DockerEvent) => void {
+export function hearing({ host, exits, look, lookSoon, say }: Hearing): (event: DockerEvent) => void {
   return (event) => {
     // the look after the end itself sees the endpoint gone as well
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
       revokeEnded(host, event.container, say);
-      // Docker's list may show it running for a while; what was looked at until then is not believed for ever
-      if (event.action === "die") lookLater(event);
       return lookSoon(event);
     }
     // what fails here fails again in the run, which says so
@@ -106,9 +95,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wakeSoon();
   };
-  const lookLater = (event: DockerEvent): void =>
-    void setTimeout(look, LIST_LAG_MS, { ...event, action: "" }).unref();
-  const heard = hearing({ host, exits, look, lookSoon, lookLater, say });
+  const heard = hearing({ host, exits, look, lookSoon, say });
   let running = false;
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
@@ -147,7 +134,9 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
       if (lostMeanwhile.some((address) => host.holds(address))) lookAtAll();
       lostMeanwhile = [];
     },
-    lookLater: (container) => lookLater({ action: "", container, network: "" }),
+    lookLater(container) {
+      setTimeout(look, LIST_LAG_MS, { action: "", container, network: "" }).unref();
+    },
     async close() {
       own.abort();
       await streams;

@@ -84,8 +84,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     log.succeeded(warnings);
     logChanges(plan.steps, say);
     following.runEnded();
-    for (const { state, container } of decision.services)
-      if (state === "starting") following.lookLater(container.id);
+    for (const container of watched.host.unsettled()) following.lookLater(container);
     // asks about the addresses that come next while no run waits for them; a failure comes back when it matters
     watched.host.probe([], decision.spare).catch(() => undefined);
   };

@@ -167,7 +167,11 @@ async function takeAway(
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
-  await steps.always("remove aliases", () => removeAddresses(removed));
+  await steps.always("remove aliases", () => {
+    // revoked before this director knew of its lease: nothing has been taken off the device then
+    const gone = means.revokedAliases();
+    return removeAddresses([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
+  });
   if (joined(actual.dataPath, desired.dataPath) !== desired.dataPath)
     await steps.always("remove rules", async () => {
       refused = await commit(means, desired.dataPath);

@@ -31,6 +31,8 @@ export interface Host {
   revoke(containerId: string): Promise<void>;
   /** Opens the guard for a container that has just started, as soon as its bridge port is known. */
   admit(containerId: string): Promise<void>;
+  /** Containers of which Docker's list showed another state than its events or networks in the last look. */
+  unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as this process knows. */
   holds(address: string): boolean;
   /** Another process has changed the kernel: the next look reads all of it. */
@@ -98,6 +100,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       observer.learned({ name: port, bridge: way.bridge, hairpin: false, container: containerId });
       await table.admit(way.alias, port);
     },
+    unsettled: observer.unsettled,
     holds: observer.holds,
     invalidate: observer.forget,
     async reassert() {

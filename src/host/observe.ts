@@ -55,6 +55,8 @@ export interface Observer {
   revoke(containerId: string): DeviceAddress[];
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
+  /** Containers of which Docker's list showed another state than its events or networks in the last look. */
+  unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as it is known. */
   holds(address: string): boolean;
   /** Whether another process has written the leases since this one did: the host is as that one left it. */
@@ -191,6 +193,7 @@ export function makeObserver(eyes: Eyes): Observer {
         : { alias: alias.address, bridge };
     },
     overtaken,
+    unsettled: () => view.unsettled ?? [],
     holds: (address) => known?.aliases.some((alias) => alias.address === address) === true,
     learned: (port) => void learned.push(port),
     forget() {

@@ -51,6 +51,10 @@ export class StillHost implements Host {
     this.notedRuns += 1;
   }
 
+  unsettled(): readonly string[] {
+    return [];
+  }
+
   async revoke(): Promise<void> {}
   async admit(): Promise<void> {}
   invalidate(): void {}

@@ -151,7 +151,6 @@ export class Floor {
       arp: this.#arp(process),
     };
     const host = current.run(process, () => openHost(config, { docker: this.docker, exits }, kernel));
-    let later: DockerEvent[] = [];
     let going: Promise<void>[] = [];
     const noted = (deed: Promise<void>): Promise<void> => {
       const done = deed.catch((error: unknown) => {
@@ -166,7 +165,6 @@ export class Floor {
       exits,
       look: pending.add,
       lookSoon: pending.add,
-      lookLater: (event) => later.push(event),
       say: () => undefined,
     });
     return {
@@ -182,8 +180,7 @@ export class Floor {
           await new Promise(setImmediate);
         }),
       lookAgain() {
-        for (const event of later) pending.add(event);
-        later = [];
+        for (const container of host.unsettled()) pending.add({ action: "", container, network: "" });
       },
       as: (deed) => current.run(process, deed),
       at(moment) {

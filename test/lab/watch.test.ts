@@ -1,9 +1,10 @@
 /** `ocdd watch`, on both engines: it acts on what happens, by itself, and outlives Docker. */
 
-import { appendFileSync } from "node:fs";
+import { appendFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t from "tap";
 import { addresses, aliases, aliasOf, ENGINES, initializedLab } from "./director.ts";
-import { writeConf } from "./ocdd.ts";
+import { storage, writeConf } from "./ocdd.ts";
 import { until } from "./process.ts";
 import { replier } from "./traffic.ts";
 
@@ -55,6 +56,18 @@ for (const engine of ENGINES) {
     t.test("an alias removed by another program: restored", async (t) => {
       await lab.run("host", ["ip", "addr", "del", `${one}/32`, "dev", "ens3"]);
       t.comment(`${await wait("the alias is back", served("one", one), 3000)} ms`);
+    });
+
+    t.test("a run that failed is tried again, though nothing happens meanwhile", async (t) => {
+      const zones = join(storage(lab), "dns");
+      renameSync(zones, `${zones}.away`);
+      writeFileSync(zones, "not a directory");
+      await lab.docker("restart", "-t", "0", "three");
+      await wait("the failure is told", async () => /could not .*dns/.test(watch.output()), 5000);
+      unlinkSync(zones);
+      renameSync(`${zones}.away`, zones);
+      await wait("nothing is left to do", async () => (await lab.ocdd(["plan"])).stdout === "", 15_000);
+      t.ok(watch.running());
     });
 
     t.test("Docker restarts and crashes: events are followed again", async (t) => {

@@ -10,6 +10,11 @@ export interface DockerView {
   readonly networks: readonly Network[];
   /** One line for each container that could not be read. */
   readonly notices: readonly string[];
+  /**
+   * Ids of containers whose list entry lags: it shows them running after their end was announced, or not yet running
+   * when a network has their address.
+   */
+  readonly unsettled?: readonly string[];
 }
 
 /** One look by Docker's two lists. Throws HostError. */
@@ -57,7 +62,9 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     const containers = [...listed.values()].flatMap((one) =>
       gone.has(one.id) ? [] : (present(aged(one, heard.get(one)), endpoints) ?? []),
     );
-    return { containers, networks, notices };
+    const late = [...gone].filter((id) => RUNNING.has(listed.get(id)?.state ?? ""));
+    const starting = containers.flatMap(({ id, state }) => (state === STARTING ? id : []));
+    return { containers, networks, notices, unsettled: [...late, ...starting] };
   };
   const whole = async (): Promise<DockerView> => {
     const [list, nets] = await Promise.all([docker.containers({ all: true }), docker.networks()]);
@@ -79,6 +86,10 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       // that a container has ended needs no question, and Docker is slow to answer one just then
       const gone = ended();
       const open = events.filter(({ action, container }) => action !== "die" || !gone.has(container));
+      for (const { action, container } of events) {
+        const one = listed.get(container);
+        if (action === "die" && one !== undefined) listed.set(container, { ...one, state: EXITED });
+      }
       const ids = [...new Set(open.map(({ container }) => container))];
       const changed = new Set(events.map(({ network }) => network).filter((id) => bridges.has(id)));
       const [lists] = await Promise.all([
@@ -120,6 +131,8 @@ function updated(
   return new Map([...fresh, ...kept].map((one) => [one.id, one]));
 }
 
+const STARTING = "starting";
+const EXITED = "exited";
 const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
 
 /**
@@ -141,5 +154,5 @@ function present(
   if (!runs && !starts) return undefined;
   if (runs && same) return container;
   const attachments = container.attachments.map((one, i) => ({ ...one, address: seenAt[i] }));
-  return { ...container, attachments, state: runs ? container.state : "starting" };
+  return { ...container, attachments, state: runs ? container.state : STARTING };
 }

@@ -42,6 +42,24 @@ t.test("a container whose end was announced is left out while the list still sho
   t.strictSame((await view.whole()).containers, []);
 });
 
+t.test("a list that lags behind its events and networks is asked again until it agrees", async (t) => {
+  const world = new World();
+  const gone = new Set<string>();
+  const view = followedView(world.docker(), () => gone);
+  await view.whole();
+  world.act("create", "web", "bridge");
+  const unsettled = async (events: readonly DockerEvent[]): Promise<readonly string[] | undefined> =>
+    (await view.refresh(events)).unsettled;
+  t.strictSame(await unsettled(world.act("endpoint", "web", "bridge")), [id("web")], "it is being started");
+  t.strictSame(await unsettled(world.act("start", "web", "bridge")), []);
+  gone.add(id("web"));
+  const die = { action: "die", container: id("web"), network: "" };
+  t.strictSame(await unsettled([die]), [], "its end needs no question");
+  t.strictSame(await unsettled([{ ...die, action: "stop" }]), [id("web")], "the list shows it running still");
+  world.act("die", "web", "bridge");
+  t.strictSame(await unsettled([{ ...die, action: "" }]), []);
+});
+
 t.test(
   "an endpoint that its network no longer shows is left out while the list still shows it",
   async (t) => {
