@@ -5,6 +5,7 @@
  */
 import { unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
+import { inTime } from "./deadline.ts";
 import { readText, writeWhole } from "./file.ts";
 
 export interface Cleanup {
@@ -29,7 +30,7 @@ export async function recordCleanup(file: string, cleanup: Cleanup): Promise<voi
 
 /** All of it has been done. Never throws. */
 export async function removeCleanup(file: string, cleanup: Cleanup): Promise<void> {
-  if (!isEmpty(cleanup)) await unlink(file).catch(() => undefined);
+  if (!isEmpty(cleanup)) await inTime(file, () => unlink(file)).catch(() => undefined);
 }
 
 /** One line each. */

@@ -2,6 +2,7 @@
 import { chmod, type FileHandle, mkdir, open, readFile, realpath, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError } from "../../core/errors.ts";
+import { inTime } from "./deadline.ts";
 import { destinationOf, keepGroup } from "./destination.ts";
 
 /** Text of a file as octets, one a character; undefined when there is none. */
@@ -44,15 +45,17 @@ export async function writeWhole(
   durability: "now" | "later" = "now",
   mode: number = PUBLIC,
 ): Promise<void> {
-  const before = coming.get(path)?.done ?? Promise.resolve();
-  const write = (): Promise<void> => replace(path, text, encoding, durability, mode);
-  const writing = { text, done: before.then(write, write) };
-  coming.set(path, writing);
-  try {
-    await writing.done;
-  } finally {
-    if (coming.get(path) === writing) coming.delete(path);
-  }
+  await inTime(path, async () => {
+    const before = coming.get(path)?.done ?? Promise.resolve();
+    const write = (): Promise<void> => replace(path, text, encoding, durability, mode);
+    const writing = { text, done: before.then(write, write) };
+    coming.set(path, writing);
+    try {
+      await writing.done;
+    } finally {
+      if (coming.get(path) === writing) coming.delete(path);
+    }
+  });
 }
 
 /** Modes of what we write: for everybody to read, and for the director alone. */
@@ -96,6 +99,10 @@ const syncing = new Map<string, { readonly done: Promise<void>; next?: Promise<v
 
 /** Does what writeWhole left for later. */
 export function makeDurable(path: string): Promise<void> {
+  return inTime(path, () => durable(path));
+}
+
+function durable(path: string): Promise<void> {
   const now = syncing.get(path);
   // one that has not begun yet will see all that is there by then
   if (now?.next !== undefined) return now.next;

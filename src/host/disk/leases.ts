@@ -5,6 +5,7 @@ import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Conflict, Lease, LeaseTable } from "../../core/model.ts";
 import type { LeasesRead } from "../../core/observation.ts";
 import { toName } from "../../core/services/name.ts";
+import { inTime } from "./deadline.ts";
 import { readText, storageError, writeWhole } from "./file.ts";
 
 const VERSION = 1;
@@ -21,7 +22,11 @@ export async function readLeases(path: string): Promise<LeasesRead> {
 }
 
 /** Writes the leases, fsynced, and keeps the file before as `.previous`, unless that is torn: at no instant is there none. */
-export async function writeLeases(path: string, table: LeaseTable): Promise<void> {
+export function writeLeases(path: string, table: LeaseTable): Promise<void> {
+  return inTime(path, () => replaceLeases(path, table));
+}
+
+async function replaceLeases(path: string, table: LeaseTable): Promise<void> {
   const kept = `${path}.kept`;
   const before = await readText(path);
   if (before !== undefined && parse(before) !== undefined) {

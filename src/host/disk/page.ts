@@ -1,8 +1,11 @@
 /** The files around the index page: what it is made with, and when the director last ran. */
+
 import { constants, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { HostError } from "../../core/errors.ts";
 import { type PageTemplate, templateOf } from "../../core/page/template.ts";
 import { HOME } from "../../platform/home.ts";
+import { inTime } from "./deadline.ts";
 import { storageError } from "./file.ts";
 import { distrusted } from "./trusted-file.ts";
 
@@ -38,16 +41,18 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
  */
 export async function noteRun(file: string): Promise<void> {
   try {
-    // not through a link, which would lead to a file that is not ours
-    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-    const note = await open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644);
-    try {
-      await note.writeFile(`${Math.floor(Date.now() / 1000)}\n`);
-    } finally {
-      await note.close();
-    }
+    await inTime(file, async () => {
+      // not through a link, which would lead to a file that is not ours
+      const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+      const note = await open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644);
+      try {
+        await note.writeFile(`${Math.floor(Date.now() / 1000)}\n`);
+      } finally {
+        await note.close();
+      }
+    });
   } catch (error) {
-    throw storageError(file, "write", error);
+    throw error instanceof HostError ? error : storageError(file, "write", error);
   }
 }
 
