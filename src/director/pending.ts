@@ -7,7 +7,10 @@ export interface Pending {
   add(event: DockerEvent): void;
   /** Anything may have changed. */
   addAll(): void;
-  /** What a run that begins now has to look at, and when the first event of it came (a monotonic clock's milliseconds). */
+  /**
+   * What a run that begins now has to look at, and when the first event of it came (a monotonic clock's milliseconds). Ends
+   * come first, alone: their names go without a question to Docker, which answers late while it starts a container.
+   */
   take(): Taken;
 }
 
@@ -15,10 +18,21 @@ export interface Taken {
   /** Everything when not given. */
   readonly scope: Scope | undefined;
   readonly since: number | null;
+  /** Another run has to follow. */
+  readonly more: boolean;
 }
 
 /** Events in one run above which everything is looked at: a list costs less than so many questions. */
 const MOST_EVENTS = 64;
+
+const BACK: ReadonlySet<string> = new Set(["connect", "start"]);
+
+/** Ends of containers that have not come back since. */
+function endsOf(events: readonly DockerEvent[]): DockerEvent[] {
+  const back = (i: number): boolean =>
+    events.slice(i).some(({ action, container }) => BACK.has(action) && container === events[i]?.container);
+  return events.filter(({ action }, i) => action === "die" && !back(i));
+}
 
 /** `now` gives milliseconds of a monotonic clock. */
 export function makePending(now: () => number): Pending {
@@ -34,10 +48,14 @@ export function makePending(now: () => number): Pending {
       everything = true;
     },
     take() {
-      const taken = { scope: everything || events.length > MOST_EVENTS ? undefined : { events }, since };
-      events = [];
+      const whole = everything || events.length > MOST_EVENTS;
+      const ends = whole ? [] : endsOf(events);
+      const now = ends.length > 0 ? ends : events;
+      const taken = { scope: whole ? undefined : { events: now }, since, more: now.length < events.length };
+      const taking = new Set(now);
+      events = events.filter((event) => !taking.has(event));
       everything = false;
-      since = null;
+      if (!taken.more) since = null;
       return taken;
     },
   };

@@ -109,7 +109,8 @@ export async function watch(options: WatchOptions): Promise<void> {
       ping.busy();
       try {
         await adopt();
-        const { scope, since } = pending.take();
+        const { scope, since, more } = pending.take();
+        if (more) wakeup.wakeSoon();
         following.runBegins();
         const outcome = await lockedRun(watched, flock, ping.busy, scope);
         succeeded(outcome, since, started);

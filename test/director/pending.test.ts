@@ -6,8 +6,8 @@ const event = (n: number) => ({ action: "start", container: `c${n}`, network: ""
 
 t.test("the first run looks at everything, one without events at nothing anew", async (t) => {
   const pending = makePending(() => 5);
-  t.strictSame(pending.take(), { scope: undefined, since: null });
-  t.strictSame(pending.take(), { scope: { events: [] }, since: null });
+  t.strictSame(pending.take(), { scope: undefined, since: null, more: false });
+  t.strictSame(pending.take(), { scope: { events: [] }, since: null, more: false });
 });
 
 t.test("events are handed to one run, with the time of the first", async (t) => {
@@ -17,9 +17,13 @@ t.test("events are handed to one run, with the time of the first", async (t) => 
   pending.add(event(1));
   now = 200;
   pending.add(event(2));
-  t.strictSame(pending.take(), { scope: { events: [event(1), event(2)] }, since: 100 });
+  t.strictSame(pending.take(), { scope: { events: [event(1), event(2)] }, since: 100, more: false });
   pending.add(event(3));
-  t.strictSame(pending.take(), { scope: { events: [event(3)] }, since: 200 }, "nothing of the run before");
+  t.strictSame(
+    pending.take(),
+    { scope: { events: [event(3)] }, since: 200, more: false },
+    "nothing of the run before",
+  );
 });
 
 t.test("a change without an event: everything is looked at once, and the event's time is kept", async (t) => {
@@ -27,9 +31,9 @@ t.test("a change without an event: everything is looked at once, and the event's
   pending.take();
   pending.add(event(1));
   pending.addAll();
-  t.strictSame(pending.take(), { scope: undefined, since: 7 });
+  t.strictSame(pending.take(), { scope: undefined, since: 7, more: false });
   pending.add(event(2));
-  t.strictSame(pending.take(), { scope: { events: [event(2)] }, since: 7 });
+  t.strictSame(pending.take(), { scope: { events: [event(2)] }, since: 7, more: false });
 });
 
 t.test("more than 64 events: everything is looked at", async (t) => {
@@ -43,3 +47,28 @@ t.test("more than 64 events: everything is looked at", async (t) => {
   add(65);
   t.equal(pending.take().scope, undefined);
 });
+
+t.test(
+  "ends come first, in a run of their own; of a container that came back nothing is taken ahead",
+  async (t) => {
+    const pending = makePending(() => 7);
+    pending.take();
+    const about = (action: string, n: number) => ({ ...event(n), action });
+    const [started, ended, again, back, other] = [
+      about("connect", 1),
+      about("die", 2),
+      about("die", 3),
+      about("start", 3),
+      about("die", 4),
+    ] as const;
+    const stopped = about("stop", 4);
+    for (const one of [started, ended, again, back, other, stopped]) pending.add(one);
+    t.strictSame(pending.take(), { scope: { events: [ended, other] }, since: 7, more: true });
+    t.strictSame(pending.take(), {
+      scope: { events: [started, again, back, stopped] },
+      since: 7,
+      more: false,
+    });
+    t.strictSame(pending.take(), { scope: { events: [] }, since: null, more: false });
+  },
+);

@@ -155,7 +155,7 @@ export class World {
     this.runs += 1;
     judge.connect();
     director.at(moment);
-    const { scope } = director.pending.take();
+    const { scope, more } = director.pending.take();
     const observe: Director["host"]["observe"] = async (what) => {
       const seen = await director.host.observe(what);
       judge.keys = new Map(candidatesOf(this.config, seen).map((one) => [one.container.id, one.key]));
@@ -173,7 +173,7 @@ export class World {
       const here = new Set(this.floor.kernel.addresses.map(({ address }) => address));
       // `ip monitor` tells of an alias that was lost while the run was at work
       if (outcome.decision.desired.aliases.some(({ address }) => !here.has(address))) this.#heard();
-      return outcome;
+      return more ? await this.run() : outcome;
     } catch (error) {
       director.pending.addAll();
       if (!director.dead()) throw error;
