@@ -32,6 +32,7 @@ export class World {
   constructor(range: string, guarded: boolean) {
     this.config = this.#configured(range);
     this.floor.kernel.hasNft = guarded;
+    this.floor.clock = () => this.now * 1000;
     this.judge = new Judge(this.floor, guarded);
     this.judge.byHand = BY_HAND;
     writeFileSync(this.config.zoneFile, BY_HAND);

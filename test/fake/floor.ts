@@ -126,6 +126,8 @@ export class Floor {
   full = false;
   /** Programs with their arguments and input, file operations and ARP, in the order in which they took effect. */
   calls: string[] = [];
+  /** Milliseconds. */
+  clock: () => number = () => 0;
   /** Called after each program. */
   changed: () => void = () => undefined;
   /** Whether a program fails, by its arguments. */
@@ -144,7 +146,7 @@ export class Floor {
   start(config: Config): Director {
     const process = new Process(this);
     const pending = makePending(() => 0);
-    const exits: Exits = makeExits(() => 0);
+    const exits: Exits = makeExits(() => this.clock());
     const kernel = {
       table: openForwardTable(config, { reason: "in memory" }),
       bridgePorts: this.#bridgePorts(process),

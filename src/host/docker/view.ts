@@ -66,6 +66,13 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     const starting = containers.flatMap(({ id, state }) => (state === STARTING ? id : []));
     return { containers, networks, notices, unsettled: [...late, ...starting] };
   };
+  const markEnded = (id: string): void => {
+    const one = listed.get(id);
+    if (one !== undefined) listed.set(id, { ...one, state: EXITED });
+    for (const [network, addresses] of endpoints)
+      if (addresses.has(id))
+        endpoints.set(network, new Map([...addresses].filter(([other]) => other !== id)));
+  };
   const whole = async (): Promise<DockerView> => {
     const [list, nets] = await Promise.all([docker.containers({ all: true }), docker.networks()]);
     endpoints.clear();
@@ -86,10 +93,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       // that a container has ended needs no question, and Docker is slow to answer one just then
       const gone = ended();
       const open = events.filter(({ action, container }) => action !== "die" || !gone.has(container));
-      for (const { action, container } of events) {
-        const one = listed.get(container);
-        if (action === "die" && one !== undefined) listed.set(container, { ...one, state: EXITED });
-      }
+      for (const { action, container } of events) if (action === "die") markEnded(container);
       const ids = [...new Set(open.map(({ container }) => container))];
       const changed = new Set(events.map(({ network }) => network).filter((id) => bridges.has(id)));
       const [lists] = await Promise.all([
