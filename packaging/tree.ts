@@ -29,10 +29,11 @@ export async function layTree(directory: string): Promise<void> {
   for (const path of await packagesBeside()) await copyPackage(path, directory);
 }
 
-/** Copies the Node that the product is tested with to where `bin/ocdd` looks first. */
+/** Copies the Node that the product is tested with, and its licences, to where `bin/ocdd` looks first. */
 export async function addNode(directory: string): Promise<void> {
-  for (const path of ["package.json", "bin/node"]) {
-    await cp(join(ROOT, "node_modules/node", path), join(directory, "node_modules/node", path));
+  const node = `node_modules/node-linux-${process.arch}`;
+  for (const path of ["package.json", "LICENSE", "bin/node"]) {
+    await cp(join(ROOT, node, path), join(directory, node, path));
   }
 }
 
