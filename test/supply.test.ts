@@ -54,6 +54,18 @@ t.test("package-lock.json: Node for both architectures, one exact version", (t) 
   t.end();
 });
 
+t.test("package-lock.json: of what is shipped only koffi has an install script", (t) => {
+  const shipped = packages.filter(([, { dev }]) => dev !== true);
+  t.ok(shipped.length > 2, "packages are found");
+  const scripted = shipped.filter(([, { hasInstallScript }]) => hasInstallScript);
+  // it looks for the prebuilt library, which is there
+  t.same(
+    scripted.map(([path]) => path),
+    ["node_modules/koffi"],
+  );
+  t.end();
+});
+
 t.test("koffi loads although its install script has not run", (t) => {
   t.match(loadSockets(), { calls: Object });
   const prebuilt = `@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`;
