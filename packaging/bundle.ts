@@ -3,9 +3,10 @@
  * file takes a tenth of the time that hundreds take. What is loaded lazily in src/ is a file of its own here as well.
  */
 
-import { readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
+import { licences } from "./licences.ts";
 import { ROOT } from "./surface.ts";
 
 /** The command line, and the thread it starts by name. Flat: each finds the others, and HOME above it (src/platform/home.ts). */
@@ -59,26 +60,17 @@ export async function bundle(into: string, entries: readonly Entry[] = ENTRIES):
     metafile: true,
     logLevel: "warning",
   });
-  await writeFile(join(into, "licences.txt"), await licences(metafile));
+  await writeFile(join(into, "licences.txt"), await licences(packagesIn(metafile)));
   // what is written to src/ while this goes on is newer (bin/ocdd)
   if (entries === ENTRIES) await utimes(join(into, "cli.js"), started, started);
 }
 
-/** Name, version and licence of each package within, as the licences ask for. */
-async function licences(metafile: Metafile): Promise<string> {
-  const found = Object.keys(metafile.inputs).map(
-    (path) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0],
+/** Directories of the packages whose code is within. */
+function packagesIn(metafile: Metafile): string[] {
+  const paths = Object.keys(metafile.inputs).flatMap(
+    (path) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? [],
   );
-  const texts = [...new Set(found)].sort().map(async (path) => {
-    if (path === undefined) return "";
-    const directory = join(ROOT, path);
-    const text = await readFile(join(directory, "package.json"), "utf8");
-    const { name, version, license } = JSON.parse(text) as Record<string, string>;
-    const file = (await readdir(directory)).find((each) => /^licen[cs]e/i.test(each));
-    const terms = file === undefined ? "" : `\n${(await readFile(join(directory, file), "utf8")).trim()}\n`;
-    return `${name} ${version} (${license})\n${terms}`;
-  });
-  return (await Promise.all(texts)).filter((text) => text !== "").join(`\n${"-".repeat(72)}\n\n`);
+  return [...new Set(paths)].sort().map((path) => join(ROOT, path));
 }
 
 if (import.meta.main) await bundle(join(ROOT, "dist"));

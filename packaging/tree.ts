@@ -3,6 +3,7 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { bundle } from "./bundle.ts";
+import { licenceFile } from "./licences.ts";
 import { ROOT } from "./surface.ts";
 
 /** Beside the compiled code: what it reads, and what the licence asks for. */
@@ -10,6 +11,9 @@ const FILES = ["bin", "templates", "LICENSE", "README.md", "ocdd.conf.example", 
 
 /** Machine code: koffi, and what it has for this machine. All other packages are within the bundle. */
 const BESIDE = /^(koffi$|@koromix\/koffi-)/;
+
+/** The licence of koffi, and of its machine code, whose packages hold no text of it. */
+const KOFFI_LICENCE = "node_modules/koffi/LICENSE.txt";
 
 /** Within packages: what is for people, for compilers, or built on this machine by an install script. */
 const LEFT_OUT =
@@ -26,7 +30,11 @@ export async function layTree(directory: string): Promise<void> {
   ) as Record<string, unknown>;
   const own = { name, version, description, license, type, engines, optionalDependencies };
   await writeFile(join(directory, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
-  for (const path of await packagesBeside()) await copyPackage(path, directory);
+  for (const path of await packagesBeside()) {
+    await copyPackage(path, directory);
+    if ((await licenceFile(join(directory, path))) === undefined)
+      await cp(join(ROOT, KOFFI_LICENCE), join(directory, path, basename(KOFFI_LICENCE)));
+  }
 }
 
 /** Copies the Node that the product is tested with, and its licences, to where `bin/ocdd` looks first. */
