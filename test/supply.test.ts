@@ -1,4 +1,4 @@
-/** What is installed comes from package-lock.json alone: each package with its hash, and none needs a script of its own. */
+/** What is installed comes from package-lock.json alone: each package with its hash, and none needs an install script. */
 
 import {
   chmodSync,
@@ -87,6 +87,18 @@ t.test("no install script runs in the tests' set-up and in the commands that use
   t.match(textOf("test/prepare.sh"), "npm ci --ignore-scripts");
   t.notMatch(Object.keys(scripts).join(" "), /install|prepare\b/, "OCDD has none itself");
   t.notMatch(textOf("package.json"), /allowScripts/);
+  t.end();
+});
+
+t.test("docker-compose.yml: OCDD's own image only, which publishes nothing of itself", (t) => {
+  const services = textOf("docker-compose.yml")
+    .split(/^ {2}(?=\w+:$)/m)
+    .slice(1);
+  t.ok(services.length > 1, "services are found");
+  for (const service of services) {
+    t.match(service, /^ {4}image: ocdd$/m);
+    t.match(service, 'labels: { ocdd.enable: "false" }');
+  }
   t.end();
 });
 
