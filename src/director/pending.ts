@@ -25,13 +25,14 @@ export interface Taken {
 /** Events in one run above which everything is looked at: a list costs less than so many questions. */
 const MOST_EVENTS = 64;
 
+const ENDING: ReadonlySet<string> = new Set(["die", "disconnect"]);
 const BACK: ReadonlySet<string> = new Set(["connect", "start"]);
 
-/** Ends of containers that have not come back since. */
+/** Ends and lost endpoints of containers that have not come back since. */
 function endsOf(events: readonly DockerEvent[]): DockerEvent[] {
   const back = (i: number): boolean =>
     events.slice(i).some(({ action, container }) => BACK.has(action) && container === events[i]?.container);
-  return events.filter(({ action }, i) => action === "die" && !back(i));
+  return events.filter(({ action }, i) => ENDING.has(action) && !back(i));
 }
 
 /** `now` gives milliseconds of a monotonic clock. */

@@ -135,7 +135,10 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
       lostMeanwhile = [];
     },
     lookLater(container) {
-      setTimeout(look, LIST_LAG_MS, { action: "", container, network: "" }).unref();
+      const again = (): void => {
+        if (host.unsettled().includes(container)) look({ action: "", container, network: "" });
+      };
+      setTimeout(again, LIST_LAG_MS).unref();
     },
     async close() {
       own.abort();

@@ -11,8 +11,8 @@ export interface DockerView {
   /** One line for each container that could not be read. */
   readonly notices: readonly string[];
   /**
-   * Ids of containers whose list entry lags: it shows them running after their end was announced, or not yet running
-   * when a network has their address.
+   * Ids of containers whose list entry lags: it shows them running after their end was announced, not yet running when a
+   * network has their address, or with an endpoint whose loss was announced.
    */
   readonly unsettled?: readonly string[];
 }
@@ -46,6 +46,8 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   let notices: readonly string[] = [];
   /** Network id → container id → address, for containers that Docker's list does not show running. */
   const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
+  /** Containers whose loss of an endpoint is believed; the list still shows it. */
+  const unasked = new Set<string>();
   /** When Docker said so, by a clock that is not set. */
   const heard = new WeakMap<Container, number>();
   const read = (item: Json): Container | [] => {
@@ -64,18 +66,22 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     );
     const late = [...gone].filter((id) => RUNNING.has(listed.get(id)?.state ?? ""));
     const starting = containers.flatMap(({ id, state }) => (state === STARTING ? id : []));
-    return { containers, networks, notices, unsettled: [...late, ...starting] };
+    const disconnected = containers.flatMap(({ id }) => (unasked.has(id) ? id : []));
+    return { containers, networks, notices, unsettled: [...late, ...starting, ...disconnected] };
   };
-  const markEnded = (id: string): void => {
-    const one = listed.get(id);
-    if (one !== undefined) listed.set(id, { ...one, state: EXITED });
-    for (const [network, addresses] of endpoints)
-      if (addresses.has(id))
-        endpoints.set(network, new Map([...addresses].filter(([other]) => other !== id)));
+  /** What an end or the loss of an endpoint says by itself: Docker is slow to answer a question just then. */
+  const believe = ({ action, container, network }: DockerEvent): void => {
+    const one = listed.get(container);
+    if (action === "die" && one !== undefined) listed.set(container, { ...one, state: EXITED });
+    if (action === "disconnect") unasked.add(container);
+    for (const [id, addresses] of endpoints)
+      if (addresses.has(container) && (action === "die" || id === network))
+        endpoints.set(id, new Map([...addresses].filter(([other]) => other !== container)));
   };
   const whole = async (): Promise<DockerView> => {
     const [list, nets] = await Promise.all([docker.containers({ all: true }), docker.networks()]);
     endpoints.clear();
+    unasked.clear();
     bridges = new Set(nets.flatMap((item) => bridgeId(item) ?? []));
     await Promise.all([...bridges].map(lookAtEndpoints));
     listed = new Map(list.items.flatMap(read).map((one) => [one.id, one]));
@@ -90,16 +96,24 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       const vague = ({ container, network }: DockerEvent): boolean =>
         container === "" || (network !== "" && !known.has(network));
       if (events.some(vague)) return whole();
-      // that a container has ended needs no question, and Docker is slow to answer one just then
       const gone = ended();
-      const open = events.filter(({ action, container }) => action !== "die" || !gone.has(container));
-      for (const { action, container } of events) if (action === "die") markEnded(container);
+      const back = new Set(
+        events.flatMap(({ action, container }) =>
+          action === "connect" || action === "start" ? container : [],
+        ),
+      );
+      const told = ({ action, container, network }: DockerEvent): boolean =>
+        !back.has(container) &&
+        ((action === "die" && gone.has(container)) || (action === "disconnect" && endpoints.has(network)));
+      for (const event of events) if (told(event)) believe(event);
+      const open = events.filter((event) => !told(event));
       const ids = [...new Set(open.map(({ container }) => container))];
-      const changed = new Set(events.map(({ network }) => network).filter((id) => bridges.has(id)));
+      const changed = new Set(open.map(({ network }) => network).filter((id) => bridges.has(id)));
       const [lists] = await Promise.all([
         Promise.all(ids.map((id) => docker.containers({ all: true, id }))),
         ...[...changed].map(lookAtEndpoints),
       ]);
+      for (const id of ids) unasked.delete(id);
       const found = lists.flatMap(({ items }) => items.flatMap(read));
       listed = updated(listed, ids, found);
       const about = (line: string): boolean => ids.some((id) => line.includes(id.slice(0, 12)));
