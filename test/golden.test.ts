@@ -82,7 +82,7 @@ function readCase(directory: string): Case {
       path: {
         dataPath: parse(DOCKER_RULES, config.pool).dataPath,
         firewall: { backend: "iptables", unguarded: null, obstacles: [] },
-        legacy: new Set(),
+        legacy: [],
       },
       leases: { status: "read", table: { ...BARE.table, ...json<Partial<LeaseTable>>("leases.json", {}) } },
       leasesFile: "leases.json",

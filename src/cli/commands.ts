@@ -22,7 +22,7 @@ import { connectDocker } from "../host/docker/client.ts";
 import { openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
-import { initialize, teardown } from "./initialize.ts";
+import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
 import { statusOf } from "./status.ts";
 
 /** Exit status: something is left over, the range is full, the plan is not empty, Docker does not answer. */
@@ -54,9 +54,10 @@ const now = (): number => Math.floor(Date.now() / 1000);
 const lines = (list: readonly string[]): string => list.map((line) => `${line}\n`).join("");
 const jsonText = (document: object): string => `${JSON.stringify(document, null, 2)}\n`;
 
-/** One run: observe, decide, plan, apply. */
+/** One run: observe, decide, plan, apply. On a host without `initialize` it prepares the storage first. */
 export async function runApply(config: Config, { json, yes }: Wish): Promise<Answer> {
   await requirePrivilege();
+  await prepareFirstRun(config, openHost(config));
   const release = await takeLock(pathsOf(config).lock);
   try {
     const options = { now, apply: true, yes, confirmationMs: CONFIRMATION_MS };

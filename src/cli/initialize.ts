@@ -1,46 +1,73 @@
 /** First set-up of a host, and its removal. */
 
 import { dirname } from "node:path";
+import { takenOver } from "../core/addresses/assign.ts";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { checkForInitialize } from "../core/config/host-check.ts";
+import type { LeaseTable } from "../core/model.ts";
 import { emptyState } from "../core/page/empty.ts";
 import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
-import { makeDirectory, writeWhole } from "../host/disk/file.ts";
+import { candidatesOf } from "../core/services/candidates.ts";
+import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { PROGRAMS, requirePrograms } from "../host/install/programs.ts";
 
 /**
- * Prepares the host; safe to repeat. Leases stay: a container gets its address back. `say` prints a step. Resolves with
- * the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
+ * Prepares the host; safe to repeat. Leases stay, or are made of the bash script's rules: a container gets its address
+ * back. `say` prints a step. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
  */
 export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<Ipv4> {
   await requirePrivilege();
   await requirePrograms(PROGRAMS);
   const host = openHost(config);
-  const hostIp = checkForInitialize(config, await host.observe());
+  const seen = await host.observe();
+  const hostIp = checkForInitialize(config, seen);
+  const leases = seen.legacy && takenOver(candidatesOf(config, seen), seen.legacy, now);
   say("Initializing OCDD ...");
-  for (const directory of [config.storageDir, dirname(config.zoneFile), dirname(config.indexFile)]) {
-    await makeDirectory(directory);
-  }
+  await makeDirectories(config);
   const release = await takeLock(pathsOf(config).lock);
   try {
     say("- Building fresh iplist.txt");
-    const addresses = config.pool
-      .flatMap((range) => [...addressesOf(range)])
-      .filter((address) => address !== hostIp);
-    await writeWhole(pathsOf(config).addressList, `${addresses.join("\n")}\n`);
+    await writeAddressList(config, hostIp);
     say("- Removing OCDD specific iptables rules ...");
     say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
     say("- Removing services list from web server's index.html");
-    await clear(config, host, now);
+    await clear(config, host, now, leases);
   } finally {
     await release();
   }
   return hostIp;
+}
+
+/**
+ * What a run without an `initialize` before it does first: the same, but that it starts no services and removes nothing.
+ * Changes nothing where a run has been before, nor where rules of OCDD are in force without their leases: their storage
+ * may be on a disk that is not mounted. Throws ConfigError and HostError before anything is changed, HostError after.
+ */
+export async function prepareFirstRun(config: Config, host: Pick<Host, "observe">): Promise<void> {
+  if ((await readText(pathsOf(config).lock)) !== undefined) return;
+  const seen = await host.observe();
+  const hostIp = checkForInitialize(config, seen);
+  if (!seen.leasesIntact) return;
+  await makeDirectories(config);
+  await writeAddressList(config, hostIp);
+}
+
+async function makeDirectories(config: Config): Promise<void> {
+  for (const directory of [config.storageDir, dirname(config.zoneFile), dirname(config.indexFile)]) {
+    await makeDirectory(directory);
+  }
+}
+
+async function writeAddressList(config: Config, hostIp: Ipv4): Promise<void> {
+  const addresses = config.pool
+    .flatMap((range) => [...addressesOf(range)])
+    .filter((address) => address !== hostIp);
+  await writeWhole(pathsOf(config).addressList, `${addresses.join("\n")}\n`);
 }
 
 /** Removes every alias, rule and chain of OCDD and nothing else. Needs no Docker. */
@@ -54,9 +81,12 @@ export async function teardown(config: Config, now: number): Promise<Plan> {
   }
 }
 
-async function clear(config: Config, host: Host, now: number): Promise<Plan> {
+/** `leases` stand for those that there are not. */
+async function clear(config: Config, host: Host, now: number, leases?: LeaseTable): Promise<Plan> {
   const seen = await host.observe({ without: ["docker"] });
-  const steps = plan(seen.actual, emptyState(config, seen, now));
+  const { actual } = seen;
+  const believed = leases === undefined ? seen : { ...seen, actual: { ...actual, table: leases } };
+  const steps = plan(actual, emptyState(config, believed, now));
   await host.apply(steps);
   return steps;
 }

@@ -2,7 +2,7 @@
 
 import type { Ipv4, Range } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
-import type { DataPath, Forward } from "./forwards/forward.ts";
+import type { DataPath, Forward, LegacyForward } from "./forwards/forward.ts";
 import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
@@ -173,6 +173,8 @@ export interface Observation {
   readonly bridgePorts: readonly BridgePort[];
   /** How the leases came here: false when no file could be read and something of ours is on the host. */
   readonly leasesIntact: boolean;
+  /** The bash script's rules in force, where OCDD has had no leases yet: it takes over from them. */
+  readonly legacy?: readonly LegacyForward[];
   /** What the page is made with; absent where nobody looks at it. */
   readonly template?: PageTemplate;
   /** True when the leases believed are not those that the file holds: it is written in any case. */

@@ -3,7 +3,7 @@ import { contains, type Ipv4 } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
 import type { Config } from "./config/config.ts";
 import { hostAddress } from "./config/host-check.ts";
-import { type DataPath, NO_DATA_PATH } from "./forwards/forward.ts";
+import { type DataPath, type LegacyForward, NO_DATA_PATH } from "./forwards/forward.ts";
 import type {
   BridgePort,
   Container,
@@ -27,15 +27,15 @@ export type LeasesRead =
 export interface DataPathSeen {
   readonly dataPath: DataPath;
   readonly firewall: FirewallSeen;
-  /** Aliases that rules of the bash script OctoCopDD forward. */
-  readonly legacy: ReadonlySet<Ipv4>;
+  /** What rules of the bash script OctoCopDD forward. */
+  readonly legacy: readonly LegacyForward[];
 }
 
 /** For a look that leaves the firewall out. */
 export const NOTHING_SEEN: DataPathSeen = {
   dataPath: NO_DATA_PATH,
   firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [] },
-  legacy: new Set(),
+  legacy: [],
 };
 
 /** The pieces, as Docker, the kernel and the disk gave them. */
@@ -67,13 +67,14 @@ export function observationOf(config: Config, seen: Sighting): Observation {
   const { links, leases, path } = seen;
   const inPool = (address: Ipv4): boolean => config.pool.some((range) => contains(range, address));
   const leased = new Set("table" in leases ? leases.table.leases.map((lease) => lease.address) : []);
+  const legacy = new Set(path.legacy.map(({ alias }) => alias));
   const isAlias = (a: DeviceAddress): boolean =>
     a.prefix === 32 &&
-    (a.label.endsWith(":ocdd") ||
-      (inPool(a.address) && (leased.has(a.address) || path.legacy.has(a.address))));
+    (a.label.endsWith(":ocdd") || (inPool(a.address) && (leased.has(a.address) || legacy.has(a.address))));
   const aliases = links.addresses.filter(isAlias);
-  // a leases file that is gone while its aliases are here is as bad as a torn one
-  const somethingOfOurs = aliases.length > 0 || path.dataPath.forwards.length > 0;
+  // a leases file that is gone while its aliases are here is as bad as a torn one; the bash script had none
+  const somethingOfOurs =
+    aliases.some(({ address }) => !legacy.has(address)) || path.dataPath.forwards.length > 0;
   const lost = leases.status === "unreadable" || (leases.status === "absent" && somethingOfOurs);
   const zone = seen.readZone(hostAddress(config, links.addresses, aliases));
   return {
@@ -93,6 +94,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     devices: links.devices,
     bridgePorts: links.bridgePorts,
     leasesIntact: !lost,
+    ...(leases.status === "absent" && !lost ? { legacy: path.legacy } : {}),
     leasesStale: lost || leases.status === "previous",
     notices: [...noticesOf(leases, lost, seen.leasesFile), ...(seen.notices ?? [])],
     firewall: path.firewall,

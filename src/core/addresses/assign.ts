@@ -1,8 +1,10 @@
 /** Candidates → the address of each: by a lease, the host's, its own, or that of the container it shares. */
 
 import type { Config } from "../config/config.ts";
+import type { LegacyForward } from "../forwards/forward.ts";
 import type { LeaseTable, Observation } from "../model.ts";
-import type { Candidate } from "../services/candidates.ts";
+import { type Candidate, claimOf } from "../services/candidates.ts";
+import { type Name, toName } from "../services/name.ts";
 import { contains, type Ipv4 } from "./ipv4.ts";
 import { type Allocation, allocate, type Owner, rebuildTable } from "./lease.ts";
 import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
@@ -82,7 +84,7 @@ function addressesOf(
 
 /**
  * The leases as far as they are known: as read; where only the file before could be read, with those that the rules in
- * force tell of since; where none could, rebuilt from the rules.
+ * force tell of since; where none could, rebuilt from the rules; on the first run after the bash script, from its rules.
  */
 function believed(
   candidates: readonly Candidate[],
@@ -92,6 +94,10 @@ function believed(
 ): LeaseTable {
   const { table } = seen.actual;
   if (!seen.leasesIntact) return rebuilt(candidates, seen, config, now);
+  if (seen.legacy !== undefined) {
+    // what was found to be in use by other machines meanwhile stays
+    return { ...takenOver(candidates, seen.legacy, now), conflicts: table.conflicts };
+  }
   if (!seen.leasesStale) return table;
   const addresses = new Set(table.leases.map((lease) => lease.address));
   const keys = new Set(table.leases.map((lease) => lease.key));
@@ -99,6 +105,37 @@ function believed(
     (lease) => lease.releasedAt === null && !addresses.has(lease.address) && !keys.has(lease.key),
   );
   return { ...table, leases: [...table.leases, ...since] };
+}
+
+/**
+ * The leases that the bash script's rules tell of, each for the running container of that name. A rule's target may be
+ * another container by now, since the script looked once a minute: it only decides between containers of the same name.
+ * Where there is none the address is on hold, because clients may still have it.
+ */
+export function takenOver(
+  candidates: readonly Candidate[],
+  legacy: readonly LegacyForward[],
+  now: number,
+): LeaseTable {
+  const named = new Map<Name, { owner: Owner; target: Ipv4 }[]>();
+  for (const candidate of candidates) {
+    const { container, key, reach } = candidate;
+    if (reach.kind !== "alias") continue;
+    const { wish } = claimOf(candidate);
+    const same = named.get(wish) ?? [];
+    named.set(wish, [...same, { owner: { key, container: container.id }, target: reach.target }]);
+  }
+  const owners = new Map<Ipv4, Owner>();
+  const forwards = legacy.flatMap(({ alias, name, target }) => {
+    const wish = toName(name);
+    const same = (wish && named.get(wish)) ?? [];
+    const one = same.find((other) => other.target === target) ?? (same.length === 1 ? same[0] : undefined);
+    if (wish === undefined || one === undefined || owners.has(one.target)) return [];
+    owners.set(one.target, one.owner);
+    return [{ alias, name: wish, target: one.target }];
+  });
+  const aliases = legacy.map(({ alias }) => ({ first: alias, last: alias }));
+  return rebuildTable(forwards, owners, aliases, now);
 }
 
 function rebuilt(

@@ -22,6 +22,15 @@ export interface Forward {
   readonly allow: readonly string[] | null;
 }
 
+/** A rule of the bash script OctoCopDD, as it wrote it: nothing in it has been checked but the alias. */
+export interface LegacyForward {
+  /** An address of the range. */
+  readonly alias: Ipv4;
+  readonly name: string;
+  /** The container's address. */
+  readonly target: string;
+}
+
 /** What the constant rules depend on. */
 export interface Frame {
   readonly pool: readonly Range[];

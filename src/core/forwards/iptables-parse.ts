@@ -1,14 +1,6 @@
 /** What iptables-save prints → the data path in force, and what a transaction needs to know of the rest. */
-import {
-  contains,
-  type Ipv4,
-  mergeRanges,
-  parseCidr,
-  parseIpv4,
-  type Range,
-  toCidrs,
-} from "../addresses/ipv4.ts";
-import type { DataPath, Frame, Part } from "./forward.ts";
+import { contains, mergeRanges, parseCidr, parseIpv4, type Range, toCidrs } from "../addresses/ipv4.ts";
+import type { DataPath, Frame, LegacyForward, Part } from "./forward.ts";
 import { blockersOf, jumpsIn } from "./iptables-jumps.ts";
 import { forwardsOf } from "./iptables-redirects.ts";
 import { type Chains, partOf, render, type TableName } from "./iptables-render.ts";
@@ -27,8 +19,8 @@ export interface SeenTables {
   readonly dataPath: DataPath;
   /** True where Docker has the chain in which operators restrict access to containers. */
   readonly dockerUser: boolean;
-  /** Aliases that rules of the bash script OctoCopDD lead to containers. */
-  readonly legacy: ReadonlySet<Ipv4>;
+  /** What rules of the bash script OctoCopDD lead to containers. */
+  readonly legacy: readonly LegacyForward[];
   readonly snapshot: Snapshot;
   /** Rules of the operator's that refuse everything before OCDD's accept, one line each. */
   readonly obstacles: readonly string[];
@@ -38,7 +30,7 @@ export interface SeenTables {
 export function parse(saved: ReadonlyMap<TableName, string>, pool: readonly Range[]): SeenTables {
   const chains = chainsOf(saved);
   const legacyRules = (chains.get("nat/DOCKER") ?? []).filter(
-    (rule) => legacyAlias(rule, pool) !== undefined,
+    (rule) => legacyForward(rule, pool) !== undefined,
   );
   const snapshot = { chains, legacyRules };
   const forwards = forwardsOf(chains);
@@ -46,7 +38,7 @@ export function parse(saved: ReadonlyMap<TableName, string>, pool: readonly Rang
   return {
     dataPath: { frame, forwards, damaged: damagedIn(snapshot, { frame, forwards, damaged: [] }) },
     dockerUser: chains.has("filter/DOCKER-USER"),
-    legacy: new Set(legacyRules.flatMap((rule) => legacyAlias(rule, pool) ?? [])),
+    legacy: legacyRules.flatMap((rule) => legacyForward(rule, pool) ?? []),
     snapshot,
     obstacles: blockersOf(chains).map(({ chain, rule }) => `${chain} ${rule}`),
   };
@@ -67,12 +59,15 @@ function chainsOf(saved: ReadonlyMap<TableName, string>): Map<string, string[]> 
   return chains;
 }
 
-/** The alias of a rule of the bash script: its very form, for an address of the pool. */
-function legacyAlias(rule: string, pool: readonly Range[]): Ipv4 | undefined {
+/** What a rule of the bash script does: its very form, for an address of the pool. */
+function legacyForward(rule: string, pool: readonly Range[]): LegacyForward | undefined {
   const match =
-    /^-d (\S+)\/32 ! -i docker0 -m comment --comment "?OCDD-[^"]*"? -j DNAT --to-destination \S+$/.exec(rule);
-  const address = parseIpv4(match?.[1] ?? "");
-  return address !== undefined && pool.some((range) => contains(range, address)) ? address : undefined;
+    /^-d (\S+)\/32 ! -i docker0 -m comment --comment "?OCDD-([^"]*?)"? -j DNAT --to-destination (\S+)$/.exec(
+      rule,
+    );
+  const alias = parseIpv4(match?.[1] ?? "");
+  if (alias === undefined || !pool.some((range) => contains(range, alias))) return undefined;
+  return { alias, name: match?.[2] ?? "", target: match?.[3] ?? "" };
 }
 
 /** Parts whose chains and jumps are not what would be written for what was read. */

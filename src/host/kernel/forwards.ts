@@ -85,7 +85,7 @@ export function openForwardTable(
         unguarded: guard.unguarded,
         obstacles: backend.rules ? (rules?.obstacles ?? []) : [],
       },
-      legacy: rules?.legacy ?? new Set(),
+      legacy: rules?.legacy ?? [],
     };
   };
   const chosen = async (): Promise<Choice> => {
@@ -145,4 +145,4 @@ export function openForwardTable(
 }
 
 const hasRules = ({ dataPath, legacy }: SeenTables): boolean =>
-  dataPath.frame !== null || dataPath.damaged.length > 0 || legacy.size > 0;
+  dataPath.frame !== null || dataPath.damaged.length > 0 || legacy.length > 0;
