@@ -1,7 +1,7 @@
 /** (config, observation, now) → the state the containers ask for. Pure and total: a strange container harms no other. */
 
 import { type Addresses, giveAddresses } from "./addresses/assign.ts";
-import { compareIpv4, type Ipv4, mergeRanges } from "./addresses/ipv4.ts";
+import { compareIpv4, type Ipv4, type Range, withoutAddresses } from "./addresses/ipv4.ts";
 import { isHeld } from "./addresses/lease.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
@@ -110,7 +110,8 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
       leases: withNames(addresses.allocation.table.leases, grants),
       hairpins: hairpinsOfOurs(addresses.before, seen, switchedOn),
     },
-    dataPath: dataPathOf(config, networks, forwards),
+    // an address of the host's own serves something else: neither refused nor redirected
+    dataPath: dataPathOf(withoutAddresses(config.pool, addresses.reserved.own), networks, forwards),
     aliases: forwards.map(({ alias }) => ({ device: config.device, address: alias, prefix: 32, label })),
     zone: updateZone(seen.zone, zoneSettings(config), records, now, srv),
     page: { html: renderPage(listing, seen.template), services: renderListing(listing) },
@@ -124,12 +125,16 @@ function servedNetworks(served: readonly Candidate[]): Network[] {
 }
 
 /** Nothing of ours is in force while no container is served. */
-function dataPathOf(config: Config, networks: readonly Network[], forwards: readonly Forward[]): DataPath {
+function dataPathOf(
+  pool: readonly Range[],
+  networks: readonly Network[],
+  forwards: readonly Forward[],
+): DataPath {
   if (forwards.length === 0) return NO_DATA_PATH;
   const subnets = networks
     .flatMap((network) => network.subnets)
     .sort((a, b) => compareIpv4(a.first, b.first));
-  const frame = { pool: mergeRanges(config.pool), subnets };
+  const frame = { pool, subnets };
   return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
 }
 

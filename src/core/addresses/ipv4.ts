@@ -74,6 +74,24 @@ export function mergeRanges(ranges: readonly Range[]): Range[] {
   return merged;
 }
 
+/** Ranges in order, joined, without these addresses. */
+export function withoutAddresses(ranges: readonly Range[], addresses: readonly Ipv4[]): Range[] {
+  const holes = [...new Set(addresses)].sort(compareIpv4);
+  return mergeRanges(ranges).flatMap((range) => {
+    const parts: Range[] = [];
+    let first = toNumber(range.first);
+    const upTo = (last: number): void => {
+      if (first <= last) parts.push({ first: fromNumber(first), last: fromNumber(last) });
+    };
+    for (const hole of holes.filter((address) => contains(range, address))) {
+      upTo(toNumber(hole) - 1);
+      first = toNumber(hole) + 1;
+    }
+    upTo(toNumber(range.last));
+    return parts;
+  });
+}
+
 /** The fewest CIDR blocks that cover exactly these ranges, in order, as iptables prints them. */
 export function toCidrs(ranges: readonly Range[]): string[] {
   const blocks: string[] = [];

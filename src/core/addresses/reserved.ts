@@ -8,6 +8,8 @@ import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 export interface Reserved {
   /** Never given nor kept: the host's own, network and broadcast addresses. */
   readonly excluded: ReadonlySet<Ipv4>;
+  /** Of the range, what the host itself has: its traffic is left alone. */
+  readonly own: readonly Ipv4[];
   /** Not leased anew. A container that takes such an address itself ends no living lease. */
   readonly avoided: ReadonlySet<Ipv4>;
   /** What of the range is kept back and why, for people. */
@@ -25,9 +27,11 @@ export function reservedAddresses(
   const notes = new Map<Ipv4, string>();
   const ours = new Set(seen.actual.aliases.map((alias) => alias.address));
   const excluded = new Set<Ipv4>([hostIp]);
+  const own = new Set<Ipv4>([hostIp]);
   for (const { address, prefix, device } of seen.addresses) {
     if (!ours.has(address)) {
       excluded.add(address);
+      own.add(address);
       if (inPool(address) && address !== hostIp)
         notes.set(address, `is an address of this host (${clip(device)})`);
     }
@@ -54,6 +58,7 @@ export function reservedAddresses(
     for (let n = toNumber(part.first); n <= toNumber(part.last); n++) avoided.add(fromNumber(n));
   return {
     excluded,
+    own: [...own].filter(inPool),
     avoided,
     notes: [
       ...[...notes]

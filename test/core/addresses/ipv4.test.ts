@@ -12,6 +12,7 @@ import {
   sizeOf,
   toCidrs,
   toNumber,
+  withoutAddresses,
 } from "../../../src/core/addresses/ipv4.ts";
 import { ip } from "../make.ts";
 
@@ -134,6 +135,18 @@ t.test("merged ranges hold the same addresses, apart from each other", async () 
         same &&
         merged.every((r, i) => i === 0 || toNumber(r.first) > toNumber(merged[i - 1]?.last ?? r.first) + 1)
       );
+    }),
+  );
+});
+
+t.test("ranges without some addresses hold exactly the others", async () => {
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 3 }), fc.array(fc.nat(300)), (ranges, picks) => {
+      const merged = mergeRanges(ranges);
+      const all = merged.flatMap((r) => [...addressesOf(r)]);
+      const holes = picks.flatMap((n) => all[n % all.length] ?? []);
+      const left = withoutAddresses(ranges, holes).flatMap((r) => [...addressesOf(r)]);
+      return left.join() === all.filter((address) => !holes.includes(address)).join();
     }),
   );
 });
