@@ -45,7 +45,7 @@ function rowData(html: string): number {
   const list = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
   const rows = [...list.matchAll(/\n<li[\s\S]*?(?=\n<li|\n<\/ul>)/g)].map(([text]) => text);
   return rows.reduce((sum, text) => {
-    const shown = text.replace(/<i>[^<]*<\/i>/g, "").replace(/<[^>]*>/g, "");
+    const shown = text.replace(/<[^>]*>/g, "");
     const values = [...text.matchAll(/ (?:href|title|datetime|class)="?([^">]*)"?| id=s-([^ >]*)/g)];
     return sum + Buffer.byteLength(shown) + values.reduce((n, [, a, b]) => n + (a ?? b ?? "").length, 0);
   }, 0);

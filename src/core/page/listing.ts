@@ -22,7 +22,7 @@ export interface Row {
   readonly fqdn: string;
   /** Every further name it answers to, whole. */
   readonly names: readonly string[];
-  readonly address: string;
+  readonly address: Ipv4;
   readonly status: Status;
   readonly tone: Tone;
   /** Why it has not the name it asked for. */

@@ -3,7 +3,7 @@
 import { escapeHtml } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
 import type { Listing } from "./listing.ts";
-import { attention, groupsOf, rows, skippedRows, stoppedRow } from "./rows.ts";
+import { attention, groupsOf, plainLines, rows, skippedRows, stoppedRow } from "./rows.ts";
 import { BARE_TEMPLATE, fill, type PageTemplate } from "./template.ts";
 
 /** The page as a whole document. It changes only when its content does, so that an idle run writes nothing. */
@@ -23,20 +23,29 @@ export function renderPage(listing: Listing, template: PageTemplate = BARE_TEMPL
 function services(listing: Listing): string {
   const { zone } = listing;
   const problems = [...rows(attention(listing), zone), ...skippedRows(listing)];
-  const groups = groupsOf(listing).map(({ name, services: members, stopped }) =>
-    section(name ?? "Other services", [
-      ...rows(members, zone),
-      ...stopped.map((one) => stoppedRow(one, zone)),
-    ]),
+  const groups = groupsOf(listing).map(
+    ({ name, services: members, stopped }): Section => ({
+      heading: name ?? "Other services",
+      list: [...rows(members, zone), ...stopped.map((one) => stoppedRow(one, zone))],
+      attribute: "",
+    }),
   );
-  const first = problems.length > 0 ? [section("Needs attention", problems, " class=attention")] : [];
-  if (first.length + groups.length === 0) return EMPTY;
-  return [...first, ...groups].join("\n");
+  const first = { heading: "Needs attention", list: problems, attribute: " class=attention" };
+  const sections = problems.length > 0 ? [first, ...groups] : groups;
+  if (sections.length === 0) return EMPTY;
+  const last = sections.length - 1;
+  return sections.map((one, i) => section(one, i === last ? plainLines(listing) : "")).join("\n");
 }
 
-function section(heading: string, list: readonly string[], attribute = ""): string {
+interface Section {
+  readonly heading: string;
+  readonly list: readonly string[];
+  readonly attribute: string;
+}
+
+function section({ heading, list, attribute }: Section, after: string): string {
   return `<section${attribute}><h2>${escapeHtml(heading)}</h2><ul>${list.join("")}
-</ul></section>`;
+</ul>${after}</section>`;
 }
 
 const EMPTY = `<div class="empty">

@@ -3,6 +3,7 @@
  * each row is one list item, and its look is all in the style.
  */
 
+import { toNumber } from "../addresses/ipv4.ts";
 import { perObject } from "../memo.ts";
 import { escapeHtml } from "../text.ts";
 import type { PortLink } from "./links.ts";
@@ -36,7 +37,19 @@ export function groupsOf(listing: Listing): Group[] {
   return [...groups].sort(([a], [b]) => byName.compare(a, b)).map(([, group]) => group);
 }
 
-/** Services as list items; the line `* - <fqdn>` is what the page has always had, for programs that read its text. */
+/**
+ * The lines `* - <fqdn>` that the page has always had, for programs that read its text: in the order of addresses, as the
+ * bash script gave them. Hidden, since the rows say the same.
+ */
+export function plainLines({ services }: Listing): string {
+  const lines = services
+    .map(({ address, fqdn }) => ({ at: toNumber(address), line: `* - ${escapeHtml(fqdn)}\n` }))
+    .sort((a, b) => a.at - b.at || byName.compare(a.line, b.line))
+    .map(({ line }) => line);
+  return lines.length === 0 ? "" : `<pre hidden>\n${lines.join("")}</pre>`;
+}
+
+/** Services as list items. */
 export function rows(services: readonly Row[], zone: string): string[] {
   return services.map((row) => rowHtml(row, zone, () => htmlOf(row, zone)));
 }
@@ -47,7 +60,7 @@ function htmlOf(row: Row, zone: string): string {
   const name = nameOf(row.fqdn, zone);
   const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
   return `
-<li id=s-${row.name} class="${row.tone} ${row.icon}"><p><i>* - </i>${linked}
+<li id=s-${row.name} class="${row.tone} ${row.icon}"><p>${linked}
 ${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 

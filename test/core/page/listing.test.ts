@@ -36,6 +36,28 @@ t.test("the page's text: a line `* - <fqdn>` for each service", async (t) => {
   t.notMatch(lines(none.desired.page.html).join("\n"), "* - ");
 });
 
+t.test(
+  "the page's text: its lines stand in the order of addresses, in whatever groups its rows are",
+  async (t) => {
+    const { desired } = run([
+      labelled("c", { "ocdd.group": "Tools" }, { created: NOW }),
+      container({ name: "a", at: "172.17.0.3", created: NOW - 1, health: "unhealthy" }),
+      container({ name: "z", at: "172.17.0.4", created: NOW - 2 }),
+      labelled(
+        "b",
+        { "ocdd.group": "Build" },
+        { created: NOW - 3, attachments: [attachment("bridge", "172.17.0.5")] },
+      ),
+      labelled("out", { "ocdd.hide": "true" }, { attachments: [attachment("bridge", "172.17.0.6")] }),
+    ]);
+    const plain = lines(desired.page.html).filter((line) => line.includes("* - "));
+    t.strictSame(
+      plain,
+      ["c", "a", "z", "b"].map((name) => `* - ${name}.${ZONE}`),
+    );
+  },
+);
+
 t.test("states of services: status, tone and order", async (t) => {
   const decision = run([
     container({ name: "fine" }),
