@@ -4,6 +4,8 @@ import t from "tap";
 import { generated } from "../packaging/docs.ts";
 import { quoted, readmeTable, readSurface, textOf } from "../packaging/surface.ts";
 import { readConfFile } from "../src/core/config/conf-file.ts";
+import { decide } from "../src/core/decide.ts";
+import { composeLabels, config, container, NOW, observation } from "./core/make.ts";
 import { run } from "./lab/process.ts";
 
 const surface = readSurface();
@@ -67,6 +69,42 @@ t.test("the example's keys are keys", (t) => {
   t.same(problems, []);
   t.ok(assignments.length >= 11);
   for (const { key } of assignments) t.ok(keys.includes(key), key);
+  t.end();
+});
+
+t.test("examples: the addresses that a README gives are those of its compose file", (t) => {
+  const directory = "examples/jenkins-artifactory";
+  const compose = textOf(`${directory}/docker-compose.yml`);
+  t.notMatch(compose, /^ +ports:/m, "nothing is published");
+  const [, list = ""] = /^services:\n((?: .*\n|\n)*)/m.exec(compose) ?? [];
+  const containers = list.split(/^ {2}(?=\w+:$)/m).flatMap((text, i) => {
+    const service = /^(\w+):$/m.exec(text)?.[1];
+    if (service === undefined) return [];
+    const labels = [...text.matchAll(/^ {6}(ocdd\.\w+): "(.*)"$/gm)].map(
+      ([, label = "", value = ""]) => [label, value] as const,
+    );
+    return container({
+      name: `jenkins-artifactory-${service}-1`,
+      at: `172.17.0.${2 + i}`,
+      labels: new Map([...composeLabels("jenkins-artifactory", service), ...labels]),
+    });
+  });
+  const { services, warnings } = decide(config(), observation({ containers }), NOW);
+  t.same(warnings, []);
+  const rows = [
+    ...textOf(`${directory}/README.md`).matchAll(/^\| `(\w+)` \| `http:\/\/([\w.]+)(?::(\d+))?\/` /gm),
+  ];
+  t.same(sorted(rows.map(([, name]) => name ?? "")), sorted(services.map(({ service }) => service ?? "")));
+  for (const [, name, fqdn, port] of rows) {
+    const one = services.find(({ service }) => service === name);
+    t.equal(one?.fqdn, fqdn);
+    // a port that is not mapped leads to the same port of the container
+    if (port === undefined)
+      t.ok(
+        one?.forward?.map.some((mapped) => mapped.port === 80),
+        name,
+      );
+  }
   t.end();
 });
 
