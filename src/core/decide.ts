@@ -17,7 +17,7 @@ import { type Grant, grantNames } from "./services/names.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
 import type { Skipped } from "./services/skipped.ts";
 import { updateZone, zoneSettings } from "./zone/records.ts";
-import { addressRecords, srvRecords } from "./zone/service-records.ts";
+import { addressRecords, serverNames, srvRecords } from "./zone/service-records.ts";
 
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
 export function decide(config: Config, seen: Observation, now: number): Decision {
@@ -80,7 +80,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     spare: allocation.spare,
     evicted: allocation.evicted,
     range: listing.range,
-    desired: desiredState(config, seen, now, { addresses, served, services, listing, grants, hostIp }),
+    desired: desiredState(config, seen, now, { addresses, served, services, listing, grants, held, hostIp }),
   };
 }
 
@@ -90,6 +90,8 @@ interface Decided {
   readonly services: readonly Service[];
   readonly listing: Listing;
   readonly grants: ReadonlyMap<string, Grant>;
+  /** Names that leases keep. */
+  readonly held: ReadonlyMap<string, string>;
   readonly hostIp: Ipv4;
 }
 
@@ -102,7 +104,9 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
   const ports = seen.bridgePorts.filter((port) => bridges.has(port.bridge));
   const switchedOn = ports.filter((port) => !port.hairpin).map((port) => port.name);
   const label = labelOf(config.device);
-  const records = addressRecords(services, config.hostName, hostIp);
+  const names = new Set([...decided.held.keys(), ...services.flatMap((service) => service.names)]);
+  const also = serverNames(config, (name) => names.has(name), seen.zone.owners);
+  const records = addressRecords(services, config.hostName, hostIp, also);
   const srv = srvRecords(services, records, config.zone, seen.zone.owners);
   return {
     table: {

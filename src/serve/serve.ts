@@ -62,7 +62,12 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
   const web = config.webEnabled
     ? await serveHttp({
         zone: config.zone,
-        hostNames: [config.zone, `${config.hostName}.${config.zone}`, host, ...config.webNames],
+        hostNames: [
+          config.zone,
+          ...[config.hostName, "www"].map((name) => `${name}.${config.zone}`),
+          host,
+          ...config.webNames,
+        ],
         listen: addresses(config.webListen),
         port: config.webPort,
         indexFile: config.indexFile,

@@ -7,7 +7,7 @@ import { foreignOutputs } from "../config/outputs.ts";
 import { NO_DATA_PATH } from "../forwards/forward.ts";
 import type { Lease, Observation, State } from "../model.ts";
 import { updateZone, zoneSettings } from "../zone/records.ts";
-import { addressRecords } from "../zone/service-records.ts";
+import { addressRecords, serverNames } from "../zone/service-records.ts";
 import { NO_HISTORY } from "./history.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import { renderPage } from "./page.ts";
@@ -16,7 +16,10 @@ import { renderPage } from "./page.ts";
 export function emptyState(config: Config, seen: Observation, now: number): State {
   const { table } = seen.actual;
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
-  const records = host === undefined ? [] : addressRecords([], config.hostName, host);
+  const leases = onHold(seen, now);
+  const taken = (name: string): boolean => leases.some(({ names }) => names.includes(name));
+  const also = serverNames(config, taken, seen.zone.owners);
+  const records = host === undefined ? [] : addressRecords([], config.hostName, host, also);
   const settings = zoneSettings(config);
   const listing = listingOf({
     title: config.webTitle,
@@ -35,7 +38,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   const foreign = foreignOutputs(seen.actual);
   const { zone, page } = seen.actual;
   return {
-    table: { ...table, leases: onHold(seen, now), hairpins: [] },
+    table: { ...table, leases, hairpins: [] },
     dataPath: NO_DATA_PATH,
     aliases: [],
     zone: foreign.has("zone") ? zone : updateZone(seen.zone, settings, records, now),

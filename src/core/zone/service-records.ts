@@ -1,14 +1,34 @@
 /** Services → the zone's records: addresses, and the ports that have names. */
 import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
+import type { Config } from "../config/config.ts";
 import type { Service } from "../model.ts";
 import { barredByHand } from "../services/barred.ts";
 import type { AddressRecord, SrvRecord } from "./zone-file.ts";
 
-/** The host's own records and those of the services: apex first, then by name, then by address. */
+/**
+ * The names `dns` and `www` for the name server and the index page, where OCDD runs them and nothing else has the name: a
+ * service, a lease that is on hold (`taken`), or a hand-written record (`owners`).
+ */
+export function serverNames(
+  config: Pick<Config, "services" | "webEnabled" | "hostName">,
+  taken: (name: string) => boolean,
+  owners: ReadonlyMap<string, string>,
+): string[] {
+  if (config.services === "none") return [];
+  return ["dns", ...(config.webEnabled ? ["www"] : [])].filter(
+    (name) => name !== config.hostName && !taken(name) && barredByHand(name, owners) === null,
+  );
+}
+
+/**
+ * The host's own records and those of the services: apex first, then by name, then by address. `also`: names of the
+ * host's beside `hostName`.
+ */
 export function addressRecords(
   services: readonly Service[],
   hostName: string,
   hostIp: Ipv4,
+  also: readonly string[] = [],
 ): AddressRecord[] {
   const byName = new Map<string, Map<Ipv4, boolean>>();
   for (const service of services) {
@@ -28,9 +48,10 @@ export function addressRecords(
       records.push({ owner, address });
     }
   }
-  const own = { owner: hostName, address: hostIp };
-  const at = records.findIndex((record) => record.owner > hostName);
-  records.splice(at < 0 ? records.length : at, 0, own);
+  for (const owner of [hostName, ...also]) {
+    const at = records.findIndex((record) => record.owner > owner);
+    records.splice(at < 0 ? records.length : at, 0, { owner, address: hostIp });
+  }
   return [{ owner: "@", address: hostIp }, ...records];
 }
 

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import t from "tap";
-import type { Service } from "../../../src/core/model.ts";
+import { decide } from "../../../src/core/decide.ts";
+import type { Observation, Service } from "../../../src/core/model.ts";
+import { emptyState } from "../../../src/core/page/empty.ts";
 import { barredByHand } from "../../../src/core/services/barred.ts";
 import {
   MARK,
@@ -15,7 +17,7 @@ import {
   type ZoneSettings,
 } from "../../../src/core/zone/records.ts";
 import { addressRecords, srvRecords } from "../../../src/core/zone/service-records.ts";
-import { HOST, ip, NOW, ZONE } from "../make.ts";
+import { BARE, config, container, HOST, ip, lease, NOW, observation, ZONE, zoneOnDisk } from "../make.ts";
 
 const SETTINGS: ZoneSettings = { zone: ZONE, hostName: "dockerhost", soaEmail: `it.desk@${ZONE}`, ttl: 60 };
 const OURS = addressRecords([], "dockerhost", HOST);
@@ -36,6 +38,30 @@ const service = (
 
 const lines = (list: readonly { owner: string; address: string }[]): string[] =>
   list.map((r) => `${r.owner} ${r.address}`);
+
+t.test(
+  "dns and www: the host's, until a service, a lease on hold or a hand-written record has the name",
+  async (t) => {
+    const found = (keys: Record<string, string>, over: Partial<Observation> = {}): string[] =>
+      decide(config(keys), observation(over), NOW)
+        .desired.zone.records.filter(({ owner }) => owner === "dns" || owner === "www")
+        .map(({ owner, rdata }) => `${owner} ${rdata}`);
+    t.strictSame(found({}), [`dns ${HOST}`, `www ${HOST}`]);
+    t.strictSame(found({ WEB_ENABLED: "0" }), [`dns ${HOST}`]);
+    t.strictSame(found({ HOST_NAME: "www" }), [`dns ${HOST}`, `www ${HOST}`], "each once");
+    t.strictSame(found({ SERVICES: "none" }), [], "OCDD does not run them");
+    const www = container({ name: "www" });
+    t.strictSame(found({}, { containers: [www] }), [`dns ${HOST}`, "www 192.168.122.11"]);
+    const leases = [lease("192.168.122.11", "container:www", { names: ["www"], releasedAt: NOW - 10 })];
+    const held = { ...BARE, table: { ...BARE.table, leases } };
+    t.strictSame(found({}, { actual: held }), [`dns ${HOST}`]);
+    const ended = emptyState(config(), observation({ actual: held }), NOW).zone.records;
+    t.notOk(ended.some(({ owner }) => owner === "www"));
+    t.ok(ended.some(({ owner }) => owner === "dns"));
+    const zone = zoneOnDisk("$TTL 60\nwww IN CNAME printer\nprinter IN A 192.0.2.1\n");
+    t.strictSame(found({}, { zone }), [`dns ${HOST}`]);
+  },
+);
 
 t.test("apex first, then by name, then by address", async (t) => {
   const records = addressRecords(
