@@ -35,7 +35,7 @@ _ocdd() {
     watch) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
     serve) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
     list) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    status) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    status) flags="--json --stats --config --set --debug --no-color --yes --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     teardown) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;

@@ -38,6 +38,8 @@ const CONFIRMATION_MS = 3_000;
 export interface Wish {
   readonly json: boolean;
   readonly yes: boolean;
+  /** With `status`: also what the services use. */
+  readonly stats?: boolean;
 }
 
 export interface Answer {
@@ -105,7 +107,11 @@ export async function runList(config: Config, { json }: Wish): Promise<Answer> {
  * Overview: last run, containers not served and why, drift, versions. Status 69, and all that is known without Docker,
  * when Docker does not answer.
  */
-export async function runStatus(config: Config, { json }: Wish, version: string): Promise<Answer> {
+export async function runStatus(
+  config: Config,
+  { json, stats = false }: Wish,
+  version: string,
+): Promise<Answer> {
   const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
   const root = await requirePrivilege().then(
     () => true,
@@ -117,6 +123,7 @@ export async function runStatus(config: Config, { json }: Wish, version: string)
     root,
     version,
     now: now(),
+    usage: stats,
   });
   const { trouble, remedy } = report;
   const down = trouble === null ? [] : [`${trouble}${remedy === null ? "" : ` (${remedy})`}`];

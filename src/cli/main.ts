@@ -47,6 +47,7 @@ interface Flags {
   readonly json?: boolean;
   readonly debug?: boolean;
   readonly yes?: boolean;
+  readonly stats?: boolean;
   readonly detailedExitcode?: boolean;
   readonly logFormat?: LogFormat;
 }
@@ -113,7 +114,11 @@ async function configured(flags: Flags): Promise<Config> {
 
 /** Loaded when they are needed: a name server needs no Docker client. */
 const commands = (): Promise<typeof import("./commands.ts")> => import("./commands.ts");
-const wishOf = (flags: Flags): Wish => ({ json: flags.json === true, yes: flags.yes === true });
+const wishOf = (flags: Flags): Wish => ({
+  json: flags.json === true,
+  yes: flags.yes === true,
+  stats: flags.stats === true,
+});
 
 function give(answer: Answer, debug: boolean): number {
   for (const warning of answer.warnings) err(`warning: ${warning}`);
@@ -305,7 +310,10 @@ export function commandTree(finish: (status: number) => void): Command {
   ).addOption(logFormat());
   add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
   add("list", "list the services: name, address, container, ports, state", list);
-  add("status", "overview: last run, containers not served and why, drift, versions", status);
+  add("status", "overview: last run, containers not served and why, drift, versions", status).option(
+    "--stats",
+    "also processor time and memory that each service uses",
+  );
   add("zone", "print the zone in master-file form", zone);
   add("doctor", "check every component, or one service end to end", doctor).argument(
     "[name]",

@@ -4,11 +4,12 @@ import type { Config } from "../core/config/config.ts";
 import { hostAddress } from "../core/config/host-check.ts";
 import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
-import type { Observation } from "../core/model.ts";
+import type { Observation, Service } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { plan } from "../core/plan.ts";
 import type { StatusReport } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
+import { readUsage, type Usage } from "../core/report/usage.ts";
 import { lastRunOf } from "../host/disk/page.ts";
 import { readWatchStats } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
@@ -17,7 +18,9 @@ import type { Host } from "../host/host.ts";
 /** What `status` reads from, and what it knows beforehand. */
 export interface StatusOptions {
   readonly host: Host;
-  readonly docker: Pick<Docker, "about">;
+  readonly docker: Pick<Docker, "about" | "stats">;
+  /** Also what each service uses, which takes Docker some seconds. */
+  readonly usage?: boolean;
   /** False: the firewall cannot be read, so drift is not known. */
   readonly root: boolean;
   readonly version: string;
@@ -66,6 +69,23 @@ export async function statusOf(
     trouble: trouble?.message ?? null,
     remedy: trouble?.remedy ?? null,
     stats,
+    ...(options.usage === true ? { usage: await usageOf(decision?.services ?? [], docker) } : {}),
   };
   return { report, notices: seen.notices };
+}
+
+/** Containers that Docker is asked about at once: it waits a second for each. */
+const ASKED_AT_ONCE = 32;
+
+/** A container that Docker does not tell of, or has ended meanwhile, stays in the list without figures. */
+async function usageOf(services: readonly Service[], docker: Pick<Docker, "stats">): Promise<Usage[]> {
+  const list: Usage[] = [];
+  for (let i = 0; i < services.length; i += ASKED_AT_ONCE) {
+    const some = services.slice(i, i + ASKED_AT_ONCE).map(async ({ name, address, container }) => {
+      const stats = await docker.stats(container.id).catch(() => undefined);
+      return { name, address, ...readUsage(stats) };
+    });
+    list.push(...(await Promise.all(some)));
+  }
+  return list;
 }

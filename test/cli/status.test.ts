@@ -12,7 +12,7 @@ import { statusDocument, statusText } from "../../src/core/report/status.ts";
 import { parseWatchStats } from "../../src/core/report/watch-stats.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
 import { readWatchStats, recordWatchStats } from "../../src/host/disk/watch-stats.ts";
-import { config, container, HOST, NOW } from "../core/make.ts";
+import { config, container, HOST, id, NOW } from "../core/make.ts";
 import { StillHost } from "../director/still-host.ts";
 
 const DOWN = new HostError("docker", "Docker's socket /var/run/docker.sock refuses connections", {
@@ -33,7 +33,17 @@ async function inForce(t: Test): Promise<{ conf: Config; host: StillHost; option
   const last = Math.floor(statSync(join(directory, "www/last-run")).mtimeMs / 1000);
   const about = async (): Promise<ReadonlyMap<string, unknown>> =>
     new Map([["ServerVersion", "28.5.2\u001b[31m"]]);
-  return { conf, host, options: { host, docker: { about }, root: true, version: "2.0.0", now: last + 30 } };
+  return {
+    conf,
+    host,
+    options: {
+      host,
+      docker: { about, stats: async () => undefined },
+      root: true,
+      version: "2.0.0",
+      now: last + 30,
+    },
+  };
 }
 
 t.test("a host in force: text and document of its status say the same", async (t) => {
@@ -83,7 +93,7 @@ t.test("a host that cannot be guarded: the reason is reported, without root it i
 t.test("Docker down: everything else is reported", async (t) => {
   const { conf, host, options } = await inForce(t);
   host.dockerDown = DOWN;
-  const docker = { about: () => Promise.reject(DOWN) };
+  const docker = { about: () => Promise.reject(DOWN), stats: () => Promise.reject(DOWN) };
   for (const root of [true, false]) {
     const { report } = await statusOf(conf, { ...options, docker, root });
     const text = statusText(conf, report);
@@ -104,8 +114,48 @@ t.test("Docker down: everything else is reported", async (t) => {
 
 t.test("a version that Docker does not give: everything else is reported", async (t) => {
   const { conf, options } = await inForce(t);
-  const { report } = await statusOf(conf, { ...options, docker: { about: () => Promise.reject(DOWN) } });
+  const { report } = await statusOf(conf, {
+    ...options,
+    docker: { ...options.docker, about: () => Promise.reject(DOWN) },
+  });
   t.match(statusText(conf, report), /services +1 served[\s\S]*Docker unknown/);
+});
+
+t.test("--stats: what each service uses, as far as Docker tells; not asked for without it", async (t) => {
+  const { conf, host, options } = await inForce(t);
+  host.containers = [...host.containers, container({ name: "two", at: "172.17.0.3" })];
+  await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
+  const asked: string[] = [];
+  const stats = async (containerId: string) => {
+    asked.push(containerId);
+    if (containerId === id("two")) throw DOWN;
+    return {
+      cpu_stats: { cpu_usage: { total_usage: 3_000 }, system_cpu_usage: 40_000, online_cpus: 4 },
+      precpu_stats: { cpu_usage: { total_usage: 1_000 }, system_cpu_usage: 20_000 },
+      memory_stats: { usage: 300 * 2 ** 20, limit: 2 ** 31, stats: { inactive_file: 44 * 2 ** 20 } },
+    };
+  };
+  const docker = { ...options.docker, stats };
+  const plain = (await statusOf(conf, { ...options, docker })).report;
+  t.strictSame(asked, []);
+  t.notOk("stats" in statusDocument(conf, plain));
+  const { report } = await statusOf(conf, { ...options, docker, usage: true });
+  t.strictSame(asked.toSorted(), [id("one"), id("two")].toSorted());
+  t.match(statusText(conf, report), /^stats:\n(.*\n)* {2}one {2}40\.0 % CPU {2}256 MiB of 2\.0 GiB$/m);
+  const { stats: list } = statusDocument(conf, report) as { stats: { name: string }[] };
+  t.strictSame(
+    list.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    [
+      {
+        name: "one",
+        address: "192.168.122.11",
+        cpuPercent: 40,
+        memoryBytes: 2 ** 28,
+        memoryLimitBytes: 2 ** 31,
+      },
+      { name: "two", address: "192.168.122.12", cpuPercent: null, memoryBytes: null, memoryLimitBytes: null },
+    ],
+  );
 });
 
 t.test("a look that fails otherwise is an error", async (t) => {

@@ -75,6 +75,10 @@ export class FakeDocker implements Docker {
     return at < 0 ? undefined : 1000 + at;
   }
 
+  async stats(): Promise<undefined> {
+    this.#answer();
+  }
+
   follow(): Promise<void> {
     throw new Error("the test hands over the events");
   }

@@ -6,6 +6,7 @@ import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { AddressUse, Decision, LeaseTable } from "../model.ts";
 import { SCHEMA_VERSION } from "./report.ts";
+import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
 /** What is known; null is what is not. Times are seconds since the epoch. */
@@ -31,6 +32,8 @@ export interface StatusReport {
   readonly remedy: string | null;
   /** What `watch` has recorded. */
   readonly stats: WatchStats | null;
+  /** What the services use; absent where it was not asked for. */
+  readonly usage?: readonly Usage[];
 }
 
 /** The document of `status --json`. */
@@ -48,6 +51,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
     skipped: decision?.skipped ?? null,
     addresses: addressesDocument(config, report),
     drift: report.drift,
+    ...(report.usage === undefined ? {} : { stats: report.usage.map(usageDocument) }),
     guarded: report.unguarded === undefined ? null : report.unguarded === null,
     watch: stats && {
       since: time(stats.since),
@@ -58,6 +62,14 @@ export function statusDocument(config: Config, report: StatusReport): object {
     },
   };
 }
+
+const usageDocument = ({ name, address, cpuPercent, memory, memoryLimit }: Usage): object => ({
+  name,
+  address,
+  cpuPercent,
+  memoryBytes: memory,
+  memoryLimitBytes: memoryLimit,
+});
 
 function addressesDocument(config: Config, report: StatusReport): object {
   const { size, used, held, conflict, reserved, free, inForce } = use(config, report);
@@ -108,6 +120,7 @@ export function statusText(config: Config, report: StatusReport): string {
       (decision?.skipped ?? []).map((s) => `${clip(s.container)}: ${s.reason}`),
     ),
     ...list("drift", drift ?? []),
+    ...list("stats", usageLines(report.usage ?? [])),
     "",
   ].join("\n");
 }

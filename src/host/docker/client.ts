@@ -40,6 +40,11 @@ export interface Docker {
    * ends. `opened` is called when the stream stands: what happened before it must be looked for.
    */
   follow(signal: AbortSignal, opened: () => void, heard: (event: DockerEvent) => void): Promise<void>;
+  /**
+   * Two samples of what a container uses, some second apart, as Docker gives them; undefined when there is no such
+   * container.
+   */
+  stats(containerId: string): Promise<Json | undefined>;
   /** `/info` and `/version` joined, as Docker gives them. */
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
@@ -66,7 +71,8 @@ export function connectDocker(options: DockerOptions): Docker {
       throw dockerError(socket, error, abortSignal.aborted ? deadline : null, path);
     }
   };
-  const object = async (path: string): Promise<Json> => records([await ask(path, readDocument)])[0] ?? {};
+  const object = async (path: string, query?: Query): Promise<Json> =>
+    records([await ask(path, readDocument, query)])[0] ?? {};
   return {
     async containers({ all = false, id } = {}) {
       const filters = filtersOf(options.filters, id);
@@ -92,6 +98,7 @@ export function connectDocker(options: DockerOptions): Docker {
         ? Pid
         : undefined;
     },
+    stats: (containerId) => object(`/containers/${containerId}/stats`, { stream: false }).catch(orNone),
     async follow(signal, opened, heard) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();

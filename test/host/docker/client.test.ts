@@ -86,6 +86,19 @@ t.test("what an engine of 20.10 lists", async (t) => {
   t.equal((await docker.about()).get("ServerVersion"), "20.10.24");
 });
 
+t.test("what a container uses: one answer, not a stream; none of a container that is gone", async (t) => {
+  const { docker, asked } = await double(t, {
+    instead: (path, response) => {
+      if (!path.startsWith(`/containers/${idOf("web")}/stats`)) return false;
+      response.end('{"memory_stats":{"usage":7}}');
+      return true;
+    },
+  });
+  t.strictSame(await docker.stats(idOf("web")), { memory_stats: { usage: 7 } });
+  t.equal(new URL(asked.at(-1) ?? "", "http://x").searchParams.get("stream"), "false");
+  t.equal(await docker.stats(idOf("gone")), undefined);
+});
+
 t.test("a version and filters in DOCKER_API_URL are honoured", async (t) => {
   const { socket, asked } = await double(t);
   const docker = connectDocker({ socket, version: "v1.41", filters: '{"label":["a=b"]}' });

@@ -139,6 +139,7 @@ export class World {
         return { Id: asked, Name: name, Driver: DRIVERS.get(name) ?? "bridge", Containers };
       },
       pid: unused,
+      stats: unused,
       follow: unused,
       about: unused,
     };
