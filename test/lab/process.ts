@@ -118,8 +118,8 @@ export interface Daemon extends Known {
   /** Everything it has printed so far, on both streams. */
   output(): string;
   running(): boolean;
-  /** Send a signal (TERM) and wait for the end; KILL after `patience` milliseconds. */
-  stop(name?: NodeJS.Signals, patience?: number): Promise<void>;
+  /** Send a signal (TERM) and wait for the end; KILL after `patience` milliseconds. How it ended: a status or a signal. */
+  stop(name?: NodeJS.Signals, patience?: number): Promise<number | NodeJS.Signals>;
 }
 
 /**
@@ -165,6 +165,7 @@ export function spawn(
       // reads its own PID file, a zombie is a process that runs.
       await until(`end of ${label}`, () => child.exitCode !== null || child.signalCode !== null);
       rmSync(record, { force: true });
+      return child.signalCode ?? child.exitCode ?? 0;
     },
   };
 }

@@ -112,10 +112,8 @@ t.test("serve", async (t) => {
     await lab.run("host", ["ip", "addr", "del", "192.168.122.201/24", "dev", "ens3"]);
   });
 
-  t.test("SIGTERM: it ends at once", async (t) => {
-    const start = performance.now();
-    await server.stop();
-    t.ok(performance.now() - start < 2000);
+  t.test("SIGTERM: it ends by itself", async (t) => {
+    t.equal(await server.stop(), 0);
   });
 
   t.test("a port in use: its owner is logged, it is retried, the other service goes on", async (t) => {

@@ -53,12 +53,10 @@ t.test("a program that is not installed is named with its package", async (t) =>
 });
 
 t.test("one that does not end is killed in time", async (t) => {
-  const started = performance.now();
-  t.match(await refusal(run(["sleep", "60"], { timeout: 100 })), {
+  t.match(await refusal(run(["sleep", "3600"], { timeout: 100 })), {
     fault: "command",
     message: "sleep did not end in time",
   });
-  t.ok(performance.now() - started < 10_000);
   t.match(
     await refusal(run(["sh", "-c", "trap '' TERM; while :; do :; done"], { timeout: 100 })),
     { message: "sh did not end in time" },
