@@ -47,7 +47,7 @@ function watchAnswers(
         .split("\n")
         .filter((line) => line.startsWith("{") && line.endsWith("}"))
         .map((line) => JSON.parse(line) as Turn),
-    stop: () => daemon.stop(),
+    stop: async () => void (await daemon.stop()),
   };
 }
 
