@@ -2,7 +2,7 @@
 import { read32 } from "../wire/octets.ts";
 import { siphash } from "../wire/siphash.ts";
 
-/** Server secrets of 16 octets: the one in use first, then those still honoured (RFC 9018 §5). */
+/** Server secrets of 16 octets: the one in use first, then those still accepted (RFC 9018 §5). */
 export type CookieSecrets = readonly Uint8Array[];
 
 /** Seconds a server cookie counts as proof, and how far ahead a clock may be (RFC 9018 §4.3). */
@@ -32,7 +32,7 @@ export function makeCookie(
   return cookie;
 }
 
-/** Is this cookie one we gave to this client not long ago? Then its address is not forged. */
+/** True for a cookie that this server gave to this client within the lifetime: its address is not forged. */
 export function isOurCookie(
   secrets: CookieSecrets,
   cookie: Uint8Array,

@@ -8,8 +8,8 @@ import type { Edns, Query } from "./query.ts";
 export const EDE = { NOT_READY: 14, NOT_AUTHORITATIVE: 20 } as const;
 
 /**
- * The OPT record of the answer (RFC 6891 §6.1.2), with the upper bits of its RCODE and with options, each when it was
- * asked for or helps: cookie, NSID, keepalive, and why (`ede`).
+ * The OPT record of the answer (RFC 6891 §6.1.2), with the upper bits of its RCODE and with the options that were
+ * requested or are useful: cookie, NSID, keepalive, the reason of an error (`ede`).
  */
 export function answerOpt(
   authority: Authority,
@@ -48,7 +48,7 @@ export function answerOpt(
   return Uint8Array.from([...head, ...parts]);
 }
 
-/** Did the client prove its address with a cookie of ours? Rate limits do not hold it then. */
+/** True if a cookie of this server has proved the client's address: rate limits do not apply to it. */
 export function provedAddress(authority: Authority, via: Via, query: Query): boolean {
   const cookie = query.edns?.cookie;
   return (
@@ -59,8 +59,8 @@ export function provedAddress(authority: Authority, via: Via, query: Query): boo
 }
 
 /**
- * Make the message at `at` a truncated answer of header and question, and of this OPT when it was asked with one, in
- * place: the slip of a rate limit. Gives its octets.
+ * Turn the message at `at`, in place, into a truncated answer: header, question, and this OPT if the query had one (the
+ * slip of a rate limit). Returns its length in octets.
  */
 export function slip(
   octets: Uint8Array,

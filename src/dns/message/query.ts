@@ -5,18 +5,18 @@ import { OPCODE, RCODE, TYPE } from "../wire/types.ts";
 /** What an OPT record asks for (RFC 6891 §6.1). */
 export interface Edns {
   readonly version: number;
-  /** Octets of UDP payload the asker takes; sizes under 512 count as 512 (§6.2.3). */
+  /** Octets of UDP payload the client accepts; sizes under 512 count as 512 (§6.2.3). */
   readonly size: number;
   readonly dnssecOk: boolean;
   /** COOKIE option's octets (RFC 7873). */
   readonly cookie?: Uint8Array;
   readonly nsid: boolean;
   readonly keepalive: boolean;
-  /** Its options lie about their lengths, or one has a length that it cannot have: FORMERR. */
+  /** Lengths of its options do not add up, or an option has an invalid length: FORMERR. */
   readonly broken: boolean;
 }
 
-/** A received message after the first look. Offsets are into the message. */
+/** A received message, parsed as far as the server needs it. Offsets are into the message. */
 export interface Query {
   readonly id: number;
   readonly opcode: number;
@@ -34,7 +34,7 @@ export interface Query {
   readonly serial: number | undefined;
 }
 
-/** Records an honest query can carry: OPT, TSIG, the SOA of an IXFR, and some to spare. */
+/** Records that a query may carry: OPT, TSIG, the SOA of an IXFR, and a reserve. */
 const MAX_RECORDS = 16;
 
 /** End of the QNAME at 12, or 0 when it is no name: a pointer, 0x40 or 0x80 labels, above 255 octets, or cut off. */
@@ -66,7 +66,7 @@ function ownerEnd(message: Uint8Array, at: number): number {
   return 0;
 }
 
-/** Read an OPT record whose fixed part starts at `at`; the options of another version are not for us to read. */
+/** Read an OPT record whose fixed part starts at `at`; options of another version are not read. */
 function readEdns(message: Uint8Array, at: number, end: number): Edns {
   const version = message[at + 5] as number;
   let cookie: Uint8Array | undefined;
@@ -96,8 +96,8 @@ function readEdns(message: Uint8Array, at: number, end: number): Edns {
 }
 
 /**
- * First look at a message, in time bounded by its header: at most one QNAME and 16 records are walked and no pointer
- * is followed, so a crafted message costs no more than an honest one. Undefined means silence: too short for a header,
+ * Parse a message in time bounded by its header: at most one QNAME and 16 records are read and no pointer is followed,
+ * so a crafted message costs no more than an ordinary one. Undefined means no answer: too short for a header,
  * or itself a response (RFC 1035 §7.3; answering those makes a loop between two servers).
  */
 export function parseQuery(message: Uint8Array): Query | undefined {
@@ -111,12 +111,12 @@ export function parseQuery(message: Uint8Array): Query | undefined {
     qtype: 0,
     qclass: 0,
     edns: undefined as Edns | undefined,
-    // What an UPDATE or another may hold is not ours to judge: it is read for its OPT and TSIG alone.
+    // The content of an UPDATE or of another opcode is not checked: only its OPT and TSIG are read.
     malformed: opcode === OPCODE.QUERY || opcode === OPCODE.NOTIFY,
     tsig: 0,
     serial: undefined as number | undefined,
   };
-  // RFC 9619: a query has exactly one question. Without any the rest is read all the same, for its OPT.
+  // RFC 9619: a query has exactly one question. A message without one is still read, for its OPT.
   const questions = read16(message, 4);
   if (questions > 1) return query;
   if (questions === 1) {
@@ -156,7 +156,7 @@ export function parseQuery(message: Uint8Array): Query | undefined {
   return query;
 }
 
-/** Where the TSIG of a response starts, which is read with the same care; 0 when it has none. */
+/** Where the TSIG of a response starts, parsed with the same checks as a query; 0 when it has none. */
 export function tsigOfResponse(message: Uint8Array): number {
   const request = Uint8Array.from(message);
   request[2] = (message[2] ?? 0) & 0x7f;

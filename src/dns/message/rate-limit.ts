@@ -3,7 +3,7 @@
 /** What to do with an answer. */
 export const SEND = 0;
 export const DROP = 1;
-/** Send it truncated: an honest client comes back over TCP, a forged one gets no more than it sent. */
+/** Send it truncated: a real client repeats it over TCP, a forged address receives no more than was sent in its name. */
 export const SLIP = 2;
 
 /** Buckets: a fixed table, so that no query makes it grow. */
@@ -14,7 +14,7 @@ const WORDS = 4;
 /** Kinds of answers counted apart, so that a flood of one does not silence the others. */
 export const KIND = { DATA: 0, NXDOMAIN: 1, ERROR: 2 } as const;
 
-/** Limits answers to networks of clients (/24, /56), as forged queries come in the name of their victim. */
+/** Limits answers by client network (/24, /56): forged queries carry the address of the attacked host. */
 export interface RateLimit {
   /** `client` is 4 or 16 octets of `octets` at `at`. */
   check(
@@ -28,7 +28,7 @@ export interface RateLimit {
 
 /**
  * A limit of `perSecond` answers of one kind to one network, with a second's worth as burst; every second answer over
- * it slips. `seed` keys the table. With `spareLocal` it does not hold for addresses that are not routed on the Internet:
+ * it slips. `seed` keys the table. With `spareLocal` it does not apply to addresses that are not routed on the Internet:
  * a forged query in their name comes from their own network.
  */
 export function rateLimit(perSecond: number, seed: number, spareLocal = false): RateLimit {
@@ -45,7 +45,7 @@ export function rateLimit(perSecond: number, seed: number, spareLocal = false): 
       const time = now | 0;
       const elapsed = (time - (table[bucket + 1] as number)) | 0;
       if (table[bucket] !== hash) {
-        // Reassigned when its owner has been quiet; shared otherwise.
+        // Reassigned when its network has sent nothing for a while; shared otherwise.
         if (table[bucket] === 0 || elapsed > 1000 || elapsed < 0) {
           table[bucket] = hash;
           table[bucket + 1] = time;

@@ -17,10 +17,10 @@ import { headerRcode, parseQuery, type Query } from "./query.ts";
 import { signResponse, type Verdict, verifyTsig } from "./tsig.ts";
 
 const writer = new MessageWriter();
-// A record is written before its size is judged, so the room is that of the largest message and one record more.
+// A record is written before its size is checked, so the room is that of the largest message and one record more.
 const scratch = new Uint8Array(65535 * 2);
 
-/** What we say before size and transport count. */
+/** The answer before its size and the transport are considered. */
 interface Outcome {
   readonly rcode: number;
   readonly answer?: Answer;
@@ -39,7 +39,7 @@ function decide(
   const { qtype, qclass } = query;
   if (qclass === CLASS.CH) return chaos(authority, qtype, name);
   if (qclass !== CLASS.IN) return { rcode: RCODE.REFUSED };
-  // RFC 8945, RFC 2930: metadata, never asked for. MAILA and MAILB died with RFC 1035's successors.
+  // RFC 8945, RFC 2930: metadata, never asked for. MAILA and MAILB are obsolete.
   if (qtype === TYPE.OPT || qtype === TYPE.TSIG || qtype === 0) return { rcode: RCODE.FORMERR };
   if (qtype === TYPE.TKEY || qtype === TYPE.MAILA || qtype === TYPE.MAILB) return { rcode: RCODE.NOTIMP };
   const served = zoneFor(authority.zones, name);
@@ -48,7 +48,7 @@ function decide(
   if (qtype === TYPE.AXFR || qtype === TYPE.IXFR) {
     // Transfers go over TCP; an IXFR over UDP gets the SOA and is repeated over TCP (RFC 1995 §2).
     if (name.length !== served.origin.length) return { rcode: RCODE.NOTAUTH };
-    // Without the serial that the asker has there is nothing to answer (RFC 1995 §3).
+    // Without the serial that the client has there is nothing to answer (RFC 1995 §3).
     if (qtype === TYPE.IXFR && query.serial === undefined) return { rcode: RCODE.FORMERR };
     if (qtype === TYPE.AXFR || via.tcp || !(via.mayTransfer || mayByKey(authority, verdict))) {
       return { rcode: RCODE.REFUSED };
@@ -88,8 +88,8 @@ function chaos(authority: Authority, qtype: number, name: WireName): Outcome {
 }
 
 /**
- * Answer a message: the slow path, complete. Writes the response into `out` and gives its octets, 0 for silence.
- * Never throws for anything a message can hold. `out` must take 65535 octets over TCP and 1232 over UDP.
+ * Answer any message (the slow path). Writes the response into `out` and returns its octets, 0 for no answer.
+ * Never throws, whatever the message holds. `out` must take 65535 octets over TCP and 1232 over UDP.
  */
 export function respond(authority: Authority, via: Via, message: Uint8Array, out: Uint8Array): number {
   const query = parseQuery(message);
@@ -97,7 +97,7 @@ export function respond(authority: Authority, via: Via, message: Uint8Array, out
   try {
     return answerTo(authority, via, message, query, out);
   } catch {
-    // A bug of ours, which fuzzing has not found: one client gets SERVFAIL (counted by RCODE), and the server goes on.
+    // A bug in this program: this client gets SERVFAIL (counted by RCODE), and the server goes on.
     return write(authority, via, message, query, { rcode: RCODE.SERVFAIL }, undefined, out);
   }
 }
@@ -120,7 +120,7 @@ function answerTo(
   return write(authority, via, message, query, outcome, verdict, out);
 }
 
-/** Lay the response out: header, question, sections as they fit, OPT, TSIG. */
+/** Write the response: header, question, sections as they fit, OPT, TSIG. */
 function write(
   authority: Authority,
   via: Via,

@@ -10,7 +10,7 @@ import { answerOpt } from "./edns.ts";
 import { parseQuery, type Query } from "./query.ts";
 import { tsigRoom, tsigStream, type Verdict, verifyTsig } from "./tsig.ts";
 
-/** Octets of a transfer's messages: names past 16384 are no use to compression. */
+/** Octets of a transfer's messages: a compression pointer cannot reach names past 16384. */
 const TRANSFER_MESSAGE_OCTETS = 16384;
 
 const NO_OPT = new Uint8Array();
@@ -52,9 +52,9 @@ export interface Transfer {
 }
 
 /**
- * The transfer that a message over TCP asks for, or undefined when it asks for none or may have none
- * (then `respond` says what is wrong). A zone block never changes, so a transfer is one consistent snapshot. `clock` gives
- * the seconds since 1970 that each message is signed at: a client may take its time (RFC 8945 §5.3.1).
+ * The transfer that a message over TCP asks for, or undefined when it asks for none or is not allowed one
+ * (then `respond` answers with the error). A zone block never changes, so a transfer is one consistent snapshot. `clock` gives
+ * the seconds since 1970 that each message is signed at: a client may read slowly (RFC 8945 §5.3.1).
  */
 export function transfer(
   authority: Authority,
@@ -138,7 +138,7 @@ function* pack(
         begin(TRANSFER_MESSAGE_OCTETS);
         if (!writer.record(owner, set.type, set.ttl, rdata)) {
           begin(65535);
-          // The reader lets no such record in: a client had rather have no zone than a part of it.
+          // The zone-file reader accepts no such record; an incomplete zone would be worse for the client than none.
           if (!writer.record(owner, set.type, set.ttl, rdata))
             throw new RangeError(`${formatName(owner)} ${typeName(set.type)}: fits no message`);
         }

@@ -50,8 +50,8 @@ export function parseTsigKeys(text: string): { keys: Map<string, TsigKey>; probl
     if (tokens[at]?.token === ";") at++;
     const algorithm = (fields.get("algorithm") ?? "").toLowerCase().replace(/\.$/, "");
     const secret = Buffer.from(fields.get("secret") ?? "", "base64");
-    const alien = [...fields.keys()].find((field) => field !== "algorithm" && field !== "secret");
-    if (alien !== undefined) fail(`key ${name}: ${alien} is not known here`);
+    const unknown = [...fields.keys()].find((field) => field !== "algorithm" && field !== "secret");
+    if (unknown !== undefined) fail(`key ${name}: ${unknown} is not known here`);
     else if (!TSIG_ALGORITHMS.includes(algorithm))
       fail(`key ${name}: algorithm is one of ${TSIG_ALGORITHMS.join(", ")}`);
     else if (secret.length < 16 || secret.toString("base64") !== fields.get("secret")) {

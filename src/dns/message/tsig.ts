@@ -28,7 +28,7 @@ export interface TsigKey {
 /** Keys by nameKey of their name. */
 export type TsigKeys = ReadonlyMap<string, TsigKey>;
 
-/** What became of a message's TSIG, and all that is needed to sign the answer. */
+/** The result of checking a message's TSIG, and all that is needed to sign the answer. */
 export interface Verdict {
   /** TSIG error; 0 when the signature is right. */
   readonly error: number;
@@ -41,7 +41,7 @@ export interface Verdict {
   readonly keyName: WireName;
   readonly algorithm: WireName;
   readonly mac: Uint8Array;
-  /** Seconds since 1970 that the asker signed at. */
+  /** Seconds since 1970 at which the client signed. */
   readonly time: number;
   readonly originalId: number;
 }
@@ -202,7 +202,7 @@ export function signResponse(out: Uint8Array, size: number, verdict: Verdict, no
   const variables: Variables = {
     keyName: verdict.keyName,
     algorithm: verdict.algorithm,
-    // RFC 8945 §5.2.3: with BADTIME the asker's own time, so that it can check the MAC; ours stands in Other Data.
+    // RFC 8945 §5.2.3: with BADTIME the client's time, so that it can check the MAC; the server's is in Other Data.
     time: badTime ? verdict.time : now,
     fudge: FUDGE_S,
     error: verdict.error,

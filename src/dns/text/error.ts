@@ -6,7 +6,7 @@ export class ZoneTextError extends Error {
   override name = "ZoneTextError";
 
   constructor(message: string) {
-    // the reason stands at the end
+    // the reason is at the end
     super(
       message.length <= MAX_MESSAGE_LENGTH
         ? message

@@ -1,4 +1,4 @@
-/** What of RDATA others would refuse although its lengths add up: a record that one secondary cannot read ends every transfer. */
+/** Finds RDATA that other servers refuse although its lengths add up: one record that a secondary cannot read ends every transfer. */
 import { read16 } from "../wire/octets.ts";
 import { TYPE } from "../wire/types.ts";
 import { type Field, fieldsOf, GATEWAYS } from "./rdata-fields.ts";
@@ -19,7 +19,7 @@ const WIDTH: Readonly<Partial<Record<Field, number>>> = {
   eui64: 8,
 };
 
-/** Could these octets be RDATA of this type? What is said no to here, others could not read. */
+/** True if these octets are valid RDATA of this type; other servers could not read what is refused here. */
 export function rdataFits(type: number, octets: Uint8Array): boolean {
   const fields = fieldsOf(type);
   if (fields === undefined) return true;
@@ -134,7 +134,7 @@ function svcValueFits(key: number, value: Uint8Array, params: ReadonlyMap<number
     case 6:
       return length > 0 && length % 16 === 0;
     default:
-      // ech and dohpath say something; the others are as they are
+      // ech and dohpath must not be empty; the other values have no fixed form
       return length > 0 || (key !== 5 && key !== 7);
   }
 }
@@ -143,7 +143,7 @@ function svcValueFits(key: number, value: Uint8Array, params: ReadonlyMap<number
 const DS_DIGESTS: readonly (number | undefined)[] = [undefined, 20, 32, 32, 48];
 const ZONE_DIGESTS: readonly (number | undefined)[] = [undefined, 48, 64];
 
-/** Has a digest the length that its number asks for? */
+/** True if a digest has the length that its number requires. */
 function digestFits(type: number, octets: Uint8Array): boolean {
   if (type === TYPE.DS || type === TYPE.CDS || type === TYPE.DLV)
     return octets.length - 4 === (DS_DIGESTS[octets[3] as number] ?? Math.max(1, octets.length - 4));

@@ -1,4 +1,4 @@
-// The three types whose text is a language of its own: LOC (RFC 1876), APL (RFC 3123), SVCB and HTTPS (RFC 9460).
+// The three types whose text has a syntax of its own: LOC (RFC 1876), APL (RFC 3123), SVCB and HTTPS (RFC 9460).
 import { formatIpv6, parseIpv4, parseIpv6 } from "../wire/address.ts";
 import { escapeOctets, tokenOctets } from "../wire/name.ts";
 import { OctetWriter, read16, read32 } from "../wire/octets.ts";
@@ -177,7 +177,7 @@ export function writeSvcParams(out: OctetWriter, tokens: readonly string[]): voi
   }
 }
 
-/** Master-file text of service parameters, all in the generic `keyN="…"` form except the plain ones; undefined when torn. */
+/** Master-file text of service parameters, all in the generic `keyN="…"` form except the plain ones; undefined when cut off. */
 export function formatSvcParams(octets: Uint8Array): string | undefined {
   const params: string[] = [];
   for (let at = 0; at < octets.length; ) {

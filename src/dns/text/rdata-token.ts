@@ -1,4 +1,4 @@
-/** Tokens of a master file → what they say. All throw ZoneTextError for what says nothing. */
+/** Tokens of a master file → values. All throw ZoneTextError for an invalid token. */
 import { ZoneTextError } from "./error.ts";
 
 /** Unsigned decimal number up to `max`. */

@@ -24,7 +24,7 @@ const CLOSE = 0x29;
 const SEMICOLON = 0x3b;
 const BACKSLASH = 0x5c;
 
-/** Only the first physical line, given up on: a stray quote or parenthesis costs its own line, not the rest of the file. */
+/** Skips one physical line only: an unmatched quote or parenthesis makes its own line unreadable, not the rest of the file. */
 function giveUp(text: string, at: number, problem: string): LogicalLine {
   const end = text.indexOf("\n", at);
   return {

@@ -26,7 +26,7 @@ function isBlank(code: number): boolean {
   return code === BLANK || code === TAB;
 }
 
-/** Letters, digits, `-`, `_` and `*`: octets that mean themselves everywhere in a master file. */
+/** Letters, digits, `-`, `_` and `*`: octets without a special meaning anywhere in a master file. */
 const PLAIN = new Uint8Array(256);
 for (const char of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*")
   PLAIN[char.charCodeAt(0)] = 1;
@@ -34,7 +34,7 @@ for (const char of "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 /**
  * Read the line at `at` when it is `owner [ttl] [IN] A address` with nothing to escape, as nearly all lines of a large
  * zone are: ten times as fast as the whole reader. Appends the record and gives the next line's offset; -1, with nothing
- * appended, leaves the line to the whole reader, which alone says what is wrong.
+ * appended, leaves the line to the whole reader, which reports what is wrong.
  */
 export function quickLine(text: string, at: number, quick: Quick, out: OctetWriter): number {
   out.reserve(600);

@@ -64,7 +64,7 @@ function walk(
     try {
       meaning = understand(cut, context, out);
     } catch (error) {
-      // whatever it is: one line never harms the others, nor the program that reads the file
+      // any exception: one line must not affect the others, nor the program that reads the file
       meaning = error instanceof ZoneTextError ? error : new ZoneTextError(`${UNEXPECTED} (${error})`);
       out.length = before;
     }
@@ -79,7 +79,7 @@ function walk(
 /**
  * Cut a master file (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) into statements whose texts joined give the file again.
  * Text is octets, one a character; `origin` is absolute with or without its trailing dot.
- * A line that cannot be read becomes an `unreadable` statement and a problem; the others are not harmed.
+ * A line that cannot be read becomes an `unreadable` statement and a problem; the others are not affected.
  */
 export function readZoneFile(
   text: string,

@@ -27,7 +27,7 @@ export async function loadCodec(): Promise<Codec> {
       return packet.toBuffer();
     },
     response(message) {
-      // A response to us echoes one question and carries little else; dns2's parser is not for more (see traps).
+      // A response to us echoes one question and carries little else; dns2's parser must not be given more.
       if (message.length < 12 || message.length > 512) return undefined;
       try {
         const { header } = Packet.parse(Buffer.from(message)) as unknown as {

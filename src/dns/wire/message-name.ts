@@ -12,7 +12,7 @@ export function plainName(message: Uint8Array, at: number): WireName | undefined
   return i < message.length && i - at < 255 ? message.slice(at, i + 1) : undefined;
 }
 
-/** Pointers followed in one name: an honest one has a single pointer, and none costs more than this. */
+/** Pointers followed in one name: a usual one has a single pointer; the limit bounds the cost of the others. */
 const MAX_POINTERS = 8;
 
 /** The owner at `at` with its pointers followed, and its end; undefined when it is no name or a pointer does not look back. */

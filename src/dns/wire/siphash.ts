@@ -1,4 +1,4 @@
-/** SipHash-2-4 in 32-bit halves: BigInt would cost a hundred times as much, and every query of a good resolver needs one. */
+/** SipHash-2-4 in 32-bit halves: BigInt would cost a hundred times as much, and every query with a cookie needs one. */
 
 let v0h = 0;
 let v0l = 0;

@@ -8,8 +8,8 @@ import { read16 } from "./octets.ts";
 const MAX_COMPRESSION_TARGETS = 96;
 
 /**
- * Writes one message into a buffer, names compressed (RFC 1035 §4.1.4). What does not fit below `limit` is taken back
- * whole. Used again for each message: `begin` forgets the one before.
+ * Writes one message into a buffer, names compressed (RFC 1035 §4.1.4). What does not fit below `limit` is removed
+ * whole. Used again for each message: `begin` drops the one before.
  */
 export class MessageWriter {
   out: Uint8Array = new Uint8Array();
@@ -125,7 +125,7 @@ export class MessageWriter {
   record(owner: WireName, type: number, ttl: number, rdata: Uint8Array): boolean {
     const start = this.at;
     const held = this.count;
-    // Written first and judged after, because compression decides the size: the buffer has more room than the limit.
+    // Written first and measured after, because compression decides the size: the buffer has more room than the limit.
     if (start + 12 > this.limit || start + owner.length + 10 + rdata.length > this.out.length) return false;
     this.name(owner, true);
     this.u16(type);

@@ -20,7 +20,7 @@ export interface OwnedSet {
   readonly set: RrSet;
 }
 
-/** What a zone says to a question. */
+/** A zone's answer to a question. */
 export interface Answer {
   rcode: number;
   /** Authoritative answer. */
@@ -65,7 +65,7 @@ function place(zone: Zone, name: WireName, qtype: number): Place {
   return { kind: "exact", node: encloser };
 }
 
-/** The names in an RRset whose addresses help the asker (RFC 1035 §3.3.9, §3.3.11, RFC 2782). */
+/** The names in an RRset whose addresses are useful to the client (RFC 1035 §3.3.9, §3.3.11, RFC 2782). */
 function targets(set: RrSet): WireName[] {
   const skip = set.type === TYPE.NS ? 0 : set.type === TYPE.MX ? 2 : set.type === TYPE.SRV ? 6 : -1;
   return skip < 0 ? [] : set.rdata.map((rdata) => rdata.subarray(skip));
@@ -136,7 +136,7 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
     let alias: WireName;
     if (at.kind === "dname") {
       const set = readSet(zone, findSet(zone, at.node, TYPE.DNAME));
-      // One DNAME may be passed twice on the way; its RRset is said once.
+      // One DNAME may be passed twice on the way; its RRset is added once.
       if (!found.answer.some((held) => held.set.type === TYPE.DNAME && sameName(held.owner, at.owner))) {
         found.answer.push({ owner: at.owner, set });
       }
@@ -180,7 +180,7 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
 /** Referral (RFC 1034 §4.3.2 step 3b): the cut's NS, and addresses we hold for them. */
 function refer(zone: Zone, found: Answer, node: number, owner: WireName): Answer {
   const set = readSet(zone, findSet(zone, node, TYPE.NS));
-  // After an alias of ours the answer section is authoritative all the same.
+  // After a CNAME of this zone the answer section is still authoritative.
   found.aa = found.answer.length > 0;
   found.authority.push({ owner, set });
   found.glue = true;

@@ -6,10 +6,10 @@ import { formatName, lower, parseName, type WireName } from "../wire/name.ts";
 import { read16, read32 } from "../wire/octets.ts";
 import { TYPE, typeName } from "../wire/types.ts";
 import { BlockWriter } from "./block.ts";
-import { JUDGED, judgeOwner } from "./conflict.ts";
+import { conflictCheck, MAY_CONFLICT } from "./conflict.ts";
 import { HEADER, hashStep, MAGIC, NODE, openZone, slotOf, type Zone } from "./zone.ts";
 
-/** What became of a zone file: a zone, or the errors that forbid it; warnings say what was left out or made fit. */
+/** The result of compiling a zone file: a zone, or the errors that prevent it; warnings name what was left out or changed. */
 export interface Compiled {
   readonly zone?: Zone;
   readonly errors: readonly ZoneProblem[];
@@ -84,7 +84,7 @@ function inZone(wire: Uint8Array, at: number, end: number, apex: Uint8Array): bo
 }
 
 /**
- * Compile a zone. `seed` keys the name hash, so that a choice of names is no choice of collisions.
+ * Compile a zone. `seed` keys the name hash, so that names cannot be chosen to collide.
  * A zone without a SOA is an error and leaves no zone. Whatever else is wrong is a warning: lines that cannot be read,
  * records outside the zone and records that contradict an earlier one are left out, and a TTL that differs in its RRset
  * is made the first one's.
@@ -244,26 +244,26 @@ class Layout {
 
   /** Takes records that contradict an earlier one out of the lists of their owners. */
   private leaveOut(): void {
-    const judged = new Set<number>();
+    const owners = new Set<number>();
     for (let node = 0; node < this.nodes.count; node++)
       for (
         let record = this.nodes.firstRecord[node] as number;
         record >= 0;
         record = this.next[record] as number
       )
-        if (JUDGED.has(this.type(record))) judged.add(node);
-    for (const node of judged) this.leaveOutOf(node);
+        if (MAY_CONFLICT.has(this.type(record))) owners.add(node);
+    for (const node of owners) this.leaveOutOf(node);
   }
 
   private leaveOutOf(node: number): void {
     const { firstRecord, lastRecord, parent } = this.nodes;
     const name = this.nodes.start[node] as number;
     const wildcard = this.wire[name] === 1 && this.wire[name + 1] === 0x2a;
-    const judge = judgeOwner({ apex: parent[node] === -1, wildcard });
+    const check = conflictCheck({ apex: parent[node] === -1, wildcard });
     let last = -1;
     for (let record = firstRecord[node] as number; record >= 0; ) {
       const next = this.next[record] as number;
-      const why = judge(this.type(record), Buffer.from(this.rdata(record)).toString("latin1"));
+      const why = check(this.type(record), Buffer.from(this.rdata(record)).toString("latin1"));
       if (why === undefined) {
         if (last < 0) firstRecord[node] = record;
         else this.next[last] = record;

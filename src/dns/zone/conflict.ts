@@ -1,30 +1,30 @@
-/** Records that may not stand together at one owner: one judge for the director, which writes a zone, and the server. */
+/** Records that may not be together at one owner: one check, for the director, which writes a zone, and for the server. */
 import { TYPE, typeName } from "../wire/types.ts";
 
-/** Types that may stand beside a CNAME (RFC 4035 §2.5, RFC 3007 §3). */
+/** Types that may be beside a CNAME (RFC 4035 §2.5, RFC 3007 §3). */
 const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.NSEC, TYPE.KEY]);
 
 /** Types of which an owner has one record. */
 const SINGLE: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.DNAME, TYPE.SOA]);
 
-/** An owner without any record of these types has nothing to be judged. */
-export const JUDGED: ReadonlySet<number> = new Set([...SINGLE, TYPE.NS]);
+/** An owner without any record of these types needs no check. */
+export const MAY_CONFLICT: ReadonlySet<number> = new Set([...SINGLE, TYPE.NS]);
 
 /**
- * Takes an owner's records in the order of the file. Gives why a record contradicts those taken before, which stand, or
- * undefined for a record that is taken. `rdata` is compared as it is: a repeated record contradicts nothing (RFC 2181 §5).
+ * Takes an owner's records in the order of the file. Returns why a record contradicts those accepted before it, or
+ * undefined for a record that is accepted. `rdata` is compared as it is: a repeated record contradicts nothing (RFC 2181 §5).
  */
-export type Judge = (type: number, rdata: string) => string | undefined;
+export type ConflictCheck = (type: number, rdata: string) => string | undefined;
 
-/** What of an owner's place in the zone the judge has to know. */
+/** What the check has to know of an owner's place in the zone. */
 export interface OwnerPlace {
   readonly apex: boolean;
   /** Its first label is `*`. */
   readonly wildcard: boolean;
 }
 
-/** A judge for one owner. */
-export function judgeOwner({ apex, wildcard }: OwnerPlace): Judge {
+/** A check for one owner. */
+export function conflictCheck({ apex, wildcard }: OwnerPlace): ConflictCheck {
   const single = new Map<number, string>();
   let other: number | undefined;
   return (type, rdata) => {

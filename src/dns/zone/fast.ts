@@ -21,10 +21,10 @@ export interface Asked {
 }
 
 /**
- * Answer the query in `octets[at..at+length)` by writing the answer over it: ID, RD and the name's case come free.
- * Gives the answer's octets, or 0 with the message untouched when this is for `respond`: anything but a plain question
+ * Answer the query in `octets[at..at+length)` by writing the answer over it: ID, RD and the name's case need no copy.
+ * Returns the answer's octets, or 0 with the message untouched when this is for `respond`: anything but a plain question
  * for a plain RRset, its absence or its name's absence. `most` is the largest answer, 65535 over TCP and MAX_UDP_OCTETS over
- * UDP, where what the asker offers counts too. There must be room for `most` octets at `at`. `asked` is set with an answer.
+ * UDP, where the size that the client offers counts too. There must be room for `most` octets at `at`. `asked` is set with an answer.
  */
 export function answerInPlace(
   zones: readonly Zone[],

@@ -38,7 +38,7 @@ function minus(set: RrSet, other: RrSet | undefined): RrSet | undefined {
   return rdata.length === 0 ? undefined : { ...set, rdata };
 }
 
-/** Same octets at both places? Spares taking apart what has not changed. */
+/** True for the same octets at both places: what has not changed need not be parsed. */
 function sameSet(a: Zone, atA: number, b: Zone, atB: number): boolean {
   const size = 16 + (a.words[(atA >>> 2) + 3] as number);
   if (size !== 16 + (b.words[(atB >>> 2) + 3] as number)) return false;

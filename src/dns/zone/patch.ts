@@ -31,7 +31,7 @@ export function patchZone(old: Zone, before: ZoneRecords, after: ZoneRecords): P
   if (found === undefined) return undefined;
   const touched = new Map<string, Touched>();
   const apex = touch(touched, old, old.origin);
-  // the SOA, whatever else
+  // the SOA is written again in any case
   apex.affected = true;
   let depth = old.depth;
   for (const [wire, records] of [
@@ -87,7 +87,7 @@ function write(
   const { words } = block;
   const zone: Zone = { ...old, buffer: block.buffer, words, octets: block.octets };
   let nodes = words[HEADER.NODES] as number;
-  // open addressing needs free slots: quick while half of them are, and without an end when none is
+  // open addressing needs free slots: fast while half of them are free, an endless search when none is
   if (2 * (nodes + touched.length) > zone.mask) return undefined;
   // ancestors first: whether a new name lies below a cut is seen from them
   touched.sort((a, b) => a.name.length - b.name.length);

@@ -1,4 +1,4 @@
-/** Which records of two versions of a zone differ. What is the same is passed over by the C library, in large steps. */
+/** Which records of two versions of a zone differ. Equal parts are compared by the C library, in large steps. */
 import type { ZoneRecords } from "../text/zonefile.ts";
 
 /** Offsets of the records that only the one, or only the other has. */
@@ -7,7 +7,7 @@ export interface Differences {
   readonly added: readonly number[];
 }
 
-/** So many that differ are not worth looking for more. */
+/** The comparison stops when more records than this differ. */
 const MAX_DIFFERENCES = 256;
 /** Records looked ahead for a common one. */
 const LOOKAHEAD_RECORDS = 64;

@@ -103,7 +103,7 @@ function search(names: readonly Touched[], { wire, starts }: ZoneRecords): void 
   }
 }
 
-/** In lower case, other letters than ASCII's too: for looking, not for telling. */
+/** In lower case, other letters than ASCII's too: used to search only. */
 const lowered = (octets: Buffer): string => octets.toString("latin1").toLowerCase();
 
 /** The record that `at` lies in, which is no earlier than `least`. */
@@ -121,7 +121,7 @@ function recordAt(starts: readonly number[], at: number, least: number): number 
 /** All names in one pass. */
 function sieve(names: readonly Touched[], zone: Zone, wire: Uint8Array): void {
   const byHash = new Map<number, Touched[]>();
-  // most names are told apart by one look at this
+  // this alone excludes most names
   const marks = new Uint8Array(1 << 14);
   for (const each of names) {
     marks[each.hash & (marks.length - 1)] = 1;

@@ -58,7 +58,7 @@ export const SET_WORDS = 4;
 /** RRset flag: its octets are the whole answer, nothing to add and nothing to compress. */
 export const FAST = 1 << 16;
 
-/** Look at a block as a zone. */
+/** View a block as a zone. */
 export function openZone(buffer: SharedArrayBuffer): Zone {
   const words = new Int32Array(buffer);
   const octets = new Uint8Array(buffer);
