@@ -1,6 +1,6 @@
 /**
- * The labels that say how a service looks on the page. `homepage.*`, `homarr.*` and the image's own are honoured, so
- * that what people have already serves. `homepage.widget.*` holds API keys: only the keys named here are ever read.
+ * The labels that say how a service looks on the page. `homepage.*`, `homarr.*` and the image's own are read too, so
+ * that labels for other dashboards can be kept. `homepage.widget.*` holds API keys: only the keys named here are ever read.
  */
 
 import { readBoolean } from "../services/boolean.ts";
@@ -22,7 +22,7 @@ export interface Card {
   readonly hidden: boolean;
 }
 
-/** Reads the labels. Never throws; what cannot be read counts as absent. */
+/** Reads the labels. Never throws; a value that cannot be read counts as absent. */
 export function readCard(labels: ReadonlyMap<string, string>, image: string): Card {
   const first = <T>(read: (text: string | undefined) => T | null, ...keys: readonly string[]): T | null => {
     for (const key of keys) {
@@ -51,7 +51,7 @@ export function safeUrl(text: string | undefined): string | null {
   if (!/^https?:\/\//i.test(trimmed) || !URL.canParse(trimmed)) return null;
   const { protocol, username, password, href } = new URL(trimmed);
   if (protocol !== "http:" && protocol !== "https:") return null;
-  // a name before the @ is there to look like the host
+  // text before the @ can imitate a host name
   if (username !== "" || password !== "" || href.length > 256) return null;
   return href;
 }
@@ -61,7 +61,7 @@ function safePath(text: string | undefined): string | null {
   const trimmed = (text ?? "").slice(0, 2_000).trim();
   if (!/^\/(?![/\\])/.test(trimmed)) return null;
   const { host, pathname, search, hash } = new URL(trimmed, "http://service.invalid");
-  // a tab within is taken out by the URL's own rules
+  // the URL parser removes a tab inside the text
   if (host !== "service.invalid") return null;
   const path = `${pathname}${search}${hash}`;
   return path.length > 256 || path.startsWith("//") ? null : path;
@@ -71,7 +71,7 @@ function weight(text: string | undefined): number | null {
   return /^-?\d{1,6}$/.test(text?.trim() ?? "") ? Number(text) : null;
 }
 
-/** There any value hides, and so does none; only a clear "no" is one here. */
+/** In Homarr any value hides a service, also an empty one; here only a clear "no" shows it. */
 function hiddenInHomarr(text: string | undefined): boolean {
   return text !== undefined && readBoolean(text) !== false;
 }

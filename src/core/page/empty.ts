@@ -12,7 +12,7 @@ import { NO_HISTORY } from "./history.ts";
 import { listingOf, renderListing } from "./listing.ts";
 import { renderPage } from "./page.ts";
 
-/** No alias, no rule; the zone holds the host and what was written by hand; every lease is on hold. A foreign file stays. */
+/** No alias, no rule; the zone holds the host and the hand-written records; every lease is on hold. Other files stay. */
 export function emptyState(config: Config, seen: Observation, now: number): State {
   const { table } = seen.actual;
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
@@ -51,7 +51,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   };
 }
 
-/** Every lease on hold. Where they are lost, those that the host still shows: no container gets such an address at once. */
+/** Every lease on hold. Lost leases: the addresses that the host still shows, so that no new container gets one at once. */
 function onHold(seen: Observation, now: number): Lease[] {
   const { table, aliases } = seen.actual;
   if (seen.leasesIntact)

@@ -25,13 +25,13 @@ export const NO_HISTORY: ServiceHistory = new Map();
 
 const SCHEMA_VERSION = 1;
 
-/** The document on disk: one service a line, so that a person can read it. */
+/** The document on disk, one service a line. */
 export function renderHistory(history: ServiceHistory): string {
   const lines = [...history.values()].map((one) => JSON.stringify(one));
   return `{"schemaVersion":${SCHEMA_VERSION},"services":[\n${lines.join(",\n")}\n]}\n`;
 }
 
-/** Reads it field by field: it is a cache, and whatever it holds the worst is that a service counts as unknown. */
+/** Reads it field by field: it is a cache, and at worst a service counts as unknown. */
 export function readHistory(text: string): ServiceHistory {
   let document: unknown;
   try {

@@ -10,7 +10,7 @@ export interface PortLink {
   readonly port: number;
   /** The container's port, where it is another one. */
   readonly to: number | null;
-  /** Null where the port is not thought to speak HTTP. */
+  /** Null where the port is not expected to speak HTTP. */
   readonly url: string | null;
 }
 
@@ -41,14 +41,14 @@ export function serviceLinks(
   const byPort = (n: number): PortLink | undefined => ports.find((p) => p.port === n && p.url !== null);
   const base =
     (byPort(80) ?? byPort(443) ?? ports.find((p) => p.url !== null))?.url ??
-    // an image that declares no port may well answer on 80
+    // an image that declares no port may answer on 80
     (ports.length === 0 ? `http://${service.fqdn}/` : null);
   if (card.url === null) return { url: base, elsewhere: null };
   if (card.url.startsWith("/"))
     return { url: new URL(card.url, base ?? `http://${service.fqdn}/`).href, elsewhere: null };
   const { hostname } = new URL(card.url);
   const own = new Set([...service.names.map((name) => `${name}.${zone}`), service.address as string]);
-  // a link that reads as this service must lead to this service: any other is shown with its host
+  // a link shown as this service must lead to this service: any other is shown with its host
   return own.has(hostname) ? { url: card.url, elsewhere: null } : { url: base, elsewhere: card.url };
 }
 
@@ -56,7 +56,7 @@ function isDefault(scheme: string, port: number): boolean {
   return port === (scheme === "http" ? 80 : 443);
 }
 
-/** Ports on which web servers listen by habit; everything else is shown as text. */
+/** Usual ports of web servers; all others are shown as text. */
 const HTTP: readonly (readonly [first: number, last: number])[] = [
   [80, 90],
   [591, 591],

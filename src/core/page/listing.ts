@@ -1,4 +1,4 @@
-/** The services as the page and services.json tell them: one value, of which both are made. docs/services-json.md. */
+/** The services as the page and services.json show them: both are made from this one value. docs/services-json.md. */
 
 import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
@@ -12,20 +12,20 @@ import type { Icon } from "./icon.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
 import { runningSince } from "./uptime.ts";
 
-/** A service's state in one word, and how good that is. */
+/** A service's state in one word, and its severity. */
 export type Status = "running" | "healthy" | "starting" | "renamed" | "unhealthy" | (string & {});
 export type Tone = "good" | "wait" | "warn" | "bad";
 
-/** One service. Texts are one line of at most 256 octets, and still strangers'. */
+/** One service. Texts are one line of at most 256 octets and come from labels: untrusted. */
 export interface Row {
   readonly name: string;
   readonly fqdn: string;
-  /** Every further name it answers to, whole. */
+  /** Every further name of it, as a full name. */
   readonly names: readonly string[];
   readonly address: Ipv4;
   readonly status: Status;
   readonly tone: Tone;
-  /** Why it has not the name it asked for. */
+  /** Why it did not get the name it asked for. */
   readonly reason: string | null;
   readonly title: string | null;
   readonly description: string | null;
@@ -58,7 +58,7 @@ export interface Listing {
   readonly title: string;
   readonly zone: string;
   readonly host: string | null;
-  /** Seconds after which a page that was not brought up to date is old. */
+  /** Seconds after which a page that was not updated is out of date. */
   readonly staleAfter: number;
   readonly range: AddressUse;
   readonly services: readonly Row[];
@@ -85,13 +85,13 @@ export interface ListingInput {
   readonly history: ServiceHistory;
 }
 
-/** Below this many seconds nobody is told that a page is old: a cron line may run every few minutes. */
+/** No page counts as out of date before so many seconds: a cron line may run every few minutes. */
 const STALE_LEAST = 900;
 
 /** web-2 before web-10. */
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** Everything that the page says. It changes when a service does, not because time goes by. */
+/** Everything that the page says. It changes when a service changes, not with time. */
 export function listingOf(input: ListingInput): Listing {
   const { title, zone, table, pool, hold, now } = input;
   const { history } = input;
@@ -104,10 +104,10 @@ export function listingOf(input: ListingInput): Listing {
     .sort((a, b) => a.weight - b.weight || byName.compare(a.row.name, b.row.name))
     .map(({ row }) => row);
   const names = new Set(input.services.map((service) => service.name as string));
-  const resting = table.leases.filter((lease) => lease.releasedAt !== null && isHeld(lease, now, hold));
-  const stopped = resting.flatMap((lease): Stopped[] => {
+  const onHold = table.leases.filter((lease) => lease.releasedAt !== null && isHeld(lease, now, hold));
+  const stopped = onHold.flatMap((lease): Stopped[] => {
     const name = lease.names[0];
-    // only what stood on the page: a hidden service must not come to light by stopping
+    // only what was on the page: a hidden service must not appear there when it stops
     const was = name === undefined || names.has(name) ? undefined : history.get(name);
     if (was === undefined) return [];
     const { containerId: _, since: __, ...look } = was;
@@ -147,7 +147,7 @@ export function renderListing(listing: Listing): string {
 
 const jsonOf = perObject<Row, string>();
 
-/** A row as it stands in services.json. */
+/** A row as written to services.json. */
 const rowJson = (row: Row): string =>
   jsonOf(row, "", () => JSON.stringify({ ...row, since: iso(row.since) }, null, 1).replace(/^/gm, "  "));
 
@@ -191,7 +191,7 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
   };
 }
 
-/** Health says more than state; a name that was not granted matters once the service itself is well. */
+/** Health comes before state; a name that was not granted is reported only when the service itself works. */
 function statusOf({ state, health, renamed }: Service): { readonly status: Status; readonly tone: Tone } {
   if (state === "starting" || state === "created") return { status: "starting", tone: "wait" };
   if (state !== "running") return { status: field(state) ?? "?", tone: "bad" };
@@ -201,7 +201,7 @@ function statusOf({ state, health, renamed }: Service): { readonly status: Statu
   return { status: health === "healthy" ? "healthy" : "running", tone: "good" };
 }
 
-/** What to remember once this listing is published: the services shown, and those whose addresses are on hold. */
+/** The history to store once this listing is published: the services shown, and those whose addresses are on hold. */
 export function historyOf(listing: Listing, before: ServiceHistory): ServiceHistory {
   const shown = listing.services.map(
     ({ name, fqdn, title, icon, group, image, container, containerId, since }): [string, Remembered] => [

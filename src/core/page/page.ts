@@ -1,4 +1,4 @@
-/** The listing → the index page: complete without a script, and without anything from another host. */
+/** The listing → the index page: complete without a script, nothing is loaded from another host. */
 
 import { escapeHtml } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
@@ -89,7 +89,7 @@ function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`;
 }
 
-/** The icons in use, as masks: a colour of the page's own fills them. */
+/** The icons in use, as masks: filled with a colour of the page. */
 function iconStyle(listing: Listing): string {
   const used = new Set<Icon>([...listing.services, ...listing.stopped].map((row) => row.icon));
   return [...used]

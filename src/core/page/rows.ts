@@ -1,6 +1,6 @@
 /**
  * Rows of the page. There may be hundreds: the markup is as short as HTML allows (optional end tags and quotes left out),
- * each row is one list item, and its look is all in the style.
+ * each row is one list item, formatted by the style sheet alone.
  */
 
 import { toNumber } from "../addresses/ipv4.ts";
@@ -72,7 +72,7 @@ export function stoppedRow(one: Stopped, zone: string): string {
 ${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
 }
 
-/** Containers that are not served, and addresses that cannot be given. */
+/** Containers that are not served, and addresses in conflict. */
 export function skippedRows(listing: Listing): string[] {
   return [
     ...listing.skipped.map(
@@ -93,7 +93,7 @@ function nameOf(fqdn: string, zone: string): string {
   return `${escapeHtml(own)}<span>${escapeHtml(fqdn.slice(own.length))}</span>`;
 }
 
-/** Further names, without the zone that all of them end in. */
+/** Further names, without the zone. */
 function also(row: Row, zone: string): string {
   if (row.names.length === 0) return "";
   const short = row.names.map((name) => (name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name));
@@ -112,7 +112,7 @@ function note(reason: string | null): string {
   return reason === null ? "" : `<mark>${escapeHtml(reason)}</mark>`;
 }
 
-/** A valid time string in itself, so that no attribute need repeat it. */
+/** A valid HTML time string, so that no attribute repeats it. */
 function since(seconds: number | null): string {
   if (seconds === null) return "";
   return `<time>${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")}Z</time>`;
@@ -134,7 +134,7 @@ function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null
 
 const MOST_PORTS = 12;
 
-/** `jenkins:2.452`; a digest and a registry's host say little to people: the whole is in the title. */
+/** `jenkins:2.452`; digest and registry host are left out here: the title has the whole. */
 function image(row: Row): string {
   const bare = row.image.replace(/@sha256:[0-9a-f]+$/, "");
   const [, repository = bare, tag = ""] = /^(.*?)(?::([^:/]+))?$/.exec(bare) ?? [];

@@ -1,4 +1,4 @@
-/** The frame of the page: a site may bring its own. Named slots only, so that a template is text and never a program. */
+/** The frame of the page; a site may have its own. Named slots only: a template is text and never a program. */
 
 export interface TemplateFiles {
   readonly index: string;
@@ -7,7 +7,7 @@ export interface TemplateFiles {
 }
 
 export interface PageTemplate extends TemplateFiles {
-  /** Why something else than asked for is used. */
+  /** Why another template than the configured one is used. */
   readonly problems: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export interface Slots {
   readonly services: string;
 }
 
-/** Used where a page's frame is missing, or is no frame: still complete, only plain. */
+/** Used where the frame is missing or has no slots: a plain but complete page. */
 const BARE = `<!doctype html>
 <html lang="en" data-version="{{version}}">
 <head>
@@ -60,7 +60,7 @@ export function templateOf(files: TemplateFiles, problems: readonly string[]): P
   return { ...BARE_TEMPLATE, problems: [...problems, why] };
 }
 
-/** The template with its slots filled; a slot that is not known stays as it is. What a slot holds is not looked at again. */
+/** The template with its slots filled; an unknown slot stays as it is. Text put into a slot is not searched for slots. */
 export function fill(template: string, slots: Slots): string {
   return template.replace(/\{\{([a-z]+)\}\}/g, (whole, name: string) =>
     Object.hasOwn(slots, name) ? slots[name as keyof Slots] : whole,

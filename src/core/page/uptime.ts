@@ -1,7 +1,7 @@
 /**
  * Since when a container runs. Docker's list says it only in words ("Up 2 hours"); asking for each container would
- * block while one starts. The words are bounds, and a moment told once is kept while it agrees with them: so the page
- * does not change because a minute went by.
+ * block while one starts. The words are bounds, and a time published once is kept while it agrees with them, so that the
+ * page does not change every minute.
  */
 
 /** A container has been up for at least and at most this many seconds. */
@@ -44,7 +44,7 @@ export function runningSince(
   const agrees = (moment: number): boolean =>
     now - up.most - slack <= moment && moment <= now - up.least + slack;
   if (before !== null && agrees(before)) return before;
-  // most containers start as they are created
+  // most containers start when they are created
   if (agrees(created)) return created;
   return Math.max(
     created,

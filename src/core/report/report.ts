@@ -19,7 +19,7 @@ export function runReport(config: Config, decision: Decision): string {
   );
   const own = addressRecords(services, config.hostName, hostIp);
   const name = (owner: string): string => (owner === "@" ? `${config.zone}.` : `${owner}.${config.zone}.`);
-  // service.project repeats what its service has said already
+  // service.project repeats the line of its service
   const listed = [...own.filter((r) => !r.owner.includes(".")), ...decision.handwritten].sort((a, b) =>
     a.owner === b.owner
       ? compareIpv4(a.address, b.address)

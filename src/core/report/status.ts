@@ -9,12 +9,12 @@ import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
-/** What is known; null is what is not. Times are seconds since the epoch. */
+/** What is known; null for what is not. Times are seconds since the epoch. */
 export interface StatusReport {
   readonly version: string;
   /** Docker's version. */
   readonly engine: string | null;
-  /** When a run last ended well, and now. */
+  /** Time of the last successful run, and now. */
   readonly lastRun: number | null;
   readonly now: number;
   readonly hostIp: Ipv4 | null;
@@ -73,7 +73,7 @@ const usageDocument = ({ name, address, cpuPercent, memory, memoryLimit }: Usage
 
 function addressesDocument(config: Config, report: StatusReport): object {
   const { size, used, held, conflict, reserved, free, inForce } = use(config, report);
-  // `rest` is what the first version called `held`
+  // `rest` is the name of `held` in the first version
   return { size, used, rest: held, held, conflict, reserved, free, inForce };
 }
 

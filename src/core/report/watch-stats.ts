@@ -32,7 +32,7 @@ export function afterRun(stats: WatchStats, changes: number, drift: boolean, now
   };
 }
 
-/** After a run that failed; the same value when it failed for the reason of the one before. */
+/** After a run that failed; the same value when the reason is that of the run before. */
 export function afterFailure(stats: WatchStats, message: string, now: number): WatchStats {
   const { lastError } = stats;
   if (lastError !== null && !lastError.over && lastError.message === message) return stats;

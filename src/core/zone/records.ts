@@ -1,4 +1,4 @@
-/** The zone file, which holds OCDD's records beside what people wrote by hand. */
+/** The zone file, which holds OCDD's records and hand-written ones. */
 import { readZoneFile, type Statement } from "../../dns/text/zonefile.ts";
 import { formatName, parseName } from "../../dns/wire/name.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import { contradictions } from "./contradiction.ts";
 import type { AddressRecord, OwnRecord, SrvRecord, ZoneFile, ZoneOnDisk } from "./zone-file.ts";
 
-/** Ends each line that is OCDD's own. Everything else in the zone file belongs to whoever wrote it. */
+/** Ends each line of OCDD's. All other lines of the zone file are hand-written. */
 export const MARK = "ADDED-BY-OCDD-SCRIPT";
 
 /** What the zone file needs of the configuration. */
@@ -24,7 +24,7 @@ export function zoneSettings(config: Pick<Config, keyof ZoneSettings>): ZoneSett
   return { zone: config.zone, hostName: config.hostName, soaEmail: config.soaEmail, ttl: config.ttl };
 }
 
-/** Types below which the zone is another's or another name's (RFC 1035 §4.3.2, RFC 6672 §2.3). */
+/** Types below which names belong to another zone or to another name (RFC 1035 §4.3.2, RFC 6672 §2.3). */
 const CUTS: ReadonlySet<string> = new Set(["NS", "DNAME"]);
 
 /** Reads the zone file as it is. `text` is octets, one a character; any text gives a result. */
@@ -75,11 +75,11 @@ export function readZoneOnDisk(
       continue;
     }
     const name = owner ?? "@";
-    // what the director writes anyway (the bash script's template holds it unmarked) would stand there twice
+    // what the director writes itself (the bash script's template has it without the mark) would be there twice
     if (statement.type === "A" && host.has(`${name} ${statement.rdata[0]}`) && isHosts(name, settings))
       continue;
     if (statement.type === "A") addresses.push({ owner: name, address: statement.rdata[0] as Ipv4 });
-    // a cut bars what is below it too, so that it says more than another type at the same name
+    // a zone cut also excludes the names below it, so it takes precedence over another type at the same name
     if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
     if (statement.type === "NS" && name === "@" && isOwnNs(statement.rdata[0], settings)) continue;
     handwritten +=
@@ -98,7 +98,7 @@ function isOurs(statement: Statement): boolean {
 }
 
 /**
- * Why a hand-written record cannot stand at an owner where the director has records of its own, or null: one such line
+ * Why a hand-written record cannot be at an owner where the director has records of its own, or null: one such line
  * would make the zone invalid, or hide every name in it.
  */
 function besideOurs(owner: string, type: string, settings: ZoneSettings): string | null {
@@ -131,7 +131,7 @@ function relative(owner: string, zone: string): string | null {
   return name.endsWith(`.${zone}.`) ? name.slice(0, -zone.length - 2) : null;
 }
 
-/** The zone file: our lines, each with the mark, then what was written by hand. */
+/** The zone file: OCDD's lines, each with the mark, then the hand-written ones. */
 export function renderZone(
   settings: ZoneSettings,
   records: readonly AddressRecord[],
@@ -151,7 +151,7 @@ export function renderZone(
     `${zone}.\t${ttl}\tIN\tSOA\t${hostName}.${zone}. ${rname} ${serial} 3600 600 1209600 ${ttl}`,
     `${zone}.\t${ttl}\tIN\tNS\t${hostName}.${zone}.`,
     ...records.map((record) => `${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`),
-    // priority and weight 0: where several offer the same, one is as good as another
+    // priority and weight 0: no preference among several targets
     ...srv.map(({ owner, port, target }) => `${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
   ];
   const own = `${lines.map((line) => `${line}\t; ${MARK}`).join("\n")}\n`;
@@ -159,8 +159,8 @@ export function renderZone(
 }
 
 /**
- * The serial after `serial`: one more (RFC 1982 §3), or the clock's when that is ahead, so that a zone file lost and
- * written anew does not fall behind its secondaries. `now` is in seconds since the epoch.
+ * The serial after `serial`: one more (RFC 1982 §3), or the clock's when that is ahead, so that a zone file that
+ * was lost and written again is not older than its secondaries. `now` is in seconds since the epoch.
  */
 export function nextSerial(serial: number, now: number): number {
   const next = (serial + 1) >>> 0 || 1;

@@ -36,7 +36,7 @@ export function addressRecords(
     for (const name of service.names) {
       const addresses = byName.get(name) ?? new Map<Ipv4, boolean>();
       byName.set(name, addresses);
-      // its own name always answers; a shared one leaves out the unfit as long as one is fit
+      // its own name always answers; a shared one leaves out unhealthy and starting ones while another is healthy
       const counts = fit || !service.sharedNames.includes(name);
       addresses.set(service.address, counts || addresses.get(service.address) === true);
     }
@@ -56,8 +56,8 @@ export function addressRecords(
 }
 
 /**
- * An SRV record for each named port of a service at each name that leads to it: what a shared name offers is found at
- * each container's own. None where a hand-written record stands, nor where the zone could not hold the owner.
+ * An SRV record for each named port of a service at each name that leads to it: the target of a shared name is each
+ * container's own name. None where a hand-written record is, nor where the owner would be too long for the zone.
  */
 export function srvRecords(
   services: readonly Service[],

@@ -14,7 +14,7 @@ export interface SrvRecord {
   readonly target: string;
 }
 
-/** A record of OCDD's own as it stands in a zone file, its owner relative to the zone. */
+/** A record of OCDD's own in a zone file, its owner relative to the zone. */
 export interface OwnRecord {
   readonly owner: string;
   readonly type: "A" | "SRV";
@@ -30,18 +30,18 @@ export interface ZoneFile {
   readonly text: string;
 }
 
-/** What of an existing zone file is not ours. */
+/** The part of an existing zone file that is not OCDD's. */
 export interface ZoneOnDisk {
   /** SOA serial; 0 when there is none. */
   readonly serial: number;
-  /** Hand-written lines, verbatim but for what the zone could not hold. */
+  /** Hand-written lines, verbatim except for those that the zone cannot hold. */
   readonly handwritten: string;
-  /** Owners (relative, lower case) that no container may have, with the type that stands there. */
+  /** Owners (relative, lower case) that no container may have, with the type of the record there. */
   readonly owners: ReadonlyMap<string, string>;
   /** Hand-written A records, relative to the zone. */
   readonly addresses: readonly AddressRecord[];
   readonly warnings: readonly string[];
-  /** Records marked as ours, but for SOA and NS. */
+  /** Records marked as OCDD's, except SOA and NS. */
   readonly records: readonly OwnRecord[];
   /** The file, octets as characters; empty when there is none. */
   readonly text: string;
