@@ -1,4 +1,4 @@
-/** Strangers' text made fit for a page. */
+/** Texts for the page and the log: untrusted ones bounded and escaped, numbers with their noun. */
 import { clip } from "./clip.ts";
 
 /** Octets of a field on the page. */
@@ -32,6 +32,9 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => ENTITIES.get(c) ?? c);
 }
+
+/** `1 change`, `2 changes`. */
+export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** A text's name: 53 bits in 14 hexadecimal digits (cyrb53; no secret, only to tell contents apart). */
 export function textVersion(text: string): string {

@@ -1,4 +1,4 @@
-/** Lines for the log of `watch` and `serve`: for a person, for journald, or for a machine. */
+/** Lines for the log of `watch` and `serve`: plain text, for journald, or JSON. */
 
 export type Level = "info" | "warning" | "error";
 export type Say = (level: Level, message: string) => void;

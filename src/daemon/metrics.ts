@@ -9,9 +9,9 @@ import type { Say } from "./log.ts";
 
 /** What a process answers about itself. */
 export interface Health {
-  /** The process works: else it is to be restarted. */
+  /** The process works; if not, it should be restarted. */
   readonly live: () => boolean;
-  /** It has done its first work: else no load should be sent to it yet. */
+  /** Its first work is done; if not, no load should be sent to it yet. */
   readonly ready: () => boolean;
   /** Prometheus text. */
   readonly metrics: () => Promise<string>;
@@ -51,7 +51,7 @@ export interface DirectorMetrics {
   readonly ran: (seconds: number, decision: Decision, steps: readonly Step[], drift: boolean) => void;
   /** A run that failed, by fault. */
   readonly failed: (seconds: number, fault: string) => void;
-  /** Seconds from an event of Docker's to the end of the run it woke. */
+  /** Seconds from a Docker event to the end of the run that it started. */
   readonly inForce: (seconds: number) => void;
 }
 
@@ -109,7 +109,7 @@ export function directorMetrics(): DirectorMetrics {
   };
 }
 
-/** A server's counters as they stand when they are asked for. */
+/** A server's counters at the moment of a scrape. */
 export interface ServerCounters {
   readonly types: Readonly<Record<string, number>>;
   readonly rcodes: Readonly<Record<string, number>>;

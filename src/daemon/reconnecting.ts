@@ -5,11 +5,11 @@ import { pausing } from "./wakeup.ts";
 
 /** Milliseconds before a stream is opened again: doubled on each failure, up to the second. */
 const BACK_OFF_MS = [200, 10_000] as const;
-/** Milliseconds after which a stream counts as established: its end is a first failure then. */
+/** Milliseconds after which a stream counts as established: its end is then counted as a first failure. */
 const ESTABLISHED_MS = 1_000;
 
 /**
- * Opens a stream again whenever it ends, until the signal is aborted; every opening wakes, since something may have been
+ * Opens a stream again whenever it ends, until the signal is aborted; every opening wakes, since events may have been
  * missed. Never rejects: consecutive failures are logged once, with `lost` when the stream has just ended.
  */
 export async function reconnecting(

@@ -1,12 +1,12 @@
-/** Word to systemd (sd_notify(3)), through systemd-notify since Node has no UNIX datagram sockets. */
+/** Messages to systemd (sd_notify(3)), through systemd-notify since Node has no UNIX datagram sockets. */
 
 export interface Notifier {
-  /** The first run has ended well. */
+  /** The first run has succeeded. */
   readonly ready: () => void;
   /** Still alive: to be called more often than `interval`. */
   readonly alive: () => void;
   readonly stopping: () => void;
-  /** Milliseconds within which systemd wants to hear `alive`; null when it does not. */
+  /** Milliseconds within which systemd expects `alive`; null without a watchdog. */
   readonly interval: number | null;
 }
 
@@ -18,7 +18,7 @@ export function notifier(environment: ReadonlyMap<string, string>, run: RunProgr
   const listens = environment.has("NOTIFY_SOCKET");
   const watchdog = Number(environment.get("WATCHDOG_USEC") ?? 0) / 1000;
   const tell = (word: string): void => {
-    // a service must not fail because its supervisor did not listen
+    // a service must not fail because its supervisor did not accept a message
     if (listens) run(["systemd-notify", word]).catch(() => undefined);
   };
   return {

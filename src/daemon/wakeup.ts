@@ -1,4 +1,4 @@
-/** Waiting that can be cut short. */
+/** Waiting that can be interrupted. */
 
 /** Resolves after so many milliseconds, or when the signal is aborted. Never rejects. */
 export function pausing(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -17,7 +17,7 @@ export function pausing(milliseconds: number, signal: AbortSignal): Promise<void
 /** Wakes a loop; a call while the loop is at work is kept for its next wait. */
 export interface Wakeup {
   readonly wake: () => void;
-  /** The same for what must not wait for others that may come. */
+  /** The same for an event that must not wait for further ones. */
   readonly wakeSoon: () => void;
   /** Returns once woken since the last wait. */
   readonly wait: (limits: WaitLimits) => Promise<void>;

@@ -1,21 +1,22 @@
-/** What a run is decided on: a mass removal is looked at twice, and a new address is asked for on the network first. */
+/** Observes and decides: a mass removal is observed twice, and a new address is probed on the network first. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
 import type { Conflict, Decision, Observation } from "../core/model.ts";
+import { counted } from "../core/text.ts";
 import type { Host } from "../host/host.ts";
 import type { Scope } from "../host/observe.ts";
 
 export interface ConfirmOptions {
   /** Seconds since the epoch. */
   readonly now: () => number;
-  /** Accept that a changed range ends living leases. */
+  /** Accept that a changed range ends active leases. */
   readonly yes: boolean;
-  /** Milliseconds until a mass removal is believed. */
+  /** Milliseconds until a mass removal is accepted. */
   readonly confirmationMs: number;
-  /** What the first look reads; everything when not given. */
+  /** What the first observation reads; everything when not given. */
   readonly scope?: Scope;
 }
 
@@ -39,12 +40,12 @@ async function look(config: Config, host: Host, options: ConfirmOptions, scope?:
   return accepted({ seen, decision: decide(config, seen, options.now()) }, options);
 }
 
-/** Looks at the whole host while a mass removal is not yet believed. */
+/** Observes the whole host while a mass removal is not yet accepted. */
 const CONFIRMATIONS = 12;
 
 /**
- * A Docker that is just starting shows an empty list, and that costs no service its name: many may go only when all
- * looks agree.
+ * A Docker that is just starting shows an empty list, and no service may lose its name for that: many are removed only
+ * when all observations agree.
  */
 async function confirmed(config: Config, host: Host, options: ConfirmOptions): Promise<Decided> {
   let now = await look(config, host, options, options.scope);
@@ -65,19 +66,19 @@ function isMassRemoval({ seen, decision }: Decided): boolean {
   return before.length > 4 && gone > before.length / 2;
 }
 
-/** Refuses what would end living leases, unless that has been accepted. */
+/** Refuses what would end active leases, unless that has been accepted. */
 function accepted(now: Decided, { yes }: ConfirmOptions): Decided {
   const { evicted } = now.decision;
   if (evicted.length === 0 || yes) return now;
   const list = evicted.map((lease) => `  ${lease.address} ${lease.names[0] ?? lease.key}`).join("\n");
   throw new HostError(
     "refused",
-    `${evicted.length} living leases are outside of the range, or where the host itself is; they stay as they are:\n${list}`,
-    { remedy: "set the range or the host's address back, or accept it with --yes" },
+    `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address:\n${list}`,
+    { remedy: "restore the range or the host's address, or accept the change with --yes" },
   );
 }
 
-/** Asks the network before an address is used for the first time, and decides again where another machine has it. */
+/** Probes an address on the network before its first use, and decides again where another machine has it. */
 async function probed(config: Config, host: Host, options: ConfirmOptions, first: Decided): Promise<Decided> {
   let now = first;
   let conflicts: readonly Conflict[] = [];
@@ -89,7 +90,7 @@ async function probed(config: Config, host: Host, options: ConfirmOptions, first
     for (const address of unknown) if (!taken.has(address)) clean.add(address);
     const seenAt = options.now();
     conflicts = [...conflicts, ...[...taken].map((address) => ({ address, seenAt }))];
-    // what was seen before a wait of seconds is not believed after it
+    // an observation from before a wait of seconds is stale after it
     const seen = await host.observe();
     const table = { ...seen.actual.table, conflicts: [...seen.actual.table.conflicts, ...conflicts] };
     const informed = { ...seen, actual: { ...seen.actual, table } };

@@ -1,9 +1,9 @@
-/** Failures of a run: which are the host's or the configuration's, and which are faults of the program. */
+/** Failures of a run: caused by the host or the configuration, or faults of the program. */
 import { ConfigError, HostError } from "../core/errors.ts";
 
 const FULL: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EROFS"]);
 
-/** The failure as the host's or the configuration's; anything else is a fault of the program and is thrown on. */
+/** The failure as one of the host or the configuration; anything else is a fault of the program and is thrown again. */
 export function causeOf(error: unknown): HostError | ConfigError {
   if (error instanceof HostError || error instanceof ConfigError) return error;
   const { syscall, code, message } = error as NodeJS.ErrnoException;

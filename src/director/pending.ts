@@ -8,8 +8,8 @@ export interface Pending {
   /** Anything may have changed. */
   addAll(): void;
   /**
-   * What a run that begins now has to look at, and when the first event of it came (a monotonic clock's milliseconds). Ends
-   * come first, alone: their names go without a question to Docker, which answers late while it starts a container.
+   * What a run that begins now has to observe, and when its first event arrived (milliseconds of a monotonic clock). Ends
+   * come first, alone: their names are removed without a request to Docker, which answers late while it starts a container.
    */
   take(): Taken;
 }
@@ -22,7 +22,7 @@ export interface Taken {
   readonly more: boolean;
 }
 
-/** Events in one run above which everything is looked at: a list costs less than so many questions. */
+/** Above so many events in one run everything is observed: one list costs less than so many requests. */
 const MOST_EVENTS = 64;
 
 const ENDING: ReadonlySet<string> = new Set(["die", "disconnect"]);

@@ -1,4 +1,4 @@
-/** The sentence: observe, decide, plan, apply. */
+/** One run: observe, decide, plan, apply. */
 import type { Config } from "../core/config/config.ts";
 import type { Decision, Observation } from "../core/model.ts";
 import { type Plan, plan } from "../core/plan.ts";

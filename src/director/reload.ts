@@ -1,4 +1,4 @@
-/** A configuration that is read again while `watch` runs, and taken over once the host agrees with it. */
+/** Reads the configuration again while `watch` runs, and adopts it once it is valid for the host. */
 import type { Config } from "../core/config/config.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
@@ -15,7 +15,7 @@ export interface ReloadOptions {
 }
 
 export interface Reloadable {
-  /** The configuration to go on with; undefined when there is no new one, or it cannot be taken (yet). */
+  /** The configuration to adopt; undefined when there is no new one, or it cannot be adopted (yet). */
   adopt(): Promise<Watched | undefined>;
 }
 
@@ -45,12 +45,12 @@ export function reloadable(options: ReloadOptions, wake: () => void): Reloadable
         const cause = causeOf(error);
         if (!refused) refuse(cause, say);
         refused = true;
-        // a host that cannot be asked refuses nothing: the next time decides
-        const asked = cause instanceof ConfigError || cause.fault === "refused";
-        if (asked && wanted === next) wanted = undefined;
+        // a failed observation does not refuse the configuration: the next attempt decides
+        const rejected = cause instanceof ConfigError || cause.fault === "refused";
+        if (rejected && wanted === next) wanted = undefined;
         return undefined;
       }
-      // SIGHUP came again meanwhile
+      // another SIGHUP arrived meanwhile
       if (wanted !== next) return undefined;
       wanted = undefined;
       say("info", "configuration reloaded");

@@ -1,11 +1,11 @@
-/** The fast path of a container's end: its forwards go at once, before Docker can give its address to another. */
+/** The fast path of a container's end: its forwards are removed at once, before Docker can assign its address again. */
 import { HostError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
 import type { Host } from "../host/host.ts";
 
 /**
- * Revokes the forwards of a container. A courtesy: its clients are refused at once instead of waiting. That no other
- * container answers them is the guard's doing. Never rejects; the next run repeats what has failed.
+ * Revokes the forwards of a container, so that its clients are refused at once instead of waiting. That no other
+ * container answers them is ensured by the guard. Never rejects; the next run repeats what has failed.
  */
 export function revokeEnded(host: Pick<Host, "revoke">, containerId: string, say: Say): void {
   host.revoke(containerId).catch((error: unknown) => {

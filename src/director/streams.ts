@@ -34,11 +34,11 @@ export interface Followers {
 }
 
 export interface Following {
-  /** A run begins: addresses that go meanwhile may be of its own removing. */
+  /** A run begins: addresses that disappear meanwhile may be removed by the run itself. */
   runBegins(): void;
-  /** It has ended: the loss of an alias that is in force now is to be repaired. */
+  /** It has ended: an alias that should exist now and was lost is to be repaired. */
   runEnded(): void;
-  /** Has a run look at a container again once Docker's list may have caught up. */
+  /** Has a run observe a container again once Docker's list may show its present state. */
   lookLater(container: string): void;
   close(): Promise<void>;
 }
@@ -49,23 +49,23 @@ const LIST_LAG_MS = 1_000;
 export interface Hearing {
   readonly host: Pick<Host, "revoke" | "admit">;
   readonly exits: Exits;
-  /** Has the next run look at what the event is about. */
+  /** Has the next run observe what the event is about. */
   readonly look: (event: DockerEvent) => void;
   /** The same for a container that has ended. */
   readonly lookSoon: (event: DockerEvent) => void;
   readonly say: Say;
 }
 
-/** What an event of Docker's sets going. */
+/** Handles a Docker event. */
 export function hearing({ host, exits, look, lookSoon, say }: Hearing): (event: DockerEvent) => void {
   return (event) => {
-    // the look after the end itself sees the endpoint gone as well
+    // the observation after the end itself sees that the endpoint is gone
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
       revokeEnded(host, event.container, say);
       return lookSoon(event);
     }
-    // what fails here fails again in the run, which says so
+    // what fails here fails again in the run, which reports it
     const admitted =
       event.action === "start" ? host.admit(event.container).catch(() => undefined) : undefined;
     if (admitted === undefined) look(event);
@@ -73,7 +73,7 @@ export function hearing({ host, exits, look, lookSoon, say }: Hearing): (event: 
   };
 }
 
-/** Follows everything until closed; each stream is opened again when it ends, and everything is looked at then. */
+/** Follows all streams until closed; each is opened again when it ends, and everything is observed then. */
 export function followHost(watched: Watched, { pending, wakeup, signal, say }: Followers): Following {
   const { config, docker, exits, host } = watched;
   const own = new AbortController();
@@ -84,7 +84,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     wakeup.wake();
   };
   const firewallChanged = (): void => {
-    // Docker puts its jumps before ours while it starts, and answers nothing until it has; what fails here the run repeats
+    // Docker puts its jumps before OCDD's while it starts, and answers no request until then; the run repeats what fails here
     host.reassert().then(lookAtAll, lookAtAll);
   };
   const look = (event: DockerEvent): void => {
@@ -95,7 +95,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wakeSoon();
   };
-  const heard = hearing({ host, exits, look, lookSoon, say });
+  const onEvent = hearing({ host, exits, look, lookSoon, say });
   let running = false;
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
@@ -105,7 +105,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
   const streams = Promise.all([
     reconnecting(
       "lost Docker's event stream",
-      (opened) => docker.follow(until, opened, heard),
+      (opened) => docker.follow(until, opened, onEvent),
       lookAtAll,
       until,
       say,

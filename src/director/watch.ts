@@ -1,9 +1,10 @@
-/** Reconcile for ever: a Docker event, a change of the kernel's state or the interval wakes it. Never two runs at once. */
+/** The loop: a Docker event, a change in the kernel or the interval starts a run. Never two runs at once. */
 import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { Step } from "../core/plan.ts";
 import { describe } from "../core/report/steps.ts";
+import { counted } from "../core/text.ts";
 import type { Say } from "../daemon/log.ts";
 import { dedupedLog } from "../daemon/log-once.ts";
 import type { DirectorMetrics } from "../daemon/metrics.ts";
@@ -21,14 +22,14 @@ import { followHost, openWatched, type Watched } from "./streams.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
 const DEBOUNCE_MS = 100;
-/** The same when a container has ended: its name is still answered. */
+/** The same when a container has ended: its name still resolves. */
 const DEBOUNCE_END_MS = 20;
 /** Milliseconds until a failed run is tried again; doubled each time, SYNC_INTERVAL at most. */
 const RETRY_MS = 1_000;
 /** Milliseconds before a lock that another run holds is tried again, and until that is logged. */
 const LOCK_RETRY_MS = 250;
 const LOCK_LOG_MS = 10_000;
-/** Milliseconds until a mass removal is believed. */
+/** Milliseconds until a mass removal is accepted. */
 const CONFIRMATION_MS = 3_000;
 
 export interface WatchOptions extends ReloadOptions {
@@ -39,8 +40,8 @@ export interface WatchOptions extends ReloadOptions {
 }
 
 /**
- * Keeps the host converged until the signal is aborted. Whatever fails, what is in force stays in force. Rejects only
- * with a fault of the program itself, and leaves nothing running then: the supervisor starts it again.
+ * Keeps the host converged until the signal is aborted. After a failure the current addresses and rules stay. Rejects
+ * only with a fault of the program itself, and leaves nothing running then: the supervisor starts it again.
  */
 export async function watch(options: WatchOptions): Promise<void> {
   const { say, notify } = options;
@@ -85,7 +86,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     logChanges(plan.steps, say);
     following.runEnded();
     for (const container of watched.host.unsettled()) following.lookLater(container);
-    // asks about the addresses that come next while no run waits for them; a failure comes back when it matters
+    // probes the next free addresses while no run waits for them; a failure is reported when one is needed
     watched.host.probe([], decision.spare).catch(() => undefined);
   };
   const failed = (error: unknown, started: number): void => {
@@ -94,7 +95,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     pending.addAll();
     following.runEnded();
     if (cause instanceof HostError && cause.fault === "busy") {
-      // another `ocdd` is at work: what woke this run is looked at when it has ended
+      // another `ocdd` is running: this run is tried again when that one has ended
       setTimeout(wakeup.wake, LOCK_RETRY_MS);
       lockedOutMs += LOCK_RETRY_MS;
       if (lockedOutMs < LOCK_LOG_MS) return;
@@ -134,10 +135,10 @@ export async function watch(options: WatchOptions): Promise<void> {
 const now = (): number => Math.floor(Date.now() / 1000);
 const secondsSince = (started: number): number => (performance.now() - started) / 1000;
 
-/** A page that shows a start a moment later has not drifted, nor has a leases file. */
+/** A page that is updated a moment after a start is no drift, nor is a leases file. */
 const isDrift = ({ kind }: Step): boolean => kind !== "page" && kind !== "leases";
 
-/** For those who have set METRICS_LISTEN; the library is loaded for them alone. */
+/** Only with METRICS_LISTEN: otherwise the library is not loaded. */
 async function openMetrics(config: Config, ready: () => boolean, say: Say): Promise<DirectorMetrics | null> {
   if (config.metricsListen === null) return null;
   const { directorMetrics, serveHealth } = await import("../daemon/metrics.ts");
@@ -146,7 +147,7 @@ async function openMetrics(config: Config, ready: () => boolean, say: Say): Prom
   return metrics;
 }
 
-/** Whether the containers are those of the run before: what is changed nevertheless had drifted. */
+/** True when the containers are those of the run before: changes of such a run repair drift. */
 function changeDetector(): (outcome: Outcome) => boolean {
   let before = "";
   return ({ decision }) => {
@@ -159,7 +160,7 @@ function changeDetector(): (outcome: Outcome) => boolean {
   };
 }
 
-/** One run under the lock. `progress` is called at each look: many slow ones are no hang. */
+/** One run under the lock. `progress` is called at each observation: many slow ones are no hang. */
 async function lockedRun(
   { config, host }: Watched,
   flock: ReturnType<typeof flockByCall>,
@@ -189,5 +190,8 @@ const NAMED = 4;
 function logChanges(steps: readonly Step[], say: Say): void {
   if (steps.length === 0) return;
   const first = steps.slice(0, NAMED).flatMap(describe);
-  say("info", `${steps.length} changes: ${first.join("; ")}${steps.length > NAMED ? "; ..." : ""}`);
+  say(
+    "info",
+    `${counted(steps.length, "change")}: ${first.join("; ")}${steps.length > NAMED ? "; ..." : ""}`,
+  );
 }

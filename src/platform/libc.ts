@@ -48,7 +48,7 @@ export interface SocketCalls {
   /** Name of the error of the last call that failed, such as EADDRINUSE. */
   failure(): string;
   /**
-   * Where the octets are. A number is no reference: whoever stores it in other memory must hold the octets
+   * Where the octets are. A number is no reference: code that stores it in other memory must keep the octets
    * in a reachable variable for as long as that memory is used.
    */
   address(octets: Uint8Array): bigint;
@@ -119,7 +119,7 @@ export function loadPackets(): Loaded<PacketCalls> {
   });
 }
 
-/** Tells the name of the error of the last call that failed. */
+/** Returns the name of the error of the last call that failed. */
 function errorNames(koffi: Koffi): () => string {
   const names = new Map(Object.entries(koffi.os.errno).map(([name, code]) => [code, name]));
   // Two names, one number.

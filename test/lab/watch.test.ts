@@ -93,7 +93,7 @@ for (const engine of ENGINES) {
       async (t) => {
         for (const [line, told] of [
           ["NETWORK_DEVICE='ens33'", '"ens33" is no network device of this host'],
-          ["IP_RANGE_START=20", "4 living leases are outside of the range"],
+          ["IP_RANGE_START=20", "4 active leases would end"],
         ] as const) {
           appendFileSync(writeConf(lab), `${line}\n`);
           process.kill(watch.pid, "SIGHUP");

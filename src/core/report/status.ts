@@ -5,6 +5,7 @@ import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { AddressUse, Decision, LeaseTable } from "../model.ts";
+import { counted } from "../text.ts";
 import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
@@ -156,8 +157,6 @@ function use(
 
 const time = (seconds: number | null): string | null =>
   seconds === null ? null : new Date(seconds * 1000).toISOString();
-
-const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** A duration in words. */
 function ago(seconds: number): string {
