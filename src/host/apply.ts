@@ -1,4 +1,4 @@
-/** What a plan says, done in an order a client can trust: add before remove, and removal the other way round. */
+/** Carries out a plan in an order that is safe for clients: add before remove, and removal in the opposite order. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
@@ -19,46 +19,46 @@ import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
 export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
-  /** Aliases of containers that have ended since the plan was made: nothing of theirs is put in force or published. */
+  /** Aliases of containers that have ended since the plan was made: they are neither put in force nor published. */
   readonly revokedAliases: () => ReadonlySet<Ipv4>;
-  /** Gratuitous ARP for aliases this host has just got. */
+  /** Gratuitous ARP for aliases that were just added. */
   readonly announce: (aliases: readonly Ipv4[]) => Promise<void>;
 }
 
-/** Carries out a plan. Throws HostError that names the first step that failed; what has gone is taken down all the same. */
+/** Carries out a plan. Throws HostError that names the first step that failed; removals are done even then. */
 export async function apply(means: Means, wanted: Plan): Promise<readonly Refusal[]> {
   const paths = pathsOf(means.config);
   const steps = makeSteps();
   let plan = wanted;
   if (plan.leasesFirst) {
     await steps.run("write the leases", () => writeLeases(paths.leases, wanted.desired.table));
-    // without its lease on disk an address is given to no one; services that have theirs are not kept waiting
+    // no address is used without its lease on disk; services whose leases are on disk do not wait
     if (steps.failed()) plan = knownOwnersOnly(wanted);
     steps.proceed();
   }
   const todo = await cleanupOf(paths, plan);
   const noted = recordCleanup(paths.cleanup, todo);
-  await Promise.race([noted, sleep(DISK_MS, undefined, { ref: false })]);
+  await Promise.race([noted, sleep(DISK_WAIT_MS, undefined, { ref: false })]);
   const refused = [...(await put(means, plan, todo, steps))];
   if (!steps.failed()) await publish(means, paths, plan, steps);
   refused.push(...(await takeAway(means, plan, todo, steps)));
   if (plan.desired.zone.text !== plan.actual.zone.text)
-    await steps.run("keep the zone", () => makeDurable(means.config.zoneFile));
+    await steps.run("sync the zone file", () => makeDurable(means.config.zoneFile));
   await noted;
   if (!steps.failed()) await removeCleanup(paths.cleanup, todo);
   steps.finish();
   return refused;
 }
 
-/** Milliseconds for which a disk that is busy or hangs keeps the rules waiting. */
-const DISK_MS = 50;
+/** Milliseconds for which rules wait for a disk that is busy or hangs. */
+const DISK_WAIT_MS = 50;
 
 interface Cleanup {
   readonly flushed: readonly Ipv4[];
   readonly announced: readonly Ipv4[];
 }
 
-/** What this run has to flush and announce, and what a run before it was killed over. */
+/** What this run has to flush and announce, with what an interrupted run has left. */
 async function cleanupOf(paths: Paths, plan: Plan): Promise<Cleanup> {
   const { actual, desired, flushed } = plan;
   const left = await readCleanup(paths.cleanup);
@@ -71,26 +71,26 @@ async function cleanupOf(paths: Paths, plan: Plan): Promise<Cleanup> {
 }
 
 /**
- * Aliases that are taken down: by the plan, or before it, when their container's forwards were revoked; then only the lease
- * tells of it.
+ * Aliases that are removed: by the plan, or before it, when their container's forwards were revoked (then only the lease
+ * shows it).
  */
 function goneAliases({ actual, desired }: Plan): Ipv4[] {
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
-  const living = new Set(
+  const leased = new Set(
     actual.table.leases.flatMap(({ address, releasedAt }) => (releasedAt === null ? address : [])),
   );
   const gone = [
     ...actual.dataPath.forwards.map(({ alias }) => alias),
     ...removed.map(({ address }) => address),
     ...desired.table.leases.flatMap(({ address, releasedAt }) =>
-      releasedAt !== null && living.has(address) ? address : [],
+      releasedAt !== null && leased.has(address) ? address : [],
     ),
   ];
   return [...new Set(gone.filter((alias) => !staying.has(alias)))];
 }
 
-/** Everything new and changed: rules and guard, then addresses, then the network is told. */
+/** Everything new and changed: rules and guard, then addresses, then gratuitous ARP. */
 async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promise<readonly Refusal[]> {
   const { actual, desired } = plan;
   const { added } = aliasChanges(actual.aliases, desired.aliases);
@@ -104,7 +104,7 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
     return addAddresses(added.filter(({ address }) => !gone.has(address)));
   });
   await steps.run("set hairpin mode", () => setHairpin(on, "on"));
-  // of those that go the flows are flushed once their names are gone, which must not wait for it
+  // flows of removed aliases are flushed after their names are withdrawn, which must not wait for it
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
   await steps.run("flush tracked connections", () =>
     flushFlows(todo.flushed.filter((alias) => staying.has(alias))),
@@ -119,7 +119,7 @@ function commit({ table, revokedAliases }: Means, path: DataPath): Promise<reado
   return table.commit({ ...path, forwards: path.forwards.filter(({ alias }) => !gone.has(alias)) });
 }
 
-/** What shall be, and what is to be removed once no name leads to it any more. */
+/** The desired data path, with what is removed only after no name leads to it any more. */
 function joined(actual: DataPath, desired: DataPath): DataPath {
   if (desired.frame === null)
     return desired.forwards.length === 0 && actual.frame !== null ? actual : desired;
@@ -137,7 +137,7 @@ async function publish(
 ): Promise<void> {
   const { actual, desired } = plan;
   if (desired.zone.text !== actual.zone.text)
-    // seen by the server at once, and synced at the end
+    // visible to the server at once, synced to disk at the end
     await steps.run("write the zone", () => {
       const { text } = withdrawn(desired.zone, config.zone, revokedAliases());
       return writeWhole(config.zoneFile, text, "latin1", "later");
@@ -157,7 +157,7 @@ async function publish(
     );
 }
 
-/** What has gone, also after a failure: a full disk keeps no alias in force. */
+/** Removals, done even after a failure: a full disk must not keep an alias in force. */
 async function takeAway(
   means: Means,
   { actual, desired }: Plan,
@@ -179,7 +179,7 @@ async function takeAway(
   await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
   const last = desired.dataPath.frame === null;
-  // with the guard goes what refuses the flows of containers whose forwards were revoked before
+  // the guard also refuses flows of containers that were revoked earlier, so these are flushed before it is removed
   const all = last ? desired.table.leases.map(({ address }) => address) : [];
   const gone = [...todo.flushed, ...all].filter((alias) => !staying.has(alias));
   await steps.always("flush tracked connections", () => flushFlows([...new Set(gone)]));
@@ -188,10 +188,10 @@ async function takeAway(
   return refused;
 }
 
-/** Steps one after another: after a failure only those that must be done in any case. */
+/** Runs steps one after another; after a failure only those that must be done in any case. */
 interface Steps {
-  run(name: string, deed: () => Promise<unknown>): Promise<void>;
-  always(name: string, deed: () => Promise<unknown>): Promise<void>;
+  run(name: string, action: () => Promise<unknown>): Promise<void>;
+  always(name: string, action: () => Promise<unknown>): Promise<void>;
   failed(): boolean;
   /** Further steps are run although one has failed. */
   proceed(): void;
@@ -202,17 +202,17 @@ interface Steps {
 function makeSteps(): Steps {
   let failure: unknown;
   let stopped = false;
-  const attempt = async (name: string, deed: () => Promise<unknown>): Promise<void> => {
+  const attempt = async (name: string, action: () => Promise<unknown>): Promise<void> => {
     try {
-      await deed();
+      await action();
     } catch (error) {
       failure ??= named(name, error);
       stopped = true;
     }
   };
   return {
-    run: async (name, deed) => {
-      if (!stopped) await attempt(name, deed);
+    run: async (name, action) => {
+      if (!stopped) await attempt(name, action);
     },
     always: attempt,
     failed: () => failure !== undefined,

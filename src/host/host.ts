@@ -1,4 +1,4 @@
-/** The host behind one interface: look at all of it, change what a plan says. */
+/** The host behind one interface: observe it, carry out a plan. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import type { Observation } from "../core/model.ts";
@@ -18,14 +18,14 @@ import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forw
 import { makeObserver, type Scope } from "./observe.ts";
 
 export interface Host {
-  /** Looks at Docker, devices, firewall and files. Throws HostError; nothing is changed. */
+  /** Reads Docker, devices, firewall and files. Throws HostError; nothing is changed. */
   observe(scope?: Scope): Promise<Observation>;
   /**
-   * Those of the addresses that another machine on the network answers for. `ahead` is asked about as well and not
-   * waited for; what has been asked lately is answered at once.
+   * Those of the addresses that another machine on the network answers for. `ahead` is probed as well but not waited
+   * for; recent results are used again.
    */
   probe(addresses: readonly Ipv4[], ahead?: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
-  /** Carries out a plan. Throws HostError that names the step; the steps before it stand. */
+  /** Carries out a plan. Throws HostError that names the step; the steps before it stay done. */
   apply(plan: Plan): Promise<readonly Refusal[]>;
   /** Takes the forwards of a container out of force at once; waits for no run, disk or Docker. */
   revoke(containerId: string): Promise<void>;
@@ -35,25 +35,25 @@ export interface Host {
   unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as this process knows. */
   holds(address: string): boolean;
-  /** Another process has changed the kernel: the next look reads all of it. */
+  /** Another process has changed the kernel's state: the next observation reads all of it. */
   invalidate(): void;
   /**
-   * The rules committed last are put in force again, whatever Docker does meanwhile; not where another `ocdd` has been at
-   * work since. Throws HostError.
+   * Puts the rules committed last in force again, whatever Docker does meanwhile; not where another `ocdd` has run
+   * since. Throws HostError.
    */
   reassert(): Promise<void>;
-  /** Records that a run has just ended well. */
+  /** Records that a run has just succeeded. */
   noteRun(): Promise<void>;
   close(): void;
 }
 
-/** A client for Docker whose events are followed, and what they said of containers that have ended. */
+/** A client for Docker whose events are followed, and the containers that have ended by them. */
 export interface Followed {
   readonly docker: Docker;
   readonly exits: Exits;
 }
 
-/** What a host asks the kernel with, beside programs. */
+/** Access to the kernel, beside programs. */
 export interface KernelAccess {
   readonly table: ForwardTable;
   readonly bridgePorts: BridgePorts;
@@ -85,12 +85,12 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     async revoke(containerId) {
       const aliases = observer.revoke(containerId);
       await table.revoke(aliases.map(({ address }) => address));
-      // before it is gone from the device nothing of the host's answers on it: INPUT refuses
+      // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(aliases);
       await flushFlows(aliases.map(({ address }) => address));
     },
     async admit(containerId) {
-      // on several networks the next run knows which is meant
+      // a container on several networks is left to the next run, which knows the right one
       const way = observer.wayTo(containerId);
       const pid = way === undefined ? undefined : await docker.pid(containerId);
       if (way === undefined || pid === undefined) return;
@@ -110,7 +110,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       try {
         await noteRun(pathsOf(config).lastRun);
       } catch (error) {
-        throw named("note the run", error);
+        throw named("record the time of the run", error);
       }
     },
     close() {

@@ -1,4 +1,4 @@
-/** What a process that keeps looking knows of the host between two looks. */
+/** What a long-running process knows of the host between two observations. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Neighbours } from "../core/addresses/neighbours.ts";
 import type { DeviceAddress, PageFiles, State } from "../core/model.ts";
@@ -8,7 +8,7 @@ import type { PageTemplate } from "../core/page/template.ts";
 import { aliasChanges } from "../core/plan.ts";
 import type { Links } from "./kernel/addresses.ts";
 
-/** What of the host only this process and the events it follows change. */
+/** The part of the host's state that only this process, or an event that it follows, changes. */
 export interface Known {
   readonly links: Links;
   readonly path: DataPathSeen;
@@ -21,8 +21,8 @@ export interface Known {
   readonly neighbours: Neighbours;
 }
 
-/** What is known once the host is as `desired` says. */
-export function afterwards(known: Known, desired: State): Known {
+/** What is known after a plan for `desired` was carried out. */
+export function afterApply(known: Known, desired: State): Known {
   const { added, removed } = aliasChanges(known.aliases, desired.aliases);
   const gone = new Set(removed.map(({ device, address }) => `${device} ${address}`));
   const staying = known.links.addresses.filter(({ device, address }) => !gone.has(`${device} ${address}`));

@@ -1,4 +1,4 @@
-/** Looks at the host, whole or at what has changed since the last look. */
+/** Observes the host, whole or only what has changed since the last observation. */
 import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
@@ -21,19 +21,19 @@ import { readLinks } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { readNextHops } from "./kernel/routes.ts";
-import { afterwards, type Known, withoutAliases } from "./known.ts";
+import { afterApply, type Known, withoutAliases } from "./known.ts";
 import { bridgesOf, lostUnowned, ownersOfPorts, withOwners, withPorts } from "./port-owners.ts";
 
-/** How much of the host a look reads. */
+/** How much of the host an observation reads. */
 export interface Scope {
   /** Parts that count as empty: teardown needs no Docker, and reading the firewall takes root. */
   readonly without?: readonly ("docker" | "firewall")[];
-  /** Only what these events are about has changed since the last look: the rest is as this process left it. */
+  /** Only what these events are about has changed since the last observation; the rest is as this process left it. */
   readonly events?: readonly DockerEvent[];
 }
 
-/** What a look needs. */
-export interface Eyes {
+/** What an observation needs. */
+export interface ObserverParts {
   readonly config: Config;
   readonly docker: Docker;
   readonly table: ForwardTable;
@@ -45,13 +45,13 @@ export interface Eyes {
 export interface Observer {
   /** Throws HostError. */
   observe(scope: Scope): Promise<Observation>;
-  /** A plan is about to be carried out: what was known of the host is not believed until `applied`. */
+  /** A plan is about to be carried out: what is known of the host is not used until `applied`. */
   applying(plan: Plan): void;
-  /** Aliases of containers that were revoked since the last look began. */
+  /** Aliases of containers that were revoked since the last observation began. */
   revokedAliases(): ReadonlySet<Ipv4>;
-  /** It has been carried out: the host is as it says. */
+  /** The plan has been carried out: the host is in its desired state. */
   applied(plan: Plan): Promise<void>;
-  /** The container's aliases, which no plan made before now puts in force again. */
+  /** The container's aliases; no plan made before this call puts them in force again. */
   revoke(containerId: string): DeviceAddress[];
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
@@ -59,31 +59,31 @@ export interface Observer {
   unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as it is known. */
   holds(address: string): boolean;
-  /** Whether another process has written the leases since this one did: the host is as that one left it. */
+  /** Whether another process has written the leases since this one did, and so may have changed the host. */
   overtaken(): Promise<boolean>;
   /** The bridge port of a container that has just started. */
   learned(port: BridgePort): void;
   forget(): void;
 }
 
-/** Actions of events after which a container's bridge port may be another. */
+/** Actions of events after which a container may have another bridge port. */
 const REPLACING: ReadonlySet<string> = new Set(["connect", "disconnect", "die", "destroy", ""]);
 
-export function makeObserver(eyes: Eyes): Observer {
-  const { config, docker, table, bridgePorts, exits } = eyes;
+export function makeObserver(parts: ObserverParts): Observer {
+  const { config, docker, table, bridgePorts, exits } = parts;
   const paths = pathsOf(config);
   const followed = exits && followedView(docker, exits.ended);
   const zones = zoneReader(config);
   let known: Known | undefined;
   /** What was known before the plan that is being carried out. */
   let before: Known | undefined;
-  let looks = 0;
+  let observations = 0;
   let view: DockerView = { containers: [], networks: [], notices: [] };
   let leased: LeaseTable["leases"] = [];
   let leasedBy = "";
-  /** Ports of containers that have started since the last look. */
+  /** Ports of containers that have started since the last observation. */
   const learned: BridgePort[] = [];
-  /** Container id → the look that had begun when its forwards were revoked. */
+  /** Container id → number of the observation that had begun when its forwards were revoked. */
   const revoked = new Map<string, number>();
 
   const leasesId = async (): Promise<string> => {
@@ -120,18 +120,20 @@ export function makeObserver(eyes: Eyes): Observer {
   const stillKnown = async (events: readonly DockerEvent[]): Promise<Known | undefined> => {
     const before = known;
     if (before === undefined || (await overtaken())) return undefined;
-    // a port that has been learned of a container that ended and came back does not tell where its port before went
+    // the port of a restarted container says nothing about its port before the restart
     const links = lostUnowned(before.links, events)
       ? withOwners(await readLinks(), before.links)
       : before.links;
     return { ...before, links: withPorts(links, learned.splice(0)) };
   };
   const revokedAliases = (): ReadonlySet<Ipv4> =>
-    new Set(leased.flatMap(({ container, address }) => (revoked.get(container) === looks ? address : [])));
+    new Set(
+      leased.flatMap(({ container, address }) => (revoked.get(container) === observations ? address : [])),
+    );
 
   return {
     async observe({ without = [], events }) {
-      looks += 1;
+      observations += 1;
       const left = events === undefined ? undefined : await stillKnown(events);
       const look = without.includes("docker")
         ? { containers: [], networks: [], notices: [] }
@@ -171,10 +173,10 @@ export function makeObserver(eyes: Eyes): Observer {
       leased = desired.table.leases;
       zones.remember(desired.zone);
       leasedBy = await leasesId();
-      if (before !== undefined) known = withoutAliases(afterwards(before, desired), revokedAliases());
+      if (before !== undefined) known = withoutAliases(afterApply(before, desired), revokedAliases());
     },
     revoke(containerId) {
-      revoked.set(containerId, looks);
+      revoked.set(containerId, observations);
       const aliases = leased.flatMap(({ container, address, releasedAt }) =>
         container === containerId && releasedAt === null ? address : [],
       );

@@ -1,4 +1,4 @@
-/** Which container is at the other end of which bridge port: what the guard is made of. */
+/** Which container is at the other end of which bridge port: the guard's elements. */
 import type { BridgePort, Container, Network } from "../core/model.ts";
 import type { DataPathSeen, LeasesRead } from "../core/observation.ts";
 import type { Docker } from "./docker/client.ts";
@@ -7,7 +7,7 @@ import type { DockerView } from "./docker/view.ts";
 import type { Links } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 
-/** Containers asked about at once. */
+/** Requests for containers in parallel. */
 const IN_PARALLEL = 16;
 
 export interface PortSources {
@@ -15,7 +15,7 @@ export interface PortSources {
   readonly docker: Docker;
   readonly view: DockerView;
   readonly known: { readonly links: Links; readonly path: DataPathSeen; readonly leases: LeasesRead };
-  /** Containers whose ports may be others than before; undefined after a look at everything. */
+  /** Containers whose ports may have changed; undefined after an observation of everything. */
   readonly changed: ReadonlySet<string> | undefined;
 }
 
@@ -33,7 +33,7 @@ export async function ownersOfPorts({
   const { links } = known;
   const isUncertain = ({ container }: BridgePort): boolean =>
     container !== null && changed?.has(container) === true;
-  // one that is not found again below has gone with its container
+  // a port that is not found again below has ended with its container
   const ports = new Map(links.bridgePorts.flatMap((port) => (isUncertain(port) ? [] : [[port.name, port]])));
   const before = new Map(links.bridgePorts.map((port) => [port.name, port]));
   if (changed === undefined) for (const [port, container] of guarded(known)) assign(ports, port, container);
@@ -50,8 +50,8 @@ export async function ownersOfPorts({
 }
 
 /**
- * True when a container has ended whose port was seen while Docker was still starting it, and so was not known as its: the
- * ports are to be listed again.
+ * True when a container has ended whose port was listed while Docker was still starting it, so that its owner was not
+ * known: the ports are to be listed again.
  */
 export function lostUnowned({ bridgePorts }: Links, events: readonly DockerEvent[]): boolean {
   if (!bridgePorts.some(({ container }) => container === null)) return false;
@@ -59,14 +59,14 @@ export function lostUnowned({ bridgePorts }: Links, events: readonly DockerEvent
   return events.some(({ action, container }) => action === "die" && !owners.has(container));
 }
 
-/** A new list with the owners of the one before. */
+/** A new list, with the owners known from the previous one. */
 export function withOwners(links: Links, { bridgePorts }: Links): Links {
   const owners = new Map(bridgePorts.map(({ name, container }) => [name, container]));
   const owned = links.bridgePorts.map((port) => ({ ...port, container: owners.get(port.name) ?? null }));
   return { ...links, bridgePorts: owned };
 }
 
-/** With ports that have come since the list was read, or whose owner has become known. */
+/** The list with ports that have appeared since it was read, or whose owner has become known. */
 export function withPorts(links: Links, ports: readonly BridgePort[]): Links {
   if (ports.length === 0) return links;
   const names = new Set(ports.map(({ name }) => name));

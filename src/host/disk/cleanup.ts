@@ -1,7 +1,7 @@
 /**
- * What a run that has changed rules still has to do: connections to flush, aliases to announce. A later run sees neither on
- * the host, so a run that is killed leaves them here. Not fsynced: a kill loses nothing that was written, and a crash of the
- * machine loses the connections themselves.
+ * What a run that has changed rules still has to do: connections to flush, aliases to announce. A later run cannot see
+ * this on the host, so it is recorded here for the case that the run is killed. Not fsynced: a kill loses nothing that was
+ * written, and a crash of the machine ends the connections themselves.
  */
 import { unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
@@ -9,20 +9,20 @@ import { inTime } from "./deadline.ts";
 import { readText, writeWhole } from "./file.ts";
 
 export interface Cleanup {
-  /** Aliases whose tracked connections lead elsewhere than the rules do. */
+  /** Aliases whose tracked connections lead to another address than the rules. */
   readonly flushed: readonly Ipv4[];
-  /** Aliases that the network has not been told of. */
+  /** Aliases not announced on the network yet. */
   readonly announced: readonly Ipv4[];
 }
 
 const isEmpty = ({ flushed, announced }: Cleanup): boolean => flushed.length + announced.length === 0;
 
-/** What a run before this one has left; empty when there is nothing, or it cannot be read. */
+/** What an interrupted run has left; empty when there is nothing, or it cannot be read. */
 export async function readCleanup(file: string): Promise<Cleanup> {
   return parseCleanup((await readText(file).catch(() => undefined)) ?? "");
 }
 
-/** Never throws: a full disk keeps no rule in force. */
+/** Never throws: a full disk must not keep a rule in force. */
 export async function recordCleanup(file: string, cleanup: Cleanup): Promise<void> {
   if (!isEmpty(cleanup))
     await writeWhole(file, renderCleanup(cleanup), "utf8", "later").catch(() => undefined);

@@ -1,20 +1,20 @@
-/** Where a file that is replaced whole goes, when what bears its name may be a symbolic link. */
+/** Where the new content of a file goes, when its path may be a symbolic link. */
 import { type FileHandle, lstat, readlink, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { HostError } from "../../core/errors.ts";
 import { distrusted } from "./trusted-file.ts";
 
-/** Where a file's content goes, and who may read it there. */
+/** Where a file's content goes, with its mode and group. */
 export interface Destination {
   readonly path: string;
   readonly mode: number;
-  /** Null where it is ours by itself. */
+  /** Null for the group of this process. */
   readonly group: number | null;
 }
 
 /**
  * The destination of a file that gets `mode` where it is a plain one. A symbolic link is followed, and its target keeps
- * mode and group. Throws HostError "refused" for a link that somebody else could have set, and what the file system throws.
+ * mode and group. Throws HostError "refused" for a link that another user could have made, and what the file system throws.
  */
 export async function destinationOf(path: string, mode: number): Promise<Destination> {
   const found = await lstat(path).catch(() => undefined);
@@ -22,13 +22,13 @@ export async function destinationOf(path: string, mode: number): Promise<Destina
   const target = await targetOf(path);
   const there = await stat(target).catch(() => undefined);
   const why = await distrusted(path).catch((error: NodeJS.ErrnoException) => {
-    // all on the way to what is missing has been looked at by then
+    // the target is missing; every path before it has been checked by then
     if (error.code === "ENOENT") return null;
     throw error;
   });
   if (why !== null) {
     throw new HostError("refused", `${path} is a symbolic link that is not followed: ${why}`, {
-      remedy: "remove the link, or mend the owner or mode",
+      remedy: "remove the link, or correct the owner or mode",
     });
   }
   return there === undefined
@@ -52,7 +52,7 @@ export async function keepGroup(file: FileHandle, path: string, group: number): 
   });
 }
 
-/** What a link leads to in the end, also when that is not there yet. */
+/** The final target of a link, also when it does not exist yet. */
 async function targetOf(link: string): Promise<string> {
   try {
     return await realpath(link);

@@ -1,4 +1,4 @@
-/** Files that are there whole or not at all. */
+/** Files that are replaced whole: a reader sees the old or the new content, never a part. */
 import { chmod, type FileHandle, mkdir, open, readFile, realpath, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError } from "../../core/errors.ts";
@@ -16,7 +16,7 @@ export async function readText(path: string): Promise<string | undefined> {
 }
 
 async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<string | undefined> {
-  const next = coming.get(path);
+  const next = inFlight.get(path);
   if (next !== undefined) return next.text;
   try {
     return await readFile(path, encoding);
@@ -27,16 +27,16 @@ async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<st
 }
 
 /**
- * What is being written just now, by path. Who reads it here meanwhile reads what it will be, and who writes it waits
- * for his turn: the dead are taken down while a run waits for its disk.
+ * Texts being written just now, by path. Readers in this process see the new text, and writers queue: ended containers are
+ * revoked while a run waits for its disk.
  */
-const coming = new Map<string, { readonly text: string; readonly done: Promise<void> }>();
+const inFlight = new Map<string, { readonly text: string; readonly done: Promise<void> }>();
 
 /**
  * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
- * rename, fsync of the directory. With "later" both fsyncs are left to `makeDurable`, for what must be seen at once and
- * kept soon. By default readable by all, since `serve` runs as another user. A symbolic link stays and its target is
- * replaced, whose mode and group stay; HostError "refused" where somebody else could have set that link.
+ * rename, fsync of the directory. With "later" both fsyncs are left to `makeDurable`, for what must be visible at once and
+ * durable soon. By default readable by all, since `serve` runs as another user. A symbolic link stays and its target is
+ * replaced, whose mode and group stay; HostError "refused" where another user could have made that link.
  */
 export async function writeWhole(
   path: string,
@@ -46,19 +46,19 @@ export async function writeWhole(
   mode: number = PUBLIC,
 ): Promise<void> {
   await inTime(path, async () => {
-    const before = coming.get(path)?.done ?? Promise.resolve();
+    const before = inFlight.get(path)?.done ?? Promise.resolve();
     const write = (): Promise<void> => replace(path, text, encoding, durability, mode);
     const writing = { text, done: before.then(write, write) };
-    coming.set(path, writing);
+    inFlight.set(path, writing);
     try {
       await writing.done;
     } finally {
-      if (coming.get(path) === writing) coming.delete(path);
+      if (inFlight.get(path) === writing) inFlight.delete(path);
     }
   });
 }
 
-/** Modes of what we write: for everybody to read, and for the director alone. */
+/** Modes of written files: readable by all, and by the director alone. */
 const PUBLIC = 0o644;
 export const PRIVATE = 0o600;
 
@@ -74,7 +74,7 @@ async function replace(
   try {
     const to = await destinationOf(path, mode);
     temporary = `${to.path}.new`;
-    // a leftover of a killed run, or a link somebody planted, is not written through
+    // never written through a file that a killed run has left, or a link that another user has made there
     await unlink(temporary).catch(() => undefined);
     file = await open(temporary, "wx", PRIVATE);
     if (to.group !== null) await keepGroup(file, to.path, to.group);
@@ -94,17 +94,17 @@ async function replace(
   }
 }
 
-/** What is being made durable just now, by path, and what has been asked for since: a thread each, however long it takes. */
+/** Syncs in progress, by path, and those requested since: each holds a thread for as long as the disk takes. */
 const syncing = new Map<string, { readonly done: Promise<void>; next?: Promise<void> }>();
 
-/** Does what writeWhole left for later. */
+/** Does the fsyncs that writeWhole left for later. */
 export function makeDurable(path: string): Promise<void> {
   return inTime(path, () => durable(path));
 }
 
 function durable(path: string): Promise<void> {
   const now = syncing.get(path);
-  // one that has not begun yet will see all that is there by then
+  // a sync that has not begun yet will include all that is written by then
   if (now?.next !== undefined) return now.next;
   const begin = (): Promise<void> => {
     const done = sync(path).finally(() => {
@@ -132,7 +132,7 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-/** Makes what happened in a directory survive a power cut. */
+/** fsync of a directory: its changes survive a power cut. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, "r");
   try {
@@ -145,7 +145,7 @@ export async function syncDirectory(path: string): Promise<void> {
 export async function makeDirectory(path: string): Promise<void> {
   try {
     const first = await mkdir(path, { recursive: true, mode: 0o755 });
-    // what was made here, and nothing that was there; root's umask may be 077
+    // only what was made here, not what existed; root's umask may be 077
     for (let made = path; first !== undefined && made.startsWith(first); made = dirname(made)) {
       await chmod(made, 0o755);
     }

@@ -1,4 +1,4 @@
-/** The leases on disk: checksummed, with the file before kept beside it. */
+/** The leases on disk: with a checksum, and the previous file kept beside it. */
 import { createHash } from "node:crypto";
 import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
@@ -10,7 +10,7 @@ import { readText, storageError, writeWhole } from "./file.ts";
 
 const VERSION = 1;
 
-/** Reads the leases file, or the one before it when that is torn or gone. */
+/** Reads the leases file, or the previous one when it is damaged or missing. */
 export async function readLeases(path: string): Promise<LeasesRead> {
   const text = await readText(path);
   const table = text === undefined ? undefined : parse(text);
@@ -21,7 +21,7 @@ export async function readLeases(path: string): Promise<LeasesRead> {
   return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
 }
 
-/** Writes the leases, fsynced, and keeps the file before as `.previous`, unless that is torn: at no instant is there none. */
+/** Writes the leases, fsynced, and keeps the previous file as `.previous`, unless it is damaged: at every moment there is one. */
 export function writeLeases(path: string, table: LeaseTable): Promise<void> {
   return inTime(path, () => replaceLeases(path, table));
 }

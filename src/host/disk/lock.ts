@@ -1,4 +1,4 @@
-/** One run at a time, by flock(2): the kernel releases it when the holder dies. */
+/** One run at a time, by flock(2): the kernel releases the lock when its holder ends. */
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
@@ -6,7 +6,7 @@ import { loadFiles } from "../../platform/libc.ts";
 import { run } from "../kernel/run.ts";
 import { PRIVATE, storageError } from "./file.ts";
 
-/** Takes the lock on an open file without waiting; false when somebody else has it. */
+/** Takes the lock on an open file without waiting; false when another process has it. */
 type Flock = (fd: number) => Promise<boolean>;
 
 /**
@@ -24,19 +24,20 @@ export function flockByCall(): Flock {
   const files = loadFiles();
   if (!("calls" in files)) return byProgram;
   const { flock, failure } = files.calls;
-  // any other failure is flock(1)'s to explain
+  // flock(1) reports any other failure
   return async (fd) =>
     flock(fd, LOCK_EX_NB) === 0 || (failure() !== "EWOULDBLOCK" && failure() !== "EAGAIN" && byProgram(fd));
 }
 
 /**
- * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. A file that is there is
- * not created, and the disk not waited for: one that hangs, or is read-only, does not keep the rules of ended containers in force.
+ * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. An existing
+ * file is not created again and the disk is not waited for, so that ended containers are removed even while it hangs or is
+ * read-only.
  */
 export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
   let file: FileHandle;
   try {
-    // to write, since NFS locks no other
+    // opened for writing, since NFS locks no other files
     file = await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return open(path, "a+", PRIVATE);
       if (error.code === "EROFS") return open(path, "r");
@@ -55,7 +56,8 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
         remedy: "try again when it has ended",
       });
     }
-    if ((await holder()) !== String(process.pid)) await Promise.race([sign(path), sleep(DISK)]);
+    if ((await holder()) !== String(process.pid))
+      await Promise.race([writeHolder(path), sleep(DISK_WAIT_MS)]);
     return () => file.close();
   } catch (error) {
     await file.close();
@@ -63,14 +65,14 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
   }
 }
 
-/** flock(2) needs no right to write: whoever may open the file could keep every run away. An earlier version left it open. */
+/** flock(2) needs no write access: any user that can open the file could block all runs. An earlier version left it open. */
 async function closeToOthers(file: FileHandle): Promise<void> {
   const { mode } = await file.stat();
-  // a file system that is read-only keeps it as it is
+  // on a read-only file system the mode stays
   if ((mode & 0o077) !== 0) await file.chmod(PRIVATE).catch(() => undefined);
 }
 
-/** The number in the file is the last holder's that could write it: it may have ended. */
+/** The number in the file is that of the last holder that could write it, which may have ended. */
 function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid < 1) return false;
   try {
@@ -80,12 +82,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Milliseconds that a disk has for the holder's number. */
-const DISK = 50;
-let signing: Promise<void> | undefined;
+/** Milliseconds to wait until the holder's number is written. */
+const DISK_WAIT_MS = 50;
+let writingHolder: Promise<void> | undefined;
 
-/** Writes whose the lock is. The number is for people: a disk with no room for it fails no run. */
-function sign(path: string): Promise<void> {
+/** Writes the holder's process id. It is information only: a full disk fails no run. */
+function writeHolder(path: string): Promise<void> {
   const write = async (): Promise<void> => {
     const file = await open(path, "r+");
     try {
@@ -95,10 +97,10 @@ function sign(path: string): Promise<void> {
       await file.close();
     }
   };
-  signing ??= write()
+  writingHolder ??= write()
     .catch(() => undefined)
     .finally(() => {
-      signing = undefined;
+      writingHolder = undefined;
     });
-  return signing;
+  return writingHolder;
 }

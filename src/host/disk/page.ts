@@ -1,4 +1,4 @@
-/** The files around the index page: what it is made with, and when the director last ran. */
+/** The files around the index page: its template, and when the director last ran. */
 
 import { constants, open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const OWN = join(HOME, "templates");
 /** Files of a site's template directory. */
 export const TEMPLATE_FILES = ["index.html", "style.css", "app.js"] as const;
 
-/** The page's template: a site's own files, each one that it lacks from ours. Never throws: a page is no reason to stop. */
+/** The page's template: a site's own files, OCDD's for those that it lacks. Never throws: the page must not stop a run. */
 export async function readTemplate(siteDirectory: string): Promise<PageTemplate> {
   const problems: string[] = [];
   const read = async (name: string): Promise<string> => {
@@ -36,13 +36,13 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
 }
 
 /**
- * Leaves the time beside the page, as seconds since the epoch. It is no content of the page, which an idle run does not
- * change; without it nobody could tell an idle host from a dead director.
+ * Leaves the time beside the page, as seconds since the epoch. An idle run does not
+ * change the page itself, so without this file an idle host looks like a stopped director.
  */
 export async function noteRun(file: string): Promise<void> {
   try {
     await inTime(file, async () => {
-      // not through a link, which would lead to a file that is not ours
+      // not through a link, which could lead to a file of another program
       const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
       const note = await open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644);
       try {
@@ -56,7 +56,7 @@ export async function noteRun(file: string): Promise<void> {
   }
 }
 
-/** When a run last ended well, in seconds since the epoch; null when none has. */
+/** Time of the last successful run, in seconds since the epoch; null without one. */
 export async function lastRunOf(file: string): Promise<number | null> {
   return stat(file).then(
     (found) => Math.floor(found.mtimeMs / 1000),

@@ -1,11 +1,11 @@
-/** What somebody who is nobody in particular may read: `serve` runs as such a user. */
+/** What an unprivileged user may read: `serve` runs as such a user. */
 import { stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 const MAY_READ = 0o004;
 const MAY_ENTER = 0o001;
 
-/** The first path on the way to `path` that is closed to others; undefined when they may read it, or it is not there. */
+/** The first part of `path` that other users may not read or enter; undefined when there is none, or no such path. */
 export async function closedToOthers(path: string): Promise<string | undefined> {
   const way: string[] = [];
   for (let at = path; at !== dirname(at); at = dirname(at)) way.unshift(at);

@@ -1,9 +1,9 @@
-/** The name servers that this host asks. */
+/** The name servers that this host uses. */
 
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { readText } from "./file.ts";
 
-/** resolv.conf(5); the second holds what systemd-resolved asks where the first names only its stub. */
+/** resolv.conf(5); the second names the servers of systemd-resolved where the first names only its stub. */
 const FILES = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"] as const;
 
 /** IPv4 addresses of the name servers, loopback left out. Never throws: a file that cannot be read names none. */

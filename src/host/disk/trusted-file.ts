@@ -1,10 +1,10 @@
-/** Files that decide what root does: only root and the caller may be able to change them. */
+/** Files that control what root does: only root and the caller may be able to change them. */
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { ConfigError, type Problem } from "../../core/errors.ts";
 
-/** What of a file's status says who can change it. */
+/** The part of a file's status that decides which users can change it. */
 export interface Status {
   readonly uid: number;
   readonly mode: number;
@@ -17,12 +17,12 @@ const KIND = 0o170000;
 const DIRECTORY = 0o040000;
 const SYMBOLIC_LINK = 0o120000;
 
-/** As many as Linux itself follows. */
+/** The limit of Linux itself. */
 const MOST_LINKS = 40;
 
 /**
  * Walks from / to a file, through symbolic links, as OpenSSH's StrictModes does: yields each path whose status is wanted,
- * and returns why somebody else could change what is read there, or null.
+ * and returns why another user could change what is read there, or null.
  */
 export function* walk(path: string, caller: number): Generator<string, string | null, Status> {
   const pending = resolve(path).split("/").slice(1);
@@ -56,7 +56,7 @@ export function* walk(path: string, caller: number): Generator<string, string | 
   }
 }
 
-/** Why somebody other than root and the caller could change what is at `path`, with the remedy; or null. */
+/** Why a user other than root and the caller could change what is at `path`, with the remedy; or null. */
 export function changeable(path: string, { uid, mode, link }: Status, caller: number): string | null {
   const octal = (mode & 0o7777).toString(8).padStart(4, "0");
   const owner = uid === 0 ? "root" : `uid ${uid}`;
@@ -65,9 +65,9 @@ export function changeable(path: string, { uid, mode, link }: Status, caller: nu
     const wanted = caller === 0 ? "root" : `root or uid ${caller}`;
     return `${seen} must be owned by ${wanted}: chown root ${path}`;
   }
-  // anybody may "write" a link; and in a sticky directory only what one owns can be replaced, which each entry shows
-  const held = link !== null || ((mode & KIND) === DIRECTORY && (mode & STICKY) !== 0);
-  return (mode & OTHERS_WRITE) === 0 || held
+  // a link's own mode means nothing; in a sticky directory users can replace only their own entries, and each entry is checked
+  const harmless = link !== null || ((mode & KIND) === DIRECTORY && (mode & STICKY) !== 0);
+  return (mode & OTHERS_WRITE) === 0 || harmless
     ? null
     : `${seen} must not be writable by others: chmod go-w ${path}`;
 }
@@ -75,7 +75,7 @@ export function changeable(path: string, { uid, mode, link }: Status, caller: nu
 /** Effective uid of this process. */
 const self = (): number => process.geteuid?.() ?? 0;
 
-/** Why what is read at `path` is not to be obeyed, or null. Throws what lstat throws. */
+/** Why the file at `path` is not trusted, or null. Throws what lstat throws. */
 export function distrustedSync(path: string, caller: number = self()): string | null {
   const walking = walk(path, caller);
   let step = walking.next();
@@ -87,7 +87,7 @@ export function distrustedSync(path: string, caller: number = self()): string | 
   return step.value;
 }
 
-/** The same without holding the thread. */
+/** The same without blocking the thread. */
 export async function distrusted(path: string, caller: number = self()): Promise<string | null> {
   const walking = walk(path, caller);
   let step = walking.next();
@@ -100,7 +100,7 @@ export async function distrusted(path: string, caller: number = self()): Promise
 }
 
 /**
- * UTF-8 text of a file that decides what root does. Throws ConfigError when somebody else could have written it, and
+ * UTF-8 text of a file that controls what root does. Throws ConfigError when another user could have written it, and
  * what the file system throws.
  */
 export function readTrustedSync(path: string): string {
@@ -116,7 +116,7 @@ export interface NamedPath {
   readonly path: string;
 }
 
-/** Throws one ConfigError for all paths that are not to be obeyed. What is not there, or closed to us, is passed over. */
+/** Throws one ConfigError for all paths that are not trusted. Missing and unreadable ones are skipped. */
 export function requireTrusted(named: readonly NamedPath[]): void {
   const problems = named.flatMap(({ key, where, path }): Problem[] => {
     if (path === "") return [];
@@ -124,7 +124,7 @@ export function requireTrusted(named: readonly NamedPath[]): void {
       const why = distrustedSync(path);
       return why === null ? [] : [{ ...refusal(path, why), where, key }];
     } catch {
-      // whoever reads it tells
+      // the later read reports it
       return [];
     }
   });

@@ -18,7 +18,7 @@ export interface WatchStatsLog {
   readonly written: () => Promise<void>;
 }
 
-/** Counts from now on. `now` gives seconds since the epoch. Never throws: a full disk is no reason to stop. */
+/** Counts from now on. `now` gives seconds since the epoch. Never throws: a full disk must not stop `watch`. */
 export function recordWatchStats(file: string, now: () => number): WatchStatsLog {
   let stats = newWatchStats(now());
   let onDisk: WatchStats | undefined;

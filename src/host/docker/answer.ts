@@ -1,6 +1,6 @@
-/** An answer of Docker's, bounded while it is read: a container's labels may be as large as their author likes. */
+/** Docker's answers, bounded while they are read: a container's labels may have any size. */
 
-/** Octets of one item of a list; Docker itself has no limit, and a label of 300 MB is accepted by it. */
+/** Octets of one item of a list; Docker has no limit: it accepts a label of 300 MB. */
 export const MAX_ITEM_OCTETS: number = 1 << 20;
 /** Octets of an answer that is no list. */
 const MAX_OBJECT_OCTETS = 16 << 20;
@@ -18,7 +18,7 @@ const CLOSE = new Set([0x7d, LIST_CLOSE]);
 /** White space of RFC 8259 §2. */
 const BLANK = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
-/** A list as far as it was read. */
+/** A list that was read. */
 export interface ListAnswer {
   readonly items: readonly unknown[];
   /** The first octets of each item that was left out because it is too large. */
@@ -68,7 +68,7 @@ export async function readList(
   return { items: list.items, tooLarge: list.tooLarge };
 }
 
-const NO_LIST = "its list is no list";
+const NO_LIST = "its answer is not a list of objects";
 
 /** Items put together of the parts that chunks hold of them. */
 function collected(maxOctets: number): ListAnswer & {

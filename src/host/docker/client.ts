@@ -7,7 +7,7 @@ import { dockerError } from "./error.ts";
 import { eventsOf, WAKING } from "./events.ts";
 import { type DockerEvent, type Json, networkId, records } from "./json.ts";
 
-/** Milliseconds that Docker has for one answer. */
+/** Milliseconds until an answer of Docker's must be complete. */
 export const DOCKER_DEADLINE_MS = 10_000;
 
 export interface DockerOptions {
@@ -23,7 +23,7 @@ export interface DockerOptions {
 export interface ContainerQuery {
   /** Also those that do not run. */
   readonly all?: boolean;
-  /** This one alone. */
+  /** Only this container. */
   readonly id?: string;
 }
 
@@ -36,10 +36,10 @@ export interface Docker {
   /** PID of the container's first process; undefined while it does not run. */
   pid(containerId: string): Promise<number | undefined>;
   /**
-   * Calls `heard` for each event that may change a container's address, until the signal is aborted or the stream
-   * ends. `opened` is called when the stream stands: what happened before it must be looked for.
+   * Calls `onEvent` for each event that may change a container's address, until the signal is aborted or the stream
+   * ends. `opened` is called when the stream is open: earlier changes must be read from the lists.
    */
-  follow(signal: AbortSignal, opened: () => void, heard: (event: DockerEvent) => void): Promise<void>;
+  follow(signal: AbortSignal, opened: () => void, onEvent: (event: DockerEvent) => void): Promise<void>;
   /**
    * Two samples of what a container uses, some second apart, as Docker gives them; undefined when there is no such
    * container.
@@ -99,7 +99,7 @@ export function connectDocker(options: DockerOptions): Docker {
         : undefined;
     },
     stats: (containerId) => object(`/containers/${containerId}/stats`, { stream: false }).catch(orNone),
-    async follow(signal, opened, heard) {
+    async follow(signal, opened, onEvent) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
       const late = setTimeout(() => opening.abort(), deadline);
@@ -110,9 +110,9 @@ export function connectDocker(options: DockerOptions): Docker {
         clearTimeout(late);
         stands = true;
         opened();
-        for await (const event of eventsOf(stream)) heard(event);
+        for await (const event of eventsOf(stream)) onEvent(event);
       } catch (error) {
-        // one that stood has ended, however: Docker ends it orderly, breaks it off or dies
+        // an open stream may end in any way: closed by Docker, broken off, or Docker itself has ended
         if (!signal.aborted && !stands)
           throw dockerError(socket, error, opening.signal.aborted ? deadline : null, "/events");
       } finally {
@@ -136,7 +136,7 @@ function dial(
   query: Query = {},
 ): Promise<Readable> {
   return new Promise((resolve, reject) => {
-    // the library adds the options as a query where the path ends in a question mark, and takes that away else
+    // the library adds the options as a query only where the path ends in a question mark, and removes that otherwise
     const request = { path: `${path}?`, method: "GET", options: { ...query }, abortSignal, isStream: true };
     client.modem.dial({ ...request, statusCodes: { 200: true } }, (error: unknown, stream: unknown) =>
       error ? reject(error) : resolve(stream as Readable),

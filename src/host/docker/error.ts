@@ -1,4 +1,4 @@
-/** What Docker's socket refused, in words, with the remedy. */
+/** Failures of calls to Docker's socket as messages, with the remedy. */
 import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
 
@@ -9,11 +9,8 @@ const REASONS = new Map<string, [fault: "docker" | "privilege", message: string,
     "ECONNREFUSED",
     ["docker", "refuses connections: no process listens there", "start Docker: systemctl start docker"],
   ],
-  [
-    "EACCES",
-    ["privilege", "may not be used by this user", "run as root, or as a member of the group docker"],
-  ],
-  ["EPERM", ["privilege", "may not be used by this user", "run as root, or as a member of the group docker"]],
+  ["EACCES", ["privilege", "denies access to this user", "run as root, or as a member of the group docker"]],
+  ["EPERM", ["privilege", "denies access to this user", "run as root, or as a member of the group docker"]],
 ]);
 
 /** Characters of Docker's own message that are shown. */

@@ -15,7 +15,7 @@ export async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<
   }
 }
 
-/** Events after which a container's address, name or health may be another: they say what to look at again. */
+/** Events after which a container's address, name or health may have changed: they say what to observe again. */
 export const WAKING: Readonly<Record<string, readonly string[]>> = {
   type: ["container", "network"],
   event: [

@@ -1,4 +1,4 @@
-/** Containers that have ended as Docker's events say: its lists follow up to some 200 ms later. */
+/** Containers that have ended by Docker's events; its lists show that up to some 200 ms later. */
 
 export interface Exits {
   /** `action` is the event's. True when the container has ended or lost an endpoint: its forwards are to be revoked. */
@@ -7,7 +7,7 @@ export interface Exits {
   ended(): ReadonlySet<string>;
 }
 
-/** Milliseconds for which the event is believed against Docker's lists. */
+/** Milliseconds for which an event takes precedence over Docker's lists. */
 const BELIEVED_MS = 5_000;
 
 /** `now` gives milliseconds of a monotonic clock. */

@@ -1,4 +1,4 @@
-/** Docker's JSON → our nouns. Read field by field: whatever a field holds, the worst is that it counts as absent. */
+/** Docker's JSON → OCDD's types. Read field by field: at worst a field counts as absent. */
 import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Attachment, Container, Network } from "../../core/model.ts";
 import { upBounds } from "../../core/page/uptime.ts";
@@ -13,7 +13,7 @@ export const records = (value: unknown): Json[] => (Array.isArray(value) ? value
 const string = (value: unknown): string => (typeof value === "string" ? value : "");
 const number = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
 
-/** Undefined for what has no proper id: ids go into API paths. */
+/** Undefined for an item without a valid id: ids go into API paths. */
 export function readContainer(item: Json): Container | undefined {
   const id = string(item.Id);
   if (!isContainerId(id)) return undefined;

@@ -1,4 +1,4 @@
-/** Docker's containers and networks as one look shows them, and brought up to date container by container. */
+/** Docker's containers and networks as one observation shows them, and updated container by container. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Container, Network } from "../../core/model.ts";
 import type { Docker } from "./client.ts";
@@ -17,7 +17,7 @@ export interface DockerView {
   readonly unsettled?: readonly string[];
 }
 
-/** One look by Docker's two lists. Throws HostError. */
+/** One observation from Docker's two lists. Throws HostError. */
 export async function lookOnce(docker: Docker): Promise<DockerView> {
   const [{ items, notices }, networks] = await Promise.all([docker.containers(), docker.networks()]);
   return {
@@ -27,11 +27,11 @@ export async function lookOnce(docker: Docker): Promise<DockerView> {
   };
 }
 
-/** A view that is kept. */
+/** A view that is kept and updated. */
 export interface FollowedView {
-  /** Looks at everything. */
+  /** Reads everything. */
   whole(): Promise<DockerView>;
-  /** Looks again at the containers that events were about; at everything where an event does not say. */
+  /** Reads the containers of these events again; everything where an event does not name its container. */
   refresh(events: readonly DockerEvent[]): Promise<DockerView>;
 }
 
@@ -46,14 +46,14 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   let notices: readonly string[] = [];
   /** Network id → container id → address, for containers that Docker's list does not show running. */
   const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
-  /** Containers whose loss of an endpoint is believed; the list still shows it. */
+  /** Containers whose loss of an endpoint is accepted although the list still shows it. */
   const unasked = new Set<string>();
-  /** When Docker said so, by a clock that is not set. */
-  const heard = new WeakMap<Container, number>();
+  /** When Docker described it, by a monotonic clock. */
+  const readAt = new WeakMap<Container, number>();
   const read = (item: Json): Container | [] => {
     const one = readContainer(item);
     if (one === undefined) return [];
-    heard.set(one, performance.now());
+    readAt.set(one, performance.now());
     return one;
   };
   const lookAtEndpoints = async (id: string): Promise<void> => {
@@ -62,15 +62,15 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   const view = (): DockerView => {
     const gone = ended();
     const containers = [...listed.values()].flatMap((one) =>
-      gone.has(one.id) ? [] : (present(aged(one, heard.get(one)), endpoints) ?? []),
+      gone.has(one.id) ? [] : (present(withUptime(one, readAt.get(one)), endpoints) ?? []),
     );
     const late = [...gone].filter((id) => RUNNING.has(listed.get(id)?.state ?? ""));
     const starting = containers.flatMap(({ id, state }) => (state === STARTING ? id : []));
     const disconnected = containers.flatMap(({ id }) => (unasked.has(id) ? id : []));
     return { containers, networks, notices, unsettled: [...late, ...starting, ...disconnected] };
   };
-  /** What an end or the loss of an endpoint says by itself: Docker is slow to answer a question just then. */
-  const believe = ({ action, container, network }: DockerEvent): void => {
+  /** Takes an end or the loss of an endpoint from the event alone: Docker answers requests slowly just then. */
+  const applyEvent = ({ action, container, network }: DockerEvent): void => {
     const one = listed.get(container);
     if (action === "die" && one !== undefined) listed.set(container, { ...one, state: EXITED });
     if (action === "disconnect") unasked.add(container);
@@ -102,11 +102,11 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
           action === "connect" || action === "start" ? container : [],
         ),
       );
-      const told = ({ action, container, network }: DockerEvent): boolean =>
+      const isComplete = ({ action, container, network }: DockerEvent): boolean =>
         !back.has(container) &&
         ((action === "die" && gone.has(container)) || (action === "disconnect" && endpoints.has(network)));
-      for (const event of events) if (told(event)) believe(event);
-      const open = events.filter((event) => !told(event));
+      for (const event of events) if (isComplete(event)) applyEvent(event);
+      const open = events.filter((event) => !isComplete(event));
       const ids = [...new Set(open.map(({ container }) => container))];
       const changed = new Set(open.map(({ network }) => network).filter((id) => bridges.has(id)));
       const [lists] = await Promise.all([
@@ -123,10 +123,10 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   };
 }
 
-/** The container as Docker would describe it now: the time it has been up grows between two questions. */
-function aged(one: Container, heard: number | undefined): Container {
-  if (one.up === undefined || heard === undefined) return one;
-  const seconds = (performance.now() - heard) / 1000;
+/** The container as Docker would describe it now: its uptime grows between two reads. */
+function withUptime(one: Container, readAt: number | undefined): Container {
+  if (one.up === undefined || readAt === undefined) return one;
+  const seconds = (performance.now() - readAt) / 1000;
   const up = { least: one.up.least + Math.floor(seconds), most: one.up.most + Math.ceil(seconds) };
   return { ...one, up };
 }
@@ -154,8 +154,8 @@ const EXITED = "exited";
 const RUNNING: ReadonlySet<string> = new Set(["running", "paused", "restarting"]);
 
 /**
- * The container with the addresses that its networks show, which lead the list: one that is being started has one before
- * the list says that it runs, one that was disconnected has none. Undefined when it neither runs nor starts.
+ * The container with the addresses that its networks show, which are ahead of the list: a starting container has one
+ * before the list says that it runs, a disconnected one has none. Undefined when it neither runs nor starts.
  */
 function present(
   container: Container,

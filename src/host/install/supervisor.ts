@@ -1,4 +1,4 @@
-/** Who runs the director and the server on this host: systemd, compose, or the operator himself. */
+/** How the director and the server are started on this host: by systemd, by compose, or by the operator. */
 import { readdir, readFile, realpath, stat, unlink } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
@@ -11,7 +11,7 @@ import { run } from "../kernel/run.ts";
 import { unitsOf } from "./units.ts";
 
 const UNITS = "/etc/systemd/system";
-/** First line of every unit we write: what bears it is ours to replace and to remove. */
+/** First line of every unit that OCDD writes: only such units are replaced and removed. */
 const MARK = "# Written by ocdd initialize";
 
 type Say = (line: string) => void;
@@ -31,8 +31,8 @@ export async function startServices(config: Config, confFile: string, hostIp: Ip
 }
 
 /**
- * Stops and removes what startServices made; resolves with what of it is left, for people. Throws HostError, but for a
- * compose app that cannot be reached: what it has done can be undone without Docker all the same.
+ * Stops and removes what startServices made; resolves with messages about what is left. Throws HostError, except for a
+ * compose app that cannot be reached: what it has done can be undone without Docker.
  */
 export async function stopServices(config: Config): Promise<string[]> {
   const kind = await kindOf(config);
@@ -55,8 +55,8 @@ async function kindOf(config: Config): Promise<"systemd" | "compose" | "none"> {
 }
 
 /**
- * Writes the units and starts them. Sockets of another configuration go first: what they hold, or an earlier server that
- * opened its ports itself, would be in the way of the new ones. Sockets that stay as they are keep what waits in them.
+ * Writes the units and starts them. Sockets of another configuration are removed first: their ports, or those of an earlier
+ * server that opened them itself, would be in use. Sockets that stay as they are keep the queries that wait in them.
  */
 async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
   say("- Installing and starting the systemd units ocdd-watch.service and ocdd-serve.service ...");
@@ -88,9 +88,9 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
     const { code, stderr } = await run(["systemctl", "start", socket], { ok: [0, 1] });
     if (code === 0) continue;
     say(`  ${socket} could not be started: ${stderr.trim().split("\n")[0] ?? ""}`);
-    say("  if another program holds its port, end that and run `ocdd initialize` again");
+    say("  if another program uses its port, stop it and run `ocdd initialize` again");
   }
-  // watch is ready when its first run has ended well, which a Docker that is down delays: not to be waited for
+  // watch is ready after its first successful run, which Docker may delay: not waited for
   await run(["systemctl", "restart", "--no-block", ...STARTED]);
   for (const path of [`${HOME}/bin/ocdd`, resolve(confFile || "/etc/ocdd/ocdd.conf"), config.storageDir]) {
     const closed = await closedToOthers(path);
@@ -100,7 +100,7 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
   }
 }
 
-/** What runs; the others are for those who prefer a timer. */
+/** The units that are started; the others are for hosts that use a timer. */
 const STARTED = ["ocdd-watch.service", "ocdd-serve.service"] as const;
 
 async function removeUnits(names: readonly string[]): Promise<void> {
@@ -122,7 +122,7 @@ async function ownUnits(): Promise<string[]> {
 
 async function startCompose(config: Config, confFile: string, say: Say): Promise<void> {
   say("- Starting the OCDD compose app (director and server) ...");
-  // compose leaves a container as it is whose configuration file alone has changed, since it knows of no such file
+  // compose does not know the configuration file, so it would not restart a container when only that has changed
   await compose(config, confFile, ["up", "--detach", "--force-recreate"]);
 }
 
@@ -134,13 +134,13 @@ async function stopCompose(config: Config): Promise<string[]> {
     if (!(error instanceof HostError)) throw error;
     return [
       `the OCDD compose app could not be stopped: ${error.message}`,
-      "its director brings everything back when Docker is back: run `ocdd teardown` again then",
+      "its director will restore everything when Docker runs again: repeat `ocdd teardown` then",
     ];
   }
 }
 
 async function compose(config: Config, confFile: string, args: readonly string[]): Promise<void> {
-  // what is mounted is their directories, in which a link would lead nowhere
+  // their directories are mounted, in which the target of a link does not exist
   const [conf, socket] = (await Promise.all(
     [resolve(confFile || "/etc/ocdd/ocdd.conf"), config.dockerSocket].map((path) =>
       realpath(path).catch(() => path),

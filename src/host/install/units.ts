@@ -10,7 +10,7 @@ import { HOME } from "../../platform/home.ts";
 export const TEMPLATES: string = `${HOME}/templates`;
 const SOCKET_TEMPLATE = "ocdd-serve.socket";
 
-/** What stands in a template's `@NAME@`; a list is joined by blanks. */
+/** The text for a template's `@NAME@`; a list is joined by blanks. */
 export type Values = ReadonlyMap<string, string | readonly string[]>;
 
 export interface Unit {
@@ -19,7 +19,7 @@ export interface Unit {
 }
 
 /**
- * A unit's text with this installation's values; a place without one is left empty. Throws HostError for a value that a
+ * A unit's text with this installation's values; a placeholder without one becomes empty. Throws HostError for a value that a
  * unit cannot hold.
  */
 export function fillTemplate(text: string, values: Values): string {
@@ -50,7 +50,7 @@ export async function unitsOf(config: Config, confFile: string, hostIp: Ipv4): P
     ["ZONE_DIR", await directoriesOf(config.zoneFile)],
     ["INDEX_DIR", await directoriesOf(config.indexFile)],
     ["SYNC_INTERVAL", String(config.syncInterval)],
-    // what lies in a home cannot be hidden from those who must read it
+    // files in a home directory must stay visible to the services that read them
     ["PROTECT_HOME", paths.some((path) => /^\/(home|root)\//.test(path)) ? "read-only" : "yes"],
     ["CREDENTIAL", config.tsigKeyFile === "" ? "" : `LoadCredential=tsig:${config.tsigKeyFile}`],
     ["SOCKETS", endpoints.map(({ name }) => name)],
@@ -65,7 +65,7 @@ export async function unitsOf(config: Config, confFile: string, hostIp: Ipv4): P
   return [...(await Promise.all(units)), ...sockets];
 }
 
-/** The directory of a file, and where it is a symbolic link that of its target, which is what is written. */
+/** The directory of a file, and for a symbolic link that of its target, which is the file that is written. */
 async function directoriesOf(path: string): Promise<string[]> {
   const target = await realpath(path).catch(() => path);
   return [...new Set([dirname(path), dirname(target)])];
@@ -74,8 +74,8 @@ async function directoriesOf(path: string): Promise<string[]> {
 const template = (name: string): Promise<string> => readFile(`${TEMPLATES}/${name}`, "utf8");
 
 /**
- * The server's endpoints, a socket unit each: systemd opens all of a unit's sockets or none, and a port that somebody
- * else holds must cost that endpoint alone.
+ * The server's endpoints, a socket unit each: systemd opens all of a unit's sockets or none, and a port in use by
+ * another program must affect that endpoint only.
  */
 function endpointsOf(
   config: Config,

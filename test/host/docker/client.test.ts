@@ -248,7 +248,7 @@ t.test("an answer that is no list is a failure, never an empty host", async (t) 
     const { docker } = await double(t, { [part]: { not: "a list" } });
     t.match(
       await refusal(lookOnce(docker)),
-      { fault: "docker", message: /refused GET .*: its list is no list/ },
+      { fault: "docker", message: /refused GET .*: its answer is not a list of objects/ },
       part,
     );
   }
