@@ -1,5 +1,5 @@
-// The page is complete without this. With it: search in place, copying, times as people say them, and news as they come.
-// One file of this length, because it goes into one page as it is: there is no build step, and nothing else to fetch.
+// The page is complete without this script. It adds search, copy buttons, relative times, and live updates.
+// One long file, because it is put into the page as it is: no build step, no further request.
 const main = document.querySelector("#services");
 const find = document.querySelector("#find");
 const none = document.querySelector("#none");
@@ -12,7 +12,7 @@ const nameOf = (row) => row.querySelector("p > a");
 
 const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-// Rows: what one was before anything was added to it, and the text it is found by.
+// Rows: their original markup, and the text that the search compares.
 const pristine = new WeakMap();
 const words = new WeakMap();
 
@@ -37,7 +37,7 @@ function dress(row) {
   address.append(copyButton("address", address.textContent));
 }
 
-// What is in the window first, the rest when there is nothing else to do.
+// Rows in the window first, the others when the browser is idle.
 function dressAll() {
   const rows = rowsOf(main);
   for (const row of rows.splice(0, 40)) dress(row);
@@ -80,14 +80,14 @@ document.addEventListener("click", async ({ target }) => {
   setTimeout(() => target.classList.remove("done"), 1500);
 });
 
-// The clipboard's own interface is there on https only; this page mostly is not.
+// The Clipboard API exists on https only; this page is mostly served without.
 async function copy(text) {
   if (navigator.clipboard !== undefined) {
     try {
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      // not allowed: the old way may be
+      // not allowed: try the older way
     }
   }
   const before = document.activeElement;
@@ -105,7 +105,7 @@ function say(text) {
   said.textContent = text;
 }
 
-// Search: every word must be somewhere in the row. The query lives in the address bar.
+// Search: every word must be in the row. The query is kept in the address bar.
 function filter() {
   const terms = find.value
     .toLowerCase()
@@ -160,7 +160,7 @@ document.addEventListener("keydown", (event) => {
     else search("");
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     const row = document.activeElement?.closest("li");
-    // elsewhere the arrows scroll, as they do on any page
+    // elsewhere the arrow keys scroll
     if (!typing && !row) return;
     const all = targets();
     const here = row ? all.indexOf(nameOf(row)) : -1;
@@ -213,7 +213,7 @@ function showFresh(text, stale) {
   fresh.classList.toggle("stale", stale);
 }
 
-// News: the same page is fetched again, and what differs is put in its place. The server's page is the only source.
+// Updates: the page is fetched again, and the rows that differ are replaced. The server's page is the only source.
 const version = () => document.documentElement.dataset.version;
 let fetching = false;
 let again = false;
@@ -228,7 +228,7 @@ async function refresh() {
     const reply = await fetch(location.pathname, { cache: "no-cache" });
     if (reply.ok) update(new DOMParser().parseFromString(await reply.text(), "text/html"));
   } catch {
-    // the stream, or the next poll, comes back to it
+    // the stream or the next poll tries again
   }
   fetching = false;
   if (again) {
@@ -246,14 +246,14 @@ function update(page) {
   document.querySelector("h1").textContent = page.querySelector("h1").textContent;
   document.querySelector("#summary").replaceChildren(...page.querySelector("#summary").childNodes);
   if (page.querySelector("style").textContent !== style.textContent) {
-    // a new icon; a sheet made here needs no blessing by the policy's hash
+    // a new icon; a sheet made by the script needs no hash in the Content-Security-Policy
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(page.querySelector("style").textContent);
     document.adoptedStyleSheets = [sheet];
   }
   const held = document.activeElement?.closest("li")?.id;
   const old = new Map(rowsOf(main).map((row) => [row.id || source(row), row]));
-  // there may be a group that is called as one of ours
+  // a group may have the name of a built-in section
   const key = (section) => `${section.className} ${section.querySelector("h2")?.textContent}`;
   const groups = new Map([...main.children].map((section) => [key(section), section]));
   const sections = [...page.querySelector("#services").children].map((section) => {
@@ -282,7 +282,7 @@ function update(page) {
   filter();
 }
 
-// Puts the nodes in this order, and moves none that stands right.
+// Puts the nodes in this order and moves only those in a wrong place.
 function arrange(parent, nodes) {
   let at = parent.firstElementChild;
   for (const node of nodes) {
@@ -300,23 +300,23 @@ function arrange(parent, nodes) {
 let stream;
 let poll;
 
-function listen() {
+function openStream() {
   stream?.close();
   clearInterval(poll);
   if (document.hidden) return;
   stream = new EventSource("events");
-  for (const kind of ["hello", "run", "change"]) stream.addEventListener(kind, heard);
+  for (const kind of ["hello", "run", "change"]) stream.addEventListener(kind, onMessage);
   stream.addEventListener("error", () => {
     known.silentSince ??= Date.now();
-    // a server without a stream, such as nginx: look again now and then
+    // a server without a stream, such as nginx: poll
     if (stream.readyState === EventSource.CLOSED) {
-      look();
-      poll = setInterval(look, 20_000);
+      pollOnce();
+      poll = setInterval(pollOnce, 20_000);
     }
   });
 }
 
-function heard({ type, data }) {
+function onMessage({ type, data }) {
   const news = JSON.parse(data);
   known.silentSince = null;
   known.lastRun = news.lastRun;
@@ -334,7 +334,7 @@ function heard({ type, data }) {
   sayFresh();
 }
 
-async function look() {
+async function pollOnce() {
   await refresh();
   try {
     const reply = await fetch("last-run", { cache: "no-cache" });
@@ -349,15 +349,15 @@ async function look() {
 
 const query = new URLSearchParams(location.search).get("q") ?? "";
 if (query !== "") search(query);
-// the first picture of the page waits for none of this; a page in the background has no next frame
+// not before the first paint; a page in the background has no next frame
 await new Promise((painted) => {
   requestAnimationFrame(() => setTimeout(painted));
   setTimeout(painted, 250);
 });
 dressAll();
-listen();
+openStream();
 document.addEventListener("visibilitychange", () => {
-  listen();
+  openStream();
   sayTimes();
 });
 setInterval(sayFresh, 5_000);
