@@ -31,7 +31,7 @@ export interface Host {
   revoke(containerId: string): Promise<void>;
   /** Opens the guard for a container that has just started, as soon as its bridge port is known. */
   admit(containerId: string): Promise<void>;
-  /** Containers of which Docker's list showed another state than its events or networks in the last look. */
+  /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
   unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as this process knows. */
   holds(address: string): boolean;

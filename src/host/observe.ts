@@ -55,7 +55,7 @@ export interface Observer {
   revoke(containerId: string): DeviceAddress[];
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
-  /** Containers of which Docker's list showed another state than its events or networks in the last look. */
+  /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
   unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as it is known. */
   holds(address: string): boolean;

@@ -1,7 +1,7 @@
-/** A disk that hangs (a frozen file system, a server of NFS that is away) keeps nothing waiting for ever. */
+/** A deadline for changes on a disk that may hang: a frozen file system, an NFS server that is down. */
 import { HostError } from "../../core/errors.ts";
 
-/** Milliseconds that the disk has for one change. */
+/** Milliseconds until a change on the disk must be done. */
 const DEADLINE_MS = 10_000;
 
 /** Changes that are overdue and have not ended. */
