@@ -11,7 +11,7 @@ export interface OpenBrowser {
   close(): Promise<void>;
 }
 
-/** Without these it asks its maker's hosts for updates, which a closed network refuses one by one. */
+/** Without these it contacts Google for updates, which a closed network refuses one by one. */
 const QUIET = [
   "--no-sandbox",
   "--disable-gpu",

@@ -1,6 +1,6 @@
 /**
- * How the page looks, without a lab: pictures of each kind in test/browser/pictures for a person to look at, axe-core on
- * every one of them, hostile labels, and what a busy page costs.
+ * How the page looks, without a lab: pictures of each kind in test/browser/pictures to be inspected by a person, axe-core
+ * on every one of them, hostile labels, and the time that a large page takes.
  */
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
@@ -25,7 +25,7 @@ const now = Math.floor(Date.now() / 1000);
 const { browser, close } = await openBrowser();
 t.teardown(close);
 
-/** An office as it is on a Tuesday: one service unwell, one stopped, one renamed, one that cannot be served. */
+/** A usual office: one service unhealthy, one stopped, one renamed, one that cannot be served. */
 function office(): Decision {
   const all: Container[] = [
     ...sampleContainers(14, now),
@@ -60,7 +60,7 @@ async function openPage(
   return { page, said };
 }
 
-t.test("pictures, and axe-core on each", async (t) => {
+t.test("each picture: axe-core reports nothing", async (t) => {
   const sites = {
     office: await openSite(office()),
     empty: await openSite(sampleDecision([], template, undefined, now)),
@@ -95,7 +95,7 @@ t.test("pictures, and axe-core on each", async (t) => {
   }
 });
 
-t.test("an old page says so, with and without a script", async (t) => {
+t.test("a page that is out of date: says so, with and without a script", async (t) => {
   const site = await openSite(office());
   t.teardown(() => site.close());
   const { page } = await openPage(t, browser, site);
@@ -106,10 +106,10 @@ t.test("an old page says so, with and without a script", async (t) => {
   t.same(await violations(page), []);
   const plain = await openPage(t, browser, site, { javaScriptEnabled: false });
   t.match(await plain.page.locator("#fresh.stale").innerText(), /^Last updated .* out of date/);
-  t.equal(await plain.page.getByRole("searchbox").count(), 0, "no search where nothing would answer it");
+  t.equal(await plain.page.getByRole("searchbox").count(), 0, "no search field without a script");
 });
 
-t.test("hostile labels stay text", async (t) => {
+t.test("hostile labels: shown as text", async (t) => {
   const evil = `"><img src=x onerror="alert(1)"><script>alert(2)</script>'\`{{script}}</title></style><!--`;
   const keys = [
     ...[
@@ -207,7 +207,7 @@ t.test("500 services stay quick", async (t) => {
   t.ok((typed.toSorted((a, b) => a - b)[2] ?? Infinity) < 50);
 });
 
-t.test("served by anything else, such as nginx, it looks again by itself", async (t) => {
+t.test("served by another web server, such as nginx: the page polls", async (t) => {
   const files = new Map<string, string>();
   const put = ({ desired }: Decision): void => void files.set("/", desired.page.html);
   const all = sampleContainers(5, now);

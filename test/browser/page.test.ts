@@ -16,7 +16,7 @@ const HOME = `http://${ZONE}/`;
 
 t.setTimeout(600_000);
 
-t.test("the page in the office", async (t) => {
+t.test("the page in Chromium on the office PC", async (t) => {
   const lab = await initializedLab(t, { name: "browser" });
   await lab.docker("network", "create", "shop_default");
   await lab.startContainers(
@@ -54,10 +54,10 @@ t.test("the page in the office", async (t) => {
   };
   const shown = (page: Page): Promise<string[]> =>
     page.locator("main li:visible > p > a").evaluateAll((list) => list.map((one) => one.textContent));
-  /** Told by every row of a name: what its state is. */
+  /** The state shown in the row of a name. */
   const stateOf = (page: Page, name: string): Promise<string> => page.locator(`#s-${name} em`).innerText();
 
-  t.test("its services, by their names", async (t) => {
+  t.test("services: listed with their names", async (t) => {
     const { page, said } = await open();
     t.equal(await page.title(), "The ACME ToolBox server");
     for (const name of ["web", "wiki", "front", "db", "evil"])
@@ -75,7 +75,7 @@ t.test("the page in the office", async (t) => {
         .innerText(),
       "shop",
     );
-    t.equal(await page.locator("#s-db div").innerText(), "5432", "a port that is no web page is text");
+    t.equal(await page.locator("#s-db div").innerText(), "5432", "a port without HTTP is text");
     t.equal(await page.locator("#s-db a[href]").count(), 0);
     t.match(await page.locator("#s-web time").innerText(), /^up \d+ s$/);
     t.equal(await page.locator("#s-evil img").count(), 0);
@@ -87,7 +87,7 @@ t.test("the page in the office", async (t) => {
     await page.context().close();
   });
 
-  t.test("a link leads to that service", async (t) => {
+  t.test("a link: leads to its service", async (t) => {
     const { page } = await open();
     for (const [name, container, path] of [
       ["web", "web", "/"],
@@ -104,7 +104,7 @@ t.test("the page in the office", async (t) => {
     await page.context().close();
   });
 
-  t.test("it is searched from the keyboard", async (t) => {
+  t.test("the search: works from the keyboard", async (t) => {
     const { page, said } = await open();
     await page.keyboard.press("/");
     await page.keyboard.type("sho");
@@ -145,7 +145,7 @@ t.test("the page in the office", async (t) => {
     await page.context().close();
   });
 
-  t.test("names and addresses are copied", async (t) => {
+  t.test("copy buttons: copy names and addresses", async (t) => {
     const { page } = await open();
     const address = await page.locator("#s-web > code").innerText();
     for (const [what, text] of [
@@ -163,7 +163,7 @@ t.test("the page in the office", async (t) => {
     await page.context().close();
   });
 
-  t.test("it is alive", async (t) => {
+  t.test("an open page: shows starts and stops", async (t) => {
     const { page, said } = await open();
     await page.waitForSelector("#fresh:not(:empty)");
     await page.evaluate("window.here = true");
@@ -176,7 +176,7 @@ t.test("the page in the office", async (t) => {
     }).observe(document.querySelector("main"), { subtree: true, childList: true })`);
     const shownAt = (key: string): Promise<number> =>
       until(key, () => page.evaluate<number | undefined>(`window.seen[${JSON.stringify(key)}]`));
-    /** The page's text is renamed into its place when the run has written it. */
+    /** The run writes the page and renames it into its place. */
     const written = (): number => statSync(join(storage(lab), "www/index.html")).ctimeMs;
     await lab.startContainer({ name: "late" });
     await apply(lab);
@@ -191,13 +191,13 @@ t.test("the page in the office", async (t) => {
     await lab.docker("start", "late");
     await apply(lab);
     await until("it is back", async () => (await stateOf(page, "late")) === "running");
-    t.equal(await page.evaluate("window.here"), true, "all without loading anew");
+    t.equal(await page.evaluate("window.here"), true, "without a reload");
     t.equal(await page.evaluate("document.activeElement.closest('li').id"), "s-web", "and the focus stayed");
     t.same(said, []);
     await page.context().close();
   });
 
-  t.test("without a script it is complete", async (t) => {
+  t.test("without a script: the page is complete", async (t) => {
     const { page } = await open(HOME, { javaScriptEnabled: false });
     t.same(
       (await page.locator("main li > p > a").allInnerTexts()).toSorted(),
@@ -213,7 +213,7 @@ t.test("the page in the office", async (t) => {
     await page.context().close();
   });
 
-  t.test("axe-core finds nothing", async (t) => {
+  t.test("the page: axe-core reports nothing", async (t) => {
     for (const colorScheme of ["light", "dark"] as const) {
       const { page } = await open(HOME, { colorScheme });
       await page.waitForSelector("#fresh:not(:empty)");
@@ -222,7 +222,7 @@ t.test("the page in the office", async (t) => {
     }
   });
 
-  t.test("another host's name is not answered", async (t) => {
+  t.test("another host's name in the request: refused", async (t) => {
     const { page } = await open(`http://web.${ZONE}/`);
     t.equal((await page.locator("body").innerText()).trim(), "web");
     await page.context().close();
@@ -239,7 +239,7 @@ t.test("the page in the office", async (t) => {
     t.equal(JSON.parse(await lab.curl(`${HOME}services.json`)).schemaVersion, 1);
   });
 
-  t.test("it comes back with its server", async (t) => {
+  t.test("the server restarted: the open page reconnects", async (t) => {
     const { page } = await open();
     await page.waitForSelector("#fresh:not(:empty)");
     await server.stop();

@@ -1,4 +1,4 @@
-/** A decision served on loopback by the product's own web server, for pictures and looks that need no lab. */
+/** A decision served on loopback by the product's own web server, for tests of the page that need no lab. */
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,11 +1,11 @@
-/** What a page must never do: complain in the console, break its own policy, or be anything but accessible. */
+/** Checks of a page: no console message, no violation of its Content-Security-Policy or of accessibility rules. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Page } from "./chromium.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** Everything the page complains about from now on: errors, warnings, broken policy, requests to elsewhere, dialogs. */
+/** Everything reported from now on: errors, warnings, policy violations, requests to other hosts, dialogs. */
 export function complaints(page: Page): string[] {
   const list: string[] = [];
   page.on("console", (message) => {

@@ -1,7 +1,7 @@
 /**
- * Churn under `watch`: Docker gives an address away as soon as it is free, lowest first, so that a rule left a moment
- * too long leads to somebody else. The whole history is recorded and judged: rules, aliases, leases, names, whose each
- * answer was, and Docker's own truth.
+ * Churn under `watch`: Docker assigns an address again as soon as it is free, lowest first, so that a rule that is removed
+ * too late leads to another container. The whole history is recorded and checked: rules, aliases, leases, names, which
+ * container gave each answer, and Docker's own state.
  */
 
 import t from "tap";
@@ -20,8 +20,8 @@ const ROUNDS = Number(process.env.OCDD_CHURN ?? 8);
 const RACE = process.env.OCDD_CHURN_RACE === "1";
 
 /**
- * Two test files run at once on two cores: notices are read late and the server is given its turn late.
- * That nobody is ever answered by another has no bound; only the race has one, which Docker itself makes.
+ * Two test files run at once on two cores: notifications are read late and the server is scheduled late.
+ * An answer of another container has no tolerance, except in the race, whose cause is Docker.
  */
 const BUSY: Bounds = {
   notice: 150,
@@ -31,7 +31,7 @@ const BUSY: Bounds = {
   untouched: ["steady"],
 };
 
-/** What was noted about the time of what was wrong, a line each: whoever reads of a failure cannot ask again. */
+/** The notes around each fault, a line each, since a failure cannot be repeated to find out. */
 function around(wrong: readonly string[], notes: readonly Note[]): string {
   const times = wrong.map((line) => Number.parseFloat(line));
   const near = ({ at }: Note): boolean => times.some((time) => Math.abs(at - time) < 1_500);
@@ -59,7 +59,7 @@ for (const engine of ENGINES) {
       const starting = names.filter((name) => !running.has(name));
       for (const name of stopping) running.delete(name);
       for (const name of starting) running.add(name);
-      // who starts gets the address of who has just stopped
+      // the container that starts gets the address of the one that has just stopped
       const stopped = stopping.length > 0 ? lab.docker("stop", "-t", "2", ...stopping) : Promise.resolve("");
       if (!RACE) await stopped;
       await Promise.all([stopped, starting.length > 0 ? lab.docker("start", ...starting) : undefined]);
@@ -69,7 +69,7 @@ for (const engine of ENGINES) {
       return (await aliases(lab)).sort().join() === wanted.sort().join();
     });
 
-    // so that everybody has answered, however short the lives were that chance gave him
+    // so that each container has answered, however short it ran in the random part
     await lab.docker("start", ...names);
     await until("all are served again", async () => (await aliases(lab)).length === names.length + 1);
     await sleep(3_000);
@@ -89,7 +89,7 @@ for (const engine of ENGINES) {
     const gone = deathsToRuleGone(notes).sort((a, b) => a - b);
     const seen = summary(notes);
     t.ok((seen.rules ?? 0) >= ROUNDS && (seen.deaths ?? 0) >= ROUNDS, `${JSON.stringify(seen)} was seen`);
-    // who dies before his rule is there has none
+    // a container that ends before its rule is written has none
     t.ok(gone.length > 0 && gone.length <= (seen.deaths ?? 0), "deaths had their rules taken down");
     t.comment(`rule gone after die: ${gone.map((ms) => ms.toFixed(0)).join(", ")} ms`);
     t.same(await addresses(lab).then((now) => now.steady), table.steady);

@@ -1,4 +1,4 @@
-/** Containers of the lab, in the words of Docker's client. */
+/** Containers of the lab, with the options of Docker's client. */
 
 import { IMAGE } from "./image.ts";
 

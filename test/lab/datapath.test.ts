@@ -1,4 +1,4 @@
-/** Packets, on both engines: who answers at an alias, whoever asks, and who does not. */
+/** Packets, on both engines: which container answers at an alias, for each client, and that no other does. */
 
 import t from "tap";
 import { addresses, aliasOf, apply, ENGINES, initializedLab } from "./director.ts";
@@ -23,7 +23,7 @@ for (const engine of ENGINES) {
       "early",
     );
     if (!web || !app || !other || !limited) throw new Error("no containers");
-    // a daemon of the host's own on every address, as sshd is one
+    // a daemon of the host on every address, such as sshd
     await httpService(lab, "host", 2222, "the host itself");
     // the newest container has the first address of a fresh pool
     const future = await replier(lab, "192.168.122.11");
@@ -59,7 +59,7 @@ for (const engine of ENGINES) {
       t.equal(
         await lab.who(at("web", ":8080")),
         undefined,
-        "web does not listen there, and nobody else answers for it",
+        "web does not listen there, and nothing else answers for it",
       );
     });
 

@@ -1,6 +1,6 @@
 /**
- * The demo: the main job on real input. An office network, a Docker host, IT's name server, three services (two of
- * them on the same port), and a PC that reaches each by its own name. `npm run demo`; everything is taken down at the end.
+ * The demo: an office network, a Docker host, IT's name server, three services (two of them on the same port), and a PC
+ * that reaches each by its own name. `npm run demo`; everything is removed at the end.
  */
 
 import { writeSync } from "node:fs";
@@ -9,8 +9,10 @@ import { raiseLab } from "./lab.ts";
 const say = (text = ""): void => void writeSync(1, `${text}\n`);
 const indent = (text: string): string => text.replace(/^(?=.)/gm, "    ").trimEnd();
 
-say("An office network: a Docker host (192.168.122.200), IT's name server (.2), somebody's PC (.50).");
-say("IT has delegated toolbox.example.com to the host and left it the addresses 192.168.122.11 to .30.\n");
+say("An office network: a Docker host (192.168.122.200), IT's name server (.2), an office PC (.50).");
+say(
+  "IT has delegated toolbox.example.com to the host and assigned it the addresses 192.168.122.11 to .30.\n",
+);
 await using lab = await raiseLab({ name: "demo" });
 
 const host = async (command: string): Promise<void> => {
@@ -49,7 +51,7 @@ say("host# ocdd serve &\n");
 await lab.serve();
 await host("");
 
-say("Now from the PC, which asks IT's name server as it always does:\n");
+say("Now from the PC, which uses IT's name server as always:\n");
 for (const { service, port, page } of services) {
   const fqdn = `${service}.toolbox.example.com`;
   const address = await pc("dig", "+short", fqdn);
@@ -69,7 +71,9 @@ say(
   )}\n`,
 );
 
-say("A container is stopped and another is made; nobody else notices. The second run has nothing to do.\n");
+say(
+  "A container is stopped and another is started; other services are not affected. The second run has nothing to do.\n",
+);
 await lab.docker("stop", "example_www_1");
 await lab.startContainer({ name: "example_wiki_1", compose: { project: "example", service: "wiki" } });
 await host("plan");
@@ -78,6 +82,6 @@ await host("plan --detailed-exitcode");
 await host("list");
 await host("doctor jenkins");
 
-say("And all of it is undone:\n");
+say("Everything is removed:\n");
 await host("teardown --yes");
-say("The demo is over; the lab is taken down.");
+say("The demo has ended; the lab is removed.");

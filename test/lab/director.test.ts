@@ -1,4 +1,4 @@
-/** The contract's story, on both engines: a fresh host, the original's file, one run, the office reaches it, and back. */
+/** On both engines: a fresh host, the original's file, one run, access from the office, and teardown. */
 
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -141,7 +141,7 @@ for (const engine of ENGINES) {
       await lab.docker("start", "jenkins");
       await lab.docker("start", "dns");
       t.equal((await lab.ocdd([], original)).code, 0);
-      t.same(await aliases(lab), ["192.168.122.11", "192.168.122.12"], "the leases have rested");
+      t.same(await aliases(lab), ["192.168.122.11", "192.168.122.12"], "the hold of the leases is over");
     });
 
     t.test("teardown: the host is as it was", async (t) => {
@@ -150,7 +150,7 @@ for (const engine of ENGINES) {
       t.equal((await aliases(lab)).length, 2);
       t.equal((await lab.ocdd(["teardown", "--yes"], original)).code, 0);
       t.equal(await lab.snapshotHost(), before);
-      t.equal((await lab.ocdd(["teardown", "--yes"], original)).code, 0, "twice is once");
+      t.equal((await lab.ocdd(["teardown", "--yes"], original)).code, 0, "a second teardown changes nothing");
     });
 
     for (const words of [[], ["initialize"]] as const)

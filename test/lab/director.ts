@@ -11,7 +11,7 @@ import { type Daemon, type Outcome, until } from "./process.ts";
 
 export const ENGINES: readonly EngineKind[] = ["debian", "sid"];
 
-/** What `ocdd list --json` says of a service; the contract has the whole of it. */
+/** The fields of a service in `ocdd list --json` that tests use. */
 export interface Listed {
   readonly name: string;
   readonly names: readonly string[];
@@ -37,7 +37,7 @@ export interface Listing {
   readonly skipped: readonly { readonly container: string; readonly reason: string }[];
 }
 
-/** Raise a lab for a test; it goes with the test. */
+/** Raise a lab for a test; it is removed with the test. */
 export async function labFor(t: Test, options: LabOptions): Promise<Lab> {
   t.setTimeout(600_000);
   const lab = await raiseLab(options);
@@ -61,7 +61,7 @@ export async function apply(
   return succeed(await lab.ocdd(args, options), "ocdd");
 }
 
-/** Throws, with what it said, when a run did not leave with 0. */
+/** Throws, with the run's output, when its status is not 0. */
 export function succeed(outcome: Outcome, what: string): Outcome {
   if (outcome.code === 0) return outcome;
   throw new Error(`${what}: status ${outcome.code}\n${outcome.stdout}\n${outcome.stderr}`);
@@ -85,14 +85,14 @@ export function aliasOf(table: Readonly<Record<string, string>>, name: string): 
   return address;
 }
 
-/** The aliases on the host's card, sorted: every /32 there. */
+/** The aliases on the host's network device, sorted: every /32 there. */
 export async function aliases(lab: Lab): Promise<string[]> {
   const { stdout } = await lab.run("host", ["ip", "-o", "-4", "addr", "show", "dev", "ens3"]);
   const found = [...stdout.matchAll(/inet (\S+?)(?:\/32)? /g)].map((one) => one[1] ?? "");
   return found.filter((one) => !one.includes("/")).sort();
 }
 
-/** Waits for what a daemon does by itself, long enough for a loaded machine; throws with what it has said. */
+/** Waits for what a daemon does by itself, long enough for a loaded machine; throws with its output. */
 export const waiter =
   (daemon: Daemon) =>
   (what: string, ask: () => Promise<boolean>): Promise<boolean> =>
@@ -109,7 +109,7 @@ export async function fresh(lab: Lab, options: OcddOptions = {}): Promise<void> 
   succeed(await lab.ocdd(["initialize"], options), "ocdd initialize");
 }
 
-/** Lines as the contract compares them: runs of blanks are one, empty lines are none. */
+/** Lines for comparison: runs of blanks become one, empty lines are left out. */
 export const lines = (text: string): string[] =>
   text
     .split("\n")

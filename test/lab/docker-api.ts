@@ -1,4 +1,4 @@
-/** Docker's API over its socket, for programs that have no time for Docker's client. */
+/** Docker's API over its socket, for programs for which Docker's client is too slow. */
 
 import { request } from "node:http";
 import { createInterface } from "node:readline";

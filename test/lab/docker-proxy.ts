@@ -1,4 +1,4 @@
-/** Docker's socket with something between: events that nobody caused, and lists that are not true. */
+/** A proxy for Docker's socket that can send invented events and an empty list. */
 
 import { createServer, request } from "node:http";
 
@@ -6,19 +6,19 @@ export interface DockerProxy {
   readonly socket: string;
   /** While true, the list of containers is empty. */
   forgetful: boolean;
-  /** Sends so many events to everybody who follows, over that many seconds. */
+  /** Sends so many events to each client that follows, over that many seconds. */
   storm(count: number, seconds: number): Promise<void>;
   close(): void;
 }
 
-/** An event of a container that there is not; the director can but look. */
+/** An event of a container that does not exist; the director has to look for it. */
 const EVENT = `${JSON.stringify({
   Type: "container",
   Action: "start",
   Actor: { ID: "0".repeat(64), Attributes: { name: "storm" } },
 })}\n`;
 
-/** Listens on `socket` for what the engine at `behind` answers. */
+/** Listens on `socket` and forwards to the engine at `behind`. */
 export async function dockerProxy(socket: string, behind: string): Promise<DockerProxy> {
   const followers = new Set<{ write(text: string): unknown }>();
   const server = createServer((asked, answer) => {

@@ -19,7 +19,7 @@ t.test("doctor", async (t) => {
     t.equal(code, 0, `${stdout}\n${stderr}`);
     t.match(stdout, /OK/);
   };
-  /** Something is broken: doctor says what, names the remedy, and does not mend it. */
+  /** Something is broken: doctor says what, names the remedy, and does not repair it. */
   const sick = async (
     t: Test,
     says: RegExp,

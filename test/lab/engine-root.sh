@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes this process's own mount namespace the place where the lab's dockerd lives, then waits in it:
 #   unshare --mount --propagation private sh engine-root.sh ROOT LAB_DIRECTORY
-# ROOT "/" keeps the machine's programs; another ROOT (a Debian sid) becomes the root. Whatever Docker mounts dies with
+# ROOT "/" keeps the machine's programs; another ROOT (a Debian sid) becomes the root. Docker's mounts end with
 # this namespace, so a crashed lab leaves no mount on the machine, and live-restore finds its mounts at the next start.
 set -eu
 root=$1 dir=$2

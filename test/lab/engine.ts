@@ -16,7 +16,7 @@ export interface Engine {
   readonly socket: string;
   /** Start dockerd; returns when it answers. `config` replaces keys of daemon.json from here on. */
   start(config?: DaemonConfig): Promise<void>;
-  /** End dockerd: TERM is an orderly end (containers stop unless live-restore), KILL a crash. */
+  /** End dockerd: TERM is a clean stop (containers stop unless live-restore), KILL a crash. */
   stop(name?: NodeJS.Signals): Promise<void>;
 }
 
@@ -93,8 +93,8 @@ async function ping(socket: string): Promise<boolean> {
 }
 
 /**
- * dockerd's own containerd ends with it. Where PID 1 does not reap, the dead one stays listed, and the next dockerd
- * would find it by its PID file and wait for it.
+ * dockerd's own containerd ends with it. Where PID 1 does not reap, it stays a zombie, and the next dockerd would find it
+ * by its PID file and wait for it.
  */
 async function forgetContainerd(file: string): Promise<void> {
   if (!existsSync(file)) return;

@@ -1,4 +1,4 @@
-/** What goes wrong around the director, on both engines: the next run mends it, and nobody else pays. */
+/** Faults around the director, on both engines: the next run repairs them, and other services are not affected. */
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ for (const engine of ENGINES) {
     };
 
     t.test(
-      "dockerd restarts and crashes under live containers: no wrong answer, and soon the right one",
+      "dockerd restarts and crashes while containers run: no wrong answer, and soon the right one",
       async (t) => {
         const watch = lab.startOcdd(["watch"]);
         const poll = await replier(lab, aliasOf(table, "one"));
@@ -40,7 +40,7 @@ for (const engine of ENGINES) {
         const others = answers.filter(({ who }) => who !== "one");
         t.ok(
           others.every(({ who }) => who === undefined),
-          "nobody else answers",
+          "no other container answers",
         );
         // Docker puts its own jumps before OCDD's while it starts: a connection of that moment repeats its first packet
         t.comment(`${others.length} of ${answers.length} connections failed`);
@@ -62,7 +62,7 @@ for (const engine of ENGINES) {
         t.equal(await pending(), "");
       }
       await reachable(t);
-      await lab.restartDockerd(); // its own rules went with ours
+      await lab.restartDockerd(); // its own rules were removed too
       await apply(lab);
     });
 
@@ -139,7 +139,7 @@ for (const engine of ENGINES) {
       await lab.who(alias);
       t.match(await tracked(), alias, "a connection is tracked");
       await apply(lab);
-      t.match(await tracked(), alias, "a run that owes nothing forgets none");
+      t.match(await tracked(), alias, "a run without pending clean-up flushes none");
       const owed = join(storage(lab), "owed");
       writeFileSync(owed, `flush ${alias}\n`); // as the killed run has left it
       await apply(lab);

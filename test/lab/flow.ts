@@ -1,5 +1,5 @@
 /**
- * Small services and clients that tell what happened on the way; run by Node inside a station or a container's network:
+ * Small services and clients that report lost and wrong answers; run by Node inside a station or a container's network:
  *
  *     flow.ts tcp-server PORT | udp-server PORT | http-server PORT TEXT
  *     flow.ts tcp ADDRESS PORT | udp ADDRESS PORT | poll ADDRESS PORT | dns ADDRESS PORT NAME
@@ -21,7 +21,7 @@ export interface FlowReport {
   readonly error?: string;
 }
 
-/** Who answered HTTP when, one question each 20 ms; `who` is absent when nobody did within half a second. */
+/** Which container answered HTTP when, one request each 20 ms; `who` is absent without an answer within half a second. */
 export interface PollReport {
   readonly answers: readonly { readonly at: number; readonly who?: string }[];
 }
@@ -51,7 +51,7 @@ class Count {
 
   report(): FlowReport {
     const received = this.#seen.size;
-    // a flow that fell silent has its longest gap at its end
+    // a flow without further answers has its longest gap at its end
     const longestGap = Math.round(Math.max(this.#longestGap, performance.now() - this.#last - 2 * INTERVAL));
     const counted = { sent: this.#sent, received, lost: this.#sent - received, longestGap };
     return this.error === undefined ? counted : { ...counted, error: this.error };

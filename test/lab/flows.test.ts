@@ -1,4 +1,4 @@
-/** Who has nothing to do with a change notices nothing; who changes hands is followed by his callers. Both engines. */
+/** A change does not affect other services; clients follow a service that moves. On both engines. */
 
 import t from "tap";
 import { addresses, aliasOf, apply, ENGINES, initializedLab, list } from "./director.ts";
@@ -72,7 +72,7 @@ for (const engine of ENGINES) {
       t.equal(
         (await lab.container("squatter")).address,
         before.address,
-        "Docker gives the address to the next",
+        "Docker assigns the address to the next container",
       );
       await lab.docker("start", "mover");
       t.not((await lab.container("mover")).address, before.address);
@@ -124,7 +124,7 @@ for (const engine of ENGINES) {
         (await list(lab, { conf })).services.map((one) => one.address),
         [alias],
       );
-      await until("the announcement is heard", async () => (await lab.who(alias)) === "late", 2000);
+      await until("the announcement is received", async () => (await lab.who(alias)) === "late", 2000);
     });
   });
 }

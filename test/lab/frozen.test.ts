@@ -1,4 +1,4 @@
-/** A disk that answers nobody (a frozen file system): who dies is taken down all the same, who lives is served. */
+/** A disk that does not answer (a frozen file system): ended containers are revoked, running ones are served. */
 
 import { join } from "node:path";
 import t from "tap";
@@ -49,14 +49,14 @@ t.test("a disk that does not answer: ended containers are revoked, running ones 
     );
   };
 
-  // while nothing is going on
+  // while no run is active
   await freeze();
   await ends("first");
   await ends("second");
   await thaw();
   await comes("nothing is left to do", async () => (await lab.ocdd(["plan"])).stdout === "");
 
-  // while a run has begun to serve somebody
+  // while a run has begun to serve a container
   await freeze();
   await lab.docker("start", "late");
   await comes("whose lease is known needs no disk", async () => (await rules()).includes("OCDD-late"));

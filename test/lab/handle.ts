@@ -1,4 +1,4 @@
-/** A lab that is up: what a test does in it. */
+/** A lab that is up, with what tests do in it. */
 
 import { join } from "node:path";
 import { type Container, type ContainerOptions, dockerRun, parseInspect } from "./container.ts";
@@ -16,7 +16,7 @@ export type Where = Place | (string & {}) | Container;
 export class Lab {
   /** Begins the name of each namespace, and is the cgroup's. */
   readonly prefix: string;
-  /** Scratch directory; everything of the lab is in it and goes with it. */
+  /** Scratch directory; everything of the lab is in it and is removed with it. */
   readonly dir: string;
   readonly dockerSocket: string;
   readonly engine: Engine | undefined;
@@ -91,7 +91,7 @@ export class Lab {
     return parseInspect(await this.docker("inspect", "--type", "container", nameOrId));
   }
 
-  /** Remove every container, with what hangs on it. */
+  /** Remove every container, with its volumes. */
   async removeContainers(...names: string[]): Promise<void> {
     const all = names.length > 0 ? names : (await this.docker("ps", "-aq")).split("\n").filter(Boolean);
     if (all.length > 0) await this.docker("rm", "-f", "-v", ...all);
@@ -109,7 +109,7 @@ export class Lab {
     return (await this.runFully("client", ["curl", "-sS", "--max-time", "3", ...args, url])).stdout;
   }
 
-  /** Who answers HTTP at an address, asked from a place; undefined when nobody does. */
+  /** The name that answers HTTP at an address, asked from a place; undefined without an answer. */
   async who(address: string, from: Where = "client", path = "/"): Promise<string | undefined> {
     const url = `http://${address}${path}`;
     const argv = ["curl", "-s", "--connect-timeout", "1.5", "--max-time", "3", url];
@@ -117,7 +117,7 @@ export class Lab {
     return code === 0 ? stdout : undefined;
   }
 
-  /** End the engine and start it again; TERM is an orderly restart, KILL a crash. */
+  /** End the engine and start it again; TERM is a clean restart, KILL a crash. */
   async restartDockerd(options: { signal?: NodeJS.Signals; daemon?: DaemonConfig } = {}): Promise<void> {
     await this.stopDockerd(options.signal);
     await this.startDockerd(options.daemon);
@@ -152,13 +152,13 @@ export class Lab {
     return /\[([0-9A-F:]{17})\]/i.exec(stdout)?.[1]?.toLowerCase();
   }
 
-  /** The hardware address of a place's card. */
+  /** The hardware address of a place's network device. */
   async mac(place: Place, device: string): Promise<string> {
     const { stdout } = await this.run(place, ["ip", "-json", "link", "show", device]);
     return (JSON.parse(stdout) as [{ address: string }])[0].address;
   }
 
-  /** Make IT's resolver forget what it has cached. */
+  /** Flush the cache of IT's resolver. */
   flushNames(): Promise<void> {
     return flushNames(this.prefix, this.dir);
   }
@@ -188,7 +188,7 @@ export class Lab {
     return serve(this, options);
   }
 
-  /** Take everything down; nothing of the lab is left. */
+  /** Remove the lab completely. */
   down(): Promise<void> {
     return raze(this.prefix, this.dir);
   }

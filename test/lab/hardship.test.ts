@@ -1,6 +1,6 @@
 /**
- * What befalls `watch` in years: through each of it the last good state goes on serving, the cause is said once, and when
- * it is over nothing is left of it. Two services are asked for all the time, by name and by connection.
+ * Faults that `watch` can meet: during each the last good state stays active and the cause is logged once; after it the
+ * host is as before. Two services are queried all the time, by name and by connection.
  * OCDD_STOPPED=60 has `watch` stopped (SIGSTOP) for a minute instead of 2 seconds.
  */
 
@@ -24,7 +24,7 @@ const STOPPED = Number(process.env.OCDD_STOPPED ?? 2);
 const BUSY: Bounds = {
   notice: 300,
   serverSwitch: 500,
-  // what hinders the director here hinders it for seconds; a disk that is full keeps the name until there is room
+  // a fault blocks the director for seconds here; with a full disk a name stays until there is room
   afterDeath: 30_000 + STOPPED * 1_000,
   misled: 0,
   untouched: ["one", "two"],
@@ -51,13 +51,13 @@ t.test("hardship", async (t) => {
   await recorder.ask({ one: table.one ?? "", two: table.two ?? "" }, { question: 20, connection: 50 });
   const all = Object.values(table).sort().join();
 
-  /** Lines that `watch` has said about something. */
+  /** Lines that `watch` has logged about something. */
   const said = (what: RegExp): string[] =>
     watch
       .output()
       .split("\n")
       .filter((line) => what.test(line));
-  /** It is said, and no line of it twice; several files may be concerned. */
+  /** It is logged, no line twice; several files may be concerned. */
   const onceEach = (t: Test, what: RegExp): void => {
     const lines = said(what);
     t.ok(lines.length > 0 && lines.length < 4, lines.join("\n"));
@@ -73,7 +73,7 @@ t.test("hardship", async (t) => {
     const pid = Number(readFileSync(join(lab.dir, "dockerd.pid"), "utf8"));
     freeze(pid, true);
     await until("it is said", () => said(/docker\.sock|proxy\.sock|Docker/).length > 0, 30_000);
-    await sleep(6_000); // another interval, in which it must not be said again
+    await sleep(6_000); // another interval, in which it must not be logged again
     freeze(pid, false);
     t.equal(said(/docker\.sock|proxy\.sock|Docker/).length, 1, watch.output());
     await whole();
@@ -113,7 +113,7 @@ t.test("hardship", async (t) => {
 
   await t.test("a full disk: ended containers are removed, others stay, one log line", async (t) => {
     await run(["dd", "if=/dev/zero", `of=${place}/full`, "bs=4k"], { check: false });
-    await lab.startContainers("newcomer"); // who needs a lease
+    await lab.startContainers("newcomer"); // a container that needs a lease
     await lab.docker("stop", "four");
     await until("four is taken down", async () => !(await aliases(lab)).includes(table.four ?? ""), 20_000);
     await sleep(6_000);

@@ -1,4 +1,4 @@
-/** The check of a churn's history, on histories made by hand: it passes the good one, and each wrong turn of it fails. */
+/** The check of a churn's history, on hand-made histories: it passes a correct one and reports each fault. */
 
 import t from "tap";
 import { BOUNDS, deathsToRuleGone, heldByDisk, judge, judgedDeaths } from "./history.ts";
@@ -26,7 +26,7 @@ const replies = (container: string, who: string | null, times: readonly number[]
   times,
 });
 
-/** Ann stays. Bob is served from 2000, dies at 4000, and Docker gives his address to cat at 4300. */
+/** ann stays. bob is served from 2000 and ends at 4000; Docker assigns its address to cat at 4300. */
 const GOOD: Readonly<Record<string, Note>> = {
   annHolds: { kind: "holds", at: 900, address: "172.17.0.2", container: "ann" },
   annLease: { kind: "leases", at: 1_000, owners: [[ANN, "ann"]] },
@@ -168,7 +168,7 @@ const director = (at: number, did: "start" | "run" | "end", watches = false): No
   did,
   watches,
 });
-/** One that was killed before Bob's death, and nobody ever after. */
+/** One that was killed before bob ended, and none after it. */
 const NOBODY = [director(100, "start", true), director(500, "run"), director(3_900, "end")];
 
 t.test(
@@ -183,7 +183,7 @@ t.test(
   },
 );
 
-/** The dead keep rule, alias and name up to 4 700. */
+/** An ended container keeps rule, alias and name up to 4 700. */
 const LATE = Object.values({
   ...without("catHolds"),
   bobAliasGone: { ...(GOOD.bobAliasGone as Note), at: 4_690 },

@@ -1,13 +1,13 @@
 /**
- * The history of a churn, and the check that judges all of it. Pure: notes in, violations out; times are milliseconds of
- * one clock. A note is written when the recorder hears of a change, so at its moment or a little after it.
+ * The history of a churn and its check. Pure: notes in, violations out; times are milliseconds of one clock. A note is
+ * written when the recorder is notified of a change, so at that moment or a little later.
  */
 
 import { type Bounds, type Note, ofKind } from "./note.ts";
 import { dueOf, sightOf } from "./sight.ts";
 import { withdrawnAt } from "./withdrawal.ts";
 
-/** What a machine with nothing else to do needs; tests on busy ones say theirs. */
+/** Bounds for an idle machine; tests on busy ones set their own. */
 export const BOUNDS: Bounds = { notice: 30, serverSwitch: 60, afterDeath: 250, misled: 0, untouched: [] };
 
 interface Span {
@@ -28,8 +28,8 @@ export function judge(notes: readonly Note[], bounds: Bounds = BOUNDS): string[]
 }
 
 /**
- * At no instant does a rule lead to a container that is not its lease's owner, nor stand without a lease, whether a
- * director is there or not: where it is killed, Docker's addresses must be fixed.
+ * At no moment does a rule lead to a container that is not its lease's owner, or exist without a lease, with or without a
+ * running director: where it is killed, Docker's addresses must be fixed.
  */
 function misledForwards(history: readonly Note[], bounds: Bounds): string[] {
   const found: string[] = [];
@@ -68,7 +68,7 @@ function misledForwards(history: readonly Note[], bounds: Bounds): string[] {
   return found;
 }
 
-/** Spans in which something was there, from the notes of its coming and going. */
+/** Spans in which something existed, from the notes of its changes. */
 function spans(changes: readonly { readonly at: number; readonly there: boolean }[], end: number): Span[] {
   const list: Span[] = [];
   let open: Span | undefined;
@@ -95,7 +95,7 @@ function inForce(history: readonly Note[], alias: string): { rule: Span[]; addre
   return { rule: spans(rules, end), address: spans(added, end) };
 }
 
-/** A death that somebody had to act on: until `due`, and the container stayed away longer than that, until `until`. */
+/** An end that a director had to handle until `due`; the container was away for longer, until `until`. */
 interface Death {
   readonly container: string;
   readonly at: number;
@@ -116,7 +116,7 @@ function actionable(history: readonly Note[], bounds: Bounds): Death[] {
   });
 }
 
-/** How many deaths of a history its check could find fault with: the others were called off, or nobody was there. */
+/** How many ends of a history were checked: the others were cancelled by a start, or no director ran. */
 export function judgedDeaths(notes: readonly Note[], bounds: Bounds): number {
   return actionable(
     [...notes].sort((a, b) => a.at - b.at),
@@ -124,7 +124,7 @@ export function judgedDeaths(notes: readonly Note[], bounds: Bounds): number {
   ).length;
 }
 
-/** Once a container has died, its rule, alias and name go; a start before that calls it off. */
+/** Once a container has ended, its rule, alias and name are removed; a start before that cancels it. */
 function lateGone(history: readonly Note[], bounds: Bounds): string[] {
   const found: string[] = [];
   const leases = ofKind(history, "leases").flatMap(({ owners }) => owners);
@@ -156,7 +156,7 @@ function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
     const backing = cache.get(value) ?? inForce(history, value);
     cache.set(value, backing);
     return Object.entries(backing).flatMap(([what, there]) => {
-      // an answer given somewhere between question and arrival, and a notice read late: the doubt is the recorder's
+      // the time of an answer is known only between query and arrival, and notifications are read late: in doubt no fault
       const backed = there.some(
         ({ from, to }) =>
           from - bounds.notice <= first[1] &&
@@ -171,7 +171,7 @@ function unbackedNames(history: readonly Note[], bounds: Bounds): string[] {
   });
 }
 
-/** Nobody is ever answered by somebody else. */
+/** No request is ever answered by another container. */
 function wrongReplies(history: readonly Note[], bounds: Bounds): string[] {
   const deaths = ofKind(history, "life").filter(({ alive }) => !alive);
   const justDied = (container: string, at: number): boolean =>
@@ -185,7 +185,7 @@ function wrongReplies(history: readonly Note[], bounds: Bounds): string[] {
   );
 }
 
-/** Who is not touched answers every request and every question. */
+/** An unchanged container answers every request, and its name every query. */
 function disturbed(history: readonly Note[], { untouched }: Bounds): string[] {
   return untouched.flatMap((container) => {
     const replies = ofKind(history, "replies").filter((note) => note.container === container);
@@ -217,7 +217,7 @@ export function heldByDisk(notes: readonly Note[], bounds: Bounds = BOUNDS): num
   });
 }
 
-/** Milliseconds from each announced death until the rule went; one who is back before that keeps his rule. */
+/** Milliseconds from each announced end until the rule was removed; a container that starts before that keeps its rule. */
 export function deathsToRuleGone(notes: readonly Note[]): number[] {
   const history = [...notes].sort((a, b) => a.at - b.at);
   const owners = new Map(ofKind(history, "leases").flatMap((n) => n.owners.map(([a, c]) => [c, a] as const)));
@@ -237,7 +237,7 @@ export function deathsToRuleGone(notes: readonly Note[]): number[] {
   });
 }
 
-/** How much was seen: an empty history is no good one. */
+/** How much was recorded: an empty history proves nothing. */
 export function summary(notes: readonly Note[]): Readonly<Record<string, number>> {
   const sum = (list: readonly { readonly count: number }[]): number => list.reduce((n, o) => n + o.count, 0);
   const replies = ofKind(notes, "replies");

@@ -27,7 +27,7 @@ read -r line
 printf '%s\\n' "$PAGE"
 `;
 
-/** Who asks, as the container sees it. */
+/** The client's address as the container sees it. */
 const CALLER = `#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n%s\\n' "$REMOTE_ADDR"
 `;

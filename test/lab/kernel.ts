@@ -1,9 +1,9 @@
-/** What the kernel tells of OCDD's work as it happens: `nft monitor` (iptables is a front of nftables) and `ip monitor`. */
+/** The kernel's notifications of OCDD's changes: `nft monitor` (iptables here is iptables-nft) and `ip monitor`. */
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
-/** Ends the notices. */
+/** Ends the notifications. */
 export type Stop = () => void;
 
 function lines(argv: readonly [string, ...string[]], heard: (line: string) => void): Stop {
@@ -41,7 +41,7 @@ export function followRules(
   });
 }
 
-/** Each /32 that comes to a device or leaves it. */
+/** Each /32 that is added to a device or removed. */
 export function followAliases(device: string, tell: (address: string, there: boolean) => void): Stop {
   return lines(["ip", "-4", "-o", "monitor", "address", "dev", device], (line) => {
     const address = /inet ([\d.]+)\/32/.exec(line)?.[1];

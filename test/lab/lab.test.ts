@@ -1,4 +1,4 @@
-/** The lab itself: it comes up, it is an office with a Docker host, and it goes without a trace. */
+/** The lab itself: it comes up, it is an office with a Docker host, and it is removed completely. */
 
 import { execFileSync, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -52,7 +52,7 @@ for (const engine of ["debian", "sid"] as const) {
       input: "x\n",
     });
     t.equal(stdout, "web", "UDP");
-    t.equal(await lab.who(web.address), undefined, "the office has no way to a container");
+    t.equal(await lab.who(web.address), undefined, "the office has no route to a container");
 
     t.equal(await lab.dig("www.example.com"), IT_ADDRESS);
     const glue = ["dig", "+norecurse", "dockerhost.toolbox.example.com", `@${IT_ADDRESS}`];
@@ -77,7 +77,7 @@ for (const engine of ["debian", "sid"] as const) {
     await lab.run("host", ["ip", "addr", "add", "192.168.122.99/32", "dev", "ens3"]);
     t.not(await lab.snapshotHost(), first);
     await lab.run("host", ["ip", "addr", "del", "192.168.122.99/32", "dev", "ens3"]);
-    t.equal(await lab.snapshotHost(), first, "nothing else moves by itself");
+    t.equal(await lab.snapshotHost(), first, "nothing else changes by itself");
 
     const down = performance.now();
     await lab.down();
@@ -107,7 +107,7 @@ t.test("traffic: its record holds what was answered", async (t) => {
     `packets were counted: ${JSON.stringify(flow)}`,
   );
   const { answers } = await silence.stop();
-  t.ok(answers.length > 20 && answers.every(({ who }) => who === undefined), "nobody on port 80");
+  t.ok(answers.length > 20 && answers.every(({ who }) => who === undefined), "nothing answers on port 80");
 });
 
 t.test("a lab left by a killed run: removed by the next", async (t) => {
@@ -121,13 +121,13 @@ t.test("a lab left by a killed run: removed by the next", async (t) => {
     const argv = ["--input-type=module", "-e", script];
     const child = spawn(process.execPath, argv, { cwd: "/", stdio: ["ignore", "pipe", "inherit"] });
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    await t.rejects(raiseLab({ name: "self-crash" }), /in use by process/, "a living run keeps its lab");
+    await t.rejects(raiseLab({ name: "self-crash" }), /in use by process/, "a running test keeps its lab");
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await gone;
   };
   await crash("SIGTERM");
-  t.same(await labRemains("self-crash"), [], "TERM: it cleans up on its way out");
+  t.same(await labRemains("self-crash"), [], "TERM: it cleans up before it ends");
   await crash("SIGKILL");
   t.not((await labRemains("self-crash")).length, 0, "KILL: it could not");
   const lab = await raiseLab({ name: "self-crash", docker: false, dns: false });

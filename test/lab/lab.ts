@@ -5,7 +5,7 @@
  *     await using lab = await raiseLab({ name: "mine" });
  *     await lab.startContainer({ name: "web" });
  *
- * A person plays in it with `node test/lab/lab.ts up`; see --help.
+ * For work by hand: `node test/lab/lab.ts up`; see --help.
  */
 
 import { spawnSync } from "node:child_process";
@@ -23,7 +23,7 @@ import { type Known, known, run, stillThere } from "./process.ts";
 import { raze, remains } from "./raze.ts";
 
 export interface LabOptions {
-  /** Labs of different names run side by side; raising one takes down what a crashed run of that name left. */
+  /** Labs of different names run side by side; raising one removes what a crashed run of that name left. */
   readonly name: string;
   readonly engine?: EngineKind;
   /** False: no Docker engine. */
@@ -32,7 +32,7 @@ export interface LabOptions {
   readonly dns?: boolean;
   /** Keys of daemon.json, such as `{ "live-restore": true }`. */
   readonly daemon?: DaemonConfig;
-  /** True: it outlives this process (the command line's `up`). */
+  /** True: it stays after this process has ended (the command line's `up`). */
   readonly keep?: boolean;
 }
 
@@ -50,7 +50,7 @@ function place(name: string): { prefix: string; directory: string } {
   return { prefix, directory: join(tmpdir(), prefix) };
 }
 
-/** Build a lab; what an earlier run of the same name left is taken down first. Throws when a living process has it. */
+/** Build a lab; what an earlier run of the same name left is removed first. Throws when a running process has it. */
 export async function raiseLab(options: LabOptions): Promise<Lab> {
   if (process.getuid?.() !== 0)
     throw new Error("the lab needs root: it makes network namespaces and runs Docker");
@@ -88,7 +88,7 @@ export function labRemains(name: string): Promise<string[]> {
   return remains(prefix, directory);
 }
 
-/** The living process, other than this one, whose lab the directory is. */
+/** The running process, other than this one, that has the lab of this directory. */
 function ownerOf(directory: string): Known | undefined {
   try {
     const owner = JSON.parse(readFileSync(join(directory, "owner"), "utf8")) as Known;
@@ -100,7 +100,7 @@ function ownerOf(directory: string): Known | undefined {
 
 const standing = new Map<string, string>();
 
-/** However this process ends, short of KILL, its labs go with it: `exit` waits for nothing, so a second process does it. */
+/** When this process ends, except by KILL, its labs are removed: by a second process, since `exit` handlers cannot wait. */
 function downAtExit(name: string, directory: string): void {
   if (standing.size === 0) {
     for (const [signal, status] of [

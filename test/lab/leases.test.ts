@@ -1,4 +1,4 @@
-/** Who keeps which address and which name, through stops, recreation, reboots and newcomers. */
+/** Addresses and names of containers after stops, recreation, reboots and new containers. */
 
 import t from "tap";
 import { addresses, aliases, aliasOf, apply, fresh, initializedLab, list } from "./director.ts";
@@ -18,7 +18,7 @@ t.test("leases", async (t) => {
     await lab.docker("stop", "two");
     await apply(lab);
     t.same(await aliases(lab), ["192.168.122.11", "192.168.122.13"]);
-    t.equal(await lab.who("192.168.122.12"), undefined, "nobody answers for who is away");
+    t.equal(await lab.who("192.168.122.12"), undefined, "no container answers for a stopped one");
     await lab.docker("start", "two");
     await apply(lab);
     t.same(await addresses(lab), table);
@@ -53,7 +53,7 @@ t.test("leases", async (t) => {
     await lab.startContainer({ name: "new" });
     await apply(lab);
     const now = await addresses(lab);
-    t.not(now.new, table.old, "not to the next comer");
+    t.not(now.new, table.old, "not for the next new container");
     t.equal(now.stays, table.stays);
     const full = { conf: { IP_RANGE_END: "13" } };
     await lab.startContainer({ name: "newer" });
@@ -67,7 +67,7 @@ t.test("leases", async (t) => {
     await lab.startContainers("one", "two", "three");
     const { code, stderr } = await lab.ocdd([], { conf });
     t.equal(code, 3);
-    t.match(stderr, /one/, "the one that is left out is named");
+    t.match(stderr, /one/, "the one without an address is named");
     t.same(await addresses(lab, { conf }), { three: "192.168.122.11", two: "192.168.122.12" });
     t.match((await list(lab, { conf })).skipped, [{ container: "one", reason: /full|range/ }]);
     t.equal(await lab.who("192.168.122.12"), "two");
@@ -76,7 +76,7 @@ t.test("leases", async (t) => {
     t.match(await addresses(lab), { three: "192.168.122.11", two: "192.168.122.12", one: "192.168.122.13" });
   });
 
-  t.test("a range that would move living leases: refused until --yes", async (t) => {
+  t.test("a range that would move active leases: refused until --yes", async (t) => {
     const conf = { IP_RANGE_START: "12", IP_RANGE_END: "20" };
     const host = await lab.snapshotHost();
     const { code, stderr } = await lab.ocdd([], { conf });
@@ -100,9 +100,9 @@ t.test("leases", async (t) => {
     await apply(lab);
     await lab.startContainer(web("blue"));
     const { stderr } = await apply(lab);
-    t.match(stderr, /web-blue/, "the renamed one is told");
+    t.match(stderr, /web-blue/, "the renaming is reported");
     const names = await served();
-    t.ok(names.red_web_1?.includes("web"), "who has the name keeps it");
+    t.ok(names.red_web_1?.includes("web"), "the container with the name keeps it");
     t.ok(names.blue_web_1?.includes("web-blue"));
     t.notOk(names.blue_web_1?.includes("web"));
     t.ok(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DOMAIN, HOST_ADDRESS, IT_ADDRESS, namespace, namespaceFile, ZONE } from "./network.ts";
 import { type Daemon, run, spawn, until } from "./process.ts";
 
-/** No internet here: a private root. rndc lets a test forget what the resolver has learnt. */
+/** No internet here: a private root. with rndc a test flushes the resolver's cache. */
 const config = (directory: string): string => `
 key "lab" { algorithm hmac-sha256; secret "bGFi"; };
 controls { inet 127.0.0.1 port 953 allow { 127.0.0.1; } keys { "lab"; }; };
@@ -60,7 +60,7 @@ export async function startNames(prefix: string, labDirectory: string): Promise<
   return named;
 }
 
-/** Make IT's resolver forget what it has learnt from the Docker host. */
+/** Flush what IT's resolver has cached from the Docker host. */
 export async function flushNames(prefix: string, labDirectory: string): Promise<void> {
   const inside = ["nsenter", `--net=${namespaceFile(namespace(prefix, "it"))}`];
   await run([...inside, "rndc", "-c", join(labDirectory, "it", "rndc.conf"), "flush"]);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs
 import { join } from "node:path";
 import { run } from "./process.ts";
 
-/** Whose place a program runs in: the Docker host, an office PC, IT's server, or the bridge between them. */
+/** Where a program runs: the Docker host, an office PC, IT's server, or the bridge between them. */
 export type Place = "host" | "client" | "it" | "lan";
 
 export const DOMAIN = "example.com";
@@ -12,7 +12,7 @@ export const ZONE = `toolbox.${DOMAIN}`;
 export const HOST_ADDRESS = "192.168.122.200";
 export const CLIENT_ADDRESS = "192.168.122.50";
 export const IT_ADDRESS = "192.168.122.2";
-/** The host's card has the name that ocdd.conf.example gives it. */
+/** The host's network device has the name that ocdd.conf.example gives it. */
 export const HOST_DEVICE = "ens3";
 
 const STATIONS = [
@@ -99,7 +99,7 @@ export async function addStation(
   );
 }
 
-/** The namespaces that the lab of this prefix has now, whoever made them. */
+/** The namespaces of this prefix that exist now, also those of earlier runs. */
 export async function namespaces(prefix: string): Promise<string[]> {
   const { stdout } = await run(["ip", "netns", "list"]);
   return stdout
@@ -108,7 +108,7 @@ export async function namespaces(prefix: string): Promise<string[]> {
     .filter((name) => name.startsWith(`${prefix}-`));
 }
 
-/** Delete the namespaces; what runs in them must be gone already, or they live on without a name. */
+/** Delete the namespaces; processes in them must have ended, or the namespaces stay without a name. */
 export async function razeNetwork(prefix: string): Promise<void> {
   for (const name of await namespaces(prefix)) {
     await run(["ip", "netns", "del", name], { check: false });
@@ -117,6 +117,6 @@ export async function razeNetwork(prefix: string): Promise<void> {
   if (existsSync("/etc/netns")) {
     try {
       rmdirSync("/etc/netns");
-    } catch {} // other labs, or the machine's owner, have theirs in it
+    } catch {} // namespaces of other labs or other programs are in it
   }
 }

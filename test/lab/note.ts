@@ -1,11 +1,11 @@
-/** What a recorder writes down of a churn; times are milliseconds of one clock. */
+/** What a recorder notes of a churn; times are milliseconds of one clock. */
 
 /** One change or observation. Containers go by name. */
 export type Note =
   /** The whole of nat/OCDD after a transaction: alias and target of each forward. */
   | { readonly kind: "rules"; readonly at: number; readonly forwards: readonly (readonly [string, string])[] }
   | { readonly kind: "alias"; readonly at: number; readonly address: string; readonly there: boolean }
-  /** The leases on disk: address and whose it is. */
+  /** The leases on disk: address and container. */
   | { readonly kind: "leases"; readonly at: number; readonly owners: readonly (readonly [string, string])[] }
   /** The addresses in the zone file, from the moment it was renamed to its name; when its writing was begun. */
   | {
@@ -16,7 +16,7 @@ export type Note =
     }
   /** Another zone file was begun, and had not been renamed yet when it was seen. */
   | { readonly kind: "begun"; readonly at: number }
-  /** Docker's own truth: who has an address of a network now; null when nobody has. */
+  /** Docker's own state: which container has an address of a network now; null for none. */
   | {
       readonly kind: "holds";
       readonly at: number;
@@ -24,7 +24,7 @@ export type Note =
       readonly container: string | null;
     }
   | { readonly kind: "life"; readonly at: number; readonly container: string; readonly alive: boolean }
-  /** A director was started, has left word of a run that ended well, or has ended; see sight.ts. */
+  /** A director was started, has recorded a successful run, or has ended; see sight.ts. */
   | {
       readonly kind: "director";
       readonly at: number;
@@ -32,7 +32,7 @@ export type Note =
       /** Of a start: it stays and watches. */
       readonly watches?: boolean;
     }
-  /** The same answer to a run of questions: null is a name that is not there, "silence" none at all. */
+  /** The same answer to a series of queries: null is a name that does not exist, "silence" no answer. */
   | {
       readonly kind: "named";
       readonly at: number;
@@ -43,7 +43,7 @@ export type Note =
       readonly last: readonly [number, number];
       readonly count: number;
     }
-  /** Who answered connections to a container's alias, and how often; null is nobody. */
+  /** Which container answered connections to a container's alias, and how often; null is none. */
   | {
       readonly kind: "replies";
       readonly at: number;
@@ -53,17 +53,17 @@ export type Note =
       readonly times: readonly number[];
     };
 
-/** What physics and a busy machine may take, in milliseconds, and who must not notice anything at all. */
+/** Tolerances in milliseconds, and the containers that must not be affected at all. */
 export interface Bounds {
-  /** The kernel's and Docker's notices are read so much after the fact at most: two of them are compared no closer. */
+  /** The kernel's and Docker's notifications are read at most so much later: they are not compared more closely. */
   readonly notice: number;
   /** From the rename of a zone file until the server answers from it. */
   readonly serverSwitch: number;
-  /** From the die event until rule, alias and name are gone: nobody can know of a death before Docker tells it. */
+  /** From the die event until rule, alias and name are removed: an end is not known before Docker reports it. */
   readonly afterDeath: number;
-  /** How long after its owner's death a rule may lead to a container that Docker has given the address at once. */
+  /** How long after its container has ended a rule may lead to one that Docker has assigned the address at once. */
   readonly misled: number;
-  /** Containers that nobody touches: each request is answered, by them. */
+  /** Containers that stay unchanged: each request is answered, by them. */
   readonly untouched: readonly string[];
 }
 

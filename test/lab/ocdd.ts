@@ -62,7 +62,7 @@ export function writeConf(lab: HostOfLab, options: OcddOptions = {}): string {
       "",
     ].join("\n");
   mkdirSync(join(lab.dir, "conf"), { recursive: true });
-  // One file a configuration: runs side by side do not pull it from under each other.
+  // One file a configuration: parallel runs do not overwrite each other's.
   const file = join(lab.dir, "conf", `${hash(text)}.conf`);
   writeFileSync(file, text);
   return file;
@@ -74,7 +74,7 @@ export function ocddCommand(lab: HostOfLab, args: readonly string[], options: Oc
   return [...lab.enterFully("host"), ...paths, ...PROGRAM, "--config", writeConf(lab, options), ...args];
 }
 
-/** Its environment: whatever the file says, nothing of the machine's own is set up, and no configuration of a developer's is read. */
+/** Its environment: whatever the file says, nothing is installed on the machine itself, and no configuration of the developer is read. */
 export const ocddEnvironment = (options: OcddOptions = {}): Record<string, string> => ({
   OCDD_CONF: "",
   OCDD_SERVICES: "none",
@@ -82,7 +82,7 @@ export const ocddEnvironment = (options: OcddOptions = {}): Record<string, strin
   ...options.env,
 });
 
-/** Run it to its end; a status other than 0 is an answer. */
+/** Run it to its end; a status other than 0 is a result, not an error. */
 export function ocdd(lab: HostOfLab, args: readonly string[], options: OcddOptions): Promise<Outcome> {
   return run(ocddCommand(lab, args, options), {
     check: false,

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs a program where /opt, /run and /etc are the lab's: original-paths.sh LAB_DIRECTORY PROGRAM ARGUMENT...
 # So a configuration file that names /opt/ocdd and /var/run/docker.sock is tested byte for byte, units are installed,
-# and the machine's own stay untouched. Call it inside a mount namespace (`ip netns exec` makes one).
+# and the machine's own are not changed. Call it inside a mount namespace (`ip netns exec` makes one).
 set -eu
 dir=$1
 shift

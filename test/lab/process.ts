@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writ
 import { join } from "node:path";
 import { execa } from "execa";
 
-/** What a program left behind. `ms` is its wall time in milliseconds. */
+/** The result of a program. `ms` is its wall time in milliseconds. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Milliseconds; then the program is killed and its code is 124, as timeout(1) has it. */
   readonly timeout?: number;
-  /** False: a status other than 0 is an answer, not an error. */
+  /** False: a status other than 0 is a result, not an error. */
   readonly check?: boolean;
 }
 
@@ -50,7 +50,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   return outcome;
 }
 
-/** Ask again until the answer is neither false nor undefined; throws when the deadline (milliseconds) passes. */
+/** Repeat until the result is neither false nor undefined; throws when the deadline (milliseconds) passes. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
@@ -81,19 +81,19 @@ function status(pid: number): { state: string; start: string } | undefined {
   }
 }
 
-/** Whether a process runs. A zombie does not: where PID 1 does not reap, the dead stay listed for ever. */
+/** Whether a process runs. A zombie does not: where PID 1 does not reap, zombies stay listed. */
 export function alive(pid: number): boolean {
   const now = status(pid);
   return now !== undefined && now.state !== "Z" && now.state !== "X";
 }
 
-/** A process known beyond its number: a PID that was reused is another process. */
+/** A process identified by PID and start time: a PID may be reused by another process. */
 export interface Known {
   readonly pid: number;
   readonly start: string;
 }
 
-/** Take down who a process is. Throws when it is gone already. */
+/** Identify a running process. Throws when it has ended already. */
 export function known(pid: number): Known {
   const now = status(pid);
   if (now === undefined) throw new Error(`process ${pid} is gone`);
@@ -103,7 +103,7 @@ export function known(pid: number): Known {
 export const stillThere = (process: Known): boolean =>
   alive(process.pid) && status(process.pid)?.start === process.start;
 
-/** Send a signal; a process that is gone is no error. */
+/** Send a signal; a process that has ended is no error. */
 export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
@@ -112,7 +112,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** A program that goes on beside the test. */
+/** A program in the background of the test. */
 export interface Daemon extends Known {
   readonly argv: readonly string[];
   /** Everything it has printed so far, on both streams. */
@@ -123,7 +123,7 @@ export interface Daemon extends Known {
 }
 
 /**
- * Start a program in the background, its output in `directory`/log, itself on record in `directory`/pids, so that a
+ * Start a program in the background, its output in `directory`/log, its PID recorded in `directory`/pids, so that a
  * later run can end what a crashed one left. It has a process group of its own: ^C reaches the test, not the daemon.
  */
 export function spawn(
@@ -170,7 +170,7 @@ export function spawn(
   };
 }
 
-/** The daemons on record in a directory that still run. */
+/** The recorded daemons of a directory that still run. */
 export function recorded(directory: string): Known[] {
   let names: string[];
   try {

@@ -16,7 +16,7 @@ export interface Asked {
   readonly wrong: number;
   /** Nothing has: refused, silent, or broken off. */
   readonly none: number;
-  /** How often a right answer came from another container than the right one before it. */
+  /** How often a correct answer came from another container than the previous correct answer. */
   readonly turns: number;
   /** The first wrong answers, in words. */
   readonly told: readonly string[];

@@ -23,7 +23,7 @@ for (const engine of ENGINES) {
       t.equal(wrong, 0, `${what}: 0 wrong answers`);
       t.ok(swaps > 0, `${what}: the address has changed its owner`);
       if (lives(race)) t.ok(right > 0, `${what}: right answers`);
-      t.ok(converged, `${what}: in the end the owner answers`);
+      t.ok(converged, `${what}: at the end the container with the address answers`);
     }
   });
 }

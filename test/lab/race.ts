@@ -1,7 +1,7 @@
 /**
  * The race for one address: two containers and a network with a single usable address, swapped as fast as the engine
- * can or after a moment, while clients on the LAN ask both aliases and the director runs, is stopped, dies, or all of it
- * at random.
+ * can or after a moment, while clients on the LAN query both aliases and the director runs, is stopped, is killed, or all
+ * of it at random.
  */
 
 import { fileURLToPath } from "node:url";
@@ -25,7 +25,7 @@ export interface Race {
   readonly director: Fate;
 }
 
-/** Those that differ in what they show. */
+/** The combinations whose results differ. */
 export const RACES: readonly Race[] = [
   { swap: "kill", director: "running" },
   { swap: "kill", director: "killed" },
@@ -36,13 +36,13 @@ export const RACES: readonly Race[] = [
   { swap: "network", director: "chaos" },
 ];
 
-/** Whether a director works at times, so that right answers are due. */
+/** Whether a director runs at times, so that correct answers are expected. */
 export const lives = ({ director }: Race): boolean => director === "running" || director === "chaos";
 
 export interface Score extends Asked {
   /** How often the address has changed its owner. */
   readonly swaps: number;
-  /** In the end, with a director that runs, the owner answers at its alias. */
+  /** At the end, with a running director, the container with the address answers at its alias. */
   readonly converged: boolean;
 }
 
@@ -57,7 +57,7 @@ const LONGEST_STAY_MS = 1_000;
 /** Swaps that make a race, however slow the engine. */
 const FEWEST_SWAPS = 5;
 
-/** Seconds after which a race ends all the same. */
+/** Seconds after which a race ends in any case. */
 const LONGEST_S = 60;
 
 /** A lab that is laid out for races: aliases of the two containers. */
@@ -89,7 +89,7 @@ export async function layCourse(lab: Lab, options: OcddOptions = {}): Promise<Co
     found[name] = aliasOf(await addresses(lab, options), name);
     await swapOnce(lab, "network", name === "ann" ? "ann" : "bob");
   }
-  // a client that keeps asking, whether or not the alias is on the card at the moment
+  // a client that sends packets whether or not the alias exists at the moment
   const mac = await lab.mac("host", HOST_DEVICE);
   for (const alias of Object.values(found)) {
     const argv = ["ip", "neigh", "replace", alias, "lladdr", mac, "dev", "eth0", "nud", "permanent"];
@@ -122,7 +122,7 @@ async function makeBoth(lab: Lab, swap: Swap): Promise<void> {
   await lab.docker("network", "connect", "tiny", "bob");
 }
 
-/** Take the address from one and give it to the other; as fast as the engine does it. */
+/** Move the address from one to the other, as fast as the engine does it. */
 async function swapOnce(lab: Lab, swap: Swap, from: string): Promise<string> {
   const to = from === "ann" ? "bob" : "ann";
   const post = (path: string, body?: object) => askDocker(lab.dockerSocket, "POST", path, body);
@@ -145,7 +145,7 @@ async function swapOnce(lab: Lab, swap: Swap, from: string): Promise<string> {
   return to;
 }
 
-/** A director that is put through what a race has for it. */
+/** A director that is stopped or killed as the race requires. */
 class Director {
   readonly #course: Course;
   #daemon: Daemon;
@@ -229,14 +229,14 @@ export async function runRace(course: Course, race: Race, seconds: number, seed 
   const roll = dice(seed);
   for (; !over(); swaps++) {
     holder = await swapOnce(lab, race.swap, holder);
-    // every second one at once; after the others the director has had its time
+    // every second swap follows at once; after the others the director has time
     if (roll(2) === 0) await sleep(roll(LONGEST_STAY_MS));
   }
   course.made = { swap: race.swap, holder };
   await chaos;
-  await sleep(600); // the clients tell twice a second
+  await sleep(600); // the clients report twice a second
   const score = asked();
-  if (score === undefined) throw new Error(`the clients told nothing:\n${asker.output()}`);
+  if (score === undefined) throw new Error(`the clients reported nothing:\n${asker.output()}`);
   await asker.stop();
   director.revive();
   const converged = await answers(holder).catch(() => false);

@@ -1,4 +1,4 @@
-/** Taking a lab down, its own or what a crashed run of the same name left: processes, mounts, cgroups, namespaces, files. */
+/** Removes a lab, also what a crashed run of the same name left: processes, mounts, cgroups, namespaces, files. */
 
 import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -11,10 +11,10 @@ const OURS =
 
 /**
  * Leave nothing of the lab on the machine. Everything is found by what only this lab has (its record of PIDs, its
- * directory in an argument vector, its cgroup, its namespaces); nothing is asked of an engine that may be hurt.
+ * directory in an argument vector, its cgroup, its namespaces); no engine is asked, since it may be broken.
  */
 export async function raze(prefix: string, directory: string): Promise<void> {
-  // nobody who waits for a frozen disk can be ended; any other is not frozen, and says so
+  // first: a process that waits for a frozen disk cannot be ended; on a disk that is not frozen the command fails
   for (const point of mounts(directory)) await run(["fsfreeze", "-u", point], { check: false });
   await until("end of the lab's processes", async () => {
     const pids = await processes(prefix, directory);

@@ -1,5 +1,5 @@
 /**
- * The recorder's eyes, each a process in its place of the lab; prints a note (note.ts) a line, all on the machine's
+ * The recorder's processes, each in its place of the lab; prints a note (note.ts) a line, all on the machine's
  * monotonic clock, until TERM.
  *
  *     recorder-eye.ts host DOCKER-SOCKET LEASES ZONE-FILE DEVICE
@@ -16,7 +16,7 @@ import type { Note } from "./note.ts";
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const tell = (note: Note): void => void process.stdout.write(`${JSON.stringify(note)}\n`);
-/** Docker's truth: lives by its events, addresses by the network's own view, which has them before the list has. */
+/** Docker's state: running containers by its events, addresses from the network, which has them before the list. */
 function followDocker(socketPath: string): void {
   const names = new Map<string, string>();
   const held = new Map<string, string>();
@@ -80,7 +80,7 @@ function followLeases(file: string): void {
   read();
 }
 
-/** The zone file's addresses, from the moment of its rename: the kernel's own, however late this process is told. */
+/** The zone file's addresses, from the moment of its rename: the kernel's own time, however late this process is notified. */
 function followZone(file: string): void {
   let before = 0;
   let begun = 0;
@@ -91,7 +91,7 @@ function followZone(file: string): void {
       if (ino !== begun) tell({ kind: "begun", at: ago(birthtimeMs) });
       begun = ino;
     } catch {
-      // it has its name already, as a rule
+      // usually it has its final name already
     }
     try {
       const { ino, ctimeMs, birthtimeMs } = statSync(file);
@@ -108,11 +108,11 @@ function followZone(file: string): void {
   setInterval(read, 100);
 }
 
-/** Each run that has ended well leaves word of it beside the page, also when it has changed nothing. */
+/** Each successful run writes its time beside the page, also when it has changed nothing. */
 function followRuns(www: string): void {
   let last = Number.NEGATIVE_INFINITY;
   watch(www, (_, file) => {
-    // one is heard of twice, as the file is emptied and filled; two never end so close to each other
+    // each is notified twice, as the file is emptied and filled; two runs never end so close to each other
     if (file !== "last-run" || now() - last < 50) return;
     last = now();
     tell({ kind: "director", at: last, did: "run" });
@@ -177,7 +177,7 @@ function askNames(server: string, zone: string, pause: number, containers: reado
 /** Times kept of each kind of answer; all are counted. */
 const KEPT = 200;
 
-/** Who answers a new connection to each alias. */
+/** Which container answers a new connection to each alias. */
 function askAliases(pause: number, aliases: readonly (readonly [string, string])[]): () => void {
   const heard = new Map<string, { container: string; who: string | null; count: number; times: number[] }>();
   const ask = (container: string, host: string): void => {
@@ -225,7 +225,7 @@ if (mode === "host") {
   followLeases(leases);
   followZone(zoneFile);
   followRuns(join(dirname(leases), "www"));
-  setTimeout(() => console.log("ready"), 500); // both monitors have subscribed by then; a first note proves it
+  setTimeout(() => console.log("ready"), 500); // both monitors have subscribed by then
 } else {
   const [server = "", zone = "", question = "10", connection = "40", ...pairs] = rest;
   const aliases = pairs.map((pair) => pair.split("=") as [string, string]);

@@ -1,4 +1,4 @@
-/** Records all that matters of a churn, on one clock, for history.ts to judge. */
+/** Records a churn on one clock, for the check of history.ts. */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ export interface Recorder {
 /** The recorder's clock: milliseconds, the same in each process of the machine. */
 export const clock = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-/** Start recording. It must begin before the first container: what stands already is not seen coming. */
+/** Start recording. It must begin before the first container: what exists already is not notified. */
 export async function record(lab: Lab): Promise<Recorder> {
   const eyes: Daemon[] = [];
   const open = async (where: "host" | "client", ...args: string[]): Promise<void> => {

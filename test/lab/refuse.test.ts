@@ -1,4 +1,4 @@
-/** Bad input: each kind has its message and its status, and nothing is changed or lost. */
+/** Invalid input: each kind has its message and its status, and nothing is changed or lost. */
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

@@ -11,8 +11,8 @@ t.setTimeout(600_000);
 
 t.test("services", async (t) => {
   const lab = await initializedLab(t, { name: "services", dns: false });
-  // systemd itself cannot run in here: what it is told is written down
-  // a port that somebody else holds
+  // systemd itself cannot run in here: its calls are recorded
+  // a port in use by another program
   const taken = 'case "$*" in "start ocdd-serve-dns-127.0.0.1.socket") echo "Job failed." >&2; exit 1;; esac';
   const bin = join(lab.dir, "bin");
   const log = join(lab.dir, "systemctl.log");
@@ -77,13 +77,13 @@ t.test("services", async (t) => {
     t.equal((await lab.ocdd(["initialize"], original)).code, 0, "and again");
     t.notOk(
       told().some((line) => /^stop /.test(line)),
-      "sockets that stay as they are keep what waits in them",
+      "sockets that stay as they are keep the queries that wait in them",
     );
     const fewer = { ...original, env: { ...env, OCDD_WEB_ENABLED: "0" } };
     t.equal((await lab.ocdd(["initialize"], fewer)).code, 0, "without a page");
     t.ok(
       told().some((line) => /^disable --now ocdd-serve-web-\S+ ocdd-serve-web-\S+$/.test(line)),
-      "the sockets of another configuration go",
+      "the sockets of another configuration are removed",
     );
     t.same(
       own().filter((name) => name.includes("web")),

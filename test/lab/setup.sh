@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the lab, its tests and the demo need. Silent and quick when all are there.
-# Other kinds of machine: install the same programs by hand; the lab names what it misses.
+# Other systems: install the same programs by hand; the lab names a missing one.
 set -eu
 
 PACKAGES="bind9 bind9-dnsutils bind9-utils docker.io docker-compose busybox-static iptables nftables conntrack

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds, once a machine, a Debian sid root with today's Docker engine: sid.sh DIRECTORY
-# Half a minute and half a gigabyte; it appears whole by rename, so a broken build is never taken for a good one.
+# Half a minute and half a gigabyte; it is moved to its place when complete, so an interrupted build is never used.
 set -eu
 
 root=$1

@@ -1,21 +1,21 @@
 /**
- * Until when a death must have been acted on. Where the director is killed over and over, only those count who lived long
- * enough; what must hold without any director is none of this file's. Pure, in the times of history.ts.
+ * Until when an end must have been handled. Where the director is killed again and again, only directors that ran long
+ * enough count; what must hold without any director is not checked here. Pure, in the times of history.ts.
  */
 
 import type { Bounds, Note } from "./note.ts";
 
 type Span = readonly [from: number, to: number];
 
-/** When a director was there, where it was not there all the time. */
+/** When a director ran, where it did not run all the time. */
 export interface Sight {
-  /** Whole runs: who had died before the first moment is gone at the last. */
+  /** Complete runs: a container that ended before the first moment is removed at the last. */
   readonly runs: readonly Span[];
-  /** Of each `watch` from the end of its first run to its own: who dies in it is gone in time. */
+  /** Of each `watch` from the end of its first run to its own end: a container that ends in it is removed in time. */
   readonly watches: readonly Span[];
 }
 
-/** What a history says of its directors; undefined when it says nothing, and one watched from first to last. */
+/** The directors of a history; undefined without notes of them, when one ran from first to last. */
 export function sightOf(history: readonly Note[], { notice }: Bounds): Sight | undefined {
   const told = history.filter((note) => note.kind === "director");
   if (!told.some(({ did }) => did === "start")) return undefined;
@@ -29,7 +29,7 @@ export function sightOf(history: readonly Note[], { notice }: Bounds): Sight | u
       starts = [...starts.slice(-1), at];
       watcher = watchful;
     } else if (did === "run") {
-      // who has hardly been started has ended no run: that is the one before, of whom the recorder hears late
+      // a director just started has completed no run: the note is of the one before, recorded late
       const own = starts.filter((start) => start <= at - notice).at(-1);
       if (own === undefined) continue;
       runs.push([Math.max(own, runs.at(-1)?.[1] ?? own), at]);
@@ -43,7 +43,7 @@ export function sightOf(history: readonly Note[], { notice }: Bounds): Sight | u
   return { runs, watches };
 }
 
-/** The moment from which nothing of one who died at `death` may be left; infinite when nobody was there to act. */
+/** The moment from which nothing of a container that ended at `death` may be left; infinite when no director ran. */
 export function dueOf(death: number, sight: Sight | undefined, bounds: Bounds): number {
   const { notice, serverSwitch, afterDeath } = bounds;
   if (sight === undefined) return death + afterDeath;

@@ -23,7 +23,7 @@ export async function snapshot(enter: readonly string[]): Promise<string> {
   ].join("\n");
 }
 
-/** Addresses without their life times, and without the containers' ends of Docker, which are new at every start. */
+/** Addresses without their lifetimes, and without Docker's veth devices, which are new at every start. */
 function lasting(text: string): string[] {
   return text
     .split("\n")

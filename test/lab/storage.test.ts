@@ -1,4 +1,4 @@
-/** The files of the director: torn, lost, doubled; and a firewall that is not Docker's. */
+/** The director's files, damaged or lost; and Docker with its firewall disabled. */
 
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ t.test("files", async (t) => {
   const current = join(storage(lab), leaseFiles.toSorted((a, b) => a.length - b.length)[0] ?? "");
   const spoil = (path: string): void => truncateSync(path, 40);
 
-  t.test("a torn leases file: the previous one is used", async (t) => {
+  t.test("a damaged leases file: the previous one is used", async (t) => {
     spoil(current);
     const { code, stderr } = await lab.ocdd();
     t.equal(code, 0, stderr);
@@ -64,7 +64,7 @@ t.test("files", async (t) => {
     t.match(stderr, /not-an-address|printer/);
     t.ok(code === 0 || code === 1 || code === 3, `status ${code}`);
     t.equal(await lab.who((await addresses(lab)).four ?? ""), "four");
-    t.match(readFileSync(file, "utf8"), "printer IN A not-an-address", "nobody's line is thrown away");
+    t.match(readFileSync(file, "utf8"), "printer IN A not-an-address", "no hand-written line is lost");
   });
 });
 

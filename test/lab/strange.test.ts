@@ -1,4 +1,4 @@
-/** Containers unlike others, on both engines: other network modes, several networks, hostile names and labels. */
+/** Unusual containers, on both engines: other network modes, several networks, hostile names and labels. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -88,7 +88,7 @@ for (const engine of ENGINES) {
       const { services } = await list(lab);
       t.equal(services.length, 3, "one alias each");
       const network = Object.fromEntries(services.map((one) => [one.name, one.container.network]));
-      t.match(network, { chosen: "zzz", first: "aaa" }, "ocdd.network is heard");
+      t.match(network, { chosen: "zzz", first: "aaa" }, "ocdd.network is used");
       for (const one of services) {
         if (one.name === "both")
           t.equal(await lab.who(one.address), "both", `by its default route, ${one.container.network}`);
@@ -167,7 +167,7 @@ for (const engine of ENGINES) {
       const rule = rules
         .split("\n")
         .filter((line) => /to-destination 192\.168\.122\.2\b|-A INPUT -j DROP/.test(line));
-      t.same(rule, [], "no rule of a stranger's");
+      t.same(rule, [], "no rule from a label");
       const comments = [...rules.matchAll(/--comment (.*?) -j/g)].map((found) => found[1]);
       t.same(
         comments.filter((one) => !/^OCDD-[a-z0-9-]+$/.test(one ?? "")),
@@ -181,7 +181,11 @@ for (const engine of ENGINES) {
       const page = readFileSync(join(storage(lab), "www/index.html"), "utf8");
       // the page has a script of its own, in its head
       t.notMatch(page.slice(page.indexOf("<body")), /<script|<b>|\bon\w+=/i);
-      t.equal((await lab.ocdd(["plan", "--detailed-exitcode"], { conf })).code, 0, "and it has converged");
+      t.equal(
+        (await lab.ocdd(["plan", "--detailed-exitcode"], { conf })).code,
+        0,
+        "and the host has converged",
+      );
       t.same((await run(["ls", "/tmp"])).stdout.includes("ocdd-was-here"), false);
     });
   });

@@ -1,4 +1,4 @@
-/** What is not OCDD's survives it: foreign addresses, foreign rules, hand-written records; and it leaves no trace. */
+/** Addresses, rules and records that are not OCDD's stay; teardown removes everything of OCDD's. */
 
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -69,7 +69,7 @@ for (const engine of ENGINES) {
     t.equal(
       (await aliases(lab)).length,
       foreign.length + 3,
-      "the pool address that is somebody's already is not handed out",
+      "a pool address that is in use already is not handed out",
     );
     await records();
     for (let count = 0; count < 20; count += 1) {

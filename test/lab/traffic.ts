@@ -1,4 +1,4 @@
-/** Traffic that a test starts, lets live through something, and then asks what it saw. */
+/** Traffic that a test starts before a change and evaluates after it. */
 
 import { fileURLToPath } from "node:url";
 import type { Container } from "./container.ts";
@@ -8,7 +8,7 @@ import { type Daemon, until } from "./process.ts";
 
 const FLOW = fileURLToPath(new URL("flow.ts", import.meta.url));
 
-/** A flow that is under way; `stop` ends it and tells. */
+/** A running flow; `stop` ends it and returns its report. */
 export interface Recording<Report> {
   stop(): Promise<Report>;
 }
@@ -23,7 +23,7 @@ export function echoService(
   return start(lab, where, `${protocol}-server`, String(port));
 }
 
-/** Start an HTTP server that answers a text, at any port of a station: a daemon on 0.0.0.0, as sshd is one. */
+/** Start an HTTP server that answers a text, at any port of a station: a daemon on 0.0.0.0, such as sshd. */
 export function httpService(
   lab: Lab,
   where: Container | string,
@@ -53,7 +53,7 @@ export function udpFlow(
   return record(lab, from, "udp", address, port);
 }
 
-/** Who answers HTTP at an address, asked anew each 20 ms. */
+/** Which container answers HTTP at an address, one request each 20 ms. */
 export function replier(
   lab: Lab,
   address: string,

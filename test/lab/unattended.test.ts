@@ -1,6 +1,6 @@
 /**
- * `watch` left alone: health decides who has a shared name, a changed configuration comes into force, lost rules come
- * back by the interval, and a clock that jumps while it runs moves nobody.
+ * `watch` unattended: health decides which containers have a shared name, a changed configuration becomes active, lost rules
+ * are restored within the interval, and a clock that jumps changes no address.
  */
 
 import { appendFileSync, writeFileSync } from "node:fs";
@@ -77,7 +77,7 @@ t.test("unattended", async (t) => {
     for (const by of [YEAR, -YEAR, 0]) {
       writeFileSync(shift, String(by));
       await lab.docker("stop", "other");
-      await comes("it is taken down", async () => !(await aliases(lab)).includes(other));
+      await comes("it is removed", async () => !(await aliases(lab)).includes(other));
       t.equal(await asked("other"), "", `${by}: its name as well`);
       await lab.docker("start", "other");
       await comes("it is served", async () => (await lab.who(other)) === "other");
@@ -90,7 +90,7 @@ t.test("unattended", async (t) => {
   await t.test("SIGHUP after a change: the new configuration is active", async (t) => {
     appendFileSync(file, "SYNC_INTERVAL=2\nDNS_TTL=7\nEXPOSE=labelled\n");
     process.kill(watch.pid, "SIGHUP");
-    await comes("nobody without a label is served", async () => (await aliases(lab)).length === 0);
+    await comes("no container without a label is served", async () => (await aliases(lab)).length === 0);
     t.match(watch.output(), "configuration reloaded");
     await lab.startContainer({ name: "labelled", labels: { "ocdd.enable": "true" } });
     const answer = (): Promise<string> => asked("labelled", "+noshort", "+noall", "+answer");

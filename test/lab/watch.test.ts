@@ -1,4 +1,4 @@
-/** `ocdd watch`, on both engines: it acts on what happens, by itself, and outlives Docker. */
+/** `ocdd watch`, on both engines: it follows events, and goes on when Docker restarts. */
 
 import { appendFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -82,7 +82,7 @@ for (const engine of ENGINES) {
     t.test("SIGHUP with an invalid configuration: the old one stays", async (t) => {
       appendFileSync(writeConf(lab), "NONSENSE=1\n");
       process.kill(watch.pid, "SIGHUP");
-      await wait("the mistake is told", async () => watch.output().includes("NONSENSE"), 3000);
+      await wait("the mistake is logged", async () => watch.output().includes("NONSENSE"), 3000);
       t.ok(watch.running());
       t.equal(await lab.who(one), "one");
       writeConf(lab);
@@ -97,17 +97,17 @@ for (const engine of ENGINES) {
         ] as const) {
           appendFileSync(writeConf(lab), `${line}\n`);
           process.kill(watch.pid, "SIGHUP");
-          await wait("the contradiction is told", async () => watch.output().includes(told), 10_000);
+          await wait("the contradiction is logged", async () => watch.output().includes(told), 10_000);
           await lab.docker("stop", "four");
-          await wait("the dead go", async () => (await aliases(lab)).length === 3, 5000);
+          await wait("ended containers are removed", async () => (await aliases(lab)).length === 3, 5000);
           await lab.docker("start", "four");
-          await wait("who comes is served", async () => (await aliases(lab)).length === 4, 5000);
+          await wait("a new container is served", async () => (await aliases(lab)).length === 4, 5000);
         }
         t.notMatch(watch.output(), "configuration reloaded");
         writeConf(lab);
         process.kill(watch.pid, "SIGHUP");
         await wait(
-          "a good one is taken",
+          "a valid one is adopted",
           async () => watch.output().includes("configuration reloaded"),
           10_000,
         );

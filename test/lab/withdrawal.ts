@@ -1,7 +1,7 @@
 /**
- * How long a name may outlive its alias. A takedown waits 10 ms for the disk to rename the zone file, and takes rule and
- * alias away then: a rule that waits may lead to somebody else, a name without its alias leads to nobody. Who had begun to
- * write before has kept the order; when that is done is the disk's, and where he is killed before, the next run's.
+ * How long a name may be answered after its alias was removed. A removal waits 10 ms for the disk to rename the zone file,
+ * then it removes rule and alias: a late rule may lead to another container, a name without its alias leads nowhere. A write
+ * that was begun before has kept the order; its end depends on the disk, and after a kill on the next run.
  */
 
 import { type Bounds, type Note, ofKind } from "./note.ts";
@@ -20,7 +20,7 @@ export function withdrawnAt(history: readonly Note[], value: string, gone: numbe
   if (late !== undefined) return late.at;
   const begun = ofKind(history, "begun").findLast(({ at }) => begunInTime(at));
   if (begun === undefined) return gone;
-  // what he had started, iptables-restore, may outlive him by a moment
+  // iptables-restore, which it had started, may end a moment after it
   const killed = ofKind(history, "director").find(({ at, did }) => did === "end" && at > begun.at);
   if (killed === undefined) return gone;
   if (zones.some(({ at }) => at > begun.at && at < killed.at)) return gone;

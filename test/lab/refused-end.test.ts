@@ -1,4 +1,4 @@
-/** A run that must be refused freezes nobody's death: what has gone is taken down before anybody reads the message. */
+/** A refused run must not delay removals: ended containers are revoked at once. */
 
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
 
 t.test("runs refused because of a foreign file: an ended container is revoked all the same", async (t) => {
-  const lab = await initializedLab(t, { name: "refused-death", dns: false });
+  const lab = await initializedLab(t, { name: "refused-end", dns: false });
   const server = await lab.serve();
   const watch = lab.startOcdd(["watch"]);
   t.teardown(async () => {
@@ -24,18 +24,18 @@ t.test("runs refused because of a foreign file: an ended container is revoked al
   const name = (): Promise<string> => lab.dig(`goes.${ZONE}`, `@${HOST_ADDRESS}`);
   await comes("its name answers", async () => (await name()) === goes);
 
-  await lab.docker("network", "create", "--subnet", "192.168.122.24/29", "within"); // in the range, and no reason to stop
+  await lab.docker("network", "create", "--subnet", "192.168.122.24/29", "within"); // in the range, which must not stop runs
   const services = join(storage(lab), "www/services.json");
   writeFileSync(services, "not ours");
-  process.kill(watch.pid, "SIGHUP"); // a full look
-  await comes("the refusal is told", async () => /services\.json holds something/.test(watch.output()));
+  process.kill(watch.pid, "SIGHUP"); // a full observation
+  await comes("the refusal is logged", async () => /services\.json holds something/.test(watch.output()));
   await lab.docker("stop", "goes");
   await comes("its alias has gone", async () => !(await aliases(lab)).includes(goes));
   await comes("its rule as well", async () => {
     const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
     return !stdout.includes("OCDD-goes");
   });
-  t.equal(await lab.who(stays), "stays", "who lives is served as before");
+  t.equal(await lab.who(stays), "stays", "the running container is served as before");
 
   rmSync(services);
   await lab.docker("start", "goes");
