@@ -42,7 +42,7 @@ const TYPES = [
 /** Octets that mean something somewhere in a message. */
 const MAGIC = [0, 1, 2, 11, 12, 41, 63, 64, 0x7f, 0x80, 0xbf, 0xc0, 0xfa, 0xff];
 
-/** Honest queries with OPT, cookies, TSIG-like and SOA records: what mutation starts from. */
+/** Valid queries with OPT, cookies, TSIG-like and SOA records, from which mutations start. */
 export function honestQueries(): Uint8Array[] {
   const cookie: [number, Uint8Array][] = [
     [10, new Uint8Array(24).fill(7)],

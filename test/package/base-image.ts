@@ -1,4 +1,4 @@
-/** An image to build the product's on where no registry is reached: a Debian root with the programs, and Node. */
+/** A base image for the product's image, made without a registry: a Debian root with the programs, and Node. */
 
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,7 +8,7 @@ import { run } from "../lab/process.ts";
 
 export const BASE = "lab/node:24";
 
-/** Where roots that are made once a machine are kept. */
+/** Directory of roots that are built once on a machine. */
 export const cache = (name: string): string =>
   join(process.env.OCDD_LAB_CACHE ?? "/var/cache/ocdd-lab", name);
 

@@ -1,4 +1,4 @@
-/** The completions in the shells themselves: typed on a terminal, with the Tab key. */
+/** The completions in real shells: typed on a terminal, with the Tab key. */
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ const COMPLETIONS = `${ROOT}packaging/completions`;
 const directory = mkdtempSync(join(tmpdir(), "ocdd-completions-"));
 t.teardown(() => rmSync(directory, { recursive: true }));
 
-/** Stands in for ocdd: writes down its arguments, and knows a zone with two names. */
+/** Replaces ocdd: records its arguments, and has a zone with two names. */
 const bin = join(directory, "bin");
 const said = join(directory, "said");
 await run(["mkdir", bin]);
@@ -74,7 +74,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
   });
 }
 
-/** Whoever writes records by hand, or owns the directory with the configuration, chooses this text. */
+/** Names as they can be in hand-written records, or in a configuration of another user. */
 const HOSTILE = [
   "$(touch$IFS./PWNED)",
   "`touch$IFS./PWNED`",
@@ -101,18 +101,18 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
   });
 }
 
-t.test("bash matches names as text, whatever lists them", async (t) => {
+t.test("bash: names match as text, not as patterns", async (t) => {
   writeFileSync(join(directory, "hostile"), `${HOSTILE.join("\n")}\n`);
   const script = `source ${COMPLETIONS}/ocdd.bash; _ocdd_names() { cat hostile; }
 COMP_WORDS=(ocdd doctor "$1"); COMP_CWORD=2; _ocdd; printf '%s\n' "\${COMPREPLY[@]}"`;
   const offered = async (typedSoFar: string): Promise<string> =>
     (await run(["bash", "-c", script, "bash", typedSoFar], { cwd: directory })).stdout;
   t.equal(await offered(""), HOSTILE.join("\n"));
-  t.equal(await offered("*"), "*", "what is typed is no pattern");
+  t.equal(await offered("*"), "*", "the typed text is no pattern");
   t.notOk(existsSync(join(directory, "PWNED")));
 });
 
-t.test("bash offers all there is", async (t) => {
+t.test("bash: all names are offered", async (t) => {
   const offer = async (...line: readonly string[]): Promise<string[]> => {
     const script = `source ${COMPLETIONS}/ocdd.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ocdd; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return (await run(["bash", "-c", script, "bash", ...line])).stdout.split("\n").sort();
@@ -125,7 +125,7 @@ t.test("bash offers all there is", async (t) => {
   }
 });
 
-t.test("fish offers all there is", async (t) => {
+t.test("fish: all names are offered", async (t) => {
   const offer = async (line: string): Promise<string[]> => {
     const argv = ["fish", "--no-config", "-c", `source ${COMPLETIONS}/ocdd.fish; complete -C '${line}'`];
     const { stdout } = await run(argv, { env: { HOME: directory } });

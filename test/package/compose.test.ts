@@ -33,18 +33,15 @@ t.test("compose", async (t) => {
       .sort();
   const conf = writeConf(lab);
 
-  await t.test(
-    "the image is built on any base, with no network where the base has the programs",
-    async (t) => {
-      await importBase(lab);
-      await buildImage(
-        ["--quiet", "--network", "none", "--build-arg", `BASE=${BASE}`, "--tag", "ocdd"],
-        engine,
-      );
-      const version = await lab.docker("run", "--rm", "--network", "none", "ocdd", "--version");
-      t.equal(version, (JSON.parse(textOf("package.json")) as { version: string }).version);
-    },
-  );
+  await t.test("the image: built on a base that has the programs, without network", async (t) => {
+    await importBase(lab);
+    await buildImage(
+      ["--quiet", "--network", "none", "--build-arg", `BASE=${BASE}`, "--tag", "ocdd"],
+      engine,
+    );
+    const version = await lab.docker("run", "--rm", "--network", "none", "ocdd", "--version");
+    t.equal(version, (JSON.parse(textOf("package.json")) as { version: string }).version);
+  });
 
   // with a container on Docker's bridge, which has an address of its own only from the first one on
   await lab.startContainer({ name: "aside", labels: { "ocdd.enable": "false" } });
@@ -52,7 +49,7 @@ t.test("compose", async (t) => {
   await lab.restartDockerd();
   const before = await lab.snapshotHost();
 
-  await t.test("initialize starts director and server", async (t) => {
+  await t.test("initialize: director and server are started", async (t) => {
     succeed(await lab.ocdd(["initialize"], compose), "initialize");
     t.equal((await running()).length, 2);
     const ids = (await lab.docker("ps", "-q", "--filter", "ancestor=ocdd")).split("\n");
@@ -67,9 +64,9 @@ t.test("compose", async (t) => {
     }
   });
 
-  await t.test("a container that starts is served by name and address", async (t) => {
+  await t.test("a container that starts: served by name and address", async (t) => {
     await lab.startContainer({ name: "wiki" });
-    // asked of the server itself: IT's resolver would remember that there was no such name
+    // the server itself is queried: IT's resolver would cache that the name did not exist
     const named = async (): Promise<boolean> =>
       /^192\.168\./.test(await lab.dig(`wiki.${ZONE}`, `@${HOST_ADDRESS}`));
     await until("its name answers", named, 20_000);
@@ -86,12 +83,12 @@ t.test("compose", async (t) => {
     t.same(
       services.map(({ container }) => container.name),
       ["wiki"],
-      "director and server ask for no name",
+      "director and server send no queries for names",
     );
   });
 
   await t.test(
-    "a changed configuration is in force after initialize, a replaced one after SIGHUP",
+    "a changed configuration: active after initialize; a replaced file: after SIGHUP",
     async (t) => {
       const ids = (): Promise<string> => lab.docker("ps", "-q", "--no-trunc", "--filter", "ancestor=ocdd");
       const earlier = (await ids()).split("\n");
@@ -101,11 +98,11 @@ t.test("compose", async (t) => {
       const file = writeConf(lab, compose);
       const text = readFileSync(file, "utf8");
       t.teardown(() => writeFileSync(file, text));
-      // as an editor leaves it: another file of the same name
+      // as an editor does it: a new file of the same name
       writeFileSync(`${file}~`, `${text}HOST_NAME=anchor\n`);
       renameSync(`${file}~`, file);
       const director = await lab.docker("ps", "-q", "--filter", "name=director");
-      // a signal ends a program that does not handle it yet (systemd waits for READY=1): it does when it takes the lock
+      // a signal ends a program that does not handle it yet (systemd waits for READY=1); once it has the lock it does
       const pid = await lab.docker("inspect", "-f", "{{.State.Pid}}", director);
       const holds = (): boolean =>
         readFileSync(join(storage(lab), "ocdd.lock"), "utf8").trim() === pid.trim();
@@ -117,7 +114,7 @@ t.test("compose", async (t) => {
     },
   );
 
-  await t.test("Docker's socket made anew is found by a director that has not been restarted", async (t) => {
+  await t.test("Docker's socket created again: found by the running director", async (t) => {
     const director = await lab.docker("ps", "-q", "--filter", "name=director");
     const started = (): Promise<string> => lab.docker("inspect", "-f", "{{.State.StartedAt}}", director);
     const at = await started();
@@ -129,20 +126,20 @@ t.test("compose", async (t) => {
     t.equal(await started(), at, "live-restore has kept it");
   });
 
-  await t.test("teardown needs no Docker, and says what is left", async (t) => {
+  await t.test("teardown without Docker: works, and says what is left", async (t) => {
     await lab.stopDockerd();
-    t.match(await lab.snapshotHost(), /OCDD/, "what was in force still is");
+    t.match(await lab.snapshotHost(), /OCDD/, "rules and aliases stay");
     const status = await lab.ocdd(["status", "--json"], compose);
     t.equal(status.code, 69, status.stderr);
     t.match(JSON.parse(status.stdout), { docker: null, error: String, addresses: { inForce: 2 } });
     const { code, stderr } = await lab.ocdd(["teardown", "--yes"], compose);
-    t.equal(code, 1, "not all is undone");
+    t.equal(code, 1, "not everything is removed");
     t.match(stderr, /the OCDD compose app could not be stopped[\s\S]*run `ocdd teardown` again/);
     t.notMatch(await lab.snapshotHost(), /ocdd/i);
     await lab.startDockerd();
   });
 
-  await t.test("the units' system calls are enough: the same programs under their filter", async (t) => {
+  await t.test("the units' system call filter: director and server work under it", async (t) => {
     const confined = async (
       unit: string,
       capabilities: readonly string[],
@@ -184,10 +181,10 @@ t.test("compose", async (t) => {
     t.match(await until("and the page", () => lab.who(`${HOST_ADDRESS}:8000`)), /blog/);
     await lab.docker("stop", ...(await running()));
     await serving;
-    t.pass("and ended in order");
+    t.pass("and it ended cleanly");
   });
 
-  await t.test("teardown takes both away, and all that they did", async (t) => {
+  await t.test("teardown: director, server and everything of OCDD's are removed", async (t) => {
     await lab.removeContainers("wiki", "notes", "blog");
     succeed(await lab.ocdd(["teardown", "--yes"], compose), "teardown");
     t.same(await running(), []);

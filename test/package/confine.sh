@@ -1,13 +1,13 @@
 #!/bin/sh
-# Runs OCDD behind the walls of its units, as near as this goes without systemd:
+# Runs OCDD with the restrictions of its units, as far as possible without systemd:
 #   confine.sh director|server LAB_DIRECTORY REPOSITORY NODE ARGUMENT...
 # Call it inside a mount namespace of its own (`ip netns exec` makes one). Each line names the directive it stands for;
-# the system calls' filter is tried in a container (compose.test.ts).
+# the system call filter is tested in a container (compose.test.ts).
 set -eu
 who=$1 dir=$2 repository=$3 node=$4
 shift 4
 
-# A place that nobody in particular may enter, whoever owns the work tree; the server's node is beside it.
+# A directory that an unprivileged user may enter, whichever user owns the work tree; the server's node is beside it.
 mkdir -p "$dir/product" "$dir/node"
 mount --bind "$repository" "$dir/product"
 mount --bind "$(dirname "$node")" "$dir/node"
@@ -31,7 +31,7 @@ if [ "$who" = director ]; then
     "$dir/node/$(basename "$node")" "$dir/product/src/cli/main.ts" "$@"
   exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+net_raw "$@"
 fi
-# Sockets=: the ports are open before anybody is there, and the server may open none
+# Sockets=: the ports are opened before the server starts, and the server may open none
 set -- setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups \
   --bounding-set=-all --inh-caps=-all --ambient-caps=-all \
   "$dir/node/$(basename "$node")" "$dir/product/src/cli/main.ts" "$@"

@@ -1,4 +1,4 @@
-/** Director and server with the powers and behind the walls that the systemd units leave them, in the lab. */
+/** Director and server with the capabilities and restrictions of the systemd units, in the lab. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ t.test("confined", async (t) => {
   const status = (pid: number, field: string): string =>
     new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";
 
-  await t.test("the director sets a host up and brings it in force", async (t) => {
+  await t.test("the director: initialize and a run succeed", async (t) => {
     succeed(await director("initialize"), "initialize");
     const { stderr } = succeed(await director(), "apply");
     t.equal(stderr, "");
@@ -42,9 +42,9 @@ t.test("confined", async (t) => {
     t.equal((await director("plan", "--detailed-exitcode")).code, 0, "and there is nothing left to do");
   });
 
-  await t.test("watch follows Docker with two capabilities", async (t) => {
+  await t.test("watch with two capabilities: follows Docker", async (t) => {
     const watch = lab.spawn("host", argv("director", ["watch"]), { label: "watch" });
-    // setpriv and what came before it are this same process
+    // setpriv and the programs before it are this same process
     await until("watch runs", () => status(watch.pid, "NoNewPrivs") === "1");
     t.same(
       ["Uid", "CapEff", "CapBnd", "NoNewPrivs"].map((field) => status(watch.pid, field).split("\t")[0]),
@@ -67,26 +67,34 @@ t.test("confined", async (t) => {
     t.notMatch(watch.output(), /error|denied|permitted/i);
   });
 
-  await t.test("the server answers as nobody, on ports that it could not have opened", async (t) => {
-    const server = lab.spawn("host", argv("server", ["serve"]), { label: "serve" });
-    const soa = async (): Promise<boolean> => (await lab.dig(ZONE, `@${HOST_ADDRESS}`, "SOA")).includes(ZONE);
-    await until("it answers", soa, 15_000);
-    t.same(
-      ["Uid", "CapEff", "CapBnd", "NoNewPrivs"].map((field) => status(server.pid, field).split("\t")[0]),
-      ["65534", "0000000000000000", "0000000000000000", "1"],
-    );
-    const table = await addresses(lab);
-    t.equal(await lab.dig(`web.${ZONE}`), aliasOf(table, "web"), "through IT's resolver");
-    t.equal(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`, "+tcp"), aliasOf(table, "web"), "TCP");
-    t.match(await lab.curl(`http://${HOST_ADDRESS}/`), `web.${ZONE}`, "the page");
-    succeed(await director("teardown", "--yes"), "teardown");
-    succeed(await director(), "apply");
-    t.equal(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`), aliasOf(table, "web"), "it follows the files");
-    await server.stop();
-    t.notMatch(server.output(), /denied|permitted|EACCES|EROFS/i);
-  });
+  await t.test(
+    "the server as an unprivileged user: answers on ports that it could not have opened",
+    async (t) => {
+      const server = lab.spawn("host", argv("server", ["serve"]), { label: "serve" });
+      const soa = async (): Promise<boolean> =>
+        (await lab.dig(ZONE, `@${HOST_ADDRESS}`, "SOA")).includes(ZONE);
+      await until("it answers", soa, 15_000);
+      t.same(
+        ["Uid", "CapEff", "CapBnd", "NoNewPrivs"].map((field) => status(server.pid, field).split("\t")[0]),
+        ["65534", "0000000000000000", "0000000000000000", "1"],
+      );
+      const table = await addresses(lab);
+      t.equal(await lab.dig(`web.${ZONE}`), aliasOf(table, "web"), "through IT's resolver");
+      t.equal(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`, "+tcp"), aliasOf(table, "web"), "TCP");
+      t.match(await lab.curl(`http://${HOST_ADDRESS}/`), `web.${ZONE}`, "the page");
+      succeed(await director("teardown", "--yes"), "teardown");
+      succeed(await director(), "apply");
+      t.equal(
+        await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`),
+        aliasOf(table, "web"),
+        "it follows the files",
+      );
+      await server.stop();
+      t.notMatch(server.output(), /denied|permitted|EACCES|EROFS/i);
+    },
+  );
 
-  await t.test("teardown undoes all of it", async (t) => {
+  await t.test("teardown: everything is removed", async (t) => {
     succeed(await director("teardown", "--yes"), "teardown");
     t.equal(await lab.snapshotHost(), before);
     t.ok(readFileSync(`${storage(lab)}/leases.json`, "utf8"), "leases stay");

@@ -1,4 +1,4 @@
-/** The Debian package: built, looked at by lintian, installed in a fresh Debian, run there, purged; nothing is left. */
+/** The Debian package: built, checked by lintian, installed in a fresh Debian, run there, purged; nothing is left. */
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -11,7 +11,7 @@ import { HOST_ADDRESS, ZONE } from "../lab/network.ts";
 import { type Outcome, run, until } from "../lab/process.ts";
 import { debianRoot } from "./base-image.ts";
 
-/** What the package calls, and nothing that is there for another reason. */
+/** The packages that OCDD needs, and no others. */
 const DEPENDS = ["iproute2", "iptables", "nftables", "iputils-arping", "conntrack", "util-linux"];
 
 t.setTimeout(600_000);
@@ -22,7 +22,7 @@ t.test("deb", async (t) => {
   const script = fileURLToPath(new URL("in-root.sh", import.meta.url));
   const [root, deb] = await Promise.all([
     debianRoot("image-root", DEPENDS),
-    // quick rather than small
+    // fast rather than small
     buildDeb(join(lab.dir, "debs"), "gzip"),
   ]);
   const enter = [...lab.enterFully("host"), "sh", script, root, lab.dir];
@@ -32,11 +32,11 @@ t.test("deb", async (t) => {
     if (code !== 0) throw new Error(`${argv.join(" ")}: status ${code}\n${stdout}\n${stderr}`);
     return stdout;
   };
-  /** Every file with its type, mode and contents; without dpkg's own memory and what ldconfig and logs hold. */
+  /** Every file with its type, mode and contents; without dpkg's database, ldconfig's cache and logs. */
   const files = async (): Promise<string> => {
     const skip = "/var/lib/dpkg /var/log /var/cache/ldconfig /proc /dev /run /tmp".split(" ");
     const prune = skip.flatMap((path) => ["-path", path, "-o"]).slice(0, -1);
-    // a directory's size is its file system's affair
+    // a directory's size depends on the file system
     const say = [
       "(",
       "-type",
@@ -51,7 +51,7 @@ t.test("deb", async (t) => {
     return ok("find", "/", "(", ...prune, ")", "-prune", "-o", ...say);
   };
 
-  // systemd itself cannot run in here: what it is told is written down
+  // systemd itself cannot run in here: its calls are recorded
   const log = join(lab.dir, "debs/systemctl");
   mkdirSync(join(lab.dir, "upper/usr/bin"), { recursive: true });
   const systemctl = '#!/bin/sh\necho "$*" >>/tmp/debs/systemctl\n';
@@ -69,7 +69,7 @@ t.test("deb", async (t) => {
   await lab.startContainers("web", "app");
   const [before, beforeFiles] = [await lab.snapshotHost(), (await files()).split("\n").sort()];
 
-  await t.test("it installs, and starts nothing", async (t) => {
+  await t.test("installed: nothing is started", async (t) => {
     const { stdout, stderr, code } = await inside("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
     t.equal(code, 0, stderr);
     t.notMatch(`${stdout}${stderr}`, /error|warning/i);
@@ -85,7 +85,7 @@ t.test("deb", async (t) => {
     t.same(told(), ["daemon-reload"]);
   });
 
-  await t.test("removed before it was ever configured, it has nothing to say", async (t) => {
+  await t.test("removed before it was configured: no message", async (t) => {
     const { code, stdout, stderr } = await inside("dpkg", "--remove", "ocdd");
     t.equal(code, 0, stderr);
     t.notMatch(`${stdout}${stderr}`, /ocdd: |teardown/);
@@ -119,16 +119,16 @@ t.test("deb", async (t) => {
     await server.stop();
   });
 
-  await t.test("installed again, everything stays in force", async (t) => {
+  await t.test("installed again: rules and units stay", async (t) => {
     const inForce = await lab.snapshotHost();
     const { stdout, stderr } = await inside("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
     t.notMatch(`${stdout}${stderr}`, /initialize/, "its units are those of this version");
     t.equal(await lab.snapshotHost(), inForce);
     t.match(await ok("cat", "/etc/ocdd/ocdd.conf"), /^NETWORK_DEVICE=/m, "the operator's configuration");
-    t.match(told().join("\n"), /try-restart .*ocdd-watch\.service/, "what runs is the new version");
+    t.match(told().join("\n"), /try-restart .*ocdd-watch\.service/, "the new version is started");
   });
 
-  await t.test("units of an earlier version are told of", async (t) => {
+  await t.test("units of an earlier version: reported", async (t) => {
     for (const name of ["ocdd-serve.service", "ocdd-serve-dns-127.0.0.1.socket"]) {
       const file = join(lab.dir, "upper/etc/systemd/system", name);
       writeFileSync(file, readFileSync(file, "utf8").replace(/^(RestartSec|FreeBind)=.*\n/m, ""));
@@ -138,7 +138,7 @@ t.test("deb", async (t) => {
     t.match(stderr, /`ocdd initialize`: ocdd-serve-dns-127\.0\.0\.1\.socket ocdd-serve\.service$/);
   });
 
-  await t.test("removed with a mistake in its configuration, it says what it leaves", async (t) => {
+  await t.test("removed with an invalid configuration: it says what is left", async (t) => {
     const file = join(lab.dir, "upper/etc/ocdd/ocdd.conf");
     const conf = readFileSync(file, "utf8");
     writeFileSync(file, `${conf}\nSYNC_INTERVAL=often\n`);
@@ -153,12 +153,12 @@ t.test("deb", async (t) => {
         `${word}: the sockets, which would start what is no longer there\n${calls.join("\n")}`,
       );
     t.equal(await ok("find", "/etc/systemd/system", "-name", "ocdd*"), "");
-    t.match(await lab.snapshotHost(), /OCDD/, "what is in force still is");
+    t.match(await lab.snapshotHost(), /OCDD/, "rules and aliases stay");
     writeFileSync(file, conf);
     await ok("dpkg", "--install", `/tmp/debs/${basename(deb)}`);
   });
 
-  await t.test("purged, nothing is left: not on the host's network, not on its disk", async (t) => {
+  await t.test("purged: nothing is left on the host's network or disk", async (t) => {
     const { code, stdout, stderr } = await inside("dpkg", "--purge", "ocdd");
     t.equal(code, 0, stderr);
     t.notMatch(`${stdout}${stderr}`, /error|warning|failed/i);
@@ -168,7 +168,7 @@ t.test("deb", async (t) => {
     t.notMatch(await ok("sh", "-c", "dpkg --get-selections; ls /var/lib/dpkg/info"), /ocdd/);
   });
 
-  await t.test("lintian finds no error", async (t) => {
+  await t.test("lintian: no error", async (t) => {
     const { code, stdout } = await lint;
     t.equal(code, 0, stdout);
     t.notMatch(stdout, /^E:/m);

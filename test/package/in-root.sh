@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a program in a Debian root that takes what is written to it elsewhere: in-root.sh ROOT LAB_DIRECTORY PROGRAM...
+# Runs a program in a Debian root whose changes are written to another directory: in-root.sh ROOT LAB_DIRECTORY PROGRAM...
 # Call it inside a mount namespace of its own (`ip netns exec` makes one). What is written stays from call to call.
 set -eu
 root=$1 dir=$2

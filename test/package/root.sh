@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds, once a machine, a small Debian root of this machine's own release: root.sh DIRECTORY [PACKAGE,PACKAGE...]
-# It appears whole by rename, so a broken build is never taken for a good one.
+# It is moved to its place when complete, so an interrupted build is never used.
 set -eu
 
 root=$1 packages=${2:-}

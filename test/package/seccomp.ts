@@ -1,4 +1,4 @@
-/** systemd's SystemCallFilter= as a seccomp profile for Docker: a unit's filter is tried where systemd does not run. */
+/** systemd's SystemCallFilter= as a seccomp profile for Docker, to test a unit's filter where systemd does not run. */
 
 import { run } from "../lab/process.ts";
 
@@ -15,7 +15,7 @@ export async function seccompProfile(unit: string): Promise<string> {
       else allowed.add(call);
     }
   }
-  // systemd has nothing left to execute when its filter is loaded; runc has the program
+  // systemd executes nothing after it has loaded the filter; runc still executes the program
   for (const call of ["execve", "capset", "setuid", "setgid", "setgroups"]) allowed.add(call);
   return JSON.stringify({
     defaultAction: "SCMP_ACT_ERRNO",

@@ -1,4 +1,4 @@
-/** The systemd units as systemd sees them: valid, and with no more power than they need. confined.test.ts runs them so. */
+/** The systemd units, checked by systemd: valid, and with no more privileges than needed. confined.test.ts runs them so. */
 
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +34,7 @@ const services = names.filter((name) => name.endsWith(".service"));
 const textIn = (all: readonly Unit[], name: string): string =>
   all.find((unit) => unit.name === name)?.text ?? "";
 
-t.test("every template becomes a unit, and every place in it is filled", (t) => {
+t.test("every template: becomes a unit without placeholders", (t) => {
   const templates = readdirSync(`${ROOT}templates`).filter((name) => /\.(service|timer)$/.test(name));
   t.same(names.filter((name) => !name.endsWith(".socket")).sort(), templates.sort());
   for (const { name, text } of units) t.notMatch(text, /@[A-Z_]+@/, name);
@@ -43,7 +43,7 @@ t.test("every template becomes a unit, and every place in it is filled", (t) => 
   t.end();
 });
 
-t.test("the server's endpoints are sockets of systemd's, each for itself", async (t) => {
+t.test("the server's endpoints: one socket unit each", async (t) => {
   const sockets = names.filter((name) => name.endsWith(".socket"));
   t.same(sockets, [
     "ocdd-serve-dns-192.168.122.200.socket",
@@ -59,9 +59,9 @@ t.test("the server's endpoints are sockets of systemd's, each for itself", async
   t.notMatch(web, /^ListenDatagram/m);
   for (const name of sockets) {
     t.match(textIn(units, name), /^Service=ocdd-serve\.service$/m);
-    t.match(textIn(units, name), /^TriggerLimitIntervalSec=0$/m, "open whatever becomes of the server");
+    t.match(textIn(units, name), /^TriggerLimitIntervalSec=0$/m, "open even when the server fails");
   }
-  // a server that systemd has given up is started by its sockets all the same, at once and at each query
+  // a server that systemd no longer restarts would still be started by its sockets, at once and at each query
   t.notMatch(textIn(units, "ocdd-serve.service"), /^RestartPreventExitStatus=/m);
   t.match(textIn(units, "ocdd-serve.service"), /^RestartSec=[1-9]/m);
   t.match(textIn(units, "ocdd-serve.service"), new RegExp(`^Sockets=${sockets.join(" ")}$`, "m"));
@@ -74,7 +74,7 @@ t.test("the server's endpoints are sockets of systemd's, each for itself", async
   t.match(left[0]?.text, /^ListenDatagram=127\.0\.0\.1:5300$/m);
 });
 
-t.test("keys and homes: what the server must read, it can", async (t) => {
+t.test("keys and home directories: the server can read what it needs", async (t) => {
   const plain = textIn(units, "ocdd-serve.service");
   t.notMatch(plain, /LoadCredential/);
   t.match(plain, /^ProtectHome=yes$/m);
@@ -98,7 +98,7 @@ t.test("keys and homes: what the server must read, it can", async (t) => {
   t.equal(await closedToOthers(way), way);
 });
 
-/** Those of the Debian package, whose program and manual are looked for here rather than where it installs them. */
+/** Those of the Debian package, with the paths of program and manual in this work tree. */
 const packaged = join(directory, "packaged");
 mkdirSync(packaged);
 const ofPackage = await packagedUnits();
@@ -111,7 +111,7 @@ const sets = [
 ] as const;
 
 for (const [whose, files] of sets) {
-  t.test(`the units of ${whose}: systemd-analyze verify has nothing to say`, async (t) => {
+  t.test(`the units of ${whose}: no message of systemd-analyze verify`, async (t) => {
     const argv = ["systemd-analyze", "verify", "--man=no", ...files];
     const { code, stdout, stderr } = await run(argv, { check: false });
     t.same([code, stdout, stderr], [0, "", ""]);
@@ -128,7 +128,7 @@ for (const [whose, files] of sets) {
   }
 }
 
-t.test("the package's units write where the package keeps its state, and no place in them is left", (t) => {
+t.test("the package's units: write to the package's state directory, without placeholders", (t) => {
   t.same(ofPackage.map(([name]) => name).sort(), names.filter((name) => !name.endsWith(".socket")).sort());
   for (const [name, text] of ofPackage) {
     t.notMatch(text, /@[A-Z_]+@/, name);
@@ -139,16 +139,16 @@ t.test("the package's units write where the package keeps its state, and no plac
 });
 
 for (const unit of services) {
-  t.test(`${unit}: a stop ends the step in hand, a fault never ends the service`, (t) => {
+  t.test(`${unit}: a stop lets the current step end, a fault never ends the service`, (t) => {
     const text = readFileSync(join(directory, unit), "utf8");
     t.match(text, /^KillMode=mixed$/m);
     if (/^Restart=/m.test(text)) t.match(text, /^StartLimitIntervalSec=0$/m);
-    t.notMatch(text, /^MemoryDenyWriteExecute=yes/m, "V8 compiles as it runs");
+    t.notMatch(text, /^MemoryDenyWriteExecute=yes/m, "V8 compiles at run time");
     t.end();
   });
 }
 
-t.test("the director may do with the network what it must, the server nothing", (t) => {
+t.test("network capabilities: those it needs for the director, none for the server", (t) => {
   const bounds = (unit: string): string | undefined =>
     /^CapabilityBoundingSet=(.*)$/m.exec(readFileSync(join(directory, unit), "utf8"))?.[1];
   for (const unit of ["ocdd.service", "ocdd-watch.service"])
@@ -158,7 +158,7 @@ t.test("the director may do with the network what it must, the server nothing", 
   t.end();
 });
 
-t.test("cron's line is one", (t) => {
+t.test("the cron file: one line", (t) => {
   const lines = textOf("templates/ocdd.cron")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"));

@@ -18,7 +18,7 @@ const CASES = Number(process.env.FUZZ_CASES ?? 200_000);
 const LONG = { timeout: 60_000 + CASES };
 const SEED = Number(process.env.FUZZ_SEED ?? 20_260_101);
 
-t.test(`${CASES} hostile messages through guard, in-place and slow path`, LONG, async (t) => {
+t.test(`${CASES} hostile messages: query parser, in-place and slow path agree`, LONG, async (t) => {
   const pick = numbers(SEED);
   const from = honestQueries();
   const key = { name: parseName("k."), algorithm: "hmac-sha256", secret: new Uint8Array(32) };
@@ -76,7 +76,7 @@ t.test(`${CASES} hostile messages through guard, in-place and slow path`, LONG, 
   t.ok(slowest < 1000, `slowest ${slowest} ms`);
 });
 
-t.test(`${CASES / 10} torn zone files`, LONG, async (t) => {
+t.test(`${CASES / 10} damaged zone files: read without an exception`, LONG, async (t) => {
   const pick = numbers(SEED + 1);
   const pieces = [
     ...EXAMPLE.split(/(?<=[ \n.])/),

@@ -3,7 +3,7 @@ import { DROP, KIND, rateLimit, SEND, SLIP } from "../../../src/dns/message/rate
 
 const client = Uint8Array.of(192, 0, 2, 1);
 
-t.test("a second's worth passes, then every second answer slips, the others are dropped", async (t) => {
+t.test("answers over the limit: every second one slips, the others are dropped", async (t) => {
   const limit = rateLimit(100, 7);
   const verdicts = Array.from({ length: 300 }, () => limit.check(client, 0, 4, KIND.DATA, 1000));
   t.strictSame(
@@ -17,7 +17,7 @@ t.test("a second's worth passes, then every second answer slips, the others are 
   t.equal(later.filter((each) => each === SEND).length, 50, "half a second gives half");
 });
 
-t.test("local networks are spared when asked for, and they alone", async (t) => {
+t.test("local networks: not limited with spareLocal, and no others", async (t) => {
   const limit = rateLimit(1, 7, true);
   const verdicts = (octets: number[]) =>
     Array.from({ length: 5 }, () => limit.check(Uint8Array.from(octets), 0, octets.length, KIND.DATA, 5));

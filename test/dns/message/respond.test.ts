@@ -33,7 +33,7 @@ function shape(message: ReadMessage): string[] {
   return message.records.map(({ section, owner, type }) => `${section} ${owner} ${typeName(type)}`);
 }
 
-t.test("what stands beside an alias is asked for by itself (RFC 4035 §2.5)", async (t) => {
+t.test("a record beside a CNAME: answered by its own type (RFC 4035 §2.5)", async (t) => {
   const zone = zoneOf(
     `$TTL 60\n@ SOA ns1 root 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\nn CNAME ns1\nn NSEC ns1 CNAME NSEC\n`,
   );
@@ -214,7 +214,7 @@ t.test("EDNS: versions, sizes and options", async (t) => {
   );
 });
 
-t.test("one OPT in, one OPT out, whatever is wrong with the message", async (t) => {
+t.test("one OPT in, one OPT out: also for a wrong message", async (t) => {
   const cookie = { edns: { options: [[10, new Uint8Array(8)]] as [number, Uint8Array][] } };
   const odd = { options: [[10, new Uint8Array(3)]] as [number, Uint8Array][] };
   const withoutQuestion = (options: QueryOptions) => {
@@ -275,7 +275,7 @@ t.test("answers larger than the limit: TC, and whole records only", async (t) =>
   t.strictSame(size("big.example.org.", undefined, TCP), [false, 1, false], "whole over TCP");
 });
 
-t.test("cookies are interoperable (RFC 9018 appendix A)", async (t) => {
+t.test("cookies: interoperable (RFC 9018 appendix A)", async (t) => {
   const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));
   t.strictSame(
     siphash(hex("000102030405060708090a0b0c0d0e0f"), hex("000102030405060708090a0b0c0d0e")),

@@ -100,7 +100,7 @@ t.test(
   },
 );
 
-t.test("a record that fits no message ends the transfer, and is not sent in part", async (t) => {
+t.test("a record that fits no message: ends the transfer, and is not sent in part", async (t) => {
   const zone = zoneOf(EXAMPLE);
   const soa = { owner: ORIGIN, set: soaOf(zone) };
   const large = { type: 65280, ttl: 60, rdata: [new Uint8Array(65500)] };

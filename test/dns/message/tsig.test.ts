@@ -48,11 +48,11 @@ function ask(message: Uint8Array, via = UDP, of = authority) {
 
 const query = makeQuery("web.example.org.", "A", { edns: {} });
 
-t.test("a signed query gets a signed answer, last in the message", async (t) => {
+t.test("a signed query: a signed answer, TSIG last in the message", async (t) => {
   t.match(ask(signed(query, key)), { rcode: 0, records: 3, macSize: 32, error: 0 });
 });
 
-t.test("wrong key, signature, time and truncation each have their error (RFC 8945 §5.2)", async (t) => {
+t.test("wrong key, signature, time or truncation: the error of each (RFC 8945 §5.2)", async (t) => {
   t.match(ask(signed(query, { ...key, name: parseName("nobody.") })), {
     rcode: RCODE.NOTAUTH,
     records: 1,
@@ -80,7 +80,7 @@ t.test("wrong key, signature, time and truncation each have their error (RFC 894
   t.equal(ask(Uint8Array.from([...bare, ...bare.subarray(-20)])).rcode, RCODE.FORMERR);
 });
 
-t.test("a transfer is for its key alone, and every message is signed", async (t) => {
+t.test("a transfer: only for its key, every message signed", async (t) => {
   const axfr = makeQuery("example.org.", "AXFR");
   t.equal(transfer(authority, TCP, axfr, clock), undefined);
   t.equal(transfer(authority, TCP, signed(axfr, other), clock), undefined, "a key that may not");
@@ -96,7 +96,7 @@ t.test("a transfer is for its key alone, and every message is signed", async (t)
   t.equal(ask(makeQuery("web.example.org.", "AXFR"), TCP).rcode, RCODE.NOTAUTH, "not the apex");
 });
 
-t.test("a message in a Buffer is as it was when its signature has been checked", async (t) => {
+t.test("a message in a Buffer: unchanged after its signature was checked", async (t) => {
   const asked = Buffer.from(signed(makeQuery("example.org.", "AXFR"), other));
   // Forwarders give it another ID, and the answer has that one (RFC 8945 §5.2).
   asked[0] = 0xbe;
@@ -108,7 +108,7 @@ t.test("a message in a Buffer is as it was when its signature has been checked",
   t.strictSame([read.rcode, read.id, read.records.at(-1)?.type], [RCODE.REFUSED, 0xbe34, TYPE.TSIG]);
 });
 
-t.test("IXFR over UDP is answered only to keys that may transfer", async (t) => {
+t.test("IXFR over UDP: answered only to keys that may transfer", async (t) => {
   const ixfr = makeQuery("example.org.", "IXFR", { serial: 7 });
   t.match(ask(signed(ixfr, key)), { rcode: 0, records: 2, macSize: 32 });
   t.match(ask(signed(ixfr, other)), { rcode: RCODE.REFUSED, records: 1, macSize: 32 });
@@ -116,7 +116,7 @@ t.test("IXFR over UDP is answered only to keys that may transfer", async (t) => 
   t.match(ask(signed(makeQuery("example.org.", "IXFR"), key)), { rcode: RCODE.FORMERR }, "no serial");
 });
 
-t.test("each message of a transfer is signed when it is made, however slow its client is", async (t) => {
+t.test("messages of a transfer: signed when they are made, also for a slow client", async (t) => {
   const zone = zoneOf(
     `${EXAMPLE}${Array.from({ length: 900 }, (_, i) => `text${i} TXT "${"x".repeat(60)}"\n`).join("")}`,
   );
@@ -137,7 +137,7 @@ t.test("each message of a transfer is signed when it is made, however slow its c
   );
 });
 
-t.test("an owner that is compressed is the key's name; its pointers look back, and are few", async (t) => {
+t.test("a compressed owner: the key's name; only few pointers that point back", async (t) => {
   const mine: TsigKey = { ...key, name: parseName("Transfer.web.example.org.") };
   const of = { ...authority, keys: new Map([[nameKey(mine.name), mine]]) };
   const plain = makeQuery("web.example.org.", "A");
@@ -175,7 +175,7 @@ t.test("an owner that is compressed is the key's name; its pointers look back, a
   t.match(ask(hops, UDP, of), { rcode: RCODE.FORMERR, records: 0 }, "too many");
 });
 
-t.test("the time is looked at before the truncation of a MAC is (RFC 8945 §5.2)", async (t) => {
+t.test("a truncated MAC: the time is checked before the truncation (RFC 8945 §5.2)", async (t) => {
   const truncated = (now: number) => {
     const message = signed(query, key, now);
     // MAC size, MAC, original ID, error, other length: the MAC is halved.
@@ -190,7 +190,7 @@ t.test("the time is looked at before the truncation of a MAC is (RFC 8945 §5.2)
   t.match(ask(truncated(UDP.now - 301)), { rcode: RCODE.NOTAUTH, error: RCODE.BADTIME });
 });
 
-t.test("key files in BIND's syntax", async (t) => {
+t.test("key files in BIND's syntax: read, or refused with the reason", async (t) => {
   const good = `// one\nkey "a.b" {\n algorithm hmac-sha256; # two\n secret "${"A".repeat(43)}="; };\n/* three\n */ key c { secret "${"A".repeat(43)}="; algorithm HMAC-SHA512; };\n`;
   const { keys, problems } = parseTsigKeys(good);
   t.strictSame(problems, []);

@@ -75,7 +75,7 @@ t.test("any text without separators: what the configuration accepts the server a
   );
 });
 
-t.test("a network of either family allows its addresses and no others", async (t) => {
+t.test("a network of either family: allows its addresses and no others", async (t) => {
   const { permission } = readPermission(["192.0.2.0/24", "2001:db8::/32", "key:k"]);
   t.strictSame(permission.keys, ["k"]);
   for (const [address, allowed] of [

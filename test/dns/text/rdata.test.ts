@@ -1,4 +1,4 @@
-/** RDATA of every type: what others read is read, what no secondary could read is refused, and nothing breaks the reader. */
+/** RDATA of every type: valid forms are read, RDATA that no secondary could read is refused, and the reader never fails. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ const VALID: readonly (readonly [string, string])[] = [
   ["a NSEC \\# 9 00 0006 40 01 00 00 00 03", ""],
 ];
 
-/** Not valid: lengths add up, but nobody else could read them. */
+/** Not valid: lengths add up, but no other server could read them. */
 const INVALID: readonly string[] = [
   "a EUI48 00-11",
   "a EUI48 0011-22-33-44-55-",
@@ -116,7 +116,7 @@ t.test("valid RDATA: accepted by the checkers of BIND, NSD and Knot", async (t) 
   }
 });
 
-t.test("invalid RDATA is refused with its line and a reason", async (t) => {
+t.test("invalid RDATA: refused with its line and a reason", async (t) => {
   for (const line of INVALID) {
     const [message, ...more] = problems(line);
     t.strictSame(more, []);
@@ -130,7 +130,7 @@ t.test("invalid RDATA is refused with its line and a reason", async (t) => {
 /** Cases of the next test; FUZZ_CASES for a longer run. */
 const CASES = Number(process.env.FUZZ_CASES ?? 200_000);
 
-t.test(`${CASES} torn records of every type`, { timeout: 60_000 + CASES }, async (t) => {
+t.test(`${CASES} damaged records of every type`, { timeout: 60_000 + CASES }, async (t) => {
   const pick = numbers(Number(process.env.FUZZ_SEED ?? 20_260_101) + 2);
   const whole = [
     ...VALID.map(([line]) => line),

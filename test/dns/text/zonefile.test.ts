@@ -28,7 +28,7 @@ function texts(text: string): string[] {
   return out;
 }
 
-t.test("statements keep the file verbatim and know what they say", async (t) => {
+t.test("statements: keep the file verbatim and have its meaning", async (t) => {
   const text = `; head\r\n$ORIGIN example.org.\n$TTL 1h\n@ SOA ns1 root (\n 1 ; serial\n 2 3 4 5 )\n\twww\n a 1.2.3.4\nwww 30 in a 192.0.2.7 ; ADDED-BY-OCDD-SCRIPT\n  TXT "a ; b" "two\nlines"\nbad IN A 1.2.3\n$INCLUDE other`;
   const { statements, problems } = readZoneFile(text, "example.org.");
   t.equal(statements.map((s) => s.text).join(""), text);
@@ -136,7 +136,7 @@ t.test("records of a file: printed in canonical form", async (t) => {
   );
 });
 
-t.test("invalid lines are reported with their number, the others are read", async (t) => {
+t.test("invalid lines: reported with their number, the others are read", async (t) => {
   const table: [string, RegExp][] = [
     ["a A 1.2.3.4.5", /not an IPv4 address/],
     ["a A 010.1.1.1", /not an IPv4 address/],
@@ -213,7 +213,7 @@ t.test("any text: read without an exception, and the statements join to the file
   t.equal(ROOT.length, 1);
 });
 
-t.test("any RDATA prints as text that reads back to the same octets", async () => {
+t.test("any RDATA: printed as text that reads back to the same octets", async () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 300 }), fc.uint8Array({ maxLength: 60 }), (type, octets) => {
       if (type === 41 || (type >= 128 && type <= 255)) return true;

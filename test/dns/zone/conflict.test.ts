@@ -1,4 +1,4 @@
-/** Records in conflict: the compiler leaves out the later one and serves the rest, as BIND's own checker wants it. */
+/** Records in conflict: the compiler leaves out the later one and serves the rest, as named-checkzone of BIND accepts it. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ function compiled(text: string): { served: string[]; warnings: string[]; errors:
 }
 
 t.test(
-  "two lines in conflict: the earlier is served, the later is not, nor is any other line harmed",
+  "two lines in conflict: the earlier is served, the later is not, other lines are not affected",
   async (t) => {
     const table: [lines: string, left: string[], warning: RegExp][] = [
       ["www CNAME ns1\nwww TXT x\n", ["www CNAME"], /^6: www\.example\.org\.: TXT beside CNAME/],
@@ -95,7 +95,7 @@ t.test("any records over few owners: what is served is a zone that BIND accepts"
     let text = HEAD;
     for (let n = pick(9); n >= 0; n--) {
       const line = `${owners[pick(owners.length)]} ${data[pick(data.length)]}\n`;
-      // hides the zone's own name servers, which BIND forbids and we serve as asked for
+      // hides the zone's own name servers, which BIND forbids and OCDD serves as written
       if (!line.startsWith("@ DNAME")) text += line;
     }
     const { served, errors } = compiled(text);

@@ -12,7 +12,7 @@ const zones = authority.zones.map(({ zone }) => zone as Zone);
 const NAMES = [...OWNERS, "big.", "medium.", `${"l.".repeat(100)}`].map((name) => `${name}example.org.`);
 const ASKED = [...TYPES, "ANY", "TYPE0", "OPT", "AXFR"];
 
-t.test("in place and slow path give the same answer", async (t) => {
+t.test("in-place and slow path: the same answer", async (t) => {
   let inPlace = 0;
   for (const name of [...NAMES, "org.", "evilexample.org.", "."]) {
     for (const type of ASKED) {
@@ -47,7 +47,7 @@ t.test("in place and slow path give the same answer", async (t) => {
   t.ok(inPlace > 1500, `${inPlace} answered in place`);
 });
 
-t.test("the longest names below the shortest apex", async (t) => {
+t.test("the longest names below the shortest apex: answered", async (t) => {
   const zone = zoneOf(
     "$TTL 60\n@ SOA ns1 h 1 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n*.w A 192.0.2.2\n",
     "o.",
@@ -72,7 +72,7 @@ t.test("the longest names below the shortest apex", async (t) => {
   }
 });
 
-t.test("an answer is at most four times the question, whatever the type", async (t) => {
+t.test("an answer of any type: at most four times its query", async (t) => {
   const zone = zoneOf(
     "$TTL 60\n@ SOA ns1 hostmaster 1 3600 600 86400 60\n@ NS ns1\n@ A 192.0.2.1\nns1 A 192.0.2.1\ndockerhost A 192.0.2.1\nweb A 192.0.2.2\n_http._tcp.web SRV 0 0 80 web\n",
   );

@@ -21,7 +21,7 @@ import { numbers } from "../mutate.ts";
 
 const ORIGIN = "toolbox.example.com.";
 const SEED = 77;
-/** Versions of a zone, each out of the one before. */
+/** Versions of a zone, each made from the one before. */
 const VERSIONS = Number(process.env.PATCHES ?? 4000);
 
 /** Names enough for a table with room in it. */
@@ -155,7 +155,7 @@ t.test("a zone patched version after version: answers as one compiled anew", asy
   t.ok(contradictions > 0);
 });
 
-t.test("in a large zone one name is written and all others stay where they are", async (t) => {
+t.test("a patch of a large zone: one name is written, all others keep their place", async (t) => {
   const lines = Array.from({ length: 20_000 }, (_, i) => `n${i} A 10.0.${i >> 8}.${i & 255}`);
   const text = (serial: number, list: readonly string[]): string =>
     `$TTL 60\n@ SOA ns1 host ${serial} 1 1 1 1\n@ NS ns1\nns1 A 10.0.0.1\n${list.join("\n")}\n`;

@@ -10,7 +10,7 @@ import { EXAMPLE, zoneOf } from "../zones.ts";
 const ip = (text: string) => text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 const pool: AddressRanges = [[ip("192.0.2.4"), ip("192.0.2.8")]];
 
-t.test("apexes and owners, whole and classless (RFC 2317)", async (t) => {
+t.test("apexes and owners: whole and classless (RFC 2317)", async (t) => {
   t.strictSame(reverseOrigins([[ip("192.0.2.250"), ip("192.0.3.5")]]), [
     "2.0.192.in-addr.arpa.",
     "3.0.192.in-addr.arpa.",
@@ -27,7 +27,7 @@ t.test("apexes and owners, whole and classless (RFC 2317)", async (t) => {
     t.equal(reverseOwner(ip(address), origin), want, `${address} in ${origin}`);
 });
 
-t.test("one PTR for exactly the pool's addresses that have a name", async (t) => {
+t.test("PTR records: one for each of the pool's addresses that has a name", async (t) => {
   const text = reverseZoneText(
     zoneOf(`${EXAMPLE}alias.of.web A 192.0.2.5\nzzz A 192.0.2.5\n`),
     pool,

@@ -1,4 +1,4 @@
-/** A writer as a process of its own, to be killed or to meet a full disk. */
+/** A writer in its own process, to be killed or to write to a full disk. */
 import { readdirSync, readFileSync } from "node:fs";
 import { writeWhole } from "../../../src/host/disk/file.ts";
 

@@ -46,7 +46,7 @@ async function refusal(work: Promise<unknown>): Promise<HostError> {
   throw error ?? new Error("it succeeded");
 }
 
-t.test("what is written is read, as octets or as text", async (t) => {
+t.test("a written file: read back as octets or as text", async (t) => {
   const path = join(place(t), "f");
   t.equal(await readText(path), undefined);
   await writeWhole(path, "é\u00ff", "latin1");
@@ -57,7 +57,7 @@ t.test("what is written is read, as octets or as text", async (t) => {
   t.strictSame(readdirSync(join(path, "..")), ["f"], "nothing is left beside it");
 });
 
-t.test("others may read it, whatever the umask: serve runs as somebody else", async (t) => {
+t.test("a written file, with any umask: readable by others, since serve runs as another user", async (t) => {
   const directory = place(t);
   const before = process.umask(0o077);
   t.teardown(() => process.umask(before));
@@ -67,7 +67,7 @@ t.test("others may read it, whatever the umask: serve runs as somebody else", as
   t.strictSame([mode("a"), mode("a/b"), mode("a/b/f")], ["755", "755", "644"]);
 });
 
-t.test("file and directory are on the disk before it is done", async (t) => {
+t.test("a write: file and directory are synced before it resolves", async (t) => {
   const path = join(place(t), "f");
   const handle = await open(join(path, ".."), "r");
   const kind = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
@@ -76,7 +76,7 @@ t.test("file and directory are on the disk before it is done", async (t) => {
   const synced: boolean[] = [];
   kind.sync = function (this: { stat(): Promise<{ isDirectory(): boolean }> }) {
     return this.stat().then(async (s) => {
-      // the file while it has not its name yet, the directory when it has
+      // the file before the rename, the directory after it
       t.equal(existsSync(path), s.isDirectory());
       synced.push(s.isDirectory());
       await sync.call(this);
@@ -89,7 +89,7 @@ t.test("file and directory are on the disk before it is done", async (t) => {
   t.strictSame(synced, [false, true]);
 });
 
-t.test("a directory that is there keeps the mode its owner gave it", async (t) => {
+t.test("an existing directory: keeps its mode", async (t) => {
   const directory = join(place(t), "d");
   mkdirSync(directory);
   chmodSync(directory, 0o750);
@@ -97,7 +97,7 @@ t.test("a directory that is there keeps the mode its owner gave it", async (t) =
   t.equal((statSync(directory).mode & 0o777).toString(8), "750");
 });
 
-t.test("a link planted in the temporary file's place is not written through", async (t) => {
+t.test("a link in the place of the temporary file: not written through", async (t) => {
   const directory = place(t);
   writeFileSync(join(directory, "victim"), "precious");
   symlinkSync(join(directory, "victim"), join(directory, "f.new"));
@@ -107,14 +107,14 @@ t.test("a link planted in the temporary file's place is not written through", as
 });
 
 t.test(
-  "a symbolic link, whole or dangling, stays; its target is replaced and keeps mode and group",
+  "a symbolic link, also a dangling one: stays; its target is replaced and keeps mode and group",
   async (t) => {
     const directory = place(t);
     const at = (name: string): string => join(directory, name);
     mkdirSync(at("bind"));
     writeFileSync(at("bind/real.zone"), "old");
     chmodSync(at("bind/real.zone"), 0o640);
-    // a group of our own where we may not choose
+    // a group of this process where it may not choose
     const group = process.geteuid?.() === 0 ? 7 : statSync(directory).gid;
     chownSync(at("bind/real.zone"), process.geteuid?.() ?? 0, group);
     symlinkSync("bind/real.zone", at("link.zone"));
@@ -131,7 +131,7 @@ t.test(
   },
 );
 
-t.test("a link that somebody else could have set, whole or dangling, is refused", async (t) => {
+t.test("a link that another user could have made, also a dangling one: refused", async (t) => {
   const directory = place(t);
   const victim = join(directory, "victim");
   writeFileSync(victim, "precious");
@@ -150,7 +150,7 @@ t.test("a link that somebody else could have set, whole or dangling, is refused"
   t.strictSame(readdirSync(directory).sort(), ["victim", "www"]);
 });
 
-t.test("what is the director's alone, whatever was there, is closed to others", async (t) => {
+t.test("a private file, also in place of a public one: closed to others", async (t) => {
   const path = join(place(t), "f");
   writeFileSync(path, "");
   chmodSync(path, 0o644);
@@ -158,7 +158,7 @@ t.test("what is the director's alone, whatever was there, is closed to others", 
   t.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-t.test("why it cannot be written, and what helps", async (t) => {
+t.test("a failed write: the error has the reason and the remedy", async (t) => {
   const directory = place(t);
   t.match(await refusal(writeWhole(join(directory, "none/f"), "x")), {
     fault: "storage",
@@ -178,9 +178,9 @@ t.test("why it cannot be written, and what helps", async (t) => {
   });
 });
 
-t.test("a full disk: the old file stays, whole, and nothing else is left", async (t) => {
+t.test("a full disk: the old file stays unchanged, and nothing else is left", async (t) => {
   const directory = place(t);
-  // a disk of 64 KiB in a mount namespace of its own; the program tells what it saw there
+  // a disk of 64 KiB in a mount namespace of its own; the program prints what it found there
   const script = 'mount -t tmpfs -o size=64k,mode=755 tmpfs "$1" && exec "$2" "$3" full "$1"';
   const { stdout } = await execa("unshare", [
     "--mount",
@@ -204,14 +204,14 @@ t.test("a full disk: the old file stays, whole, and nothing else is left", async
 });
 
 t.test(
-  "killed at any moment, the old or the new file is there, and the next writer is not hindered",
+  "a writer killed at any moment: the old or the new file is there, and the next write succeeds",
   async (t) => {
     const path = join(place(t), "f");
     const seen = new Set<string>();
     for (let round = 0; round < 15; round++) {
-      // it writes without end, one content after the other; each is its number, 20 000 times
+      // it writes one content after another; each is its number, 20 000 times
       const child = start(WRITER, "writes", path);
-      // at another point of its work each time
+      // at a different point of its work each time
       await child.heard((line) => Number(line) >= 3 + round * 7);
       await child.kill();
       const text = readFileSync(path, "utf8");
@@ -219,7 +219,7 @@ t.test(
       t.equal(text, `${unit}\n`.repeat(20_000), `round ${round}: one whole content`);
       seen.add(unit);
     }
-    t.ok(seen.size > 5, `${seen.size} contents were met`);
+    t.ok(seen.size > 5, `${seen.size} contents were found`);
     await writeWhole(path, "after");
     t.equal(readFileSync(path, "utf8"), "after");
     t.notOk(existsSync(`${path}.new`));

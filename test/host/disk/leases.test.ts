@@ -44,7 +44,7 @@ const table: fc.Arbitrary<LeaseTable> = fc.record({
   conflicts: fc.array(fc.record({ seenAt: fc.nat(), address }), { maxLength: 2 }),
 });
 
-t.test("what is written is read, whatever order its fields have", async (t) => {
+t.test("written leases: read back, in any order of fields", async (t) => {
   const path = place(t);
   await fc.assert(
     fc.asyncProperty(table, async (given) => {
@@ -56,7 +56,7 @@ t.test("what is written is read, whatever order its fields have", async (t) => {
   );
 });
 
-t.test("leases rebuilt from the rules are read back by the next run", async (t) => {
+t.test("leases rebuilt from the rules: read back by the next run", async (t) => {
   const path = place(t);
   const owners = new Map([[ip("172.17.0.2"), { key: "container:web", container: "c" }]]);
   const rebuilt = rebuildTable(
@@ -69,7 +69,7 @@ t.test("leases rebuilt from the rules are read back by the next run", async (t) 
   t.match(await readLeases(path), { status: "read", table: rebuilt });
 });
 
-t.test("absent, torn, and what is there instead", async (t) => {
+t.test("an absent or damaged file: the previous one is read, or the reason returned", async (t) => {
   const path = place(t);
   t.strictSame(await readLeases(path), { status: "absent" });
   await writeLeases(path, OLDER);
@@ -86,7 +86,7 @@ t.test("absent, torn, and what is there instead", async (t) => {
   t.strictSame(await readLeases(path), { status: "unreadable" });
 });
 
-t.test("no single flipped bit goes unseen", async (t) => {
+t.test("a single flipped bit: always detected", async (t) => {
   const path = place(t);
   await writeLeases(path, OLDER);
   await writeLeases(path, TABLE);
@@ -103,10 +103,10 @@ t.test("no single flipped bit goes unseen", async (t) => {
       same += 1;
     } else if (got.status !== "previous") t.fail(`octet ${at}: ${got.status}`);
   }
-  t.ok(same < whole.length / 10, `${whole.length - same} of ${whole.length} flips were seen`);
+  t.ok(same < whole.length / 10, `${whole.length - same} of ${whole.length} flips were detected`);
 });
 
-t.test("a torn file never takes the place of the good one before it", async (t) => {
+t.test("a damaged file: never replaces the valid previous one", async (t) => {
   const path = place(t);
   await writeLeases(path, OLDER);
   await writeLeases(path, OLDER);
@@ -116,7 +116,7 @@ t.test("a torn file never takes the place of the good one before it", async (t) 
   t.strictSame(await readLeases(path), { status: "previous", table: OLDER });
 });
 
-t.test("a file of another version, or that says something else, is not believed", async (t) => {
+t.test("a file of another version or another content: not read", async (t) => {
   const path = place(t);
   await writeLeases(path, TABLE);
   const good = readFileSync(path, "utf8");

@@ -1,4 +1,4 @@
-/** A process that takes a lock and keeps it until it is killed; with "once", no longer than it takes. */
+/** A process that takes a lock and keeps it until it is killed; with "once", releases it at once. */
 import { takeLock } from "../../../src/host/disk/lock.ts";
 
 await takeLock(process.argv[2] ?? "");

@@ -22,7 +22,7 @@ async function holder(path: string): Promise<Child> {
   return child;
 }
 
-t.test("one at a time; the second is told who", async (t) => {
+t.test("a second lock: refused with the holder's process id", async (t) => {
   const path = place(t);
   const release = await takeLock(path);
   t.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
@@ -36,17 +36,17 @@ t.test("one at a time; the second is told who", async (t) => {
   await again();
 });
 
-t.test("another process's lock; killed, it lets go", async (t) => {
+t.test("another process killed: its lock is released", async (t) => {
   const path = place(t);
   const child = await holder(path);
   await t.rejects(takeLock(path), { fault: "busy", message: new RegExp(`process ${child.pid}\\)`) });
   await child.kill();
   const release = await takeLock(path);
-  t.equal(readFileSync(path, "utf8"), `${process.pid}\n`, "the dead one's number is gone");
+  t.equal(readFileSync(path, "utf8"), `${process.pid}\n`, "the number of the ended process is replaced");
   await release();
 });
 
-t.test("programs that the holder starts do not keep it", async (t) => {
+t.test("programs that the holder has started: do not keep the lock", async (t) => {
   const path = place(t);
   const release = await takeLock(path);
   const sleeper = execa("sleep", ["60"], { reject: false });
@@ -57,7 +57,7 @@ t.test("programs that the holder starts do not keep it", async (t) => {
   await sleeper;
 });
 
-t.test("whatever the file holds, it is not believed to be more than a number", async (t) => {
+t.test("any content of the lock file: only a process id is used", async (t) => {
   const path = place(t);
   const child = await holder(path);
   writeFileSync(path, "\u001b[31mrm -rf 12\n");
@@ -82,13 +82,13 @@ t.test("the lock file, new or left open by an earlier version, cannot be opened 
   t.equal(mode(), 0o600);
 });
 
-t.test("a disk without room for the number", async (t) => {
+t.test("a disk without room for the process id: the lock is taken", async (t) => {
   const script = 'mount -t tmpfs -o size=4k tmpfs /mnt; head -c 4096 /dev/zero > /mnt/all; exec "$@"';
   const argv = ["--mount", "sh", "-c", script, "sh", process.execPath, HOLDER, "/mnt/lock", "once"];
   const { stdout } = await execa("unshare", argv);
   t.equal(stdout, "held");
 });
 
-t.test("a place that is not there", async (t) => {
+t.test("a directory that does not exist: an error", async (t) => {
   await t.rejects(takeLock(`${place(t)}/none/lock`), { fault: "storage", message: /cannot open/ });
 });

@@ -45,10 +45,10 @@ function verdict(path: string, caller: number, over: Readonly<Record<string, Sta
   return step.value;
 }
 
-t.test("a path, by its owners and modes from / down, is trusted or refused with the remedy", async (t) => {
+t.test("a path: trusted by the owners and modes from / down, else refused with the remedy", async (t) => {
   const conf = "/etc/ocdd/ocdd.conf";
   t.equal(verdict(conf, 0), null);
-  t.equal(verdict(conf, 1000), null, "root's file serves everybody");
+  t.equal(verdict(conf, 1000), null, "root's file is trusted by all users");
   t.equal(
     verdict(conf, 0, { [conf]: file(1000) }),
     `${conf} (owner uid 1000, mode 0644) must be owned by root: chown root ${conf}`,
@@ -64,13 +64,13 @@ t.test("a path, by its owners and modes from / down, is trusted or refused with 
   }
 });
 
-t.test("a sticky directory, by the owner of the entry in it, protects the entry", async (t) => {
+t.test("an entry of a sticky directory: trusted by its owner", async (t) => {
   t.equal(verdict("/tmp/ocdd.conf", 0, { "/tmp/ocdd.conf": file(0) }), null);
   t.match(verdict("/tmp/ocdd.conf", 0, { "/tmp/ocdd.conf": file(7) }), /must be owned by root/);
   t.match(verdict("/tmp/a/c", 0, { "/tmp/a": directory(7), "/tmp/a/c": file(0) }), /^\/tmp\/a /);
 });
 
-t.test("a symbolic link, by its own owner and all it leads through, is followed or refused", async (t) => {
+t.test("a symbolic link: trusted by its own owner and its whole path, else refused", async (t) => {
   const conf = "/home/ocdd.conf";
   t.equal(verdict(conf, 0, { [conf]: link(0, "/etc/ocdd/ocdd.conf") }), null);
   t.equal(verdict(conf, 0, { [conf]: link(0, "../etc/./ocdd//ocdd.conf") }), null);
@@ -87,7 +87,7 @@ t.test("a symbolic link, by its own owner and all it leads through, is followed 
   t.match(verdict(conf, 0, { [conf]: link(0, conf) }), /more than 40 symbolic links/);
 });
 
-t.test("real files, by their modes on disk, are read or refused with a ConfigError", async (t) => {
+t.test("files on disk: read or refused with a ConfigError by their modes", async (t) => {
   const place = mkdtempSync(join(tmpdir(), "ocdd-trust-"));
   t.teardown(() => rmSync(place, { recursive: true }));
   const conf = join(place, "ocdd.conf");

@@ -27,7 +27,7 @@ const list = fc.array(item, { maxLength: 5 });
 const indent = fc.constantFrom(undefined, 1, "\t");
 const cuts = fc.array(fc.nat(400), { maxLength: 30 });
 
-t.test("a list, cut into chunks anywhere, is what JSON.parse makes of it", async () => {
+t.test("a list cut into chunks anywhere: read as by JSON.parse", async () => {
   await fc.assert(
     fc.asyncProperty(list, indent, cuts, async (items, space, at) => {
       const text = `${JSON.stringify(items, null, space)}\n`;
@@ -75,7 +75,7 @@ t.test("an item of 3 MB is left out and named; its neighbours are kept", async (
   t.equal((await readList(chunks(JSON.stringify([limit]), []))).items.length, 1, "1 MB is allowed");
 });
 
-t.test("what is no JSON array of objects rejects, and is never an empty list", async (t) => {
+t.test("an answer that is no JSON array of objects: rejected, never an empty list", async (t) => {
   for (const text of [
     "",
     " ",
@@ -102,7 +102,7 @@ t.test("what is no JSON array of objects rejects, and is never an empty list", a
   t.strictSame(await readList(chunks(" [ ] \n", [])), { items: [], tooLarge: [] });
 });
 
-t.test("a document: parsed, or rejected where it is none or larger than 16 MB", async (t) => {
+t.test("a document: parsed, or rejected where it is invalid or larger than 16 MB", async (t) => {
   t.strictSame(await readDocument(chunks('{"a":"\u20ac"}', [5, 6, 7])), { a: "\u20ac" });
   await t.rejects(readDocument(chunks("", [])), { name: "SyntaxError" });
   await t.rejects(readDocument(chunks("<html>", [])), { name: "SyntaxError" });

@@ -1,4 +1,4 @@
-/** The real client against an engine that is there, is not, hangs, breaks off, or answers as no engine should. */
+/** The real client with an engine that answers, is down, hangs, breaks off, or sends invalid answers. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:net";
@@ -51,7 +51,7 @@ const never = (): void => {
   throw new Error("it is not to be called");
 };
 
-t.test("what an engine of 20.10 lists", async (t) => {
+t.test("the list of engine 20.10: read", async (t) => {
   const { docker, asked } = await double(t);
   const view = await lookOnce(docker);
   t.match(view.containers, [
@@ -86,7 +86,7 @@ t.test("what an engine of 20.10 lists", async (t) => {
   t.equal((await docker.about()).get("ServerVersion"), "20.10.24");
 });
 
-t.test("what a container uses: one answer, not a stream; none of a container that is gone", async (t) => {
+t.test("the resources of a container: one answer, not a stream; undefined for a removed container", async (t) => {
   const { docker, asked } = await double(t, {
     instead: (path, response) => {
       if (!path.startsWith(`/containers/${idOf("web")}/stats`)) return false;
@@ -99,7 +99,7 @@ t.test("what a container uses: one answer, not a stream; none of a container tha
   t.equal(await docker.stats(idOf("gone")), undefined);
 });
 
-t.test("a version and filters in DOCKER_API_URL are honoured", async (t) => {
+t.test("a version and filters in DOCKER_API_URL: used", async (t) => {
   const { socket, asked } = await double(t);
   const docker = connectDocker({ socket, version: "v1.41", filters: '{"label":["a=b"]}' });
   await lookOnce(docker);
@@ -115,7 +115,7 @@ t.test("4 000 containers", async (t) => {
   t.equal(new Set(containers.map((c) => c.attachments[0]?.address)).size, 4000);
 });
 
-t.test("no socket there, or a file that is none: an error with the remedy", async (t) => {
+t.test("a missing socket, or a file that is no socket: an error with the remedy", async (t) => {
   const socket = place(t);
   const docker = connectDocker({ socket, version: null, filters: null, deadline: 300 });
   t.match(await refusal(lookOnce(docker)), {
@@ -132,7 +132,7 @@ t.test("no socket there, or a file that is none: an error with the remedy", asyn
 
 t.test("a socket on which no process listens: an error", async (t) => {
   const socket = place(t);
-  // a listener that dies without unlinking, as a killed engine does
+  // a listener that ends without unlinking its socket, as a killed engine does
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(`${socket}.live`, resolve));
   const { linkSync } = await import("node:fs");
@@ -165,7 +165,7 @@ const HANGS: [string, NonNullable<DockerAnswers["instead"]>][] = [
 ];
 
 for (const [where, instead] of HANGS) {
-  t.test(`an engine that hangs ${where} is given up at the deadline`, async (t) => {
+  t.test(`an engine that hangs ${where}: an error at the deadline`, async (t) => {
     const { docker } = await double(t, { instead }, 300);
     t.match(await refusal(lookOnce(docker)), {
       fault: "docker",
@@ -181,7 +181,7 @@ for (const [where, instead] of HANGS) {
   });
 }
 
-t.test("the deadline is ten seconds where none is given", async (t) => {
+t.test("the deadline: ten seconds by default", async (t) => {
   t.equal(DOCKER_DEADLINE_MS, 10_000);
 });
 
@@ -193,7 +193,7 @@ const json =
     return true;
   };
 
-t.test("an answer that is no list is a failure, never an empty host", async (t) => {
+t.test("an answer that is no list: an error, never an empty host", async (t) => {
   const rows: [string, NonNullable<DockerAnswers["instead"]>][] = [
     ["no JSON", json("<html>")],
     ["half a list", json('[{"Id":')],
@@ -254,7 +254,7 @@ t.test("an answer that is no list is a failure, never an empty host", async (t) 
   }
 });
 
-t.test("an answer in many small chunks", async (t) => {
+t.test("an answer in many small chunks: read", async (t) => {
   const body = JSON.stringify([WEB]);
   const { docker } = await double(t, {
     instead: (path, response) => {
@@ -268,7 +268,7 @@ t.test("an answer in many small chunks", async (t) => {
   t.equal((await lookOnce(docker)).containers[0]?.name, "web");
 });
 
-t.test("whatever one field holds, the others are read and nothing is thrown", async (t) => {
+t.test("any value in one field: the others are read, no exception", async (t) => {
   const odd = fc.oneof(
     fc.constant(null),
     fc.boolean(),
@@ -313,12 +313,12 @@ t.test("whatever one field holds, the others are read and nothing is thrown", as
   );
 });
 
-t.test("a container whose id is none is left out", async (t) => {
+t.test("a container with an invalid id: left out", async (t) => {
   const { docker } = await double(t, { containers: [{ ...WEB, Id: "../../info" }, { ...WEB, Id: 7 }, WEB] });
   t.equal((await lookOnce(docker)).containers.length, 1);
 });
 
-t.test("names, health and ports as engines spell them", async (t) => {
+t.test("names, health and ports: read in the forms of all engines", async (t) => {
   const of = async (over: object) => {
     const { docker } = await double(t, { containers: [{ ...WEB, ...over }] });
     return (await lookOnce(docker)).containers[0];
@@ -343,7 +343,7 @@ t.test("names, health and ports as engines spell them", async (t) => {
   ]);
 });
 
-t.test("Docker's own message stands in the error, with what can be done about it", async (t) => {
+t.test("a refused request: the error has Docker's own message and the remedy", async (t) => {
   const of = async (message: string, status: number): Promise<HostError> => {
     const { docker } = await double(t, { instead: json(JSON.stringify({ message }), status) });
     return refusal(docker.containers());
@@ -363,7 +363,7 @@ t.test("Docker's own message stands in the error, with what can be done about it
   t.ok(hostile.length < 500);
 });
 
-t.test("one container is asked for beside the filters that are configured", async (t) => {
+t.test("a request for one container: its id is added to the configured filters", async (t) => {
   const { socket, asked } = await double(t);
   const query = async (filters: string | null, id?: string): Promise<URLSearchParams> => {
     const docker = connectDocker({ socket, version: null, filters });
@@ -403,7 +403,7 @@ t.test(
 );
 
 t.test(
-  "a network by id: as Docker describes it, none where there is none, an error where it is another",
+  "a network by id: as Docker describes it, undefined where it does not exist, an error where it is another",
   async (t) => {
     const id = idOf("bridge");
     const answer = (body: object, status = 200) => double(t, { instead: json(JSON.stringify(body), status) });
@@ -418,7 +418,7 @@ t.test(
   },
 );
 
-t.test("a container's PID: a number above 0 of one that runs, else none", async (t) => {
+t.test("a container's PID: a number above 0 while it runs, else undefined", async (t) => {
   const of = async (body: unknown, status = 200): Promise<number | undefined> =>
     (await double(t, { instead: json(JSON.stringify(body), status) })).docker.pid(idOf("web"));
   t.equal(await of({ State: { Running: true, Pid: 4711 } }), 4711);
@@ -438,7 +438,7 @@ t.test("a container's PID: a number above 0 of one that runs, else none", async 
   t.match(await refusal(of({ message: "x" }, 500)), { fault: "docker" });
 });
 
-/** An engine whose event stream a test writes; resolves once the stream stands. */
+/** An engine whose event stream a test writes; resolves once the stream is open. */
 async function followed(t: Test) {
   const { promise: stream, resolve: streaming } = Promise.withResolvers<ServerResponse>();
   const made = await double(t, {
@@ -471,7 +471,7 @@ async function followed(t: Test) {
 const line = (event: object): string => `${JSON.stringify(event)}\n`;
 
 t.test(
-  "events: read line by line, from chunks cut anywhere; a line that is none is an event without content",
+  "events: read line by line, from chunks cut anywhere; an invalid line is an event without content",
   async (t) => {
     const { response, heard, following, stop, asked } = await followed(t);
     const filters = JSON.parse(new URL(asked[0] ?? "", "http://x").searchParams.get("filters") ?? "{}");
@@ -508,21 +508,18 @@ t.test(
   },
 );
 
-t.test(
-  "an event line of 9 MB is not kept: an event without content, and the next one is heard",
-  async (t) => {
-    const { response, heard, following, stop } = await followed(t);
-    response.write(`{"Type":"container","x":"${"y".repeat(9 << 20)}"}\n`);
-    response.write(line({ Type: "container", Action: "die", Actor: { ID: idOf("web") } }));
-    const { length } = await heard(2);
-    t.equal(length, 2);
-    t.match(await heard(2), [{ container: "" }, { action: "die", container: idOf("web") }]);
-    stop();
-    await following;
-  },
-);
+t.test("an event line of 9 MB: an event without content, and the next one is read", async (t) => {
+  const { response, heard, following, stop } = await followed(t);
+  response.write(`{"Type":"container","x":"${"y".repeat(9 << 20)}"}\n`);
+  response.write(line({ Type: "container", Action: "die", Actor: { ID: idOf("web") } }));
+  const { length } = await heard(2);
+  t.equal(length, 2);
+  t.match(await heard(2), [{ container: "" }, { action: "die", container: idOf("web") }]);
+  stop();
+  await following;
+});
 
-t.test("a stream that stood: its end is no error, however it ends", async (t) => {
+t.test("the end of an open stream: never an error", async (t) => {
   const ends: [string, (response: ServerResponse) => void][] = [
     ["orderly", (response) => response.end()],
     ["broken off", (response) => response.socket?.destroy()],
@@ -534,7 +531,7 @@ t.test("a stream that stood: its end is no error, however it ends", async (t) =>
   }
 });
 
-t.test("a stream that never stood is an error, and is not reported as opened", async (t) => {
+t.test("a stream that was never open: an error, and not reported as opened", async (t) => {
   const { docker } = await double(t, { instead: json('{"message":"too many"}', 500) });
   const { signal } = new AbortController();
   t.match(await refusal(docker.follow(signal, never, never)), {

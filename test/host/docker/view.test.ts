@@ -1,4 +1,4 @@
-/** What a look shows of Docker, and that a view brought up to date by events equals a whole look. */
+/** What an observation shows of Docker, and that a view updated by events equals a whole observation. */
 import fc from "fast-check";
 import t from "tap";
 import type { Docker } from "../../../src/host/docker/client.ts";
@@ -16,7 +16,7 @@ const shown = ({ containers }: DockerView): string[] =>
   );
 
 t.test(
-  "a single look shows what runs; a followed view also what is being started, with its address",
+  "a single observation: running containers; a followed view: also starting ones, with their address",
   async (t) => {
     const world = new World();
     world.act("create", "web", "bridge");
@@ -31,7 +31,7 @@ t.test(
   },
 );
 
-t.test("a container whose end was announced is left out while the list still shows it", async (t) => {
+t.test("a container whose end was announced: left out while the list still shows it", async (t) => {
   const world = new World();
   for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
   const ended = new Set<string>();
@@ -60,18 +60,15 @@ t.test("a list that lags behind its events and networks is asked again until it 
   t.strictSame(await unsettled([{ ...die, action: "" }]), []);
 });
 
-t.test(
-  "an endpoint that its network no longer shows is left out while the list still shows it",
-  async (t) => {
-    const world = new World();
-    for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
-    const real = world.docker();
-    const view = followedView({ ...real, network: async () => ({ Containers: {} }) }, NONE);
-    t.strictSame(shown(await view.whole()), ["web running -"]);
-  },
-);
+t.test("an endpoint that its network no longer shows: left out while the list still shows it", async (t) => {
+  const world = new World();
+  for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
+  const real = world.docker();
+  const view = followedView({ ...real, network: async () => ({ Containers: {} }) }, NONE);
+  t.strictSame(shown(await view.whole()), ["web running -"]);
+});
 
-t.test("what is asked of Docker follows the events", async (t) => {
+t.test("requests to Docker: only for the containers of the events", async (t) => {
   const world = new World();
   for (const name of ["a", "b"])
     for (const op of ["create", "endpoint", "start"] as const) world.act(op, name, "bridge");
@@ -101,7 +98,7 @@ t.test("what is asked of Docker follows the events", async (t) => {
     ...over,
   });
   const rows: [string, DockerEvent[] | null, string[]][] = [
-    ["a whole look", null, all],
+    ["a whole observation", null, all],
     ["no event", [], []],
     [
       "events of one container",
@@ -123,34 +120,31 @@ t.test("what is asked of Docker follows the events", async (t) => {
   }
 });
 
-t.test(
-  "a container that Docker describes at too great a length: a notice from its first event to its end",
-  async (t) => {
-    const world = new World();
-    const real = world.docker();
-    const line = `container ${id("big").slice(0, 12)} is not served`;
-    let there = false;
-    const docker: Docker = {
-      ...real,
-      containers: async ({ id: one } = {}) => ({
-        items: [],
-        notices: there && (one === undefined || one === id("big")) ? [line] : [],
-      }),
-    };
-    const view = followedView(docker, NONE);
-    await view.whole();
-    there = true;
-    const event = (name: string): DockerEvent => ({ action: "start", container: id(name), network: "" });
-    t.strictSame((await view.refresh([event("big")])).notices, [line]);
-    t.strictSame((await view.refresh([event("other")])).notices, [line]);
-    t.strictSame((await view.refresh([event("big")])).notices, [line], "once");
-    t.strictSame((await view.whole()).notices, [line]);
-    there = false;
-    t.strictSame((await view.refresh([event("big")])).notices, []);
-  },
-);
+t.test("a container whose description is too large: a notice from its first event to its end", async (t) => {
+  const world = new World();
+  const real = world.docker();
+  const line = `container ${id("big").slice(0, 12)} is not served`;
+  let there = false;
+  const docker: Docker = {
+    ...real,
+    containers: async ({ id: one } = {}) => ({
+      items: [],
+      notices: there && (one === undefined || one === id("big")) ? [line] : [],
+    }),
+  };
+  const view = followedView(docker, NONE);
+  await view.whole();
+  there = true;
+  const event = (name: string): DockerEvent => ({ action: "start", container: id(name), network: "" });
+  t.strictSame((await view.refresh([event("big")])).notices, [line]);
+  t.strictSame((await view.refresh([event("other")])).notices, [line]);
+  t.strictSame((await view.refresh([event("big")])).notices, [line], "once");
+  t.strictSame((await view.whole()).notices, [line]);
+  there = false;
+  t.strictSame((await view.refresh([event("big")])).notices, []);
+});
 
-/** In one order; a network without containers is first seen by the next whole look, since its creation wakes nothing. */
+/** In one order; a network without containers is found by the next whole observation, since its creation sends no event. */
 const byId = ({ containers, networks, notices }: DockerView): object => ({
   notices,
   networks: networks.filter(({ id: network }) =>
@@ -159,7 +153,7 @@ const byId = ({ containers, networks, notices }: DockerView): object => ({
   containers: [...containers].sort((a, b) => (a.id < b.id ? -1 : 1)),
 });
 
-t.test("after any changes and their events, in batches, the view equals a whole look", async (t) => {
+t.test("a view after any changes and their events, in batches: equals a whole observation", async (t) => {
   const step = fc.record({
     op: fc.constantFrom(...OPS),
     name: fc.constantFrom("a", "b", "c"),

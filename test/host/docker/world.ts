@@ -1,4 +1,4 @@
-/** A Docker in memory: containers and networks that change as an engine's do, with the events it announces. */
+/** A simulated Docker in memory: containers and networks that change as an engine's do, with its events. */
 import type { Docker } from "../../../src/host/docker/client.ts";
 import type { DockerEvent, Json } from "../../../src/host/docker/json.ts";
 import { id } from "../../core/make.ts";
@@ -44,7 +44,7 @@ export class World {
     });
     if (op === "create") {
       if (box !== undefined) return [];
-      // the network stands before it is used; its creation wakes nothing
+      // the network exists before it is used; its creation sends no event that is followed
       this.nets.add(net);
       const created = 1_000 + (this.next++ >> 1);
       this.boxes.set(name, {
