@@ -1,5 +1,5 @@
 /**
- * Tells when an address begins to answer HTTP and when it stops: a new connection every 3 ms, none waits for another.
+ * Reports when an address begins to answer HTTP and when it stops: a new connection every 3 ms, none waits for another.
  *
  *     answer-eye.ts ADDRESS   → a line of JSON each: Turn
  */

@@ -6,13 +6,13 @@ import { callDocker } from "../test/lab/docker-api.ts";
 export interface Churner {
   /** Events so far: starts and ends. */
   readonly events: () => number;
-  /** Resolves after the event in hand, with who runs. */
+  /** Resolves after the current event, with the containers that run. */
   stop(): Promise<ReadonlySet<string>>;
 }
 
 /**
- * One event each `pace` milliseconds, one after the other: Docker gives an address away only after its end is complete.
- * A slow engine makes events later, and they are made up for.
+ * One event each `pace` milliseconds, one after the other: Docker assigns an address again only after the end is complete.
+ * With a slow engine events are late; later ones then follow without a pause.
  */
 export function churn(socket: string, names: readonly string[], pace: number, seed = 7): Churner {
   const roll = dice(seed);

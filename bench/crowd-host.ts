@@ -1,7 +1,7 @@
 /**
- * Containers for a doubled engine that the kernel knows as well: Docker's bridges on the benchmark's host, and for each
- * container a process in a control group that bears its id, in a network namespace of its own behind a bridge port of a
- * name that is not met again. What looks for the bridge port of a container by the process that Docker tells of finds it.
+ * Containers of a simulated engine that also exist in the kernel: Docker's bridges on the benchmark's host, and for each
+ * container a process in a control group with its id, in a network namespace of its own behind a bridge port whose name is
+ * not used again. So the bridge port of a container can be found by the PID that the engine reports.
  */
 
 import { spawn } from "node:child_process";
@@ -27,7 +27,7 @@ export interface Crowd {
   down(): Promise<void>;
 }
 
-/** Give a container its address, and the way to everywhere. */
+/** Give a container its address and default route. */
 export async function giveAddress(pid: number, address: string): Promise<void> {
   const gateway = address.replace(/\d+\.\d+$/, "0.1");
   const input = `link set lo up\nlink set eth0 up\naddr add ${address}/16 dev eth0\nroute add default via ${gateway}\n`;

@@ -1,5 +1,5 @@
 /*
- * Processes that stand for the containers of a doubled engine: each in a control group whose path has the container's
+ * Processes that represent the containers of a simulated engine: each in a control group whose path has the container's
  * id, and in a network namespace of its own.
  *
  *     crowd DIRECTORY     a control group of its own; stdin: "+ID" starts one, "-ID" kills it; stdout: "ID PID" of each

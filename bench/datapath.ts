@@ -1,12 +1,12 @@
 /**
- * What a packet pays on its way through an alias: new TCP connections to the first and the last alias of 1, 1 000 and
- * 4 000 beside the container's own address, and what the host's other traffic pays beside them. The rules are written by
- * `bin/ocdd` itself, Docker's engine doubled, each number of forwards on a host of its own; all paths take turns, so that
- * what else the machine does befalls all of them. `npm run bench:datapath` prints a table a backend.
+ * The cost of an alias for a packet: new TCP connections to the first and the last alias of 1, 1 000 and 4 000, compared
+ * with the container's own address, and the cost for other traffic of the host. The rules are written by `bin/ocdd` itself
+ * with a simulated Docker engine, each number of forwards on a host of its own; the paths alternate, so that other load of
+ * the machine affects all of them. `npm run bench:datapath` prints a table for each backend.
  *
  *     node bench/datapath.ts [COUNT...]
  *
- * ROUNDS (21) of BATCH (200) connections a path; FIREWALLS (iptables,nft): those that the product knows are measured.
+ * ROUNDS (21) of BATCH (200) connections a path; FIREWALLS (iptables,nft): those that the product supports are measured.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -54,7 +54,7 @@ interface Station {
   down(): Promise<void>;
 }
 
-/** Whether the product has a backend; it refuses a configuration that it does not understand. */
+/** Whether the product supports a backend; it refuses a configuration with an unknown one. */
 async function accepts(program: string, conf: string, firewall: string): Promise<boolean> {
   if (firewall === "iptables") return true;
   const argv = ["--config", conf, "--set", `FIREWALL=${firewall}`, "plan"];
@@ -116,7 +116,7 @@ async function serve(pid: number, connect: string): Promise<ChildProcess> {
   return server;
 }
 
-/** The neighbour of the benchmark's host becomes a client that knows the way to its containers. */
+/** The neighbour of the benchmark's host becomes a client with a route to its containers. */
 async function addClient(bench: Bench): Promise<readonly string[]> {
   const neighbour = `${(bench.enter[1] ?? "").replace(/^.*\//, "")}-n`;
   const ip = async (...args: string[]): Promise<void> => void (await execa("ip", ["-n", neighbour, ...args]));
@@ -180,7 +180,7 @@ async function ask(connect: string, path: Path, count: number): Promise<number[]
 async function measure(connect: string, paths: readonly Path[]): Promise<void> {
   for (const path of paths) await ask(connect, path, 20); // neighbours are known from here on
   for (let round = 0; round < ROUNDS; round++) {
-    // another one begins each time
+    // another path is the first each time
     for (let turn = 0; turn < paths.length; turn++) {
       const path = paths[(turn + round) % paths.length] as Path;
       const spent = await ask(connect, path, BATCH);
@@ -194,7 +194,7 @@ function print(firewall: string, paths: readonly Path[]): void {
   say(`\n## FIREWALL=${firewall}\n`);
   const rows = paths.map(({ name, mode, spent, rounds }) => {
     const base = paths.find((path) => path.mode === mode) as Path;
-    // round by round, so that a loaded minute weighs on both sides
+    // round by round, so that a minute with load affects both sides
     const ratios = rounds.map((value, round) => value / (base.rounds[round] ?? Number.NaN));
     const low = percentile(spent, 10);
     return [
@@ -223,7 +223,7 @@ async function main(): Promise<void> {
     );
     for (const firewall of FIREWALLS) {
       if (!(await accepts(ocdd, conf, firewall))) {
-        say(`FIREWALL=${firewall}: not known to this tree, not measured`);
+        say(`FIREWALL=${firewall}: not supported by this version, not measured`);
         continue;
       }
       const stations: Station[] = [];

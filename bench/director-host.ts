@@ -1,4 +1,4 @@
-/** What the director's benchmark stands on: a host in namespaces of its own, and ways to look at one process. */
+/** The director's benchmark: a host in its own namespaces, and measurements of one process. */
 import { spawn } from "node:child_process";
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,8 +17,8 @@ export interface Bench {
 }
 
 /**
- * A host with one card, `ens3` 10.20.0.1/19, whose other end is a silent neighbour. Needs root. `name` tells it from
- * others of the same benchmark.
+ * A host with one network device, `ens3` 10.20.0.1/19, whose peer does not answer. Needs root. `name` distinguishes it
+ * from others of the same benchmark.
  */
 export async function raiseBench(directory: string, name = ""): Promise<Bench> {
   const host = `ocdd-bench-${process.pid}${name}`;
@@ -32,7 +32,7 @@ export async function raiseBench(directory: string, name = ""): Promise<Bench> {
   await ip("-n", host, "link", "set", "ens3", "up");
   await ip("-n", neighbour, "link", "set", "eth0", "up");
   const enter = ["nsenter", `--net=${join("/run/netns", host)}`];
-  // the chains Docker would have made
+  // Docker's chains
   const docker = `*filter\n:DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\n-A DOCKER-USER -j RETURN\nCOMMIT\n`;
   await execa(enter[0] ?? "", [...enter.slice(1), "iptables-restore", "--noflush"], { input: docker });
   return {
@@ -87,7 +87,7 @@ export async function processorTime(argv: readonly string[]): Promise<number> {
   return stdout.split(" ").reduce((sum, part) => sum + Number(part), 0);
 }
 
-/** How many programs one run starts, itself and what leads to it not counted. */
+/** How many programs one run starts, without itself and the programs that start it. */
 export async function countProcesses(argv: readonly string[]): Promise<number> {
   const log = `/tmp/ocdd-bench-${process.pid}.strace`;
   const strace = ["strace", "-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-o", log];
@@ -109,7 +109,7 @@ export async function peakMemory(argv: readonly string[]): Promise<number> {
   let peak = 0;
   const timer = setInterval(() => {
     try {
-      // nsenter and sh become node by exec: one process id all along
+      // nsenter and sh become node by exec: the process id stays
       const kilobytes = /^VmHWM:\s*(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
       peak = Math.max(peak, Number(kilobytes ?? 0));
     } catch {

@@ -1,6 +1,6 @@
 /**
- * What a run of the director costs, measured whole: `bin/ocdd` as a process of its own, real addresses and real
- * iptables in network namespaces made here, Docker's engine doubled. Prints a table for the bundle, and one for the source.
+ * The cost of a run of the director: `bin/ocdd` as a process of its own, real addresses and real iptables in network
+ * namespaces made here, a simulated Docker engine. Prints a table for the bundle, and one for the source.
  *
  *     npm run bench:director                 5, 50, 1 000 and 4 000 containers
  *     npm run bench:director -- 1000 --runs 9 --only bundle
@@ -23,12 +23,12 @@ import {
 import { idOf, sketches } from "./docker-double.ts";
 import { ENGINE_TIMES, EngineDouble } from "./engine-double.ts";
 
-/** Seconds that issue and contract allow; `one` without the probe, which waits for others by design. */
+/** Goals in seconds; `one` without the probe, which waits for answers of the network. */
 interface Goals {
   readonly nothing: number;
   readonly one: number;
   readonly all: number | null;
-  /** The original's run here (lab.md), whatever changed: 8 containers for 5, a process per address and rule above. */
+  /** Seconds of a run of the bash script: 8 containers for 5; for larger numbers one process per address and rule. */
   readonly original: number | null;
 }
 
@@ -54,7 +54,7 @@ interface Row {
   readonly memory: readonly number[];
 }
 
-/** The fastest of some runs: whatever else the machine does only ever adds. */
+/** The fastest of some runs: other load only makes runs slower. */
 const best = (values: readonly number[]): number => Math.min(...values);
 
 async function measure(
@@ -80,11 +80,11 @@ async function measure(
     for (let i = 0; i < runs; i++) nothing.push(await timed(ocdd()));
     const one: number[] = [];
     for (let i = 0; i < runs; i++) {
-      // a container goes and, once its address has been announced as free, another comes: here the going
+      // a container ends and, once its address is free, another starts: here the end
       await set(i, false);
       one.push(await timed(ocdd()));
       await set(i, true);
-      // the one that comes back has its lease still: no probe, only its rule, address, name and announcement
+      // the container that starts again still has its lease: no probe, only its rule, address, name and announcement
       one.push(await timed(ocdd()));
     }
     const processor = await processorTime(ocdd());

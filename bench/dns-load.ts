@@ -20,7 +20,7 @@ export function zoneText(names: number, serial = 1): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Queries, length-prefixed: 90 % addresses, 5 % another type, 5 % names that are not there. */
+/** Queries, length-prefixed: 90 % addresses, 5 % another type, 5 % names that do not exist. */
 export function writeQueries(file: string, names: number): void {
   const parts: Buffer[] = [];
   for (let i = 0; i < 50_000; i++) {
@@ -122,7 +122,7 @@ export async function blastTcp(port: number, file: string, seconds: number): Pro
   return Number(out);
 }
 
-/** The process: keeps 4 chunks of queries on the way and counts answers by their length prefixes. */
+/** The process: keeps 4 chunks of queries in flight and counts answers by their length prefixes. */
 function pipeline(port: number, file: string, seconds: number): void {
   const all = readFileSync(file);
   const chunks: { octets: Buffer; queries: number }[] = [];

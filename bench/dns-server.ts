@@ -1,5 +1,5 @@
-// The name server alone, to be bundled as the product is: that is what runs at the user. `echo` is none: it sends back
-// what comes, on the sockets of the portable engine, which can be no faster than that.
+// The name server alone, bundled as the product is. `echo` only sends each packet back on the sockets of the portable
+// engine: the upper limit of that engine's speed.
 import { createSocket } from "node:dgram";
 import { serveDns } from "../src/serve/dns/server.ts";
 

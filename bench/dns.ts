@@ -1,5 +1,5 @@
 // `node bench/dns.ts`: our name server beside BIND, NSD and Knot, in the same run, on the same zone; prints Markdown.
-// Server on core 0, load on core 1, medians of adjacent rounds. `--quick` makes it short; not for the record.
+// Server on core 0, load on core 1, medians of adjacent rounds. `--quick` is a short trial whose figures are not comparable.
 import { execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -29,7 +29,7 @@ const only = process.argv.find((word) => word.startsWith("--only="))?.slice(7);
 const ROUNDS = quick ? 1 : 5;
 const SECONDS = quick ? 1 : 3;
 const PIN = ["taskset", "-c", "0"];
-// This process too is load: none of it on the servers' core.
+// This process is load too: it must not run on the servers' core.
 execFileSync("taskset", ["-a", "-c", "-p", "1", String(process.pid)], { stdio: "ignore" });
 const dir = mkdtempSync(join(tmpdir(), "ocdd-bench-"));
 const dnsblast = buildBlast(dir);
@@ -46,7 +46,7 @@ function median(values: number[]): number {
   return values.sort((a, b) => a - b)[values.length >> 1] as number;
 }
 
-/** Milliseconds until an answer is good: asked every millisecond on one socket, so that nobody waits for who asks. */
+/** Milliseconds until an answer is correct: one query each millisecond on one socket. */
 async function until(
   port: number,
   query: Uint8Array,
@@ -115,7 +115,7 @@ function row(...cells: (string | number)[]): void {
 
 const k = (value: number) => `${(value / 1000).toFixed(0)} k`;
 
-/** Throughput of everybody, UDP and TCP. */
+/** Throughput of all servers, UDP and TCP. */
 async function throughput(names: number): Promise<void> {
   const file = join(dir, `zone${names}`);
   const queries = join(dir, `queries${names}`);
@@ -183,11 +183,11 @@ async function throughput(names: number): Promise<void> {
   }
   const [fast, portable] = figures as [(typeof figures)[number], (typeof figures)[number]];
   console.log(
-    `\nA bare echo on node:dgram, the ceiling of the portable engine: ${k(median(echoed))} q/CPU s, ${(median(echoed) / median(bind.udpCpu)).toFixed(2)} of BIND; the portable engine has ${((100 * median(portable.udpCpu)) / median(echoed)).toFixed(0)} % of it, the fast one ${(median(fast.udpCpu) / median(echoed)).toFixed(1)} times as much.`,
+    `\nA plain echo on node:dgram, the upper limit of the portable engine: ${k(median(echoed))} q/CPU s, ${(median(echoed) / median(bind.udpCpu)).toFixed(2)} of BIND; the portable engine has ${((100 * median(portable.udpCpu)) / median(echoed)).toFixed(0)} % of it, the fast one ${(median(fast.udpCpu) / median(echoed)).toFixed(1)} times as much.`,
   );
 }
 
-/** What everybody's queries wait at a load that nobody feels: what of it is the machine's, the others show. */
+/** Latency of all servers at a low load: the comparison shows the part that is due to the machine. */
 async function latency(names: number): Promise<void> {
   const file = join(dir, `zone${names}`);
   const queries = join(dir, `queries${names}`);
@@ -196,7 +196,7 @@ async function latency(names: number): Promise<void> {
   const servers: Peer[] = [
     await startOurs(file, "fast"),
     ...(await startOthers(file, `latency${names}`)),
-    { ...(await startOurs(file, "echo")), name: "a bare echo on node:dgram" },
+    { ...(await startOurs(file, "echo")), name: "a plain echo on node:dgram" },
   ];
   const rounds = servers.map(() => [] as Blast[]);
   for (let round = 0; round < ROUNDS; round++)
@@ -232,7 +232,7 @@ function told(rounds: readonly Blast[]): string {
   return `p50 ${median(rounds.map((b) => b.p50_us)).toFixed(0)} µs, p99 ${eachOf(rounds, (b) => b.p99_us)} µs, lost ${lost} of ${sent}`;
 }
 
-/** Latency, idle connections, reload, flood: ours alone. */
+/** Latency, idle connections, reload, flood: OCDD's server only. */
 async function behaviour(names: number): Promise<void> {
   const file = join(dir, `zone${names}`);
   const queries = join(dir, `queries${names}`);
@@ -253,7 +253,7 @@ async function behaviour(names: number): Promise<void> {
   const steady: Blast[] = [];
   const held: Blast[] = [];
   let holding = 0;
-  // side by side: what the machine does meanwhile befalls both
+  // alternating: other load of the machine affects both
   for (let round = 0; round < ROUNDS; round++) {
     steady.push(await blast(dnsblast, port, queries, ["-r", "10000", "-d", String(SECONDS)]));
     const idle = Array.from({ length: 2000 }, () =>
@@ -280,7 +280,7 @@ async function behaviour(names: number): Promise<void> {
   row("one changed name visible after the rename", `${median(seen).toFixed(1)} ms`);
   const reloads: Blast[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    // written before: whoever writes here shares a core with the load
+    // written before the measurement: writing here shares a core with the load
     const versions = [0, 1, 2, 3].map((n) => {
       const version = `${file}.${n}`;
       writeFileSync(version, zoneText(names, 100 + 4 * round + n));

@@ -1,17 +1,17 @@
 /**
- * A double of Docker's Engine API: HTTP on a UNIX socket, with answers as engine 20.10 gave them, so that the real
- * client can be asked about thousands of containers, or be answered as no engine should answer.
+ * A simulated Docker Engine API: HTTP on a UNIX socket, with answers as engine 20.10 gave them, so that the real
+ * client can be tested with thousands of containers and with invalid answers.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 /** One item of an answer, in the Engine API's own field names. */
 export type ApiItem = Readonly<Record<string, unknown>>;
 
-/** What the double answers with. Replace a field between two runs to change what "runs" on it. */
+/** The answers of the simulated engine. Replace a field between two runs to change its containers. */
 export interface DockerAnswers {
   containers: readonly unknown[] | unknown;
   networks: readonly unknown[] | unknown;
-  /** Answers in place of the double when it returns true: hang, refuse, send half of it, say nonsense. */
+  /** Answers itself when it returns true: to hang, refuse, send half an answer, or an invalid one. */
   instead?: (path: string, response: ServerResponse, request: IncomingMessage) => boolean;
 }
 
@@ -62,7 +62,7 @@ function answerTo(path: string, answers: DockerAnswers): unknown {
   return undefined;
 }
 
-/** What a container of the double is made of; everything else of the answer follows from it. */
+/** A simulated container; everything else of its answer follows from this. */
 export interface Sketch {
   readonly name: string;
   /** Container address on the network. */

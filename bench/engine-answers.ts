@@ -1,6 +1,6 @@
 /**
- * What the engine double answers. Kept as text, a piece a container, so that thousands cost the measured program its
- * time and not the double.
+ * Answers of the simulated engine. Kept as text, a piece for each container, so that with thousands the measured program
+ * takes the time and not the simulation.
  */
 
 import { type ApiItem, apiContainer, apiNetwork, idOf, type Sketch } from "./docker-double.ts";
@@ -8,16 +8,16 @@ import { type ApiItem, apiContainer, apiNetwork, idOf, type Sketch } from "./doc
 /** Filters of a query: what is wanted, by what it is about. */
 export type Filters = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** A container of the double. */
+/** A simulated container. */
 export interface One {
   readonly id: string;
   readonly sketch: Sketch;
-  /** What the list says of it, running and not. */
+  /** Its text in the list, running and not. */
   up: string;
   readonly down: string;
-  /** What its network says of it. */
+  /** Its text in its network. */
   endpoint: string;
-  /** Another at each start, as Docker has it. */
+  /** A new one at each start, as in Docker. */
   endpointId: string;
   state: "running" | "starting" | "exited";
   connected: boolean;
@@ -47,7 +47,7 @@ export function seated(sketch: Sketch, n: number): Sketch {
 export const bridgeOf = ({ sketch }: One): string =>
   BRIDGES[NETWORKS.findIndex(({ Name }) => Name === sketch.network)] ?? "";
 
-/** A container that runs, but for its process. */
+/** A running container, without its process. */
 export function makeOne(sketch: Sketch): One {
   const { name, address } = sketch;
   const id = idOf(name);

@@ -1,6 +1,6 @@
 /**
- * A double of Docker's engine in which containers end and start, with its event stream: what each call shows at which
- * moment is as engines 20.10 and 28 were seen to do it.
+ * A simulated Docker engine in which containers end and start, with its event stream: the order and the times of its
+ * answers are those observed of engines 20.10 and 28.
  */
 
 import { createServer, type ServerResponse } from "node:http";
@@ -22,7 +22,7 @@ import {
   seated,
 } from "./engine-answers.ts";
 
-/** In which order Docker tells of an end, and how long after the end of the process (milliseconds). */
+/** The order of Docker's events of an end, and their time after the end of the process (milliseconds). */
 export interface EngineTimes {
   readonly version: string;
   readonly exitToDie: number;
@@ -91,7 +91,7 @@ export class EngineDouble {
   /** PID of a container's process; 0 of one that has ended. */
   pid = (id: string): number => this.#one(id).pid;
 
-  /** It has ended, or runs again, and nothing tells of it: for what looks at lists alone. */
+  /** It has ended, or runs again, without an event: for programs that read the lists only. */
   async set(id: string, running: boolean): Promise<void> {
     const one = this.#one(id);
     if (running) {
@@ -105,7 +105,7 @@ export class EngineDouble {
     one.state = running ? "running" : "exited";
   }
 
-  /** Its process ends, and Docker tells of it; when each of it was, on `clock`. */
+  /** Ends its process and sends the events; the time of each, on `clock`. */
   async end(id: string): Promise<{ exited: number; died: number }> {
     const one = this.#one(id);
     await this.#crowd.end(id);
@@ -128,7 +128,7 @@ export class EngineDouble {
     return { exited, died };
   }
 
-  /** It starts again; when each of it was, on `clock`. */
+  /** Starts it again; the time of each step, on `clock`. */
   async start(id: string): Promise<{ connected: number; started: number }> {
     const one = this.#one(id);
     one.state = "starting";

@@ -1,4 +1,4 @@
-/** When a forward, its bridge port and its name came into force and went: from notices, not by asking. */
+/** When a forward, its bridge port and its name became active and were removed: from notifications, not by polling. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, statSync, watch } from "node:fs";
@@ -11,7 +11,7 @@ import type { Seen } from "./kernel-eye.ts";
 
 const LONGEST_MS = 30_000;
 
-/** Follows netfilter's notices and the zone file of a benchmark's host, from its making to `close`. */
+/** Follows netfilter's notifications and the zone file of a benchmark's host, from its creation to `close`. */
 export class EventObserver {
   readonly #seen: Seen[] = [];
   readonly #zones: { readonly at: number; readonly text: string }[] = [];
@@ -40,7 +40,7 @@ export class EventObserver {
     });
   }
 
-  /** Time of the first notice after `from` that an alias's forward or port is there or is gone. */
+  /** Time of the first notification after `from` that an alias's forward or port exists or was removed. */
   changed(what: Seen["what"], alias: string, there: boolean, from: number): Promise<number> {
     const fits = (one: Seen): boolean =>
       one.what === what && one.alias === alias && one.there === there && one.at >= from;

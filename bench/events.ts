@@ -1,10 +1,10 @@
 /**
- * What `ocdd watch` needs for one end and one start, by size: the bundle on real addresses and real netfilter, an engine
- * doubled with its event stream, a process and a bridge port for each container. `npm run bench:events` prints a table.
+ * What `ocdd watch` needs for one end and one start, by number of services: the bundle on real addresses and real
+ * netfilter, a simulated engine with an event stream, a process and a bridge port for each container. `npm run bench:events` prints a table.
  *
  *     node bench/events.ts [COUNT...]    50, 1000 and 4000
  *
- * ROUNDS (12) ends and starts are timed, CHANGES (100) in all before memory is read again; IDLE (60) seconds at rest;
+ * ROUNDS (12) ends and starts are timed, CHANGES (100) in all before memory is read again; IDLE (60) seconds without events;
  * RUNS (3) of `ocdd`; ENGINE (20.10, 28): its order of events; FIREWALL: the configuration's key.
  */
 
@@ -44,7 +44,7 @@ interface Figures {
   readonly startCpu: number[];
 }
 
-/** Times ends and starts one after the other, each when all that the last has caused is over. */
+/** Times ends and starts one after the other, each when all work for the one before is done. */
 async function timeRounds(
   engine: EngineDouble,
   observer: EventObserver,
@@ -69,7 +69,7 @@ async function timeRounds(
     const before = clock();
     const { exited, died } = await engine.end(idOf(name));
     const rule = await observer.changed("forward", alias, false, before);
-    // without its bridge port an alias leads nowhere, whatever its rule says
+    // without its bridge port an alias leads nowhere, also with a rule
     const closed = observer.hasPort(alias) ? await observer.changed("port", alias, false, before) : rule;
     const gone = Math.min(rule, closed);
     figures.dieToRule.push(rule - died);
@@ -91,7 +91,7 @@ async function timeRounds(
   return figures;
 }
 
-/** Seconds of `ocdd` with nothing to do, and for one container gone or back; the fastest of some. */
+/** Seconds of `ocdd` with nothing to do, and for one container ended or started; the fastest of some. */
 async function timeRuns(
   ocdd: readonly string[],
   engine: EngineDouble,
@@ -199,7 +199,7 @@ const HEAD = [
   "start → forward and port",
   "start → zone",
   "CPU an end / a start, ms",
-  `PSS at rest / after ${CHANGES} changes, MiB`,
+  `PSS idle / after ${CHANGES} changes, MiB`,
   "idle",
   "ocdd nothing / one change, s",
   "load",

@@ -1,6 +1,6 @@
 /**
- * Tells, in the host's network namespace and with netfilter's own notices, when a forward and its bridge port come into
- * force and go, however they are written: as rules of iptables-nft or as elements of nft's maps and sets.
+ * Reports, in the host's network namespace and by netfilter's notifications, when a forward and its bridge port become
+ * active and are removed: as rules of iptables-nft or as elements of nft's maps and sets.
  *
  *     kernel-eye.ts   → a line of JSON each: Seen; first of all {"ready":true}
  */
@@ -14,11 +14,11 @@ export interface Seen {
   /** `forward`: where new connections are sent. `port`: the element that lets them out to the container. */
   readonly what: "forward" | "port";
   readonly there: boolean;
-  /** Milliseconds on `clock`, of the first notice of the transaction. */
+  /** Milliseconds on `clock`, of the first notification of the transaction. */
   readonly at: number;
 }
 
-/** Everything in force, by what the kernel calls it → the alias. */
+/** Everything in force: the kernel's key → the alias. */
 const rules = new Map<string, string>();
 const elements = new Map<string, { readonly alias: string; readonly what: Seen["what"] }>();
 const touched = new Set<string>();
@@ -70,7 +70,7 @@ function removeElement(family: string, table: string, body: string): void {
   if (about !== undefined) touched.add(`${about.what} ${about.alias}`);
 }
 
-/** A transaction is over: what has come and gone with it. */
+/** A transaction has ended: what it has added and removed. */
 function tell(at: number): void {
   const there = new Set([...rules.values()].map((alias) => `forward ${alias}`));
   for (const { what, alias } of elements.values()) there.add(`${what} ${alias}`);

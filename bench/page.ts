@@ -1,5 +1,5 @@
 /**
- * The figures of the index page: `node bench/page.ts`. Chromium is Debian's, the server our own, both on loopback.
+ * The figures of the index page: `node bench/page.ts`. Chromium is Debian's, the server OCDD's, both on loopback.
  * docs/benchmarks-page.md has the table.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -40,7 +40,7 @@ function write({ desired }: ReturnType<typeof sampleDecision>): void {
   }
 }
 
-/** Octets of what a page shows of its rows: their text, and the values of their links and names. */
+/** Octets of the rows' data in a page: their text, and the values of their links and names. */
 function rowData(html: string): number {
   const list = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
   const rows = [...list.matchAll(/\n<li[\s\S]*?(?=\n<li|\n<\/ul>)/g)].map(([text]) => text);
@@ -51,7 +51,7 @@ function rowData(html: string): number {
   }, 0);
 }
 
-/** The server in a process of its own, so that its memory is its own. */
+/** The server in a process of its own, so that its memory can be measured. */
 async function startServer(): Promise<ChildProcess> {
   const program = `
     import { serveHttp } from ${JSON.stringify(new URL("../src/serve/http/server.ts", import.meta.url).href)};
@@ -116,7 +116,7 @@ try {
   const updates: number[] = [];
   let last = decision;
   for (let i = 0; i < ROUNDS; i++) {
-    // one container goes, or comes back
+    // one container ends, or starts again
     const next = sampleDecision(i % 2 === 0 ? containers.slice(1) : containers, template, last);
     const version = JSON.parse(next.desired.page.services).version as string;
     const seen = page.evaluate(SHOWS(version));
@@ -127,7 +127,7 @@ try {
     updates.push(performance.now() - start);
     last = next;
   }
-  row("a change is in an open page", `${ms(median(updates))} (${ms(worst(updates))})`, "≤ 150 ms");
+  row("a change is shown in an open page", `${ms(median(updates))} (${ms(worst(updates))})`, "≤ 150 ms");
   await page.close();
 
   const idle = await memory(server);

@@ -1,4 +1,4 @@
-/** What a running process costs, as /proc tells. */
+/** Processor time and memory of a running process, from /proc. */
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,7 +15,7 @@ export function cpuMs(pid: number): number {
   return (ticks * 1000) / TICKS;
 }
 
-/** MiB of memory, what is shared with others counted in part. */
+/** MiB of memory (PSS: shared pages by their share). */
 export const pssMiB = (pid: number): number =>
   Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) / 1024;
 

@@ -1,4 +1,4 @@
-/** What benchmarks print, and the few figures they are made of. */
+/** Tables and statistics of the benchmarks. */
 
 import { loadavg } from "node:os";
 
@@ -16,5 +16,5 @@ export const percentile = (values: readonly number[], p: number): number =>
 
 export const median = (values: readonly number[]): number => percentile(values, 50);
 
-/** One-minute load of the machine: other work on it makes every latency an upper bound. */
+/** One-minute load of the machine: with other load every latency is an upper bound. */
 export const load = (): string => (loadavg()[0] ?? 0).toFixed(1);

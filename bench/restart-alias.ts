@@ -19,9 +19,9 @@ const CROWD = Number(process.env.CROWD ?? 5);
 const ENGINES = (process.env.ENGINES ?? "debian,sid").split(",");
 const { FIREWALL } = process.env;
 const EYE = `${import.meta.dirname}/answer-eye.ts`;
-/** Where another container takes no address of the one that is away. */
+/** An address that no other container takes while its own is stopped. */
 const OWN = "172.30.0.77";
-/** What older engines make of the address by themselves. */
+/** The hardware address that older engines derive from the address. */
 const OWN_MAC = "02:42:ac:1e:00:4d";
 
 const BRIDGE = "fixed0";
@@ -33,7 +33,7 @@ interface Restart {
   readonly alias: number;
 }
 
-/** Turns of an address, as a place sees them. */
+/** The changes of an address between answering and silent, as a place sees them. */
 function watchAnswers(
   lab: Lab,
   place: "host" | "client",
@@ -61,7 +61,7 @@ async function measure(lab: Lab): Promise<Restart[]> {
     network: "fixed",
     args: ["--ip", OWN, ...((await lab.dockerMajor()) < 25 ? [] : ["--mac-address", OWN_MAC])],
   });
-  // asked for while it is away, its neighbour entry would fail and be tried again once a second
+  // a neighbour entry that is requested while the container is stopped would fail and be tried again once a second
   const neighbour = ["ip", "neigh", "replace", OWN, "lladdr", OWN_MAC, "dev", BRIDGE, "nud", "permanent"];
   await lab.run("host", neighbour);
   const conf = FIREWALL === undefined ? {} : { conf: { FIREWALL } };

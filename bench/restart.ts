@@ -1,5 +1,5 @@
 /**
- * What a restart of the server loses when systemd keeps its sockets: 1 000 queries a second for 10 seconds, and SIGTERM
+ * Queries lost by a restart of the server while systemd holds its sockets: 1 000 queries a second for 10 seconds, and SIGTERM
  * every 2 of them. `npm run bench:restart`; it needs the load generator of the lab and a C compiler.
  */
 import { spawn } from "node:child_process";

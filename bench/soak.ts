@@ -1,11 +1,11 @@
 /**
- * Long runs on a real engine, recorded from the first moment to the last and judged as a whole (test/lab/history.ts).
+ * Long runs on a real engine, recorded from the first moment to the last and checked as a whole (test/lab/history.ts).
  *
  *     node bench/soak.ts churn   MINUTES (30) of 5 events a second under `watch`: invariants, memory, untouched services
  *     node bench/soak.ts kill    KILLS (1000) of `watch` and `apply` at random moments under the same churn
  *
- * Where directors are killed, what needs none is judged all the time (whose each rule, lease and reply is, names with
- * their rule and alias), and what is left of the dead wherever somebody was there to act on it (test/lab/sight.ts).
+ * Where directors are killed, what needs no director is checked all the time (the container of each rule, lease and reply,
+ * names with their rule and alias), and leftovers of ended containers only where a director ran (test/lab/sight.ts).
  *
  * Further: WARM (5) minutes before memory is compared, PACE (200) milliseconds an event, CROWD (12) containers, SEED,
  * HISTORY a file that keeps every note.
@@ -41,10 +41,10 @@ const median = (values: readonly number[]): number => percentile(values, 50);
 const rss = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
 
-/** One-minute load of the machine: other work on it makes every latency an upper bound. */
+/** One-minute load of the machine: with other load every latency is an upper bound. */
 const load = (): number => Number(readFileSync("/proc/loadavg", "utf8").split(" ")[0]);
 
-/** Foreign things that must outlive everything: an address within the range, and rules beside ours. */
+/** Things of other programs that must never change: an address within the range, and rules beside OCDD's. */
 const FOREIGN = [
   ["ip", "addr", "add", "192.168.122.29/32", "dev", "ens3"],
   ["iptables", "-I", "DOCKER-USER", "-s", "10.66.66.66/32", "-j", "DROP"],
@@ -74,10 +74,10 @@ async function foreignIntact(lab: Lab): Promise<boolean> {
   );
 }
 
-/** Process id of the run that has the lock, or had it last. */
+/** Process id of the run that holds the lock, or held it last. */
 const holder = (lab: Lab): number => Number(readFileSync(`${lab.dir}/storage/ocdd.lock`, "utf8"));
 
-/** Everybody up once, so that each has its lease. `fixed`: addresses that Docker gives to nobody else. */
+/** Starts all containers once, so that each has its lease. `fixed`: each has a fixed address in Docker. */
 async function crowd(lab: Lab, fixed: boolean): Promise<{ names: string[]; table: Record<string, string> }> {
   const names = Array.from({ length: CROWD }, (_, i) => `churn${i}`);
   if (fixed) await lab.docker("network", "create", "--subnet", "172.30.0.0/16", "fixed");
@@ -97,7 +97,7 @@ async function crowd(lab: Lab, fixed: boolean): Promise<{ names: string[]; table
   };
 }
 
-/** One core or both may be somebody else's. */
+/** One core or both may be used by other programs. */
 const BUSY: Bounds = {
   notice: 60,
   serverSwitch: 100,
@@ -118,7 +118,7 @@ function verdict(notes: readonly Note[]): boolean {
   );
   const { deaths = 0 } = summary(notes);
   const judged = judgedDeaths(notes, BUSY);
-  say(`deaths that somebody had to act on, before a new start: ${judged} of ${deaths}`);
+  say(`ends that a director had to handle, before a new start: ${judged} of ${deaths}`);
   const kinds = new Map<string, number>();
   for (const line of wrong) {
     const kind =
@@ -129,11 +129,11 @@ function verdict(notes: readonly Note[]): boolean {
   }
   say(`violations: ${wrong.length} ${JSON.stringify([...kinds])}`);
   for (const line of wrong.slice(0, 40)) say(`  ${line}`);
-  // what was never judged has not held
+  // a history in which nothing was checked has not passed
   return wrong.length === 0 && judged > deaths / 4;
 }
 
-/** The end that every run must find by itself: who runs is served, nothing is pending, what is foreign stands. */
+/** The required state at the end: running containers are served, nothing is pending, other programs' things are unchanged. */
 async function converged(
   lab: Lab,
   running: ReadonlySet<string>,
@@ -142,11 +142,11 @@ async function converged(
   const wanted = ["steady0", "steady1", ...running].map((name) => table[name] ?? name);
   const served = [...wanted, "192.168.122.29"].sort().join();
   await until(
-    "who runs is served, and nobody else",
+    "running containers are served, and no others",
     async () => (await aliases(lab)).join() === served,
     15_000,
   );
-  // the page tells of the last start when Docker has told of it, up to a run later
+  // the page shows the last start once Docker has reported it, up to a run later
   const pending = async (): Promise<string> => (await lab.ocdd(["plan"])).stdout;
   const nothing = async (): Promise<boolean> => (await pending()) === "";
   const idle = await until("nothing pending", nothing, 10_000).catch(() => false);
@@ -211,8 +211,8 @@ async function soakChurn(lab: Lab): Promise<boolean> {
 }
 
 /**
- * A director that is killed sees no death, so Docker's addresses are fixed here: none is given to somebody else. Most are
- * killed in their first run; one `watch` in eight lives on, so that runs which an event has begun are killed as well.
+ * A killed director handles no end, so Docker's addresses are fixed here: none is assigned to another container. Most are
+ * killed in their first run; one `watch` in eight runs longer, so that runs which an event has started are killed as well.
  */
 async function soakKill(lab: Lab): Promise<boolean> {
   const recorder = await record(lab);
@@ -232,7 +232,7 @@ async function soakKill(lab: Lab): Promise<boolean> {
       const command = roll(4) === 0 ? "apply" : "watch";
       noted("start", command === "watch");
       const victim: Daemon = lab.startOcdd([command]);
-      // one in eight while it starts, the others while it works: the lock bears its number from then on
+      // one in eight while it starts, the others during their run: the lock file has its process id from then on
       if (roll(8) > 0)
         await until("it works", () => !victim.running() || holder(lab) === victim.pid, 10_000, 3);
       await sleep(roll(8) === 0 ? roll(2_500) : roll(400));
@@ -243,7 +243,7 @@ async function soakKill(lab: Lab): Promise<boolean> {
     }
     const running = await churning.stop();
     events += churning.events();
-    // more than half may be seen to have gone at once: that takes the second look
+    // more than half may be missing at once: that is observed a second time
     noted("start");
     const { code, stderr } = await lab.ocdd();
     noted("end");
@@ -269,4 +269,4 @@ if (initialized.code !== 0) throw new Error(initialized.stderr);
 for (const argv of FOREIGN) await lab.run("host", argv);
 say(`${mode}; the host is ${HOST_ADDRESS}, load ${load()}`);
 process.exitCode = (await (mode === "churn" ? soakChurn(lab) : soakKill(lab))) ? 0 : 1;
-say(process.exitCode === 0 ? "all of it held" : "NOT all of it held");
+say(process.exitCode === 0 ? "passed" : "FAILED");

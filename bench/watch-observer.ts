@@ -1,11 +1,11 @@
 /**
  * Runs in the host's network namespace beside `watch` and `serve`: starts and stops a container through Docker's API
- * and times, on one clock, Docker's reply, its die event, the name server's answer, and the kernel's notices of the
+ * and times, on one clock, Docker's reply, its die event, the name server's answer, and the kernel's notifications of the
  * alias and of its rule.
  *
  *     node bench/watch-observer.ts SOCKET CONTAINER FQDN ROUNDS FRESH   → one JSON line
  *
- * FRESH times it also creates a container like that one, of a new name, and starts it.
+ * FRESH times it also creates a container like that one, with a new name, and starts it.
  */
 
 import { execFileSync } from "node:child_process";
@@ -22,7 +22,7 @@ export interface Start {
   readonly reply: number;
   /** Until its name answers. */
   readonly named: number;
-  /** Until alias and rule are both there. */
+  /** Until alias and rule both exist. */
   readonly forwarded: number;
 }
 
@@ -40,9 +40,9 @@ export interface Observed {
 
 const [socketPath = "", container = "", fqdn = "", rounds = "1", freshOnes = "0"] = process.argv.slice(2);
 
-/** Times at which the container's death was announced. */
+/** Times at which the container's end was announced. */
 const deaths: number[] = [];
-/** Times at which OCDD's rules changed, and each alias got its rule or came to the card. */
+/** Times at which OCDD's rules changed, and each alias got its rule or was added to the device. */
 const commits: number[] = [];
 const ruled = new Map<string, number>();
 const added = new Map<string, number>();
@@ -85,7 +85,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
   }
 }
 
-/** Long enough for whatever the step before has left to be done. */
+/** Long enough for the work that the step before has caused. */
 const settle = (): Promise<void> => sleep(150);
 
 async function timeStop(): Promise<Stop> {
@@ -144,7 +144,7 @@ for (let round = 0; round < Number(freshOnes); round++) {
   });
   asked = makeQuery(fqdn.replace(/^[^.]*/, name), "A");
   await until(() => answer === undefined, "no answer yet");
-  await sleep(50); // an answer about the one before may be on its way
+  await sleep(50); // an answer about the one before may be in flight
   observed.fresh.push(await timeStart(name));
   await callDocker(socketPath, "DELETE", `/containers/${name}?force=true`);
   await settle();

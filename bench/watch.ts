@@ -1,5 +1,5 @@
 /**
- * What `ocdd watch` is measured by: how soon a start and an end are in force, bursts, and what it costs to wait.
+ * Measures `ocdd watch`: how soon a start and an end are active, bursts, and processor time while idle.
  * `npm run bench:watch` prints the table of docs/benchmarks.md. Real engine, 50 containers, one machine.
  */
 
@@ -58,7 +58,7 @@ const argv = [
 ];
 const { stdout } = await lab.run("host", argv, { timeout: 1_200_000 });
 const { starts, stops, fresh } = JSON.parse(stdout) as Observed;
-/** How soon a service is in force, name, alias and rule, beside Docker's reply to the start. */
+/** How soon name, alias and rule of a service are active, compared with Docker's reply to the start. */
 function tellStarts(what: string, all: readonly Start[]): void {
   const lead = all.map(({ reply, named, forwarded }) => Math.max(named, forwarded) - reply);
   const early = lead.filter((value) => value <= 0).length;
