@@ -1,8 +1,8 @@
-# The image of director and server. `npm run image` lays its context out (compiled code, the packages it runs with) and
+# The image of director and server. `npm run image` makes its context (compiled code, the packages it runs with) and
 # builds it here; arguments are docker build's:
 #   npm run image -- --build-arg BASE=node:24-bookworm-slim --tag ocdd
 # BASE: any Debian-based image with Node 24.15 or later on its PATH. Its iptables must be of the same kind (nf_tables or
-# legacy) as the host's, or the rules land in a table that Docker's are not in: `iptables --version` tells.
+# legacy) as the host's, or the rules are written to another table than Docker's: see `iptables --version`.
 ARG BASE=node:24-bookworm-slim
 FROM ${BASE}
 

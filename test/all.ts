@@ -74,9 +74,9 @@ async function tests(
   }
   const { exitCode } = await tap;
   if (reported < files.length) say(file.join("\n"));
-  // a file that vanished without a word must not pass for one that had nothing to say
+  // a file that ended without output must not count as passed
   if ((exitCode !== 0 || reported < files.length) && count.failed === 0) count.failed = 1;
-  // what was left out counts as failed: a skip hides
+  // a skipped test counts as failed
   if (unrun > 0) say(`${name}: ${unrun} of the failures were skipped, look for SKIP or TODO above`);
   say(`${name}: ${count.passed} passed, ${count.failed} failed (${seconds(started)})`);
   return count;
@@ -95,7 +95,7 @@ async function inLab(name: string, patterns: readonly string[], jobs: number): P
 const checked = async (name: string, argv: readonly [string, ...string[]]): Promise<Count> =>
   (await check(name, argv)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 
-/** Tests outside of the lab that take root, or programs that setup.sh installs: BIND, NSD, Knot, iptables, nft, groff. */
+/** Tests outside of the lab that need root, or programs that setup.sh installs: BIND, NSD, Knot, iptables, nft, groff. */
 const PREPARED = [
   "test/{docs,golden}.test.ts",
   "test/core/zone/records.test.ts",

@@ -1,4 +1,4 @@
-/** What users read agrees with what there is: README, --help, the keys, the example, the manual pages, the completions. */
+/** The documentation agrees with the program: README, --help, the keys, the example, the manual pages, the completions. */
 
 import t from "tap";
 import { generated } from "../packaging/docs.ts";
@@ -25,7 +25,7 @@ t.test("README's commands are those of the command line", (t) => {
   t.end();
 });
 
-t.test("README names every option, and none that there is not", (t) => {
+t.test("README: every option, and no other", (t) => {
   const section = readme.split(/^## /m).find((part) => part.startsWith("Commands\n")) ?? "";
   const named = quoted(section).flatMap((text) => text.match(/--[a-z][a-z-]*/g) ?? []);
   t.same(sorted(named), sorted(flags.map(({ long }) => long)));
@@ -40,7 +40,7 @@ t.test("README has every key with its default, and no other", (t) => {
   t.same(sorted(rows.flatMap(({ names }) => names)), sorted(keys));
   for (const { name, fallback } of surface.keys) {
     const cell = rows.find(({ names }) => names.includes(name))?.fallback ?? "";
-    // the page's title stands in the page's own row; a row of several keys lists several defaults
+    // the page's title is in a row of its own; a row of several keys lists several defaults
     if (fallback !== "" && name !== "WEB_TITLE")
       t.ok(quoted(cell).includes(fallback), `${name}: ${fallback} in "${cell}"`);
   }

@@ -1,6 +1,6 @@
 /**
- * Whole decisions as files: test/golden/<case>/ holds what a host shows and what the director makes of it. UPDATE=1 writes
- * the second half anew, for a person to read the difference. BIND, iptables and nft judge the files as well.
+ * Whole decisions as files: test/golden/<case>/ holds the state of a host and the director's results for it. UPDATE=1
+ * writes the results again: read the difference. BIND, iptables and nft check the files as well.
  *
  *     ocdd.conf containers.json networks.json [leases.json] [zone-before.txt]
  *     → rules.txt zone.txt plan.txt report.txt list.json [page.html]
@@ -122,7 +122,7 @@ function rulesOf({ config }: Case, { frame, forwards, damaged }: DataPath): stri
 /** Cases whose page is kept as well: it is long, and the same but for its rows. */
 const PAGES: ReadonlySet<string> = new Set(["contract-table", "hostile"]);
 
-/** Every file of a case's second half. */
+/** Every result file of a case. */
 function results(name: string, case_: Case): Record<string, string> {
   const { config, seen } = case_;
   const decision = decide(config, seen, NOW);
@@ -193,7 +193,7 @@ for (const name of readdirSync(GOLDEN).sort()) {
     t.strictSame(
       parse(saved(kernel.iptables), case_.config.pool).dataPath,
       { frame, forwards: forwards.map((f) => ({ ...canonical(f), bridgePort: null })), damaged: [] },
-      "the kernel spells the rules as we do",
+      "the kernel prints the rules as OCDD writes them",
     );
     const listed = frame === null ? [] : parseTables(kernel.nft).elements;
     const wanted = elementsOf(forwards, "guard").map(keyOf);

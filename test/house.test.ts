@@ -99,7 +99,7 @@ t.test("a third-party package has one importer", (t) => {
   t.end();
 });
 
-t.test("no import goes in a circle, between files or between rooms", (t) => {
+t.test("imports: no cycle between files or rooms", (t) => {
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {
     if (path.includes(file)) t.fail([...path.slice(path.indexOf(file)), file].join(" -> "));
@@ -113,7 +113,7 @@ t.test("no import goes in a circle, between files or between rooms", (t) => {
   t.end();
 });
 
-t.test("files are small, or say why not; the core asks no clock; no file starts a shell", (t) => {
+t.test("files: small, or with a reason; no clock in the core; no shell", (t) => {
   for (const [file, text] of texts) {
     const lines = text.split("\n").length;
     if (lines > 250)

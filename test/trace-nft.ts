@@ -1,6 +1,6 @@
 /**
- * Walks one packet through nftables rules as text, with iptables' chains at their priorities where there are some: what
- * trace.ts does for iptables alone, up to the bridge port it leaves through. Throws at what it does not know.
+ * Walks one packet through nftables rules as text, with iptables' chains at their priorities where there are some: as
+ * trace.ts does for iptables alone, up to the bridge port it leaves through. Throws at unknown words.
  */
 import {
   contains,
@@ -34,7 +34,7 @@ interface Flow extends State {
   bridgePort: string;
 }
 
-/** What becomes of a packet that begins a connection. */
+/** The result for a packet that begins a connection. */
 export function traceNft(packet: Packet, rules: NftRuleset, around: NftAround): Verdict {
   const flow: Flow = { ...startOf(packet), mark: 0, decided: false, bridgePort: "" };
   const isLocal = (): boolean => around.local.includes(flow.to) || flow.to.startsWith("127.");

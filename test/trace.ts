@@ -16,7 +16,7 @@ export interface Packet {
   /** Device it arrives on. */
   readonly in?: string;
   /**
-   * An answer within a connection: nat has decided long ago. `redirected`: one that DNAT moved, state ESTABLISHED and
+   * An answer within a connection, whose translation is already set up. `redirected`: one that DNAT moved, state ESTABLISHED and
    * DNAT; `related`: a reset or an ICMP error for what was asked and not redirected.
    */
   readonly answer?: "redirected" | "related";
@@ -50,7 +50,7 @@ interface Rule {
 /** `table/chain` → rules and policy. */
 export type Ruleset = ReadonlyMap<string, { readonly policy: string; readonly rules: readonly Rule[] }>;
 
-/** Reads what iptables-save prints, or our own chains in iptables-restore's form. */
+/** Reads what iptables-save prints, or OCDD's chains in iptables-restore's form. */
 export function readRuleset(text: string): Ruleset {
   const chains = new Map<string, { policy: string; rules: Rule[] }>();
   let table = "";
@@ -125,7 +125,7 @@ export function startOf(packet: Packet): State {
   return { packet, to, port: packet.port, original: undefined, out: "", masqueraded: false };
 }
 
-/** What becomes of a packet that begins a connection. */
+/** The result for a packet that begins a connection. */
 export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
   const state = startOf(packet);
   const isLocal = (): boolean => around.local.includes(state.to) || state.to.startsWith("127.");

@@ -1,4 +1,4 @@
-/** (config, observation, now) → the state the containers ask for. Pure and total: a strange container harms no other. */
+/** (config, observation, now) → the state the containers ask for. Pure; an invalid container does not affect the others. */
 
 import { type Addresses, giveAddresses } from "./addresses/assign.ts";
 import { compareIpv4, type Ipv4, type Range, withoutAddresses } from "./addresses/ipv4.ts";
@@ -27,7 +27,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const { allocation, addressOf } = addresses;
   const disk = seen.zone;
   const served = candidates.filter((c) => addressOf.has(c.container.id));
-  // as they will be: a lease that ends with this run holds no name in it, or the next run would decide otherwise
+  // the leases as they will be: one that ends with this run keeps no name, or the next run would decide differently
   const held = heldNames(allocation.table, now, config.addressHold);
   const grants = grantNames(served.map(claimOf), held, (name) =>
     whyBarred(name, { zone: config.zone, hostName: config.hostName, handwritten: disk.owners }),
@@ -95,7 +95,7 @@ interface Decided {
   readonly hostIp: Ipv4;
 }
 
-/** Rules, aliases, zone and page that say what has been decided. */
+/** Rules, aliases, zone and page for what has been decided. */
 function desiredState(config: Config, seen: Observation, now: number, decided: Decided): State {
   const { addresses, services, listing, grants, hostIp } = decided;
   const forwards = services.flatMap((service) => service.forward ?? []);
@@ -128,7 +128,7 @@ function servedNetworks(served: readonly Candidate[]): Network[] {
   return [...new Set(served.flatMap(({ reach }) => (reach.kind === "alias" ? reach.network : [])))];
 }
 
-/** Nothing of ours is in force while no container is served. */
+/** No rule while no container is served. */
 function dataPathOf(
   pool: readonly Range[],
   networks: readonly Network[],
@@ -173,12 +173,12 @@ function guardNotes({ container, forward, state }: Service, { firewall }: Observ
   ];
 }
 
-/** The mark of an alias; a device name that leaves no room for it (15 characters) stands alone. */
+/** The mark of an alias; a device name that leaves no room for it (15 characters) is used alone. */
 export function labelOf(device: string): string {
   return device.length + 5 <= 15 ? `${device}:ocdd` : device;
 }
 
-/** Names that living and resting leases keep, each with the group that holds it. */
+/** Names that leases in use or on hold keep, each with the group that holds it. */
 function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<string, string> {
   const held = new Map<string, string>();
   for (const lease of table.leases) {
@@ -209,7 +209,7 @@ function namingNotes({ container }: Candidate, grant: Grant | undefined): string
   return [...renamed, ...grant.notes.map((note) => `${who} does not get a further name: ${note}`)];
 }
 
-/** Ports whose hairpin mode teardown must undo: those we switched on and that still exist. */
+/** Ports whose hairpin mode teardown must undo: those that OCDD switched on and that still exist. */
 function hairpinsOfOurs(table: LeaseTable, seen: Observation, switchedOn: readonly string[]): string[] {
   const there = new Set(seen.bridgePorts.map((port) => port.name));
   return [...new Set([...table.hairpins.filter((name) => there.has(name)), ...switchedOn])].sort();

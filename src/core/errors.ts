@@ -1,4 +1,4 @@
-/** One thing the user can mend: where it stands and what is wrong. */
+/** One problem that the user can fix: where it is and what is wrong. */
 export interface Problem {
   /** `FILE:LINE`, a flag or an environment variable. */
   readonly where: string;
@@ -44,7 +44,7 @@ export class HostError extends Error {
   }
 }
 
-/** A plan was left between two steps because what it rests on has just changed. Nothing needs undoing: look again. */
+/** A plan was abandoned between two steps because the host has just changed. Nothing needs to be undone: observe again. */
 export class Overtaken extends Error {
   constructor() {
     super("overtaken by an event");

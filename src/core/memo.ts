@@ -1,8 +1,8 @@
-/** Results kept for as long as the object that they are about lives: work follows what has changed. */
+/** Results kept for as long as the object that they were computed from exists. */
 
 /**
- * Remembers one result for each object, made again when `key` differs. The result must follow from the object and the key
- * alone.
+ * Caches one result for each object, computed again when `key` differs. The result must depend on the object and the key
+ * only.
  */
 export function perObject<T extends object, R>(): (object: T, key: string, make: () => R) => R {
   const results = new WeakMap<T, { readonly key: string; readonly result: R }>();

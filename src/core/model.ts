@@ -1,4 +1,4 @@
-/** Every noun of the director. All of it is read-only: a new state is a new value. */
+/** The director's data types. All are read-only: a new state is a new value. */
 
 import type { Ipv4, Range } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
@@ -22,7 +22,7 @@ export interface Attachment {
   readonly priority: number;
 }
 
-/** A running container as Docker's list tells it. All strings are strangers'. */
+/** A running container as Docker's list shows it. All strings are untrusted. */
 export interface Container {
   readonly id: string;
   readonly name: string;
@@ -31,7 +31,7 @@ export interface Container {
   readonly created: number;
   readonly state: string;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
-  /** For how long it has been up, as far as Docker's list tells. */
+  /** For how long it has been up, as far as Docker's list shows. */
   readonly up?: UpBounds | undefined;
   readonly labels: ReadonlyMap<string, string>;
   /** `bridge`, a network's name, `host`, `none` or `container:<id>`. */
@@ -60,20 +60,20 @@ export interface DeviceAddress {
 }
 
 /**
- * Who holds an address. `releasedAt` (seconds since the epoch) is null while the container lives; from then on the
- * address rests. `key` is the empty string for an address of which only the rest is known.
+ * The lease of an address. `releasedAt` (seconds since the epoch) is null while the container runs; after that the address
+ * is on hold. `key` is the empty string for an address of which only the hold is known.
  */
 export interface Lease {
   readonly key: string;
   readonly address: Ipv4;
-  /** The names granted with the lease, relative to the zone, its own first, dotted ones too; kept as long as it lives. */
+  /** The names granted with the lease, relative to the zone, its own first, dotted ones too; kept as long as the lease. */
   readonly names: readonly string[];
   /** Id of the container last seen under this key. */
   readonly container: string;
   readonly releasedAt: number | null;
 }
 
-/** An address that somebody else on the network answered for. */
+/** An address that another machine on the network answered for. */
 export interface Conflict {
   readonly address: Ipv4;
   /** Seconds since the epoch. */
@@ -89,22 +89,22 @@ export interface BridgePort {
   readonly container: string | null;
 }
 
-/** What is remembered on disk. */
+/** What is stored on disk. */
 export interface LeaseTable {
   readonly leases: readonly Lease[];
   readonly conflicts: readonly Conflict[];
-  /** Bridge ports whose hairpin mode is our doing, to be undone by teardown. */
+  /** Bridge ports whose hairpin mode OCDD has set, to be undone by teardown. */
   readonly hairpins: readonly string[];
 }
 
 export interface Service {
   readonly key: string;
   readonly name: Name;
-  /** All names it answers to, relative to the zone, its own first. */
+  /** All its names, relative to the zone, its own first. */
   readonly names: readonly string[];
   readonly fqdn: string;
   readonly address: Ipv4;
-  /** Whose address it is: an alias of ours, the host's, that of the container whose network it shares, its own on the LAN. */
+  /** The kind of its address: an alias of OCDD's, the host's, that of the container whose network it shares, its own on the LAN. */
   readonly kind: "alias" | "host" | "shared" | "direct";
   readonly state: string;
   readonly health: Container["health"];
@@ -118,7 +118,7 @@ export interface Service {
   readonly project: string | null;
   readonly service: string | null;
   readonly ports: readonly Port[];
-  /** Ports with the names of what they offer (RFC 6335 §5.1), to be found by SRV records. */
+  /** Ports with their service names (RFC 6335 §5.1), for SRV records. */
   readonly srv: readonly (Port & { readonly service: string })[];
   readonly forward: Forward | null;
   /** Seconds since the epoch. */
@@ -126,7 +126,7 @@ export interface Service {
   readonly up: UpBounds | undefined;
   /** How it looks on the page. */
   readonly card: Card;
-  /** Why it has not the name it asked for. */
+  /** Why it did not get the name it asked for. */
   readonly renamed: string | null;
   /** Names shared with other containers, which leave out one that is not healthy. */
   readonly sharedNames: readonly string[];
@@ -138,7 +138,7 @@ export interface PageFiles {
   readonly services: string;
 }
 
-/** The host as far as it is ours; the same type for what is and what shall be. */
+/** OCDD's part of the host's state; the same type for the actual and the desired state. */
 export interface State {
   readonly table: LeaseTable;
   readonly dataPath: DataPath;
@@ -147,7 +147,7 @@ export interface State {
   readonly zone: ZoneFile;
   /** The index page and its content for programs. */
   readonly page: PageFiles;
-  /** What is remembered of each service for the page, also after it has stopped. */
+  /** What is stored of each service for the page, also after it has stopped. */
   readonly history: ServiceHistory;
   /** Bridge ports in hairpin mode, through which a container reaches its own alias. */
   readonly hairpins: readonly string[];
@@ -162,28 +162,28 @@ export interface FirewallSeen {
   readonly obstacles: readonly string[];
 }
 
-/** What one look at the host gives. */
+/** What one reading of the host gives. */
 export interface Observation {
   readonly actual: State;
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
-  /** Every IPv4 address of every device, ours too. */
+  /** Every IPv4 address of every device, OCDD's too. */
   readonly addresses: readonly DeviceAddress[];
   readonly devices: readonly string[];
   readonly bridgePorts: readonly BridgePort[];
-  /** How the leases came here: false when no file could be read and something of ours is on the host. */
+  /** False when no leases file could be read although the host has aliases or rules of OCDD's. */
   readonly leasesIntact: boolean;
   /** The bash script's rules in force, where OCDD has had no leases yet: it takes over from them. */
   readonly legacy?: readonly LegacyForward[];
-  /** What the page is made with; absent where nobody looks at it. */
+  /** The page's template; absent where it is not needed. */
   readonly template?: PageTemplate;
-  /** True when the leases believed are not those that the file holds: it is written in any case. */
+  /** True when the leases in use are not those of the file: it is written in any case. */
   readonly leasesStale: boolean;
-  /** What the look itself met, for people. */
+  /** Messages about the observation itself. */
   readonly notices: readonly string[];
   /** The zone file as it was read. */
   readonly zone: ZoneOnDisk;
-  /** Ids of containers whose end Docker has announced: that they are gone needs no second look. */
+  /** Ids of containers whose end Docker has announced: their absence needs no second observation. */
   readonly ended?: ReadonlySet<string>;
   readonly firewall: FirewallSeen;
   /** Addresses that the host depends on. */
@@ -196,14 +196,14 @@ export interface AddressUse {
   readonly used: number;
   /** Released less than ADDRESS_HOLD ago. */
   readonly held: number;
-  /** Somebody else on the network answers for them. */
+  /** Another machine on the network answers for them. */
   readonly conflict: number;
   /** Not handed out: the host's own, network and broadcast, those of Docker's networks, next hops and name servers. */
   readonly reserved: number;
   readonly free: number;
 }
 
-/** What decide makes of an observation. */
+/** The result of deciding on an observation. */
 export interface Decision {
   readonly desired: State;
   readonly services: readonly Service[];
@@ -215,9 +215,9 @@ export interface Decision {
   readonly unserved: number;
   /** Addresses leased for the first time in this decision: to be probed before use. */
   readonly fresh: readonly Ipv4[];
-  /** Free addresses that come next: for when a fresh one turns out to be taken, and for who comes next. */
+  /** The next free addresses: in place of a fresh one in conflict, and for the next new container. */
   readonly spare: readonly Ipv4[];
-  /** Living leases that a changed range would end. */
+  /** Active leases that a changed range would end. */
   readonly evicted: readonly Lease[];
   readonly hostIp: Ipv4;
   /** Address records written by hand in the zone file. */

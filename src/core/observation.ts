@@ -1,4 +1,4 @@
-/** What was seen on the host, piece by piece → one observation: which of it is ours, and how far the leases can be believed. */
+/** The parts read from the host → one observation: what of it is OCDD's, and whether the leases are intact. */
 import { contains, type Ipv4 } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
 import type { Config } from "./config/config.ts";
@@ -18,12 +18,12 @@ import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
 import type { ZoneOnDisk } from "./zone/zone-file.ts";
 
-/** How reading the leases ended: the table, or why there is none. */
+/** The result of reading the leases: the table, or why there is none. */
 export type LeasesRead =
   | { readonly status: "read" | "previous"; readonly table: LeaseTable }
   | { readonly status: "absent" | "unreadable" };
 
-/** The data path as one look found it. */
+/** The data path as one reading found it. */
 export interface DataPathSeen {
   readonly dataPath: DataPath;
   readonly firewall: FirewallSeen;
@@ -31,14 +31,14 @@ export interface DataPathSeen {
   readonly legacy: readonly LegacyForward[];
 }
 
-/** For a look that leaves the firewall out. */
+/** For an observation without the firewall. */
 export const NOTHING_SEEN: DataPathSeen = {
   dataPath: NO_DATA_PATH,
   firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [] },
   legacy: [],
 };
 
-/** The pieces, as Docker, the kernel and the disk gave them. */
+/** The parts, as read from Docker, the kernel and the disk. */
 export interface Sighting {
   readonly containers: readonly Container[];
   readonly networks: readonly Network[];
@@ -52,9 +52,9 @@ export interface Sighting {
   readonly leases: LeasesRead;
   /** Where the leases are kept, for messages. */
   readonly leasesFile: string;
-  /** The zone file's nouns; `host` is the host's own address, undefined where it has none. */
+  /** The parsed zone file; `host` is the host's own address, undefined where it has none. */
   readonly readZone: (host: Ipv4 | undefined) => ZoneOnDisk;
-  /** What the look itself met, for people. */
+  /** Messages about the observation itself. */
   readonly notices?: readonly string[];
   readonly page: PageFiles;
   readonly history: ServiceHistory;
@@ -62,7 +62,7 @@ export interface Sighting {
   readonly neighbours?: Neighbours;
 }
 
-/** Joins the pieces. */
+/** Joins the parts. */
 export function observationOf(config: Config, seen: Sighting): Observation {
   const { links, leases, path } = seen;
   const inPool = (address: Ipv4): boolean => config.pool.some((range) => contains(range, address));
@@ -72,7 +72,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     a.prefix === 32 &&
     (a.label.endsWith(":ocdd") || (inPool(a.address) && (leased.has(a.address) || legacy.has(a.address))));
   const aliases = links.addresses.filter(isAlias);
-  // a leases file that is gone while its aliases are here is as bad as a torn one; the bash script had none
+  // a leases file that is missing while its aliases exist counts as damaged; the bash script had none
   const somethingOfOurs =
     aliases.some(({ address }) => !legacy.has(address)) || path.dataPath.forwards.length > 0;
   const lost = leases.status === "unreadable" || (leases.status === "absent" && somethingOfOurs);
@@ -105,8 +105,10 @@ export function observationOf(config: Config, seen: Sighting): Observation {
 }
 
 function noticesOf(read: LeasesRead, lost: boolean, file: string): string[] {
-  if (read.status === "previous") return [`${file} cannot be read; the one before it is used`];
+  if (read.status === "previous") return [`${file} cannot be read; the previous leases file is used`];
   if (!lost) return [];
-  const why = read.status === "absent" ? "is gone" : "cannot be read, nor can the one before it";
-  return [`${file} ${why}; the leases are rebuilt from the rules in force, and all other addresses rest`];
+  const why = read.status === "absent" ? "is missing" : "and the previous leases file cannot be read";
+  return [
+    `${file} ${why}; the leases are rebuilt from the current rules, and all other addresses are on hold`,
+  ];
 }

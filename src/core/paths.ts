@@ -1,6 +1,6 @@
 /** Every file OCDD writes beside the zone file and the index page, whose paths the configuration names. */
 
-/** What of the configuration the paths follow from. */
+/** The part of the configuration that determines the paths. */
 export interface PathSettings {
   readonly storageDir: string;
   readonly indexFile: string;
@@ -12,17 +12,17 @@ export interface Paths {
   readonly lock: string;
   /** Every address of the range, one a line. */
   readonly addressList: string;
-  /** What is remembered of each service for the page. */
+  /** What is stored of each service for the page. */
   readonly history: string;
   /** What `watch` has done, for `ocdd status`. */
   readonly watchStats: string;
-  /** Cleanup that a run has still to do; there only while one is at work, or was killed. */
+  /** Clean-up that a run still has to do; exists only during a run, or after it was killed. */
   readonly cleanup: string;
-  /** What conntrack reads its commands from; there only while it does. */
+  /** Commands for conntrack; exists only while it runs. */
   readonly conntrackBatch: string;
   /** The page's content for programs, beside the page. */
   readonly services: string;
-  /** Its time of change is when a run last ended well; beside the page. */
+  /** Its modification time is that of the last successful run; beside the page. */
   readonly lastRun: string;
 }
 

@@ -1,4 +1,4 @@
-/** (actual, desired) → the smallest list of typed steps. Empty when they agree. */
+/** (actual, desired) → the smallest list of typed steps. Empty when they are equal. */
 
 import type { Ipv4 } from "./addresses/ipv4.ts";
 import type { DataPath, Forward, Part } from "./forwards/forward.ts";
@@ -8,11 +8,11 @@ import type { OwnRecord } from "./zone/zone-file.ts";
 
 export type Change = "add" | "change" | "remove";
 
-/** One change of one thing. `describe` (report/steps.ts) says it in words. */
+/** One change of one thing. `describe` (report/steps.ts) gives its text. */
 export type Step =
   | { readonly kind: "lease"; readonly change: Change; readonly lease: Lease }
   | { readonly kind: "conflict"; readonly change: Change; readonly address: Ipv4 }
-  /** The leases file is written though no lease in it differs. */
+  /** The leases file is written although no lease in it differs. */
   | { readonly kind: "leases" }
   /** Where an alias leads; a change is a removal and an addition. */
   | { readonly kind: "rule"; readonly change: "add" | "remove"; readonly forward: Forward }
@@ -26,20 +26,20 @@ export type Step =
   | { readonly kind: "zone"; readonly serial: number }
   | { readonly kind: "page" };
 
-/** What a run has to do: the steps, and the two states they lead between. Each step is idempotent. */
+/** What a run has to do: the steps, and the states before and after them. Each step is idempotent. */
 export interface Plan {
   readonly steps: readonly Step[];
   readonly actual: State;
   readonly desired: State;
   /** True when the leases file is to be written. */
   readonly writeLeases: boolean;
-  /** True when an address is given to a new owner: the disk knows of it before it is used. */
+  /** True when an address gets a new owner: the lease is written to disk before the address is used. */
   readonly leasesFirst: boolean;
-  /** Aliases that lead elsewhere from now on: what conntrack keeps of them is flushed. */
+  /** Aliases that lead to another address from now on: their tracked connections are flushed. */
   readonly flushed: readonly Ipv4[];
 }
 
-/** Compares the host as it is with what it shall be. `stale`: the leases in force are not those of the file. */
+/** Compares the actual with the desired state. `stale`: the leases in use are not those of the file. */
 export function plan(actual: State, desired: State, stale = false): Plan {
   const leases = leaseSteps(actual.table, desired.table);
   const writeLeases = stale || leases.length > 0 || !sameTable(actual.table, desired.table);
@@ -70,7 +70,7 @@ const same = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) =
 const samePage = ({ page: a }: State, { page: b }: State): boolean =>
   a.html === b.html && a.services === b.services;
 
-/** True when a lease is given to a new owner. What else changes can be written afterwards. */
+/** True when a lease gets a new owner. Other changes of leases can be written later. */
 function givesAddresses(actual: LeaseTable, desired: LeaseTable): boolean {
   const owners = new Map(actual.leases.map((lease) => [lease.address, lease.key]));
   return desired.leases.some((lease) => lease.releasedAt === null && owners.get(lease.address) !== lease.key);
@@ -143,7 +143,7 @@ function ruleSteps(actual: DataPath, desired: DataPath): Step[] {
 
 const PARTS: readonly Part[] = ["accept", "refusal", "hairpin", "redirect", "guard"];
 
-/** The constant rules, part by part: all of them when there were none or shall be none, else what is damaged. */
+/** The constant rules, part by part: all of them when they are created or removed, else the damaged ones. */
 function frameSteps(actual: DataPath, desired: DataPath): Step[] {
   if (actual.frame === null && desired.frame === null)
     return actual.damaged.map((part) => ({ kind: "frame", change: "remove", part }));
@@ -183,7 +183,7 @@ function hairpinSteps(actual: State, desired: State): Step[] {
   ];
 }
 
-/** Bridge ports whose hairpin mode is switched on, and off again where that was our doing. */
+/** Bridge ports whose hairpin mode is switched on, and off again where OCDD had switched it on. */
 export function hairpinChanges(
   actual: State,
   desired: State,
@@ -214,7 +214,7 @@ function zoneSteps(actual: State, desired: State): Step[] {
 }
 
 /**
- * The plan without what an unwritten leases file does not cover: addresses with a new owner are not put in force, and
+ * The plan for the case that the leases file could not be written: addresses with a new owner are not put in force, and
  * files stay as they are.
  */
 export function knownOwnersOnly({ actual, desired, ...plan }: Plan): Plan {

@@ -38,8 +38,8 @@ export function groupsOf(listing: Listing): Group[] {
 }
 
 /**
- * The lines `* - <fqdn>` that the page has always had, for programs that read its text: in the order of addresses, as the
- * bash script gave them. Hidden, since the rows say the same.
+ * The lines `* - <fqdn>` of the bash script's page, for programs that read its text, in the order of addresses as there.
+ * Hidden, since the rows have the same content.
  */
 export function plainLines({ services }: Listing): string {
   const lines = services

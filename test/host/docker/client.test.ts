@@ -86,18 +86,21 @@ t.test("the list of engine 20.10: read", async (t) => {
   t.equal((await docker.about()).get("ServerVersion"), "20.10.24");
 });
 
-t.test("the resources of a container: one answer, not a stream; undefined for a removed container", async (t) => {
-  const { docker, asked } = await double(t, {
-    instead: (path, response) => {
-      if (!path.startsWith(`/containers/${idOf("web")}/stats`)) return false;
-      response.end('{"memory_stats":{"usage":7}}');
-      return true;
-    },
-  });
-  t.strictSame(await docker.stats(idOf("web")), { memory_stats: { usage: 7 } });
-  t.equal(new URL(asked.at(-1) ?? "", "http://x").searchParams.get("stream"), "false");
-  t.equal(await docker.stats(idOf("gone")), undefined);
-});
+t.test(
+  "the resources of a container: one answer, not a stream; undefined for a removed container",
+  async (t) => {
+    const { docker, asked } = await double(t, {
+      instead: (path, response) => {
+        if (!path.startsWith(`/containers/${idOf("web")}/stats`)) return false;
+        response.end('{"memory_stats":{"usage":7}}');
+        return true;
+      },
+    });
+    t.strictSame(await docker.stats(idOf("web")), { memory_stats: { usage: 7 } });
+    t.equal(new URL(asked.at(-1) ?? "", "http://x").searchParams.get("stream"), "false");
+    t.equal(await docker.stats(idOf("gone")), undefined);
+  },
+);
 
 t.test("a version and filters in DOCKER_API_URL: used", async (t) => {
   const { socket, asked } = await double(t);
