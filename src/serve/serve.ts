@@ -1,6 +1,6 @@
 /** `ocdd serve`: name server and web server side by side; a failure of one does not stop the other. */
 
-import { networkInterfaces } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config/config.ts";
 import type { Endpoint, ListenAddress } from "../core/config/values.ts";
@@ -66,6 +66,7 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
           config.zone,
           ...[config.hostName, "www"].map((name) => `${name}.${config.zone}`),
           host,
+          hostname(),
           ...config.webNames,
         ],
         listen: addresses(config.webListen),

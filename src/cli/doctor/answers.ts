@@ -1,6 +1,5 @@
-/** Checks that send a query: name server, web server, delegation, one service end to end. */
+/** Checks that send a query: name server, delegation, one service end to end. */
 import { Resolver } from "node:dns/promises";
-import { request } from "node:http";
 import { createConnection } from "node:net";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
@@ -57,33 +56,6 @@ function asking(server?: string): Resolver {
 
 function codeOf(error: unknown): string {
   return (error as { code?: string }).code ?? "no reason given";
-}
-
-/** Is the index page sent? */
-export async function webServer(config: Config, host: string): Promise<Finding> {
-  if (!config.webEnabled) return none("web server", "WEB_ENABLED is 0");
-  const address = config.webListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
-  const where = `http://${address}:${config.webPort}/`;
-  const status = await new Promise<number | string>((resolve) => {
-    const headers = { host: config.zone };
-    const call = request(
-      { host: address, port: config.webPort, path: "/", headers, timeout: ANSWER_TIMEOUT_MS },
-      (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      },
-    );
-    call.on("timeout", () => call.destroy(new Error("ETIMEDOUT")));
-    call.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    call.end();
-  });
-  return status === 200
-    ? good("web server", `${where} answers`)
-    : bad(
-        "web server",
-        `${where} does not send the index page (${status})`,
-        "start `ocdd serve`; if it runs, its log names the process that holds the port",
-      );
 }
 
 /** One service end to end: name, alias, rule and the program in its container. */

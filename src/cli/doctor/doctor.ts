@@ -12,10 +12,11 @@ import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { PROGRAMS, requirePrograms } from "../../host/install/programs.ts";
-import { delegation, nameServer, oneService, webServer } from "./answers.ts";
+import { delegation, nameServer, oneService } from "./answers.ts";
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
+import { namesOfHost, pageNames, webServer } from "./page.ts";
 
 /** Checks every component, and with a name that service end to end. Changes nothing. */
 export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
@@ -45,13 +46,14 @@ export async function diagnose(config: Config, name: string | undefined): Promis
     return [...findings, failed("configuration", error)];
   }
   findings.push(...drift(config, seen, decision));
-  const [names, engine, page, delegated] = await Promise.all([
+  const [names, engine, page, others, delegated] = await Promise.all([
     nameServer(config, decision.hostIp),
     udpEngine(config),
     webServer(config, decision.hostIp),
+    namesOfHost(decision.hostIp).then((found) => pageNames(config, decision.hostIp, found)),
     delegation(config, decision.hostIp),
   ]);
-  findings.push(names, engine, page, delegated);
+  findings.push(names, engine, page, ...others, delegated);
   if (name !== undefined) findings.push(...(await oneService(config, decision, name)));
   return findings;
 }

@@ -1,5 +1,6 @@
 /** Which requests are answered, and how a body is sent: headers, conditional requests, refusals. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { hostOf, type IsOwnHost } from "./hosts.ts";
 
 /** Something to send. */
 export interface Body {
@@ -28,23 +29,16 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 };
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/** What is allowed in Host: names without a final dot in lower case, IPv6 addresses in brackets. */
-export function hostsOf(names: readonly string[]): ReadonlySet<string> {
-  return new Set(
-    names.map((name) => (name.includes(":") ? `[${name}]` : name.replace(/\.$/, "")).toLowerCase()),
-  );
-}
-
 /**
  * Why a request is refused, or undefined. A Host that is not ours is misdirected (RFC 9110 §15.5.20): it stops pages of
  * other sites that point their own name at this address to read what only this network may (DNS rebinding).
  */
-export function admit(request: IncomingMessage, hosts: ReadonlySet<string>): Refusal | undefined {
+export function admit(request: IncomingMessage, isOwnHost: IsOwnHost): Refusal | undefined {
   const { method, url = "", headers } = request;
   // RFC 9112 §3.2: more than one Host, or none, is a broken request
   if (request.headersDistinct.host?.length !== 1) return { status: 400, text: "a request has one Host" };
-  const host = (headers.host ?? "").toLowerCase().replace(/:\d*$/, "").replace(/\.$/, "");
-  if (!hosts.has(host)) return { status: 421, text: "unknown host name" };
+  if (!isOwnHost(hostOf(headers.host ?? "")))
+    return { status: 421, text: "unknown host name; the key WEB_NAMES in ocdd.conf adds one" };
   if (!url.startsWith("/")) return { status: 400, text: "this is not a proxy" };
   if (method !== "GET" && method !== "HEAD") return { status: 405, text: "only GET and HEAD are answered" };
   if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)

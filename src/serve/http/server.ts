@@ -8,14 +8,15 @@ import { type Binding, bindWithRetry } from "../bind.ts";
 import { connectionShare } from "../connection-share.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { openEvents } from "./events.ts";
+import { ownHosts } from "./hosts.ts";
 import { openHttp } from "./listen.ts";
 import { openPages } from "./pages.ts";
-import { admit, hostsOf, refuse, send } from "./reply.ts";
+import { admit, refuse, send } from "./reply.ts";
 
 export interface HttpOptions {
   /** The zone's name: the host every page is asked for. */
   readonly zone: string;
-  /** Further names and addresses that may stand in a request's Host. */
+  /** Further names that may stand in a request's Host, beside localhost and this host's addresses. */
   readonly hostNames: readonly string[];
   /** One listener each; one that cannot be bound is tried again and holds up no other. */
   readonly listen: readonly string[];
@@ -59,7 +60,7 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
   const share = connectionShare({ connections: options.connections ?? 2048 }, () => {
     counters.refused += 1;
   });
-  const hosts = hostsOf([options.zone, ...options.hostNames, ...options.listen]);
+  const isOwnHost = ownHosts([options.zone, ...options.hostNames, ...options.listen]);
   const events = openEvents(counters, options.streams ?? 1024);
   const files = { index: indexFile, services: servicesFile, zone: zoneFile, lastRun: lastRunFile };
   const pages = await openPages(files, events.broadcast, log);
@@ -70,7 +71,7 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     response.once("close", () => {
       counters.statuses[response.statusCode] = (counters.statuses[response.statusCode] ?? 0) + 1;
     });
-    const refusal = admit(request, hosts);
+    const refusal = admit(request, isOwnHost);
     if (refusal !== undefined) return refuse(request, response, refusal);
     const path = request.url?.split("?", 1)[0] ?? "/";
     if (path === "/events") return events.open(request, response, pages.state());

@@ -148,8 +148,16 @@ t.test("page, services.json, zone.txt and last-run: served with their headers", 
 t.test("methods, paths, hosts and bodies that are not served: each has its status", async (t) => {
   const { ask, raw, server } = await site(t, { "index.html": page("v1") });
   const by = [ZONE, `${ZONE}.`, `${ZONE}:8080`, ZONE.toUpperCase(), `dockerhost.${ZONE}`, "127.0.0.1"];
+  by.push("localhost", "LOCALHOST.:8080", "127.0.0.2");
   for (const Host of by) t.equal((await ask("/", { Host })).status, 200, Host);
-  const others = ["evil.example", `x.${ZONE}`, "localhost", `${ZONE}.evil.example`, "127.0.0.2", `a@${ZONE}`];
+  const others = [
+    "evil.example",
+    `x.${ZONE}`,
+    "x.localhost",
+    `${ZONE}.evil.example`,
+    "192.0.2.7",
+    `a@${ZONE}`,
+  ];
   for (const Host of others) t.equal((await ask("/", { Host })).status, 421, Host);
   for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"]) {
     const { status, headers } = await ask("/", {}, method);

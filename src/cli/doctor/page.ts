@@ -1,0 +1,76 @@
+/** Checks of the index page: is it sent, and by which names. */
+import { Resolver } from "node:dns/promises";
+import { request } from "node:http";
+import { hostname } from "node:os";
+import { clip } from "../../core/clip.ts";
+import type { Config } from "../../core/config/config.ts";
+import { isDomain } from "../../core/config/values.ts";
+import { bad, type Finding, good, none } from "./finding.ts";
+
+/** Milliseconds that a server has to answer. */
+const ANSWER_TIMEOUT_MS = 2_000;
+/** Names of the host that are tried: a resolver may have any number of them. */
+const MAX_NAMES = 4;
+
+type Web = Pick<Config, "webListen" | "webPort" | "zone" | "webEnabled">;
+
+function placeOf(config: Web, host: string): { address: string; port: number } {
+  const address = config.webListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
+  return { address, port: config.webPort };
+}
+
+/** Status of the page when it is asked for by this name, or why there is none. */
+function statusFor(name: string, at: { address: string; port: number }): Promise<number | string> {
+  return new Promise((resolve) => {
+    const headers = { host: name };
+    const call = request(
+      { host: at.address, port: at.port, path: "/", headers, timeout: ANSWER_TIMEOUT_MS },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    call.on("timeout", () => call.destroy(new Error("ETIMEDOUT")));
+    call.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    call.end();
+  });
+}
+
+/** Is the index page sent? */
+export async function webServer(config: Web, host: string): Promise<Finding> {
+  if (!config.webEnabled) return none("web server", "WEB_ENABLED is 0");
+  const at = placeOf(config, host);
+  const where = `http://${at.address}:${at.port}/`;
+  const status = await statusFor(config.zone, at);
+  return status === 200
+    ? good("web server", `${where} answers`)
+    : bad(
+        "web server",
+        `${where} does not send the index page (${status})`,
+        "start `ocdd serve`; if it runs, its log names the process that holds the port",
+      );
+}
+
+/** Names by which IT may know this host: its own, and those that the resolver has for its address. */
+export async function namesOfHost(host: string): Promise<string[]> {
+  const resolver = new Resolver({ timeout: ANSWER_TIMEOUT_MS, tries: 1 });
+  const found = await resolver.reverse(host).catch(() => []);
+  const names = [hostname(), ...found].map((name) => name.toLowerCase().replace(/\.$/, ""));
+  // what is no host name cannot be one of the page's
+  return [...new Set(names)].filter(isDomain).slice(0, MAX_NAMES);
+}
+
+/** A note for each of these names that the page is not served for. It is no failure: the name may be meant for something else. */
+export async function pageNames(config: Web, host: string, names: readonly string[]): Promise<Finding[]> {
+  if (!config.webEnabled) return [];
+  const at = placeOf(config, host);
+  const statuses = await Promise.all(names.map((name) => statusFor(name, at)));
+  return names
+    .filter((_, i) => statuses[i] === 421)
+    .map((name) =>
+      none(
+        "web server",
+        `http://${clip(name)}/ is answered with 421 (unknown host name); if that is this host, add ${clip(name)} to WEB_NAMES`,
+      ),
+    );
+}
