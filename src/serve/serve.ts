@@ -75,6 +75,7 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
         servicesFile: pathsOf(config).services,
         lastRunFile: pathsOf(config).lastRun,
         zoneFile: config.zoneFile,
+        allowTransfer: config.allowTransfer,
         activated: given.handed,
         log: (level, message) => say(level, `web: ${message}`),
       })

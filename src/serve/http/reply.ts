@@ -16,7 +16,7 @@ export interface Body {
 }
 
 export interface Refusal {
-  readonly status: 400 | 404 | 405 | 413 | 421 | 503;
+  readonly status: 400 | 403 | 404 | 405 | 413 | 421 | 503;
   readonly text: string;
 }
 
@@ -58,7 +58,7 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
     "Cache-Control": "no-store",
     ...(status === 405 ? { Allow: "GET, HEAD" } : {}),
     ...(status === 503 ? { "Retry-After": "5" } : {}),
-    ...(status === 404 || status === 503 ? {} : { Connection: "close" }),
+    ...(status === 403 || status === 404 || status === 503 ? {} : { Connection: "close" }),
   });
   response.end(request.method === "HEAD" ? undefined : body);
 }

@@ -6,12 +6,18 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Say } from "../../daemon/log.ts";
 import { type Binding, bindWithRetry } from "../bind.ts";
 import { connectionShare } from "../connection-share.ts";
+import { isAllowed, readPermission } from "../dns/networks.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { openEvents } from "./events.ts";
 import { ownHosts } from "./hosts.ts";
 import { openHttp } from "./listen.ts";
 import { openPages } from "./pages.ts";
-import { admit, refuse, send } from "./reply.ts";
+import { admit, type Refusal, refuse, send } from "./reply.ts";
+
+const NO_TRANSFER: Refusal = {
+  status: 403,
+  text: "zone.txt is the whole zone: only networks in DNS_ALLOW_TRANSFER may read it",
+};
 
 export interface HttpOptions {
   /** The zone's name: the host every page is asked for. */
@@ -25,6 +31,8 @@ export interface HttpOptions {
   readonly servicesFile: string;
   readonly lastRunFile: string;
   readonly zoneFile: string;
+  /** Items of DNS_ALLOW_TRANSFER: its networks may read the zone here too. A key cannot be shown over HTTP. Default: none. */
+  readonly allowTransfer?: readonly string[];
   /** Sockets that are bound already. */
   readonly activated?: ActivatedSockets;
   readonly log: Say;
@@ -61,6 +69,7 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     counters.refused += 1;
   });
   const isOwnHost = ownHosts([options.zone, ...options.hostNames, ...options.listen]);
+  const { permission } = readPermission(options.allowTransfer ?? []);
   const events = openEvents(counters, options.streams ?? 1024);
   const files = { index: indexFile, services: servicesFile, zone: zoneFile, lastRun: lastRunFile };
   const pages = await openPages(files, events.broadcast, log);
@@ -74,6 +83,9 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     const refusal = admit(request, isOwnHost);
     if (refusal !== undefined) return refuse(request, response, refusal);
     const path = request.url?.split("?", 1)[0] ?? "/";
+    // the whole zone names services that are hidden on the page
+    if (path === "/zone.txt" && !isAllowed(permission, request.socket.remoteAddress ?? ""))
+      return refuse(request, response, NO_TRANSFER);
     if (path === "/events") return events.open(request, response, pages.state());
     const page = await pages.find(path);
     if (page === undefined) return refuse(request, response, { status: 404, text: "not found" });

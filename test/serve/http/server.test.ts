@@ -39,7 +39,7 @@ const listing = (version: string, ...services: object[]): string =>
 async function site(
   t: Test,
   files: Record<string, string>,
-  limits: Pick<HttpOptions, "connections" | "streams"> = {},
+  limits: Partial<Pick<HttpOptions, "connections" | "streams" | "allowTransfer">> = {},
 ): Promise<Site> {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-http-"));
   const port = nextPort++;
@@ -58,6 +58,7 @@ async function site(
     servicesFile: join(directory, "services.json"),
     lastRunFile: join(directory, "last-run"),
     zoneFile: join(directory, "zone"),
+    allowTransfer: ["127.0.0.0/8"],
     log: (level, message) => log.push(`${level}: ${message}`),
     ...limits,
   });
@@ -143,6 +144,23 @@ t.test("page, services.json, zone.txt and last-run: served with their headers", 
     t.equal(again.body.length, 0);
   }
   t.equal((await ask("/", { "If-None-Match": '"other"' })).status, 200);
+});
+
+t.test("zone.txt for a client that may not transfer the zone: 403 that names the key", async (t) => {
+  const files = { "index.html": page("v1"), "services.json": listing("v1"), zone: "secret A 192.0.2.1\n" };
+  for (const allowTransfer of [[], ["192.0.2.0/24"], ["key:mine"]]) {
+    const { ask } = await site(t, files, { allowTransfer });
+    for (const path of ["/zone.txt", "/zone.txt?x"]) {
+      const { status, body } = await ask(path);
+      t.equal(status, 403, path);
+      t.match(body.toString(), /^zone\.txt .* DNS_ALLOW_TRANSFER .*\n$/);
+      t.notMatch(body.toString(), "secret");
+    }
+    t.match(await ask("/zone.txt", { "If-None-Match": "*" }), { status: 403 });
+    for (const path of ["/", "/services.json"]) t.equal((await ask(path)).status, 200, path);
+  }
+  const { ask } = await site(t, files, { allowTransfer: ["127.0.0.1"] });
+  t.match((await ask("/zone.txt")).body.toString(), "secret");
 });
 
 t.test("methods, paths, hosts and bodies that are not served: each has its status", async (t) => {
