@@ -3,7 +3,7 @@
 /** What to do with an answer. */
 export const SEND = 0;
 export const DROP = 1;
-/** Send it truncated: a real client repeats it over TCP, a forged address receives no more than was sent in its name. */
+/** Send it truncated: an honest client comes back over TCP, a forged one gets no more than it sent. */
 export const SLIP = 2;
 
 /** Buckets: a fixed table, so that no query makes it grow. */
@@ -11,10 +11,16 @@ const BUCKETS = 1 << 14;
 /** Words of a bucket: its owner's hash, when it was filled last (ms), what is left (thousandths of an answer), limited so far. */
 const WORDS = 4;
 
+/**
+ * Answers a second of one kind to one network: to one that is routed on the Internet, and to a local one. An office's
+ * resolver that caches asks for a name and type once in its TTL, 60 s: it would take 1.2 million of them to come so far.
+ */
+export const ANSWERS_PER_SECOND = { ROUTED: 1000, LOCAL: 20_000 } as const;
+
 /** Kinds of answers counted apart, so that a flood of one does not silence the others. */
 export const KIND = { DATA: 0, NXDOMAIN: 1, ERROR: 2 } as const;
 
-/** Limits answers by client network (/24, /56): forged queries carry the address of the attacked host. */
+/** Limits answers to networks of clients (/24, /56), as forged queries come in the name of their victim. */
 export interface RateLimit {
   /** `client` is 4 or 16 octets of `octets` at `at`. */
   check(
@@ -28,15 +34,19 @@ export interface RateLimit {
 
 /**
  * A limit of `perSecond` answers of one kind to one network, with a second's worth as burst; every second answer over
- * it slips. `seed` keys the table. With `spareLocal` it does not apply to addresses that are not routed on the Internet:
- * a forged query in their name comes from their own network.
+ * it slips. `seed` keys the table. With `localPerSecond` that is the limit for networks that are not routed on the
+ * Internet, and loopback has none: nobody else can send in its name.
  */
-export function rateLimit(perSecond: number, seed: number, spareLocal = false): RateLimit {
+export function rateLimit(perSecond: number, seed: number, localPerSecond?: number): RateLimit {
   const table = new Int32Array(BUCKETS * WORDS);
-  const full = perSecond * 1000;
   return {
     check(octets, at, size, kind, now) {
-      if (spareLocal && isLocal(octets, at, size)) return SEND;
+      let rate = perSecond;
+      if (localPerSecond !== undefined && isLocal(octets, at, size)) {
+        if (isLoopback(octets, at, size)) return SEND;
+        rate = localPerSecond;
+      }
+      const full = rate * 1000;
       let hash = seed ^ kind;
       const prefix = size === 4 ? 3 : 7;
       for (let i = 0; i < prefix; i++) hash = Math.imul(hash ^ (octets[at + i] as number), 0x01000193);
@@ -45,7 +55,7 @@ export function rateLimit(perSecond: number, seed: number, spareLocal = false): 
       const time = now | 0;
       const elapsed = (time - (table[bucket + 1] as number)) | 0;
       if (table[bucket] !== hash) {
-        // Reassigned when its network has sent nothing for a while; shared otherwise.
+        // Reassigned when its owner has been quiet; shared otherwise.
         if (table[bucket] === 0 || elapsed > 1000 || elapsed < 0) {
           table[bucket] = hash;
           table[bucket + 1] = time;
@@ -54,7 +64,7 @@ export function rateLimit(perSecond: number, seed: number, spareLocal = false): 
       } else if (elapsed !== 0) {
         table[bucket + 1] = time;
         const credit =
-          (table[bucket + 2] as number) + (elapsed > 1000 || elapsed < 0 ? full : elapsed * perSecond);
+          (table[bucket + 2] as number) + (elapsed > 1000 || elapsed < 0 ? full : elapsed * rate);
         table[bucket + 2] = Math.min(credit, full);
       }
       const left = table[bucket + 2] as number;
@@ -67,6 +77,11 @@ export function rateLimit(perSecond: number, seed: number, spareLocal = false): 
       return limited & 1 ? SLIP : DROP;
     },
   };
+}
+
+/** 127.0.0.0/8, ::1. */
+function isLoopback(octets: Uint8Array, at: number, size: number): boolean {
+  return size === 4 ? octets[at] === 127 : octets[at] === 0;
 }
 
 /** Loopback, link-local, private and shared addresses (RFC 6890); ::1, unique-local and link-local ones. */

@@ -1,6 +1,7 @@
 /** The name server: zone, engines, transfers, notifications and limits put together. */
 import { randomBytes } from "node:crypto";
 import type { Say } from "../../daemon/log.ts";
+import { ANSWERS_PER_SECOND } from "../../dns/message/rate-limit.ts";
 import type { Authority, Served } from "../../dns/zone/authority.ts";
 import { serialOf } from "../../dns/zone/zone.ts";
 import { type Binding, bindWithRetry } from "../bind.ts";
@@ -50,7 +51,7 @@ export interface DnsOptions {
   readonly connections?: number;
   /**
    * UDP answers a second of one kind to one network of clients (/24, /56), local or not; 0 is no limit.
-   * Default: 1000, local networks spared.
+   * Default: ANSWERS_PER_SECOND, without a limit for loopback.
    */
   readonly rateLimit?: number;
   /** `portable` forbids the fast UDP engine; it is the default where its library loads. */
@@ -136,7 +137,10 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   roll.unref();
 
   const rows: CounterRow[] = [row];
-  const rate = { perSecond: options.rateLimit ?? 1000, spareLocal: options.rateLimit === undefined };
+  const rate =
+    options.rateLimit === undefined
+      ? { perSecond: ANSWERS_PER_SECOND.ROUTED, localPerSecond: ANSWERS_PER_SECOND.LOCAL }
+      : { perSecond: options.rateLimit };
   const seed = randomBytes(4).readInt32LE();
   const portable = udpResponder(row, rate, seed, (client) => isAllowed(permission, addressText(client)));
   let fast: FastUdp | undefined;

@@ -31,10 +31,11 @@ export interface UdpResponder {
 /** May this client (4 or 16 octets) learn the zone's serial by IXFR? */
 export type MayTransfer = (client: Uint8Array) => boolean;
 
-/** Answers a second of one kind to one network (0 is no limit), and whether local networks are spared. */
+/** Answers a second of one kind to one network (0 is no limit). */
 export interface Rate {
   readonly perSecond: number;
-  readonly spareLocal: boolean;
+  /** The same for a local network; then loopback has no limit. Default: no difference is made. */
+  readonly localPerSecond?: number;
 }
 
 /** A responder with its own rate limit and its own row of counters. */
@@ -45,7 +46,7 @@ export function udpResponder(
   mayTransfer: MayTransfer,
 ): UdpResponder {
   const limit: RateLimit | undefined =
-    rate.perSecond > 0 ? rateLimit(rate.perSecond, seed, rate.spareLocal) : undefined;
+    rate.perSecond > 0 ? rateLimit(rate.perSecond, seed, rate.localPerSecond) : undefined;
   const out = new Uint8Array(65535);
   const asked: Asked = { qtype: 0 };
   let authority: Authority = { zones: [], idleSeconds: 0 };
