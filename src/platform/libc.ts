@@ -40,6 +40,15 @@ export interface SocketCalls {
   /** `messages` is an array of struct mmsghdr. */
   recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, messages: Uint8Array, count: number, flags: number): number;
+  /** `address` is a struct sockaddr. */
+  sendto(
+    fd: number,
+    octets: Uint8Array,
+    size: number,
+    flags: number,
+    address: Uint8Array,
+    length: number,
+  ): number;
   /** `fds` is an array of struct pollfd; milliseconds. */
   poll(fds: Uint8Array, count: number, timeout: number): number;
   eventfd(initial: number, flags: number): number;
@@ -65,6 +74,7 @@ export function loadSockets(): Loaded<SocketCalls> {
       close: libc.func("int close(int)"),
       recvmmsg: libc.func("int recvmmsg(int, void *, uint32_t, int, void *)"),
       sendmmsg: libc.func("int sendmmsg(int, void *, uint32_t, int)"),
+      sendto: libc.func("long sendto(int, void *, size_t, int, void *, uint32_t)"),
       poll: libc.func("int poll(void *, unsigned long, int)"),
       eventfd: libc.func("int eventfd(uint32_t, int)"),
       write: libc.func("long write(int, void *, size_t)"),

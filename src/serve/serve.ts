@@ -53,6 +53,7 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
     ...(config.tsigKeyFile === "" ? {} : keysOf(config, given)),
     activated: given.handed,
     notify: config.notify,
+    forwarders: config.forwarders,
     ...(config.reverse ? { reverse: reverseOf(config) } : {}),
     ...(config.nsid === "" ? {} : { nsid: config.nsid }),
     ...(config.version === "" ? {} : { version: config.version }),

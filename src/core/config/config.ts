@@ -10,7 +10,7 @@ import { type Assignment, readConfFile } from "./conf-file.ts";
 import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { threeKeyRange } from "./pool.ts";
-import { Bad, type Endpoint, type ListenAddress } from "./values.ts";
+import { Bad, type Endpoint, type ForwarderAddress, type ListenAddress } from "./values.ts";
 
 export type { KeyName } from "./keys.ts";
 
@@ -46,6 +46,8 @@ export interface Config {
   readonly expose: "all" | "labelled";
   readonly tsigKeyFile: string;
   readonly notify: readonly string[];
+  /** Resolvers for names outside of the zone. */
+  readonly forwarders: readonly ForwarderAddress[];
   readonly reverse: boolean;
   readonly reverseZone: string | null;
   /** What DNS answers tell about their server; empty is nothing. */
@@ -165,6 +167,7 @@ export function readConfig(sources: ConfigSources): Config {
     firewall: values.FIREWALL,
     tsigKeyFile: values.DNS_TSIG_KEY_FILE,
     notify: values.DNS_NOTIFY,
+    forwarders: values.DNS_FORWARDERS,
     reverse: values.DNS_REVERSE,
     reverseZone: values.DNS_REVERSE_ZONE,
     nsid: values.DNS_NSID,

@@ -7,6 +7,7 @@ import {
   email,
   endpoint,
   flag,
+  forwarders,
   hostNames,
   identity,
   integer,
@@ -75,6 +76,11 @@ export const KEYS = {
     "",
     notifyTargets,
     "secondaries told of changes: ADDRESS[@PORT] [key:NAME], comma separated",
+  ),
+  DNS_FORWARDERS: key(
+    "",
+    forwarders,
+    "resolvers (ADDRESS[@PORT], at most 3) for names outside of the zone, asked for clients in the host's own networks only; empty: such questions are refused",
   ),
   DNS_REVERSE: key("0", flag, "1 serves PTR records for the addresses of the range"),
   DNS_REVERSE_ZONE: key(

@@ -197,6 +197,27 @@ export function notifyTargets(value: string): string[] {
   return targets;
 }
 
+/** A resolver. */
+export interface ForwarderAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** All have their turn within the 5 s that a client's own resolver waits. */
+const MAX_FORWARDERS = 3;
+
+/** `192.0.2.53`, `192.0.2.53@5353`, comma separated, at most three. */
+export function forwarders(value: string): ForwarderAddress[] {
+  const found = parts(value).map((part) => {
+    const target = parseNotifyTarget(part);
+    if (target === undefined) throw new Bad(`holds "${part}", which is not ADDRESS[@PORT]`);
+    return { address: target.address, port: target.port };
+  });
+  if (found.length > MAX_FORWARDERS)
+    throw new Bad(`holds ${found.length} resolvers, must be at most ${MAX_FORWARDERS}`);
+  return found;
+}
+
 /** An address and a port of this host alone. */
 export interface Endpoint {
   readonly address: Ipv4;

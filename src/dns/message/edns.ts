@@ -1,11 +1,11 @@
 /** The OPT record of answers (RFC 6891). */
 import { TYPE } from "../wire/types.ts";
-import { type Authority, MAX_UDP_OCTETS, type Via } from "../zone/authority.ts";
+import { type Authority, MAX_AMPLIFICATION, MAX_UDP_OCTETS, type Via } from "../zone/authority.ts";
 import { isOurCookie, makeCookie } from "./cookie.ts";
 import type { Edns, Query } from "./query.ts";
 
 /** EDE INFO-CODEs used (RFC 8914 §4). */
-export const EDE = { NOT_READY: 14, NOT_AUTHORITATIVE: 20 } as const;
+export const EDE = { NOT_READY: 14, NOT_AUTHORITATIVE: 20, NO_REACHABLE_AUTHORITY: 22 } as const;
 
 /**
  * The OPT record of the answer (RFC 6891 §6.1.2), with the upper bits of its RCODE and with the options that were
@@ -56,6 +56,13 @@ export function provedAddress(authority: Authority, via: Via, query: Query): boo
     authority.cookieSecrets !== undefined &&
     isOurCookie(authority.cookieSecrets, cookie, via.client, via.now)
   );
+}
+
+/** Octets that an answer to this query of `length` octets may have; `proved`: the client's address is no forgery. */
+export function mostOctets(via: Via, query: Query, length: number, proved: boolean): number {
+  if (via.tcp) return 65535;
+  const amplified = proved ? MAX_UDP_OCTETS : MAX_AMPLIFICATION * length;
+  return Math.min(MAX_UDP_OCTETS, query.edns?.size ?? 512, amplified);
 }
 
 /**

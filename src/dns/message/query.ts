@@ -50,7 +50,7 @@ function questionNameEnd(message: Uint8Array): number {
 }
 
 /** End of the owner at `at`; pointers must look back and are not followed; 0 when it is no name. */
-function ownerEnd(message: Uint8Array, at: number): number {
+export function ownerEnd(message: Uint8Array, at: number): number {
   const start = at;
   let i = at;
   while (i < message.length && i - start < 256) {

@@ -18,7 +18,7 @@ const WORDS = 4;
 export const ANSWERS_PER_SECOND = { ROUTED: 1000, LOCAL: 20_000 } as const;
 
 /** Kinds of answers counted apart, so that a flood of one does not silence the others. */
-export const KIND = { DATA: 0, NXDOMAIN: 1, ERROR: 2 } as const;
+export const KIND = { DATA: 0, NXDOMAIN: 1, ERROR: 2, FORWARDED: 3 } as const;
 
 /** Limits answers to networks of clients (/24, /56), as forged queries come in the name of their victim. */
 export interface RateLimit {

@@ -1,18 +1,11 @@
 /** The complete answer to any message, the slow path. */
 import { formatName, type WireName } from "../wire/name.ts";
-import { CLASS, RCODE, TYPE } from "../wire/types.ts";
+import { CLASS, RCODE, RECURSION_AVAILABLE, TYPE } from "../wire/types.ts";
 import { addCount, MessageWriter } from "../wire/writer.ts";
 import { type Answer, lookup, type OwnedSet } from "../zone/answer.ts";
-import {
-  type Authority,
-  MAX_AMPLIFICATION,
-  MAX_UDP_OCTETS,
-  mayByKey,
-  type Via,
-  zoneFor,
-} from "../zone/authority.ts";
+import { type Authority, mayByKey, type Via, zoneFor } from "../zone/authority.ts";
 import { soaOf } from "../zone/zone.ts";
-import { answerOpt, EDE, provedAddress } from "./edns.ts";
+import { answerOpt, EDE, mostOctets, provedAddress } from "./edns.ts";
 import { headerRcode, parseQuery, type Query } from "./query.ts";
 import { signResponse, type Verdict, verifyTsig } from "./tsig.ts";
 
@@ -133,8 +126,7 @@ function write(
   const { edns } = query;
   const opt = edns === undefined ? undefined : answerOpt(authority, via, edns, outcome.rcode, outcome.ede);
   const proved = provedAddress(authority, via, query) || verdict?.error === 0;
-  const amplified = proved ? MAX_UDP_OCTETS : MAX_AMPLIFICATION * message.length;
-  const most = via.tcp ? 65535 : Math.min(MAX_UDP_OCTETS, edns?.size ?? 512, amplified);
+  const most = mostOctets(via, query, message.length, proved);
   const tail = (opt?.length ?? 0) + (verdict?.room ?? 0);
   scratch.set(message.subarray(0, query.questionEnd));
   scratch.fill(0, 4, 12);
@@ -142,9 +134,9 @@ function write(
   writer.begin(scratch, most - tail, query.questionEnd);
   const truncated = outcome.answer !== undefined && !sections(outcome.answer);
   const aa = outcome.answer?.aa === true ? 4 : 0;
-  // RA, Z, AD and CD stay clear (RFC 1035 §4.1.1, RFC 4035 §3.1.6).
+  // Z, AD and CD stay clear (RFC 1035 §4.1.1, RFC 4035 §3.1.6), and RA but for clients whose questions are forwarded.
   scratch[2] = 0x80 | (query.opcode << 3) | aa | (truncated ? 2 : 0) | (query.recursionDesired ? 1 : 0);
-  scratch[3] = outcome.rcode & 15;
+  scratch[3] = (via.recursion === true ? RECURSION_AVAILABLE : 0) | (outcome.rcode & 15);
   if (opt !== undefined) {
     scratch.set(opt, writer.at);
     writer.at += opt.length;

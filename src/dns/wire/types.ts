@@ -59,3 +59,6 @@ export const CLASS = { IN: 1, CH: 3, NONE: 254, ANY: 255 } as const;
 
 /** OPCODEs (RFC 1035 §4.1.1, RFC 1996, RFC 2136). */
 export const OPCODE = { QUERY: 0, NOTIFY: 4, UPDATE: 5 } as const;
+
+/** RA in the fourth octet of a header (RFC 1035 §4.1.1). */
+export const RECURSION_AVAILABLE = 0x80;

@@ -37,6 +37,8 @@ export interface Via {
   readonly now: number;
   /** May this client have the zone's current SOA as answer to IXFR over UDP? */
   readonly mayTransfer: boolean;
+  /** Are this client's questions outside of the zones forwarded? Its answers have RA then. */
+  readonly recursion?: boolean;
 }
 
 /** Our UDP answers are never larger, whatever is offered: they arrive unfragmented (RFC 9715 §3.1). */

@@ -19,6 +19,7 @@ const EVENTS = [
   "connections",
   "aborted",
   "unanswered",
+  "forwarded",
 ] as const;
 
 /** What is counted beside types and rcodes. */

@@ -9,17 +9,17 @@ import { connectionShare } from "../connection-share.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { summarise } from "../summary.ts";
 import { type CounterRow, countEvent, counterRow, type DnsCounters, readCounters } from "./counters.ts";
+import type { ForwardTarget } from "./forward-ask.ts";
+import { openForwarding } from "./forwarding.ts";
 import { freePort } from "./free-port.ts";
-import { addressText, isAllowed, readPermission, transferKeys } from "./networks.ts";
+import { readPermission, transferKeys } from "./networks.ts";
 import { notifier, notifyTargets } from "./notify.ts";
 import { type ReverseOptions, reverseZones } from "./reverse-zones.ts";
 import { runSelfCheck } from "./self-check.ts";
 import { openTcp } from "./tcp.ts";
 import { tcpAnswer } from "./tcp-answer.ts";
 import { readTsigFile } from "./tsig-file.ts";
-import { udpResponder } from "./udp-answer.ts";
-import { type FastUdp, startFastUdp } from "./udp-fast.ts";
-import { openPortableUdp } from "./udp-portable.ts";
+import { startUdp } from "./udp.ts";
 import { zoneLoader } from "./zone-loader.ts";
 
 /** What to serve, and where: plain values, independent of the configuration's format. */
@@ -39,6 +39,8 @@ export interface DnsOptions {
   readonly tsigKeyIsCredential?: boolean;
   /** Secondaries to notify of changes: `192.0.2.53`, `192.0.2.53@5353`, `192.0.2.53 key:NAME`. */
   readonly notify?: readonly string[];
+  /** Resolvers that questions outside of the zones go to, for clients in this host's own networks. */
+  readonly forwarders?: readonly ForwardTarget[];
   /** Serve PTR for these addresses too. */
   readonly reverse?: ReverseOptions;
   /** Text for version.bind; refused without it. */
@@ -136,34 +138,22 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   }, COOKIE_ROLL_MS);
   roll.unref();
 
-  const rows: CounterRow[] = [row];
   const rate =
     options.rateLimit === undefined
       ? { perSecond: ANSWERS_PER_SECOND.ROUTED, localPerSecond: ANSWERS_PER_SECOND.LOCAL }
       : { perSecond: options.rateLimit };
-  const seed = randomBytes(4).readInt32LE();
-  const portable = udpResponder(row, rate, seed, (client) => isAllowed(permission, addressText(client)));
-  let fast: FastUdp | undefined;
-  if (options.engine !== "portable") {
-    const thread = counterRow();
-    const networks = options.allowTransfer;
-    const started = startFastUdp(
-      { counters: thread.buffer as SharedArrayBuffer, rate, seed, networks },
-      (reason) => {
-        fast = undefined;
-        log("error", `the fast UDP engine failed, the portable one takes over: ${reason}`);
-      },
-    );
-    if ("reason" in started) log("info", `UDP is served by the portable engine: ${started.reason}`);
-    else {
-      fast = started;
-      rows.push(thread);
-    }
-  }
-  const use = (): void => {
-    portable.use(authority);
-    fast?.use(authority);
-  };
+  const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
+  const forwarding = openForwarding(
+    options.forwarders ?? [],
+    { listen: options.listen, port },
+    () => authority,
+    row,
+    log,
+  );
+  const rows: CounterRow[] = [row];
+  const networks = options.allowTransfer;
+  const udp = startUdp({ rate, networks, permission, forwarding, engine: options.engine, log }, rows);
+  const use = (): void => udp.use(authority);
   use();
 
   const share = connectionShare({
@@ -171,8 +161,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     connections: options.connections ?? 4096,
     held: MAX_HELD_OCTETS,
   });
-  const tcp = tcpAnswer(() => authority, permission, row);
-  const port = options.port === 0 ? await freePort(options.listen[0] ?? "127.0.0.1") : options.port;
+  const tcp = tcpAnswer(() => authority, permission, row, forwarding);
   // A zone that is there is answered from the first query on.
   loader.follow();
   const bindings: Binding[] = await Promise.all(
@@ -181,10 +170,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
         "udp",
         address,
         port,
-        () => {
-          const socket = activated.of("udp", address, port);
-          return fast?.open(address, port, socket) ?? openPortableUdp(address, port, portable, socket);
-        },
+        () => udp.open(address, port, activated.of("udp", address, port)),
         log,
       ),
       bindWithRetry(
@@ -213,7 +199,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   return {
     port,
     get engine() {
-      return fast === undefined ? "portable" : "fast";
+      return udp.engine;
     },
     get counters() {
       return readCounters(rows);
@@ -237,9 +223,10 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       summary.close();
       loader.close();
       secondaries.close();
+      forwarding?.close();
       await Promise.all(bindings.map((binding) => binding.close()));
       share.close();
-      await fast?.close();
+      await udp.close();
     },
   };
 }

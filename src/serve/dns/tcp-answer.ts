@@ -1,21 +1,30 @@
 /** Answers to TCP messages from the served zones, with counters. */
+import { forwardable } from "../../dns/message/forward.ts";
 import { parseQuery } from "../../dns/message/query.ts";
 import { respond } from "../../dns/message/respond.ts";
 import { transfer } from "../../dns/message/transfer.ts";
 import { type Authority, loadedZones, type Served, type Via } from "../../dns/zone/authority.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+import type { Forwarding } from "./forwarding.ts";
 import { addressOctets, isAllowed, type Permission } from "./networks.ts";
-import type { TcpAnswer } from "./tcp-connection.ts";
+import type { TcpAnswer } from "./tcp-types.ts";
 
 /** What TCP connections are answered from. */
-export function tcpAnswer(authority: () => Authority, permission: Permission, row: CounterRow): TcpAnswer {
+export function tcpAnswer(
+  authority: () => Authority,
+  permission: Permission,
+  row: CounterRow,
+  forwarding?: Forwarding,
+): TcpAnswer {
+  const mayAsk = (address: string): boolean => forwarding?.mayAsk(addressOctets(address)) === true;
   const clock = () => Math.floor(Date.now() / 1000);
   const via = (address: string): Via => ({
     tcp: true,
     client: addressOctets(address),
     now: clock(),
     mayTransfer: isAllowed(permission, address),
+    recursion: mayAsk(address),
   });
   let served: readonly Served[] = [];
   let loaded: readonly Zone[] = [];
@@ -31,6 +40,17 @@ export function tcpAnswer(authority: () => Authority, permission: Permission, ro
     answered: (qtype, rcode) => {
       countEvent(row, "tcp");
       countAnswer(row, qtype, rcode);
+    },
+    mayAsk,
+    forward(message, address) {
+      if (forwarding === undefined || !mayAsk(address)) return undefined;
+      if (forwardable(authority().zones, message) === undefined) return undefined;
+      countEvent(row, "tcp");
+      return forwarding.answer({
+        message: Uint8Array.from(message),
+        client: addressOctets(address),
+        tcp: true,
+      });
     },
     respond(message, address, out) {
       const size = respond(authority(), via(address), message, out);

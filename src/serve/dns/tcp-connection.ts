@@ -1,25 +1,10 @@
 /** One TCP connection: frames in, answers out, transfers as the client takes them. */
 import type { Socket } from "node:net";
+import { RECURSION_AVAILABLE } from "../../dns/wire/types.ts";
 import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
-import type { Zone } from "../../dns/zone/zone.ts";
-import { type ConnectionShare, clientOf, type SharedConnection } from "../connection-share.ts";
+import { type ConnectionShare, clientOf } from "../connection-share.ts";
 import { hasMessage, NO_OCTETS, prefixed, rest } from "./tcp-frame.ts";
-
-/** What answers TCP messages. */
-export interface TcpAnswer {
-  /** Zones that plain questions are answered from in place, the longest apex first. */
-  zones(): readonly Zone[];
-  /** A plain question was answered so. */
-  answered(qtype: number, rcode: number): void;
-  /** Any other message: its response written to `out`, its octets; 0 for silence. */
-  respond(message: Uint8Array, address: string, out: Uint8Array): number;
-  /** The messages of a transfer, when it asks for one that it may have. */
-  transfer(message: Uint8Array, address: string): Iterator<Uint8Array> | undefined;
-  /** A transfer could not go on; its connection was closed. */
-  aborted(): void;
-  /** A client has connected. */
-  opened(): void;
-}
+import type { Connection, TcpAnswer } from "./tcp-types.ts";
 
 /** Octets of answers a client may leave untaken before we stop reading its queries. */
 const MAX_UNSENT_OCTETS = 1 << 18;
@@ -31,24 +16,6 @@ const TRANSFER_MESSAGES_PER_TURN = 16;
 
 /** Octets of memory that a chunk costs beside its content. */
 const CHUNK_OVERHEAD_OCTETS = 180;
-
-interface Connection extends SharedConnection {
-  readonly socket: Socket;
-  readonly address: string;
-  /** Octets of messages not answered yet, and chunks behind them that do not complete a message. */
-  pending: Buffer;
-  chunks: Buffer[];
-  have: number;
-  stream: Iterator<Uint8Array> | undefined;
-  /** Nothing is read: there is more to answer than may be answered now. */
-  waiting: boolean;
-  /** It goes on in the next turn of the event loop. */
-  due: boolean;
-  /** The client has said that no more queries come. */
-  ended: boolean;
-  /** One of its writes has been taken, or never will be. */
-  readonly taken: () => void;
-}
 
 /** Talks to clients that have connected. */
 export interface TcpTalk {
@@ -136,10 +103,18 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
         out.set(message, used + 2);
         octets = answerInPlace(zones, out, used + 2, size, MAX_IN_PLACE_OCTETS, asked);
       }
-      if (octets > 0) answer.answered(asked.qtype, (out[used + 5] as number) & 15);
-      else {
+      if (octets > 0) {
+        answer.answered(asked.qtype, (out[used + 5] as number) & 15);
+        if (connection.mayAsk) out[used + 5] = (out[used + 5] as number) | RECURSION_AVAILABLE;
+      } else {
         connection.stream = answer.transfer(message, from);
         if (connection.stream !== undefined) break;
+        const later = answer.forward(message, from);
+        if (later !== undefined) {
+          connection.awaited++;
+          void sendLater(connection, later);
+          continue;
+        }
         octets = answer.respond(message, from, scratch);
         if (octets === 0) continue;
         if (used + 2 + octets > out.length) flush();
@@ -157,6 +132,15 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     settle(connection);
   };
 
+  const sendLater = async (connection: Connection, later: Promise<Uint8Array>): Promise<void> => {
+    const octets = await later;
+    connection.awaited--;
+    if (connection.socket.destroyed || connection.socket.writableEnded) return;
+    connection.socket.write(prefixed(octets), connection.taken);
+    connection.active = performance.now();
+    settle(connection);
+  };
+
   /** When as much is answered as may be now: read on, wait, or close. */
   const settle = (connection: Connection): void => {
     const { socket } = connection;
@@ -165,7 +149,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     if (connection.waiting) {
       socket.pause();
       proceed(connection);
-    } else if (ending || connection.ended) socket.end();
+    } else if ((ending || connection.ended) && connection.awaited === 0) socket.end();
     else socket.resume();
   };
 
@@ -198,6 +182,8 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
       stream: undefined,
       waiting: false,
       due: false,
+      mayAsk: answer.mayAsk(address),
+      awaited: 0,
       ended: false,
       // Not `drain`, which comes only to those that had more than the socket's high-water mark.
       taken() {

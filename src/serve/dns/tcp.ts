@@ -3,7 +3,8 @@ import { createServer } from "node:net";
 import type { Opened } from "../bind.ts";
 import type { ConnectionShare } from "../connection-share.ts";
 import { startListening } from "../listener.ts";
-import { type TcpAnswer, tcpTalk } from "./tcp-connection.ts";
+import { tcpTalk } from "./tcp-connection.ts";
+import type { TcpAnswer } from "./tcp-types.ts";
 
 /**
  * Open a TCP endpoint; its connections count in `share`. `inherited` is a socket that is bound there already, and

@@ -1,19 +1,23 @@
 /** Answers to datagrams, with rate limit and counters, for both UDP engines. */
 import { answerOpt, provedAddress, slip } from "../../dns/message/edns.ts";
-import { parseQuery } from "../../dns/message/query.ts";
+import { forwardable } from "../../dns/message/forward.ts";
+import { parseQuery, type Query } from "../../dns/message/query.ts";
 import { KIND, type RateLimit, rateLimit, SEND, SLIP } from "../../dns/message/rate-limit.ts";
 import { respond } from "../../dns/message/respond.ts";
-import { RCODE } from "../../dns/wire/types.ts";
+import { RCODE, RECURSION_AVAILABLE } from "../../dns/wire/types.ts";
 import { type Authority, loadedZones, MAX_UDP_OCTETS, type Via } from "../../dns/zone/authority.ts";
 import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 
+/** The answer comes later, from a forwarder. */
+export const FORWARD = -1;
+
 /** Answers datagrams in their own buffer, for both UDP engines. */
 export interface UdpResponder {
   /**
    * Answer `octets[at..at+length)` in place; its sender's address is `clientSize` octets of `client` at `clientAt`.
-   * Gives the answer's octets, 0 for silence. There must be room for MAX_UDP_OCTETS octets at `at`.
+   * Gives the answer's octets, 0 for silence, FORWARD when a forwarder is to be asked. There must be room for MAX_UDP_OCTETS octets at `at`.
    */
   answer(
     octets: Uint8Array,
@@ -28,8 +32,13 @@ export interface UdpResponder {
   use(authority: Authority): void;
 }
 
-/** May this client (4 or 16 octets) learn the zone's serial by IXFR? */
-export type MayTransfer = (client: Uint8Array) => boolean;
+/** What a client (4 or 16 octets) may do. */
+export interface ClientRights {
+  /** Learn the zone's serial by IXFR. */
+  readonly mayTransfer: (client: Uint8Array) => boolean;
+  /** Have questions outside of the zones forwarded; absent when there is no forwarder. */
+  readonly mayAsk?: ((client: Uint8Array) => boolean) | undefined;
+}
 
 /** Answers a second of one kind to one network (0 is no limit). */
 export interface Rate {
@@ -43,7 +52,7 @@ export function udpResponder(
   row: CounterRow,
   rate: Rate,
   seed: number,
-  mayTransfer: MayTransfer,
+  { mayTransfer, mayAsk }: ClientRights,
 ): UdpResponder {
   const limit: RateLimit | undefined =
     rate.perSecond > 0 ? rateLimit(rate.perSecond, seed, rate.localPerSecond) : undefined;
@@ -52,15 +61,40 @@ export function udpResponder(
   let authority: Authority = { zones: [], idleSeconds: 0 };
   let zones: readonly Zone[] = [];
 
-  const limited = (client: Uint8Array, at: number, size: number, rcode: number, now: number): number => {
-    if (limit === undefined) return SEND;
-    const kind = rcode === RCODE.NOERROR ? KIND.DATA : rcode === RCODE.NXDOMAIN ? KIND.NXDOMAIN : KIND.ERROR;
-    return limit.check(client, at, size, kind, now);
+  const kindOf = (rcode: number): number =>
+    rcode === RCODE.NOERROR ? KIND.DATA : rcode === RCODE.NXDOMAIN ? KIND.NXDOMAIN : KIND.ERROR;
+  const limited = (client: Uint8Array, at: number, size: number, kind: number, now: number): number =>
+    limit === undefined ? SEND : limit.check(client, at, size, kind, now);
+
+  /** A question that waits for a forwarder counts for its network's limit as an answer does. */
+  const forward = (octets: Uint8Array, at: number, via: Via, query: Query, now: number): number => {
+    const free = provedAddress(authority, via, query);
+    const verdict = free ? SEND : limited(via.client, 0, via.client.length, KIND.FORWARDED, now);
+    return verdict === SEND ? FORWARD : withheld(octets, at, via, query, verdict);
+  };
+
+  /** What is sent in place of an answer over the limit: nothing, or a truncated one. */
+  const withheld = (
+    octets: Uint8Array,
+    at: number,
+    via: Via,
+    query: Query | undefined,
+    verdict: number,
+  ): number => {
+    countEvent(row, verdict === SLIP ? "slipped" : "dropped");
+    if (verdict !== SLIP) return 0;
+    // With a cookie of ours, the client is free next time (RFC 7873 §5.2.3).
+    const opt = query?.edns && answerOpt(authority, via, query.edns, 0, undefined);
+    return slip(octets, at, query?.questionEnd ?? 12, opt);
   };
 
   const slow = (octets: Uint8Array, at: number, length: number, client: Uint8Array, now: number): number => {
     const message = octets.slice(at, at + length);
-    const via: Via = { tcp: false, client, now: Math.floor(now / 1000), mayTransfer: mayTransfer(client) };
+    const recursion = mayAsk?.(client) === true;
+    const seconds = Math.floor(now / 1000);
+    const via: Via = { tcp: false, client, now: seconds, mayTransfer: mayTransfer(client), recursion };
+    const outside = recursion ? forwardable(authority.zones, message) : undefined;
+    if (outside !== undefined) return forward(octets, at, via, outside, now);
     const size = respond(authority, via, message, out);
     if (size === 0) {
       countEvent(row, "silent");
@@ -73,14 +107,8 @@ export function udpResponder(
     if ((out[2] as number) & 2) countEvent(row, "truncated");
     // A client with a proved address is not limited, nor does it use up the allowance of its network.
     const free = query === undefined || provedAddress(authority, via, query);
-    const verdict = free ? SEND : limited(client, 0, client.length, rcode, now);
-    if (verdict !== SEND) {
-      countEvent(row, verdict === SLIP ? "slipped" : "dropped");
-      if (verdict !== SLIP) return 0;
-      // With a cookie of ours, the client is free next time (RFC 7873 §5.2.3).
-      const opt = query?.edns && answerOpt(authority, via, query.edns, 0, undefined);
-      return slip(octets, at, query?.questionEnd ?? 12, opt);
-    }
+    const verdict = free ? SEND : limited(client, 0, client.length, kindOf(rcode), now);
+    if (verdict !== SEND) return withheld(octets, at, via, query, verdict);
     octets.set(out.subarray(0, size), at);
     return size;
   };
@@ -96,8 +124,12 @@ export function udpResponder(
       if (size === 0) return slow(octets, at, length, client.slice(clientAt, clientAt + clientSize), now);
       const rcode = (octets[at + 3] as number) & 15;
       countAnswer(row, asked.qtype, rcode);
-      const verdict = limited(client, clientAt, clientSize, rcode, now);
-      if (verdict === SEND) return size;
+      const verdict = limited(client, clientAt, clientSize, kindOf(rcode), now);
+      if (verdict === SEND) {
+        if (mayAsk?.(client.slice(clientAt, clientAt + clientSize)) === true)
+          octets[at + 3] = rcode | RECURSION_AVAILABLE;
+        return size;
+      }
       countEvent(row, verdict === SLIP ? "slipped" : "dropped");
       if (verdict !== SLIP) return 0;
       let end = at + 12;

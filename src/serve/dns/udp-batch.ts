@@ -1,6 +1,6 @@
 /** recvmmsg and sendmmsg over buffers that are laid out once. */
 import type { SocketCalls } from "../../platform/libc.ts";
-import type { UdpResponder } from "./udp-answer.ts";
+import { FORWARD, type UdpResponder } from "./udp-answer.ts";
 
 /** Datagrams a call. */
 const BATCH = 64;
@@ -14,6 +14,9 @@ const IOVEC_OCTETS = 16;
 
 /** Errors after which a socket is of no use; the others pass. */
 const BROKEN: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK", "EINVAL", "EFAULT"]);
+
+/** Takes a message whose answer comes later; `to` is its sender's struct sockaddr. Both are copies. */
+export type TakeForwarded = (fd: number, message: Uint8Array, to: Uint8Array) => void;
 
 /** One thread's buffers for receiving and sending. */
 export interface Batch {
@@ -32,7 +35,7 @@ function buffer(size: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Lay out the structures once; afterwards only lengths change. */
-export function batch(calls: SocketCalls): Batch {
+export function batch(calls: SocketCalls, take: TakeForwarded): Batch {
   const slots = buffer(BATCH * SLOT_OCTETS);
   const names = buffer(BATCH * SOCKADDR_OCTETS);
   const vectors = [buffer(BATCH * IOVEC_OCTETS), buffer(BATCH * IOVEC_OCTETS)] as const;
@@ -88,7 +91,11 @@ export function batch(calls: SocketCalls): Batch {
           addressSize,
           now,
         );
-        if (size === 0) continue;
+        if (size === FORWARD) {
+          const at = i * SLOT_OCTETS;
+          take(fd, slots.slice(at, at + length), names.slice(name, name + nameSize));
+        }
+        if (size <= 0) continue;
         send[16 * answers] = nameWords[16 * i] as number;
         send[16 * answers + 1] = nameWords[16 * i + 1] as number;
         send[16 * answers + 2] = nameSize;

@@ -5,9 +5,16 @@ import { Worker } from "node:worker_threads";
 import type { Authority } from "../../dns/zone/authority.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
 import type { Opened } from "../bind.ts";
+import type { ToForward } from "./forwarding.ts";
 import { addressOctets } from "./networks.ts";
 import { SOCKET_BUFFER_OCTETS } from "./udp-portable.ts";
-import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./udp-protocol.ts";
+import {
+  CONTROL,
+  CONTROL_OCTETS,
+  type UdpOrder,
+  type UdpReport,
+  type UdpThreadStart,
+} from "./udp-protocol.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -70,19 +77,20 @@ function boundSocket(calls: SocketCalls, address: string, port: number): number 
 
 /**
  * Start the UDP thread, or say why not (no koffi, another platform). `failed` is called when the thread ends:
- * its sockets are closed then, and another engine must take over.
+ * its sockets are closed then, and another engine must take over. `forward` gives later answers.
  */
 export function startFastUdp(
-  options: Omit<UdpThreadStart, "control" | "wake">,
+  options: Omit<UdpThreadStart, "control" | "wake" | "forward">,
   failed: (reason: string) => void,
+  forward?: (asked: ToForward) => Promise<Uint8Array>,
 ): FastUdp | { readonly reason: string } {
   const libc = loadSockets();
   if ("reason" in libc) return libc;
   const { calls } = libc;
-  const control = new Int32Array(new SharedArrayBuffer(12));
+  const control = new Int32Array(new SharedArrayBuffer(CONTROL_OCTETS));
   const wake = calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const start: UdpThreadStart = { ...options, control: control.buffer, wake };
+  const start: UdpThreadStart = { ...options, forward: forward !== undefined, control: control.buffer, wake };
   const thread = new Worker(new URL(`./udp-worker.${extension}`, import.meta.url), {
     workerData: start,
     // It makes no garbage but on the slow path; a small heap keeps memory small.
@@ -123,9 +131,19 @@ export function startFastUdp(
     sockets.clear();
     failed(reason);
   };
-  thread.on("message", ({ fd, reason }: UdpFailure) => {
-    sockets.get(fd)?.fail(new Error(reason));
-    sockets.delete(fd);
+  const sendLater = async (fd: number, message: Uint8Array, to: Uint8Array): Promise<void> => {
+    const client = to[0] === AF_INET6 ? to.slice(8, 24) : to.slice(4, 8);
+    const octets = await forward?.({ message, client, tcp: false });
+    if (octets !== undefined && sockets.has(fd)) send({ kind: "send", fd, octets, to });
+  };
+  thread.on("message", (report: UdpReport) => {
+    if (report.kind === "forward") {
+      Atomics.add(control, CONTROL.TAKEN, 1);
+      void sendLater(report.fd, report.message, report.to);
+      return;
+    }
+    sockets.get(report.fd)?.fail(new Error(report.reason));
+    sockets.delete(report.fd);
   });
   thread.on("error", (error) => fail((error as Error).message));
   thread.on("exit", () => fail("the UDP thread ended"));

@@ -2,8 +2,9 @@
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import type { Opened } from "../bind.ts";
+import type { ToForward } from "./forwarding.ts";
 import { addressOctets } from "./networks.ts";
-import type { UdpResponder } from "./udp-answer.ts";
+import { FORWARD, type UdpResponder } from "./udp-answer.ts";
 
 /** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
 export const SOCKET_BUFFER_OCTETS: number = 4 << 20;
@@ -11,12 +12,16 @@ export const SOCKET_BUFFER_OCTETS: number = 4 << 20;
 /** Octets for the largest query, which is answered where it lies. */
 const MAX_QUERY_OCTETS = 65535;
 
-/** Open a UDP endpoint on Node's own sockets; `inherited` is a socket that is bound there already, and becomes Node's. */
+/**
+ * Open a UDP endpoint on Node's own sockets; `inherited` is a socket that is bound there already, and becomes Node's.
+ * `forward` gives later answers.
+ */
 export function openPortableUdp(
   address: string,
   port: number,
   responder: UdpResponder,
   inherited?: number,
+  forward?: (asked: ToForward) => Promise<Uint8Array>,
 ): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const family = isIPv6(address) ? 6 : 4;
@@ -30,6 +35,11 @@ export function openPortableUdp(
     const failed = new Promise<Error>((settle) => {
       fail = settle;
     });
+    let closed = false;
+    const sendLater = async (message: Uint8Array, port: number, address: string): Promise<void> => {
+      const answer = await forward?.({ message, client: addressOctets(address), tcp: false });
+      if (answer !== undefined && !closed) socket.send(answer, port, address);
+    };
     let octets = Buffer.allocUnsafeSlow(MAX_QUERY_OCTETS);
     // Most queries of a moment come from the same resolver.
     let lastAddress = "";
@@ -43,7 +53,8 @@ export function openPortableUdp(
       }
       octets.set(message);
       const size = responder.answer(octets, 0, message.length, client, 0, client.length, Date.now());
-      if (size === 0) return;
+      if (size === FORWARD) void sendLater(message, from.port, from.address);
+      if (size <= 0) return;
       // No callback: it would cost a turn of the loop an answer, and a lost one is asked for again.
       socket.send(octets, 0, size, from.port, from.address);
       // What the kernel did not take at once it reads later: the next answer is written elsewhere.
@@ -60,7 +71,13 @@ export function openPortableUdp(
       } catch {
         // The kernel's limit is what it is.
       }
-      resolve({ failed, close: () => new Promise((done) => socket.close(() => done())) });
+      resolve({
+        failed,
+        close() {
+          closed = true;
+          return new Promise((done) => socket.close(() => done()));
+        },
+      });
     });
   });
 }

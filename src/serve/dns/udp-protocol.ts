@@ -12,7 +12,12 @@ export interface UdpThreadStart {
   readonly rate: Rate;
   readonly seed: number;
   readonly networks: readonly string[];
+  /** Are questions of this host's own networks forwarded? */
+  readonly forward: boolean;
 }
+
+/** Octets of the shared control block. */
+export const CONTROL_OCTETS = 16;
 
 /** Words of the shared control block. */
 export const CONTROL = {
@@ -22,6 +27,8 @@ export const CONTROL = {
   CLOSED: 1,
   /** Sockets that it has begun to answer on. */
   OPENED: 2,
+  /** Messages for a forwarder that the main thread has taken. */
+  TAKEN: 3,
 } as const;
 
 /** A zone as it crosses threads: the block is shared, not copied. */
@@ -40,10 +47,23 @@ export type UdpOrder =
   /** `inherited`: the socket belongs to the service manager and is never closed. */
   | { readonly kind: "open"; readonly fd: number; readonly ipv6: boolean; readonly inherited: boolean }
   | { readonly kind: "close"; readonly fd: number }
+  /** `to` is a struct sockaddr. */
+  | {
+      readonly kind: "send";
+      readonly fd: number;
+      readonly octets: Uint8Array;
+      readonly to: Uint8Array;
+    }
   | { readonly kind: "stop" };
 
-/** A message from the UDP thread: a socket that cannot be read any more. */
-export interface UdpFailure {
-  readonly fd: number;
-  readonly reason: string;
-}
+/** A message from the UDP thread. */
+export type UdpReport =
+  /** A socket cannot be read any more. */
+  | { readonly kind: "failure"; readonly fd: number; readonly reason: string }
+  /** A forwarder is to be asked; `to` is the struct sockaddr for the answer. */
+  | {
+      readonly kind: "forward";
+      readonly fd: number;
+      readonly message: Uint8Array;
+      readonly to: Uint8Array;
+    };

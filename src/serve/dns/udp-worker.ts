@@ -4,9 +4,10 @@ import { openZone, type Zone } from "../../dns/zone/zone.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
 import { collectAfter, LARGE_ZONE_OCTETS } from "../collect.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
+import { ownNetworks } from "./own-networks.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { batch } from "./udp-batch.ts";
-import { CONTROL, type UdpFailure, type UdpOrder, type UdpThreadStart } from "./udp-protocol.ts";
+import { CONTROL, type UdpOrder, type UdpReport, type UdpThreadStart } from "./udp-protocol.ts";
 
 const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
@@ -19,6 +20,9 @@ const QUIET_MS = 20;
 /** Octets of zones no longer answered from that are collected even under traffic. */
 const MAX_GARBAGE_OCTETS = 64 << 20;
 
+/** Questions for a forwarder that the main thread has not taken yet. */
+const MAX_UNTAKEN = 1024;
+
 interface Endpoint {
   readonly fd: number;
   readonly ipv6: boolean;
@@ -29,10 +33,17 @@ interface Endpoint {
 function run(calls: SocketCalls, start: UdpThreadStart): void {
   const control = new Int32Array(start.control);
   const { permission } = readPermission(start.networks);
-  const responder = udpResponder(new Float64Array(start.counters), start.rate, start.seed, (client) =>
-    isAllowed(permission, addressText(client)),
-  );
-  const io = batch(calls);
+  const responder = udpResponder(new Float64Array(start.counters), start.rate, start.seed, {
+    mayTransfer: (client) => isAllowed(permission, addressText(client)),
+    mayAsk: start.forward ? ownNetworks() : undefined,
+  });
+  let forwarded = 0;
+  const io = batch(calls, (fd, message, to) => {
+    // A main thread that is busy does not collect questions without end: their clients ask again.
+    if (((forwarded - Atomics.load(control, CONTROL.TAKEN)) | 0) >= MAX_UNTAKEN) return;
+    forwarded = (forwarded + 1) | 0;
+    parentPort?.postMessage({ kind: "forward", fd, message, to } satisfies UdpReport);
+  });
   const zones = new Map<SharedArrayBuffer, Zone>();
   let endpoints: Endpoint[] = [];
   let pollfds = new Uint8Array(8);
@@ -75,6 +86,11 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
         Atomics.add(control, CONTROL.CLOSED, 1);
         Atomics.notify(control, CONTROL.CLOSED);
         break;
+      case "send":
+        if (endpoints.some(({ fd }) => fd === order.fd))
+          calls.sendto(order.fd, order.octets, order.octets.length, MSG_DONTWAIT, order.to, order.to.length);
+        // the sockets are the same
+        return;
       case "stop":
         leave(endpoints);
         running = false;
@@ -107,7 +123,7 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
       else if (got < 0) {
         const reason = calls.failure();
         leave([endpoint]);
-        parentPort?.postMessage({ fd, reason } satisfies UdpFailure);
+        parentPort?.postMessage({ kind: "failure", fd, reason } satisfies UdpReport);
       }
     }
     quiet = taken > 0 ? 0 : quiet + 1;

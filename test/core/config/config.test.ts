@@ -72,6 +72,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
     templateDir: "",
     tsigKeyFile: "",
     notify: [],
+    forwarders: [],
     reverse: false,
     reverseZone: null,
     nsid: "",
@@ -121,6 +122,15 @@ t.test("valid values of each key: read", async (t) => {
     ["DNS_ZONE_FILE=", { zoneFile: "/opt/ocdd/dns/toolbox.example.com.zone" }],
     ["WEB_NAMES='Toolbox, www.example.com'", { webNames: ["toolbox", "www.example.com"] }],
     ["DNS_NSID=ns1.example\nDNS_VERSION='OCDD 2'", { nsid: "ns1.example", version: "OCDD 2" }],
+    [
+      "DNS_FORWARDERS='192.0.2.53, 2001:db8::53@5353'",
+      {
+        forwarders: [
+          { address: "192.0.2.53", port: 53 },
+          { address: "2001:db8::53", port: 5353 },
+        ],
+      },
+    ],
     ["DNS_TTL=300", { ttl: 300, addressHold: 660 }],
     ["DNS_TTL=1\nADDRESS_HOLD=62", { addressHold: 62 }],
     [
@@ -208,6 +218,9 @@ t.test("invalid values of each key: reported with file, line and key", async (t)
     ["DNS_LISTEN=localhost", /must be an IPv4 address/],
     ["DNS_PORT=0", /1 to 65535/],
     ["DNS_PORT=65536", /1 to 65535/],
+    ["DNS_FORWARDERS=dns.example.com", /which is not ADDRESS\[@PORT\]/],
+    ["DNS_FORWARDERS=192.0.2.1@0", /which is not ADDRESS\[@PORT\]/],
+    ["DNS_FORWARDERS=192.0.2.1,192.0.2.2,192.0.2.3,192.0.2.4", /must be at most 3/],
     ["DNS_ALLOW_TRANSFER=everyone", /neither an address, a network/],
     ["WEB_ENABLED=true", /0 or 1/],
     ["DNS_NSID=zürich", /at most 64 printable ASCII/],

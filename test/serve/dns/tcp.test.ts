@@ -10,8 +10,8 @@ import { counterRow } from "../../../src/serve/dns/counters.ts";
 import { readPermission } from "../../../src/serve/dns/networks.ts";
 import { openTcp } from "../../../src/serve/dns/tcp.ts";
 import { tcpAnswer } from "../../../src/serve/dns/tcp-answer.ts";
-import type { TcpAnswer } from "../../../src/serve/dns/tcp-connection.ts";
 import { rest } from "../../../src/serve/dns/tcp-frame.ts";
+import type { TcpAnswer } from "../../../src/serve/dns/tcp-types.ts";
 
 import { makeQuery } from "../../dns/message.ts";
 import { authorityOf, zoneOf } from "../../dns/zones.ts";
@@ -59,6 +59,8 @@ async function open(t: Test, octets: number, limits: Partial<ConnectionLimits> =
       count.aborted++;
     },
     opened: () => {},
+    mayAsk: () => false,
+    forward: () => undefined,
   };
   const share = connectionShare({ idleSeconds: 60, connections: 100, held: 1 << 30, ...limits });
   const [port] = (await freePorts(1)) as [number];

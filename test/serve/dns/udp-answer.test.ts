@@ -10,7 +10,7 @@ const NOW = 1_700_000_000_000;
 
 /** Asks a responder that gives two answers of a kind a second to a network; all in one millisecond. */
 function asker(): (options: QueryOptions, name?: string) => ReadMessage | undefined {
-  const responder = udpResponder(counterRow(), { perSecond: 2 }, 7, () => false);
+  const responder = udpResponder(counterRow(), { perSecond: 2 }, 7, { mayTransfer: () => false });
   responder.use(authorityOf({ cookieSecrets: [new Uint8Array(16).fill(9)] }));
   return (options, name = "web.example.org.") => {
     const octets = new Uint8Array(MAX_UDP_OCTETS + 16);
@@ -84,7 +84,7 @@ d DNAME wild
 
 t.test("without a proved address an answer has at most four times the octets of its query", async (t) => {
   const zone = zoneOf(LARGE);
-  const responder = udpResponder(counterRow(), { perSecond: 0 }, 7, () => true);
+  const responder = udpResponder(counterRow(), { perSecond: 0 }, 7, { mayTransfer: () => true });
   const nsid = Buffer.from("n".repeat(64));
   const zones = [{ origin: zone.origin, zone }];
   responder.use(

@@ -1,0 +1,111 @@
+/** One question to one forwarder: over UDP, and over TCP when the answer does not fit. */
+import { randomInt } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { connect, isIPv6 } from "node:net";
+import { forwardQuery, type Reply, readReply } from "../../dns/message/forward.ts";
+import type { Query } from "../../dns/message/query.ts";
+import { MAX_UDP_OCTETS } from "../../dns/zone/authority.ts";
+import { prefixed } from "./tcp-frame.ts";
+
+/** A resolver that questions are forwarded to. */
+export interface ForwardTarget {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A client's question. */
+export interface Question {
+  readonly message: Uint8Array;
+  readonly query: Query;
+}
+
+/** Messages on one port that do not answer: an attacker who guesses IDs gets no more tries at it (RFC 5452 §9.3). */
+const MAX_WRONG = 16;
+
+/** Runs `start` until it calls `end`, `waitMs` pass or the signal is aborted; then what `start` gave is called once. */
+function bounded(
+  waitMs: number,
+  signal: AbortSignal,
+  start: (end: (reply: Reply | undefined) => void) => () => void,
+): Promise<Reply | undefined> {
+  return new Promise((resolve) => {
+    let over = false;
+    let close: (() => void) | undefined;
+    const end = (reply: Reply | undefined): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      signal.removeEventListener("abort", none);
+      close?.();
+      resolve(reply);
+    };
+    const none = (): void => end(undefined);
+    const timer = setTimeout(none, waitMs);
+    signal.addEventListener("abort", none);
+    if (signal.aborted) return none();
+    close = start(end);
+    if (over) close();
+  });
+}
+
+/**
+ * A socket of its own for each question: its source port is the kernel's random choice, the ID ours. It is connected, so
+ * that the kernel lets through only what comes from the forwarder's address and port.
+ */
+function overUdp(target: ForwardTarget, { message, query }: Question, waitMs: number, signal: AbortSignal) {
+  return bounded(waitMs, signal, (end) => {
+    const sent = forwardQuery(message, query, randomInt(0x10000));
+    const v6 = isIPv6(target.address);
+    const socket = createSocket({
+      type: v6 ? "udp6" : "udp4",
+      lookup: (host, _options, callback) => callback(null, host, v6 ? 6 : 4),
+    });
+    let wrong = 0;
+    // refused or unreachable: no need to wait
+    socket.on("error", () => end(undefined));
+    socket.on("message", (octets) => {
+      const reply = octets.length > MAX_UDP_OCTETS ? undefined : readReply(sent, query.questionEnd, octets);
+      if (reply !== undefined) end(reply);
+      else if (++wrong >= MAX_WRONG) end(undefined);
+    });
+    socket.connect(target.port, target.address, () => socket.send(sent));
+    return () => socket.close();
+  });
+}
+
+/** The same over a connection of its own, for answers up to 65535 octets. */
+function overTcp(target: ForwardTarget, { message, query }: Question, waitMs: number, signal: AbortSignal) {
+  return bounded(waitMs, signal, (end) => {
+    const sent = forwardQuery(message, query, randomInt(0x10000));
+    const socket = connect({ host: target.address, port: target.port });
+    let have: Buffer[] = [];
+    let size = 0;
+    socket.on("error", () => end(undefined));
+    socket.on("close", () => end(undefined));
+    socket.on("connect", () => socket.write(prefixed(sent)));
+    socket.on("data", (chunk: Buffer) => {
+      have.push(chunk);
+      size += chunk.length;
+      if (size < 2) return;
+      // joined when all is there: an answer in single octets would else be copied for each of them
+      const head = have[0] as Buffer;
+      if (head.length < 2) have = [Buffer.concat(have)];
+      const whole = 2 + (have[0] as Buffer).readUInt16BE(0);
+      if (size < whole) return;
+      const reply = readReply(sent, query.questionEnd, Buffer.concat(have).subarray(2, whole));
+      end(reply?.truncated === true ? undefined : reply);
+    });
+    return () => socket.destroy();
+  });
+}
+
+/** The forwarder's answer; undefined when it gives none within `waitMs` for each of the two transports. Never rejects. */
+export async function askForwarder(
+  target: ForwardTarget,
+  question: Question,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<Reply | undefined> {
+  const reply = await overUdp(target, question, waitMs, signal);
+  return reply?.truncated === true ? overTcp(target, question, waitMs, signal) : reply;
+}

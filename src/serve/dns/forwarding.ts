@@ -1,0 +1,57 @@
+/** Forwarding as the name server uses it: for whom, and the answer that the client gets. */
+import type { Say } from "../../daemon/log.ts";
+import { answerFrom } from "../../dns/message/forward.ts";
+import { parseQuery } from "../../dns/message/query.ts";
+import type { Authority, Via } from "../../dns/zone/authority.ts";
+import { clientOf } from "../connection-share.ts";
+import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+import type { ForwardTarget } from "./forward-ask.ts";
+import { openForwarder } from "./forwarder.ts";
+import { addressText } from "./networks.ts";
+import { type IsOwnNetwork, ownNetworks } from "./own-networks.ts";
+
+/** A client's message that a forwarder can be asked, and its sender's address (4 or 16 octets). */
+export interface ToForward {
+  readonly message: Uint8Array;
+  readonly client: Uint8Array;
+  readonly tcp: boolean;
+}
+
+export interface Forwarding {
+  /** Are questions of this client forwarded? */
+  readonly mayAsk: IsOwnNetwork;
+  /** The answer: of a forwarder, or SERVFAIL. Never rejects. */
+  answer(asked: ToForward): Promise<Uint8Array>;
+  close(): void;
+}
+
+/** Forwarding to these resolvers; one that is this server itself is left out. Undefined when there is none. */
+export function openForwarding(
+  targets: readonly ForwardTarget[],
+  own: { readonly listen: readonly string[]; readonly port: number },
+  authority: () => Authority,
+  row: CounterRow,
+  log: Say,
+): Forwarding | undefined {
+  const others = targets.filter(({ address, port }) => !(own.listen.includes(address) && port === own.port));
+  if (others.length < targets.length)
+    log("error", "DNS_FORWARDERS names this server itself, which would ask itself for ever; left out");
+  if (others.length === 0) return undefined;
+  const forwarder = openForwarder(others, log);
+  const out = new Uint8Array(2 * 65535);
+  return {
+    mayAsk: ownNetworks(),
+    async answer({ message, client, tcp }) {
+      const query = parseQuery(message);
+      if (query === undefined) return new Uint8Array();
+      const reply = await forwarder.ask({ message, query }, clientOf(addressText(client)));
+      const now = Math.floor(Date.now() / 1000);
+      const via: Via = { tcp, client, now, mayTransfer: false, recursion: true };
+      const size = answerFrom(authority(), via, message, query, reply, out);
+      countEvent(row, "forwarded");
+      countAnswer(row, query.qtype, (out[3] as number) & 15);
+      return out.slice(0, size);
+    },
+    close: () => forwarder.close(),
+  };
+}
