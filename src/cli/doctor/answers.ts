@@ -48,6 +48,49 @@ export async function delegation(config: Config, host: string): Promise<Finding>
   }
 }
 
+/** Codes of a resolver that has answered: it has no such name, or no such record. */
+const ANSWERED: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);
+
+/** Does each resolver of DNS_FORWARDERS answer, and the name server through them? Nothing where the key is not set. */
+export async function forwarders(
+  config: Pick<Config, "forwarders" | "zone" | "dnsListen" | "dnsPort">,
+  host: string,
+): Promise<Finding[]> {
+  if (config.forwarders.length === 0) return [];
+  const subject = "forwarders";
+  // outside of the zone, and something that every resolver here should know
+  const parent = config.zone.split(".").slice(1).join(".") || "example.com";
+  const failure = (server: string): Promise<string | undefined> =>
+    asking(server)
+      .resolve4(parent)
+      .then(() => undefined, codeOf)
+      .then((code) => (code === undefined || ANSWERED.has(code) ? undefined : code));
+  const names = config.forwarders.map(({ address, port }) => endpointOf(address, port));
+  const silent = (await Promise.all(names.map(failure))).flatMap((code, i) =>
+    code === undefined ? [] : [`${names[i]} does not answer for ${parent} (${code})`],
+  );
+  if (silent.length > 0)
+    return [
+      bad(subject, silent.join("; "), "correct DNS_FORWARDERS, or ask IT which resolvers this host may use"),
+    ];
+  const address = config.dnsListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
+  const code = await failure(endpointOf(address, config.dnsPort));
+  return code === undefined
+    ? [good(subject, `${names.join(", ")} answer, also through ${address}`)]
+    : [
+        bad(
+          subject,
+          `they answer, but ${address} port ${config.dnsPort} does not forward ${parent} (${code})`,
+          "restart `ocdd serve`: it reads DNS_FORWARDERS when it starts",
+        ),
+      ];
+}
+
+/** As Resolver.setServers wants it. */
+function endpointOf(address: string, port: number): string {
+  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+}
+
 function asking(server?: string): Resolver {
   const resolver = new Resolver({ timeout: ANSWER_TIMEOUT_MS, tries: 2 });
   if (server !== undefined) resolver.setServers([server]);

@@ -12,7 +12,7 @@ import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { PROGRAMS, requirePrograms } from "../../host/install/programs.ts";
-import { delegation, nameServer, oneService } from "./answers.ts";
+import { delegation, forwarders, nameServer, oneService } from "./answers.ts";
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
@@ -46,14 +46,15 @@ export async function diagnose(config: Config, name: string | undefined): Promis
     return [...findings, failed("configuration", error)];
   }
   findings.push(...drift(config, seen, decision));
-  const [names, engine, page, others, delegated] = await Promise.all([
+  const [names, engine, page, others, delegated, upstream] = await Promise.all([
     nameServer(config, decision.hostIp),
     udpEngine(config),
     webServer(config, decision.hostIp),
     namesOfHost(decision.hostIp).then((found) => pageNames(config, decision.hostIp, found)),
     delegation(config, decision.hostIp),
+    forwarders(config, decision.hostIp),
   ]);
-  findings.push(names, engine, page, ...others, delegated);
+  findings.push(names, engine, page, ...others, delegated, ...upstream);
   if (name !== undefined) findings.push(...(await oneService(config, decision, name)));
   return findings;
 }
