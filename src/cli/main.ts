@@ -189,9 +189,14 @@ function untilStopped(): AbortSignal {
   return stop.signal;
 }
 
-/** Where the log of `watch` and `serve` goes, in the form its reader wants. */
+/** The form that the reader of the log of `watch` and `serve` wants. */
+function logFormatOf(flags: Flags): LogFormat {
+  return flags.logFormat ?? (process.env.JOURNAL_STREAM === undefined ? "text" : "journal");
+}
+
+/** Where that log goes. */
 function logger(flags: Flags): Say {
-  const format = flags.logFormat ?? (process.env.JOURNAL_STREAM === undefined ? "text" : "journal");
+  const format = logFormatOf(flags);
   return (level, message) => err(logLine(format, level, message, Date.now()));
 }
 
@@ -211,6 +216,7 @@ async function serve(flags: Flags): Promise<number> {
   const keys = directory === undefined ? undefined : `${directory}/tsig`;
   await serveAll(config, say, stopped, {
     handed,
+    logFormat: logFormatOf(flags),
     tsigKeyFile: keys !== undefined && existsSync(keys) ? keys : undefined,
   });
   return 0;

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config/config.ts";
 import type { Endpoint, ListenAddress } from "../core/config/values.ts";
 import { pathsOf } from "../core/paths.ts";
-import type { Say } from "../daemon/log.ts";
+import type { LogFormat, Say } from "../daemon/log.ts";
 import { endpointName } from "./bind.ts";
+import { HANG_MS } from "./dns/hang.ts";
 import { type DnsOptions, type DnsServer, serveDns } from "./dns/server.ts";
 import { logExit } from "./exit-log.ts";
 import { serveHttp, type WebServer } from "./http/server.ts";
@@ -19,6 +20,8 @@ const ADDRESS_POLL_MS = 2_000;
 export interface Given {
   readonly handed: ActivatedSockets;
   readonly tsigKeyFile?: string | undefined;
+  /** Form of the log; default text. */
+  readonly logFormat?: LogFormat;
 }
 
 /** Serves until `stopped` is aborted or a signal ends it. It needs the ports and STORAGE_DIR, and no Docker. */
@@ -58,6 +61,7 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
     ...(config.nsid === "" ? {} : { nsid: config.nsid }),
     ...(config.version === "" ? {} : { version: config.version }),
     log: (level, message) => say(level, `dns: ${message}`),
+    guard: { hangMs: HANG_MS, logFormat: given.logFormat ?? "text" },
     silent: (reason) => replaceProcess(say, reason),
   });
   const web = config.webEnabled

@@ -9,6 +9,10 @@ const server = await serveDns({
   activated: await activatedSockets(process.env, process.pid),
   log: (level, message) => process.send?.({ log: `${level}: ${message}` }),
 });
-process.on("message", () => process.send?.({ events: server.counters.events }));
+process.on("message", (word) => {
+  // what a library that never returns would do
+  if (word === "hang") for (;;);
+  process.send?.({ events: server.counters.events });
+});
 process.on("disconnect", () => process.exit());
 process.send?.({ serving: true });

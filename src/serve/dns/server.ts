@@ -20,6 +20,7 @@ import { openTcp } from "./tcp.ts";
 import { tcpAnswer } from "./tcp-answer.ts";
 import { readTsigFile } from "./tsig-file.ts";
 import { startUdp } from "./udp.ts";
+import type { HangGuard } from "./udp-protocol.ts";
 import { zoneLoader } from "./zone-loader.ts";
 
 /** What to serve, and where: plain values, independent of the configuration's format. */
@@ -63,6 +64,8 @@ export interface DnsOptions {
   readonly log: Say;
   /** Makes the server query itself; called when it is silent for good and only a new process helps. */
   readonly silent?: (reason: string) => void;
+  /** The UDP thread kills this process when the main thread hangs; only where a supervisor starts it again. */
+  readonly guard?: HangGuard;
 }
 
 /** A running name server. */
@@ -152,7 +155,8 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   );
   const rows: CounterRow[] = [row];
   const networks = options.allowTransfer;
-  const udp = startUdp({ rate, networks, permission, forwarding, engine: options.engine, log }, rows);
+  const { engine, guard } = options;
+  const udp = startUdp({ rate, networks, permission, forwarding, engine, guard, log }, rows);
   const use = (): void => udp.use(authority);
   use();
 

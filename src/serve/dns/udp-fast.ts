@@ -6,6 +6,7 @@ import type { Authority } from "../../dns/zone/authority.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
 import type { Opened } from "../bind.ts";
 import type { ToForward } from "./forwarding.ts";
+import { BEAT_MS } from "./hang.ts";
 import { addressOctets } from "./networks.ts";
 import { SOCKET_BUFFER_OCTETS } from "./udp-portable.ts";
 import {
@@ -105,6 +106,8 @@ export function startFastUdp(
     // Not permitted: then both threads have the same priority.
   }
   const sockets = new Map<number, { readonly fail: (error: Error) => void; readonly inherited: boolean }>();
+  const beat = setInterval(() => Atomics.add(control, CONTROL.BEATS, 1), BEAT_MS);
+  beat.unref();
   let stopping = false;
   let opened = 0;
   let closed = 0;
@@ -124,6 +127,7 @@ export function startFastUdp(
   const fail = (reason: string): void => {
     if (stopping) return;
     stopping = true;
+    clearInterval(beat);
     for (const [fd, socket] of sockets) {
       if (!socket.inherited) calls.close(fd);
       socket.fail(new Error(reason));
@@ -175,6 +179,7 @@ export function startFastUdp(
     async close() {
       if (stopping) return;
       stopping = true;
+      clearInterval(beat);
       sockets.clear();
       send({ kind: "stop" });
       await new Promise<void>((resolve) => thread.once("exit", () => resolve()));

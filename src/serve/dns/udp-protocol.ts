@@ -1,6 +1,15 @@
 /** Messages between the main thread and the UDP thread. */
+import type { LogFormat } from "../../daemon/log.ts";
 import type { Authority } from "../../dns/zone/authority.ts";
 import type { Rate } from "./udp-answer.ts";
+
+/** How the UDP thread looks after the main thread. */
+export interface HangGuard {
+  /** Milliseconds without a heartbeat. */
+  readonly hangMs: number;
+  /** Form of the line that it logs by itself: the log's own writer is the main thread. */
+  readonly logFormat: LogFormat;
+}
 
 /** Start parameters of the UDP thread. */
 export interface UdpThreadStart {
@@ -14,10 +23,12 @@ export interface UdpThreadStart {
   readonly networks: readonly string[];
   /** Are questions of this host's own networks forwarded? */
   readonly forward: boolean;
+  /** The thread ends the process when the main thread hangs. */
+  readonly guard: HangGuard | undefined;
 }
 
 /** Octets of the shared control block. */
-export const CONTROL_OCTETS = 16;
+export const CONTROL_OCTETS = 20;
 
 /** Words of the shared control block. */
 export const CONTROL = {
@@ -29,6 +40,8 @@ export const CONTROL = {
   OPENED: 2,
   /** Messages for a forwarder that the main thread has taken. */
   TAKEN: 3,
+  /** Heartbeats of the main thread. */
+  BEATS: 4,
 } as const;
 
 /** A zone as it crosses threads: the block is shared, not copied. */

@@ -1,13 +1,22 @@
 /** The UDP thread: waits in poll(), receives up to 64 datagrams a call, answers them in place, sends them in one call. */
+import { writeSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { logLine } from "../../daemon/log.ts";
 import { openZone, type Zone } from "../../dns/zone/zone.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
 import { collectAfter, LARGE_ZONE_OCTETS } from "../collect.ts";
+import { hangJudge } from "./hang.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { ownNetworks } from "./own-networks.ts";
 import { udpResponder } from "./udp-answer.ts";
 import { batch } from "./udp-batch.ts";
-import { CONTROL, type UdpOrder, type UdpReport, type UdpThreadStart } from "./udp-protocol.ts";
+import {
+  CONTROL,
+  type HangGuard,
+  type UdpOrder,
+  type UdpReport,
+  type UdpThreadStart,
+} from "./udp-protocol.ts";
 
 const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
@@ -28,6 +37,17 @@ interface Endpoint {
   readonly ipv6: boolean;
   /** Never closed here: it could not be opened again, and the portable engine may have to take over. */
   readonly inherited: boolean;
+}
+
+/** The supervisor starts a new process; an orderly exit would need the main thread. */
+function replaceHung({ hangMs, logFormat }: HangGuard): void {
+  const text = `dns: the main thread has hung for ${hangMs / 1000} s; killing this process, so that it is started again`;
+  try {
+    writeSync(2, `${logLine(logFormat, "error", text, Date.now())}\n`);
+  } catch {
+    // a log that takes no line must not keep the process
+  }
+  process.kill(process.pid, "SIGKILL");
 }
 
 function run(calls: SocketCalls, start: UdpThreadStart): void {
@@ -110,11 +130,14 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
       execute(got.message as UdpOrder);
   };
 
+  const hangs = start.guard && hangJudge(start.guard.hangMs, performance.now());
   let quiet = 0;
   listen();
   for (;;) {
     if (Atomics.load(control, CONTROL.SENT) !== seen) listen();
     if (!running) break;
+    if (start.guard !== undefined && hangs?.(performance.now(), Atomics.load(control, CONTROL.BEATS)))
+      replaceHung(start.guard);
     let taken = 0;
     for (const endpoint of endpoints) {
       const { fd, ipv6 } = endpoint;

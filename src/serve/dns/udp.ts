@@ -9,6 +9,7 @@ import { addressText, isAllowed, type Permission } from "./networks.ts";
 import { type Rate, udpResponder } from "./udp-answer.ts";
 import { type FastUdp, startFastUdp } from "./udp-fast.ts";
 import { openPortableUdp } from "./udp-portable.ts";
+import type { HangGuard } from "./udp-protocol.ts";
 
 export interface UdpOptions {
   readonly rate: Rate;
@@ -18,6 +19,8 @@ export interface UdpOptions {
   readonly forwarding: Forwarding | undefined;
   /** `portable` forbids the fast engine. */
   readonly engine: "portable" | undefined;
+  /** The UDP thread ends the process when the main thread hangs; absent: nothing does. */
+  readonly guard: HangGuard | undefined;
   readonly log: Say;
 }
 
@@ -42,7 +45,7 @@ export function startUdp(options: UdpOptions, rows: CounterRow[]): Udp {
   if (options.engine !== "portable") {
     const thread = counterRow();
     const started = startFastUdp(
-      { counters: thread.buffer as SharedArrayBuffer, rate, seed, networks },
+      { counters: thread.buffer as SharedArrayBuffer, rate, seed, networks, guard: options.guard },
       (reason) => {
         fast = undefined;
         log("error", `the fast UDP engine failed, the portable one takes over: ${reason}`);

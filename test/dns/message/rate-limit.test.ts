@@ -94,3 +94,16 @@ t.test("IPv6 clients: limited by /56", async (t) => {
   t.equal(limit.check(a, 0, 16, KIND.DATA, 5), SEND);
   t.not(limit.check(b, 0, 16, KIND.DATA, 5), SEND);
 });
+
+t.test("a clock that is set back or forward: no network is silenced", async (t) => {
+  const limit = rateLimit(10, 7);
+  const sent = (now: number): number =>
+    Array.from({ length: 20 }, () => limit.check(client, 0, 4, KIND.DATA, now)).filter(
+      (each) => each === SEND,
+    ).length;
+  const now = 1_700_000_000_000;
+  t.equal(sent(now), 10);
+  for (const step of [-86_400_000, 86_400_000, -10, 2 ** 31, -(2 ** 40)])
+    t.ok(sent(now + step) >= 1, `${step} ms`);
+  t.equal(sent(now + 2000), 10, "and it limits as before");
+});
