@@ -59,7 +59,7 @@ complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch
 complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a watch -d 'run as a daemon: apply on every Docker event and every SYNC_INTERVAL seconds'
 complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a serve -d 'serve the zone (UDP and TCP) and the index page'
 complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a list -d 'list the services: name, address, container, ports, state'
-complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a status -d 'overview: last run, containers not served and why, drift, versions'
+complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a status -d 'overview: last run, whether the servers answer, containers not served and why, drift, versions'
 complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a zone -d 'print the zone in master-file form'
 complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a doctor -d 'check every component, or one service end to end'
 complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch serve list status zone doctor teardown' -a teardown -d 'remove every alias, rule and chain OCDD made, and nothing else'

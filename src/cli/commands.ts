@@ -23,7 +23,7 @@ import { openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
-import { statusOf } from "./status.ts";
+import { serverAnswers, statusOf } from "./status.ts";
 
 /** Exit status: something is left over, the range is full, the plan is not empty, Docker does not answer. */
 const FAILED = 1;
@@ -104,8 +104,8 @@ export async function runList(config: Config, { json }: Wish): Promise<Answer> {
 }
 
 /**
- * Overview: last run, containers not served and why, drift, versions. Status 69, and all that is known without Docker,
- * when Docker does not answer.
+ * Overview: last run, whether the servers answer, containers not served and why, drift, versions. Status 69, and all that
+ * is known without Docker, when Docker does not answer.
  */
 export async function runStatus(
   config: Config,
@@ -122,6 +122,7 @@ export async function runStatus(
     docker,
     root,
     version,
+    server: (host) => serverAnswers(config, host),
     now: now(),
     usage: stats,
   });

@@ -316,10 +316,11 @@ export function commandTree(finish: (status: number) => void): Command {
   ).addOption(logFormat());
   add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
   add("list", "list the services: name, address, container, ports, state", list);
-  add("status", "overview: last run, containers not served and why, drift, versions", status).option(
-    "--stats",
-    "also processor time and memory that each service uses",
-  );
+  add(
+    "status",
+    "overview: last run, whether the servers answer, containers not served and why, drift, versions",
+    status,
+  ).option("--stats", "also processor time and memory that each service uses");
   add("zone", "print the zone in master-file form", zone);
   add("doctor", "check every component, or one service end to end", doctor).argument(
     "[name]",

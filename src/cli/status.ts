@@ -1,5 +1,6 @@
 /** Collects what `status` shows; a part that does not answer leaves the others as they are. */
 
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { hostAddress } from "../core/config/host-check.ts";
 import { decide } from "../core/decide.ts";
@@ -7,13 +8,15 @@ import { HostError } from "../core/errors.ts";
 import type { Observation, Service } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { plan } from "../core/plan.ts";
-import type { StatusReport } from "../core/report/status.ts";
+import type { ServerAnswers, StatusReport } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { readUsage, type Usage } from "../core/report/usage.ts";
 import { lastRunOf } from "../host/disk/page.ts";
 import { readWatchStats } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
 import type { Host } from "../host/host.ts";
+import { nameServer } from "./doctor/answers.ts";
+import { webServer } from "./doctor/page.ts";
 
 /** What `status` reads from, and what it knows beforehand. */
 export interface StatusOptions {
@@ -24,6 +27,8 @@ export interface StatusOptions {
   /** False: the firewall cannot be read, so drift is not known. */
   readonly root: boolean;
   readonly version: string;
+  /** Asks the servers on this host's address; null when that is not known. */
+  readonly server?: (host: Ipv4 | null) => Promise<ServerAnswers | undefined>;
   /** Seconds since the epoch. */
   readonly now: number;
 }
@@ -55,12 +60,13 @@ export async function statusOf(
   ]);
   const decision = trouble === null ? decide(config, seen, now) : null;
   const { actual } = seen;
+  const hostIp = hostAddress(config, seen.addresses, actual.aliases) ?? null;
   const report = {
     version,
     engine,
     lastRun,
     now,
-    hostIp: hostAddress(config, seen.addresses, actual.aliases) ?? null,
+    hostIp,
     table: decision?.desired.table ?? actual.table,
     inForce: actual.aliases.length,
     decision,
@@ -68,6 +74,7 @@ export async function statusOf(
     unguarded: root ? seen.firewall.unguarded : undefined,
     trouble: trouble?.message ?? null,
     remedy: trouble?.remedy ?? null,
+    server: await options.server?.(hostIp),
     stats,
     ...(options.usage === true ? { usage: await usageOf(decision?.services ?? [], docker) } : {}),
   };
@@ -88,4 +95,11 @@ async function usageOf(services: readonly Service[], docker: Pick<Docker, "stats
     list.push(...(await Promise.all(some)));
   }
   return list;
+}
+
+/** Do the servers answer at the address where the host has them? Undefined when it has none yet. */
+export async function serverAnswers(config: Config, host: Ipv4 | null): Promise<ServerAnswers | undefined> {
+  if (host === null) return undefined;
+  const [dns, web] = await Promise.all([nameServer(config, host), webServer(config, host)]);
+  return { dns: dns.ok === true, web: web.ok };
 }

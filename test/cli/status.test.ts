@@ -1,19 +1,26 @@
 /** `ocdd status`, on a host in memory: what it reports of what it sees, and of what does not answer. */
 
+import { fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import t, { type Test } from "tap";
-import { type StatusOptions, statusOf } from "../../src/cli/status.ts";
+import { type StatusOptions, serverAnswers, statusOf } from "../../src/cli/status.ts";
+import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { HostError } from "../../src/core/errors.ts";
 import { pathsOf } from "../../src/core/paths.ts";
-import { statusDocument, statusText } from "../../src/core/report/status.ts";
+import { type ServerAnswers, statusDocument, statusText } from "../../src/core/report/status.ts";
 import { parseWatchStats } from "../../src/core/report/watch-stats.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
 import { readWatchStats, recordWatchStats } from "../../src/host/disk/watch-stats.ts";
 import { config, container, HOST, id, NOW } from "../core/make.ts";
 import { StillHost } from "../director/still-host.ts";
+import { until } from "../lab/process.ts";
+import { makePlace } from "../serve/place.ts";
+
+const ZONE_TEXT = "@ 60 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns1\nns1 60 IN A 127.0.0.1\n";
 
 const DOWN = new HostError("docker", "Docker's socket /var/run/docker.sock refuses connections", {
   remedy: "start Docker",
@@ -73,6 +80,45 @@ t.test("a host in force: text and document of its status say the same", async (t
   t.match(unprivileged, /drift +unknown \(needs root\)/);
   rmSync(join(conf.storageDir, "www/last-run"));
   t.match(statusText(conf, (await statusOf(conf, options)).report), /never succeeded/);
+});
+
+t.test("the servers: asked one by one, in text and document", async (t) => {
+  const { conf, options } = await inForce(t);
+  const shown = async (server: ServerAnswers | undefined): Promise<[string | undefined, unknown]> => {
+    const { report } = await statusOf(conf, { ...options, server: async () => server });
+    const row = /^server +(.*)$/m.exec(statusText(conf, report))?.[1];
+    return [row, (statusDocument(conf, report) as { server: unknown }).server];
+  };
+  const hung = { dns: true, web: false };
+  t.same(await shown(hung), ["name server answers, page does not answer", hung]);
+  const without = { dns: false, web: null };
+  t.same(await shown(without), ["name server does not answer", without]);
+  t.same(await shown(undefined), [undefined, null]);
+});
+
+t.test("a server whose main thread hangs: its name server answers, its page does not", async (t) => {
+  const { dir, conf, dns, web } = await makePlace("toolbox.example.com", ZONE_TEXT);
+  const program = join(import.meta.dirname, "../serve/hung-serve.ts");
+  const child = fork(program, [conf], { stdio: "ignore" });
+  t.teardown(() => {
+    child.kill("SIGKILL");
+    rmSync(dir, { recursive: true });
+  });
+  const here = config({
+    DNS_LISTEN: "127.0.0.1",
+    DNS_PORT: `${dns}`,
+    WEB_LISTEN: "127.0.0.1",
+    WEB_PORT: `${web}`,
+  });
+  const both = async (): Promise<unknown> => serverAnswers(here, "127.0.0.1" as Ipv4);
+  await until("both answer", async () => isDeepStrictEqual(await both(), { dns: true, web: true }), 60_000);
+  child.send("hang");
+  await until(
+    "the page does not",
+    async () => isDeepStrictEqual(await both(), { dns: true, web: false }),
+    25_000,
+  );
+  t.equal(await serverAnswers(here, null), undefined);
 });
 
 t.test("a host that cannot be guarded: the reason is reported, without root it is unknown", async (t) => {

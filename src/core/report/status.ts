@@ -10,6 +10,13 @@ import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
+/** Whether the two servers answer: a name server whose UDP thread answers may have a page that does not. */
+export interface ServerAnswers {
+  readonly dns: boolean;
+  /** Null: there is no page (WEB_ENABLED=0). */
+  readonly web: boolean | null;
+}
+
 /** What is known; null for what is not. Times are seconds since the epoch. */
 export interface StatusReport {
   readonly version: string;
@@ -31,6 +38,8 @@ export interface StatusReport {
   /** Why Docker's containers are not known, and what to do about it. */
   readonly trouble: string | null;
   readonly remedy: string | null;
+  /** Whether `ocdd serve` answers; undefined when it was not asked. */
+  readonly server?: ServerAnswers | undefined;
   /** What `watch` has recorded. */
   readonly stats: WatchStats | null;
   /** What the services use; absent where it was not asked for. */
@@ -54,6 +63,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
     drift: report.drift,
     ...(report.usage === undefined ? {} : { stats: report.usage.map(usageDocument) }),
     guarded: report.unguarded === undefined ? null : report.unguarded === null,
+    server: report.server ?? null,
     watch: stats && {
       since: time(stats.since),
       changes: stats.changes,
@@ -86,6 +96,7 @@ export function statusText(config: Config, report: StatusReport): string {
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
     ["last run", lastRun === null ? "never succeeded" : `${ago(now - lastRun)} ago`],
     ...(stats === null ? [] : watchRows(stats, now)),
+    ...(report.server === undefined ? [] : [serverRow(report.server)]),
     [
       "services",
       decision === null
@@ -143,6 +154,12 @@ function watchRows(stats: WatchStats, now: number): [string, string][] {
           ] as [string, string],
         ]),
   ];
+}
+
+function serverRow({ dns, web }: ServerAnswers): [string, string] {
+  const verb = (answers: boolean): string => (answers ? "answers" : "does not answer");
+  const page = web === null ? "" : `, page ${verb(web)}`;
+  return ["server", `name server ${verb(dns)}${page}`];
 }
 
 /** From the leases where Docker does not answer. */
