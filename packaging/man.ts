@@ -74,6 +74,13 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       item(bold("NO_COLOR"), "No colours."),
     ),
     section(
+      "PROGRAMS",
+      `${bold("ocdd")} calls ${bold("ip")}(8), ${bold("arping")}(8), ${bold("conntrack")}(8), ${bold("flock")}(1) and ${bold("nft")}(8).`,
+      `It calls ${bold("iptables")}(8) where Docker filters with iptables, and with ${bold("FIREWALL=iptables")};`,
+      "that program is not needed where Docker filters with nftables.",
+      `Without ${bold("nft")} aliases are not guarded.`,
+    ),
+    section(
       "FILES",
       item(italic("/etc/ocdd/ocdd.conf"), `The configuration, where there is no ${italic("./ocdd.conf")}.`),
       item(italic("STORAGE_DIR/leases.json"), "The leases, and the version before."),
@@ -102,6 +109,7 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ".BR docker (1),",
       ".BR ip\\-address (8),",
       ".BR iptables (8),",
+      ".BR nft (8),",
       ".BR systemctl (1)",
     ),
   );

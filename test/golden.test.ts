@@ -81,7 +81,7 @@ function readCase(directory: string): Case {
       },
       path: {
         dataPath: parse(DOCKER_RULES, config.pool).dataPath,
-        firewall: { backend: "iptables", unguarded: null, obstacles: [] },
+        firewall: { backend: "iptables", unguarded: null, obstacles: [], iptables: true },
         legacy: [],
       },
       leases: { status: "read", table: { ...BARE.table, ...json<Partial<LeaseTable>>("leases.json", {}) } },

@@ -34,7 +34,7 @@ function __ocdd_keys
     printf '%s\t%s\n' WEB_TEMPLATE_DIR= 'a directory whose index.html, style.css and app.js replace the page\'s own'
     printf '%s\t%s\n' ADDRESS_HOLD= 'seconds before a released address is given to another container; default and minimum: 2 x DNS_TTL + 60'
     printf '%s\t%s\n' EXPOSE= 'all containers, or only those labelled ocdd.enable=true'
-    printf '%s\t%s\n' FIREWALL= 'what redirects the aliases; auto: nft where Docker\'s own backend is nftables'
+    printf '%s\t%s\n' FIREWALL= 'what redirects the aliases; auto: nft where Docker\'s own backend is nftables or iptables is not installed'
     printf '%s\t%s\n' SYNC_INTERVAL= 'seconds between two full runs of watch'
     printf '%s\t%s\n' METRICS_LISTEN= 'loopback ADDRESS:PORT for metrics and health of the director; the server uses the next port'
     printf '%s\t%s\n' SERVICES= 'how watch and serve are started'

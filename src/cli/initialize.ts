@@ -14,7 +14,7 @@ import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
-import { PROGRAMS, requirePrograms } from "../host/install/programs.ts";
+import { programsOf, requirePrograms } from "../host/install/programs.ts";
 
 /**
  * Prepares the host; safe to repeat. Leases stay, or are made of the bash script's rules: a container gets its address
@@ -22,9 +22,10 @@ import { PROGRAMS, requirePrograms } from "../host/install/programs.ts";
  */
 export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<Ipv4> {
   await requirePrivilege();
-  await requirePrograms(PROGRAMS);
+  await requirePrograms(programsOf(config.firewall === "iptables" ? "iptables" : null));
   const host = openHost(config);
   const seen = await host.observe();
+  await requirePrograms(programsOf(seen.firewall.iptables ? "iptables" : "nft"));
   const hostIp = checkForInitialize(config, seen);
   const leases = seen.legacy && takenOver(candidatesOf(config, seen), seen.legacy, now);
   say("Initializing OCDD ...");

@@ -160,6 +160,8 @@ export interface FirewallSeen {
   readonly unguarded: string | null;
   /** Rules of the operator's that keep aliases from working, one line each. */
   readonly obstacles: readonly string[];
+  /** The constant rules stand in iptables: its programs are needed. */
+  readonly iptables: boolean;
 }
 
 /** What one reading of the host gives. */

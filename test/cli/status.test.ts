@@ -126,10 +126,10 @@ t.test("a host that cannot be guarded: the reason is reported, without root it i
   const guarded = async (root: boolean): Promise<unknown> =>
     (statusDocument(conf, (await statusOf(conf, { ...options, root })).report) as { guarded: unknown })
       .guarded;
-  host.over = { firewall: { backend: "iptables", unguarded: null, obstacles: [] } };
+  host.over = { firewall: { backend: "iptables", unguarded: null, obstacles: [], iptables: true } };
   t.same([await guarded(true), await guarded(false)], [true, null]);
   const unguarded = "not installed: nft\u001b[31m";
-  host.over = { firewall: { backend: "iptables", unguarded, obstacles: [] } };
+  host.over = { firewall: { backend: "iptables", unguarded, obstacles: [], iptables: true } };
   t.same([await guarded(true), await guarded(false)], [false, null]);
   const text = statusText(conf, (await statusOf(conf, options)).report);
   t.match(text, /^guard +not guarded: not installed: nft/m);

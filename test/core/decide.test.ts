@@ -370,7 +370,7 @@ t.test("a reserved or hand-written name is not the container's", async (t) => {
 t.test(
   "a running container whose bridge port is not found gets no packets, and the run says so",
   async (t) => {
-    const firewall = { backend: "iptables", unguarded: null, obstacles: [] } as const;
+    const firewall = { backend: "iptables", unguarded: null, obstacles: [], iptables: true } as const;
     const one = container({ name: "web", at: "172.17.0.2" });
     const port = { name: "veth1", bridge: "docker0", hairpin: true, container: one.id };
     t.match(decided([one], { firewall }).warnings, [/"web" gets no packets.*--pid host/]);

@@ -150,7 +150,7 @@ export function observation(over: Partial<Observation> = {}): Observation {
     leasesStale: false,
     notices: [],
     zone: zoneOnDisk(actual.zone.text),
-    firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [] },
+    firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [], iptables: true },
     ...over,
     actual,
   };

@@ -11,7 +11,7 @@ import { describe } from "../../core/report/steps.ts";
 import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
-import { PROGRAMS, requirePrograms } from "../../host/install/programs.ts";
+import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
 import { delegation, forwarders, nameServer, oneService } from "./answers.ts";
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
@@ -20,16 +20,18 @@ import { namesOfHost, pageNames, webServer } from "./page.ts";
 
 /** Checks every component, and with a name that service end to end. Changes nothing. */
 export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
+  const docker = await dockerFindings(config);
+  const programs = programsOf(config.firewall === "iptables" ? "iptables" : docker.filters);
   const findings: Finding[] = [
     await attempt("prerequisites", async () => {
-      await requirePrograms(PROGRAMS);
-      return `${PROGRAMS.join(", ")} are installed`;
+      await requirePrograms(programs);
+      return `${programs.join(", ")} are installed`;
     }),
     await attempt("privilege", async () => {
       await requirePrivilege();
       return "CAP_NET_ADMIN and CAP_NET_RAW are present";
     }),
-    ...(await dockerFindings(config)),
+    ...docker.findings,
     await forwarding(),
     await firewalld(),
   ];
@@ -73,22 +75,29 @@ function failed(subject: string, error: unknown): Finding {
   throw error;
 }
 
-async function dockerFindings(config: Config): Promise<Finding[]> {
+/** What Docker says; `filters`: with what it does, null where it does not answer. */
+interface DockerFindings {
+  readonly findings: readonly Finding[];
+  readonly filters: Writes | null;
+}
+
+async function dockerFindings(config: Config): Promise<DockerFindings> {
   let about: ReadonlyMap<string, unknown>;
   try {
     about = await connectDocker({ socket: config.dockerSocket, ...config.api }).about();
   } catch (error) {
-    return [failed("Docker", error)];
+    return { findings: [failed("Docker", error)], filters: null };
   }
   const version = String(about.get("ServerVersion") ?? about.get("Version") ?? "unknown");
   const backend = about.get("FirewallBackend") as { Driver?: unknown } | undefined;
   const driver = typeof backend?.Driver === "string" ? backend.Driver : "iptables";
   const engine = good("Docker", `engine ${clip(version)} at ${config.dockerSocket}`);
+  const filters = driver.startsWith("nftables") ? "nft" : "iptables";
   try {
-    const marks = driver.startsWith("nftables") ? await readAcceptedMarks() : [];
-    return [engine, dockerFirewall(config, driver, marks)];
+    const marks = filters === "nft" ? await readAcceptedMarks() : [];
+    return { findings: [engine, dockerFirewall(config, driver, marks)], filters };
   } catch (error) {
-    return [engine, failed("Docker's firewall", error)];
+    return { findings: [engine, failed("Docker's firewall", error)], filters };
   }
 }
 

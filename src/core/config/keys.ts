@@ -113,7 +113,7 @@ export const KEYS = {
   FIREWALL: key(
     "auto",
     oneOf("auto", "iptables", "nft"),
-    "what redirects the aliases; auto: nft where Docker's own backend is nftables",
+    "what redirects the aliases; auto: nft where Docker's own backend is nftables or iptables is not installed",
   ),
   SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full runs of watch"),
   METRICS_LISTEN: key(

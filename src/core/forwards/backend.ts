@@ -15,15 +15,23 @@ export interface Backend {
   readonly style: NftStyle;
 }
 
+/** What the choice depends on beside the configuration. */
+export interface BackendsSeen {
+  /** Docker filters with nftables. */
+  readonly docker: boolean;
+  /** iptables is installed, or a program that is not on the search path filters with it. */
+  readonly iptables: boolean;
+  /** Why nftables cannot be had; null where it can. */
+  readonly unguarded: string | null;
+}
+
 /** Chooses by the configuration and what one look found; iptables where nftables cannot be had. */
-export function chooseBackend(
-  firewall: Firewall,
-  { docker, unguarded }: { readonly docker: boolean; readonly unguarded: string | null },
-): Backend {
-  const wanted = firewall === "nft" || (firewall === "auto" && docker);
+export function chooseBackend(firewall: Firewall, { docker, iptables, unguarded }: BackendsSeen): Backend {
+  const wanted = firewall === "nft" || (firewall === "auto" && (docker || !iptables));
   const redirect = wanted && unguarded === null ? "nft" : "iptables";
   const mode = redirect === "nft" ? "full" : "guard";
-  return { redirect, rules: redirect === "iptables" || !docker, style: { mode, markEarly: docker } };
+  const rules = redirect === "iptables" || (iptables && !docker);
+  return { redirect, rules, style: { mode, markEarly: docker } };
 }
 
 /** `rules`: what iptables has, null where it was not asked. `tables`: OCDD's of nftables, null where there are none. */

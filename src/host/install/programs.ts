@@ -3,16 +3,18 @@ import { access, constants } from "node:fs/promises";
 import { HostError } from "../../core/errors.ts";
 import { PACKAGE_OF, SEARCH_PATH } from "../kernel/run.ts";
 
-/** What a run calls. */
-export const PROGRAMS: readonly string[] = [
-  "ip",
-  "iptables",
-  "iptables-save",
-  "iptables-restore",
-  "arping",
-  "conntrack",
-  "flock",
-];
+/** Where rules are written that a run cannot do without. */
+export type Writes = "iptables" | "nft";
+
+const WRITERS: Readonly<Record<Writes, readonly string[]>> = {
+  iptables: ["iptables", "iptables-save", "iptables-restore"],
+  nft: ["nft"],
+};
+
+/** What a run calls; `writes` is null where that is not known yet. */
+export function programsOf(writes: Writes | null): string[] {
+  return ["ip", ...(writes === null ? [] : WRITERS[writes]), "arping", "conntrack", "flock"];
+}
 
 /** Those that are not on the search path. */
 export async function missingPrograms(programs: readonly string[]): Promise<string[]> {

@@ -1,4 +1,5 @@
 /** The one writer of the data path: rules and guard, read as nouns and written as nouns. */
+import { readFile } from "node:fs/promises";
 import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
 import {
@@ -73,7 +74,10 @@ export function openForwardTable(
   };
   const read = async (): Promise<DataPathSeen> => {
     const [first, guard] = await Promise.all([readRules(), nft.read()]);
-    const backend = chooseBackend(firewall, guard);
+    const filters = first !== null || guard.iptables || (await legacyFilters());
+    const backend = chooseBackend(firewall, { ...guard, iptables: filters });
+    if (first === null && guard.unguarded !== null && firewall !== "iptables")
+      throw noFirewall(guard.unguarded);
     // where iptables is needed, that it is not installed is an error
     const rules = backend.rules ? (first ?? (await iptables.read())) : first;
     const there = rules !== null && hasRules(rules);
@@ -84,6 +88,7 @@ export function openForwardTable(
         backend: backend.redirect,
         unguarded: guard.unguarded,
         obstacles: backend.rules ? (rules?.obstacles ?? []) : [],
+        iptables: backend.rules,
       },
       legacy: rules?.legacy ?? [],
     };
@@ -143,6 +148,15 @@ export function openForwardTable(
     close: () => nft.close(),
   };
 }
+
+/** Tables of iptables-legacy are in the kernel: a program that is not on the search path has made them. */
+const legacyFilters = async (): Promise<boolean> =>
+  (await readFile("/proc/net/ip_tables_names", "utf8").catch(() => "")).includes("filter");
+
+const noFirewall = (unguarded: string): HostError =>
+  new HostError("missing", `iptables is not installed, and nftables cannot be used: ${unguarded}`, {
+    remedy: "apt-get install nftables",
+  });
 
 const hasRules = ({ dataPath, legacy }: SeenTables): boolean =>
   dataPath.frame !== null || dataPath.damaged.length > 0 || legacy.length > 0;

@@ -1,5 +1,6 @@
 /** Changes of the firewall by other programs, as the kernel announces them (nfnetlink, group of nf_tables). */
 import { setTimeout as sleep } from "node:timers/promises";
+import { missingPrograms } from "../install/programs.ts";
 import { NETLINK_NETFILTER, type Notifications, openNotifications } from "./netlink.ts";
 import { attributes } from "./netlink-message.ts";
 import { run, startedHere } from "./run.ts";
@@ -98,7 +99,8 @@ function concerns(message: number, body: Buffer): boolean {
 
 /** iptables-legacy: its rules are compared as text. */
 async function pollLegacy(signal: AbortSignal, changed: () => void): Promise<void> {
-  const { stdout } = await run(["iptables", "--version"]);
+  const [absent] = await missingPrograms(["iptables"]);
+  const { stdout } = absent === undefined ? await run(["iptables", "--version"]) : { stdout: "" };
   if (!stdout.includes("legacy")) return await new Promise(() => undefined);
   let before: string | undefined;
   while (!signal.aborted) {

@@ -28,10 +28,17 @@ export async function tryTables(): Promise<Usable> {
   }
 }
 
-/** Docker's table is there as long as its daemon has run with its nftables backend last. */
-export async function dockerFilters(): Promise<boolean> {
+/** Who filters, as the names of tables tell: `iptables` is iptables-nft, on whatever search path it is. */
+export interface Filters {
+  /** Docker's table is there as long as its daemon has run with its nftables backend last. */
+  readonly docker: boolean;
+  readonly iptables: boolean;
+}
+
+export async function readFilters(): Promise<Filters> {
   const { stdout } = await run(["nft", "list", "tables", "ip"]);
-  return /^table ip docker-bridges$/m.test(stdout);
+  const has = (name: string): boolean => new RegExp(`^table ip ${name}$`, "m").test(stdout);
+  return { docker: has("docker-bridges"), iptables: has("filter") };
 }
 
 /** Both tables; null when neither is there, "half" when one of them is. Throws HostError. */

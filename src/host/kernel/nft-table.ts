@@ -8,14 +8,21 @@ import { isWritten, stampOf, type TablesSeen, versionOf } from "../../core/forwa
 import type { Loaded } from "../../platform/libc.ts";
 import { commitMost, type Refused } from "./commit-most.ts";
 import type { Netlink } from "./netlink.ts";
-import { dockerFilters, isRefusal, nft, readTables, tryTables, type Usable, write } from "./nft-program.ts";
+import {
+  type Filters,
+  isRefusal,
+  nft,
+  readFilters,
+  readTables,
+  tryTables,
+  type Usable,
+  write,
+} from "./nft-program.ts";
 
 /** One look at nftables. */
-export interface NftSeen {
+export interface NftSeen extends Filters {
   /** Null when the tables are or can be in force; else why not, in one line. */
   readonly unguarded: string | null;
-  /** True when Docker itself filters with nftables (`firewall-backend`, from Docker 29 on). */
-  readonly docker: boolean;
   /** Null when one of OCDD's tables is not there. */
   readonly tables: TablesSeen | null;
 }
@@ -68,16 +75,16 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   };
   const observe = async (): Promise<NftSeen> => {
     try {
-      const [docker, tables] = await Promise.all([dockerFilters(), look()]);
+      const [filters, tables] = await Promise.all([readFilters(), look()]);
       // whether a kernel takes them is found out once, whether the program is there each time
       if (tables !== null) usable = { why: null };
       usable ??= await tryTables();
       unguarded = usable.why;
-      return { unguarded, docker, tables };
+      return { unguarded, ...filters, tables };
     } catch (error) {
       if (!isRefusal(error)) throw error;
       unguarded = error.message;
-      return { unguarded, docker: false, tables: null };
+      return { unguarded, docker: false, iptables: false, tables: null };
     }
   };
   /** Carries out a change, where there can be tables at all. */
