@@ -29,8 +29,8 @@ Priority: optional
 Architecture: ${architecture}
 Maintainer: ${who}
 Installed-Size: ${kibibytes}
-Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 8), iproute2 (>= 5.0), iptables, nftables, iputils-arping, conntrack
-Recommends: docker.io (>= 20.10) | docker-ce (>= 5:20.10)
+Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1, libstdc++6 (>= 8), iproute2 (>= 5.0), nftables, iputils-arping, conntrack
+Recommends: iptables, docker.io (>= 20.10) | docker-ce (>= 5:20.10)
 Suggests: docker-compose
 Description: ${summary.slice(summary.indexOf(":") + 2)}
  OCDD, the OctoCop Director for Docker, gives every container on a Docker host
