@@ -28,10 +28,11 @@ export async function tryTables(): Promise<Usable> {
   }
 }
 
-/** Who filters, as the names of tables tell: `iptables` is iptables-nft, on whatever search path it is. */
+/** What filters, by the names of its tables. */
 export interface Filters {
   /** Docker's table is there as long as its daemon has run with its nftables backend last. */
   readonly docker: boolean;
+  /** iptables-nft, also one that is not on the search path. */
   readonly iptables: boolean;
 }
 
