@@ -2,12 +2,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Forward } from "../../src/core/forwards/forward.ts";
 import { parse } from "../../src/core/forwards/iptables-parse.ts";
+import { forwardsOf, parseTables } from "../../src/core/forwards/nft-parse.ts";
 import type { Container, DeviceAddress, Lease, LeaseTable } from "../../src/core/model.ts";
 import { ip, POOL, ZONE, zoneOnDisk } from "../core/make.ts";
 import type { Floor } from "../fake/floor.ts";
 import { saved } from "../fake/iptables.ts";
-import { readRuleset, trace, type Verdict } from "../trace.ts";
+import { readRuleset, type Verdict } from "../trace.ts";
+import { traceNft } from "../trace-nft.ts";
+import { readNft } from "../trace-nft-read.ts";
 
 export const HOLD = 180;
 
@@ -23,7 +27,6 @@ export function fail(message: string): never {
 
 export class Judge {
   readonly #floor: Floor;
-  readonly #guarded: boolean;
   /** Addresses, rules and zone text of the operator's, which must stay. */
   readonly foreign: Set<DeviceAddress> = new Set();
   readonly foreignRules: Set<string> = new Set();
@@ -38,9 +41,8 @@ export class Judge {
   /** Another program has changed rules since the last run that ended well. */
   #tampered = false;
 
-  constructor(floor: Floor, guarded: boolean) {
+  constructor(floor: Floor, { guarded }: { readonly guarded: boolean }) {
     this.#floor = floor;
-    this.#guarded = guarded;
     floor.changed = () => {
       if (guarded && !this.#tampered) this.checkPackets();
     };
@@ -73,26 +75,28 @@ export class Judge {
   /** Where a client's packet to an alias goes, and whether the guard lets it arrive. */
   #way(alias: Ipv4): { readonly verdict: Verdict; readonly reaches: Container | undefined } {
     const { kernel, docker } = this.#floor;
-    const around = { local: kernel.addresses.map(({ address }) => address), routes: ROUTES };
-    const packet = { from: "192.168.122.50", to: alias, protocol: "tcp", port: 80 } as const;
-    const verdict = trace({ ...packet, hook: "PREROUTING", in: "ens3" }, this.#ruleset(), around);
+    const containers = docker.running().filter((one) => one.networkMode === "bridge");
+    const bridgePorts = containers.map((one): [string, string] => [
+      one.attachments[0]?.address ?? "",
+      kernel.bridgePorts.find(({ container }) => container === one.id)?.name ?? "",
+    ]);
+    const verdict = traceNft(
+      { from: "192.168.122.50", to: alias, protocol: "tcp", port: 80, hook: "PREROUTING", in: "ens3" },
+      this.#tables(kernel.nft.text()),
+      {
+        local: kernel.addresses.map(({ address }) => address),
+        routes: ROUTES,
+        iptables: this.#ruleset(kernel.rules),
+        bridgePorts: new Map(bridgePorts),
+      },
+    );
     if (typeof verdict !== "object") return { verdict, reaches: undefined };
-    const found = docker
-      .running()
-      .find((one) => one.networkMode === "bridge" && one.attachments[0]?.address === verdict.address);
-    const port = kernel.bridgePorts.find(({ container }) => container === found?.id)?.name ?? "";
-    const passes = !this.#guarded || !kernel.nft.guards() || kernel.nft.passes(alias, port);
-    return { verdict, reaches: passes ? found : undefined };
+    const reaches = containers.find((one) => one.attachments[0]?.address === verdict.address);
+    return { verdict, reaches };
   }
 
-  #rules = "";
-  #read = readRuleset("");
-  #ruleset(): ReturnType<typeof readRuleset> {
-    const { rules } = this.#floor.kernel;
-    if (rules !== this.#rules) this.#read = readRuleset(rules);
-    this.#rules = rules;
-    return this.#read;
-  }
+  readonly #ruleset = rememberLast(readRuleset);
+  readonly #tables = rememberLast(readNft);
 
   /** No alias leads to a container that does not hold its lease. */
   checkPackets(): void {
@@ -169,7 +173,9 @@ export class Judge {
     const leases = this.#table()?.leases ?? [];
     const owner = new Map(leases.filter((l) => l.releasedAt === null).map((l) => [l.address, l.container]));
     const target = new Map(docker.running().map((c) => [c.id, c.attachments[0]?.address]));
-    const { forwards } = parse(saved(kernel.rules) as never, POOL).dataPath;
+    const { rules, tables } = this.#forwards();
+    if (rules.length > 0 && tables.length > 0) fail("both backends redirect");
+    const forwards = [...rules, ...tables];
     for (const { alias, target: to, ...policy } of forwards) {
       const holder = owner.get(alias) ?? "";
       if (target.get(holder) !== to) fail(`${alias} leads to ${to}, not to its owner`);
@@ -178,10 +184,20 @@ export class Judge {
     }
     const aliases = kernel.addresses.filter((a) => a.label === "ens3:ocdd").map((a) => a.address);
     unique(aliases, "an alias twice");
-    if (aliases.length === 0 && kernel.nft.tables.size > 0) fail("a guard for no alias");
+    if (aliases.length === 0 && kernel.nft.list("bridge") !== undefined) fail("a guard for no alias");
     const forwarded = new Set(forwards.map((f) => f.alias));
     if (forwarded.size !== aliases.length || !aliases.every((a) => forwarded.has(a)))
       fail("aliases and forwards differ");
+  }
+
+  /** Of each backend. */
+  #forwards(): Readonly<Record<"rules" | "tables", readonly Forward[]>> {
+    const { rules, nft } = this.#floor.kernel;
+    const listings = ["ip", "bridge"].map((family) => nft.list(family) ?? '{ "nftables": [] }');
+    return {
+      rules: parse(saved(rules) as never, POOL).dataPath.forwards,
+      tables: forwardsOf(parseTables(listings)),
+    };
   }
 
   #zone(): string {
@@ -206,6 +222,15 @@ export class Judge {
     if (serial < this.#serial) fail(`serial ${serial} after ${this.#serial}`);
     this.#serial = serial;
   }
+}
+
+/** Reads a text again only when it is another. */
+function rememberLast<T>(read: (text: string) => T): (text: string) => T {
+  let last: { readonly text: string; readonly value: T } | undefined;
+  return (text) => {
+    if (last?.text !== text) last = { text, value: read(text) };
+    return last.value;
+  };
 }
 
 export function unique(values: readonly string[], message: string): void {

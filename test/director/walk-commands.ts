@@ -67,6 +67,14 @@ const labels = fc.oneof(
   },
   {
     weight: 2,
+    arbitrary: fc.constantFrom(
+      new Map([["ocdd.map", "80:8080"]]),
+      new Map([["ocdd.ports", "80,53/udp"]]),
+      new Map([["ocdd.allow", "10.0.0.0/8,192.168.122.50"]]),
+    ),
+  },
+  {
+    weight: 2,
     arbitrary: fc
       .dictionary(
         fc.constantFrom(
@@ -196,6 +204,21 @@ const others: fc.Arbitrary<Step>[] = [
       w.tampered();
     }),
   ),
+  fc.constantFrom("ip leased", "ip targets", "ip policies", "bridge bridge-ports").map((which) =>
+    deed(`nft delete element ${which}`, (w) => {
+      const [family, name = ""] = which.split(" ");
+      const set = w.floor.kernel.nft.tables.get(`${family} ocdd`)?.sets.get(name);
+      for (const key of [...(set?.keys() ?? [])].slice(0, 1)) set?.delete(key);
+      w.tampered();
+    }),
+  ),
+  fc.constant(
+    deed("nft, a target is another", (w) => {
+      const targets = w.floor.kernel.nft.tables.get("ip ocdd")?.sets.get("targets");
+      for (const key of targets?.keys() ?? []) targets?.set(key, `${key} : 172.17.0.99`);
+      w.tampered();
+    }),
+  ),
   fc
     .integer({ min: 11, max: 30 })
     .map((octet) =>
@@ -238,14 +261,16 @@ const troubles: fc.Arbitrary<Step>[] = [
         w.attempt({ calls: n, when: at, what: () => w.meanwhile(w.start(name, new Map(), "bridge", is)) }),
       ),
     ),
-  fc.tuple(fc.constantFrom("ip ", "iptables-restore", "conntrack"), fc.nat(2)).map(([program, n]) =>
-    deed(`run, ${program} fails at its call ${n}`, async (w) => {
-      let left = n;
-      w.floor.fails = (command) => command.startsWith(program) && left-- === 0;
-      await w.attempt();
-      w.floor.fails = undefined;
-    }),
-  ),
+  fc
+    .tuple(fc.constantFrom("ip ", "iptables-restore", "conntrack", "nft -f", "netlink"), fc.nat(2))
+    .map(([program, n]) =>
+      deed(`run, ${program} fails at its call ${n}`, async (w) => {
+        let left = n;
+        w.floor.fails = (command) => command.startsWith(program) && left-- === 0;
+        await w.attempt();
+        w.floor.fails = undefined;
+      }),
+    ),
   fc.constant(
     deed("run, Docker does not answer", async (w) => {
       w.floor.docker.down = true;

@@ -1,8 +1,9 @@
 /** A host of the random walk: containers come and go on it, a director runs on it, and what must hold is judged. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { HostError } from "../../src/core/errors.ts";
+import type { Firewall } from "../../src/core/forwards/backend.ts";
 import type { Container } from "../../src/core/model.ts";
 import { candidatesOf } from "../../src/core/services/candidates.ts";
 import { type Outcome, reconcile } from "../../src/director/reconcile.ts";
@@ -13,6 +14,24 @@ import { type Director, Floor, type Moment } from "../fake/floor.ts";
 import { Judge } from "./judge.ts";
 
 const BY_HAND = "$TTL 300\nprinter IN A 192.168.122.150\nalias IN CNAME printer\n";
+
+/** What a host has, beside the programs that each has. */
+export interface Kind {
+  readonly firewall: Firewall;
+  readonly nft: boolean;
+  /** Elements of nftables are changed by netlink, else by the program. */
+  readonly netlink: boolean;
+  /** Docker filters with nftables, and iptables is not installed. */
+  readonly docker29: boolean;
+}
+
+export const USUAL: Kind = { firewall: "auto", nft: true, netlink: false, docker29: false };
+
+/** Without published ports: on an address of the host they lead to a container whatever OCDD does. */
+const DOCKER_29 = readFileSync(new URL("../recorded/docker-29.nft", import.meta.url), "utf8").replace(
+  /.*(?:"DNAT"|"DROP DIRECT ACCESS"|dport 80.*accept)\n/g,
+  "",
+);
 
 export class World {
   readonly floor: Floor = new Floor();
@@ -29,18 +48,29 @@ export class World {
   /** What an event during a run has set going. */
   #going: Promise<void>[] = [];
 
-  constructor(range: string, guarded: boolean) {
+  readonly #kind: Kind;
+
+  constructor(range: string, kind: Kind = USUAL) {
+    this.#kind = kind;
     this.config = this.#configured(range);
-    this.floor.kernel.hasNft = guarded;
+    const { kernel } = this.floor;
+    kernel.hasNft = kind.nft;
+    this.floor.hasNetlink = kind.netlink;
     this.floor.clock = () => this.now * 1000;
-    this.judge = new Judge(this.floor, guarded);
+    if (kind.docker29) {
+      kernel.nft.apply(DOCKER_29);
+      kernel.hasIptables = false;
+      kernel.rules = "";
+    }
+    this.judge = new Judge(this.floor, { guarded: kind.nft });
     this.judge.byHand = BY_HAND;
     writeFileSync(this.config.zoneFile, BY_HAND);
     this.director = this.floor.start(this.config);
   }
 
   #configured(range: string): Config {
-    return config({ IP_RANGE: range, STORAGE_DIR: this.floor.directory });
+    const { firewall } = this.#kind;
+    return config({ IP_RANGE: range, STORAGE_DIR: this.floor.directory, FIREWALL: firewall });
   }
 
   /** The director is started with this range. */

@@ -18,11 +18,16 @@ import type { DockerEvent } from "../../src/host/docker/json.ts";
 import { type Host, openHost } from "../../src/host/host.ts";
 import type { BridgePorts } from "../../src/host/kernel/bridge-ports.ts";
 import { openForwardTable } from "../../src/host/kernel/forwards.ts";
+import { type Netlink, NetlinkError } from "../../src/host/kernel/netlink.ts";
 import { type RunResult, runWith } from "../../src/host/kernel/run.ts";
+import type { Loaded } from "../../src/platform/libc.ts";
 import { FakeDocker } from "./docker.ts";
+import { fakeNetlink } from "./netlink.ts";
 import { FakeKernel } from "./programs.ts";
 
 const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+const EAGAIN = 11;
 
 /** Thrown where the director is killed, and by all it does afterwards. */
 export class Killed extends Error {}
@@ -47,15 +52,29 @@ class Process {
 
   /** A call of the director's that may change something. */
   async call<T>(name: string, deed: () => T | Promise<T>): Promise<T> {
+    const end = this.#begin(name);
+    const result = await deed();
+    end();
+    return result;
+  }
+
+  /** The same for one that does not wait. */
+  callNow(name: string, deed: () => void): void {
+    const end = this.#begin(name);
+    deed();
+    end();
+  }
+
+  #begin(name: string): () => void {
     const moment = this.moment !== undefined && this.moment.calls-- === 0 ? this.moment : undefined;
     if (moment !== undefined) this.moment = undefined;
     if (moment?.when === "before") moment.what();
     if (this.dead) throw new Killed();
     this.floor.calls.push(name);
-    const result = await deed();
-    if (moment?.when === "after") moment.what();
-    if (this.dead) throw new Killed();
-    return result;
+    return () => {
+      if (moment?.when === "after") moment.what();
+      if (this.dead) throw new Killed();
+    };
   }
 }
 
@@ -122,6 +141,8 @@ export class Floor {
   readonly neighbours: Set<Ipv4> = new Set();
   /** Whether the port of a container is found. */
   knows: (container: string) => boolean = () => true;
+  /** Elements of nftables are changed by netlink. */
+  hasNetlink = false;
   /** No file can be written any more. */
   full = false;
   /** Programs with their arguments and input, file operations and ARP, in the order in which they took effect. */
@@ -148,7 +169,7 @@ export class Floor {
     const pending = makePending(() => 0);
     const exits: Exits = makeExits(() => this.clock());
     const kernel = {
-      table: openForwardTable(config, { reason: "in memory" }),
+      table: openForwardTable(config, this.#netlink(process)),
       bridgePorts: this.#bridgePorts(process),
       arp: this.#arp(process),
     };
@@ -193,6 +214,17 @@ export class Floor {
       },
       dead: () => process.dead,
     };
+  }
+
+  #netlink(process: Process): Loaded<Netlink> {
+    if (!this.hasNetlink) return { reason: "in memory" };
+    const call = (name: string, deed: () => void): void =>
+      process.callNow(name, () => {
+        if (this.fails?.(name) === true) throw new NetlinkError(EAGAIN);
+        deed();
+        this.changed();
+      });
+    return { calls: fakeNetlink(this.kernel.nft, call) };
   }
 
   #bridgePorts(process: Process): BridgePorts {

@@ -1,17 +1,18 @@
-/** An nftables in memory: tables as the text they were written with, and the elements of the sets that change. */
-
-import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
-import { markOf } from "../../src/core/forwards/nft.ts";
+/** An nftables in memory: tables as the text they were written with, the elements of their sets, and the chains that change. */
+import { chainJson, elementJson, poolJson, subnetsJson } from "./nft-json.ts";
 
 interface Table {
   /** The constant part. */
   text: string;
   /** Set → element's key → the element as it was written. */
   readonly sets: Map<string, Map<string, string>>;
-  stamp: string;
+  /** Chain → its rules, as far as they were added one by one. */
+  readonly chains: Map<string, string[]>;
 }
 
-const CHANGING = ["leased", "bridge-ports"];
+const CHANGING = ["leased", "targets", "policies", "bridge-ports"];
+/** Has no rule in the text of the table. */
+const STAMP = "written";
 
 export class FakeNft {
   /** By family and name. */
@@ -20,87 +21,129 @@ export class FakeNft {
   /** `nft -f -`: all of it or nothing. Throws what nft would say. */
   apply(input: string): void {
     const next = structuredClone(this.tables);
-    const lines = input.split("\n");
+    const lines = input.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
     for (let line = lines.shift(); line !== undefined; line = lines.shift()) {
       const [, name = ""] = /^table (\S+ \S+) \{$/.exec(line) ?? [];
       if (name === "") command(next, line);
-      else {
-        const end = lines.indexOf("}");
-        const text = lines.splice(0, end + 1).join("\n");
-        const declared = [...text.matchAll(/^\t(?:set|map) (\S+) \{$/gm)].map((match) => match[1] ?? "");
-        next.set(name, { text, sets: new Map(declared.map((name) => [name, new Map()])), stamp: "" });
-      }
+      else next.set(name, tableOf(lines.splice(0, lines.indexOf("}") + 1).join("\n")));
     }
     this.tables = next;
+  }
+
+  /** `nft list tables FAMILY`. */
+  names(family: string): string {
+    const names = [...this.tables.keys()].filter((name) => name.startsWith(`${family} `));
+    return names.map((name) => `table ${name}\n`).join("");
   }
 
   /** `nft -j list table`; undefined when there is none. */
   list(family: string): string | undefined {
     const table = this.tables.get(`${family} ocdd`);
     if (table === undefined) return undefined;
-    const { text, sets, stamp } = table;
+    const { text, sets, chains } = table;
+    const stamp = / comment "(.*)"$/.exec(chains.get(STAMP)?.[0] ?? "")?.[1];
+    const changing = [...chains].filter(([name]) => name !== STAMP);
     const nftables = [
       { metainfo: { version: "1.0.6" } },
       { table: { family, name: "ocdd" } },
       { rule: { family, chain: "constant", text } },
-      ...poolOf(text).map((elem) => ({ set: { family, name: "pool", elem } })),
+      ...subnetsJson(family, text),
+      ...poolJson(family, text),
       ...CHANGING.filter((name) => sets.has(name)).map((name) => ({
-        set: { family, name, elem: [...(sets.get(name)?.values() ?? [])].map(printed) },
+        set: { family, name, elem: [...(sets.get(name)?.values() ?? [])].map(elementJson) },
       })),
-      ...(stamp === "" ? [] : [{ rule: { family, chain: "written", comment: stamp } }]),
+      ...changing.flatMap(([name, rules]) => chainJson(family, name, rules)),
+      ...(stamp === undefined ? [] : [{ rule: { family, chain: STAMP, comment: stamp } }]),
     ];
     return JSON.stringify({ nftables });
   }
 
-  /** Whether the guard lets a packet to an alias out through a bridge port. */
-  passes(alias: Ipv4, bridgePort: string): boolean {
-    const ports = this.tables.get("bridge ocdd")?.sets.get("bridge-ports");
-    const leased = this.tables.get("ip ocdd")?.sets.get("leased")?.has(alias) === true;
-    return leased && ports?.has(`${markOf(alias)} . "${bridgePort}"`) === true;
+  /** All of it as input of `nft -f`. */
+  text(): string {
+    return [...this.tables].map(([name, table]) => textOf(name, table)).join("");
   }
+}
 
-  /** True while both tables are as the director writes them. */
-  guards(): boolean {
-    const bridge = this.tables.get("bridge ocdd");
-    return this.tables.has("ip ocdd") && bridge?.text.includes("meta mark @aliases counter drop") === true;
-  }
+function tableOf(text: string): Table {
+  const declared = (what: string): string[] =>
+    [...text.matchAll(new RegExp(`^\t(?:${what}) (\\S+) \\{$`, "gm"))].map((match) => match[1] ?? "");
+  return {
+    text,
+    sets: new Map(declared("set|map").map((name) => [name, new Map()])),
+    chains: new Map(
+      declared("chain")
+        .filter((name) => name === STAMP)
+        .map((name) => [name, []]),
+    ),
+  };
+}
+
+function textOf(name: string, { text, sets, chains }: Table): string {
+  const added = [...chains].flatMap(([chain, rules]) => [
+    `add chain ${name} ${chain}\n`,
+    ...rules.map((rule) => `add rule ${name} ${chain} ${rule}\n`),
+  ]);
+  const elements = [...sets].flatMap(([set, list]) =>
+    list.size === 0 ? [] : [`add element ${name} ${set} { ${[...list.values()].join(", ")} }\n`],
+  );
+  return [text === "" ? "" : `table ${name} {\n${text}\n`, ...added, ...elements].join("");
 }
 
 function command(tables: Map<string, Table>, line: string): void {
   const [verb = "", what = "", family = "", of = "", name = ""] = line.split(" ");
   const key = `${family} ${of}`;
   const table = tables.get(key);
-  if (line === "") return;
-  if (verb === "add" && what === "table") {
-    if (table === undefined) tables.set(key, { text: "", sets: new Map(), stamp: "" });
+  if (`${verb} ${what}` === "add table") {
+    if (table === undefined) tables.set(key, { text: "", sets: new Map(), chains: new Map() });
     return;
   }
   if (table === undefined) throw new Error(`No such file or directory: ${line}`);
-  if (verb === "delete" && what === "table") tables.delete(key);
-  else if (what === "element") {
-    const set = table.sets.get(name);
-    if (set === undefined) throw new Error(`no such set: ${line}`);
-    for (const element of /\{ (.*) \}$/.exec(line)?.[1]?.split(", ") ?? []) {
-      const key = element.replace(/ comment .*$/, "");
-      if (verb === "add") set.set(key, set.get(key) ?? element);
-      else if (!set.delete(key)) throw new Error(`no such element: ${line}`);
-    }
-  } else if (verb === "flush" && what === "chain" && name === "written") table.stamp = "";
-  else if (verb === "add" && what === "rule" && name === "written")
-    table.stamp = /comment "(.*)"$/.exec(line)?.[1] ?? "";
-  else throw new Error(`not understood: ${line}`);
+  const rules = (): string[] => {
+    const found = table.chains.get(name);
+    if (found === undefined) throw new Error(`no such chain: ${line}`);
+    return found;
+  };
+  switch (`${verb} ${what}`) {
+    case "delete table":
+      tables.delete(key);
+      break;
+    case "add element":
+    case "delete element":
+      for (const element of /\{ (.*) \}$/.exec(line)?.[1]?.split(", ") ?? [])
+        change(table, verb, name, element);
+      break;
+    case "add chain":
+      table.chains.set(name, table.chains.get(name) ?? []);
+      break;
+    case "flush chain":
+      rules().length = 0;
+      break;
+    case "delete chain":
+      if (rules().length > 0 || goesTo(table, name)) throw new Error(`Device or resource busy: ${line}`);
+      table.chains.delete(name);
+      break;
+    case "add rule":
+      rules().push(line.split(" ").slice(5).join(" "));
+      break;
+    default:
+      throw new Error(`not understood: ${line}`);
+  }
 }
 
-/** The elements of the set `pool`, as nft prints them. */
-function poolOf(text: string): unknown[][] {
-  const elements = /^\tset pool \{[^}]*elements = \{ (.*) \}$/m.exec(text)?.[1];
-  const one = (element: string): unknown => (element.includes("-") ? { range: element.split("-") } : element);
-  return elements === undefined ? [] : [elements.split(", ").map(one)];
-}
+const goesTo = ({ sets }: Table, chain: string): boolean =>
+  [...(sets.get("policies")?.values() ?? [])].some((element) => element.endsWith(` goto ${chain}`));
 
-function printed(element: string): unknown {
-  const pair = /^(0x\w+) \. "(.*)"$/.exec(element);
-  if (pair !== null) return { concat: [Number(pair[1]), pair[2]] };
-  const [val, comment] = element.split(" comment ");
-  return comment === undefined ? val : { elem: { val, comment: comment.slice(1, -1) } };
+function change(table: Table, verb: string, name: string, element: string): void {
+  const set = table.sets.get(name);
+  if (set === undefined) throw new Error(`no such set: ${name}`);
+  const key = element.replace(/ (?:comment|:) .*$/, "");
+  if (verb === "delete") {
+    if (!set.delete(key)) throw new Error(`no such element: ${name} ${element}`);
+    return;
+  }
+  const chain = / : goto (\S+)$/.exec(element)?.[1];
+  if (chain !== undefined && !table.chains.has(chain)) throw new Error(`no such chain: ${element}`);
+  const before = set.get(key);
+  if (before?.includes(" : ") === true && before !== element) throw new Error(`File exists: ${element}`);
+  set.set(key, before ?? element);
 }

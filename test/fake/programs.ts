@@ -39,6 +39,7 @@ export class FakeKernel {
   rules: string = RULES;
   readonly nft: FakeNft = new FakeNft();
   hasNft = true;
+  hasIptables = true;
   addresses: DeviceAddress[] = [
     { device: "lo", address: ip("127.0.0.1"), prefix: 8, label: "lo" },
     { device: "ens3", address: HOST, prefix: 24, label: "ens3" },
@@ -61,9 +62,9 @@ export class FakeKernel {
       case "ip -json -4 route show table all":
         return ok('[{"dst":"default","gateway":"192.168.122.1","dev":"ens3"}]');
       case "iptables-save":
-        return ok(this.rules);
       case "iptables-restore --noflush -w 5":
-        return this.#restore(input);
+        if (!this.hasIptables) throw missing(argv[0]);
+        return argv.length === 1 ? ok(this.rules) : this.#restore(input);
       case "conntrack -D -d":
         return this.flows.delete(argv[3] as Ipv4) ? ok() : refused("0 flow entries have been deleted");
       case "conntrack -L -f ipv4":
@@ -140,7 +141,7 @@ export class FakeKernel {
   }
 
   #nft(argv: Argv, input: string): RunResult {
-    if (argv[1] === "list") return ok([...this.nft.tables.keys()].map((name) => `table ${name}\n`).join(""));
+    if (argv[1] === "list") return ok(this.nft.names("ip"));
     if (argv[1] === "-j") {
       const listing = this.nft.list(argv[4] ?? "");
       return listing === undefined ? refused("Error: No such file or directory") : ok(listing);

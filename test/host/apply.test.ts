@@ -8,7 +8,7 @@ import { World } from "../director/world.ts";
 
 /** A host that serves these, and what its director has done since. */
 async function served(t: Test, ...names: string[]): Promise<World> {
-  const world = new World("192.168.122.11-192.168.122.30", true);
+  const world = new World("192.168.122.11-192.168.122.30");
   t.teardown(() => world.floor.remove());
   for (const name of names) {
     await world.start(name, new Map(), "bridge");
