@@ -8,24 +8,13 @@ import { type Netlink, NetlinkError } from "./netlink.ts";
 import { commitElements } from "./nft-batch.ts";
 import { run } from "./run.ts";
 
-/** Whether the kernel and the program take OCDD's tables; `why` they do not. */
-export interface Usable {
-  readonly why: string | null;
-}
-
 /** A program or the kernel did not take it: nothing has changed. */
 export const isRefusal = (error: unknown): error is HostError =>
   error instanceof HostError && (error.fault === "command" || error.fault === "missing");
 
-/** Lays the tables with another name, and takes them off in the same transaction. */
-export async function tryTables(): Promise<Usable> {
-  try {
-    await nft(renderTrial({ mode: "full", markEarly: true }));
-    return { why: null };
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    return { why: error.message };
-  }
+/** Lays the tables with another name, and takes them off in the same transaction. Throws HostError: why they cannot be. */
+export async function tryTables(): Promise<void> {
+  await nft(renderTrial({ mode: "full", markEarly: true }));
 }
 
 /** What filters, by the names of its tables. */

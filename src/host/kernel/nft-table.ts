@@ -8,16 +8,7 @@ import { isWritten, stampOf, type TablesSeen, versionOf } from "../../core/forwa
 import type { Loaded } from "../../platform/libc.ts";
 import { commitMost, type Refused } from "./commit-most.ts";
 import type { Netlink } from "./netlink.ts";
-import {
-  type Filters,
-  isRefusal,
-  nft,
-  readFilters,
-  readTables,
-  tryTables,
-  type Usable,
-  write,
-} from "./nft-program.ts";
+import { type Filters, isRefusal, nft, readFilters, readTables, tryTables, write } from "./nft-program.ts";
 
 /** One look at nftables. */
 export interface NftSeen extends Filters {
@@ -55,7 +46,8 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   const netlink = "calls" in loaded ? loaded.calls : undefined;
   /** The tables as far as this process knows, null for none; undefined when they are to be looked at. */
   let known: TablesSeen | null | undefined;
-  let usable: Usable | undefined;
+  /** The kernel has taken the tables: that it can is found out once. */
+  let usable = false;
   /** What the last look said; undefined before the first. */
   let unguarded: string | null | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -76,10 +68,10 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   const observe = async (): Promise<NftSeen> => {
     try {
       const [filters, tables] = await Promise.all([readFilters(), look()]);
-      // whether a kernel takes them is found out once, whether the program is there each time
-      if (tables !== null) usable = { why: null };
-      usable ??= await tryTables();
-      unguarded = usable.why;
+      // a refusal may be for the moment: the next look tries again
+      if (tables === null && !usable) await tryTables();
+      usable = true;
+      unguarded = null;
       return { unguarded, ...filters, tables };
     } catch (error) {
       if (!isRefusal(error)) throw error;
