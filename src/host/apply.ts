@@ -164,7 +164,10 @@ async function takeAway(
   todo: Cleanup,
   steps: Steps,
 ): Promise<readonly Refusal[]> {
-  const { removed } = aliasChanges(actual.aliases, desired.aliases);
+  // also what was revoked meanwhile: where the leases had been lost, the alias was not known then
+  const revoked = means.revokedAliases();
+  const wanted = desired.aliases.filter(({ address }) => !revoked.has(address));
+  const { removed } = aliasChanges(actual.aliases, wanted);
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
   await steps.always("remove aliases", () => {

@@ -281,3 +281,21 @@ t.test(
     t.ok(floor.calls.includes("conntrack -D -d 192.168.122.12"));
   },
 );
+
+t.test("leases lost, and the container ends while the run looks: its alias is taken down", async (t) => {
+  const world = await served(t, "one");
+  const lose = (): void => {
+    for (const name of ["leases.json", "leases.json.previous"])
+      writeFileSync(join(world.floor.directory, name), "torn");
+    world.restart();
+    world.floor.calls = [];
+  };
+  lose();
+  await world.run();
+  const last = world.floor.calls.lastIndexOf("find bridge ports");
+  lose();
+  const one = named(world, "one");
+  await world.run({ calls: last, when: "after", what: () => world.meanwhile(world.stop(one)) });
+  t.ok(last > 0);
+  t.strictSame(aliases(world), []);
+});
