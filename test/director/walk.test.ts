@@ -50,7 +50,7 @@ function same(a: State, b: State, how: string): void {
     );
 }
 
-const seconds = Number(process.env.OCDD_WALK ?? 12);
+const seconds = Number(process.env.OCDD_WALK ?? 18);
 t.setTimeout((seconds + 60) * 1000);
 
 /** Where each backend redirects, and what else of the kernel is there or not. */
