@@ -88,10 +88,12 @@ const ASKED_AT_ONCE = 32;
 async function usageOf(services: readonly Service[], docker: Pick<Docker, "stats">): Promise<Usage[]> {
   const list: Usage[] = [];
   for (let i = 0; i < services.length; i += ASKED_AT_ONCE) {
-    const some = services.slice(i, i + ASKED_AT_ONCE).map(async ({ name, address, container }) => {
-      const stats = await docker.stats(container.id).catch(() => undefined);
-      return { name, address, ...readUsage(stats) };
-    });
+    const some = services
+      .slice(i, i + ASKED_AT_ONCE)
+      .map(async ({ name, address, instances: [instance] }) => {
+        const stats = instance && (await docker.stats(instance.id).catch(() => undefined));
+        return { name, address, ...readUsage(stats) };
+      });
     list.push(...(await Promise.all(some)));
   }
   return list;

@@ -165,12 +165,13 @@ function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | nu
 }
 
 /** A running container whose port is not found is refused by the guard: so a director that cannot see PIDs says why. */
-function guardNotes({ container, forward, state }: Service, { firewall }: Observation): string[] {
+function guardNotes({ instances, forward, state }: Service, { firewall }: Observation): string[] {
   const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
   if (!refused || state !== "running") return [];
-  return [
-    `container "${clip(container.name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
-  ];
+  return instances.map(
+    ({ name }) =>
+      `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
+  );
 }
 
 /** The mark of an alias; a device name that leaves no room for it (15 characters) is used alone. */

@@ -97,6 +97,16 @@ export interface LeaseTable {
   readonly hairpins: readonly string[];
 }
 
+/** A container behind a service. */
+export interface Instance {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  /** Null where the container has none of its own. */
+  readonly address: Ipv4 | null;
+  readonly network: string | null;
+}
+
 export interface Service {
   readonly key: string;
   readonly name: Name;
@@ -108,13 +118,8 @@ export interface Service {
   readonly kind: "alias" | "host" | "shared" | "direct";
   readonly state: string;
   readonly health: Container["health"];
-  readonly container: {
-    readonly id: string;
-    readonly name: string;
-    readonly image: string;
-    readonly address: Ipv4 | null;
-    readonly network: string | null;
-  };
+  /** The containers behind it, exactly one so far: packets to the address go to the first. */
+  readonly instances: readonly Instance[];
   readonly project: string | null;
   readonly service: string | null;
   readonly ports: readonly Port[];

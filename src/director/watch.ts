@@ -152,7 +152,7 @@ function changeDetector(): (outcome: Outcome) => boolean {
   let before = "";
   return ({ decision }) => {
     const now = decision.services
-      .map((s) => `${s.container.id} ${s.container.address} ${s.state} ${s.health}`)
+      .map((s) => [...s.instances.flatMap(({ id, address }) => [id, address]), s.state, s.health].join(" "))
       .join("\n");
     const same = now === before;
     before = now;

@@ -209,8 +209,8 @@ t.test(
       created: NOW - 10,
     });
     const d = decided([fake, real]);
-    t.equal(d.services.find((s) => s.container.name === "shop_web_1")?.key, "compose:shop/web/1");
-    t.match(d.services.find((s) => s.container.name === "shop-web-1")?.key, /^container:#[0-9a-f]{12}$/);
+    t.equal(d.services.find((s) => s.instances[0]?.name === "shop_web_1")?.key, "compose:shop/web/1");
+    t.match(d.services.find((s) => s.instances[0]?.name === "shop-web-1")?.key, /^container:#[0-9a-f]{12}$/);
     t.match(d.warnings, [/^container "shop-web-1": "shop_web_1" has the place that it claims$/]);
     const older = { ...fake, created: NOW - 90 };
     const actual = {
@@ -221,7 +221,7 @@ t.test(
       },
     };
     const next = decided([real, older], { actual });
-    t.equal(next.services.find((s) => s.container.name === "shop_web_1")?.address, "192.168.122.20");
+    t.equal(next.services.find((s) => s.instances[0]?.name === "shop_web_1")?.address, "192.168.122.20");
   },
 );
 
@@ -243,7 +243,7 @@ t.test(
         created: NOW - 999,
         labels: composeLabels("example", "jenkins", number),
       });
-      const name = (d: Decision, who: string) => d.services.find((s) => s.container.name === who)?.names;
+      const name = (d: Decision, who: string) => d.services.find((s) => s.instances[0]?.name === who)?.names;
       const joined = after([victim, thief], first, NOW + 1);
       const stopped = after([thief], joined, NOW + 2);
       const recreated = after([{ ...victim, id: id("again"), created: NOW + 3 }, thief], stopped, NOW + 3);
@@ -292,7 +292,7 @@ t.test(
           const containers = step.map((which) => there[which as keyof typeof there]);
           const d = decide(config(), observation({ containers, actual: state }), NOW);
           state = d.desired;
-          const names = (who: string) => d.services.find((s) => s.container.name === who)?.names;
+          const names = (who: string) => d.services.find((s) => s.instances[0]?.name === who)?.names;
           if (step.includes("web"))
             t.strictSame(names("shop_web_1"), ["web", "www", "web.shop"], step.join());
           if (step.includes("off")) t.strictSame(names("shop_web_run_1"), ["shop-web-run-1"], step.join());
@@ -410,8 +410,8 @@ t.test(
     const d = decided([container({ name: "web" }), older, container({ name: "db", at: "172.17.0.9" })], {
       actual,
     });
-    t.equal(d.services.find((s) => s.container.name === "web")?.name, "web");
-    t.equal(d.services.find((s) => s.container.name === "db")?.name, "db");
+    t.equal(d.services.find((s) => s.instances[0]?.name === "web")?.name, "web");
+    t.equal(d.services.find((s) => s.instances[0]?.name === "db")?.name, "db");
   },
 );
 

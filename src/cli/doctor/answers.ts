@@ -104,7 +104,9 @@ function codeOf(error: unknown): string {
 /** One service end to end: name, alias, rule and the program in its container. */
 export async function oneService(config: Config, decision: Decision, name: string): Promise<Finding[]> {
   const wanted = name.toLowerCase().replace(new RegExp(`\\.?${config.zone.replaceAll(".", "\\.")}\\.?$`), "");
-  const services = decision.services.filter((s) => s.names.includes(wanted) || s.container.name === name);
+  const services = decision.services.filter(
+    (s) => s.names.includes(wanted) || s.instances.some((one) => one.name === name),
+  );
   if (services.length === 0) {
     const skipped = decision.skipped.find((s) => s.container === name);
     const why = skipped === undefined ? "no running container has that name" : skipped.reason;
@@ -119,6 +121,7 @@ export async function oneService(config: Config, decision: Decision, name: strin
 async function checkService(config: Config, host: string, service: Service): Promise<Finding[]> {
   const subject = `service ${service.name}`;
   const { address } = service;
+  const [instance] = service.instances;
   const answer = await asking(`${host}:${config.dnsPort}`)
     .resolve4(service.fqdn)
     .catch((error: unknown) => codeOf(error));
@@ -135,7 +138,7 @@ async function checkService(config: Config, host: string, service: Service): Pro
   if (ports.length === 0) findings.push(none(`${subject}, ports`, "it exposes no TCP port to try"));
   const knocks = await Promise.all(
     ports.map(async ({ port }) => {
-      const inside = service.container.address;
+      const inside = instance?.address ?? null;
       const [direct, alias] = await Promise.all([
         inside === null ? "open" : knock(inside, port),
         knock(address, port),
@@ -150,7 +153,9 @@ async function checkService(config: Config, host: string, service: Service): Pro
     const silent = `no program listens in the container: ${inside}:${port}: ${REFUSED.get(direct) ?? direct}`;
     if (direct !== "open" && someOpen) findings.push(none(here, silent));
     else if (direct !== "open")
-      findings.push(bad(here, silent, `see the program's log: docker logs ${clip(service.container.name)}`));
+      findings.push(
+        bad(here, silent, `see the program's log: docker logs ${clip(instance?.name ?? service.name)}`),
+      );
     else if (alias === "open")
       findings.push(good(here, `${address}:${port} is forwarded to ${inside ?? "the host"}`));
     else

@@ -157,17 +157,16 @@ const iso = (seconds: number | null): string | null =>
 const rowsOf = perObject<Service, Row>();
 
 function rowOf(service: Service, zone: string, was: Remembered | undefined, now: number): Row {
-  const { id } = service.container;
-  const before = was?.containerId === id.slice(0, 12) ? was.since : null;
+  const before = was?.containerId === containerIdOf(service) ? was.since : null;
   const since = runningSince(service.up, service.created, before, now);
   return rowsOf(service, `${zone} ${since}`, () => makeRow(service, zone, since));
 }
 
 function makeRow(service: Service, zone: string, since: number | null): Row {
-  const { card, container, fqdn } = service;
+  const { card, fqdn } = service;
+  const [instance] = service.instances;
   const ports = portLinks(service);
   const links = serviceLinks(service, card, ports, zone);
-  const containerId = container.id.slice(0, 12);
   return {
     name: service.name,
     fqdn,
@@ -181,15 +180,18 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     group: card.group ?? field(service.project),
     ...links,
     ports,
-    image: field(container.image) ?? "?",
+    image: field(instance?.image) ?? "?",
     version: card.version,
     about: card.about,
     project: field(service.project),
-    container: field(container.name) ?? "?",
-    containerId,
+    container: field(instance?.name) ?? "?",
+    containerId: containerIdOf(service),
     since,
   };
 }
+
+/** The first twelve digits of its container's id, as Docker prints it. */
+const containerIdOf = ({ instances }: Service): string => instances[0]?.id.slice(0, 12) ?? "";
 
 /** Health comes before state; a name that was not granted is reported only when the service itself works. */
 function statusOf({ state, health, renamed }: Service): { readonly status: Status; readonly tone: Tone } {

@@ -15,7 +15,7 @@ export function runReport(config: Config, decision: Decision): string {
   const { services, hostIp } = decision;
   if (services.length === 0) return `${noServices(config, decision)}\n`;
   const found = services.map(
-    (s) => `${s.name} ${s.container.address ?? (s.kind === "host" ? "(host)" : "(shared)")}`,
+    (s) => `${s.name} ${s.instances[0]?.address ?? (s.kind === "host" ? "(host)" : "(shared)")}`,
   );
   const own = addressRecords(services, config.hostName, hostIp);
   const name = (owner: string): string => (owner === "@" ? `${config.zone}.` : `${owner}.${config.zone}.`);
@@ -74,8 +74,8 @@ export function listText(decision: Decision): string {
   const rows = decision.services.map((s) => [
     s.name,
     s.address,
-    clip(s.container.name),
-    s.container.address ?? "-",
+    clip(s.instances[0]?.name ?? "-"),
+    s.instances[0]?.address ?? "-",
     portsText(s.ports) || "-",
     fresh.has(s.address) ? "pending" : stateWord(s),
   ]);
@@ -105,7 +105,7 @@ export function listDocument(config: Config, decision: Decision): object {
       kind: s.kind,
       state: s.state,
       health: s.health,
-      container: s.container,
+      container: s.instances[0] ?? null,
       project: s.project,
       service: s.service,
       ports: s.ports,

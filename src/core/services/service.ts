@@ -68,13 +68,15 @@ function makeService(
     kind: reach.kind === "none" ? "alias" : reach.kind,
     state: container.state,
     health: container.health,
-    container: {
-      id: container.id,
-      name: container.name,
-      image: container.image,
-      address: target,
-      network: reach.kind === "alias" || reach.kind === "direct" ? reach.network.name : null,
-    },
+    instances: [
+      {
+        id: container.id,
+        name: container.name,
+        image: container.image,
+        address: target,
+        network: reach.kind === "alias" || reach.kind === "direct" ? reach.network.name : null,
+      },
+    ],
     project: identity.membership?.project ?? null,
     service: identity.membership?.service ?? null,
     ports: container.ports,

@@ -140,3 +140,10 @@ t.test("errors: place, problem and remedy", async (t) => {
   });
   t.equal("cause" in new HostError("docker", "m"), false);
 });
+
+t.test("a service without an instance is listed with its name and address", async (t) => {
+  const decision = decided(TWO.slice(0, 1));
+  const bare = { ...decision, services: decision.services.map((one) => ({ ...one, instances: [] })) };
+  t.match(listText(bare), /^dns +192\.168\.122\.11 +- +- /m);
+  t.match(listDocument(CONFIG, bare), { services: [{ address: "192.168.122.11", container: null }] });
+});
