@@ -6,6 +6,7 @@ import {
   attachment,
   BARE,
   BRIDGE,
+  CONTRACT,
   composeLabels,
   config,
   container,
@@ -32,20 +33,7 @@ const decided = (
 const served = (d: Decision): string[] => d.services.map((s) => `${s.name} ${s.address}`).sort();
 
 t.test("the contract's table from a fresh host: newest first, lowest address first", async (t) => {
-  const d = decided([
-    container({
-      name: "example_dns_1",
-      at: "172.19.0.4",
-      created: NOW - 1,
-      labels: composeLabels("example", "dns"),
-    }),
-    container({
-      name: "example_jenkins_1",
-      at: "172.18.0.3",
-      created: NOW - 2,
-      labels: composeLabels("example", "jenkins"),
-    }),
-  ]);
+  const d = decided(CONTRACT);
   t.strictSame(served(d), ["dns 192.168.122.11", "jenkins 192.168.122.12"]);
   t.equal(d.hostIp, HOST);
   t.strictSame(d.desired.aliases, [

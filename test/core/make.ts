@@ -156,6 +156,23 @@ export function observation(over: Partial<Observation> = {}): Observation {
   };
 }
 
+/** The containers of the example, newest first. */
+export const CONTRACT: readonly Container[] = [
+  container({
+    name: "example_dns_1",
+    at: "172.19.0.4",
+    created: NOW - 1,
+    labels: composeLabels("example", "dns"),
+  }),
+  container({
+    name: "example_jenkins_1",
+    at: "172.18.0.3",
+    created: NOW - 2,
+    labels: composeLabels("example", "jenkins"),
+    ports: [{ protocol: "tcp", port: 8080 }],
+  }),
+];
+
 /** The range of the example's configuration. */
 export const POOL: readonly Range[] = [{ first: ip("192.168.122.11"), last: ip("192.168.122.30") }];
 

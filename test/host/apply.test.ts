@@ -28,6 +28,16 @@ const named = (world: World, name: string): Container => {
 const order = (world: World, kinds: readonly RegExp[]): number[] =>
   kinds.map((kind) => world.floor.calls.findLastIndex((call) => kind.test(call)));
 
+/** Each kind was called, and the last of each before the last of the next. */
+function inOrder(t: Test, world: World, kinds: readonly RegExp[]): void {
+  const places = order(world, kinds);
+  t.notOk(places.includes(-1), world.floor.calls.join("\n"));
+  t.strictSame(
+    places,
+    places.toSorted((a, b) => a - b),
+  );
+}
+
 const inForce = (world: World): string[] =>
   [...world.floor.kernel.rules.matchAll(/-d (\S+)\/32 .*OCDD-(\S+) -j DNAT --to-destination (\S+)/g)].map(
     ([, alias, name, target]) => `${name} ${alias} ${target}`,
@@ -43,7 +53,7 @@ t.test("a container starts: lease, cleanup, guard, rule, address, announcement, 
   await world.start("two", new Map(), "bridge");
   world.floor.calls = [];
   await world.run();
-  const places = order(world, [
+  inOrder(t, world, [
     /^rename leases.json$/,
     /^rename owed$/,
     /^nft -f - add element/,
@@ -57,11 +67,6 @@ t.test("a container starts: lease, cleanup, guard, rule, address, announcement, 
     /^rename index\.html$/,
     /^unlink owed$/,
   ]);
-  t.notOk(places.includes(-1), world.floor.calls.join("\n"));
-  t.strictSame(
-    places,
-    places.toSorted((a, b) => a - b),
-  );
 });
 
 t.test(
@@ -73,17 +78,12 @@ t.test(
     t.strictSame(aliases(world), ["192.168.122.11"], "and its alias is off the device");
     world.floor.calls = [];
     await world.run();
-    const places = order(world, [
+    inOrder(t, world, [
       /^rename toolbox\.example\.com\.zone$/,
       /^rename leases.json$/,
       /^rename index\.html$/,
       /^conntrack -D -d 192\.168\.122\.12$/,
     ]);
-    t.notOk(places.includes(-1), world.floor.calls.join("\n"));
-    t.strictSame(
-      places,
-      places.toSorted((a, b) => a - b),
-    );
   },
 );
 
@@ -156,18 +156,13 @@ t.test(
     await world.change(two, { labels: new Map([["ocdd.enable", "false"]]) }, "rename");
     world.floor.calls = [];
     await world.run();
-    const places = order(world, [
+    inOrder(t, world, [
       /^rename toolbox\.example\.com\.zone$/,
       /addr del 192\.168\.122\.12/,
       /^nft -f - delete element/,
       /^iptables-restore/,
       /^conntrack -D -d 192\.168\.122\.12$/,
     ]);
-    t.notOk(places.includes(-1), world.floor.calls.join("\n"));
-    t.strictSame(
-      places,
-      places.toSorted((a, b) => a - b),
-    );
     t.strictSame(inForce(world), ["one 192.168.122.11 172.17.0.2"]);
   },
 );

@@ -1,13 +1,10 @@
 /** Health of `ocdd serve`: ready only with a zone that is served. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { readConfig } from "../../src/core/config/config.ts";
-import { serveAll } from "../../src/serve/serve.ts";
-import { NO_ACTIVATED_SOCKETS } from "../../src/serve/socket-activation.ts";
 import { until } from "../lab/process.ts";
 import { freePorts } from "./peers.ts";
-import { makePlace } from "./place.ts";
+import { makePlace, serveAt } from "./place.ts";
 
 t.setTimeout(120_000);
 
@@ -17,15 +14,8 @@ const RECORDS = "@ 60 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns1\
 t.test("/readyz is 503 before a zone is loaded and 200 after, /livez is 200 all the time", async (t) => {
   const [port] = (await freePorts(1)) as [number];
   const keys = { WEB_ENABLED: "0", METRICS_LISTEN: `127.0.0.1:${port}` };
-  const { dir, conf } = await makePlace(ZONE, "; no zone yet\n", keys);
-  const sources = { file: conf, text: readFileSync(conf, "utf8"), environment: new Map(), flags: [] };
-  const over = new AbortController();
-  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NO_ACTIVATED_SOCKETS });
-  t.teardown(async () => {
-    over.abort();
-    await served;
-    rmSync(dir, { recursive: true });
-  });
+  const place = await makePlace(ZONE, "; no zone yet\n", keys);
+  serveAt(t, place);
   const status = (path: string): Promise<number> =>
     fetch(`http://127.0.0.1:${port + 1}${path}`).then(
       (response) => response.status,
@@ -33,7 +23,7 @@ t.test("/readyz is 503 before a zone is loaded and 200 after, /livez is 200 all 
     );
   await until("it listens", async () => (await status("/livez")) === 200, 60_000);
   t.equal(await status("/readyz"), 503);
-  const file = join(dir, `dns/${ZONE}.zone`);
+  const file = join(place.dir, `dns/${ZONE}.zone`);
   writeFileSync(`${file}.new`, RECORDS);
   renameSync(`${file}.new`, file);
   await until("it is ready", async () => (await status("/readyz")) === 200, 60_000);

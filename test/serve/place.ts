@@ -1,6 +1,10 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Test } from "tap";
+import { readConfig } from "../../src/core/config/config.ts";
+import { serveAll } from "../../src/serve/serve.ts";
+import { NO_ACTIVATED_SOCKETS } from "../../src/serve/socket-activation.ts";
 import { freePorts } from "./peers.ts";
 
 /** Where a whole `ocdd serve` runs on loopback: a zone, a page, and a configuration for ports that are free. */
@@ -38,4 +42,16 @@ export async function makePlace(
   const lines = Object.entries(all).map(([key, value]) => `${key}='${value}'\n`);
   writeFileSync(conf, lines.join(""));
   return { dir, dns, web, conf };
+}
+
+/** Runs `ocdd serve` there, in this process, until the test ends; then the directory is removed. */
+export function serveAt(t: Test, { dir, conf }: Place): void {
+  const sources = { file: conf, text: readFileSync(conf, "utf8"), environment: new Map(), flags: [] };
+  const over = new AbortController();
+  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NO_ACTIVATED_SOCKETS });
+  t.teardown(async () => {
+    over.abort();
+    await served;
+    rmSync(dir, { recursive: true });
+  });
 }

@@ -10,31 +10,15 @@ import {
   runDocument,
   runReport,
 } from "../../../src/core/report/report.ts";
-import { BARE, composeLabels, config, container, lease, NOW, observation, zoneFile } from "../make.ts";
+import { BARE, CONTRACT, config, container, lease, NOW, observation, zoneFile } from "../make.ts";
 
 const CONFIG = config();
 const decided = (containers: readonly Container[], zone = "") =>
   decide(CONFIG, observation({ containers, actual: { ...BARE, zone: zoneFile(zone) } }), NOW);
 
-const TWO = [
-  container({
-    name: "example_dns_1",
-    at: "172.19.0.4",
-    created: NOW - 1,
-    labels: composeLabels("example", "dns"),
-  }),
-  container({
-    name: "example_jenkins_1",
-    at: "172.18.0.3",
-    created: NOW - 2,
-    labels: composeLabels("example", "jenkins"),
-    ports: [{ protocol: "tcp", port: 8080 }],
-  }),
-];
-
 t.test("the run's report: the bash script's lines", async (t) => {
   t.equal(
-    runReport(CONFIG, decided(TWO)),
+    runReport(CONFIG, decided(CONTRACT)),
     `Found containers with following (docker-private) IP addresses:
 
 dns 172.19.0.4
@@ -59,14 +43,14 @@ jenkins.toolbox.example.com.	60	IN	A	192.168.122.12
   t.equal(runReport(CONFIG, sealed), "No containers are served: 1 found, all skipped (see ocdd status)\n");
   t.equal(noServices({ expose: "labelled" }, decided([])), "No containers with ocdd.enable=true found!");
   t.match(
-    runReport(CONFIG, decided(TWO, "$TTL 60\nelse IN A 192.168.122.150\n")),
+    runReport(CONFIG, decided(CONTRACT, "$TTL 60\nelse IN A 192.168.122.150\n")),
     /else\.toolbox\.example\.com\.\t60\tIN\tA\t192\.168\.122\.150\njenkins/,
   );
 });
 
 t.test("the list as text: one line a service, in columns", async (t) => {
   const leases = [lease("192.168.122.12", "compose:example/jenkins/1")];
-  const seen = observation({ containers: TWO, actual: { ...BARE, table: { ...BARE.table, leases } } });
+  const seen = observation({ containers: CONTRACT, actual: { ...BARE, table: { ...BARE.table, leases } } });
   t.equal(
     listText(decide(CONFIG, seen, NOW)),
     `NAME     ADDRESS         CONTAINER          CONTAINER ADDRESS  PORTS     STATE
@@ -91,7 +75,7 @@ t.test("a container's text cannot break a line or reach the terminal", async (t)
 });
 
 t.test("the list as JSON: the documented keys", async (t) => {
-  const document = listDocument(CONFIG, decided(TWO)) as Record<string, unknown>;
+  const document = listDocument(CONFIG, decided(CONTRACT)) as Record<string, unknown>;
   t.match(document, {
     schemaVersion: 1,
     zone: "toolbox.example.com",
@@ -122,7 +106,11 @@ t.test("the list as JSON: the documented keys", async (t) => {
   t.match(listDocument(CONFIG, hidden), {
     skipped: [{ container: "n", reason: "the container has no network" }],
   });
-  t.match(runDocument(CONFIG, decided(TWO), ["+ x"]), { schemaVersion: 1, changes: ["+ x"], warnings: [] });
+  t.match(runDocument(CONFIG, decided(CONTRACT), ["+ x"]), {
+    schemaVersion: 1,
+    changes: ["+ x"],
+    warnings: [],
+  });
 });
 
 t.test("errors: place, problem and remedy", async (t) => {
@@ -142,7 +130,7 @@ t.test("errors: place, problem and remedy", async (t) => {
 });
 
 t.test("a service without an instance is listed with its name and address", async (t) => {
-  const decision = decided(TWO.slice(0, 1));
+  const decision = decided(CONTRACT.slice(0, 1));
   const bare = { ...decision, services: decision.services.map((one) => ({ ...one, instances: [] })) };
   t.match(listText(bare), /^dns +192\.168\.122\.11 +- +- /m);
   t.match(listDocument(CONFIG, bare), { services: [{ address: "192.168.122.11", container: null }] });

@@ -18,7 +18,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t, { type Test } from "tap";
-import { HostError } from "../../../src/core/errors.ts";
 import {
   makeDirectory,
   makeDurable,
@@ -28,6 +27,7 @@ import {
   writeWhole,
 } from "../../../src/host/disk/file.ts";
 import { start } from "../child.ts";
+import { refusal } from "../refusal.ts";
 
 const WRITER = fileURLToPath(new URL("file-run.ts", import.meta.url));
 
@@ -35,15 +35,6 @@ function place(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-file-"));
   t.teardown(() => rmSync(directory, { recursive: true }));
   return directory;
-}
-
-async function refusal(work: Promise<unknown>): Promise<HostError> {
-  const error = await work.then(
-    () => undefined,
-    (e: unknown) => e,
-  );
-  if (error instanceof HostError) return error;
-  throw error ?? new Error("it succeeded");
 }
 
 t.test("a written file: read back as octets or as text", async (t) => {

@@ -1,16 +1,7 @@
 import t from "tap";
-import { HostError } from "../../../src/core/errors.ts";
 import { missingPrograms, requirePrograms } from "../../../src/host/install/programs.ts";
 import { PACKAGE_OF, run, traceCommands } from "../../../src/host/kernel/run.ts";
-
-async function refusal(work: Promise<unknown>): Promise<HostError> {
-  const error = await work.then(
-    () => undefined,
-    (e: unknown) => e,
-  );
-  if (error instanceof HostError) return error;
-  throw error ?? new Error("it succeeded");
-}
+import { refusal } from "../refusal.ts";
 
 t.test("arguments arrive as they are: there is no shell", async (t) => {
   const odd = ["$(id)", "`id`", "a b", "*", "'", '"', ";", "--", "é\n"];

@@ -1,13 +1,9 @@
-import { readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
-import { readConfig } from "../../../src/core/config/config.ts";
 import { RCODE } from "../../../src/dns/wire/types.ts";
-import { serveAll } from "../../../src/serve/serve.ts";
-import { NO_ACTIVATED_SOCKETS } from "../../../src/serve/socket-activation.ts";
 import { makeQuery } from "../../dns/message.ts";
 import { askUdp } from "../peers.ts";
-import { makePlace } from "../place.ts";
+import { makePlace, serveAt } from "../place.ts";
 
 t.setTimeout(120_000);
 
@@ -16,20 +12,13 @@ const ZONE = "toolbox.example.com";
 /** NSID's option and the answer to version.bind of a server with these keys. */
 async function told(t: Test, keys: Readonly<Record<string, string>>) {
   const text = `@ 60 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns1\nns1 60 IN A 127.0.0.1\n`;
-  const { dir, dns, conf } = await makePlace(ZONE, text, { ...keys, WEB_ENABLED: "0" });
-  const sources = { file: conf, text: readFileSync(conf, "utf8"), environment: new Map(), flags: [] };
-  const over = new AbortController();
-  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NO_ACTIVATED_SOCKETS });
-  t.teardown(async () => {
-    over.abort();
-    await served;
-    rmSync(dir, { recursive: true });
-  });
+  const place = await makePlace(ZONE, text, { ...keys, WEB_ENABLED: "0" });
+  serveAt(t, place);
   const soa = makeQuery(`${ZONE}.`, "SOA", { edns: { options: [[3, new Uint8Array()]] } });
   const end = performance.now() + 30_000;
-  let nsid = await askUdp(dns, soa);
-  for (; nsid === undefined && performance.now() < end; nsid = await askUdp(dns, soa)) await sleep(20);
-  const version = await askUdp(dns, makeQuery("version.bind.", "TXT", { qclass: 3 }));
+  let nsid = await askUdp(place.dns, soa);
+  for (; nsid === undefined && performance.now() < end; nsid = await askUdp(place.dns, soa)) await sleep(20);
+  const version = await askUdp(place.dns, makeQuery("version.bind.", "TXT", { qclass: 3 }));
   return {
     nsid: Buffer.from(nsid?.opt?.rdata ?? []).toString("latin1"),
     rcode: version?.rcode,
