@@ -164,14 +164,11 @@ async function takeAway(
   todo: Cleanup,
   steps: Steps,
 ): Promise<readonly Refusal[]> {
-  // also what was revoked meanwhile: where the leases had been lost, the alias was not known then
-  const revoked = means.revokedAliases();
-  const wanted = desired.aliases.filter(({ address }) => !revoked.has(address));
-  const { removed } = aliasChanges(actual.aliases, wanted);
+  const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
   await steps.always("remove aliases", () => {
-    // revoked before this director knew of its lease: nothing has been taken off the device then
+    // also what was revoked before its lease was known, after a restart or the loss of the leases
     const gone = means.revokedAliases();
     return removeAddresses([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
   });
