@@ -173,6 +173,8 @@ export interface FirewallSeen {
 export interface Observation {
   readonly actual: State;
   readonly containers: readonly Container[];
+  /** Containers that exist and do not run; absent where that has not been asked. */
+  readonly stopped?: readonly Container[];
   readonly networks: readonly Network[];
   /** Every IPv4 address of every device, OCDD's too. */
   readonly addresses: readonly DeviceAddress[];

@@ -41,6 +41,7 @@ export const NOTHING_SEEN: DataPathSeen = {
 /** The parts, as read from Docker, the kernel and the disk. */
 export interface Sighting {
   readonly containers: readonly Container[];
+  readonly stopped?: readonly Container[];
   readonly networks: readonly Network[];
   readonly ended?: ReadonlySet<string> | undefined;
   readonly links: {
@@ -98,6 +99,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     leasesStale: lost || leases.status === "previous",
     notices: [...noticesOf(leases, lost, seen.leasesFile), ...(seen.notices ?? [])],
     firewall: path.firewall,
+    ...(seen.stopped === undefined ? {} : { stopped: seen.stopped }),
     ...(seen.ended === undefined ? {} : { ended: seen.ended }),
     ...(seen.neighbours === undefined ? {} : { neighbours: seen.neighbours }),
     ...(seen.template === undefined ? {} : { template: seen.template }),

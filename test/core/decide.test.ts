@@ -172,6 +172,31 @@ t.test("a full range: the rest are served, the reason is told", async (t) => {
   ]);
 });
 
+t.test(
+  "a full range: an address on hold for a container that exists, under its id or its key, is not given to another",
+  async (t) => {
+    const hold = config().addressHold;
+    const leases = [
+      lease("192.168.122.11", "container:web", { container: id("web"), releasedAt: NOW - hold + 1 }),
+      lease("192.168.122.12", "compose:shop/db/1", { container: "gone", releasedAt: NOW - hold + 1 }),
+      lease("192.168.122.13", "container:job", { container: "gone", releasedAt: NOW - hold + 1 }),
+    ];
+    const stopped = [
+      container({ name: "renamed", id: id("web"), state: "exited" }),
+      container({ name: "shop-db-1", state: "created", labels: composeLabels("shop", "db") }),
+    ];
+    const fresh = [container({ name: "a" }), container({ name: "b" })];
+    const actual = { ...BARE, table: { ...BARE.table, leases } };
+    const given = (over: Partial<Observation>, keys: Record<string, string> = {}): string[] =>
+      served(decided(fresh, { actual, ...over }, { IP_RANGE_END: "13", ...keys }));
+    t.strictSame(given({ stopped }), ["a 192.168.122.13"]);
+    t.strictSame(given({ stopped: [] }), ["a 192.168.122.11", "b 192.168.122.12"]);
+    t.strictSame(given({}), [], "not asked which exist");
+    const filters = { DOCKER_API_URL: 'http://localhost/containers/json?filters={"label":["x"]}' };
+    t.strictSame(given({ stopped: [] }, filters), [], "filters leave out containers that exist");
+  },
+);
+
 t.test("the host's own, network, broadcast and foreign addresses are never handed out", async (t) => {
   const addresses = [
     ...observation().addresses,

@@ -14,6 +14,8 @@ import { traceNft } from "../trace-nft.ts";
 import { readNft } from "../trace-nft-read.ts";
 
 export const HOLD = 180;
+/** For so long whatever happens: a container that has stopped on this host is gone, and its range may be full. */
+const LEAST_HOLD = 60;
 
 const ALIASES = Array.from({ length: 20 }, (_, i) => ip(`192.168.122.${11 + i}`));
 const ROUTES = [
@@ -146,7 +148,7 @@ export class Judge {
     for (const { address, key, releasedAt } of table.leases)
       this.#history.set(address, {
         key,
-        until: releasedAt === null ? Number.POSITIVE_INFINITY : releasedAt + HOLD,
+        until: releasedAt === null ? Number.POSITIVE_INFINITY : releasedAt + LEAST_HOLD,
       });
   }
 

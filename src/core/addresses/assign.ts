@@ -2,8 +2,9 @@
 
 import type { Config } from "../config/config.ts";
 import type { LegacyForward } from "../forwards/forward.ts";
-import type { LeaseTable, Observation } from "../model.ts";
+import type { Lease, LeaseTable, Observation } from "../model.ts";
 import { type Candidate, claimOf } from "../services/candidates.ts";
+import { identityOf, lastSeenOf } from "../services/identity.ts";
 import { type Name, toName } from "../services/name.ts";
 import { contains, type Ipv4 } from "./ipv4.ts";
 import { type Allocation, allocate, type Owner, rebuildTable } from "./lease.ts";
@@ -44,8 +45,17 @@ export function giveAddresses(
     .map((c) => ({ key: c.key, container: c.container.id }));
   const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours);
   const { excluded, avoided } = reserved;
-  const hold = config.addressHold;
-  const allocation = allocate({ table: before, owners, pool: config.pool, excluded, avoided, now, hold });
+  const allocation = allocate({
+    table: before,
+    owners,
+    pool: config.pool,
+    excluded,
+    avoided,
+    now,
+    hold: config.addressHold,
+    leastHold: config.ttl,
+    isGone: goneIn(seen, config),
+  });
   const kept = new Set([...excluded, ...avoided]);
   return {
     before,
@@ -54,6 +64,20 @@ export function giveAddresses(
     excluded: kept,
     addressOf: addressesOf(candidates, allocation, hostIp),
   };
+}
+
+/**
+ * Tells leases whose container exists no longer, neither the one last seen nor another that would have the lease. Where
+ * not every container is known, none is told.
+ */
+function goneIn(seen: Observation, config: Config): (lease: Lease) => boolean {
+  if (seen.stopped === undefined || config.api.filters !== null) return () => false;
+  const lastSeen = lastSeenOf(seen.actual.table.leases);
+  const existing = [...seen.containers, ...seen.stopped];
+  const ids = new Set(existing.map((container) => container.id));
+  const keys = new Set(existing.map((container) => identityOf(container, lastSeen).key));
+  // an address whose owner is not known has an empty key
+  return ({ key, container }) => key !== "" && !ids.has(container) && !keys.has(key);
 }
 
 function addressesOf(

@@ -25,6 +25,10 @@ export interface AllocateInput {
   readonly now: number;
   /** Seconds that a released address rests. */
   readonly hold: number;
+  /** Seconds that it rests in any case: for as long resolvers may give it to those who asked for the name before. */
+  readonly leastHold: number;
+  /** True for a lease whose container is known to exist no longer. */
+  readonly isGone: (lease: Lease) => boolean;
 }
 
 export interface Allocation {
@@ -49,9 +53,12 @@ export function isHeld(lease: Lease, now: number, hold: number): boolean {
   return lease.releasedAt === null || now < lease.releasedAt + hold;
 }
 
-/** Keeps every lease it can, then gives the lowest address never leased, then the one released longest ago. */
+/**
+ * Keeps every lease it can, then gives the lowest address never leased, then the one released longest ago. When the
+ * range is full, addresses on hold for containers that no longer exist are given as well, after `leastHold` seconds.
+ */
 export function allocate(input: AllocateInput): Allocation {
-  const { pool, excluded, avoided, now, hold } = input;
+  const { pool, excluded, avoided, now } = input;
   const conflicts = input.table.conflicts.filter((c) => now - c.seenAt < CONFLICT_RETRY && now >= c.seenAt);
   const taken = new Set([...avoided, ...conflicts.map((c: Conflict) => c.address)]);
   const owners = new Map(input.owners.map((owner) => [owner.key, owner]));
@@ -71,15 +78,12 @@ export function allocate(input: AllocateInput): Allocation {
       leases.set(lease.address, { ...lease, releasedAt: Math.min(lease.releasedAt ?? now, now) });
     }
   }
-  const rested = [...leases.values()]
-    .filter((lease) => !isHeld(lease, now, hold) && !taken.has(lease.address))
-    .sort((a, b) => (a.releasedAt ?? 0) - (b.releasedAt ?? 0));
-  const free = freeAddresses(pool, excluded, taken, leases);
+  const next = nextAddresses(input, taken, leases);
   const unserved: Owner[] = [];
   const fresh: Ipv4[] = [];
   for (const owner of owners.values()) {
     if (served.has(owner.key)) continue;
-    const address = free.next().value ?? rested.shift()?.address;
+    const address = next.next().value;
     if (address === undefined) unserved.push(owner);
     else {
       fresh.push(address);
@@ -95,7 +99,7 @@ export function allocate(input: AllocateInput): Allocation {
   }
   const spare: Ipv4[] = [];
   while (spare.length < SPARES) {
-    const address = free.next().value ?? rested.shift()?.address;
+    const address = next.next().value;
     if (address === undefined) break;
     spare.push(address);
   }
@@ -108,10 +112,9 @@ export function allocate(input: AllocateInput): Allocation {
   };
 }
 
-/** Addresses without a lease, now or before, lowest first; `leases` may grow meanwhile. */
-function* freeAddresses(
-  pool: readonly Range[],
-  excluded: ReadonlySet<Ipv4>,
+/** Addresses to give: without a lease now or before, lowest first; then the longest released. `leases` may grow meanwhile. */
+function* nextAddresses(
+  { pool, excluded, now, hold, leastHold, isGone }: AllocateInput,
   taken: ReadonlySet<Ipv4>,
   leases: ReadonlyMap<Ipv4, Lease>,
 ): Generator<Ipv4, undefined> {
@@ -120,6 +123,13 @@ function* freeAddresses(
       if (!excluded.has(address) && !taken.has(address) && !leases.has(address)) yield address;
     }
   }
+  const mayGo = (lease: Lease): boolean =>
+    !isHeld(lease, now, hold) || (!isHeld(lease, now, leastHold) && isGone(lease));
+  yield* [...leases.values()]
+    .filter((lease) => mayGo(lease) && !taken.has(lease.address))
+    // of those whose hold is over each was released before any that is on hold
+    .sort((a, b) => (a.releasedAt ?? 0) - (b.releasedAt ?? 0))
+    .map((lease) => lease.address);
   return undefined;
 }
 

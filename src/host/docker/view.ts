@@ -7,6 +7,8 @@ import { type DockerEvent, type Json, networkId, readContainer, readEndpoints, r
 export interface DockerView {
   /** Running containers, newest first. */
   readonly containers: readonly Container[];
+  /** Those that exist and do not run. */
+  readonly stopped?: readonly Container[];
   readonly networks: readonly Network[];
   /** One line for each container that could not be read. */
   readonly notices: readonly string[];
@@ -19,9 +21,14 @@ export interface DockerView {
 
 /** One observation from Docker's two lists. Throws HostError. */
 export async function lookOnce(docker: Docker): Promise<DockerView> {
-  const [{ items, notices }, networks] = await Promise.all([docker.containers(), docker.networks()]);
+  const [{ items, notices }, networks] = await Promise.all([
+    docker.containers({ all: true }),
+    docker.networks(),
+  ]);
+  const all = items.flatMap((item) => readContainer(item) ?? []);
   return {
-    containers: items.flatMap((item) => readContainer(item) ?? []),
+    containers: all.filter(({ state }) => RUNNING.has(state)),
+    stopped: all.filter(({ state }) => !RUNNING.has(state)),
     networks: networks.map(readNetwork),
     notices,
   };
@@ -61,13 +68,17 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   };
   const view = (): DockerView => {
     const gone = ended();
-    const containers = [...listed.values()].flatMap((one) =>
-      gone.has(one.id) ? [] : (present(withUptime(one, readAt.get(one)), endpoints) ?? []),
-    );
+    const containers: Container[] = [];
+    const stopped: Container[] = [];
+    for (const one of listed.values()) {
+      const running = gone.has(one.id) ? undefined : present(withUptime(one, readAt.get(one)), endpoints);
+      if (running === undefined) stopped.push(one);
+      else containers.push(running);
+    }
     const late = [...gone].filter((id) => RUNNING.has(listed.get(id)?.state ?? ""));
     const starting = containers.flatMap(({ id, state }) => (state === STARTING ? id : []));
     const disconnected = containers.flatMap(({ id }) => (unasked.has(id) ? id : []));
-    return { containers, networks, notices, unsettled: [...late, ...starting, ...disconnected] };
+    return { containers, stopped, networks, notices, unsettled: [...late, ...starting, ...disconnected] };
   };
   /** Takes an end or the loss of an endpoint from the event alone: Docker answers requests slowly just then. */
   const applyEvent = ({ action, container, network }: DockerEvent): void => {

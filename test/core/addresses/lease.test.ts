@@ -20,6 +20,7 @@ import type { Lease, LeaseTable } from "../../../src/core/model.ts";
 import { ip, lease, NOW, name } from "../make.ts";
 
 const HOLD = 180;
+const LEAST = 60;
 const POOL: readonly Range[] = [{ first: ip("10.0.0.1"), last: ip("10.0.0.8") }];
 const owner = (key: string): Owner => ({ key, container: `id-${key}` });
 const table = (...leases: Lease[]): LeaseTable => ({ leases, conflicts: [], hairpins: [] });
@@ -33,6 +34,8 @@ function given(over: Partial<AllocateInput>) {
     avoided: new Set(),
     now: NOW,
     hold: HOLD,
+    leastHold: LEAST,
+    isGone: () => false,
     ...over,
   });
 }
@@ -88,6 +91,27 @@ t.test(
       ["x 10.0.0.1"],
       "its owner comes back to it any time",
     );
+  },
+);
+
+t.test(
+  "a full range: addresses on hold for containers that no longer exist are given, the longest released first",
+  async (t) => {
+    const pool = [{ first: ip("10.0.0.1"), last: ip("10.0.0.4") }];
+    const held = table(
+      lease("10.0.0.1", "late", { releasedAt: NOW - LEAST }),
+      lease("10.0.0.2", "kept", { releasedAt: NOW - HOLD + 1 }),
+      lease("10.0.0.3", "early", { releasedAt: NOW - LEAST - 9 }),
+      lease("10.0.0.4", "now", { releasedAt: NOW - LEAST + 1 }),
+    );
+    const isGone = ({ key }: Lease): boolean => key !== "kept";
+    const got = given({ pool, table: held, owners: ["a", "b", "c"].map(owner), isGone });
+    t.strictSame(living(got.table), ["a 10.0.0.3", "b 10.0.0.1"]);
+    t.strictSame(got.unserved, [owner("c")], "neither one that still exists nor one released a moment ago");
+    const roomy = [{ first: ip("10.0.0.1"), last: ip("10.0.0.5") }];
+    t.strictSame(living(given({ pool: roomy, table: held, owners: [owner("a")], isGone }).table), [
+      "a 10.0.0.5",
+    ]);
   },
 );
 
@@ -151,17 +175,19 @@ const history = fc.array(fc.record({ owners: keys, pause: fc.constantFrom(1, 60,
 });
 
 t.test(
-  "over any history: one owner an address, none reused during its hold, lowest first, no service without one while one is free",
+  "over any history, with and without containers that are gone: one owner an address, none reused during its hold, lowest first, no service without one while one is free",
   async () => {
     fc.assert(
-      fc.property(history, (steps) => {
+      fc.property(history, fc.constantFrom("", "abc", "abcdefghijkl"), (steps, gone) => {
+        const isGone = (one: Lease): boolean => gone.includes(one.key);
+        const holdOf = (one: Lease): number => (isGone(one) ? LEAST : HOLD);
         let now = NOW;
         let held = table();
         const before = new Map<Ipv4, { key: string; until: number }>();
         for (const step of steps) {
           now += step.pause;
           const owners = step.owners.map(owner);
-          const got = given({ table: held, owners, now });
+          const got = given({ table: held, owners, now, isGone });
           const mine = got.table.leases.filter((l) => l.releasedAt === null);
           if (new Set(got.table.leases.map((l) => l.address)).size !== got.table.leases.length) return false;
           if (new Set(mine.map((l) => l.key)).size !== mine.length) return false;
@@ -178,17 +204,17 @@ t.test(
           // none goes without while an address is free
           const free = [...addressesOf(POOL[0] as Range)].filter((a) => {
             const l = got.table.leases.find((one) => one.address === a);
-            return l === undefined || !isHeld(l, now, HOLD);
+            return l === undefined || !isHeld(l, now, holdOf(l));
           });
           if (got.unserved.length > 0 && free.length > 0) return false;
           if (got.unserved.length + mine.length !== owners.length) return false;
-          const again = given({ table: got.table, owners, now });
+          const again = given({ table: got.table, owners, now, isGone });
           if (again.fresh.length > 0 || JSON.stringify(again.table) !== JSON.stringify(got.table))
             return false;
           for (const l of got.table.leases)
             before.set(l.address, {
               key: l.key,
-              until: l.releasedAt === null ? Number.POSITIVE_INFINITY : l.releasedAt + HOLD,
+              until: l.releasedAt === null ? Number.POSITIVE_INFINITY : l.releasedAt + holdOf(l),
             });
           held = got.table;
         }

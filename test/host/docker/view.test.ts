@@ -31,6 +31,18 @@ t.test(
   },
 );
 
+t.test("containers that exist and do not run are told apart, by either view", async (t) => {
+  const world = new World();
+  const existing = ({ containers, stopped }: DockerView): string[][] =>
+    [containers, stopped ?? []].map((list) => list.map(({ name }) => name));
+  for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
+  world.act("create", "job", "bridge");
+  const view = followedView(world.docker(), () => new Set([id("web")]));
+  t.strictSame(existing(await lookOnce(world.docker())), [["web"], ["job"]]);
+  t.strictSame(existing(await followedView(world.docker(), NONE).whole()), [["web"], ["job"]]);
+  t.strictSame(existing(await view.whole()), [[], ["job", "web"]], "its end was announced");
+});
+
 t.test("a container whose end was announced: left out while the list still shows it", async (t) => {
   const world = new World();
   for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
