@@ -48,6 +48,8 @@ export interface Network {
   readonly bridge: string;
   readonly driver: string;
   readonly internal: boolean;
+  /** Seconds since the epoch; 0 where Docker does not say. */
+  readonly created: number;
   readonly subnets: readonly Range[];
 }
 

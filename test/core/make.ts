@@ -96,6 +96,7 @@ export function network(over: Partial<Network> & { readonly name: string; readon
     bridge: `br-${over.name}`,
     driver: "bridge",
     internal: false,
+    created: 0,
     subnets: [subnet],
     ...fields,
   };

@@ -74,22 +74,28 @@ export function mergeRanges(ranges: readonly Range[]): Range[] {
   return merged;
 }
 
+/** What of `ranges` lies in none of `holes`, in order. */
+export function subtract(ranges: readonly Range[], holes: readonly Range[]): Range[] {
+  const left: Range[] = [];
+  const inOrder = mergeRanges(holes);
+  for (const range of mergeRanges(ranges)) {
+    let first = toNumber(range.first);
+    for (const hole of inOrder.filter((one) => overlaps(one, range))) {
+      const before = toNumber(hole.first) - 1;
+      if (first <= before) left.push({ first: fromNumber(first), last: fromNumber(before) });
+      first = toNumber(hole.last) + 1;
+    }
+    if (first <= toNumber(range.last)) left.push({ first: fromNumber(first), last: range.last });
+  }
+  return left;
+}
+
 /** Ranges in order, joined, without these addresses. */
 export function withoutAddresses(ranges: readonly Range[], addresses: readonly Ipv4[]): Range[] {
-  const holes = [...new Set(addresses)].sort(compareIpv4);
-  return mergeRanges(ranges).flatMap((range) => {
-    const parts: Range[] = [];
-    let first = toNumber(range.first);
-    const upTo = (last: number): void => {
-      if (first <= last) parts.push({ first: fromNumber(first), last: fromNumber(last) });
-    };
-    for (const hole of holes.filter((address) => contains(range, address))) {
-      upTo(toNumber(hole) - 1);
-      first = toNumber(hole) + 1;
-    }
-    upTo(toNumber(range.last));
-    return parts;
-  });
+  return subtract(
+    ranges,
+    addresses.map((address) => ({ first: address, last: address })),
+  );
 }
 
 /** The fewest CIDR blocks that cover exactly these ranges, in order, as iptables prints them. */

@@ -4,6 +4,7 @@ import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import { perObject } from "../memo.ts";
 import type { Container, Observation } from "../model.ts";
+import { withoutLaterNetworks } from "./allowed.ts";
 import { networkIndex, type Reach, reachOf, wishOf } from "./candidate.ts";
 import { groupOf, type Identity, identityOf, lastSeenOf } from "./identity.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
@@ -37,7 +38,8 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
     .map(({ container, identity }) => {
       const holder = holders.get(identity.key);
       const own = holder === container;
-      const labels = labelsOf(container, "", () => readLabels(container.labels));
+      const read = labelsOf(container, "", () => readLabels(container.labels));
+      const labels = withoutLaterNetworks(read, container, seen.networks);
       const reach = reachOf(container, labels, around);
       const notes = [
         ...labels.notes,

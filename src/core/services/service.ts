@@ -13,7 +13,7 @@ import type { Skipped } from "./skipped.ts";
 /** The service of a candidate; the same value as long as nothing of it changes. */
 export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, place: Place): Service {
   const { zone, bridgePort } = place;
-  const { key, reach, container, identity } = candidate;
+  const { key, reach, container, identity, wishes } = candidate;
   const target = reach.kind === "alias" || reach.kind === "direct" ? [reach.target, reach.network.name] : [];
   const said = [
     key,
@@ -23,6 +23,7 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, pla
     address,
     zone,
     bridgePort,
+    wishes.allow,
     grant.renamed,
     ...grant.names,
     "",

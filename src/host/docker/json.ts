@@ -80,6 +80,7 @@ export function readNetwork(item: Json): Network {
     bridge: driver === "bridge" ? bridge : "",
     driver,
     internal: item.Internal === true,
+    created: Math.floor(number(Date.parse(string(item.Created))) / 1000),
     subnets,
   };
 }

@@ -10,6 +10,7 @@ import {
   parseCidr,
   parseIpv4,
   sizeOf,
+  subtract,
   toCidrs,
   toNumber,
   withoutAddresses,
@@ -85,6 +86,19 @@ t.test("toCidrs covers exactly the ranges, in order, with blocks that do not ove
       const want = new Set(ranges.flatMap((r) => [...addressesOf(r)]));
       const blocks = toCidrs(ranges).map((cidr) => parseCidr(cidr));
       const got = blocks.flatMap((block) => (block === undefined ? [] : [...addressesOf(block)]));
+      const sorted = got.every((address, i) => i === 0 || compareIpv4(got[i - 1] ?? address, address) < 0);
+      return sorted && got.length === want.size && got.every((address) => want.has(address));
+    }),
+  );
+});
+
+t.test("subtract leaves exactly what is in no hole, in order", async () => {
+  const ranges = fc.array(range, { maxLength: 4 });
+  fc.assert(
+    fc.property(ranges, ranges, (from, holes) => {
+      const gone = new Set(holes.flatMap((r) => [...addressesOf(r)]));
+      const want = new Set(from.flatMap((r) => [...addressesOf(r)]).filter((address) => !gone.has(address)));
+      const got = subtract(from, holes).flatMap((r) => [...addressesOf(r)]);
       const sorted = got.every((address, i) => i === 0 || compareIpv4(got[i - 1] ?? address, address) < 0);
       return sorted && got.length === want.size && got.every((address) => want.has(address));
     }),
