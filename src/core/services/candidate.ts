@@ -5,7 +5,7 @@ import { clip } from "../clip.ts";
 import type { Attachment, Container, Network } from "../model.ts";
 import type { Identity } from "./identity.ts";
 import type { Wishes } from "./labels.ts";
-import { fingerprint, type Name, toName, withoutComposeParts } from "./name.ts";
+import { fingerprint, type Name, wishedName, withoutComposeParts } from "./name.ts";
 import type { SkipCode } from "./skipped.ts";
 
 /** How a container's address comes about. */
@@ -121,10 +121,10 @@ function unreachable(container: Container, usable: readonly { readonly network: 
 /** The name a container asks for: label, service, or its own name. A one-off's labels are copies of its service's. */
 export function wishOf(container: Container, wishes: Wishes, { membership, oneOff }: Identity): Name {
   return (
-    toName((oneOff ? null : wishes.name) ?? "") ??
-    toName(membership?.service ?? "") ??
-    toName(withoutComposeParts(container.name)) ??
-    toName(container.name) ??
+    wishedName((oneOff ? null : wishes.name) ?? "") ??
+    wishedName(membership?.service ?? "") ??
+    wishedName(withoutComposeParts(container.name)) ??
+    wishedName(container.name) ??
     (`container-${fingerprint(container.id)}` as Name)
   );
 }

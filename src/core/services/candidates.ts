@@ -8,7 +8,7 @@ import { withoutLaterNetworks } from "./allowed.ts";
 import { networkIndex, type Reach, reachOf, wishOf } from "./candidate.ts";
 import { groupOf, type Identity, identityOf, lastSeenOf } from "./identity.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
-import { toName } from "./name.ts";
+import { toName, wishedName } from "./name.ts";
 import type { Claim } from "./names.ts";
 
 export interface Candidate {
@@ -44,6 +44,7 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
       const notes = [
         ...labels.notes,
         ...(own || holder === undefined ? [] : [`"${clip(holder.name)}" has the place that it claims`]),
+        ...nameNotes(identity.oneOff ? null : labels.name, identity, container),
         ...identityNotes(identity, groups, lastSeen),
         ...(labels.map.length > 0 && reach.kind !== "alias" && reach.kind !== "none"
           ? ["label ocdd.map has no effect: it has no alias of its own"]
@@ -88,6 +89,16 @@ function keyHolders(
   return holders;
 }
 
+/** What is odd about the text that a container's name is made of. */
+function nameNotes(label: string | null, { membership }: Identity, { name }: Container): string[] {
+  const text = label || membership?.service || name;
+  return toName(text) === wishedName(text)
+    ? []
+    : [
+        `"${clip(text)}" is no internationalized name of one script, or looks like a Latin one: it is used without xn--`,
+      ];
+}
+
 /** What is odd about an identity beside the leases that there are. */
 function identityNotes(
   { key, membership, disbelieved }: Identity,
@@ -114,8 +125,8 @@ export function claimOf(candidate: Candidate): Claim {
     group: groupOf(key),
     wish: wishOf(container, wishes, identity),
     aliases: oneOff ? [] : wishes.aliases,
-    project: toName(membership?.project ?? "") ?? null,
-    service: toName(membership?.service ?? "") ?? null,
+    project: wishedName(membership?.project ?? "") ?? null,
+    service: wishedName(membership?.service ?? "") ?? null,
     number: membership?.number ?? 0,
     created: container.created,
   };

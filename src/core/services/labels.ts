@@ -5,7 +5,7 @@ import { clip } from "../clip.ts";
 import type { Service } from "../model.ts";
 import type { Port, PortMap, Protocol } from "../ports.ts";
 import { readBoolean } from "./boolean.ts";
-import { type Name, toName } from "./name.ts";
+import { type Name, wishedName } from "./name.ts";
 import { unknownLabels } from "./unknown-labels.ts";
 
 export interface Wishes {
@@ -147,10 +147,13 @@ function aliases(text: string | undefined, notes: string[]): Name[] {
     notes.push(`label ocdd.aliases holds ${items.length} names, the first ${LIMITS.items} are used`);
   const names = new Set<Name>();
   for (const item of items.slice(0, LIMITS.items)) {
-    const name = toName(item);
+    const name = wishedName(item);
     // a name for DNS is meant as it is written: made into another one it could be a neighbour's
     if (name !== undefined && name === item.toLowerCase().replaceAll("_", "-")) names.add(name);
-    else notes.push(`label ocdd.aliases: "${clip(item)}" is no name of letters, digits and hyphens`);
+    else
+      notes.push(
+        `label ocdd.aliases: "${clip(item)}" is no name of letters, digits and hyphens${/^xn--/i.test(item) ? ", or no internationalized name of one script" : ""}`,
+      );
   }
   return [...names];
 }

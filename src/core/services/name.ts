@@ -1,3 +1,5 @@
+import { isALabel } from "./a-label.ts";
+
 declare const brand: unique symbol;
 /** A lower-case LDH label: letters, digits, inner hyphens, 1 to 63 octets (RFC 1123 §2.1). */
 export type Name = string & { readonly [brand]: "Name" };
@@ -25,9 +27,17 @@ export function toName(text: string): Name | undefined {
   return `${label.slice(0, MAX_OCTETS - 5).replace(/-+$/, "")}-${fingerprint(text).slice(0, 4)}` as Name;
 }
 
-/** `name-suffix`, cut like any other Name. */
+/** The same of a container's text: `xn--` stays only where it begins an A-label that passes for no other name. */
+export function wishedName(text: string): Name | undefined {
+  const label = toName(text);
+  return label?.startsWith("xn--") === true && !isALabel(label)
+    ? toName(label.replace(/^(xn-+)+/, ""))
+    : label;
+}
+
+/** `name-suffix`, cut like any other Name; `suffix-name` where what follows `xn--` must stay as it is. */
 export function suffixed(name: Name, suffix: string): Name {
-  return toName(`${name}-${suffix}`) ?? name;
+  return wishedName(name.startsWith("xn--") ? `${suffix}-${name}` : `${name}-${suffix}`) ?? name;
 }
 
 /** True for a label that no container may have, whoever asks for it. */
