@@ -53,6 +53,7 @@ export function reservedAddresses(
       if (!notes.has(address)) notes.set(address, what);
     }
   }
+  for (const range of pool) for (const address of endsOf24(range)) avoided.add(address);
   const overlaps = seen.networks.flatMap((network) => overlapsOf(pool, network));
   for (const { part } of overlaps)
     for (let n = toNumber(part.first); n <= toNumber(part.last); n++) avoided.add(fromNumber(n));
@@ -70,6 +71,16 @@ export function reservedAddresses(
       ),
     ],
   };
+}
+
+/** First and last addresses of each /24: in a larger network too some devices take them for network and broadcast. */
+function endsOf24({ first, last }: Range): Ipv4[] {
+  const ends: Ipv4[] = [];
+  for (let n = Math.floor(toNumber(first) / 256) * 256; n <= toNumber(last); n += 256)
+    ends.push(
+      ...[n, n + 255].filter((end) => end >= toNumber(first) && end <= toNumber(last)).map(fromNumber),
+    );
+  return ends;
 }
 
 /** A part of the range that lies in a subnet of a Docker network. */

@@ -108,6 +108,27 @@ t.test("an address that the host itself has, in the range: no rule refuses or re
   );
 });
 
+t.test(".0 and .255 within a larger network are not handed out; a living lease on one stays", async (t) => {
+  const addresses = [{ device: "ens3", address: ip("10.9.0.1"), prefix: 16, label: "ens3" }];
+  const wide = config({ IP_RANGE: "10.9.1.254-10.9.2.1,10.9.4.0-10.9.4.1" });
+  const given = (leases: ReturnType<typeof lease>[]): string[] => {
+    const actual = { ...BARE, table: { ...BARE.table, leases } };
+    const d = decide(wide, observation({ containers: containers(4), addresses, actual }), NOW);
+    t.strictSame(d.evicted, []);
+    return d.services.map(({ address }) => address).sort();
+  };
+  t.strictSame(given([]), ["10.9.1.254", "10.9.2.1", "10.9.4.1"]);
+  t.strictSame(given([lease("10.9.1.255", "container:c3", { container: containers(4)[3]?.id ?? "" })]), [
+    "10.9.1.254",
+    "10.9.1.255",
+    "10.9.2.1",
+    "10.9.4.1",
+  ]);
+  const { notes, avoided } = reservedAddresses(wide.pool, observation({ addresses }), ip("10.9.0.1"));
+  t.strictSame([...avoided].sort(), ["10.9.1.255", "10.9.2.0", "10.9.4.0"]);
+  t.strictSame(notes, []);
+});
+
 t.test("a living lease, on an address that is now to be avoided, stays", async (t) => {
   const web = container({ name: "web" });
   const leases = [lease("192.168.122.20", "container:web", { container: web.id })];
