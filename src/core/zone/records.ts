@@ -42,6 +42,7 @@ export function readZoneOnDisk(
   const records: OwnRecord[] = [];
   let handwritten = "";
   let serial = 0;
+  let nsTtl: number | null = null;
   let ownerInText = "";
   const contradiction = contradictions(
     settings.zone,
@@ -81,7 +82,10 @@ export function readZoneOnDisk(
     if (statement.type === "A") addresses.push({ owner: name, address: statement.rdata[0] as Ipv4 });
     // a zone cut also excludes the names below it, so it takes precedence over another type at the same name
     if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
-    if (statement.type === "NS" && name === "@" && isOwnNs(statement.rdata[0], settings)) continue;
+    if (statement.type === "NS" && name === "@") {
+      if (isOwnNs(statement.rdata[0], settings)) continue;
+      nsTtl ??= statement.ttl;
+    }
     handwritten +=
       statement.ownerOmitted && ownerInText !== statement.owner
         ? statement.owner + statement.text
@@ -90,7 +94,7 @@ export function readZoneOnDisk(
   }
   if (handwritten !== "" && !handwritten.endsWith("\n")) handwritten += "\n";
   handwritten = handwritten.replace(/^\s*\n/, "");
-  return { serial, handwritten, owners, addresses, warnings, records, text };
+  return { serial, handwritten, owners, addresses, warnings, records, nsTtl, text };
 }
 
 function isOurs(statement: Statement): boolean {
@@ -138,6 +142,7 @@ export function renderZone(
   serial: number,
   handwritten: string,
   srv: readonly SrvRecord[] = [],
+  nsTtl: number | null = null,
 ): string {
   const { zone, hostName, ttl } = settings;
   const [local = "", domain = ""] = settings.soaEmail.split("@");
@@ -149,7 +154,8 @@ export function renderZone(
     `$TTL ${ttl}`,
     // refresh, retry, expire as RFC 1912 §2.2 advises for a zone that changes; MINIMUM is the negative TTL (RFC 2308 §4)
     `${zone}.\t${ttl}\tIN\tSOA\t${hostName}.${zone}. ${rname} ${serial} 3600 600 1209600 ${ttl}`,
-    `${zone}.\t${ttl}\tIN\tNS\t${hostName}.${zone}.`,
+    // RFC 2181 §5.2: records of one name and type have one TTL, and those written by hand stay as they are
+    `${zone}.\t${nsTtl ?? ttl}\tIN\tNS\t${hostName}.${zone}.`,
     ...records.map((record) => `${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`),
     // priority and weight 0: no preference among several targets
     ...srv.map(({ owner, port, target }) => `${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
@@ -176,7 +182,8 @@ export function updateZone(
   now: number,
   srv: readonly SrvRecord[] = [],
 ): ZoneFile {
-  const numbered = (serial: number): string => renderZone(settings, records, serial, disk.handwritten, srv);
+  const numbered = (serial: number): string =>
+    renderZone(settings, records, serial, disk.handwritten, srv, disk.nsTtl);
   const same = numbered(disk.serial);
   if (same === disk.text) return { serial: disk.serial, records: disk.records, text: same };
   const serial = nextSerial(disk.serial, now);

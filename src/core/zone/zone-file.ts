@@ -43,6 +43,8 @@ export interface ZoneOnDisk {
   readonly warnings: readonly string[];
   /** Records marked as OCDD's, except SOA and NS. */
   readonly records: readonly OwnRecord[];
+  /** TTL in seconds of the name servers written by hand for the zone itself; null where there are none. */
+  readonly nsTtl: number | null;
   /** The file, octets as characters; empty when there is none. */
   readonly text: string;
 }

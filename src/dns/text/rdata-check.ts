@@ -133,6 +133,10 @@ function svcValueFits(key: number, value: Uint8Array, params: ReadonlyMap<number
       return length > 0 && length % 4 === 0;
     case 6:
       return length > 0 && length % 16 === 0;
+    case 8:
+      return length === 0;
+    case 9:
+      return length > 0 && length % 2 === 0;
     default:
       // ech and dohpath must not be empty; the other values have no fixed form
       return length > 0 || (key !== 5 && key !== 7);

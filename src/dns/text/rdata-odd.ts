@@ -103,7 +103,9 @@ export function formatApl(octets: Uint8Array): string | undefined {
   return items.join(" ");
 }
 
-const SVC_KEYS = ["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath"];
+/** By their numbers (IANA): those of RFC 9460, RFC 9461 and RFC 9540, and of TLS key share prediction. */
+const SVC_KEYS =
+  "mandatory alpn no-default-alpn port ipv4hint ech ipv6hint dohpath ohttp tls-supported-groups".split(" ");
 
 /** Octets as text, one a character. */
 const latin1 = (octets: Uint8Array): string => Buffer.from(octets).toString("latin1");
@@ -144,12 +146,13 @@ function svcValue(key: number, octets: Uint8Array): Uint8Array {
       out.u8(item.length);
       out.raw(item);
     }
-  } else if (key === 2) {
+  } else if (key === 2 || key === 8) {
     if (octets.length > 0) refuse();
-  } else if (key === 3) {
-    const port = latin1(octets);
-    if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 0xffff) refuse();
-    out.u16(Number(port));
+  } else if (key === 3 || key === 9) {
+    for (const number of key === 3 ? [latin1(octets)] : list()) {
+      if (!/^[0-9]{1,5}$/.test(number) || Number(number) > 0xffff) refuse();
+      out.u16(Number(number));
+    }
   } else if (key === 4 || key === 6) {
     for (const item of list()) out.raw((key === 4 ? parseIpv4 : parseIpv6)(item) ?? refuse());
   } else if (key === 5) {

@@ -1,7 +1,7 @@
 /** The meaning of one logical line of a master file. */
 import { formatName, parseName, type WireName } from "../wire/name.ts";
 import { type OctetWriter, read32 } from "../wire/octets.ts";
-import { CLASS, isDataType, TYPE, typeCode, typeName } from "../wire/types.ts";
+import { CLASS, isDataType, notAType, TYPE, typeCode, typeName } from "../wire/types.ts";
 import { ZoneTextError } from "./error.ts";
 import { writeRdata } from "./rdata.ts";
 import { fieldsOf } from "./rdata-fields.ts";
@@ -137,7 +137,7 @@ export function understand(line: LogicalLine, context: Context, out: OctetWriter
   const word = tokens[at++];
   if (word === undefined) throw new ZoneTextError(`${owner}: the type is missing`);
   const type = typeCode(word);
-  if (type === undefined) throw new ZoneTextError(`${word}: not an RR type`);
+  if (type === undefined) throw new ZoneTextError(notAType(word));
   if (!isDataType(type)) throw new ZoneTextError(`${word}: not a type that a zone can hold`);
   const rdata = tokens.slice(at);
   out.raw(context.ownerWire);

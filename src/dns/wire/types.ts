@@ -26,6 +26,22 @@ export function typeCode(text: string): number | undefined {
   return digits !== undefined && Number(digits) <= 0xffff ? Number(digits) : undefined;
 }
 
+/** Types whose fields are not read: they are written as TYPEnnn with `\# LENGTH HEX` (RFC 3597 §5). */
+const UNREAD: ReadonlyMap<string, number> = new Map([
+  ["DSYNC", 66],
+  ["AMTRELAY", 260],
+  ["RESINFO", 261],
+  ["WALLET", 262],
+  ["CLA", 263],
+  ["IPN", 264],
+]);
+
+/** What is wrong with a word where a type is expected, and what to write instead where that is known. */
+export function notAType(text: string): string {
+  const code = UNREAD.get(text.toUpperCase());
+  return code === undefined ? `${text}: not an RR type` : `${text}: write it as TYPE${code} \\# LENGTH HEX`;
+}
+
 /** Mnemonic of a type, or `TYPEnnn`. */
 export function typeName(code: number): string {
   return byCode.get(code) ?? `TYPE${code}`;

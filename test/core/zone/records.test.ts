@@ -17,6 +17,8 @@ import {
   type ZoneSettings,
 } from "../../../src/core/zone/records.ts";
 import { addressRecords, srvRecords } from "../../../src/core/zone/service-records.ts";
+import { parseZoneFile } from "../../../src/dns/text/zonefile.ts";
+import { compileZone } from "../../../src/dns/zone/compile.ts";
 import { BARE, config, container, HOST, ip, lease, NOW, observation, ZONE, zoneOnDisk } from "../make.ts";
 
 const SETTINGS: ZoneSettings = { zone: ZONE, hostName: "dockerhost", soaEmail: `it.desk@${ZONE}`, ttl: 60 };
@@ -263,6 +265,20 @@ t.test(
     t.match(bar("d"), /TXT/);
     t.match(bar("e"), /AAAA/);
     for (const name of ["g", "x.a", "cc"]) t.equal(bar(name), null, name);
+  },
+);
+
+t.test(
+  "a name server written by hand with another TTL: OCDD's own has that one, and the next run changes nothing",
+  async (t) => {
+    const once = update("$TTL 1h\n@ IN NS ns2.example.net.\nx 5 IN A 10.0.0.1\n");
+    const text = look(once).text;
+    t.match(text, new RegExp(`${ZONE}\\.\t3600\tIN\tNS\tdockerhost`));
+    t.match(text, new RegExp(`${ZONE}\\.\t60\tIN\tSOA\t`));
+    t.equal(update(once, NOW + 9), once);
+    const { errors, warnings } = compileZone(parseZoneFile(once, ZONE), ZONE, 1);
+    t.strictSame([...errors, ...warnings], []);
+    t.match(update("@ IN NS dockerhost\n"), new RegExp(`${ZONE}\\.\t60\tIN\tNS`), "its own by hand");
   },
 );
 

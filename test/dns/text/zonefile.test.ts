@@ -157,6 +157,7 @@ t.test("invalid lines: reported with their number, the others are read", async (
     ["$GENERATE 1-5 a A 1.1.1.$", /GENERATE: not supported/],
     ["$TTL x", /TTL takes/],
     ["a \\1 1.1.1.1", /not an RR type/],
+    ["a resinfo qnamemin", /resinfo: write it as TYPE261 \\# LENGTH HEX/],
     ["\\1 A 1.1.1.1", /takes three digits/],
   ];
   for (const [line, message] of table) {
