@@ -114,7 +114,8 @@ function unreachable(container: Container, usable: readonly { readonly network: 
     const reason = `the network driver "${clip(foreign.network.driver)}" of its network "${clip(foreign.network.name)}" is not supported`;
     return { kind: "none", code: "foreign-driver", reason, keeps: false };
   }
-  const reason = `it has no IPv4 address yet (${clip(container.state)})`;
+  const what = container.attachments.length === 0 ? "is on no network" : "has no IPv4 address";
+  const reason = `it ${what} yet (${clip(container.state)})`;
   return { kind: "none", code: "no-address", reason, keeps: true };
 }
 

@@ -78,6 +78,13 @@ t.test("networks of one name, in any order of Docker's list, are told apart by i
   }
 });
 
+t.test("a container without an address: on no network, or on one without IPv4", async (t) => {
+  const none = container({ name: "a", attachments: [] });
+  t.match(reach(none, [BRIDGE]), { code: "no-address", reason: "it is on no network yet (running)" });
+  const sixOnly = container({ name: "b", attachments: [attachment("bridge", undefined)] });
+  t.match(reach(sixOnly, [BRIDGE]), { reason: "it has no IPv4 address yet (running)" });
+});
+
 t.test("a restriction that no alias can enforce: the container is skipped", async (t) => {
   const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan" });
   const ways: Readonly<Record<string, Partial<Container>>> = {
