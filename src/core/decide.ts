@@ -101,7 +101,8 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
   const forwards = services.flatMap((service) => service.forward ?? []);
   const networks = servedNetworks(decided.served);
   const bridges = new Set(networks.map((network) => network.bridge));
-  const ports = seen.bridgePorts.filter((port) => bridges.has(port.bridge));
+  // a switch gets its own broadcasts back from a network card in hairpin mode
+  const ports = seen.bridgePorts.filter((port) => bridges.has(port.bridge) && port.foreign !== true);
   const switchedOn = ports.filter((port) => !port.hairpin).map((port) => port.name);
   const label = labelOf(config.device);
   const names = new Set([...decided.held.keys(), ...services.flatMap((service) => service.names)]);
@@ -199,7 +200,8 @@ function skip(candidate: Candidate, addresses: Addresses, config: Config): Skipp
 }
 
 function notesOn({ container, wishes, reach }: Candidate): string[] {
-  const notes = reach.kind === "alias" && reach.note !== null ? [...wishes.notes, reach.note] : wishes.notes;
+  const note = reach.kind === "alias" || reach.kind === "direct" ? reach.note : null;
+  const notes = note === null ? wishes.notes : [...wishes.notes, note];
   return notes.map((note) => `container "${clip(container.name)}": ${note}`);
 }
 

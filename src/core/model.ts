@@ -48,6 +48,8 @@ export interface Network {
   readonly bridge: string;
   readonly driver: string;
   readonly internal: boolean;
+  /** True where its addresses are none of the LAN's: ipvlan in the modes l3 and l3s. */
+  readonly routed?: boolean;
   /** Seconds since the epoch; 0 where Docker does not say. */
   readonly created: number;
   readonly subnets: readonly Range[];
@@ -87,6 +89,8 @@ export interface BridgePort {
   readonly name: string;
   readonly bridge: string;
   readonly hairpin: boolean;
+  /** True where it is no end of a veth pair: a network card, or a virtual machine's. */
+  readonly foreign?: boolean;
   /** Id of the container at its other end; null while it is not known. */
   readonly container: string | null;
 }

@@ -400,6 +400,18 @@ t.test("no containers: nothing of ours is wanted", async (t) => {
   t.match(d.desired.zone.text, `dockerhost.${ZONE}.\t60\tIN\tA\t192.168.122.200`);
 });
 
+t.test("hairpin mode: on the ports of containers, not on a network card of the same bridge", async (t) => {
+  const port = { bridge: "docker0", hairpin: false, container: null };
+  const bridgePorts = [
+    { ...port, name: "veth1" },
+    { ...port, name: "eth1", foreign: true },
+    { ...port, name: "veth2", bridge: "virbr0" },
+  ];
+  const { desired } = decided([container({ name: "web" })], { bridgePorts });
+  t.strictSame(desired.hairpins, ["veth1"]);
+  t.strictSame(desired.table.hairpins, ["veth1"]);
+});
+
 t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
   t.equal(labelOf("enp0s31f6"), "enp0s31f6:ocdd");
   t.equal(labelOf("abcdefghij"), "abcdefghij:ocdd");

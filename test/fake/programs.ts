@@ -90,7 +90,7 @@ export class FakeKernel {
     const ports = this.bridgePorts.map(({ name, bridge, hairpin }) => ({
       ifname: name,
       master: bridge,
-      linkinfo: { info_slave_kind: "bridge", info_slave_data: { hairpin } },
+      linkinfo: { info_kind: "veth", info_slave_kind: "bridge", info_slave_data: { hairpin } },
       addr_info: [],
     }));
     return [...links, ...ports];

@@ -1,6 +1,6 @@
 /** One container → how it can be reached: by an alias, by an address it has anyway, or not at all and why. */
 
-import type { Ipv4 } from "../addresses/ipv4.ts";
+import { type Ipv4, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Attachment, Container, Network } from "../model.ts";
 import type { Identity } from "./identity.ts";
@@ -89,7 +89,7 @@ function wayTo(container: Container, wishes: Wishes, { networkOf, hostAddresses 
     return { kind: "none", code: "host-address", reason, keeps: true };
   }
   const kind = chosen.network.driver === "bridge" ? "alias" : "direct";
-  const note = networkNote(wishes, named.length, chosen.network);
+  const note = networkNote(wishes, named.length, chosen.network) ?? routeNote(chosen);
   return { kind, target: chosen.target, network: chosen.network, note };
 }
 
@@ -98,6 +98,12 @@ function networkNote({ network: wish }: Wishes, named: number, chosen: Network):
   return named === 0
     ? `label ocdd.network names "${clip(wish)}", which it cannot be reached on; "${clip(chosen.name)}" is used`
     : `label ocdd.network names "${clip(wish)}", as ${named} of its networks are called; the one with the id ${clip(chosen.id, 12)} is used`;
+}
+
+function routeNote({ network, target }: { readonly network: Network; readonly target: Ipv4 }): string | null {
+  return network.routed === true
+    ? `its address ${target} is of a routed network: clients need a route to ${toCidrs(network.subnets).join(", ")} by this host`
+    : null;
 }
 
 /** Drivers whose addresses this host or its LAN can reach. */

@@ -70,7 +70,8 @@ function readPorts(value: unknown): Port[] {
 export function readNetwork(item: Json): Network {
   const id = string(item.Id);
   const driver = string(item.Driver);
-  const bridge = string(record(item.Options)["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
+  const options = record(item.Options);
+  const bridge = string(options["com.docker.network.bridge.name"]) || `br-${id.slice(0, 12)}`;
   const subnets = records(record(item.IPAM).Config).flatMap(
     (config) => parseCidr(string(config.Subnet)) ?? [],
   );
@@ -80,6 +81,7 @@ export function readNetwork(item: Json): Network {
     bridge: driver === "bridge" ? bridge : "",
     driver,
     internal: item.Internal === true,
+    ...(driver === "ipvlan" && /^l3s?$/.test(string(options.ipvlan_mode)) ? { routed: true } : {}),
     created: Math.floor(number(Date.parse(string(item.Created))) / 1000),
     subnets,
   };

@@ -15,6 +15,7 @@ interface IpLink {
   readonly ifname?: string;
   readonly master?: string;
   readonly linkinfo?: {
+    readonly info_kind?: string;
     readonly info_slave_kind?: string;
     readonly info_slave_data?: { readonly hairpin?: boolean };
   };
@@ -53,7 +54,8 @@ export async function readLinks(): Promise<Links> {
     }
     if (link.linkinfo?.info_slave_kind === "bridge") {
       const hairpin = link.linkinfo.info_slave_data?.hairpin === true;
-      bridgePorts.push({ name: device, bridge: link.master ?? "", hairpin, container: null });
+      const foreign = link.linkinfo.info_kind === "veth" ? {} : { foreign: true };
+      bridgePorts.push({ name: device, bridge: link.master ?? "", hairpin, ...foreign, container: null });
     }
   }
   return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };

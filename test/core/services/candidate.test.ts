@@ -85,6 +85,13 @@ t.test("a container without an address: on no network, or on one without IPv4", 
   t.match(reach(sixOnly, [BRIDGE]), { reason: "it has no IPv4 address yet (running)" });
 });
 
+t.test("an address of an ipvlan network in l3 mode: served, with a note about the route", async (t) => {
+  const lan = network({ name: "lan", cidr: "192.168.7.0/24", driver: "ipvlan" });
+  const card = container({ name: "card", attachments: [attachment("lan", "192.168.7.7")] });
+  t.match(reach(card, [lan]), { kind: "direct", note: null });
+  t.match(reach(card, [{ ...lan, routed: true }]), { kind: "direct", note: /route to 192\.168\.7\.0\/24/ });
+});
+
 t.test("a restriction that no alias can enforce: the container is skipped", async (t) => {
   const lan = network({ name: "lan", cidr: "192.168.122.0/24", driver: "macvlan" });
   const ways: Readonly<Record<string, Partial<Container>>> = {
