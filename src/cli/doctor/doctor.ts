@@ -1,5 +1,6 @@
 /** Checks each component between a client and a container: OK, or what is wrong and the remedy. */
 import { readFile } from "node:fs/promises";
+import { parseCidr, subtract } from "../../core/addresses/ipv4.ts";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { decide } from "../../core/decide.ts";
@@ -148,13 +149,7 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
   const { desired } = decision;
   return [
     link("leases", kinds("lease", "conflict", "leases"), `${served} in use`),
-    decision.unserved > 0
-      ? bad(
-          "range",
-          `full: ${decision.unserved} containers are not served`,
-          "ask IT for a larger range, or hide containers with ocdd.enable=false",
-        )
-      : good("range", `${decision.range.free} of ${decision.range.size} free`),
+    range(config, seen, decision),
     link("forward accept", frame("accept"), "present, behind the operator's own rules"),
     obstacles(seen),
     link("refusal in INPUT", frame("refusal"), "present"),
@@ -167,6 +162,25 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
     link("zone file", kinds("record", "zone"), config.zoneFile),
     link("index page", kinds("page"), config.indexFile),
   ];
+}
+
+/** Whether addresses are left, and whether clients reach them without a route. */
+export function range(config: Config, seen: Observation, { unserved, range: use }: Decision): Finding {
+  if (unserved > 0)
+    return bad(
+      "range",
+      `full: ${unserved} containers are not served`,
+      "ask IT for a larger range, or hide containers with ocdd.enable=false",
+    );
+  const networks = seen.addresses.flatMap(({ device, address, prefix }) =>
+    device === config.device && prefix < 32 ? (parseCidr(`${address}/${prefix}`) ?? []) : [],
+  );
+  const outside = subtract(config.pool, networks)[0];
+  const note =
+    outside === undefined
+      ? ""
+      : `; ${outside.first}-${outside.last} is in no network of ${config.device}: clients need a route to it`;
+  return good("range", `${use.free} of ${use.size} free${note}`);
 }
 
 /** Changes named in one line. */
