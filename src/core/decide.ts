@@ -72,6 +72,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       ...disk.warnings,
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),
       ...services.flatMap((service) => guardNotes(service, seen)),
+      ...conflictNotes(services, allocation.table),
       ...skipped.map((s) => `container "${clip(s.container)}" is not served: ${s.reason}`),
       ...(seen.template?.problems ?? []),
     ],
@@ -173,6 +174,20 @@ function guardNotes({ instances, forward, state }: Service, { firewall }: Observ
     ({ name }) =>
       `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
   );
+}
+
+/**
+ * Services whose alias another machine uses as well. They keep name and address: else any machine could take a service
+ * away by one packet (RFC 5227 §2.4 leaves the choice).
+ */
+function conflictNotes(services: readonly Service[], { conflicts }: LeaseTable): string[] {
+  const claimed = new Set(conflicts.map(({ address }) => address));
+  return services
+    .filter(({ forward }) => forward !== null && claimed.has(forward.alias))
+    .map(
+      ({ name, address }) =>
+        `${address} of "${name}" is in use by another machine on the network as well: clients may reach that one`,
+    );
 }
 
 /** The mark of an alias; a device name that leaves no room for it (15 characters) is used alone. */

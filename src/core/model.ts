@@ -201,6 +201,8 @@ export interface Observation {
   /** Ids of containers whose end Docker has announced: their absence needs no second observation. */
   readonly ended?: ReadonlySet<string>;
   readonly firewall: FirewallSeen;
+  /** Aliases in force that another machine has claimed since the last observation (RFC 5227 §2.4); absent where none listens. */
+  readonly claimed?: ReadonlySet<Ipv4>;
   /** Addresses that the host depends on. */
   readonly neighbours?: Neighbours;
 }
@@ -211,7 +213,7 @@ export interface AddressUse {
   readonly used: number;
   /** Released less than ADDRESS_HOLD ago. */
   readonly held: number;
-  /** Another machine on the network answers for them. */
+  /** Another machine on the network uses them, also where one is an alias in force. */
   readonly conflict: number;
   /** Not handed out: the host's own, network and broadcast, those of Docker's networks, next hops and name servers. */
   readonly reserved: number;

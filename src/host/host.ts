@@ -72,7 +72,14 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
   const { table, bridgePorts, arp } = kernel;
   const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
   return {
-    observe: (scope = {}) => observer.observe(scope),
+    async observe(scope = {}) {
+      const seen = await observer.observe(scope);
+      if (followed === undefined) return seen;
+      const inForce = seen.actual.aliases.map(({ address }) => address);
+      // what fails here fails when an address is probed, which says so
+      const claimed = await arp.heard(inForce).catch(() => new Set<Ipv4>());
+      return { ...seen, claimed };
+    },
     probe: rememberProbes((addresses) => arp.probe(addresses)),
     async apply(plan) {
       observer.applying(plan);

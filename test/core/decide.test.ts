@@ -412,6 +412,39 @@ t.test("hairpin mode: on the ports of containers, not on a network card of the s
   t.strictSame(desired.table.hairpins, ["veth1"]);
 });
 
+t.test(
+  "an alias that another machine claims: the service stays, and the conflict is shown until it is over",
+  async (t) => {
+    const web = container({ name: "web" });
+    const run = (before: Decision | null, now: number, claimed: readonly string[]): Decision =>
+      decide(
+        config(),
+        observation({
+          containers: [web],
+          ...(before === null ? {} : { actual: before.desired }),
+          claimed: new Set(claimed.map(ip)),
+        }),
+        now,
+      );
+    const first = run(null, NOW, []);
+    t.equal(first.range.conflict, 0);
+    const second = run(first, NOW + 1, ["192.168.122.11"]);
+    t.strictSame(served(second), ["web 192.168.122.11"]);
+    t.match(second.warnings, [/^192.168.122.11 of "web" is in use by another machine/]);
+    t.match(second.range, { used: 0, conflict: 1 });
+    t.match(second.desired.page.html, /uses this address as well/);
+    t.match(second.desired.zone.text, /web\S*\t60\tIN\tA\t192\.168\.122\.11/);
+    const soon = run(second, NOW + 60, ["192.168.122.11"]);
+    t.strictSame(soon.desired.table, second.desired.table, "not written at each look");
+    const later = run(soon, NOW + 61, ["192.168.122.11"]);
+    t.strictSame(later.desired.table.conflicts, [{ address: "192.168.122.11", seenAt: NOW + 61 }]);
+    t.match(run(later, NOW + 660, []).range, { used: 0, conflict: 1 });
+    const over = run(later, NOW + 661, []);
+    t.match(over.range, { used: 1, conflict: 0 });
+    t.strictSame(over.warnings, []);
+  },
+);
+
 t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
   t.equal(labelOf("enp0s31f6"), "enp0s31f6:ocdd");
   t.equal(labelOf("abcdefghij"), "abcdefghij:ocdd");

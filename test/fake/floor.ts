@@ -252,6 +252,7 @@ export class Floor {
         process.call(`announce ${addresses.join(" ")}`, () => {
           for (const address of addresses) this.kernel.unannounced.delete(address);
         }),
+      heard: async () => new Set<Ipv4>(),
       close: () => undefined,
     };
   }

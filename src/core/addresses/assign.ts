@@ -35,7 +35,7 @@ export function giveAddresses(
   now: number,
   neighbours: Neighbours = NO_NEIGHBOURS,
 ): Addresses {
-  const before = believed(candidates, seen, config, now);
+  const before = withClaims(believed(candidates, seen, config, now), seen.claimed ?? new Set(), now);
   const known = new Set(before.leases.map((lease) => lease.key));
   const owners: Owner[] = candidates
     // one that cannot be reached just now keeps the lease it has, and gets no new one
@@ -160,6 +160,19 @@ export function takenOver(
   });
   const aliases = legacy.map(({ alias }) => ({ first: alias, last: alias }));
   return rebuildTable(forwards, owners, aliases, now);
+}
+
+/** Seconds after which a conflict that goes on is noted again: leases.json is not written at each look. */
+const NOTED_AGAIN = 60;
+
+/** The table with a conflict for each alias that another machine claims as well. */
+function withClaims(table: LeaseTable, claimed: ReadonlySet<Ipv4>, now: number): LeaseTable {
+  const recent = table.conflicts.filter(({ seenAt }) => seenAt <= now && now < seenAt + NOTED_AGAIN);
+  const noted = new Set(recent.map(({ address }) => address));
+  const anew = new Set([...claimed].filter((address) => !noted.has(address)));
+  if (anew.size === 0) return table;
+  const others = table.conflicts.filter(({ address }) => !anew.has(address));
+  return { ...table, conflicts: [...others, ...[...anew].map((address) => ({ address, seenAt: now }))] };
 }
 
 function rebuilt(

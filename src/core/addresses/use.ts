@@ -24,8 +24,8 @@ export function addressUse({ pool, table, reserved, hold, now }: AddressUseInput
     for (const address of addressesOf(range)) {
       const lease = leases.get(address);
       use.size += 1;
-      if (lease?.releasedAt === null) use.used += 1;
-      else if (conflicts.has(address)) use.conflict += 1;
+      if (conflicts.has(address)) use.conflict += 1;
+      else if (lease?.releasedAt === null) use.used += 1;
       else if (reserved(address)) use.reserved += 1;
       else if (lease !== undefined && isHeld(lease, now, hold)) use.held += 1;
       else use.free += 1;

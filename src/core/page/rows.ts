@@ -74,6 +74,11 @@ ${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><e
 
 /** Containers that are not served, and addresses in conflict. */
 export function skippedRows(listing: Listing): string[] {
+  const served = new Set<string>(listing.services.map(({ address }) => address));
+  const given = (address: string): string =>
+    served.has(address)
+      ? "Another machine on the network uses this address as well: clients may reach that one."
+      : "Another machine on the network uses this address; it is not given to a container.";
   return [
     ...listing.skipped.map(
       (one) => `
@@ -83,7 +88,7 @@ ${note(one.reason)}</p><em>not served</em>`,
     ...listing.conflicts.map(
       (address) => `
 <li class="warn network none"><p><a>${escapeHtml(address)}</a>
-${note("Another machine on the network uses this address; it is not given to a container.")}</p><em>conflict</em>`,
+${note(given(address))}</p><em>conflict</em>`,
     ),
   ];
 }

@@ -33,7 +33,8 @@ t.test("each address of the range is counted once, whatever leases and conflicts
       const { size, used, held, conflict, free } = use;
       return (
         size === 20 &&
-        used === states.filter((s) => s.lease === "living").length &&
+        used === states.filter((s) => s.lease === "living" && !s.conflict).length &&
+        conflict === states.filter((s) => s.conflict).length &&
         held + used + conflict + use.reserved + free === size
       );
     }),

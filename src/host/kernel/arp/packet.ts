@@ -1,10 +1,11 @@
-/** ARP by one packet socket (packet(7)) for all addresses at once. */
+/** ARP by one packet socket (packet(7)) for all addresses at once, and one that listens where that is wanted. */
+import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 import { HostError } from "../../../core/errors.ts";
 import { loadPackets, type PacketCalls } from "../../../platform/libc.ts";
 import type { Arp } from "./arp.ts";
-import { announcementFrames, hexOf, probeFrame, readFrame } from "./frame.ts";
+import { announcementFrames, type Arp as Frame, hexOf, probeFrame, readFrame } from "./frame.ts";
 
 // <linux/if_packet.h>, <sys/socket.h>, <linux/if_ether.h>; the last in network order
 const AF_PACKET = 17;
@@ -21,6 +22,9 @@ const ANSWERS_MS = 1_500;
 /** Frames sent between two looks at what came back, and milliseconds between the looks: no switch drops such a trickle. */
 const SLICE = 128;
 const PAUSE_MS = 5;
+/** Milliseconds between two looks at what was heard, and frames read in one. */
+const LISTEN_MS = 1_000;
+const MOST_FRAMES = 16_384;
 
 /** Undefined where the C library cannot be called or the device is no Ethernet device. Throws HostError without CAP_NET_RAW. */
 export function openPackets(device: string): Arp | undefined {
@@ -30,7 +34,11 @@ export function openPackets(device: string): Arp | undefined {
   const socket = openSocket(calls, device);
   if (socket === undefined) return undefined;
   const { fd, hardware } = socket;
-  const { use, close } = closedWhenUnused(() => void calls.close(fd));
+  let listening: Listening | undefined;
+  const { use, close } = closedWhenUnused(() => {
+    calls.close(fd);
+    listening?.close();
+  });
   return {
     probe: (addresses) => use(() => probe(socket, addresses)),
     announce: (addresses) =>
@@ -42,6 +50,11 @@ export function openPackets(device: string): Arp | undefined {
           () => undefined,
         ),
       ),
+    heard: (inForce) =>
+      use(async () => {
+        listening ??= listen(calls, device);
+        return listening.heard(inForce);
+      }),
     close,
   };
 }
@@ -148,15 +161,58 @@ async function probe(socket: Socket, addresses: readonly Ipv4[]): Promise<Set<Ip
   return taken;
 }
 
-/** Reads the frames that have come: a sender's address is in use, and one that another machine probes for is about to be. */
-function receive({ calls, fd, hardware }: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): void {
+interface Listening {
+  heard(inForce: readonly Ipv4[]): Set<Ipv4>;
+  close(): void;
+}
+
+/** A socket of its own, emptied each second: the kernel keeps some hundred frames only. Throws HostError. */
+function listen(calls: PacketCalls, device: string): Listening {
+  const socket = openSocket(calls, device);
+  let wanted: ReadonlySet<Ipv4> = new Set();
+  let senders = new Set<Ipv4>();
+  const collect = (): void => {
+    if (socket === undefined) return;
+    for (const { sender, hardware } of frames(socket))
+      if (wanted.has(sender) && !senders.has(sender) && !isOwn(hardware)) senders.add(sender);
+  };
+  const timer = setInterval(collect, LISTEN_MS).unref();
+  return {
+    heard(inForce) {
+      collect();
+      const heard = senders;
+      wanted = new Set(inForce);
+      senders = new Set();
+      return new Set([...heard].filter((address) => wanted.has(address)));
+    },
+    close() {
+      clearInterval(timer);
+      if (socket !== undefined) calls.close(socket.fd);
+    },
+  };
+}
+
+/** True for a hardware address of this host, which may send ARP with any of its addresses from any of them. */
+function isOwn(hardware: string): boolean {
+  const devices = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return devices.some(({ mac }) => mac.replaceAll(":", "") === hardware);
+}
+
+/** The frames of other machines that have come: so many at most that a flood of them ends. */
+function* frames({ calls, fd, hardware }: Socket): Generator<Frame> {
   const own = hexOf(hardware);
   const octets = new Uint8Array(128);
-  for (;;) {
+  for (let n = 0; n < MOST_FRAMES; n++) {
     const length = calls.read(fd, octets, octets.length);
     if (length <= 0) return;
     const arp = readFrame(octets, length);
-    if (arp === undefined || arp.hardware === own) continue;
+    if (arp !== undefined && arp.hardware !== own) yield arp;
+  }
+}
+
+/** Reads the frames that have come: a sender's address is in use, and one that another machine probes for is about to be. */
+function receive(socket: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): void {
+  for (const arp of frames(socket)) {
     if (asked.has(arp.sender)) taken.add(arp.sender);
     // RFC 5227 §2.1.1: another machine's probe for the same address
     if (arp.request && arp.sender === "0.0.0.0" && asked.has(arp.target)) taken.add(arp.target);

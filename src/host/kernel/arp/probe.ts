@@ -28,6 +28,7 @@ export function openArp(device: string): Arp {
     announce: async (addresses) => {
       if (addresses.length > 0) await used((arp) => arp.announce(addresses));
     },
+    heard: (inForce) => used((arp) => arp.heard(inForce)),
     close: () => void socket?.then((arp) => arp.close()).catch(() => undefined),
   };
 }

@@ -13,6 +13,7 @@ export function arping(device: string): Arp {
   return {
     probe: (addresses) => probe(device, addresses),
     announce: (addresses) => announce(device, addresses),
+    heard: async () => new Set(),
     close: () => undefined,
   };
 }

@@ -1,0 +1,39 @@
+/**
+ * A machine that claims an alias, on a cable of its own: for a network and a mount namespace. Prints JSON: what was heard
+ * before, of this host's own announcement, and of the other's.
+ */
+import { execa } from "execa";
+import { parseIpv4 } from "../../../../src/core/addresses/ipv4.ts";
+import { openArp } from "../../../../src/host/kernel/arp/probe.ts";
+
+const sh = (line: string): Promise<unknown> => execa(line.split(" ")[0] ?? "", line.split(" ").slice(1));
+for (const line of [
+  "mount -t tmpfs tmpfs /run",
+  "ip netns add other",
+  "ip link add ens3 type veth peer name eth0 netns other",
+  "ip addr add 192.168.122.200/24 dev ens3",
+  "ip link set ens3 up",
+  "ip -n other link set eth0 up",
+  "ip -n other addr add 192.168.122.11/24 dev eth0",
+])
+  await sh(line);
+
+const arp = openArp("ens3");
+const inForce = ["192.168.122.11", "192.168.122.12"].flatMap((text) => parseIpv4(text) ?? []);
+const heard = async (): Promise<string[]> => [...(await arp.heard(inForce))];
+const before = await heard();
+await arp.announce(inForce);
+const own = await heard();
+let other: string[] = [];
+while (other.length === 0) {
+  await execa(
+    "ip",
+    ["netns", "exec", "other", "arping", "-U", "-c", "1", "-w", "1", "-I", "eth0", "192.168.122.11"],
+    {
+      reject: false,
+    },
+  );
+  other = await heard();
+}
+arp.close();
+console.log(JSON.stringify({ before, own, other }));
