@@ -21,6 +21,8 @@ export interface Means {
   readonly table: ForwardTable;
   /** Aliases of containers that have ended since the plan was made: they are neither put in force nor published. */
   readonly revokedAliases: () => ReadonlySet<Ipv4>;
+  /** Aliases whose flows were flushed when their forwards were revoked. */
+  readonly flushed: ReadonlySet<Ipv4>;
   /** Gratuitous ARP for aliases that were just added. */
   readonly announce: (aliases: readonly Ipv4[]) => Promise<void>;
 }
@@ -143,7 +145,8 @@ async function publish(
       return writeWhole(config.zoneFile, text, "latin1", "later");
     });
   if (plan.writeLeases && !plan.leasesFirst)
-    await steps.run("write the leases", () => writeLeases(paths.leases, desired.table));
+    // no address is given in them: what a crash of the machine loses is found again by the next run
+    await steps.run("write the leases", () => writeLeases(paths.leases, desired.table, "later"));
   const history = renderHistory(desired.history);
   if (history !== renderHistory(actual.history))
     await steps.run("write the history", () => writeWhole(paths.history, history, "utf8", "later"));
@@ -181,7 +184,8 @@ async function takeAway(
   const last = desired.dataPath.frame === null;
   // the guard also refuses flows of containers that were revoked earlier, so these are flushed before it is removed
   const all = last ? desired.table.leases.map(({ address }) => address) : [];
-  const gone = [...todo.flushed, ...all].filter((alias) => !staying.has(alias));
+  const open = todo.flushed.filter((alias) => !means.flushed.has(alias));
+  const gone = [...open, ...all].filter((alias) => !staying.has(alias));
   await steps.always("flush tracked connections", () => flushFlows([...new Set(gone)]));
   // a flow that is still tracked would lead to the next container with that address
   if (last && !steps.failed()) await steps.always("remove the guard", () => means.table.removeGuard());

@@ -83,9 +83,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     probe: rememberProbes((addresses) => arp.probe(addresses)),
     async apply(plan) {
       observer.applying(plan);
-      const { revokedAliases } = observer;
+      const { revokedAliases, flushed } = observer;
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
-      const refused = await apply({ config, table, revokedAliases, announce }, plan);
+      const refused = await apply({ config, table, revokedAliases, flushed, announce }, plan);
       await observer.applied(plan);
       return refused;
     },
@@ -95,6 +95,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(aliases);
       await flushFlows(aliases.map(({ address }) => address));
+      for (const { address } of aliases) observer.flushed.add(address);
     },
     async admit(containerId) {
       // a container on several networks is left to the next run, which knows the right one

@@ -47,6 +47,8 @@ export interface Observer {
   observe(scope: Scope): Promise<Observation>;
   /** A plan is about to be carried out: what is known of the host is not used until `applied`. */
   applying(plan: Plan): void;
+  /** Aliases whose tracked flows have been flushed since a plan was last carried out. */
+  readonly flushed: Set<Ipv4>;
   /** Aliases of containers that were revoked since the last observation began. */
   revokedAliases(): ReadonlySet<Ipv4>;
   /** The plan has been carried out: the host is in its desired state. */
@@ -81,6 +83,7 @@ export function makeObserver(parts: ObserverParts): Observer {
   let view: DockerView = { containers: [], networks: [], notices: [] };
   let leased: LeaseTable["leases"] = [];
   let leasedBy = "";
+  const flushed = new Set<Ipv4>();
   /** Ports of containers that have started since the last observation. */
   const learned: BridgePort[] = [];
   /** Container id → number of the observation that had begun when its forwards were revoked. */
@@ -168,14 +171,18 @@ export function makeObserver(parts: ObserverParts): Observer {
       known = undefined;
       leased = plan.desired.table.leases;
     },
+    flushed,
     revokedAliases,
     async applied({ desired }) {
       leased = desired.table.leases;
       zones.remember(desired.zone);
+      flushed.clear();
       leasedBy = await leasesId();
       if (before !== undefined) known = withoutAliases(afterApply(before, desired), revokedAliases());
     },
     revoke(containerId) {
+      // Docker announces the loss of the endpoint and the end: once is enough
+      if (revoked.get(containerId) === observations) return [];
       revoked.set(containerId, observations);
       const aliases = leased.flatMap(({ container, address, releasedAt }) =>
         container === containerId && releasedAt === null ? address : [],

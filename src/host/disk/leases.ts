@@ -21,12 +21,19 @@ export async function readLeases(path: string): Promise<LeasesRead> {
   return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
 }
 
-/** Writes the leases, fsynced, and keeps the previous file as `.previous`, unless it is damaged: at every moment there is one. */
-export function writeLeases(path: string, table: LeaseTable): Promise<void> {
-  return inTime(path, () => replaceLeases(path, table));
+/**
+ * Writes the leases, and keeps the previous file as `.previous`, unless it is damaged: at every moment there is one. With
+ * "now" it is fsynced: an address is given only after that.
+ */
+export function writeLeases(
+  path: string,
+  table: LeaseTable,
+  durability: "now" | "later" = "now",
+): Promise<void> {
+  return inTime(path, () => replaceLeases(path, table, durability));
 }
 
-async function replaceLeases(path: string, table: LeaseTable): Promise<void> {
+async function replaceLeases(path: string, table: LeaseTable, durability: "now" | "later"): Promise<void> {
   const kept = `${path}.kept`;
   const before = await readText(path);
   if (before !== undefined && parse(before) !== undefined) {
@@ -40,7 +47,7 @@ async function replaceLeases(path: string, table: LeaseTable): Promise<void> {
   }
   const canonical = inOrder(table);
   const document = { schemaVersion: VERSION, checksum: checksum(canonical), ...canonical };
-  await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`);
+  await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, "utf8", durability);
 }
 
 /** The table with its fields in the one order that the checksum is taken over, however it was made. */

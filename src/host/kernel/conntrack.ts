@@ -13,16 +13,24 @@ const WORKERS = 16;
 export async function flushFlows(aliases: readonly Ipv4[]): Promise<void> {
   const rest = aliases.length > FEW ? await tracked(aliases) : [...aliases];
   const worker = async (): Promise<void> => {
-    for (let alias = rest.pop(); alias !== undefined; alias = rest.pop()) {
-      const { code, stderr } = await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
-      // 1 is no such flow as well as any failure
-      if (code !== 0 && !/\b0 flow entries have been deleted/.test(stderr))
-        throw new HostError("command", `conntrack failed: ${stderr.trim() || "no message"}`, {
-          cause: { alias, stderr },
-        });
-    }
+    for (let alias = rest.pop(); alias !== undefined; alias = rest.pop()) await flush(alias);
   };
   await Promise.all(Array.from({ length: Math.min(WORKERS, rest.length) }, worker));
+}
+
+/** Tries for one alias: a flow that ends by itself meanwhile ends conntrack, which leaves the others. */
+const TRIES = 5;
+
+async function flush(alias: Ipv4): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { code, stderr } = await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
+    // 1 is no such flow as well as any failure
+    if (code === 0 || /\b0 flow entries have been deleted/.test(stderr)) return;
+    if (tries < TRIES && /such conntrack doesn't exist/.test(stderr)) continue;
+    throw new HostError("command", `conntrack failed: ${stderr.trim() || "no message"}`, {
+      cause: { alias, stderr },
+    });
+  }
 }
 
 /** Those of the addresses that a tracked flow was opened to. */
