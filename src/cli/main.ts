@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { existsSync, readFileSync } from "node:fs";
 /**
  * The command line: the only file that reads arguments and the environment, prints, and sets the exit status.
  * Longer than most, since every command and option is to be seen in one place.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { constants, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
@@ -182,10 +182,15 @@ async function down(flags: Flags): Promise<number> {
   return give(await (await commands()).runTeardown(config, wishOf(flags)), config.debug);
 }
 
-/** Aborted by SIGTERM or SIGINT: the step in progress is finished first. */
+/** Aborted by SIGTERM or SIGINT: the step in progress is finished first. A second signal ends the process at once. */
 function untilStopped(): AbortSignal {
   const stop = new AbortController();
-  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => stop.abort());
+  // the listener stays: execa raises a signal again for which it finds no other one
+  for (const name of ["SIGTERM", "SIGINT"] as const)
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(128 + constants.signals[name]);
+      stop.abort();
+    });
   return stop.signal;
 }
 

@@ -134,7 +134,7 @@ async function stopCompose(config: Config): Promise<string[]> {
     if (!(error instanceof HostError)) throw error;
     return [
       `the OCDD compose app could not be stopped: ${error.message}`,
-      "its director will restore everything when Docker runs again: repeat `ocdd teardown` then",
+      "its director will restore everything when Docker runs again: run `ocdd teardown` again then",
     ];
   }
 }
