@@ -41,11 +41,11 @@ export function runningSince(
 ): number | null {
   if (up === undefined) return null;
   const slack = 2;
-  const agrees = (moment: number): boolean =>
-    now - up.most - slack <= moment && moment <= now - up.least + slack;
-  if (before !== null && agrees(before)) return before;
-  // most containers start when they are created
-  if (agrees(created)) return created;
+  const agrees = (moment: number, within: number): boolean =>
+    now - up.most - within <= moment && moment <= now - up.least + within;
+  if (before !== null && agrees(before, slack)) return before;
+  // most containers start when they are created; without slack, so that narrower bounds agree later
+  if (agrees(created, 0)) return created;
   return Math.max(
     created,
     now - (up.most - up.least > slack ? Math.floor((up.least + up.most) / 2) : up.least),

@@ -138,7 +138,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
 function withUptime(one: Container, readAt: number | undefined): Container {
   if (one.up === undefined || readAt === undefined) return one;
   const seconds = (performance.now() - readAt) / 1000;
-  const up = { least: one.up.least + Math.floor(seconds), most: one.up.most + Math.ceil(seconds) };
+  const up = { least: one.up.least + Math.round(seconds), most: one.up.most + Math.round(seconds) };
   return { ...one, up };
 }
 

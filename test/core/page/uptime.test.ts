@@ -68,3 +68,25 @@ t.test("a start time shown once: unchanged while it fits Docker's words", async 
   );
   t.equal(runningSince(undefined, started, told, again), null);
 });
+
+t.test(
+  "a container that is started again soon after its creation: what is shown first fits all later reads",
+  async () => {
+    const tenths = (max: number) => fc.integer({ min: 0, max: max * 10 }).map((n) => n / 10);
+    fc.assert(
+      fc.property(tenths(1), tenths(8), tenths(5), fc.array(tenths(300)), (created, start, first, later) => {
+        const started = 1_000_000 + created + start;
+        const read = (after: number, before: number | null): number | null =>
+          runningSince(
+            upBounds(words(Math.floor(after))),
+            Math.floor(1_000_000 + created),
+            before,
+            Math.floor(started + after),
+          );
+        const shown = read(first, null);
+        return later.every((after) => read(first + after, shown) === shown);
+      }),
+      { numRuns: 20_000 },
+    );
+  },
+);
