@@ -85,7 +85,7 @@ for (let i = 0; i < names.length; i += 10)
   await lab.startContainers(...names.slice(i, i + 10).map((name) => ({ name })));
 const last = performance.now();
 const wanted = CROWD + 1 + names.length;
-const living = (): number =>
+const active = (): number =>
   (readFileSync(`${lab.dir}/storage/leases.json`, "utf8").match(/"releasedAt": null/g) ?? []).length;
 let rules = 0;
 while (rules < wanted && performance.now() - last < 30_000) {
@@ -93,7 +93,7 @@ while (rules < wanted && performance.now() - last < 30_000) {
   rules = (saved.match(/-j DNAT/g) ?? []).length;
 }
 say(
-  `burst of ${names.length} starts: all ${rules} rules (${living()} leases) in force ${((performance.now() - last) / 1000).toFixed(2)} s after the last (wanted <= 2)`,
+  `burst of ${names.length} starts: all ${rules} rules (${active()} leases) in force ${((performance.now() - last) / 1000).toFixed(2)} s after the last (wanted <= 2)`,
 );
 await server.stop();
 await watch.stop();

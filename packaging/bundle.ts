@@ -23,7 +23,7 @@ export interface Entry {
 
 /**
  * What dockerode loads for Docker over ssh and for building images, half of the code there is. OCDD reads one socket;
- * whoever called these parts all the same would be told that they are not there.
+ * a call of these parts would fail with an error that they are missing.
  */
 const LEFT_OUT = /^(ssh2|@grpc\/grpc-js|@grpc\/proto-loader|protobufjs|tar-fs)$/;
 
@@ -55,13 +55,13 @@ export async function bundle(into: string, entries: readonly Entry[] = ENTRIES):
     plugins: [leaveOut],
     // packages of the older kind ask for Node's own modules by require(); koffi, machine code, stays outside (src/platform/libc.ts)
     banner: { js: REQUIRE },
-    // the licences stand in one file; names stay, so that a stack can be read
+    // the licences are in one file; names stay, so that a stack can be read
     legalComments: "none",
     metafile: true,
     logLevel: "warning",
   });
   await writeFile(join(into, "licences.txt"), await licences(packagesIn(metafile)));
-  // what is written to src/ while this goes on is newer (bin/ocdd)
+  // a file written to src/ during the build is newer (bin/ocdd)
   if (entries === ENTRIES) await utimes(join(into, "cli.js"), started, started);
 }
 

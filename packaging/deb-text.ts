@@ -10,7 +10,7 @@ export const HOME = "/usr/lib/ocdd";
 export const CONF = "/etc/ocdd/ocdd.conf";
 export const STATE = "/var/lib/ocdd";
 
-/** Who made this package, as Debian's tools are told it. */
+/** The maintainer of this package, in Debian's form. */
 export function maintainer(environment: Readonly<Record<string, string | undefined>>): string {
   const { DEBFULLNAME: name = "The OCDD authors", DEBEMAIL: mail = "ocdd@octocop.invalid" } = environment;
   return `${name} <${mail}>`;
@@ -92,7 +92,7 @@ function packagesIn(directory: string, below = ""): Within[] {
     });
 }
 
-/** What only the operator can know: there is no run before it is written. */
+/** Keys that only the operator can set: there is no run before. */
 const ASKED_FOR = new Set<string>([
   "NETWORK_DEVICE",
   "IP_SUBNET",

@@ -75,7 +75,7 @@ async function layFiles(root: string, surface: Surface, seconds: number): Promis
 
 /**
  * The units with the package's paths. `ocdd initialize` writes those of the configuration to /etc/systemd/system, where
- * they come first, and the server's sockets, which need an address; these are for who keeps the state where the package
+ * they come first, and the server's sockets, which need an address; these are for hosts that keep the state where the package
  * has it.
  */
 export async function packagedUnits(): Promise<[string, string][]> {
@@ -113,7 +113,7 @@ async function put(root: string, path: string, content: string | Uint8Array, mod
 /** At the best level and without a date: the same text gives the same file. */
 const gzip = (text: string): Uint8Array => gzipSync(text, { level: 9 });
 
-/** Modes as Debian has them, whatever the umask and npm have made of them. */
+/** Modes as Debian has them, independent of umask and npm. */
 async function modes(root: string): Promise<void> {
   for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);

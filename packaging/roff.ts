@@ -23,14 +23,14 @@ export const italic = (text: string): string => `\\fI${plain(text)}\\fR`;
 export const heading = (name: string, section: number, date: string, version: string): string =>
   `.TH ${name.toUpperCase()} ${section} ${date} "OCDD ${version}" "System administration"`;
 
-/** A section; a paragraph's start right below its heading is no news to roff. */
+/** A section; roff needs no paragraph request right below a heading. */
 export const section = (title: string, ...lines: readonly string[]): string =>
   [`.SH ${title}`, lines.join("\n").replace(/^\.PP\n/, "")].join("\n");
 
 /** A tagged paragraph; `tag` and the lines are roff already. */
 export const item = (tag: string, ...lines: readonly string[]): string => [".TP", tag, ...lines].join("\n");
 
-/** Text as it stands, indented: a file, or what is typed. */
+/** Literal text, indented: a file, or a command. */
 export const literal = (text: string): string =>
   [".PP", ".RS 4", ".EX", plain(text.trimEnd()), ".EE", ".RE"].join("\n");
 

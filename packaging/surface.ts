@@ -1,4 +1,4 @@
-/** What users can type and set, read from the command tree and the table of keys: the one source of manuals and completions. */
+/** Commands, options and keys, read from the command tree and the table of keys: the one source of manuals and completions. */
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -95,7 +95,7 @@ export function readmeTable(heading: string): string[][] {
   );
 }
 
-/** What stands in backticks in a text. */
+/** The words in backticks in a text. */
 export const quoted = (text: string): string[] =>
   [...text.matchAll(/`([^`]+)`/g)].map((found) => found[1] ?? "");
 
@@ -104,7 +104,7 @@ function flagsOf(tree: Command): Flag[] {
   return tree.createHelp().visibleOptions(tree).map(flagOf);
 }
 
-/** commander's option, as much as is asked for here. */
+/** commander's option, the parts that are used here. */
 interface OptionLike {
   readonly short?: string | undefined;
   readonly long?: string | undefined;
@@ -139,7 +139,7 @@ function labels(): Label[] {
   }));
 }
 
-/** The statuses as --help tells them. */
+/** The statuses as --help lists them. */
 function statuses(tree: Command): Map<string, string> {
   let help = "";
   const writeOut = (text: string): void => {

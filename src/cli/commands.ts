@@ -147,7 +147,7 @@ export async function runZone(config: Config, { json }: Wish): Promise<Answer> {
   return { out: json ? jsonText(document) : text, warnings: [], status: 0 };
 }
 
-/** First set-up; `say` is told each step as it is done. `confFile` is empty for the default places. */
+/** First set-up; `say` is called with each step as it is done. `confFile` is empty for the default places. */
 export async function runInitialize(
   config: Config,
   { json }: Wish,

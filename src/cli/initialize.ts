@@ -45,7 +45,7 @@ export async function initialize(config: Config, now: number, say: (line: string
 }
 
 /**
- * What a run without an `initialize` before it does first: the same, but that it starts no services and removes nothing.
+ * The first part of a run without an `initialize` before it: the same, except that it starts no services and removes nothing.
  * Changes nothing where a run has been before, nor where rules of OCDD are in force without their leases: their storage
  * may be on a disk that is not mounted. Throws ConfigError and HostError before anything is changed, HostError after.
  */
@@ -82,12 +82,12 @@ export async function teardown(config: Config, now: number): Promise<Plan> {
   }
 }
 
-/** `leases` stand for those that there are not. */
+/** `leases` are used where none could be read. */
 async function clear(config: Config, host: Host, now: number, leases?: LeaseTable): Promise<Plan> {
   const seen = await host.observe({ without: ["docker"] });
   const { actual } = seen;
-  const believed = leases === undefined ? seen : { ...seen, actual: { ...actual, table: leases } };
-  const steps = plan(actual, emptyState(config, believed, now));
+  const known = leases === undefined ? seen : { ...seen, actual: { ...actual, table: leases } };
+  const steps = plan(actual, emptyState(config, known, now));
   await host.apply(steps);
   return steps;
 }

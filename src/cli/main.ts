@@ -83,14 +83,14 @@ function configOf(flags: Flags): Config {
     if (!variables.has("HOSTNAME")) variables.set("HOSTNAME", hostname());
     const sources = { file, text, environment: variables, flags: set, defaultDevice: defaultDevice() };
     const config = readConfig(sources);
-    requireTrusted(obeyed(config));
+    requireTrusted(sensitiveFiles(config));
     return config;
   }
   throw new ConfigError([]);
 }
 
-/** Files named in the configuration whose content is obeyed, or published unchanged. */
-function obeyed({ tsigKeyFile, templateDir, where }: Config): NamedPath[] {
+/** Files named in the configuration whose content takes effect, or is published unchanged. */
+function sensitiveFiles({ tsigKeyFile, templateDir, where }: Config): NamedPath[] {
   const named = (key: KeyName, path: string): NamedPath => ({
     key,
     where: where.get(key) ?? "default",
@@ -150,7 +150,7 @@ async function status(flags: Flags): Promise<number> {
 
 async function zone(flags: Flags): Promise<number> {
   const answer = await (await commands()).runZone(configOf(flags), wishOf(flags));
-  // the file's octets, whatever they spell
+  // the file's octets, unchanged
   process.stdout.write(flags.json === true ? answer.out : Buffer.from(answer.out, "latin1"));
   return answer.status;
 }
@@ -194,7 +194,7 @@ function untilStopped(): AbortSignal {
   return stop.signal;
 }
 
-/** The form that the reader of the log of `watch` and `serve` wants. */
+/** The log format of `watch` and `serve`. */
 function logFormatOf(flags: Flags): LogFormat {
   return flags.logFormat ?? (process.env.JOURNAL_STREAM === undefined ? "text" : "journal");
 }

@@ -18,7 +18,7 @@ import type { Host } from "../host/host.ts";
 import { nameServer } from "./doctor/answers.ts";
 import { webServer } from "./doctor/page.ts";
 
-/** What `status` reads from, and what it knows beforehand. */
+/** What `status` reads from, and what is known already. */
 export interface StatusOptions {
   readonly host: Host;
   readonly docker: Pick<Docker, "about" | "stats">;
@@ -34,8 +34,8 @@ export interface StatusOptions {
 }
 
 /**
- * Looks at everything. A Docker that does not answer is reported (`trouble`), with the state that is known without it. Throws
- * HostError for anything else that cannot be looked at, ConfigError when the host contradicts the configuration.
+ * Observes everything. A Docker that does not answer is reported (`trouble`), with the state that is known without it. Throws
+ * HostError for anything else that cannot be read, ConfigError when the host contradicts the configuration.
  */
 export async function statusOf(
   config: Config,
@@ -84,7 +84,7 @@ export async function statusOf(
 /** Containers that Docker is asked about at once: it waits a second for each. */
 const ASKED_AT_ONCE = 32;
 
-/** A container that Docker does not tell of, or has ended meanwhile, stays in the list without figures. */
+/** A container that Docker does not report, or that has ended meanwhile, stays in the list without figures. */
 async function usageOf(services: readonly Service[], docker: Pick<Docker, "stats">): Promise<Usage[]> {
   const list: Usage[] = [];
   for (let i = 0; i < services.length; i += ASKED_AT_ONCE) {

@@ -166,7 +166,7 @@ function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | nu
       : (ports.get(`${container.id} ${reach.network.bridge}`) ?? null);
 }
 
-/** A running container whose port is not found is refused by the guard: so a director that cannot see PIDs says why. */
+/** A running container whose port is not found is refused by the guard: a director that cannot see PIDs reports why. */
 function guardNotes({ instances, forward, state }: Service, { firewall }: Observation): string[] {
   const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
   if (!refused || state !== "running") return [];

@@ -171,7 +171,7 @@ export interface FirewallSeen {
   readonly unguarded: string | null;
   /** Rules of the operator's that keep aliases from working, one line each. */
   readonly obstacles: readonly string[];
-  /** The constant rules stand in iptables: its programs are needed. */
+  /** The constant rules are in iptables: its programs are needed. */
   readonly iptables: boolean;
 }
 

@@ -34,7 +34,7 @@ export interface DataPathSeen {
 /** For an observation without the firewall. */
 export const NOTHING_SEEN: DataPathSeen = {
   dataPath: NO_DATA_PATH,
-  firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [], iptables: false },
+  firewall: { backend: "iptables", unguarded: "not checked", obstacles: [], iptables: false },
   legacy: [],
 };
 

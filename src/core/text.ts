@@ -36,7 +36,7 @@ export function escapeHtml(text: string): string {
 /** `1 change`, `2 changes`. */
 export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
-/** A text's name: 53 bits in 14 hexadecimal digits (cyrb53; no secret, only to tell contents apart). */
+/** A text's name: 53 bits in 14 hexadecimal digits (cyrb53; no secret, only to distinguish contents). */
 export function textVersion(text: string): string {
   let a = 0xdeadbeef;
   let b = 0x41c6ce57;

@@ -31,5 +31,5 @@ export function dedupedLog(say: Say): DedupedLog {
   };
 }
 
-/** A full range is one condition, whatever its figures are. */
+/** A full range is one condition, with any figures. */
 const keyOf = (line: string): string => line.replace(/(: the address range is full): .*/, "$1");

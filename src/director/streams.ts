@@ -46,7 +46,7 @@ export interface Following {
 /** Milliseconds by which Docker's list may follow its events. */
 const LIST_LAG_MS = 1_000;
 
-export interface Hearing {
+export interface EventHandling {
   readonly host: Pick<Host, "revoke" | "admit">;
   readonly exits: Exits;
   /** Has the next run observe what the event is about. */
@@ -57,7 +57,13 @@ export interface Hearing {
 }
 
 /** Handles a Docker event. */
-export function hearing({ host, exits, look, lookSoon, say }: Hearing): (event: DockerEvent) => void {
+export function eventHandler({
+  host,
+  exits,
+  look,
+  lookSoon,
+  say,
+}: EventHandling): (event: DockerEvent) => void {
   return (event) => {
     // the observation after the end itself sees that the endpoint is gone
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
@@ -95,7 +101,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wakeSoon();
   };
-  const onEvent = hearing({ host, exits, look, lookSoon, say });
+  const onEvent = eventHandler({ host, exits, look, lookSoon, say });
   let running = false;
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {

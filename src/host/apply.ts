@@ -171,7 +171,7 @@ async function takeAway(
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
   await steps.always("remove aliases", () => {
-    // also what was revoked before its lease was known, after a restart or the loss of the leases
+    // also aliases revoked before their leases were known, after a restart or the loss of the leases
     const gone = means.revokedAliases();
     return removeAddresses([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
   });

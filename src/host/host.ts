@@ -38,7 +38,7 @@ export interface Host {
   /** Another process has changed the kernel's state: the next observation reads all of it. */
   invalidate(): void;
   /**
-   * Puts the rules committed last in force again, whatever Docker does meanwhile; not where another `ocdd` has run
+   * Puts the rules committed last in force again, also while Docker does not answer; not where another `ocdd` has run
    * since. Throws HostError.
    */
   reassert(): Promise<void>;
@@ -76,7 +76,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       const seen = await observer.observe(scope);
       if (followed === undefined) return seen;
       const inForce = seen.actual.aliases.map(({ address }) => address);
-      // what fails here fails when an address is probed, which says so
+      // a failure here occurs again when an address is probed, and is reported then
       const claimed = await arp.heard(inForce).catch(() => new Set<Ipv4>());
       return { ...seen, claimed };
     },

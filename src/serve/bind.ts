@@ -8,7 +8,7 @@ const RETRY_MS = 3000;
 /** Milliseconds before a socket that broke is opened again; one that breaks again within RETRY_MS waits that long. */
 const REOPEN_MS = 20;
 
-/** An endpoint that is bound, or being tried again. */
+/** An endpoint that is bound, or tried again. */
 export interface Binding {
   readonly address: string;
   readonly protocol: "udp" | "tcp";
@@ -60,7 +60,7 @@ export async function bindWithRetry(
     log("error", `${name} failed: ${error.message}; binding it again`);
     const often = performance.now() - broke < RETRY_MS;
     broke = performance.now();
-    // what is left of it would hold the address
+    // an open rest of it would keep the address
     await opened.close();
     if (!closed) timer = setTimeout(attempt, often ? RETRY_MS : REOPEN_MS);
   };

@@ -1,4 +1,4 @@
-/** How all clients share a limited number of connections and octets: the client with most gives way, never a quiet one. */
+/** How all clients share a limited number of connections and octets: at a limit the client that holds most loses a connection. */
 import { addressOctets } from "./dns/networks.ts";
 
 /** Limits for the connections to all addresses together (RFC 7766 §6.2 for DNS). */
@@ -7,7 +7,7 @@ export interface ConnectionLimits {
   readonly connections: number;
   /** Seconds without activity before a connection is closed; without it the server closes idle ones itself. */
   readonly idleSeconds?: number;
-  /** Octets that all may hold of our memory: answers not taken, queries not answered. */
+  /** Octets of memory that all may hold: answers not taken, queries not answered. */
   readonly held?: number;
 }
 
@@ -19,13 +19,13 @@ export interface SharedConnection {
   readonly client: string;
   /** When it was last active, in milliseconds of the monotonic clock. */
   active: number;
-  /** Octets it holds of our memory; `setHeld` keeps it. */
+  /** Octets of memory it holds; set by `setHeld`. */
   held: number;
 }
 
-/** The connections that there are. */
+/** All open connections. */
 export interface ConnectionShare {
-  /** A new connection. With all places taken, the longest idle one of the client that has most is closed. */
+  /** A new connection. At the limit, the longest idle one of the client that has most is closed. */
   add(connection: SharedConnection): void;
   remove(connection: SharedConnection): void;
   /** It holds so many octets now. Above the limit the largest connection of the client that holds most is closed. */
@@ -60,7 +60,7 @@ function worst(
   return found;
 }
 
-/** A share of these limits. `evicted` is called for each connection that is closed to make room. */
+/** Applies these limits. `evicted` is called for each connection that is closed to make room. */
 export function connectionShare(limits: ConnectionLimits, evicted: () => void = () => {}): ConnectionShare {
   const clients = new Map<string, Client>();
   let count = 0;

@@ -3,7 +3,7 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 
 const DRAIN_MS = 100;
 
-/** Resolves when it is over and what has arrived by then has been read: on a busy host the timer may be first. */
+/** Resolves when it is over and all data received by then has been read: on a busy host the timer may come first. */
 export async function drainPeriod(): Promise<void> {
   await sleep(DRAIN_MS, undefined, { ref: false });
   await turn();

@@ -1,7 +1,7 @@
-/** A log line for every signal that ends the server, and for its exit: a server that has gone says why. */
+/** A log line for every signal that ends the server, and for its exit: the log shows why a server has ended. */
 import type { Say } from "../daemon/log.ts";
 
-/** Signals that would end a Node process without a word. */
+/** Signals that would end a Node process without a log line. */
 const ENDING = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const;
 
 /** Logs signals and the exit status, and calls `stop` at the first signal; a second one has its default effect. */

@@ -27,7 +27,7 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
   let watcher: FSWatcher | undefined;
   let rest: NodeJS.Timeout | undefined;
 
-  // Synchronous: what follows is a computation, and hops between threads would only delay it.
+  // Synchronous: the next step is a computation, and a change of threads would only delay it.
   const look = (settled: boolean): void => {
     let found: Found;
     try {
@@ -70,7 +70,7 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
       });
       watcher.on("error", detach);
     } catch {
-      // No directory yet: the poll goes on, and tries again.
+      // No directory yet: the next poll tries again.
     }
   };
   attach();

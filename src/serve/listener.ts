@@ -1,4 +1,4 @@
-/** A TCP listener for DNS and HTTP: bound by us or by the service manager, drained before it closes. */
+/** A TCP listener for DNS and HTTP: bound here or by the service manager, drained before it closes. */
 import { isIPv6, type Server } from "node:net";
 import type { Opened } from "./bind.ts";
 import { drainPeriod } from "./drain.ts";
@@ -13,7 +13,7 @@ export interface ListenAt {
   readonly inherited: number | undefined;
 }
 
-/** What becomes of open connections when the listener closes. */
+/** How open connections end when the listener closes. */
 export interface Draining {
   /** No more queries are expected. */
   end(): void;
@@ -34,7 +34,7 @@ export function startListening(server: Server, at: ListenAt, connections: Draini
     server.listen({ ...(inherited === undefined ? own : { fd: inherited }), backlog }, () => {
       server.off("error", reject);
       server.on("error", (error) => {
-        // A connection that could not be accepted concerns its client alone: the socket goes on listening.
+        // A connection that could not be accepted concerns its client alone: the socket keeps listening.
         if (!server.listening) fail(error);
       });
       resolve({

@@ -7,7 +7,7 @@ import { socketTable } from "./dns/socket-table.ts";
  * without CAP_SYS_PTRACE).
  */
 export async function portOwner(protocol: "tcp" | "udp", port: number): Promise<string | undefined> {
-  // a TCP socket holds its port while it listens; connections of it are not asked
+  // a TCP socket holds its port while it listens; its connections are not looked up
   const holding = (await socketTable(protocol)).filter(
     (socket) => socket.port === port && (protocol === "udp" || socket.listens),
   );
@@ -18,7 +18,7 @@ export async function portOwner(protocol: "tcp" | "udp", port: number): Promise<
     for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
       const target = await readlink(`/proc/${pid}/fd/${fd}`).catch(() => "");
       if (!inodes.has(target)) continue;
-      // The thread's name of a Node program is MainThread: its arguments say more.
+      // The thread's name of a Node program is always MainThread: its arguments identify it.
       const argv = await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "");
       const program =
         argv.split("\0").join(" ").trim() || (await readFile(`/proc/${pid}/comm`, "latin1").catch(() => ""));

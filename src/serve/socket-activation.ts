@@ -25,7 +25,7 @@ export async function activatedSockets(
   pid: number,
 ): Promise<ActivatedSockets> {
   const count = Number(environment.LISTEN_FDS ?? 0);
-  // they may have been meant for our parent process
+  // they may have been meant for the parent process
   if (environment.LISTEN_PID !== String(pid) || !Number.isInteger(count) || count < 1)
     return NO_ACTIVATED_SOCKETS;
   const descriptors = new Map<string, number>();

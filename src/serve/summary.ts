@@ -14,7 +14,7 @@ const SUMMARISED: readonly [DnsEvent, string][] = [
   ["aborted", "transfers cut off at a record that fits no message"],
 ];
 
-/** Words for what happened between two readings; undefined when nothing did. */
+/** Text of the events between two readings; undefined when there were none. */
 export function summaryOf(before: DnsCounters, after: DnsCounters): string | undefined {
   const parts = SUMMARISED.flatMap(([event, words]) => {
     const count = after.events[event] - before.events[event];

@@ -8,7 +8,7 @@ import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "./socket-activation
 const RETRY_MS = 5_000;
 
 /**
- * What `read` gives. With sockets of the service manager a ConfigError is logged, each list of mistakes once, and the
+ * The result of `read`. With sockets of the service manager a ConfigError is logged, each list of mistakes once, and the
  * configuration is read again every `retryMs`: a process that ended while queries wait in them would be started again at
  * once, until systemd closes them (TriggerLimitBurst=, systemd.socket(5)). Queries wait in the sockets meanwhile.
  * Undefined when the signal is aborted first.

@@ -1,4 +1,4 @@
-/** Makers of the director's nouns for tests: everything has a harmless default, a test names only what it is about. */
+/** Makes the director's data types for tests: every field has a default, a test gives only those that matter to it. */
 
 import { type Ipv4, parseCidr, parseIpv4, type Range } from "../../src/core/addresses/ipv4.ts";
 import { type Config, readConfig } from "../../src/core/config/config.ts";
@@ -122,18 +122,18 @@ export const BARE: State = {
   hairpins: [],
 };
 
-/** What a look at a zone file with this text finds. */
+/** The result of reading a zone file with this text. */
 export function zoneOnDisk(text: string): ZoneOnDisk {
   return readZoneOnDisk(text, zoneSettings(config()), addressRecords([], "dockerhost", HOST));
 }
 
-/** A zone file with this text, its nouns read from it. */
+/** A zone file with this text, parsed. */
 export function zoneFile(text: string): ZoneFile {
   const { serial, records } = zoneOnDisk(text);
   return { serial, records, text };
 }
 
-/** A host with `ens3` and the default bridge, on which nothing of ours is yet. */
+/** A host with `ens3` and the default bridge, without anything of OCDD's. */
 export function observation(over: Partial<Observation> = {}): Observation {
   const actual = over.actual ?? BARE;
   return {
@@ -151,7 +151,7 @@ export function observation(over: Partial<Observation> = {}): Observation {
     leasesStale: false,
     notices: [],
     zone: zoneOnDisk(actual.zone.text),
-    firewall: { backend: "iptables", unguarded: "not looked at", obstacles: [], iptables: true },
+    firewall: { backend: "iptables", unguarded: "not checked", obstacles: [], iptables: true },
     ...over,
     actual,
   };

@@ -1,4 +1,4 @@
-/** A host of the random walk: containers come and go on it, a director runs on it, and what must hold is judged. */
+/** A host of the random walk: containers come and go on it, a director runs on it, and what must hold is checked. */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Config } from "../../src/core/config/config.ts";
@@ -15,7 +15,7 @@ import { Judge } from "./judge.ts";
 
 const BY_HAND = "$TTL 300\nprinter IN A 192.168.122.150\nalias IN CNAME printer\n";
 
-/** What a host has, beside the programs that each has. */
+/** The parts in which hosts differ. */
 export interface Kind {
   readonly firewall: Firewall;
   readonly nft: boolean;
@@ -27,7 +27,7 @@ export interface Kind {
 
 export const USUAL: Kind = { firewall: "auto", nft: true, netlink: false, docker29: false };
 
-/** Without published ports: on an address of the host they lead to a container whatever OCDD does. */
+/** Without published ports: on an address of the host these lead to a container in any case. */
 const DOCKER_29 = readFileSync(new URL("../recorded/docker-29.nft", import.meta.url), "utf8").replace(
   /.*(?:"DNAT"|"DROP DIRECT ACCESS"|dport 80.*accept)\n/g,
   "",
@@ -41,11 +41,11 @@ export class World {
   now = NOW;
   runs = 0;
   #born = 0;
-  /** The director was started while Docker's list lagged behind. */
+  /** The director was started while Docker's list was out of date. */
   #unheard = false;
   /** Events that Docker sends once its list shows what they are about. */
   #late: DockerEvent[] = [];
-  /** What an event during a run has set going. */
+  /** Work that an event during a run has started. */
   #going: Promise<void>[] = [];
 
   readonly #kind: Kind;
@@ -81,11 +81,11 @@ export class World {
 
   restart(): void {
     this.director = this.floor.start(this.config);
-    // what a list lacked then and no event tells later, the look at the next interval finds
+    // a change that the list lacked then and no event announces later is found by the observation at the next interval
     this.#unheard = this.floor.docker.isLate();
   }
 
-  /** `late`: Docker's list shows it only when it has caught up. */
+  /** `late`: Docker's list shows it only when it is up to date again. */
   async start(name: string, labels: ReadonlyMap<string, string>, mode: string, late = false): Promise<void> {
     const { docker } = this.floor;
     const before = docker.containers_.find((one) => one.name === name);
@@ -99,7 +99,7 @@ export class World {
     );
   }
 
-  /** The same container once more, on whatever address is free then. */
+  /** The same container once more, on any address that is free then. */
   async again(one: Container, late: boolean): Promise<void> {
     await this.stop(one, late);
     this.#born += 1;
@@ -139,7 +139,7 @@ export class World {
     await this.tell(event("disconnect", one));
   }
 
-  /** A container's name or health is another. */
+  /** A container's name or health changes. */
   async change(one: Container, over: Partial<Container>, action: string): Promise<void> {
     const { docker } = this.floor;
     docker.containers_ = docker.containers_.map((other) =>
@@ -153,12 +153,12 @@ export class World {
     await this.director.hear(event);
   }
 
-  /** Something that happens while a run is at work; the run is not over before it. */
+  /** An event during a run; the run does not end before it. */
   meanwhile(happening: Promise<void>): void {
     this.#going.push(happening);
   }
 
-  /** Another program has changed the kernel or a file; the director hears that much. */
+  /** Another program has changed the kernel or a file; the director is notified of no more than that. */
   tampered(): void {
     this.#heard();
     this.judge.tampered();
@@ -169,7 +169,7 @@ export class World {
     this.director.pending.addAll();
   }
 
-  /** Docker's list shows what is, and the director hears of it. */
+  /** Docker's list is up to date, and the director receives the events. */
   async settle(): Promise<void> {
     this.floor.docker.catchUp();
     this.director.lookAgain();
@@ -180,7 +180,7 @@ export class World {
     for (const start of late) await this.tell(start);
   }
 
-  /** `moment`: something that happens meanwhile. Throws HostError. */
+  /** `moment`: an event meanwhile. Throws HostError. */
   async run(moment?: Moment): Promise<Outcome | undefined> {
     const { director, judge } = this;
     this.runs += 1;
@@ -202,17 +202,17 @@ export class World {
         ),
       );
       const here = new Set(this.floor.kernel.addresses.map(({ address }) => address));
-      // `ip monitor` tells of an alias that was lost while the run was at work
+      // `ip monitor` reports an alias that was lost during the run
       if (outcome.decision.desired.aliases.some(({ address }) => !here.has(address))) this.#heard();
       return more ? await this.run() : outcome;
     } catch (error) {
       director.pending.addAll();
-      if (!director.dead()) throw error;
+      if (!director.killed()) throw error;
       return undefined;
     } finally {
       director.at(undefined);
       // killed: a new one is started
-      if (director.dead()) this.restart();
+      if (director.killed()) this.restart();
       await Promise.all(this.#going);
       this.#going = [];
       judge.checkLeases(this.now);

@@ -1,6 +1,6 @@
 /**
- * What the real host stands on, in memory but for a temporary directory: programs, Docker, bridge ports, ARP. A director on
- * it can be killed before or after any of its calls and file operations: from then on nothing it does has an effect.
+ * What the real host uses, simulated in memory except for a temporary directory: programs, Docker, bridge ports, ARP. A
+ * director on it can be killed before or after any of its calls and file operations: from then on nothing it does has an effect.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -12,7 +12,7 @@ import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { HostError } from "../../src/core/errors.ts";
 import { makePending, type Pending } from "../../src/director/pending.ts";
-import { hearing } from "../../src/director/streams.ts";
+import { eventHandler } from "../../src/director/streams.ts";
 import { type Exits, makeExits } from "../../src/host/docker/exits.ts";
 import type { DockerEvent } from "../../src/host/docker/json.ts";
 import { type Host, openHost } from "../../src/host/host.ts";
@@ -41,9 +41,9 @@ export interface Moment {
   readonly what: () => void;
 }
 
-/** One director, as far as what it stands on knows it. */
+/** One director, as the simulation sees it. */
 class Process {
-  dead = false;
+  killed = false;
   moment: Moment | undefined;
   readonly floor: Floor;
   constructor(floor: Floor) {
@@ -69,11 +69,11 @@ class Process {
     const moment = this.moment !== undefined && this.moment.calls-- === 0 ? this.moment : undefined;
     if (moment !== undefined) this.moment = undefined;
     if (moment?.when === "before") moment.what();
-    if (this.dead) throw new Killed();
+    if (this.killed) throw new Killed();
     this.floor.calls.push(name);
     return () => {
       if (moment?.when === "after") moment.what();
-      if (this.dead) throw new Killed();
+      if (this.killed) throw new Killed();
     };
   }
 }
@@ -121,16 +121,16 @@ const fullDisk = (path: string): Error =>
 export interface Director {
   readonly host: Host;
   readonly pending: Pending;
-  /** Lets it hear an event; resolves when what that set going has ended. */
+  /** Sends it an event; resolves when the work that it started has ended. */
   hear(event: DockerEvent): Promise<void>;
-  /** Docker's list shows what events said: looked at again. */
+  /** Docker's list is up to date with the events: it is read again. */
   lookAgain(): void;
   /** Does something as this director. */
   as<T>(deed: () => Promise<T>): Promise<T>;
-  /** Has something happen at a moment of its calls. */
+  /** Has an event happen at a moment of its calls. */
   at(moment: Moment | undefined): void;
   kill(): void;
-  dead(): boolean;
+  killed(): boolean;
 }
 
 export class Floor {
@@ -177,13 +177,13 @@ export class Floor {
     let going: Promise<void>[] = [];
     const noted = (deed: Promise<void>): Promise<void> => {
       const done = deed.catch((error: unknown) => {
-        // what a program of another's has changed meanwhile is refused, and the next run repeats it
+        // a write is refused after another program's change, and the next run repeats it
         if (!(error instanceof Killed || error instanceof HostError)) throw error;
       });
       going.push(done);
       return done;
     };
-    const heard = hearing({
+    const handle = eventHandler({
       host: { revoke: (id) => noted(host.revoke(id)), admit: (id) => noted(host.admit(id)) },
       exits,
       look: pending.add,
@@ -195,11 +195,11 @@ export class Floor {
       pending,
       hear: (event) =>
         current.run(process, async () => {
-          heard(event);
+          handle(event);
           const all = going;
           going = [];
           await Promise.all(all);
-          // what is looked at after an admission is noted by now
+          // the container of an admission is noted for the next observation by now
           await new Promise(setImmediate);
         }),
       lookAgain() {
@@ -210,9 +210,9 @@ export class Floor {
         process.moment = moment;
       },
       kill() {
-        process.dead = true;
+        process.killed = true;
       },
-      dead: () => process.dead,
+      killed: () => process.killed,
     };
   }
 

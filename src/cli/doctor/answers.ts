@@ -58,7 +58,7 @@ export async function forwarders(
 ): Promise<Finding[]> {
   if (config.forwarders.length === 0) return [];
   const subject = "forwarders";
-  // outside of the zone, and something that every resolver here should know
+  // outside of the zone, and a name that every resolver here should know
   const parent = config.zone.split(".").slice(1).join(".") || "example.com";
   const failure = (server: string): Promise<string | undefined> =>
     asking(server)
@@ -86,7 +86,7 @@ export async function forwarders(
       ];
 }
 
-/** As Resolver.setServers wants it. */
+/** In the form of Resolver.setServers. */
 function endpointOf(address: string, port: number): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
@@ -146,7 +146,7 @@ async function checkService(config: Config, host: string, service: Service): Pro
       return { port, inside, direct, alias };
     }),
   );
-  // an image may declare ports that its program does not open: only when it opens none is that a fault
+  // an image may declare ports that its program does not open: it is a fault only when it opens none
   const someOpen = knocks.some(({ direct }) => direct === "open");
   for (const { port, inside, direct, alias } of knocks) {
     const here = `${subject}, port ${port}`;

@@ -76,7 +76,7 @@ function failed(subject: string, error: unknown): Finding {
   throw error;
 }
 
-/** What Docker says; `filters`: with what it does, null where it does not answer. */
+/** The state of Docker; `filters`: its firewall backend, null where it does not answer. */
 interface DockerFindings {
   readonly findings: readonly Finding[];
   readonly filters: Writes | null;
@@ -186,7 +186,7 @@ export function range(config: Config, seen: Observation, { unserved, range: use 
 /** Changes named in one line. */
 const NAMED = 5;
 
-/** The operator's own rules that refuse traffic to the aliases: they win, and are reported. */
+/** The operator's own rules that refuse traffic to the aliases: they take precedence, and are reported. */
 function obstacles({ firewall }: Observation): Finding {
   const [first] = firewall.obstacles;
   if (first === undefined) return good("operator's firewall", "does not drop traffic to the aliases");

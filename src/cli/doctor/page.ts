@@ -1,4 +1,4 @@
-/** Checks of the index page: is it sent, and by which names. */
+/** Checks of the index page: is it served, and by which names. */
 import { Resolver } from "node:dns/promises";
 import { request } from "node:http";
 import { hostname } from "node:os";
@@ -9,7 +9,7 @@ import { bad, type Finding, good, none } from "./finding.ts";
 
 /** Milliseconds that a server has to answer. */
 const ANSWER_TIMEOUT_MS = 2_000;
-/** Names of the host that are tried: a resolver may have any number of them. */
+/** Names of the host that are tried: a resolver may return any number of them. */
 const MAX_NAMES = 4;
 
 type Web = Pick<Config, "webListen" | "webPort" | "zone" | "webEnabled">;
@@ -19,7 +19,7 @@ function placeOf(config: Web, host: string): { address: string; port: number } {
   return { address, port: config.webPort };
 }
 
-/** Status of the page when it is asked for by this name, or why there is none. */
+/** Status of the page when it is requested by this name, or why there is none. */
 function statusFor(name: string, at: { address: string; port: number }): Promise<number | string> {
   return new Promise((resolve) => {
     const headers = { host: name };
@@ -36,7 +36,7 @@ function statusFor(name: string, at: { address: string; port: number }): Promise
   });
 }
 
-/** Is the index page sent? */
+/** Is the index page served? */
 export async function webServer(config: Web, host: string): Promise<Finding> {
   if (!config.webEnabled) return none("web server", "WEB_ENABLED is 0");
   const at = placeOf(config, host);
@@ -51,12 +51,12 @@ export async function webServer(config: Web, host: string): Promise<Finding> {
       );
 }
 
-/** Names by which IT may know this host: its own, and those that the resolver has for its address. */
+/** Names that users may have for this host: its own, and those that the resolver has for its address. */
 export async function namesOfHost(host: string): Promise<string[]> {
   const resolver = new Resolver({ timeout: ANSWER_TIMEOUT_MS, tries: 1 });
   const found = await resolver.reverse(host).catch(() => []);
   const names = [hostname(), ...found].map((name) => name.toLowerCase().replace(/\.$/, ""));
-  // what is no host name cannot be one of the page's
+  // a text that is no host name cannot be one of the page's
   return [...new Set(names)].filter(isDomain).slice(0, MAX_NAMES);
 }
 

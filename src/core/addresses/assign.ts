@@ -12,20 +12,20 @@ import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 import { type Reserved, reservedAddresses } from "./reserved.ts";
 
 export interface Addresses {
-  /** The leases believed before this decision. */
+  /** The leases used by this decision. */
   readonly before: LeaseTable;
   readonly allocation: Allocation;
-  /** Container id → address; who is not in it cannot be served. */
+  /** Container id → address; a container without an entry cannot be served. */
   readonly addressOf: ReadonlyMap<string, Ipv4>;
-  /** What of the range is kept back, with the words to tell it. */
+  /** The reserved addresses of the range, with the reasons. */
   readonly reserved: Reserved;
-  /** All that is kept back, for counting. */
+  /** All reserved addresses, for counting. */
   readonly excluded: ReadonlySet<Ipv4>;
 }
 
 /**
- * Gives every candidate that can be reached its address. `now` is in seconds since the epoch, `neighbours` what the host
- * depends on.
+ * Gives every candidate that can be reached its address. `now` is in seconds since the epoch, `neighbours` are the machines
+ * that the host depends on.
  */
 export function giveAddresses(
   config: Config,
@@ -35,10 +35,10 @@ export function giveAddresses(
   now: number,
   neighbours: Neighbours = NO_NEIGHBOURS,
 ): Addresses {
-  const before = withClaims(believed(candidates, seen, config, now), seen.claimed ?? new Set(), now);
+  const before = withClaims(knownLeases(candidates, seen, config, now), seen.claimed ?? new Set(), now);
   const known = new Set(before.leases.map((lease) => lease.key));
   const owners: Owner[] = candidates
-    // one that cannot be reached just now keeps the lease it has, and gets no new one
+    // a container that cannot be reached now keeps its lease, and gets no new one
     .filter(
       ({ reach, key }) => reach.kind === "alias" || (reach.kind === "none" && reach.keeps && known.has(key)),
     )
@@ -67,8 +67,8 @@ export function giveAddresses(
 }
 
 /**
- * Tells leases whose container exists no longer, neither the one last seen nor another that would have the lease. Where
- * not every container is known, none is told.
+ * Finds leases whose container no longer exists, neither the one last seen nor another that would have the lease. Where
+ * not every container is known, it finds none.
  */
 function goneIn(seen: Observation, config: Config): (lease: Lease) => boolean {
   if (seen.stopped === undefined || config.api.filters !== null) return () => false;
@@ -85,8 +85,8 @@ function addressesOf(
   allocation: Allocation,
   hostIp: Ipv4,
 ): ReadonlyMap<string, Ipv4> {
-  const living = allocation.table.leases.filter((lease) => lease.releasedAt === null);
-  const leaseOf = new Map(living.map((lease) => [lease.key, lease.address]));
+  const active = allocation.table.leases.filter((lease) => lease.releasedAt === null);
+  const leaseOf = new Map(active.map((lease) => [lease.key, lease.address]));
   const addressOf = new Map<string, Ipv4>();
   const sharedWith = new Map<string, string>();
   for (const { container, reach, key } of candidates) {
@@ -97,7 +97,7 @@ function addressesOf(
     if (reach.kind === "alias" && leased !== undefined) addressOf.set(container.id, leased);
   }
   for (const id of sharedWith.keys()) {
-    // a container may share with one that shares itself; bounded, since labels of a list can lie in a circle
+    // a container may share with one that shares itself; bounded, since Docker's list may show a circle
     let last = id;
     for (let n = 0; n < 8; n++) last = sharedWith.get(last) ?? last;
     const address = addressOf.get(last);
@@ -107,10 +107,10 @@ function addressesOf(
 }
 
 /**
- * The leases as far as they are known: as read; where only the file before could be read, with those that the rules in
- * force tell of since; where none could, rebuilt from the rules; on the first run after the bash script, from its rules.
+ * The leases as far as they are known: as read; where only the previous file could be read, with later ones found in the
+ * rules in force; where none could be read, rebuilt from the rules; on the first run after the bash script, from its rules.
  */
-function believed(
+function knownLeases(
   candidates: readonly Candidate[],
   seen: Observation,
   config: Config,
@@ -119,7 +119,7 @@ function believed(
   const { table } = seen.actual;
   if (!seen.leasesIntact) return rebuilt(candidates, seen, config, now);
   if (seen.legacy !== undefined) {
-    // what was found to be in use by other machines meanwhile stays
+    // addresses found to be in use by other machines meanwhile stay conflicts
     return { ...takenOver(candidates, seen.legacy, now), conflicts: table.conflicts };
   }
   if (!seen.leasesStale) return table;
@@ -132,8 +132,8 @@ function believed(
 }
 
 /**
- * The leases that the bash script's rules tell of, each for the running container of that name. A rule's target may be
- * another container by now, since the script looked once a minute: it only decides between containers of the same name.
+ * The leases that follow from the bash script's rules, each for the running container of that name. A rule's target may be
+ * another container by now, since the script ran once a minute: it only decides between containers of the same name.
  * Where there is none the address is on hold, because clients may still have it.
  */
 export function takenOver(
@@ -162,17 +162,17 @@ export function takenOver(
   return rebuildTable(forwards, owners, aliases, now);
 }
 
-/** Seconds after which a conflict that goes on is noted again: leases.json is not written at each look. */
+/** Seconds after which a conflict that lasts is noted again: leases.json is not written at each observation. */
 const NOTED_AGAIN = 60;
 
 /** The table with a conflict for each alias that another machine claims as well. */
 function withClaims(table: LeaseTable, claimed: ReadonlySet<Ipv4>, now: number): LeaseTable {
   const recent = table.conflicts.filter(({ seenAt }) => seenAt <= now && now < seenAt + NOTED_AGAIN);
   const noted = new Set(recent.map(({ address }) => address));
-  const anew = new Set([...claimed].filter((address) => !noted.has(address)));
-  if (anew.size === 0) return table;
-  const others = table.conflicts.filter(({ address }) => !anew.has(address));
-  return { ...table, conflicts: [...others, ...[...anew].map((address) => ({ address, seenAt: now }))] };
+  const fresh = new Set([...claimed].filter((address) => !noted.has(address)));
+  if (fresh.size === 0) return table;
+  const others = table.conflicts.filter(({ address }) => !fresh.has(address));
+  return { ...table, conflicts: [...others, ...[...fresh].map((address) => ({ address, seenAt: now }))] };
 }
 
 function rebuilt(

@@ -11,7 +11,7 @@ export interface Range {
 const OCTET = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const ADDRESS = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`);
 
-/** The address written in `text`, or undefined when it is none. */
+/** The address written in `text`, or undefined when it is no address. */
 export function parseIpv4(text: string): Ipv4 | undefined {
   return ADDRESS.test(text) ? (text as Ipv4) : undefined;
 }
@@ -74,7 +74,7 @@ export function mergeRanges(ranges: readonly Range[]): Range[] {
   return merged;
 }
 
-/** What of `ranges` lies in none of `holes`, in order. */
+/** The parts of `ranges` that lie in none of `holes`, in order. */
 export function subtract(ranges: readonly Range[], holes: readonly Range[]): Range[] {
   const left: Range[] = [];
   const inOrder = mergeRanges(holes);

@@ -1,4 +1,4 @@
-/** Who gets which address: (table, owners, pool, now) → table. */
+/** Assigns addresses: (table, owners, pool, now) → table. */
 
 import type { Forward } from "../forwards/forward.ts";
 import type { Conflict, Lease, LeaseTable } from "../model.ts";
@@ -17,38 +17,38 @@ export interface AllocateInput {
   /** In the order in which new addresses are given. */
   readonly owners: readonly Owner[];
   readonly pool: readonly Range[];
-  /** Never handed out nor kept: the host's, network and broadcast addresses, foreign ones on its devices. */
+  /** Never handed out nor kept: the host's, network and broadcast addresses, other addresses on its devices. */
   readonly excluded: ReadonlySet<Ipv4>;
-  /** Not leased anew; a living lease is kept when a container gives itself its address. */
+  /** Not given to a new owner; an active lease is kept when a container gives itself its address. */
   readonly avoided: ReadonlySet<Ipv4>;
   /** Seconds since the epoch. */
   readonly now: number;
-  /** Seconds that a released address rests. */
+  /** Seconds that a released address is on hold. */
   readonly hold: number;
-  /** Seconds that it rests in any case: for as long resolvers may give it to those who asked for the name before. */
+  /** Seconds that it is on hold in any case: resolvers may answer with it for that long. */
   readonly leastHold: number;
-  /** True for a lease whose container is known to exist no longer. */
+  /** True for a lease whose container is known to exist no more. */
   readonly isGone: (lease: Lease) => boolean;
 }
 
 export interface Allocation {
   readonly table: LeaseTable;
   readonly unserved: readonly Owner[];
-  /** Addresses leased to somebody who did not hold them before. */
+  /** Addresses leased to an owner that did not hold them before. */
   readonly fresh: readonly Ipv4[];
-  /** The next free ones: a few, for when a fresh one turns out to be taken and for who comes next. */
+  /** The next free addresses, a few: in place of a fresh one in conflict, and for the next new container. */
   readonly spare: readonly Ipv4[];
-  /** Living leases that the pool no longer covers; their owners have new addresses in `table`. */
+  /** Active leases that the pool no longer covers; their owners have new addresses in `table`. */
   readonly evicted: readonly Lease[];
 }
 
-/** After this many seconds an address that somebody else answered for is tried again. */
+/** Seconds after which an address that another machine answered for is tried again. */
 export const CONFLICT_RETRY = 600;
 
-/** How many addresses are probed ahead: a taken one, or a newcomer, then costs no second wait. */
+/** How many addresses are probed ahead: then a conflict or a new container needs no second wait. */
 const SPARES = 8;
 
-/** True while a lease lives or its address rests: no other service gets its names. */
+/** True while a lease is in use or on hold: no other service gets its names. */
 export function isHeld(lease: Lease, now: number, hold: number): boolean {
   return lease.releasedAt === null || now < lease.releasedAt + hold;
 }
@@ -74,7 +74,7 @@ export function allocate(input: AllocateInput): Allocation {
       served.add(lease.key);
       leases.set(lease.address, { ...lease, container: owner.container, releasedAt: null });
     } else if (!leases.has(lease.address)) {
-      // a release in the future is a clock set back: the rest starts again
+      // a release in the future is a clock set back: the hold starts again
       leases.set(lease.address, { ...lease, releasedAt: Math.min(lease.releasedAt ?? now, now) });
     }
   }
@@ -90,7 +90,7 @@ export function allocate(input: AllocateInput): Allocation {
       leases.set(address, {
         key: owner.key,
         address,
-        // who must move keeps his names
+        // an owner that must move keeps its names
         names: evicted.find((lease) => lease.key === owner.key)?.names ?? [],
         container: owner.container,
         releasedAt: null,
@@ -112,7 +112,7 @@ export function allocate(input: AllocateInput): Allocation {
   };
 }
 
-/** Addresses to give: without a lease now or before, lowest first; then the longest released. `leases` may grow meanwhile. */
+/** Addresses to assign: those without a lease, lowest first; then the longest released. `leases` may grow meanwhile. */
 function* nextAddresses(
   { pool, excluded, now, hold, leastHold, isGone }: AllocateInput,
   taken: ReadonlySet<Ipv4>,
@@ -127,15 +127,15 @@ function* nextAddresses(
     !isHeld(lease, now, hold) || (!isHeld(lease, now, leastHold) && isGone(lease));
   yield* [...leases.values()]
     .filter((lease) => mayGo(lease) && !taken.has(lease.address))
-    // of those whose hold is over each was released before any that is on hold
+    // an address whose hold is over was released before any that is on hold
     .sort((a, b) => (a.releasedAt ?? 0) - (b.releasedAt ?? 0))
     .map((lease) => lease.address);
   return undefined;
 }
 
 /**
- * The leases that can be told from the rules in force when no leases file could be read. Whose address a rule does
- * not tell rests, since it may have been released a moment ago. `keyOfTarget` names the container behind an address.
+ * The leases that follow from the rules in force when no leases file could be read. An address that no rule assigns is
+ * on hold, since it may have been released a moment ago. `keyOfTarget` names the container behind an address.
  */
 export function rebuildTable(
   forwards: readonly Pick<Forward, "alias" | "target" | "name">[],

@@ -1,4 +1,4 @@
-/** Addresses of the range that are not OCDD's to give: what the host, its routes and Docker's networks need them for. */
+/** Addresses of the range that are not handed out, since the host, its routes or Docker's networks use them. */
 
 import { clip } from "../clip.ts";
 import type { Network, Observation } from "../model.ts";
@@ -6,17 +6,17 @@ import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } fr
 import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 
 export interface Reserved {
-  /** Never given nor kept: the host's own, network and broadcast addresses. */
+  /** Never handed out nor kept: the host's own, network and broadcast addresses. */
   readonly excluded: ReadonlySet<Ipv4>;
-  /** Of the range, what the host itself has: its traffic is left alone. */
+  /** The host's own addresses in the range: their traffic is not changed. */
   readonly own: readonly Ipv4[];
-  /** Not leased anew. A container that takes such an address itself ends no living lease. */
+  /** Not given to a new owner. A container that takes such an address itself ends no active lease. */
   readonly avoided: ReadonlySet<Ipv4>;
-  /** What of the range is kept back and why, for people. */
+  /** The reserved addresses of the range and the reasons, for people. */
   readonly notes: readonly string[];
 }
 
-/** What of the range is kept back. */
+/** The reserved addresses of the range. */
 export function reservedAddresses(
   pool: readonly Range[],
   seen: Pick<Observation, "actual" | "addresses" | "networks" | "containers">,
@@ -40,7 +40,7 @@ export function reservedAddresses(
     const net = Math.floor(toNumber(address) / size) * size;
     excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
   }
-  // macvlan and ipvlan containers have addresses of the LAN itself, chosen by the user who starts them
+  // macvlan and ipvlan containers have addresses of the LAN itself, chosen when they are created
   const avoided = new Set(
     seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
   );
@@ -73,7 +73,7 @@ export function reservedAddresses(
   };
 }
 
-/** First and last addresses of each /24: in a larger network too some devices take them for network and broadcast. */
+/** First and last addresses of each /24: in a larger network, too, some devices treat them as network and broadcast address. */
 function endsOf24({ first, last }: Range): Ipv4[] {
   const ends: Ipv4[] = [];
   for (let n = Math.floor(toNumber(first) / 256) * 256; n <= toNumber(last); n += 256)

@@ -1,4 +1,4 @@
-/** What the addresses of the range are used for: counted once, for the page, services.json, status and metrics. */
+/** How many addresses of the range are in use, on hold or free: counted once, for the page, services.json, status and metrics. */
 
 import type { AddressUse, LeaseTable } from "../model.ts";
 import { addressesOf, type Ipv4, type Range } from "./ipv4.ts";
@@ -9,7 +9,7 @@ export interface AddressUseInput {
   readonly table: LeaseTable;
   /** Addresses that are not leased, in use or not. */
   readonly reserved: (address: Ipv4) => boolean;
-  /** Seconds that a released address is held. */
+  /** Seconds that a released address is on hold. */
   readonly hold: number;
   /** Seconds since the epoch. */
   readonly now: number;

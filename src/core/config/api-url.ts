@@ -1,4 +1,4 @@
-/** DOCKER_API_URL: what of it matters on a UNIX socket. */
+/** DOCKER_API_URL: the parts of it that apply to a UNIX socket. */
 import { Bad } from "./values.ts";
 
 export interface ApiUrl {
@@ -10,7 +10,7 @@ export interface ApiUrl {
 
 /**
  * `http://localhost[/v1.41]/containers/json[?filters={...}]`. Docker's socket has no host, and the bash script's curl took
- * any: what stands before the path does not matter.
+ * any: the text before the path is ignored.
  */
 export function apiUrl(value: string): ApiUrl {
   const wrong = new Bad(`is "${value}", must be like http://localhost/containers/json`);

@@ -8,7 +8,7 @@ export interface Assignment {
   readonly where: string;
 }
 
-/** Something in a value that a shell would do and this reader does not. */
+/** Something in a value that a shell would expand or execute and this reader does not. */
 class Refusal extends Error {}
 
 /** The value of a variable; empty where it is not set. */
@@ -17,7 +17,7 @@ type LookUp = (name: string) => string;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 /**
- * The assignments of a conf file in order, and every line that is none.
+ * The assignments of a conf file in order, and a problem for every line that is no assignment.
  * `variables` is the environment that `$NAME` falls back to; `helpers` are the names that a later line expands.
  */
 export function readConfFile(
@@ -45,9 +45,7 @@ export function readConfFile(
       const blank = key !== "" && /^\s+=/.test(rest);
       problems.push({
         where,
-        message: blank
-          ? `"${key}" and "=" must stand together, without a blank`
-          : `"${clip(trimmed)}" is not KEY=value`,
+        message: blank ? `"=" must follow "${key}" without a blank` : `"${clip(trimmed)}" is not KEY=value`,
       });
       continue;
     }
@@ -75,7 +73,7 @@ function readValue(text: string, lookUp: LookUp): string {
   throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
 }
 
-/** Where a piece of text stands decides what ends it and what is special in it. */
+/** The context of a piece of text: it determines where the text ends and which characters are special in it. */
 type Place = "bare" | "quoted" | "default" | "default in quotes";
 
 const STOPS: Readonly<Record<Place, string>> = {
@@ -85,7 +83,7 @@ const STOPS: Readonly<Record<Place, string>> = {
   "default in quotes": "}",
 };
 
-/** Reads up to what ends the place, expanding variables and taking quotes off. `end` is where the stop stands. */
+/** Reads up to what ends the place, expanding variables and removing quotes. `end` is the position of the stop. */
 function readWord(text: string, start: number, place: Place, lookUp: LookUp): { value: string; end: number } {
   const open = place === "bare" || place === "default";
   let value = "";

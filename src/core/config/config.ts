@@ -39,7 +39,7 @@ export interface Config {
   readonly webTitle: string;
   /** Further names the page may be asked for by, lower case. */
   readonly webNames: readonly string[];
-  /** Where a site keeps its own page template; empty when it has none. */
+  /** The directory of a site's own page template; empty when it has none. */
   readonly templateDir: string;
   /** Seconds. */
   readonly addressHold: number;
@@ -50,10 +50,10 @@ export interface Config {
   readonly forwarders: readonly ForwarderAddress[];
   readonly reverse: boolean;
   readonly reverseZone: string | null;
-  /** What DNS answers tell about their server; empty is nothing. */
+  /** Text about the server in DNS answers; empty is none. */
   readonly nsid: string;
   readonly version: string;
-  /** Where the director tells its metrics; the server's are one port above. */
+  /** Where the director serves its metrics; the server's are one port above. */
   readonly metricsListen: Endpoint | null;
   /** Seconds. */
   readonly syncInterval: number;
@@ -69,7 +69,7 @@ export interface ConfigSources {
   readonly environment: ReadonlyMap<string, string>;
   /** `KEY=value` from the command line. */
   readonly flags: readonly string[];
-  /** What NETWORK_DEVICE is where nothing sets it. */
+  /** The default of NETWORK_DEVICE. */
   readonly defaultDevice?: string | undefined;
 }
 
@@ -179,7 +179,7 @@ export function readConfig(sources: ConfigSources): Config {
   };
 }
 
-/** What stands for keys that nothing sets: Docker's own variable for its socket, the default route's device. */
+/** Defaults that depend on the host: Docker's own variable for its socket, the default route's device. */
 function hostDefaults({ environment, defaultDevice }: ConfigSources): Assignment[] {
   const docker = environment.get("DOCKER_HOST") ?? "";
   const device = defaultDevice ?? "";
@@ -189,7 +189,7 @@ function hostDefaults({ environment, defaultDevice }: ConfigSources): Assignment
       : [
           {
             key: "DOCKER_SOCKET",
-            // any other kind of address is no absolute path, and is told as such
+            // any other kind of address is no absolute path, and is reported as such
             value: docker.replace(/^unix:\/\/(?=\/)/, ""),
             where: "environment:DOCKER_HOST",
           },

@@ -1,4 +1,4 @@
-/** What only the host can show to be wrong with the configuration. */
+/** Mistakes in the configuration that only the host can show. */
 
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { overlapsOf } from "../addresses/reserved.ts";
@@ -27,8 +27,8 @@ export function checkAgainstHost(config: Config, seen: Observation): Ipv4 {
 }
 
 /**
- * The same for the first set-up, where a range that overlaps one of Docker's networks is an error too. Later anybody who
- * may create a network could stop every run by it: then those addresses are only not handed out.
+ * The same for the first set-up, where a range that overlaps one of Docker's networks is an error too. Later any user
+ * who may create a network could stop every run by that: then those addresses are only not handed out.
  */
 export function checkForInitialize(config: Config, seen: Observation): Ipv4 {
   const key: KeyName = config.where.has("IP_RANGE") ? "IP_RANGE" : "IP_RANGE_START";

@@ -75,7 +75,7 @@ export const KEYS = {
   DNS_NOTIFY: key(
     "",
     notifyTargets,
-    "secondaries told of changes: ADDRESS[@PORT] [key:NAME], comma separated",
+    "secondaries that are notified of changes: ADDRESS[@PORT] [key:NAME], comma separated",
   ),
   DNS_FORWARDERS: key(
     "",

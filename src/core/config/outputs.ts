@@ -8,7 +8,7 @@ import type { Config } from "./config.ts";
 /** The files that the configuration names and every run may write. */
 export type Output = "zone" | "page" | "services";
 
-/** What is in them; empty where there is no file. */
+/** Their content; empty where there is no file. */
 export type OutputTexts = Pick<State, "zone" | "page">;
 
 /** Those that must not be written over. */
@@ -16,7 +16,7 @@ export function foreignOutputs({ zone, page }: OutputTexts): ReadonlySet<Output>
   const foreign = new Set<Output>();
   if (!isBlank(zone.text) && !isZone(zone.text)) foreign.add("zone");
   if (!isBlank(page.services) && !isListing(page.services)) foreign.add("services");
-  // a site's own template may carry no mark: then what lies beside the page tells whose it is
+  // a site's own template may carry no mark: then services.json beside the page shows the owner
   const described = !isBlank(page.services) && isListing(page.services);
   if (!isBlank(page.html) && !isPage(page.html) && !described) foreign.add("page");
   return foreign;
@@ -47,7 +47,7 @@ function isZone(text: string): boolean {
   return text.includes("ADDED-BY-OCDD-SCRIPT") || directive.test(text) || record.test(text);
 }
 
-/** Ours by the version in its first element; the bash script's by its head or its lines. */
+/** OCDD's by the version in its first element; the bash script's by its head or its lines. */
 function isPage(text: string): boolean {
   const versioned = /<html\b[^>]*\sdata-version="[0-9a-f]{14}"/i;
   const head = /^\s*<title>([^<]*)<\/title>\s*<h1>\1<\/h1>\s*<hr>/i;
@@ -55,7 +55,7 @@ function isPage(text: string): boolean {
   return versioned.test(text) || head.test(text) || line.test(text);
 }
 
-/** services.json as renderListing begins it (docs/services-json.md): not parsed, since this is asked at each run. */
+/** services.json as renderListing begins it (docs/services-json.md): not parsed, since it is checked at each run. */
 function isListing(text: string): boolean {
   return /^\{\s*"schemaVersion": ?\d+,\s*"version": ?"[0-9a-f]{14}",/.test(text);
 }

@@ -1,4 +1,4 @@
-/** The address range: what it may be, and how the bash script's three keys spell it. */
+/** The address range: its limits, and how the bash script's three keys give it. */
 import { type Ipv4, overlaps, parseCidr, type Range, sizeOf } from "../addresses/ipv4.ts";
 
 /** The three keys, as far as they are set. */
@@ -8,7 +8,7 @@ export interface ThreeKeys {
   readonly IP_RANGE_END: number | null;
 }
 
-/** The range of the three keys; `problem` is told what is missing or wrong, and the range is empty then. */
+/** The range of the three keys; `problem` is called with what is missing or wrong, and the range is empty then. */
 export function threeKeyRange(
   keys: ThreeKeys,
   problem: (key: keyof ThreeKeys, message: string) => void,
@@ -33,10 +33,10 @@ export function threeKeyRange(
 /** Networks whose addresses no host can have (RFC 6890): "this network", loopback, multicast and above. */
 const NEVER = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"].flatMap((cidr) => parseCidr(cidr) ?? []);
 
-/** Each address of the range is a line of iplist.txt, and one at rest a lease, whether it is ever used or not. */
+/** Each address of the range is a line of iplist.txt, and one on hold a lease, whether it is ever used or not. */
 const MOST_ADDRESSES = 65_536;
 
-/** Why a range cannot be one, or null. */
+/** Why a range is not valid, or null. */
 export function unusable(pool: readonly Range[]): string | null {
   const bad = pool.find((range) => NEVER.some((never) => overlaps(never, range)));
   if (bad !== undefined) return `holds ${bad.first}, which is no address that a host can have`;

@@ -7,7 +7,7 @@ import { unusable } from "./pool.ts";
 /** What is wrong with a value: "is 31, must be 1 to 30". */
 export class Bad extends Error {}
 
-/** An address to listen on; `HOST_IP` stands for the host's own. */
+/** An address to listen on; `HOST_IP` means the host's own. */
 export type ListenAddress = Ipv4 | "HOST_IP";
 
 export function flag(value: string): boolean {
@@ -20,7 +20,7 @@ export function text(value: string): string {
   return value;
 }
 
-/** What a DNS answer tells about its server: it stands in one string there, and is not for essays. */
+/** Text about the server in a DNS answer: it is one string there, and must be short. */
 export function identity(value: string): string {
   if (!/^[\x20-\x7e]{0,64}$/.test(value))
     throw new Bad(`is "${value}", must be at most 64 printable ASCII characters`);
@@ -203,7 +203,7 @@ export interface ForwarderAddress {
   readonly port: number;
 }
 
-/** All have their turn within the 5 s that a client's own resolver waits. */
+/** So many can be asked one after another within the 5 s that a client's own resolver waits. */
 const MAX_FORWARDERS = 3;
 
 /** `192.0.2.53`, `192.0.2.53@5353`, comma separated, at most three. */
@@ -224,7 +224,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** `127.0.0.1:9533`. What a host tells of itself is for the host: only loopback is accepted. */
+/** `127.0.0.1:9533`. Metrics are for the host alone: only loopback is accepted. */
 export function endpoint(value: string): Endpoint {
   const [addressText = "", portText = "", more] = value.split(":");
   const at = parseIpv4(addressText);

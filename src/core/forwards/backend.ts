@@ -1,31 +1,31 @@
-/** Which of the two backends redirects, and what is in force of both as one data path. */
+/** Chooses the backend that redirects, and joins what is in force of both to one data path. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import type { DataPath, Forward, Part } from "./forward.ts";
 import type { NftStyle } from "./nft.ts";
 import { bridgePortsOf, dataPathOf, forwardsOf, type TablesSeen } from "./nft-parse.ts";
 
-/** Who redirects aliases; `auto` follows Docker's own backend. */
+/** The backend that redirects aliases; `auto` follows Docker's own. */
 export type Firewall = "auto" | "iptables" | "nft";
 
 /** What is written where. */
 export interface Backend {
   readonly redirect: "iptables" | "nft";
-  /** The constant rules stand in iptables: Docker filters there, and an accept elsewhere is not final. */
+  /** The constant rules are in iptables: Docker filters there, and an accept elsewhere is not final. */
   readonly rules: boolean;
   readonly style: NftStyle;
 }
 
-/** What the choice depends on beside the configuration. */
+/** The parts of the host's state that the choice depends on. */
 export interface BackendsSeen {
   /** Docker filters with nftables. */
   readonly docker: boolean;
   /** iptables is installed, or a program that is not on the search path filters with it. */
   readonly iptables: boolean;
-  /** Why nftables cannot be had; null where it can. */
+  /** Why nftables cannot be used; null where it can. */
   readonly unguarded: string | null;
 }
 
-/** Chooses by the configuration and what one look found; iptables where nftables cannot be had. */
+/** Chooses by the configuration and one reading of the host; iptables where nftables cannot be used. */
 export function chooseBackend(firewall: Firewall, { docker, iptables, unguarded }: BackendsSeen): Backend {
   const wanted = firewall === "nft" || (firewall === "auto" && (docker || !iptables));
   const redirect = wanted && unguarded === null ? "nft" : "iptables";
@@ -43,7 +43,7 @@ export interface BothSeen {
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** The data path in force. What stands with the other backend than the chosen one is damaged, and is in force nevertheless. */
+/** The data path in force. Rules in the backend that was not chosen count as damaged, but are in force. */
 export function joined({ rules, tables, unguarded }: BothSeen, backend: Backend): DataPath {
   const { frame, damaged } = dataPathOf(tables, backend.style);
   const targets = tables === null ? [] : forwardsOf(tables);
@@ -55,7 +55,7 @@ export function joined({ rules, tables, unguarded }: BothSeen, backend: Backend)
   const found = new Set<Part>([...(rules?.damaged ?? []), ...damaged]);
   const stray = backend.redirect === "nft" ? (rules?.forwards ?? []) : targets;
   if (stray.length > 0) found.add("redirect");
-  // iptables is to be empty
+  // iptables must be empty then
   if (!backend.rules && rules !== null && rules.frame !== null) found.add("accept");
   if (unguarded !== null) return { frame: whole, forwards, damaged: [...found] };
   const leased = ports.size === forwards.length && forwards.every(({ alias }) => ports.has(alias));
@@ -71,6 +71,6 @@ function inForce(tables: readonly Forward[], rules: readonly Forward[]): Forward
   return [...tables, ...rules.filter(({ alias }) => !first.has(alias))];
 }
 
-/** True when OCDD's nftables tables redirect aliases, whatever shall be. */
+/** True when OCDD's nftables tables redirect aliases, whatever backend is chosen. */
 export const redirects = (tables: TablesSeen | null): boolean =>
   tables?.elements.some(({ set }) => set === "targets" || set === "policies") ?? false;

@@ -11,14 +11,14 @@ export interface MarkMask {
 const and = (a: number, b: number): number => (a & b) >>> 0;
 
 /**
- * The smallest prefix that holds the pool, as a mark. Docker takes one alone. Null where it would hold the mark 0: that
- * is every packet that nothing marks.
+ * The smallest prefix that holds the pool, as a mark. Docker takes only one. Null where it would hold the mark 0, which
+ * every unmarked packet has.
  */
 export function markOfPool(pool: readonly Range[]): MarkMask | null {
   const numbers = pool.flatMap(({ first, last }) => [toNumber(first), toNumber(last)]);
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
   const mask = (0xffffffff << (32 - Math.clz32((least ^ most) >>> 0))) >>> 0;
-  // a shift by 32 is none
+  // a shift by 32 changes nothing
   const whole = Math.clz32((least ^ most) >>> 0) === 0;
   const value = and(least, mask);
   return whole || value === 0 ? null : { value, mask };
@@ -28,7 +28,7 @@ export function markOfPool(pool: readonly Range[]): MarkMask | null {
 export const printMark = ({ value, mask }: MarkMask): string =>
   `0x${value.toString(16).padStart(8, "0")}/0x${mask.toString(16).padStart(8, "0")}`;
 
-/** True when packets to all aliases of the pool bear one of these marks. */
+/** True when packets to all aliases of the pool have one of these marks. */
 export const covers = (marks: readonly MarkMask[], pool: readonly Range[]): boolean =>
   pool.every((range) =>
     [...addressesOf(range)].every((alias) =>
@@ -36,7 +36,7 @@ export const covers = (marks: readonly MarkMask[], pool: readonly Range[]): bool
     ),
   );
 
-/** Marks that Docker accepts, of `nft -j list table ip docker-bridges`. Throws SyntaxError for what is no JSON. */
+/** Marks that Docker accepts, of `nft -j list table ip docker-bridges`. Throws SyntaxError for invalid JSON. */
 export function acceptedMarks(listing: string): MarkMask[] {
   return list(record(JSON.parse(listing)).nftables).flatMap((object): MarkMask[] => {
     const { chain, expr } = record(record(object).rule);

@@ -1,10 +1,10 @@
-/** The data path as nouns: which alias leads where, and what the constant rules depend on. */
+/** The data path as data types: where each alias leads, and what the constant rules depend on. */
 import { compareIpv4, type Ipv4, parseCidr, type Range, sizeOf, toCidrs } from "../addresses/ipv4.ts";
 import type { Port, PortMap } from "../ports.ts";
 
 import type { Name } from "../services/name.ts";
 
-/** One alias, the container it leads to, and what of it is forwarded. */
+/** One alias, the container it leads to, and which traffic is forwarded. */
 export interface Forward {
   readonly name: Name;
   readonly alias: Ipv4;
@@ -22,7 +22,7 @@ export interface Forward {
   readonly allow: readonly string[] | null;
 }
 
-/** A rule of the bash script OctoCopDD, as it wrote it: nothing in it has been checked but the alias. */
+/** A rule of the bash script OctoCopDD, as it wrote it: only the alias in it has been checked. */
 export interface LegacyForward {
   /** An address of the range. */
   readonly alias: Ipv4;
@@ -38,24 +38,24 @@ export interface Frame {
   readonly subnets: readonly Range[];
 }
 
-/** Each network by itself: between two of them nothing is masqueraded, adjacent as they may be. */
+/** Each network by itself: nothing is masqueraded between two of them, even if they are adjacent. */
 export function subnetCidrs({ subnets }: Frame): string[] {
   const sorted = [...subnets].sort((a, b) => compareIpv4(a.first, b.first) || sizeOf(a) - sizeOf(b));
   return [...new Set(sorted.flatMap((subnet) => toCidrs([subnet])))];
 }
 
 /**
- * Parts of the data path: the accept of forwarded traffic, the refusal of what no container takes, the masquerade for a
+ * Parts of the data path: the accept of forwarded traffic, the refusal of traffic that no container takes, the masquerade for a
  * container's way to its own bridge, the redirection of aliases to containers, the guard.
  */
 export type Part = "accept" | "refusal" | "hairpin" | "redirect" | "guard";
 
-/** The data path; the same type for what is and what shall be. */
+/** The data path; the same type for the actual and the desired state. */
 export interface DataPath {
-  /** Null when nothing of OCDD's is or shall be there. */
+  /** Null when OCDD has no rules. */
   readonly frame: Frame | null;
   readonly forwards: readonly Forward[];
-  /** Parts in force that differ from what OCDD writes for `frame` and `forwards`: to be written anew. Empty in what shall be. */
+  /** Parts in force that differ from what OCDD writes for `frame` and `forwards`. Empty in the desired state. */
   readonly damaged: readonly Part[];
 }
 
@@ -89,12 +89,12 @@ export function distinctPorts<T extends Port>(ports: readonly T[]): T[] {
     .sort(comparePorts);
 }
 
-/** The one form of forwards that do the same, which is also what reading them back from the rules gives. */
+/** One form for forwards that do the same; reading them back from the rules gives it too. */
 export function canonical(forward: Forward): Forward {
   const ports = forward.ports === null ? null : distinctPorts(forward.ports);
   const map = distinctPorts(forward.map).filter((m) => ports === null || ports.some((p) => samePort(p, m)));
   const allow =
     forward.allow === null ? null : toCidrs(forward.allow.flatMap((cidr) => parseCidr(cidr) ?? []));
-  // iptables has no spelling for "from everywhere"
+  // iptables cannot express "from everywhere"
   return { ...forward, map, ports, allow: allow?.includes("0.0.0.0/0") ? null : allow };
 }

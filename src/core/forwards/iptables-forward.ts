@@ -26,7 +26,7 @@ export function ruleCount(forward: Forward): number {
   return entry.length + ports.length;
 }
 
-/** The rules where the alias is looked up, and those of its own chain, if it has one. Only names, addresses and numbers get in. */
+/** The rules that look the alias up, and those of its own chain, if it has one: names, addresses and numbers only. */
 export function forwardRules(forward: Forward): {
   readonly entry: readonly string[];
   readonly ports: readonly string[];
@@ -44,7 +44,7 @@ export function forwardRules(forward: Forward): {
   return { entry: sources.map((source) => source + jump), ports: redirects };
 }
 
-/** The matches on ports, each with the port it leads to; null leaves it as it is. Mapped ports stand first. */
+/** The matches on ports, each with the port it leads to; null leaves it as it is. Mapped ports come first. */
 function portMatches(
   map: Forward["map"],
   ports: Forward["ports"],

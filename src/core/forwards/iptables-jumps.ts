@@ -1,12 +1,12 @@
-/** Where the jumps into OCDD's chains stand among the rules of Docker and of the operator, and where they belong. */
+/** Where the jumps into OCDD's chains are among the rules of Docker and of the operator, and where they belong. */
 import type { Part } from "./forward.ts";
 import { type Chains, JUMPS, type Jump, partOf, type TableName } from "./iptables-render.ts";
 
-/** The jumps of one look. */
+/** The jumps of one reading. */
 export interface SeenJumps {
   readonly standing: readonly Jump[];
   readonly missing: readonly Jump[];
-  /** In the wrong chain or place, of another spelling, or one too many: to be deleted. */
+  /** In the wrong chain or place, in another form, or one too many: to be deleted. */
   readonly stray: readonly Jump[];
 }
 
@@ -18,10 +18,10 @@ export interface Blocker {
 
 const targetOf = (rule: string): string => /(?:^| )-[jg] (\S+)/.exec(rule)?.[1] ?? "";
 
-/** Docker's own chains decide on containers; in DOCKER-USER the operator does, before them. */
+/** Docker's own chains decide on traffic to containers; before them the operator's rules in DOCKER-USER. */
 const isDockers = (rule: string): boolean => /^DOCKER(?!-USER$)/.test(targetOf(rule));
 
-/** Where the operator's rules for containers are met; -1 when that is not before Docker's own. */
+/** The place of the operator's rules for containers; -1 when that is not before Docker's own. */
 function dockerUserAt(rules: readonly string[]): number {
   const at = rules.indexOf("-j DOCKER-USER");
   return rules.slice(0, Math.max(at, 0)).some(isDockers) ? -1 : at;
@@ -51,8 +51,8 @@ export function sameJump(a: Jump, b: Jump): boolean {
 }
 
 /**
- * Whether a jump at this place sees the packets it is for. The operator's rules may stand before it in FORWARD and
- * DOCKER-USER, whenever they came: what they drop is dropped.
+ * Whether a jump at this place sees the packets it is for. The operator's rules may come before it in FORWARD and
+ * DOCKER-USER, also ones added later: what they drop is dropped.
  */
 function isInPlace(chains: Chains, name: string, index: number): boolean {
   const rules = chains.get(name) ?? [];
@@ -88,7 +88,7 @@ export function placeOf(jump: Jump, rules: readonly string[]): number {
   return end < 0 ? rules.length : end;
 }
 
-/** Rules of the operator's that refuse everything before OCDD's accept is met: no alias works behind them. */
+/** Rules of the operator's that refuse everything before OCDD's accept: no alias works behind them. */
 export function blockersOf(chains: Chains): Blocker[] {
   const found: Blocker[] = [];
   const seen = new Set<string>();

@@ -1,4 +1,4 @@
-/** What iptables-save prints → the data path in force, and what a transaction needs to know of the rest. */
+/** What iptables-save prints → the data path in force, and what a transaction needs of the rest. */
 import { contains, mergeRanges, parseCidr, parseIpv4, type Range, toCidrs } from "../addresses/ipv4.ts";
 import type { DataPath, Frame, LegacyForward, Part } from "./forward.ts";
 import { blockersOf, jumpsIn } from "./iptables-jumps.ts";
@@ -13,20 +13,20 @@ export interface Snapshot {
   readonly legacyRules: readonly string[];
 }
 
-/** One look at both tables. */
+/** One reading of both tables. */
 export interface SeenTables {
-  /** What is in force. Bridge ports are not iptables' to know: null. */
+  /** What is in force. Bridge ports are not in iptables: null. */
   readonly dataPath: DataPath;
   /** True where Docker has the chain in which operators restrict access to containers. */
   readonly dockerUser: boolean;
-  /** What rules of the bash script OctoCopDD lead to containers. */
+  /** Rules of the bash script OctoCopDD that lead to containers. */
   readonly legacy: readonly LegacyForward[];
   readonly snapshot: Snapshot;
   /** Rules of the operator's that refuse everything before OCDD's accept, one line each. */
   readonly obstacles: readonly string[];
 }
 
-/** Reads both tables as `iptables-save` prints them; `pool` tells rules of the bash script from others. */
+/** Reads both tables as `iptables-save` prints them; `pool` distinguishes rules of the bash script from others. */
 export function parse(saved: ReadonlyMap<TableName, string>, pool: readonly Range[]): SeenTables {
   const chains = chainsOf(saved);
   const legacyRules = (chains.get("nat/DOCKER") ?? []).filter(
@@ -59,7 +59,7 @@ function chainsOf(saved: ReadonlyMap<TableName, string>): Map<string, string[]> 
   return chains;
 }
 
-/** What a rule of the bash script does: its very form, for an address of the pool. */
+/** A rule of the bash script, in exactly its form and for an address of the pool; undefined for any other. */
 function legacyForward(rule: string, pool: readonly Range[]): LegacyForward | undefined {
   const match =
     /^-d (\S+)\/32 ! -i docker0 -m comment --comment "?OCDD-([^"]*?)"? -j DNAT --to-destination (\S+)$/.exec(
@@ -70,7 +70,7 @@ function legacyForward(rule: string, pool: readonly Range[]): LegacyForward | un
   return { alias, name: match?.[2] ?? "", target: match?.[3] ?? "" };
 }
 
-/** Parts whose chains and jumps are not what would be written for what was read. */
+/** Parts whose chains and jumps differ from those that would be written for what was read. */
 function damagedIn({ chains }: Snapshot, dataPath: DataPath): Part[] {
   const damaged = new Set<Part>();
   const whole = render(dataPath);
@@ -88,13 +88,13 @@ export function sameRules(a: readonly string[] | undefined, b: readonly string[]
   return a !== undefined && b !== undefined && a.length === b.length && a.every((rule, i) => rule === b[i]);
 }
 
-/** What the constant chains were written for; null when there is none of them. */
+/** What the constant chains were written for; null when there are none. */
 function frameOf(chains: Chains): Frame | null {
   const present = [...chains.keys()].some((name) => partOf(name) !== undefined);
   if (!present) return null;
   const cidrs = (name: string, pattern: RegExp): Range[] =>
     (chains.get(name) ?? []).flatMap((rule) => parseCidr(pattern.exec(rule)?.[1] ?? "") ?? []);
-  // each of the three names the whole pool: one that was changed does not hide it
+  // each of the three names the whole pool: it is found even if one was changed
   const pools = [
     cidrs("filter/OCDD-FORWARD", /--ctorigdst (\S+) -j ACCEPT$/),
     cidrs("filter/OCDD-INPUT", /^-d (\S+) -j OCDD-REFUSE$/),

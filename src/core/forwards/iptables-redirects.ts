@@ -26,7 +26,7 @@ interface Draft {
   sources: Set<string> | null;
 }
 
-/** The forwards whose rules a packet meets, in the order of the rules. */
+/** The forwards whose rules a packet passes, in the order of the rules. */
 export function forwardsOf(chains: Chains): Forward[] {
   const drafts = new Map<Ipv4, Draft>();
   const seen = new Set<string>();

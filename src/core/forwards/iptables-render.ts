@@ -1,4 +1,4 @@
-/** The data path as iptables rules, spelled as iptables-save prints them, so that equal text is equal state. */
+/** The data path as iptables rules, in the form that iptables-save prints, so that equal text is equal state. */
 
 import { fromNumber, type Ipv4, toCidrs, toNumber } from "../addresses/ipv4.ts";
 import { type DataPath, type Forward, type Frame, type Part, subnetCidrs } from "./forward.ts";
@@ -63,7 +63,7 @@ function poolCidrs(frame: Frame): string[] {
   return toCidrs(frame.pool).sort((a, b) => size(a) - size(b));
 }
 
-/** What depends on the frame alone, but for the end of the redirection. */
+/** The rules that depend on the frame alone, except the end of the redirection. */
 function renderFrame(frame: Frame): [string, readonly string[]][] {
   const cidrs = poolCidrs(frame);
   const asked = (cidr: string): string =>
@@ -75,10 +75,10 @@ function renderFrame(frame: Frame): [string, readonly string[]][] {
     [
       "filter/OCDD-INPUT",
       [
-        // Answers to what the host itself opened through an alias, a reset of OCDD-REFUSE among them.
+        // Answers to connections that the host itself opened through an alias, also a reset of OCDD-REFUSE.
         "-m conntrack --ctdir REPLY -j RETURN",
         ...cidrs.map((cidr) => `-d ${cidr} -j OCDD-REFUSE`),
-        // asked for an alias and redirected to the host itself: no container takes it
+        // sent to an alias and redirected to the host itself: no container takes it
         redirectedOnly,
         ...cidrs.map((cidr) => `${asked(cidr)} -j OCDD-REFUSE`),
       ],
@@ -96,7 +96,7 @@ function renderFrame(frame: Frame): [string, readonly string[]][] {
 }
 
 function renderForwards(frame: Frame, forwards: readonly Forward[]): [string, readonly string[]][] {
-  // What no forward takes stops here: a port that Docker publishes matches every local address, aliases too.
+  // Traffic that no forward takes stops here: a port that Docker publishes matches every local address, aliases too.
   const end = poolCidrs(frame).map((cidr) => `-d ${cidr} -j ACCEPT`);
   const rendered = forwards
     .map((forward) => ({ alias: forward.alias, number: toNumber(forward.alias), ...forwardRules(forward) }))

@@ -1,18 +1,18 @@
-/** From the rules that are there to the rules that shall be there, as input of `iptables-restore --noflush`. */
+/** From the actual to the desired rules, as input of `iptables-restore --noflush`. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import type { DataPath } from "./forward.ts";
 import { jumpsIn, placeOf, sameJump } from "./iptables-jumps.ts";
 import { type Snapshot, sameRules } from "./iptables-parse.ts";
 import { type Chains, type Jump, partOf, render, type TableName } from "./iptables-render.ts";
 
-/** Input for iptables-restore, one transaction a table, and what the tables hold when it has been applied. */
+/** Input for iptables-restore, one transaction a table, and the content of the tables after it. */
 export interface Transaction {
   /** Empty when there is nothing to do. The accept is in force before the first packet is redirected. */
   readonly text: string;
   readonly after: Snapshot;
 }
 
-/** Turns what was read into `desired`: only chains and jumps that differ are written. No packet meets a half of a chain. */
+/** Turns what was read into `desired`: only chains and jumps that differ are written. No packet passes a half-written chain. */
 export function transaction(before: Snapshot, desired: DataPath): Transaction {
   const own = render(desired);
   const legacy = before.legacyRules.map((rule): Deletion => ({ table: "nat", from: "DOCKER", rule }));
@@ -45,7 +45,7 @@ export function transaction(before: Snapshot, desired: DataPath): Transaction {
   return { text: text.join(""), after: { chains: new Map([...others, ...own]), legacyRules: [] } };
 }
 
-/** Takes out the rules of these aliases and nothing else: the chains they stand in are written without them. */
+/** Removes the rules of these aliases and nothing else: the chains they are in are written without them. */
 export function revocation(before: Snapshot, aliases: ReadonlySet<Ipv4>): Transaction {
   const own = new Map([...before.chains].filter(([name]) => partOf(name) === "redirect"));
   for (const [name, rules] of own) {
@@ -72,7 +72,7 @@ function jumpChanges(
 ): { readonly deleted: readonly Deletion[]; readonly missing: readonly Jump[] } {
   const { standing, stray, missing } = jumpsIn(chains);
   if (!wanted) return { deleted: [...standing, ...stray], missing: [] };
-  // -D takes the first rule of that spelling: where one stands twice, both go and one comes back
+  // -D deletes the first rule of that form: where one is there twice, both are deleted and one is inserted again
   const doubled = standing.filter((jump) => stray.some((other) => sameJump(jump, other)));
   return { deleted: [...doubled, ...stray], missing: [...missing, ...doubled] };
 }
@@ -95,15 +95,15 @@ function chainChanges(before: Chains, own: Chains, table: TableName) {
   const gone = [...before.keys()].filter(
     (name) => name.startsWith(`${table}/`) && partOf(name) !== undefined && !own.has(name),
   );
-  // none is removed while another still leads to it
+  // no chain is removed while another still leads to it
   const removed = [...gone.map((name) => `-F ${short(name)}`), ...gone.map((name) => `-X ${short(name)}`)];
   return { declared, filled, removed };
 }
 
-/** Rules that are inserted one by one: where nothing is deleted, the kernel is done in half the time. */
+/** Rules that are inserted one by one: where nothing is deleted, the kernel takes half the time. */
 const FEW_INSERTIONS = 4;
 
-/** The places of the rules that make `after` of `before`; undefined when that takes deletions or many of them. */
+/** The places of the rules that turn `before` into `after`; undefined when that takes deletions or many insertions. */
 function insertions(before: readonly string[], after: readonly string[]): number[] | undefined {
   if (after.length - before.length > FEW_INSERTIONS) return undefined;
   const places: number[] = [];

@@ -7,7 +7,7 @@ import { TABLE } from "./nft-table-name.ts";
 
 type Policy = Pick<Forward, "map" | "ports" | "allow">;
 
-/** True for a forward that one element of `targets` does not say. */
+/** True for a forward that one element of `targets` cannot express. */
 export const hasPolicy = ({ map, ports, allow }: Policy): boolean =>
   map.length > 0 || ports !== null || allow !== null;
 
@@ -21,7 +21,7 @@ const several = (list: readonly (string | number)[]): string =>
   list.length === 1 ? String(list[0]) : `{ ${list.join(", ")} }`;
 
 /**
- * The rules of one alias. What no rule of it takes is translated to the alias itself, which keeps it from a port that
+ * The rules of one alias. A packet that none of them takes is translated to the alias itself, which keeps it from a port that
  * Docker publishes on every local address: it goes to INPUT and is refused there.
  */
 export function policyRules({ alias, target, map, ports, allow }: Forward): string[] {
@@ -53,7 +53,7 @@ export function policyRules({ alias, target, map, ports, allow }: Forward): stri
   ];
 }
 
-/** nft input that makes the chains of all forwards with a policy anew: emptied where they are there, then filled. */
+/** nft input that makes the chains of all forwards with a policy again: emptied where they exist, then filled. */
 export function renderChains(forwards: readonly Forward[]): string {
   return forwards
     .filter(hasPolicy)

@@ -1,4 +1,4 @@
-/** The change from the tables as they are to those that shall be, as long as the constant part stays. */
+/** The change from the actual to the desired tables, as long as the constant part stays. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import type { Forward } from "./forward.ts";
 import { hasPolicy, policyRules, renderChainRemoval, renderChains } from "./nft-chains.ts";
@@ -14,9 +14,9 @@ import type { TablesSeen } from "./nft-parse.ts";
 
 /** A change of elements, and of chains of aliases with a policy. */
 export interface TableChange extends ElementChange {
-  /** Forwards whose chain is made or made anew. */
+  /** Forwards whose chain is made or made again. */
   readonly filled: readonly Forward[];
-  /** Aliases whose chain goes. */
+  /** Aliases whose chain is removed. */
   readonly removed: readonly Ipv4[];
 }
 
@@ -32,7 +32,7 @@ export function changeOf(actual: TablesSeen, forwards: readonly Forward[], mode:
   };
 }
 
-/** Tells whether the tables hold a forward as it is wanted. */
+/** Whether the tables hold a forward as it is desired. */
 export function inForce(actual: TablesSeen, mode: Mode): (forward: Forward) => boolean {
   const keys = new Set(actual.elements.map(keyOf));
   return (forward) =>
@@ -67,7 +67,7 @@ export function changed(actual: TablesSeen, { gone, added, filled, removed }: Ta
   return { ...actual, elements, policies };
 }
 
-/** nft input for the change, one transaction. An element goes before another comes under its key. */
+/** nft input for the change, one transaction. An element is removed before another is added under its key. */
 export function renderChange({ gone, added, filled, removed }: TableChange): string {
   return [
     renderElements("delete", gone),

@@ -1,4 +1,4 @@
-/** What changes of the nftables tables as set elements, and the difference of two states of them. */
+/** The changing part of the nftables tables, as set elements, and the difference of two states of it. */
 import { type Ipv4, toNumber } from "../addresses/ipv4.ts";
 import type { Forward } from "./forward.ts";
 import { hasPolicy, policyChain } from "./nft-chains.ts";
@@ -24,13 +24,13 @@ export const FAMILY_OF: Readonly<Record<ChangingSet, "ip" | "bridge">> = {
   "bridge-ports": "bridge",
 };
 
-/** Names of network devices that nft text can hold: a `*` at the end would stand for many. */
+/** Names of network devices that nft text can hold: a `*` at the end would match many. */
 const DEVICE = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,14}$/;
 
-/** True for a device that a rule can name; another is as one that is not known. */
+/** True for a device that a rule can name; any other counts as not known. */
 export const isDevice = (name: string | null): name is string => name !== null && DEVICE.test(name);
 
-/** The name of a forward as a comment: a Name is clean already, this holds for what is not one. */
+/** The name of a forward as a comment: a Name is clean already, this also holds for other text. */
 export const commentOf = (name: string): string => name.replace(/[^A-Za-z0-9._-]/g, "-").slice(0, 63);
 
 /** The elements for these forwards. In guard mode iptables redirects: neither targets nor policies. */
@@ -52,7 +52,7 @@ export interface ElementChange {
   readonly added: readonly Element[];
 }
 
-/** What turns one state of the sets into another. */
+/** The change that turns one state of the sets into another. */
 export function diffElements(actual: readonly Element[], desired: readonly Element[]): ElementChange {
   const before = new Set(actual.map(keyOf));
   const after = new Set(desired.map(keyOf));

@@ -3,17 +3,17 @@ import { type Ipv4, parseIpv4 } from "../addresses/ipv4.ts";
 import type { Port, PortMap, Protocol } from "../ports.ts";
 import type { Forward } from "./forward.ts";
 
-/** What the chain says of its forward. */
+/** The policy that the chain holds. */
 export type Policy = Pick<Forward, "target" | "map" | "ports" | "allow">;
 
 /** An object of nft's JSON. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** The object, or an empty one for what is none. */
+/** The object, or an empty one for any other value. */
 export const record = (value: unknown): Json =>
   typeof value === "object" && value !== null ? (value as Json) : {};
 
-/** The list, or an empty one for what is none. */
+/** The list, or an empty one for any other value. */
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 /** One rule: what it matches, and where it leads. */
@@ -54,7 +54,7 @@ export function parsePolicy(alias: Ipv4, rules: readonly Json[]): Policy | undef
       }
     }
   }
-  // a chain that stops everything leads nowhere: the alias stands for its target
+  // a chain that stops everything leads nowhere: the alias takes the place of its target
   return open ? { target: target ?? alias, map, ports, allow } : undefined;
 }
 

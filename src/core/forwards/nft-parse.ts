@@ -8,7 +8,7 @@ import { isPolicyChain, policyChain } from "./nft-chains.ts";
 import { type ChangingSet, type Element, FAMILY_OF, isDevice } from "./nft-elements.ts";
 import { type Json, list, type Policy, parsePolicy, record } from "./nft-parse-policy.ts";
 
-/** Both tables as one look found them. */
+/** Both tables as one reading found them. */
 export interface TablesSeen {
   readonly frame: Frame;
   readonly elements: readonly Element[];
@@ -19,14 +19,14 @@ export interface TablesSeen {
    * written, because no program prints a rule as it was written, and each version prints it in its own way.
    */
   readonly fingerprint: string;
-  /** What `renderStamp` has left; empty when there is none. */
+  /** The stamp that `renderStamp` wrote; empty when there is none. */
   readonly stamp: string;
 }
 
 /** Of the text of the constant part. */
 export const versionOf = (frame: Frame, style: NftStyle): string => textVersion(renderTables(frame, style));
 
-/** What the kernel is left of the constant part: `version`, of the text that was written, and of its listing. */
+/** The stamp of the constant part in the kernel: `version`, of the text that was written, and of its listing. */
 export const stampOf = (version: string, { fingerprint }: Pick<TablesSeen, "fingerprint">): string =>
   `${version}x${fingerprint}`;
 
@@ -34,7 +34,7 @@ export const stampOf = (version: string, { fingerprint }: Pick<TablesSeen, "fing
 export const isWritten = (seen: TablesSeen, version: string): boolean =>
   seen.stamp === stampOf(version, seen);
 
-/** `listings`: the documents for the ip and the bridge table. Throws SyntaxError for what is no listing. */
+/** `listings`: the documents for the ip and the bridge table. Throws SyntaxError for any other text. */
 export function parseTables(listings: readonly string[]): TablesSeen {
   const elements: Element[] = [];
   const constant: string[] = [];
@@ -54,7 +54,7 @@ export function parseTables(listings: readonly string[]): TablesSeen {
     else if ((kind === "set" || kind === "map") && FAMILY_OF[fields.name as ChangingSet] === fields.family) {
       const found = list(fields.elem).map((item) => elementOf(fields.name as ChangingSet, item));
       elements.push(...found.filter((element) => element !== undefined));
-      // what OCDD does not write there is no element of its own, but a change of the constant part
+      // an element that OCDD does not write is not counted as one of its own, but as a change of the constant part
       const foreign = found.filter((element) => element === undefined).length;
       constant.push(printed(kind, { ...fields, elem: foreign === 0 ? [] : foreign }));
     } else {
@@ -90,7 +90,7 @@ function printed(kind: string, fields: Json): string {
 
 function elementOf(set: ChangingSet, item: unknown): Element | undefined {
   const [key, value] = Array.isArray(item) ? item : [item, undefined];
-  // an element with a comment stands in an object of its own
+  // an element with a comment is in an object of its own
   const { val = key, comment = "" } = record(record(key).elem);
   if (set === "bridge-ports") {
     const [mark, device] = list(record(val).concat);
@@ -163,7 +163,7 @@ export function forwardsOf(seen: TablesSeen): Forward[] {
   return [...of("leased")].flatMap(([alias, comment]): Forward[] => {
     const name = toName(comment);
     const target = targets.get(alias) as Ipv4 | undefined;
-    // a packet meets the chain first
+    // a packet passes the chain first
     const policy = chains.has(alias)
       ? seen.policies.get(alias)
       : target && { target, map: [], ports: null, allow: null };

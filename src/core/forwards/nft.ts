@@ -12,17 +12,17 @@ import { renderChains } from "./nft-chains.ts";
 import { elementsOf, type Mode, renderElements } from "./nft-elements.ts";
 import { TABLE } from "./nft-table-name.ts";
 
-/** What the tables do beside the rest of the host's rules. */
+/** What the tables do, depending on the rest of the host's rules. */
 export interface NftStyle {
   readonly mode: Mode;
   /** Docker filters with nftables and accepts by mark (its bridge-accept-fwmark): the mark is set before its filter too. */
   readonly markEarly: boolean;
 }
 
-/** Name of the chain whose comment tells what the constant part was. */
+/** Name of the chain whose comment holds the stamp of the constant part. */
 export const STAMP = "written";
 
-/** An alias as a packet mark: its own 32 bits, so that a changed pool shifts no mark. */
+/** An alias as a packet mark: its own 32 bits, so that a changed pool changes no mark. */
 export const markOf = (alias: Ipv4): string => `0x${toNumber(alias).toString(16).padStart(8, "0")}`;
 
 /** nft input that replaces both tables in one transaction: the constant part alone, nothing in force. */
@@ -30,7 +30,7 @@ export function renderTables(frame: Frame, style: NftStyle): string {
   return renderRemoval() + renderBoth(frame, style, TABLE);
 }
 
-/** nft input that replaces both tables, forwards included, in one transaction: no packet sees a half of it. */
+/** nft input that replaces both tables, forwards included, in one transaction: no packet passes a half of it. */
 export function renderAll(frame: Frame, forwards: readonly Forward[], style: NftStyle): string {
   return [
     renderTables(frame, style),
@@ -39,12 +39,12 @@ export function renderAll(frame: Frame, forwards: readonly Forward[], style: Nft
   ].join("");
 }
 
-/** nft input that removes both tables, whether or not they are there: `destroy` is not known before nft 1.0.7. */
+/** nft input that removes both tables, whether or not they exist: `destroy` is not known before nft 1.0.7. */
 export function renderRemoval(): string {
   return FAMILIES.map((family) => `add table ${family} ${TABLE}\ndelete table ${family} ${TABLE}\n`).join("");
 }
 
-/** nft input that lays tables of another name and takes them off in one transaction: what it refuses, it refuses OCDD's. */
+/** nft input that creates tables of another name and removes them in one transaction: it is refused when OCDD's would be. */
 export function renderTrial(style: NftStyle): string {
   const one = { first: TRIAL_ADDRESS, last: TRIAL_ADDRESS };
   const name = `${TABLE}-trial`;
@@ -100,10 +100,10 @@ function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): st
     markEarly ? chain("early-mark", "filter hook forward priority -5", ["jump mark-alias"]) : "",
     // br_netfilter asks the bridge family before POSTROUTING
     chain("forward-mark", "filter hook forward priority 300", ["jump mark-alias"]),
-    // after everything else that marks packets
+    // after all other rules that mark packets
     chain("postrouting-mark", "filter hook postrouting priority 400", ["jump mark-alias"]),
     chain("stale", "filter hook forward priority -10", [`${STALE} reject with icmp type port-unreachable`]),
-    // what the host itself opens is not forwarded; a refusal that it sends is of the flow's other direction
+    // connections of the host itself are not forwarded; a refusal that it sends is of the flow's other direction
     chain("stale-output", "filter hook output priority -10", [
       `ct direction original meta l4proto tcp ${STALE} reject with tcp reset`,
       `ct direction original ${STALE} reject with icmp type port-unreachable`,
@@ -132,7 +132,7 @@ function renderRedirect(frame: Frame): string {
       "meta l4proto tcp reject with tcp reset",
       "reject with icmp type port-unreachable",
     ]),
-    // also what is redirected, but to an address of the host
+    // also connections that are redirected to an address of the host
     chain("input", "filter hook input priority -10", [
       "ip daddr @pool jump refused",
       "ct status dnat ct original ip daddr @pool jump refused",

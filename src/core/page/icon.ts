@@ -35,7 +35,7 @@ export const ICONS = {
 
 export type Icon = keyof typeof ICONS;
 
-/** Words in an image's name, or in the icon of another dashboard, that tell what a program is. */
+/** Words in an image's name, or in the icon of another dashboard, that identify a program. */
 const KNOWN: readonly (readonly [Icon, RegExp])[] = [
   [
     "database",

@@ -10,7 +10,7 @@ import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
-/** Whether the two servers answer: a name server whose UDP thread answers may have a page that does not. */
+/** Whether the two servers answer: while the UDP thread answers DNS, the page may not answer. */
 export interface ServerAnswers {
   readonly dns: boolean;
   /** Null: there is no page (WEB_ENABLED=0). */

@@ -1,10 +1,10 @@
 /** What containers use of the machine, for `ocdd status --stats`. */
 
-/** One service's container; null is what Docker does not tell. */
+/** One service's container; null is a figure that Docker does not report. */
 export interface Usage {
   readonly name: string;
   readonly address: string;
-  /** Per cent of one processor, as `docker stats` counts: 200 is two processors at work. */
+  /** Per cent of one processor, as `docker stats` counts: 200 is two processors in full use. */
   readonly cpuPercent: number | null;
   /** Octets, without the page cache that can be dropped. */
   readonly memory: number | null;
@@ -18,7 +18,7 @@ const object = (value: unknown): Json => (typeof value === "object" && value !==
 const count = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
 
-/** Reads Docker's answer to `GET /containers/{id}/stats`, as `docker stats` does. Total: what is no number is null. */
+/** Reads Docker's answer to `GET /containers/{id}/stats`, as `docker stats` does. A field that is no number gives null. */
 export function readUsage(stats: unknown): Pick<Usage, "cpuPercent" | "memory" | "memoryLimit"> {
   const { cpu_stats, precpu_stats, memory_stats } = object(stats);
   const memory = object(memory_stats);

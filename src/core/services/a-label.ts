@@ -1,4 +1,4 @@
-/** Names that begin with `xn--`: shown as other letters by browsers, so that they may look like another name. */
+/** Names that begin with `xn--`: browsers show them as other letters, so that one may look like another name. */
 
 /** Decoded code points at most; a label has 63 octets. */
 const MOST = 63;
@@ -8,7 +8,7 @@ const SCRIPTS =
   "Latn Cyrl Grek Armn Geor Hebr Arab Thaa Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Thai Laoo Tibt Mymr Ethi Khmr".split(
     " ",
   );
-/** Sets of scripts that may stand in one label: those of Chinese, Japanese and Korean together, with Latin (UTS 39 §5.2). */
+/** Sets of scripts that may be mixed in one label: those of Chinese, Japanese and Korean together, with Latin (UTS 39 §5.2). */
 const TOGETHER = [...SCRIPTS.map((one) => [one]), ["Latn", "Hani", "Hira", "Kana"], ["Latn", "Hani", "Hang"]];
 const ONE_SCRIPT = TOGETHER.map(
   (scripts) => new RegExp(`^(?:[-0-9]|${scripts.map((one) => `\\p{scx=${one}}`).join("|")})+$`, "u"),
@@ -19,7 +19,7 @@ const LETTERS = /^[\p{Ll}\p{Lo}\p{Nd}][\p{Ll}\p{Lo}\p{Lm}\p{Mn}\p{Mc}\p{Nd}-]*$/
 const LIKE_LATIN = /^[-0-9аеорсухіјѕһӏԁԛԝѵοναιρυκχօսոհց]+$/u;
 
 /**
- * True for a lower-case `xn--` label that is an A-label (RFC 5890 §2.3.2.1) of letters of one script which do not pass for
+ * True for a lower-case `xn--` label that is an A-label (RFC 5890 §2.3.2.1) of letters of one script which do not look like
  * Latin ones.
  */
 export function isALabel(label: string): boolean {
@@ -37,7 +37,7 @@ export function isALabel(label: string): boolean {
 // RFC 3492 §5
 const [BASE, TMIN, TMAX, SKEW, DAMP, INITIAL_BIAS, INITIAL_N] = [36, 1, 26, 38, 700, 72, 0x80];
 
-/** The text that lower-case Punycode stands for, or undefined where it is none (RFC 3492 §6.2). */
+/** The text that lower-case Punycode encodes, or undefined where it is no Punycode (RFC 3492 §6.2). */
 export function decodePunycode(text: string): string | undefined {
   const basic = text.lastIndexOf("-");
   const points = basic < 1 ? [] : [...text.slice(0, basic)].map((c) => c.charCodeAt(0));

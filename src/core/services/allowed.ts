@@ -1,4 +1,4 @@
-/** `ocdd.allow` beside Docker's networks: whoever may create a network chooses its subnet, and may choose an allowed one. */
+/** `ocdd.allow` and Docker's networks: any user who may create a network chooses its subnet, also an allowed one. */
 
 import {
   fromNumber,
@@ -17,9 +17,9 @@ import { LIMITS, type Wishes } from "./labels.ts";
 const MOST_NAMED = 3;
 
 /**
- * The wishes with what Docker networks made after the container have of its `ocdd.allow` left out: its author cannot have
- * meant them. The host sends answers for such a subnet to the network's bridge, so no other machine loses anything. A
- * container of which nothing is left of the label is refused.
+ * The wishes, with the subnets of Docker networks made after the container left out of its `ocdd.allow`: its author cannot
+ * have meant them. The host sends answers for such a subnet to the network's bridge, so no other machine loses access. A
+ * container is refused when no address is left of the label.
  */
 export function withoutLaterNetworks(
   wishes: Wishes,
@@ -31,7 +31,7 @@ export function withoutLaterNetworks(
   const later = networks.filter(
     (network) =>
       network.driver === "bridge" &&
-      // Docker makes this one anew at each start, and lets no other network have its name
+      // Docker creates this one again at each start, and lets no other network have its name
       network.name !== "bridge" &&
       network.created > container.created &&
       network.subnets.some((subnet) => allowed.some((range) => overlaps(range, subnet))),
@@ -55,7 +55,7 @@ export function withoutLaterNetworks(
   return { ...wishes, allow, notes: [...wishes.notes, note] };
 }
 
-/** What is left as CIDRs, at most `most`: where there are more, the holes are widened until they suffice. */
+/** `allowed` without the holes, as at most `most` CIDRs: where there are more, the holes are widened until these suffice. */
 function without(allowed: readonly Range[], holes: readonly Range[], most: number): string[] {
   for (let wider = 0; ; wider++) {
     const left = toCidrs(
@@ -68,7 +68,7 @@ function without(allowed: readonly Range[], holes: readonly Range[], most: numbe
   }
 }
 
-/** The block of 2^`bits` times its size that the block lies in. */
+/** The aligned block of 2^`bits` times the size that contains the block. */
 function widened({ first, last }: Range, bits: number): Range {
   const size = Math.min((toNumber(last) - toNumber(first) + 1) * 2 ** bits, 2 ** 32);
   const start = Math.floor(toNumber(first) / size) * size;

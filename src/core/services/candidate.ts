@@ -1,4 +1,4 @@
-/** One container → how it can be reached: by an alias, by an address it has anyway, or not at all and why. */
+/** One container → how it can be reached: by an alias, by an address of its own, or not at all and why. */
 
 import { type Ipv4, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
@@ -8,7 +8,7 @@ import type { Wishes } from "./labels.ts";
 import { fingerprint, type Name, wishedName, withoutComposeParts } from "./name.ts";
 import type { SkipCode } from "./skipped.ts";
 
-/** How a container's address comes about. */
+/** How a container gets its address. */
 export type Reach =
   | { readonly kind: "alias"; readonly target: Ipv4; readonly network: Network; readonly note: string | null }
   | {
@@ -22,7 +22,7 @@ export type Reach =
   /** `keeps` when it may still hold a lease: it is only between two states. */
   | { readonly kind: "none"; readonly code: SkipCode; readonly reason: string; readonly keeps: boolean };
 
-/** What of the host a container's way depends on. */
+/** The parts of the host's state that a container's way depends on. */
 export interface Surroundings {
   readonly networkOf: (attachment: Attachment) => Network | undefined;
   /** The host's own addresses, on any device. */

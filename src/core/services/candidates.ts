@@ -1,4 +1,4 @@
-/** Every container that may be seen → what it asks for, how it can be reached, and the key of its lease. */
+/** Every container that may be shown → what it asks for, how it can be reached, and the key of its lease. */
 
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
@@ -13,14 +13,14 @@ import type { Claim } from "./names.ts";
 
 export interface Candidate {
   readonly container: Container;
-  /** With everything in its notes that is to be told of this container. */
+  /** With all that is to be reported for this container in its notes. */
   readonly wishes: Wishes;
   readonly identity: Identity;
   readonly reach: Reach;
   readonly key: string;
 }
 
-/** Every container that may be seen, newest first, each with a key of its own. */
+/** Every container that may be shown, newest first, each with a key of its own. */
 export function candidatesOf(config: Config, seen: Observation): Candidate[] {
   const { leases } = seen.actual.table;
   const lastSeen = lastSeenOf(leases);
@@ -89,7 +89,7 @@ function keyHolders(
   return holders;
 }
 
-/** What is odd about the text that a container's name is made of. */
+/** Problems of the text that a container's name is made from. */
 function nameNotes(label: string | null, { membership }: Identity, { name }: Container): string[] {
   const text = label || membership?.service || name;
   return toName(text) === wishedName(text)
@@ -99,24 +99,24 @@ function nameNotes(label: string | null, { membership }: Identity, { name }: Con
       ];
 }
 
-/** What is odd about an identity beside the leases that there are. */
+/** Problems of an identity, given the existing leases. */
 function identityNotes(
-  { key, membership, disbelieved }: Identity,
+  { key, membership, rejectedKey }: Identity,
   groups: ReadonlySet<string>,
   lastSeen: ReadonlyMap<string, string>,
 ): string[] {
   if (membership === null) return [];
   const said = `"${clip(membership.service)}"${membership.project === null ? "" : ` of "${clip(membership.project)}"`}`;
-  if (disbelieved !== null && groups.has(groupOf(disbelieved)))
+  if (rejectedKey !== null && groups.has(groupOf(rejectedKey)))
     return [
       `its labels say ${said}, but its name is not one that ${membership.kind} gives: it is no part of it`,
     ];
-  if (disbelieved === null && groups.has(groupOf(key)) && !lastSeen.has(key) && key !== groupOf(key))
+  if (rejectedKey === null && groups.has(groupOf(key)) && !lastSeen.has(key) && key !== groupOf(key))
     return [`it is a new container of ${said} and answers to that name as well`];
   return [];
 }
 
-/** What a candidate claims of the names. */
+/** The names that a candidate claims. */
 export function claimOf(candidate: Candidate): Claim {
   const { container, wishes, identity, key } = candidate;
   const { membership, oneOff } = identity;

@@ -1,4 +1,4 @@
-/** What a container is an instance of, as far as that can be believed: labels are anybody's to write, names Docker's to keep. */
+/** The service that a container belongs to, where that is certain: any user can set labels, Docker keeps names unique. */
 
 import type { Container, Lease } from "../model.ts";
 import { fingerprint } from "./name.ts";
@@ -12,7 +12,7 @@ export interface Membership {
   readonly number: number | null;
 }
 
-/** Who a container is. */
+/** The identity of a container. */
 export interface Identity {
   /** The stable key of its lease. */
   readonly key: string;
@@ -20,8 +20,8 @@ export interface Identity {
   readonly membership: Membership | null;
   /** True for the container of a `docker compose run`, whose labels are copies of its service's. */
   readonly oneOff: boolean;
-  /** The key that its labels alone claim, where that is not believed. */
-  readonly disbelieved: string | null;
+  /** The key that its labels alone claim, where that claim is not accepted. */
+  readonly rejectedKey: string | null;
 }
 
 /**
@@ -30,17 +30,17 @@ export interface Identity {
  */
 export function identityOf(container: Container, lastSeen: ReadonlyMap<string, string>): Identity {
   const byName = `container:${part(container.name)}`;
-  if (isOneOff(container)) return { key: byName, membership: null, oneOff: true, disbelieved: null };
+  if (isOneOff(container)) return { key: byName, membership: null, oneOff: true, rejectedKey: null };
   const membership = membershipOf(container);
   const claimed = membership === null ? null : keyOf(membership);
   if (membership === null || claimed === null)
-    return { key: byName, membership, oneOff: false, disbelieved: null };
-  const believed = isNamedSo(container.name, membership) || lastSeen.get(claimed) === container.id;
+    return { key: byName, membership, oneOff: false, rejectedKey: null };
+  const accepted = isNamedSo(container.name, membership) || lastSeen.get(claimed) === container.id;
   return {
-    key: believed ? claimed : byName,
+    key: accepted ? claimed : byName,
     membership,
     oneOff: false,
-    disbelieved: believed ? null : claimed,
+    rejectedKey: accepted ? null : claimed,
   };
 }
 
@@ -85,14 +85,14 @@ function keyOf({ kind, project, service, number }: Membership): string | null {
   return number === null ? null : `${kind}:${part(project ?? "")}/${part(service)}/${number}`;
 }
 
-/** Is that the name which compose (before and since version 2) or swarm gives this member? */
+/** Is this the name that compose (before and since version 2) or swarm gives this member? */
 function isNamedSo(name: string, { kind, project, service, number }: Membership): boolean {
   // of swarm's tasks the number itself is read from the name
   if (kind === "swarm") return true;
   return name === `${project}-${service}-${number}` || name === `${project}_${service}_${number}`;
 }
 
-/** A stranger's text as one part of a key: bounded, and without the separator. */
+/** Untrusted text as one part of a key: bounded, and without the separator. */
 function part(text: string): string {
   const safe = text.replace(/[%/]/g, (c) => (c === "%" ? "%25" : "%2F"));
   return safe.length <= 200 ? safe : `${safe.slice(0, 190)}~${fingerprint(text)}`;

@@ -1,4 +1,4 @@
-/** The labels a container carries → what it asks for. A label is a wish of a stranger: every field is bounded. */
+/** The labels a container carries → what it asks for. Labels are untrusted: every field is bounded. */
 
 import { compareIpv4, parseCidr, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
@@ -16,9 +16,9 @@ export interface Wishes {
   readonly map: readonly PortMap[];
   readonly ports: readonly Port[] | null;
   readonly allow: readonly string[] | null;
-  /** Ports to be found by what they offer. */
+  /** Ports with their service names, for SRV records. */
   readonly srv: Service["srv"];
-  /** Why the container must not be served: a restriction that cannot be read is never taken for none. */
+  /** Why the container must not be served: a restriction that cannot be read never counts as no restriction. */
   readonly refused: string | null;
   readonly notes: readonly string[];
 }
@@ -47,7 +47,7 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
   const ports = listOf(labels.get("ocdd.ports"), port);
   const allow = listOf(labels.get("ocdd.allow"), parseCidr);
   const cidrs = allow ? toCidrs([...allow].sort((a, b) => compareIpv4(a.first, b.first))) : null;
-  // iptables has no spelling for "from everywhere"
+  // iptables cannot express "from everywhere"
   const sources = cidrs?.includes("0.0.0.0/0") ? null : cidrs;
   const rules = (sources?.length ?? 1) * ((ports?.length ?? 1) + (map?.length ?? 0));
   const unread = [
@@ -77,8 +77,8 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
 const BOOLEANS = ["ocdd.enable", "ocdd.hide"] as const;
 
 /**
- * Whether the operator's EXPOSE and the container's ocdd.enable let it be seen. One whose wish cannot be read is seen too:
- * readLabels says why it is not served.
+ * Whether the operator's EXPOSE and the container's ocdd.enable let it be shown. One whose label cannot be read is shown too:
+ * readLabels gives the reason why it is not served.
  */
 export function isShown(labels: ReadonlyMap<string, string>, expose: "all" | "labelled"): boolean {
   const enable = labels.get("ocdd.enable");
@@ -148,7 +148,7 @@ function aliases(text: string | undefined, notes: string[]): Name[] {
   const names = new Set<Name>();
   for (const item of items.slice(0, LIMITS.items)) {
     const name = wishedName(item);
-    // a name for DNS is meant as it is written: made into another one it could be a neighbour's
+    // a name for DNS is meant as it is written: changed, it could be the name of another container
     if (name !== undefined && name === item.toLowerCase().replaceAll("_", "-")) names.add(name);
     else
       notes.push(

@@ -27,7 +27,7 @@ export function toName(text: string): Name | undefined {
   return `${label.slice(0, MAX_OCTETS - 5).replace(/-+$/, "")}-${fingerprint(text).slice(0, 4)}` as Name;
 }
 
-/** The same of a container's text: `xn--` stays only where it begins an A-label that passes for no other name. */
+/** The same for a container's text: `xn--` stays only where it begins an A-label that does not look like another name. */
 export function wishedName(text: string): Name | undefined {
   const label = toName(text);
   return label?.startsWith("xn--") === true && !isALabel(label)
@@ -40,7 +40,7 @@ export function suffixed(name: Name, suffix: string): Name {
   return wishedName(name.startsWith("xn--") ? `${suffix}-${name}` : `${name}-${suffix}`) ?? name;
 }
 
-/** True for a label that no container may have, whoever asks for it. */
+/** True for a label that no container may have. */
 export function isReserved(name: Name, hostName: Name): boolean {
   return name === hostName || /^(ns\d*|localhost|wpad|isatap)$/.test(name);
 }

@@ -1,7 +1,7 @@
-/** Who answers to which name: (claims, names held) → grants. Order of start never matters to one that holds a name. */
+/** Assigns names to containers: (claims, names held) → grants. A container keeps a name it holds in any order of start. */
 import { fingerprint, type Name, suffixed } from "./name.ts";
 
-/** A container's wish for names. */
+/** The names that a container asks for. */
 export interface Claim {
   readonly key: string;
   /** Containers of one compose service are one group and share its name. */
@@ -17,17 +17,17 @@ export interface Claim {
 }
 
 export interface Grant {
-  /** The container's own name: no other container is given it. */
+  /** The container's own name: no other container gets it. */
   readonly own: Name;
   /** All names, own first, dotted `service.project` last. */
   readonly names: readonly string[];
-  /** Names that other containers of the group answer to as well. */
+  /** Names that other containers of the group have as well. */
   readonly shared: readonly string[];
   /** Names to keep with the lease, the dotted one too. */
   readonly kept: readonly string[];
   /** Why the wish was not granted. */
   readonly renamed: string | null;
-  /** Lesser names that were not granted, with the reason. */
+  /** Further names that were not granted, with the reason. */
   readonly notes: readonly string[];
 }
 
@@ -38,7 +38,7 @@ interface Unit {
 }
 
 /**
- * Grants names. `held` says which group holds a name by a living lease; `blocked` says why no container may have a name.
+ * Grants names. `held` gives the group that holds a name by a lease in use or on hold, `blocked` why no container may have it.
  * Runs until a further run would change nothing, so that the next run of the director changes nothing either.
  */
 export function grantNames(
@@ -61,7 +61,7 @@ export function grantNames(
   }
 }
 
-/** Units in the order of their claim to a name: the oldest container first, so that a newcomer never displaces. */
+/** Units in the order of their claim to a name: the oldest container first, so that a new one never takes a name away. */
 function unitsOf(claims: readonly Claim[]): Unit[] {
   const units = new Map<string, Claim[]>();
   for (const claim of [...claims].sort((a, b) => a.created - b.created || (a.key < b.key ? -1 : 1))) {
@@ -92,11 +92,11 @@ function grantOnce(
     if (reason === null) granted.set(name, unit);
     return reason;
   };
-  // Three rounds over all units: a name of its own goes before a number, and that before another's alias.
+  // Three rounds over all units: a unit's name takes precedence over a numbered name, that over another container's alias.
   const bases = new Map<Unit, { base: Name; renamed: string | null }>();
   for (const unit of units) bases.set(unit, takeBase(unit, take));
   const owns = new Map<string, Name>();
-  /** Own names by who has them: within one unit, too, each is one container's. */
+  /** Own name → key of its container: within one unit, too, each belongs to one container. */
   const ownerOf = new Map<string, string>();
   const takeNew: Take = (name, unit) => (granted.has(name) ? `"${name}" is given` : take(name, unit));
   for (const unit of units) {
@@ -144,7 +144,7 @@ function takeBase(unit: Unit, take: Take): { base: Name; renamed: string | null 
     ...[4, 6, 8].map((digits) => suffixed(unit.wish, print.slice(0, digits))),
   ];
   const base = others.find((name) => take(name, unit) === null);
-  // 32 bits taken already by somebody else: count on, so that a container is renamed but never lost
+  // all 32 bits belong to another container: count on, so that a container is renamed but never left out
   for (let n = 2; base === undefined; n++) {
     const name = suffixed(unit.wish, `${print}-${n}`);
     if (take(name, unit) === null) return { base: name, renamed: refused };
@@ -170,7 +170,7 @@ function dottedName(unit: Unit): string | null {
   return first?.service && first.project ? `${first.service}.${first.project}` : null;
 }
 
-/** A group as a person may read it: keys hold strangers' strings. */
+/** A group for people: keys hold untrusted text. */
 function printable(group: string): string {
   const text = group.replace(/^(compose|swarm|container):/, "").replace(/[^\x20-\x7e]/g, "?");
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;

@@ -1,4 +1,4 @@
-/** A candidate with its address and its names → the service people see; or why it is none. */
+/** A candidate with its address and its names → its service, or why it is not served. */
 
 import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
@@ -32,7 +32,7 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, pla
   return services(container, JSON.stringify(said), () => makeService(candidate, grant, address, place));
 }
 
-/** What of a service its container does not say. */
+/** The parts of a service that do not come from its container. */
 interface Place {
   readonly zone: string;
   readonly bridgePort: string | null;
@@ -102,8 +102,8 @@ export function whyUnserved(
     return { code: "shares-unserved", reason };
   }
   const size = config.pool.reduce((n, range) => n + sizeOf(range), 0);
-  const living = table.leases.filter((lease) => lease.releasedAt === null).length;
-  const rest = table.leases.length - living;
-  const reason = `the address range is full: ${size} addresses, ${living} in use, ${rest} on hold, ${table.conflicts.length} conflicts`;
+  const inUse = table.leases.filter((lease) => lease.releasedAt === null).length;
+  const rest = table.leases.length - inUse;
+  const reason = `the address range is full: ${size} addresses, ${inUse} in use, ${rest} on hold, ${table.conflicts.length} conflicts`;
   return { code: "range-full", reason };
 }

@@ -1,6 +1,6 @@
-/** Who is not served, and why. */
+/** Containers that are not served, and why. */
 
-/** Why a container is not served, to be counted: a closed set, with none of a stranger's words in it. */
+/** Why a container is not served, to be counted: a closed set, without text from labels. */
 export const SKIP_CODES = [
   "label",
   "no-network",

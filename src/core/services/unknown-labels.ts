@@ -1,4 +1,4 @@
-/** Labels that begin like ours and are none of ours: a misspelt restriction must not count as no restriction. */
+/** Labels that begin like OCDD's and are not known: a misspelt restriction must not count as no restriction. */
 
 import { clip } from "../clip.ts";
 import { edits, nearest } from "../config/nearest.ts";
@@ -34,8 +34,8 @@ export interface UnknownLabels {
   readonly notes: readonly string[];
 }
 
-/** How many of them are told. */
-const MOST_TOLD = 4;
+/** Labels that are reported, at most. */
+const MOST_REPORTED = 4;
 
 const NONE: UnknownLabels = { meant: new Set(), refused: null, notes: [] };
 
@@ -51,7 +51,7 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
     if (restriction !== undefined) {
       meant.add(restriction);
       refused ??= `label "${clip(key)}" is not known; if it is to restrict, write ocdd.${restriction}`;
-    } else if (notes.length < MOST_TOLD) {
+    } else if (notes.length < MOST_REPORTED) {
       notes.push(`label "${clip(key)}" is not known and is ignored; the nearest is ${nearest(key, LABELS)}`);
     }
   }
@@ -59,11 +59,11 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
   return {
     meant,
     refused,
-    notes: more > 0 && notes.length === MOST_TOLD ? [...notes, `${more} more`] : notes,
+    notes: more > 0 && notes.length === MOST_REPORTED ? [...notes, `${more} more`] : notes,
   };
 }
 
-/** The restriction that a key was to spell: another case, blanks, a plural, a longer form, or a letter or two wrong. */
+/** The restriction that a key seems to mean: another case, blanks, a plural, a longer form, or a letter or two wrong. */
 function meaning(key: string): Restriction | undefined {
   const word = key
     .slice(0, 64)

@@ -109,7 +109,7 @@ function besideOurs(owner: string, type: string, settings: ZoneSettings): string
   const bad =
     owner === "@" ? ["CNAME", "DNAME"] : owner === settings.hostName ? ["CNAME", "DNAME", "NS"] : [];
   const where = owner === "@" ? "the zone's apex" : `"${owner}"`;
-  return bad.includes(type) ? `no ${type} can stand at ${where}, where OCDD has records` : null;
+  return bad.includes(type) ? `no ${type} is allowed at ${where}, where OCDD has records` : null;
 }
 
 function isHosts(owner: string, settings: ZoneSettings): boolean {

@@ -5,16 +5,16 @@ import type { OwnRecord, ZoneFile } from "./zone-file.ts";
 
 /**
  * The zone without OCDD's records that lead to these aliases: A records, and SRV records (RFC 2782) whose target has no
- * other. The serial stays: for a file that has not been written yet. `zone` is its name, without the final dot.
+ * other address. The serial stays: for a file that has not been written yet. `zone` is its name, without the final dot.
  */
 export function withdrawn(file: ZoneFile, zone: string, aliases: ReadonlySet<Ipv4>): ZoneFile {
   const leads = ({ type, rdata }: OwnRecord): boolean => type === "A" && aliases.has(rdata as Ipv4);
   if (!file.records.some(leads)) return file;
   const kept = file.records.filter((record) => !leads(record));
   const owners = new Set(kept.flatMap(({ owner, type }) => (type === "A" ? absolute(owner, zone) : [])));
-  const stands = ({ type, rdata }: OwnRecord): boolean =>
+  const stays = ({ type, rdata }: OwnRecord): boolean =>
     type === "A" || owners.has(rdata.slice(rdata.lastIndexOf(" ") + 1));
-  const records = kept.filter(stands);
+  const records = kept.filter(stays);
   const lines = new Set(records.map((record) => lineKey(record, zone)));
   const text = file.text
     .split("\n")

@@ -1,4 +1,4 @@
-/** The nouns of the zone file: its records, and what it holds beside them. */
+/** The zone file's data types: its records, and what it holds beside them. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
 
 /** An A record, its owner relative to the zone (`@` is the apex). */

@@ -1,5 +1,5 @@
 /**
- * Questions outside of the served zones, as a forwarder is asked them: the query to it, which of its messages is the
+ * Questions outside of the served zones: the query to a forwarder, which of its messages is the
  * answer (RFC 5452 §9), and what the client gets. All by octets: names are never read as text.
  */
 import { lower } from "../wire/name.ts";
@@ -13,7 +13,7 @@ import { headerRcode, ownerEnd, parseQuery, type Query } from "./query.ts";
 export interface Reply {
   /** With the upper bits that OPT holds (RFC 6891 §6.1.3). */
   readonly rcode: number;
-  /** It did not fit: to be asked for over TCP. Its records are not looked at. */
+  /** It did not fit: to be asked for over TCP. Its records are not read. */
   readonly truncated: boolean;
   /** The message up to its OPT, and records in its answer, authority and additional section up to there. */
   readonly octets: Uint8Array;
@@ -23,8 +23,8 @@ export interface Reply {
 const CD = 0x10;
 
 /**
- * The query in `message`, when a forwarder can be asked it: recursion desired, class IN, a type of data or ANY, not
- * signed for us, and a name in none of the zones. Undefined for all others.
+ * The query in `message`, when it can be forwarded: recursion desired, class IN, a type of data or ANY, not
+ * signed for this server, and a name in none of the zones. Undefined for all others.
  */
 export function forwardable(zones: readonly Served[], message: Uint8Array): Query | undefined {
   const query = parseQuery(message);
@@ -66,8 +66,8 @@ function matches(sent: Uint8Array, questionEnd: number, reply: Uint8Array): bool
 }
 
 /**
- * The answer to `sent` (of forwardQuery) in a received message; undefined when it is none, or cannot be parsed. Time is
- * bounded by the message's octets, and no pointer is followed.
+ * The answer to `sent` (of forwardQuery) in a received message; undefined when it is no answer, or cannot be parsed.
+ * Time is bounded by the message's octets, and no pointer is followed.
  */
 export function readReply(sent: Uint8Array, questionEnd: number, reply: Uint8Array): Reply | undefined {
   if (!matches(sent, questionEnd, reply)) return undefined;
@@ -101,7 +101,7 @@ export function readReply(sent: Uint8Array, questionEnd: number, reply: Uint8Arr
 
 /**
  * The client's answer from a forwarder's, SERVFAIL without one: its own ID and question, RA, never AA or AD (nothing was
- * validated here), as many octets as any other answer may have. Writes it into `out` and gives its octets.
+ * validated here), as many octets as any other answer may have. Writes it into `out` and returns its octets.
  */
 export function answerFrom(
   authority: Authority,

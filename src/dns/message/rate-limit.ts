@@ -3,7 +3,7 @@
 /** What to do with an answer. */
 export const SEND = 0;
 export const DROP = 1;
-/** Send it truncated: an honest client comes back over TCP, a forged one gets no more than it sent. */
+/** Send it truncated: a real client asks again over TCP, a forged one gets no more than it sent. */
 export const SLIP = 2;
 
 /** Buckets: a fixed table, so that no query makes it grow. */
@@ -35,7 +35,7 @@ export interface RateLimit {
 /**
  * A limit of `perSecond` answers of one kind to one network, with a second's worth as burst; every second answer over
  * it slips. `seed` keys the table. With `localPerSecond` that is the limit for networks that are not routed on the
- * Internet, and loopback has none: nobody else can send in its name.
+ * Internet, and loopback has none: no other host can forge its addresses.
  */
 export function rateLimit(perSecond: number, seed: number, localPerSecond?: number): RateLimit {
   const table = new Int32Array(BUCKETS * WORDS);

@@ -82,7 +82,7 @@ function chaos(authority: Authority, qtype: number, name: WireName): Outcome {
 
 /**
  * Answer any message (the slow path). Writes the response into `out` and returns its octets, 0 for no answer.
- * Never throws, whatever the message holds. `out` must take 65535 octets over TCP and 1232 over UDP.
+ * Never throws, for any message. `out` must take 65535 octets over TCP and 1232 over UDP.
  */
 export function respond(authority: Authority, via: Via, message: Uint8Array, out: Uint8Array): number {
   const query = parseQuery(message);
@@ -90,7 +90,7 @@ export function respond(authority: Authority, via: Via, message: Uint8Array, out
   try {
     return answerTo(authority, via, message, query, out);
   } catch {
-    // A bug in this program: this client gets SERVFAIL (counted by RCODE), and the server goes on.
+    // A bug in this program: this client gets SERVFAIL (counted by RCODE), and the server continues.
     return write(authority, via, message, query, { rcode: RCODE.SERVFAIL }, undefined, out);
   }
 }

@@ -2,7 +2,7 @@
 import { TYPE } from "../wire/types.ts";
 
 /**
- * One field of RDATA, as it stands in a master file and on the wire.
+ * One field of RDATA, in a master file and on the wire.
  * `name` is a domain name, `string` a <character-string>, `strings` one or more of them to the end, `text` octets to
  * the end without a length (CAA, URI), `tag` a length-prefixed bare word, `period` 32 bits that may carry units
  * (1h30m), `time` YYYYMMDDHHmmSS or seconds, `hex`/`base64` run to the end over several tokens, `salt` is

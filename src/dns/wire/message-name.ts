@@ -1,4 +1,4 @@
-/** Names as they stand in a received message. */
+/** Names in a received message. */
 import type { WireName } from "./name.ts";
 import { OctetWriter, read16 } from "./octets.ts";
 

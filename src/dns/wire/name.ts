@@ -93,7 +93,7 @@ export function parseName(text: string, origin: WireName = ROOT): WireName {
   return out.take();
 }
 
-/** Octets as they stand unquoted in a master file; `special` are the octets to escape with a backslash. */
+/** Octets as unquoted text of a master file; `special` are the octets to escape with a backslash. */
 export function escapeOctets(octets: Uint8Array, special: string): string {
   let text = "";
   for (const octet of octets) {

@@ -47,7 +47,7 @@ export function typeName(code: number): string {
   return byCode.get(code) ?? `TYPE${code}`;
 }
 
-/** May a record of this type stand in a zone? Not OPT, nor the types 128 to 255, which are for questions and metadata. */
+/** May a zone have records of this type? Not OPT, nor the types 128 to 255, which are for questions and metadata. */
 export function isDataType(code: number): boolean {
   return code !== 0 && code !== TYPE.OPT && (code < 128 || code > 255);
 }

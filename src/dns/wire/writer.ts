@@ -23,7 +23,7 @@ export class MessageWriter {
   private readonly starts = new Int32Array(128);
   private readonly suffixes = new Int32Array(128);
 
-  /** Start a message in `out`, of at most `limit` octets, whose header and question are there up to `questionEnd`. */
+  /** Start a message in `out`, of at most `limit` octets, whose header and question are written up to `questionEnd`. */
   begin(out: Uint8Array, limit: number, questionEnd: number): void {
     this.out = out;
     this.limit = limit;

@@ -71,7 +71,7 @@ function targets(set: RrSet): WireName[] {
   return skip < 0 ? [] : set.rdata.map((rdata) => rdata.subarray(skip));
 }
 
-/** Addresses we hold for the set's targets; `occluded` ones, below a cut, only as glue. */
+/** Addresses in the zone for the set's targets; `occluded` ones, below a cut, only as glue. */
 function addAddresses(zone: Zone, found: Answer, set: RrSet, glue: boolean): void {
   for (const target of targets(set)) {
     if (!endsWithName(target, zone.origin)) continue;
@@ -94,7 +94,7 @@ function negativeSoa(zone: Zone): OwnedSet {
   return { owner: zone.origin, set: { ...set, ttl: Math.min(set.ttl, minimum) } };
 }
 
-/** RFC 8482 §4.1: one RRset of the name, the smallest of its data, stands for all. */
+/** RFC 8482 §4.1: one RRset of the name, the smallest of its data, in place of all. */
 function anySet(zone: Zone, node: number): number {
   const sets = setsOf(zone, node);
   const size = (set: number) => zone.words[(set >>> 2) + 3] as number;
@@ -156,7 +156,7 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
         return found;
       }
       const asked = qtype === TYPE.ANY ? anySet(zone, at.node) : findSet(zone, at.node, qtype);
-      // NSEC, RRSIG and KEY stand beside an alias, and are asked for by themselves (RFC 4035 §2.5, RFC 3007 §3)
+      // NSEC, RRSIG and KEY are allowed beside an alias, and are queried by themselves (RFC 4035 §2.5, RFC 3007 §3)
       const cname = asked === 0 ? findSet(zone, at.node, TYPE.CNAME) : 0;
       const set = asked || cname;
       if (set === 0) {
@@ -177,7 +177,7 @@ export function lookup(zone: Zone, qname: WireName, qtype: number): Answer {
   return found;
 }
 
-/** Referral (RFC 1034 §4.3.2 step 3b): the cut's NS, and addresses we hold for them. */
+/** Referral (RFC 1034 §4.3.2 step 3b): the cut's NS, and their addresses in the zone. */
 function refer(zone: Zone, found: Answer, node: number, owner: WireName): Answer {
   const set = readSet(zone, findSet(zone, node, TYPE.NS));
   // After a CNAME of this zone the answer section is still authoritative.

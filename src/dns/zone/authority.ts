@@ -5,7 +5,7 @@ import { endsWithName, nameKey, type WireName } from "../wire/name.ts";
 import type { Change } from "./journal.ts";
 import type { Zone } from "./zone.ts";
 
-/** A zone we answer for; without content (not loaded yet) it answers SERVFAIL. */
+/** A zone that is served; without content (not loaded yet) it answers SERVFAIL. */
 export interface Served {
   readonly origin: WireName;
   readonly zone: Zone | undefined;
@@ -41,7 +41,7 @@ export interface Via {
   readonly recursion?: boolean;
 }
 
-/** Our UDP answers are never larger, whatever is offered: they arrive unfragmented (RFC 9715 §3.1). */
+/** UDP answers are never larger, whatever size the client offers: they arrive unfragmented (RFC 9715 §3.1). */
 export const MAX_UDP_OCTETS = 1232;
 
 /**

@@ -7,7 +7,7 @@ import { FAST, HEADER, NODE, NODE_WORDS, SET_WORDS } from "./zone.ts";
 /** Types whose answer needs more than a copy: names to compress, addresses to add, a chain to follow. */
 const NOT_FAST: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.DNAME, TYPE.NS, TYPE.SOA, TYPE.MX, TYPE.SRV]);
 
-/** A cursor in a zone's block: writes what stands there, see `Zone`. */
+/** A cursor in a zone's block: writes at its position, see `Zone`. */
 export class BlockWriter {
   readonly buffer: SharedArrayBuffer;
   readonly words: Int32Array;
@@ -40,7 +40,7 @@ export class BlockWriter {
   }
 
   /**
-   * An RRset; `fixed` are where in `wire` the type of each of its records stands. Gives its reference. All get the first
+   * An RRset; `fixed` are the positions in `wire` of the type of each of its records. Returns its reference. All get the first
    * one's TTL (RFC 2181 §5.2).
    */
   rrset(type: number, wire: Uint8Array, fixed: readonly number[]): number {

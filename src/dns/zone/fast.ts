@@ -155,7 +155,7 @@ function fromZone(
     octets[at + 7] = count;
   } else {
     octets[at + 9] = 1;
-    // The SOA's names end in the apex, which stands in the question.
+    // The SOA's names end in the apex, which is in the question.
     const apex = tail - 4 - zone.origin.length - at;
     for (let p = 0; p < 3; p++) {
       const pointer = words[HEADER.NEGATIVE_POINTER + p] as number;

@@ -6,7 +6,7 @@ import { read16 } from "../wire/octets.ts";
 import { TYPE } from "../wire/types.ts";
 import { hashStep, type Zone } from "./zone.ts";
 
-/** Types that change what names below their owner mean, or that nothing else may stand beside. */
+/** Types that change what names below their owner mean, or that allow no other record beside them. */
 export const FAR_REACHING: ReadonlySet<number> = new Set([TYPE.NS, TYPE.CNAME, TYPE.DNAME]);
 
 /** A name that is touched: an owner whose records differ, or what such a one lies below. */
@@ -16,9 +16,9 @@ export interface Touched {
   readonly hash: number;
   /** Its own records differ. */
   affected: boolean;
-  /** Where in the new records it is spelled first; -1 for a name that is no more. */
+  /** Where in the new records it is spelled first; -1 for a name that no longer exists. */
   spelled: number;
-  /** Where in the new records the fixed part of each of its own stands. */
+  /** Positions in the new records of the fixed part of each of its own. */
   readonly fixed: number[];
 }
 
@@ -82,7 +82,7 @@ function lookAtApex(apex: Touched, { wire, starts }: ZoneRecords): void {
   }
 }
 
-/** Each name by itself, wherever its octets stand. */
+/** Each name by itself, in any buffer. */
 function search(names: readonly Touched[], { wire, starts }: ZoneRecords): void {
   const text = lowered(Buffer.from(wire.buffer, wire.byteOffset, wire.length));
   for (const each of names) {

@@ -103,17 +103,17 @@ export function connectDocker(options: DockerOptions): Docker {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
       const late = setTimeout(() => opening.abort(), deadline);
-      let stands = false;
+      let isOpen = false;
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
         const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
         clearTimeout(late);
-        stands = true;
+        isOpen = true;
         opened();
         for await (const event of eventsOf(stream)) onEvent(event);
       } catch (error) {
         // an open stream may end in any way: closed by Docker, broken off, or Docker itself has ended
-        if (!signal.aborted && !stands)
+        if (!signal.aborted && !isOpen)
           throw dockerError(socket, error, opening.signal.aborted ? deadline : null, "/events");
       } finally {
         clearTimeout(late);

@@ -13,8 +13,8 @@ export interface DockerView {
   /** One line for each container that could not be read. */
   readonly notices: readonly string[];
   /**
-   * Ids of containers whose list entry lags: it shows them running after their end was announced, not yet running when a
-   * network has their address, or with an endpoint whose loss was announced.
+   * Ids of containers whose list entry is out of date: it shows them running after their end was announced, not yet running
+   * when a network has their address, or with an endpoint whose loss was announced.
    */
   readonly unsettled?: readonly string[];
 }

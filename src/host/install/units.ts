@@ -30,7 +30,7 @@ export function fillTemplate(text: string, values: Values): string {
       if (/[\s"'\\%$]/.test(part)) {
         throw new HostError(
           "refused",
-          `"${part}" cannot stand in a systemd unit: it holds a blank, quote, % or $`,
+          `"${part}" cannot be used in a systemd unit: it holds a blank, quote, % or $`,
         );
       }
     }

@@ -1,4 +1,4 @@
-/** Devices and their addresses: one `ip` to look, one to change. */
+/** Devices and their addresses: one `ip` to read, one to change. */
 
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
@@ -31,7 +31,7 @@ interface IpLink {
 export async function readLinks(): Promise<Links> {
   const look = (): Promise<RunResult> => run(["ip", "-json", "-details", "addr", "show"]);
   let { stdout, stderr } = await look();
-  // a device that comes or goes while the kernel lists them makes the list a short one, and no failure
+  // a device that appears or disappears while the kernel lists them makes the list shorter, and is no failure
   for (let n = 0; n < 5 && stderr.includes("Dump was interrupted"); n++) ({ stdout, stderr } = await look());
   let links: IpLink[];
   try {
@@ -61,14 +61,14 @@ export async function readLinks(): Promise<Links> {
   return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };
 }
 
-/** Calls `lost` with each IPv4 address that goes from a device of this name, until the signal is aborted. */
+/** Calls `lost` with each IPv4 address that is removed from a device of this name, until the signal is aborted. */
 export async function followAddresses(
   device: string,
   signal: AbortSignal,
   opened: () => void,
   lost: (address: string) => void,
 ): Promise<void> {
-  // not `dev`: that is the device of today, and one made anew under its name would not be heard
+  // not `dev`: that follows the present device only, not one that is created later with its name
   const streaming = follow(["ip", "-4", "monitor", "address"], signal, (line) => {
     const [deleted, , name, , address = ""] = line.split(/\s+/);
     if (deleted === "Deleted" && name === device) lost(address.split("/")[0] ?? "");
@@ -82,7 +82,7 @@ export async function addAddresses(aliases: readonly DeviceAddress[]): Promise<v
   await batch(aliases.map((a) => `addr replace ${a.address}/32 dev ${a.device} label ${a.label}`));
 }
 
-/** Removes aliases; one that has gone by itself is no failure. */
+/** Removes aliases; one that is gone already is no failure. */
 export async function removeAddresses(aliases: readonly DeviceAddress[]): Promise<void> {
   await batch(
     aliases.map((a) => `addr del ${a.address}/32 dev ${a.device}`),
@@ -90,7 +90,7 @@ export async function removeAddresses(aliases: readonly DeviceAddress[]): Promis
   );
 }
 
-/** Switches hairpin mode of bridge ports; a port that has gone with its container is no failure. */
+/** Switches hairpin mode of bridge ports; a port that is gone with its container is no failure. */
 export async function setHairpin(ports: readonly string[], mode: "on" | "off"): Promise<void> {
   await batch(
     ports.map((port) => `link set dev ${port} type bridge_slave hairpin ${mode}`),
@@ -98,7 +98,7 @@ export async function setHairpin(ports: readonly string[], mode: "on" | "off"): 
   );
 }
 
-/** `tolerated`: messages of lines that may fail; the others go on. */
+/** `tolerated`: messages of lines that may fail without stopping the others. */
 async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void> {
   if (lines.length === 0) return;
   const input = `${lines.join("\n")}\n`;

@@ -1,4 +1,4 @@
-/** Bridge port of a container: the host's end of its veth pair. The kernel alone is asked, nothing a container can write to. */
+/** Bridge port of a container: the host's end of its veth pair. Read from the kernel, where no container can write it. */
 import { readFileSync } from "node:fs";
 import { NETLINK_ROUTE, type Netlink, openNetlink } from "./netlink.ts";
 import { attribute, attributes, DUMP, int32, type Message, REQUEST } from "./netlink-message.ts";
@@ -12,7 +12,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MASTER = 10;
 const IFLA_LINK_NETNSID = 37;
 
-/** A container as Docker has told it before the call. */
+/** A container as Docker reported it before the call. */
 export interface Wanted {
   readonly id: string;
   /** Of its first process. */
@@ -21,7 +21,7 @@ export interface Wanted {
   readonly bridge: string;
 }
 
-/** The search for bridge ports; keeps one socket. */
+/** Finds bridge ports; keeps one socket. */
 export interface BridgePorts {
   /** Name of the port by container id; one that has ended, or has no port on that bridge, is left out. Throws NetlinkError or HostError. */
   find(wanted: readonly Wanted[]): Promise<ReadonlyMap<string, string>>;
@@ -47,7 +47,7 @@ export function openBridgePorts(): BridgePorts {
 
 /**
  * The devices are read first: a port that is listed with the number of an earlier namespace has ended with it, and a rule
- * for it lets nothing through. The other way round the number could be another container's by the time of the list.
+ * for it lets nothing through. In the opposite order the number could be another container's by the time of the list.
  */
 function find(route: Netlink, wanted: readonly Wanted[]): Map<string, string> {
   const links = wanted.length === 0 ? [] : readLinks(route);
@@ -69,18 +69,18 @@ function matched(
   const found = new Map<string, string>();
   for (const { id, pid, bridge } of wanted) {
     const namespace = namespaceOf(pid);
-    // Docker told the PID before, this tells it after: in between it was no other process's
+    // Docker reported the PID before, this confirms it after: in between it was no other process's
     if (namespace === undefined || !isOfContainer(pid, id)) continue;
     const here =
       ports.get(`${bridges.get(bridge)} ${namespace}`) ?? ports.get(`${bridge} ${namespace}`) ?? [];
     const [port] = here;
-    // two would be another program's work: no telling which is the container's
+    // two ports come from another program: which is the container's is not known
     if (port !== undefined && here.length === 1) found.set(id, port.name);
   }
   return found;
 }
 
-/** By PID and not by /proc/PID/ns/net, which takes the privilege to trace other users' processes. */
+/** By PID and not by /proc/PID/ns/net, which needs the privilege to trace other users' processes. */
 function namespaceOf(route: Netlink, pid: number): number | undefined {
   const body = Buffer.concat([Buffer.alloc(4), attribute(NETNSA_PID, int32(pid))]);
   try {
@@ -102,7 +102,7 @@ function isOfContainer(pid: number, id: string): boolean {
   }
 }
 
-/** Tries of a dump that other changes interrupt; the last counts: what it lacks is found by the next search. */
+/** Tries of a dump that other changes interrupt; the last counts: a port that it lacks is found by the next search. */
 const TRIES = 5;
 
 function readLinks(route: Netlink): Link[] {
@@ -120,7 +120,7 @@ function readLinks(route: Netlink): Link[] {
   });
 }
 
-/** The same answer without netlink. */
+/** The same result without netlink. */
 export async function findWithPrograms(wanted: readonly Wanted[]): Promise<Map<string, string>> {
   if (wanted.length === 0) return new Map();
   const { stdout } = await run(["ip", "-json", "-details", "link"]);

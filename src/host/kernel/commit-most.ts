@@ -1,4 +1,4 @@
-/** What to commit when the kernel refuses a transaction: all forwards but those that it does not take. */
+/** Commits all forwards but those that the kernel refuses, when it refuses a transaction. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { HostError } from "../../core/errors.ts";
 import type { Forward } from "../../core/forwards/forward.ts";
@@ -11,7 +11,7 @@ export interface Refused {
 
 /** How a backend commits. */
 export interface Attempts<Refusal extends HostError> {
-  /** Brings exactly these forwards into force. */
+  /** Puts exactly these forwards in force. */
   attempt(forwards: readonly Forward[]): Promise<void>;
   /** True for an error after which nothing has changed. */
   isRefusal(error: unknown): error is Refusal;
@@ -20,8 +20,8 @@ export interface Attempts<Refusal extends HostError> {
 }
 
 /**
- * Commits `kept`, which have been in force, with as many of `changed` as the kernel takes; returns those it refuses. A
- * refusal that names no forward has halves tried. Throws what is refused also without any of `changed`.
+ * Commits `kept`, which have been in force, with as many of `changed` as the kernel takes; returns those that it refuses. A
+ * refusal that names no forward leads to tries with halves. Throws when it is refused also without any of `changed`.
  */
 export async function commitMost<Refusal extends HostError>(
   by: Attempts<Refusal>,
@@ -39,7 +39,7 @@ export async function commitMost<Refusal extends HostError>(
       const rest = changed.filter((forward) => forward !== culprit);
       return [{ alias: culprit.alias, message }, ...(await commitMost(by, kept, rest))];
     }
-    // what is refused also without any of them is not theirs
+    // a refusal also without any of them has another cause
     await by.attempt(kept);
     const [only] = changed;
     if (changed.length === 1 && only !== undefined) return [{ alias: only.alias, message }];

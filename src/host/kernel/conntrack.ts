@@ -1,15 +1,15 @@
-/** Connection tracking: forgets flows, so that the next packet of each follows the rules in force. */
+/** Connection tracking: deletes flows, so that the next packet of each follows the rules in force. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
 import { run } from "./run.ts";
 
-/** For each address the kernel walks its whole table, some 5 ms; for more than so many, one look tells which have flows. */
+/** For each address the kernel walks its whole table, some 5 ms; for more than so many, one reading shows which have flows. */
 const FEW = 8;
 
 /** Processes at a time. */
 const WORKERS = 16;
 
-/** Forgets the tracked flows that were opened to these aliases. Throws HostError; some may have been forgotten by then. */
+/** Deletes the tracked flows that were opened to these aliases. Throws HostError; some may have been deleted by then. */
 export async function flushFlows(aliases: readonly Ipv4[]): Promise<void> {
   const rest = aliases.length > FEW ? await tracked(aliases) : [...aliases];
   const worker = async (): Promise<void> => {
@@ -18,13 +18,13 @@ export async function flushFlows(aliases: readonly Ipv4[]): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(WORKERS, rest.length) }, worker));
 }
 
-/** Tries for one alias: a flow that ends by itself meanwhile ends conntrack, which leaves the others. */
+/** Tries for one alias: conntrack stops at a flow that ends by itself meanwhile, and leaves the others. */
 const TRIES = 5;
 
 async function flush(alias: Ipv4): Promise<void> {
   for (let tries = 1; ; tries++) {
     const { code, stderr } = await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
-    // 1 is no such flow as well as any failure
+    // status 1 means no such flow, or any failure
     if (code === 0 || /\b0 flow entries have been deleted/.test(stderr)) return;
     if (tries < TRIES && /such conntrack doesn't exist/.test(stderr)) continue;
     throw new HostError("command", `conntrack failed: ${stderr.trim() || "no message"}`, {
@@ -36,7 +36,7 @@ async function flush(alias: Ipv4): Promise<void> {
 /** Those of the addresses that a tracked flow was opened to. */
 async function tracked(addresses: readonly Ipv4[]): Promise<Ipv4[]> {
   const { stdout } = await run(["conntrack", "-L", "-f", "ipv4"]);
-  // a line holds both directions; the first destination is the one that was asked for
+  // a line holds both directions; the first destination is the original one
   const asked = new Set([...stdout.matchAll(/^.*?\bdst=(\S+)/gm)].map((match) => match[1]));
   return addresses.filter((address) => asked.has(address));
 }

@@ -1,4 +1,4 @@
-/** The network device that a host without further word is reached by. */
+/** The network device that a host is reached by, where NETWORK_DEVICE is not set. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** Flags of linux/route.h: the route is up, and does not reject. */
@@ -7,7 +7,7 @@ const REJECT = 0x200;
 
 /**
  * The device of the default route with the lowest metric; at boot, while there is none, the only device that is hardware.
- * Undefined where neither tells one. Read at once: it is wanted before anything else is done.
+ * Undefined where neither gives one. Read synchronously, since it is needed before anything else is done.
  */
 export function defaultDevice(): string | undefined {
   return routedDevice(textOf("/proc/self/net/route")) ?? onlyHardware("/sys/class/net");

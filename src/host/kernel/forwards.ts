@@ -1,4 +1,4 @@
-/** The one writer of the data path: rules and guard, read as nouns and written as nouns. */
+/** The one writer of the data path: rules and guard, read and written as data types. */
 import { readFile } from "node:fs/promises";
 import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
@@ -25,11 +25,11 @@ export interface ForwardTable {
   /** What is in force. Throws HostError. */
   read(): Promise<DataPathSeen>;
   /**
-   * Brings the kernel to `desired` from what was read or committed last. Throws HostError; what was in force stays. Where
-   * nothing shall be in force the guard stays and refuses, until `removeGuard`.
+   * Brings the kernel to `desired` from what was read or committed last. Throws HostError; what was in force stays. When
+   * nothing is to be in force the guard stays and refuses, until `removeGuard`.
    */
   commit(desired: DataPath): Promise<readonly Refusal[]>;
-  /** To be called once the flows of all aliases have been flushed: until then a tracked flow outlives its rule. */
+  /** To be called after the flows of all aliases have been flushed: until then a tracked flow continues without its rule. */
   removeGuard(): Promise<void>;
   /** Takes these aliases out of force at once; waits for nothing but a write that is under way. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
@@ -40,22 +40,22 @@ export interface ForwardTable {
   close(): void;
 }
 
-/** What of the configuration the data path depends on. */
+/** The parts of the configuration that the data path depends on. */
 export interface ForwardOptions {
   readonly pool: readonly Range[];
   readonly firewall: Firewall;
 }
 
-/** The last look: what is written where, and what stands with the other backend. */
+/** The last reading: what is written where, and what is in the other backend. */
 interface Choice {
   readonly backend: Backend;
-  /** Anything of OCDD's in iptables. */
+  /** OCDD has rules in iptables. */
   readonly rules: boolean;
   /** nftables redirects. */
   readonly redirects: boolean;
 }
 
-/** Opens both backends; each look chooses anew, because Docker may have been started with another one. */
+/** Opens both backends; each reading chooses again, because Docker may have been started with another one. */
 export function openForwardTable(
   { pool, firewall }: ForwardOptions,
   netlink: Loaded<Netlink> = openNetlink(NETLINK_NETFILTER),
@@ -63,7 +63,7 @@ export function openForwardTable(
   const iptables = openIptablesTable(pool);
   const nft = openNftTable(netlink);
   let choice: Choice | undefined;
-  /** Null where iptables is not installed: whether it must be is known after the look at nftables. */
+  /** Null where iptables is not installed: whether it must be is known after nftables has been read. */
   const readRules = async (): Promise<SeenTables | null> => {
     try {
       return await iptables.read();
@@ -78,7 +78,7 @@ export function openForwardTable(
     const backend = chooseBackend(firewall, { ...guard, iptables: filters });
     if (first === null && guard.unguarded !== null && firewall !== "iptables")
       throw noFirewall(guard.unguarded);
-    // where iptables is needed, that it is not installed is an error
+    // an error when iptables is needed and not installed
     const rules = backend.rules ? (first ?? (await iptables.read())) : first;
     const there = rules !== null && hasRules(rules);
     choice = { backend, rules: there, redirects: redirects(guard.tables) };
@@ -110,7 +110,7 @@ export function openForwardTable(
       return [];
     }
     const refused: Refused[] = [];
-    // asked for each write: what is revoked between two of them is not written by the second
+    // read for each write: an alias revoked between two of them is not written by the second
     const now = (): DataPath => committed as DataPath;
     if (backend.redirect === "nft") {
       // where both redirect for a moment, both lead to the same container, and nftables comes first
@@ -149,7 +149,7 @@ export function openForwardTable(
   };
 }
 
-/** Tables of iptables-legacy are in the kernel: a program that is not on the search path has made them. */
+/** Tables of iptables-legacy are in the kernel: a program that is not on the search path has created them. */
 const legacyFilters = async (): Promise<boolean> =>
   (await readFile("/proc/net/ip_tables_names", "utf8").catch(() => "")).includes("filter");
 

@@ -17,18 +17,18 @@ import { run } from "./run.ts";
 /** One writer of OCDD's chains; its calls are carried out one after another. Each throws HostError. */
 export interface IptablesTable {
   read(): Promise<SeenTables>;
-  /** Writes what differs from the last look or write. Forwards whose rules the kernel refuses are left out and told. */
+  /** Writes what differs from the last reading or write. Forwards whose rules the kernel refuses are left out and reported. */
   commit(desired: DataPath): Promise<{ readonly refused: readonly Refused[] }>;
-  /** Takes the forwards of these aliases out, and waits for nothing but a write that is under way. */
+  /** Removes the forwards of these aliases, and waits for nothing but a write that is in progress. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
-  /** Takes out all chains, jumps and rules. */
+  /** Removes all chains, jumps and rules. */
   remove(): Promise<void>;
 }
 
 /** Waits up to 5 seconds for another program that writes. */
 const RESTORE: [string, ...string[]] = ["iptables-restore", "--noflush", "-w", "5"];
 
-/** The tables of this network namespace. `pool` tells rules of the bash script OctoCopDD from others'. */
+/** The tables of this network namespace. `pool` distinguishes rules of the bash script OctoCopDD from others. */
 export function openIptablesTable(pool: readonly Range[]): IptablesTable {
   let known: Snapshot | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -44,7 +44,7 @@ export function openIptablesTable(pool: readonly Range[]): IptablesTable {
   };
   const write = async (change: (before: Snapshot) => Transaction): Promise<void> => {
     const { text, after } = change(known ?? (await look()).snapshot);
-    // what a write that failed leaves is looked at again
+    // after a write that failed the tables are read again
     known = undefined;
     if (text !== "") await restore(text);
     known = after;
@@ -63,9 +63,12 @@ export function openIptablesTable(pool: readonly Range[]): IptablesTable {
         }
         const { dataPath } = await look();
         const inForce = new Set(dataPath.forwards.map((forward) => JSON.stringify(forward)));
-        const stands = (forward: Forward): boolean =>
+        const isInForce = (forward: Forward): boolean =>
           inForce.has(JSON.stringify({ ...canonical(forward), bridgePort: null }));
-        const [kept, changed] = [desired.forwards.filter(stands), desired.forwards.filter((f) => !stands(f))];
+        const [kept, changed] = [
+          desired.forwards.filter(isInForce),
+          desired.forwards.filter((f) => !isInForce(f)),
+        ];
         return { refused: await commitMost({ attempt, isRefusal, culprit }, kept, changed) };
       }),
     revoke: (aliases) => inTurn(() => write((before) => revocation(before, new Set(aliases)))),
@@ -74,7 +77,7 @@ export function openIptablesTable(pool: readonly Range[]): IptablesTable {
   };
 }
 
-/** iptables takes a line of a transaction, or the whole of it, not: nothing of that table has been changed. */
+/** iptables refuses a line of a transaction, or the whole transaction: nothing in that table has been changed. */
 class RefusedLine extends HostError {
   readonly line: string;
   constructor(line: string, cause: HostError) {

@@ -5,9 +5,9 @@ import { NETLINK_NETFILTER, type Notifications, openNotifications } from "./netl
 import { attributes } from "./netlink-message.ts";
 import { run, startedHere } from "./run.ts";
 
-/** Milliseconds between two looks at what the kernel has announced; a look that finds nothing takes some microseconds. */
+/** Milliseconds between two polls of the kernel's notifications; a poll that finds none takes some microseconds. */
 const POLL_MS = 150;
-/** Milliseconds between two looks at iptables-legacy, which announces nothing. */
+/** Milliseconds between two readings of iptables-legacy, which sends no notifications. */
 const LEGACY_POLL_MS = 2_000;
 
 // linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h
@@ -26,7 +26,7 @@ const GEN_PROC_PID = 2;
 
 /** Tables of iptables that OCDD writes in: Docker changes others (raw) for each container. */
 const TABLES: ReadonlySet<string> = new Set(["filter", "nat"]);
-/** Chains that jumps into OCDD's stand in. */
+/** Chains that hold jumps into OCDD's. */
 const SHARED: ReadonlySet<string> = new Set(["INPUT", "FORWARD", "PREROUTING", "OUTPUT", "POSTROUTING"]);
 
 /**
@@ -53,7 +53,7 @@ export async function followFirewall(
   }
 }
 
-/** Rejects when the notifications cannot be read; resolves never. */
+/** Rejects when the notifications cannot be read; never resolves. */
 function poll(notifications: Notifications, signal: AbortSignal, changed: () => void): Promise<void> {
   let concerning = false;
   const look = (): void => {

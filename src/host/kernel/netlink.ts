@@ -25,7 +25,7 @@ const DATAGRAM = 1 << 17;
 /** Octets of all replies to one question; 10 000 network devices take some 20 MB. */
 const MAX_REPLIES = 64 << 20;
 
-/** What the kernel or the socket refused. `errno` is its number; nothing of the request has been done. */
+/** The kernel or the socket refused. `errno` is the number; nothing of the request has been done. */
 export class NetlinkError extends Error {
   readonly errno: number;
   constructor(errno: number, text = "the kernel refused a netlink request") {
@@ -38,18 +38,18 @@ export class NetlinkError extends Error {
 /** Replies to one question. */
 export interface Replies {
   readonly messages: readonly Message[];
-  /** What a dump shows has changed meanwhile: it may lack some, or hold some twice. */
+  /** The objects of a dump have changed meanwhile: it may lack some, or hold some twice. */
   readonly interrupted: boolean;
 }
 
-/** A netlink socket, opened when first used, and anew after an error. */
+/** A netlink socket, opened when first used, and again after an error. */
 export interface Netlink {
   /**
    * Sends messages as one datagram. Returns the replies up to `ends` of them (acknowledgement, end of a dump, or single
    * reply). Throws NetlinkError.
    */
   ask(messages: readonly Message[], ends?: number): Replies;
-  /** The kernel's number for this socket, which stands in the notifications of what it changed; 0 while it is closed. */
+  /** The kernel's number for this socket, which is in the notifications of its changes; 0 while it is closed. */
   port(): number;
   close(): void;
 }
@@ -80,7 +80,7 @@ export function openNetlink(protocol: number): Loaded<Netlink> {
       const plain = messages.length === 1 && messages[0]?.flags === REQUEST;
       return replies(calls, socket.fd, room, first, ends, plain);
     } catch (error) {
-      // what is left in the socket belongs to this question
+      // octets left in the socket belong to this request
       close();
       throw error;
     }
@@ -100,7 +100,7 @@ function replies(
   let octets = 0;
   let interrupted = false;
   for (let left = ends; left > 0; ) {
-    // the answer to a request is in the socket when send returns: waiting would be for nothing
+    // the answer to a request is in the socket when send returns: there is nothing to wait for
     const size = calls.recv(fd, room, room.length, MSG_DONTWAIT);
     if (size <= 0) throw new NetlinkError(calls.errno(), "no answer from the kernel");
     octets += size;
@@ -113,7 +113,7 @@ function replies(
       if (type === NLMSG_ERROR || type === NLMSG_DONE) left -= 1;
       else {
         messages.push({ type, flags, body: Buffer.from(body) });
-        // a single reply has no end of its own
+        // a single reply has no message that ends it
         if (plain && (flags & MULTI) === 0) left -= 1;
       }
     }
@@ -125,7 +125,7 @@ const codeOf = (body: Buffer): number => (body.length >= 4 ? body.readInt32LE(0)
 
 /** Notifications of one group. */
 export interface Notifications {
-  /** What has come since the last call, at most some megabytes; `lost` when the kernel had to drop some. Throws NetlinkError. */
+  /** Messages since the last call, at most some megabytes; `lost` when the kernel had to drop some. Throws NetlinkError. */
   take(): { readonly messages: readonly (Message & { readonly port: number })[]; readonly lost: boolean };
   close(): void;
 }
@@ -141,7 +141,7 @@ export function openNotifications(protocol: number, group: number): Loaded<Notif
   return {
     calls: {
       take() {
-        // the number of a closed descriptor may be another file's
+        // the number of a closed descriptor may belong to another file
         if (closed) return { messages: [], lost: false };
         const messages: (Message & { port: number })[] = [];
         for (let datagrams = 0; datagrams < 256; datagrams++) {

@@ -31,7 +31,7 @@ const IFNAMSIZ = 16;
 /** Elements of one message: the length of an attribute has 16 bits. */
 const MOST_ELEMENTS = 400;
 
-/** Carries out a change of elements; the chains that they lead to are there. Throws NetlinkError; nothing has changed then. */
+/** Carries out a change of elements; the chains that they lead to exist. Throws NetlinkError; nothing has changed then. */
 export function commitElements(netlink: Netlink, { gone, added }: ElementChange): void {
   const steps = [
     ...messages(gone, DELSETELEM, REQUEST | ACK),

@@ -1,4 +1,4 @@
-/** Questions and orders to nftables: by netlink where that is faster, else with the nft program. */
+/** Reads and changes nftables: by netlink where that is faster, else with the nft program. */
 import { HostError } from "../../core/errors.ts";
 import { renderTrial } from "../../core/forwards/nft.ts";
 import { isElementsAlone, renderChange, type TableChange } from "../../core/forwards/nft-change.ts";
@@ -8,18 +8,18 @@ import { type Netlink, NetlinkError } from "./netlink.ts";
 import { commitElements } from "./nft-batch.ts";
 import { run } from "./run.ts";
 
-/** A program or the kernel did not take it: nothing has changed. */
+/** True when a program or the kernel refused: nothing has changed. */
 export const isRefusal = (error: unknown): error is HostError =>
   error instanceof HostError && (error.fault === "command" || error.fault === "missing");
 
-/** Lays the tables with another name, and takes them off in the same transaction. Throws HostError: why they cannot be. */
+/** Creates and removes the tables with another name in one transaction. Throws HostError with the reason of a refusal. */
 export async function tryTables(): Promise<void> {
   await nft(renderTrial({ mode: "full", markEarly: true }));
 }
 
 /** What filters, by the names of its tables. */
 export interface Filters {
-  /** Docker's table is there as long as its daemon has run with its nftables backend last. */
+  /** Docker's table exists when its daemon last ran with its nftables backend. */
   readonly docker: boolean;
   /** iptables-nft, also one that is not on the search path. */
   readonly iptables: boolean;
@@ -31,7 +31,7 @@ export async function readFilters(): Promise<Filters> {
   return { docker: has("docker-bridges"), iptables: has("filter") };
 }
 
-/** Both tables; null when neither is there, "half" when one of them is. Throws HostError. */
+/** Both tables; null when neither exists, "half" when one of them does. Throws HostError. */
 export async function readTables(): Promise<TablesSeen | "half" | null> {
   const listings = await Promise.all(
     // one family a run: nft 1.0.6 prints no more of it

@@ -10,28 +10,28 @@ import { commitMost, type Refused } from "./commit-most.ts";
 import type { Netlink } from "./netlink.ts";
 import { type Filters, isRefusal, nft, readFilters, readTables, tryTables, write } from "./nft-program.ts";
 
-/** One look at nftables. */
+/** One reading of nftables. */
 export interface NftSeen extends Filters {
   /** Null when the tables are or can be in force; else why not, in one line. */
   readonly unguarded: string | null;
-  /** Null when one of OCDD's tables is not there. */
+  /** Null when one of OCDD's tables does not exist. */
   readonly tables: TablesSeen | null;
 }
 
 /** One writer; its calls are carried out one after another. Each throws HostError. */
 export interface NftTable {
-  /** That nft or the kernel cannot do it is told, not thrown. */
+  /** When nft or the kernel cannot do it, that is reported, not thrown. */
   read(): Promise<NftSeen>;
   /**
-   * Writes what differs from the last look or write; nothing where the tables cannot be. Forwards that are refused are
-   * left out and told.
+   * Writes what differs from the last reading or write; nothing where the tables cannot be used. Forwards that are refused
+   * are left out and reported.
    */
   commit(desired: DataPath, style: NftStyle): Promise<{ readonly refused: readonly Refused[] }>;
   /** No alias is in force any more; tracked flows to them are refused. */
   refuseAll(): Promise<void>;
   /** Removes both tables. */
   remove(): Promise<void>;
-  /** Takes all elements of these aliases out: what comes for them from then on is refused or dropped. */
+  /** Removes all elements of these aliases: later packets to them are refused or dropped. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
   /** Lets the packets of an alias that is in force out through a bridge port. */
   admit(alias: Ipv4, bridgePort: string): Promise<void>;
@@ -39,16 +39,16 @@ export interface NftTable {
 }
 
 /**
- * Opens the tables of this network namespace; nothing is read or written yet. `loaded`: the way for changes of elements;
- * without it they take a process.
+ * Opens the tables of this network namespace; nothing is read or written yet. `loaded`: netlink for changes of elements;
+ * without it each takes a process.
  */
 export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   const netlink = "calls" in loaded ? loaded.calls : undefined;
-  /** The tables as far as this process knows, null for none; undefined when they are to be looked at. */
+  /** The tables as far as this process knows, null for none; undefined when they must be read. */
   let known: TablesSeen | null | undefined;
-  /** The kernel has taken the tables: that it can is found out once. */
+  /** The kernel has taken the tables once: no further trial is needed. */
   let usable = false;
-  /** What the last look said; undefined before the first. */
+  /** The result of the last reading; undefined before the first. */
   let unguarded: string | null | undefined;
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
@@ -56,7 +56,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     last = turn.catch(() => undefined);
     return turn;
   };
-  /** One of the two tables is there alone: another program has removed the other. */
+  /** Only one of the two tables exists: another program has removed the other. */
   let half = false;
   const version = rememberLast(versionOf);
   const look = async (): Promise<TablesSeen | null> => {
@@ -68,7 +68,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   const observe = async (): Promise<NftSeen> => {
     try {
       const [filters, tables] = await Promise.all([readFilters(), look()]);
-      // a refusal may be for the moment: the next look tries again
+      // a refusal may be temporary: the next reading tries again
       if (tables === null && !usable) await tryTables();
       usable = true;
       unguarded = null;
@@ -79,7 +79,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
       return { unguarded, docker: false, iptables: false, tables: null };
     }
   };
-  /** Carries out a change, where there can be tables at all. */
+  /** Carries out a change, where the tables can be used at all. */
   const where = async <T>(act: () => Promise<T>, otherwise: T): Promise<T> => {
     if (unguarded === undefined) await observe();
     return unguarded === null ? await act() : otherwise;
@@ -90,7 +90,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     await write(netlink, wanted);
     known = changed(before, wanted);
   };
-  const lay = async (frame: Frame, forwards: readonly Forward[], style: NftStyle): Promise<void> => {
+  const replace = async (frame: Frame, forwards: readonly Forward[], style: NftStyle): Promise<void> => {
     known = undefined;
     await nft(renderAll(frame, forwards, style));
     const seen = await readTables();
@@ -101,7 +101,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   };
   const bring = async (frame: Frame, forwards: readonly Forward[], style: NftStyle): Promise<void> => {
     const seen = known === undefined ? await look() : known;
-    if (seen === null || !isWritten(seen, version(frame, style))) await lay(frame, forwards, style);
+    if (seen === null || !isWritten(seen, version(frame, style))) await replace(frame, forwards, style);
     else await change(seen, changeOf(seen, forwards, style.mode));
   };
   const remove = async (): Promise<void> => {
@@ -120,7 +120,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
       await once(known === undefined ? await look() : known);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      // another program has changed the tables since the last look
+      // another program has changed the tables since the last reading
       await once(await look());
     }
   };
@@ -130,7 +130,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
       return [];
     }
     const attempt = (some: readonly Forward[]): Promise<void> => bring(frame, some, style);
-    // the second try looks first: another program may have changed the tables
+    // the second try reads first: another program may have changed the tables
     for (let tries = 1; tries <= 2; tries++) {
       try {
         await attempt(forwards);
@@ -140,8 +140,8 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
       }
     }
     const seen = await look();
-    const stands = seen === null ? () => false : inForce(seen, style.mode);
-    const [kept, rest] = [forwards.filter(stands), forwards.filter((forward) => !stands(forward))];
+    const isInForce = seen === null ? () => false : inForce(seen, style.mode);
+    const [kept, rest] = [forwards.filter(isInForce), forwards.filter((forward) => !isInForce(forward))];
     return await commitMost({ attempt, isRefusal, culprit: () => undefined }, kept, rest);
   };
   return {
@@ -177,7 +177,7 @@ function admission(elements: readonly Element[], alias: Ipv4, bridgePort: string
 
 type ElementLists = Pick<TableChange, "gone" | "added">;
 
-/** Works a version out only when the frame or the style is another: a large pool has a line for each alias. */
+/** Computes a version only when the frame or the style has changed: a large pool has a line for each alias. */
 function rememberLast(of: typeof versionOf): typeof versionOf {
   let key = "";
   let version = "";

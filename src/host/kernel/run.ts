@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly ok?: readonly number[];
   /** Milliseconds. */
   readonly timeout?: number;
-  /** Open file the program has as its standard input. */
+  /** Open file for the program's standard input. */
   readonly stdin?: number;
 }
 
@@ -33,7 +33,7 @@ export const PACKAGE_OF: ReadonlyMap<string, string> = new Map([
   ["systemctl", "systemd"],
 ]);
 
-/** Cron's PATH lacks the places where these programs live. */
+/** Cron's PATH lacks the directories of these programs. */
 export const SEARCH_PATH: string = [process.env.PATH, "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
   .filter(Boolean)
   .join(":");
@@ -59,7 +59,7 @@ const onThisHost: Runner = (argv, options) => {
 
 let runner = onThisHost;
 
-/** Has programs run by `other` from now on: tests put a host in memory below everything. */
+/** Has programs run by `other` from now on: tests use a simulated host. */
 export function runWith(other: Runner): void {
   runner = other;
 }
@@ -71,10 +71,10 @@ export async function run(argv: Argv, options: RunOptions = {}): Promise<RunResu
   return result;
 }
 
-/** Milliseconds that a program has. */
+/** Milliseconds after which a program is killed. */
 const PROGRAM_TIMEOUT_MS = 20_000;
 
-/** PIDs of the programs started last: what they change in the kernel is this process's doing. */
+/** PIDs of the programs started last: their changes in the kernel come from this process. */
 const recent: number[] = [];
 const MOST_RECENT = 64;
 
@@ -113,10 +113,10 @@ async function ended(argv: Argv, running: ReturnType<typeof start>): Promise<Run
 }
 
 /**
- * Runs a program until it is stopped: `heard` gets each line it prints. Returns when the signal is aborted;
+ * Runs a program until it is stopped: `onLine` gets each line it prints. Returns when the signal is aborted;
  * throws HostError when the program ends by itself.
  */
-export async function follow(argv: Argv, signal: AbortSignal, heard: (line: string) => void): Promise<void> {
+export async function follow(argv: Argv, signal: AbortSignal, onLine: (line: string) => void): Promise<void> {
   const [program, ...args] = argv;
   const child = execa(program, args, {
     stdin: "ignore",
@@ -126,7 +126,7 @@ export async function follow(argv: Argv, signal: AbortSignal, heard: (line: stri
     cancelSignal: signal,
     env: { PATH: SEARCH_PATH, LC_ALL: "C" },
   });
-  for await (const line of child) heard(String(line));
+  for await (const line of child) onLine(String(line));
   const result = await child;
   if (signal.aborted) return;
   if (result.code === "ENOENT") throw missing(program, result);

@@ -22,7 +22,7 @@ const EVENTS = [
   "forwarded",
 ] as const;
 
-/** What is counted beside types and rcodes. */
+/** Events that are counted beside types and rcodes. */
 export type DnsEvent = (typeof EVENTS)[number];
 
 /** Counts since the start, as a plain object for metrics. */
@@ -57,7 +57,7 @@ const slotOfEvent = Object.fromEntries(EVENTS.map((event, i) => [event, OTHER + 
   number
 >;
 
-/** Count something that happened. */
+/** Count an event. */
 export function countEvent(row: CounterRow, event: DnsEvent, times = 1): void {
   const at = slotOfEvent[event];
   row[at] = (row[at] as number) + times;

@@ -19,10 +19,10 @@ export interface Question {
   readonly query: Query;
 }
 
-/** Messages on one port that do not answer: an attacker who guesses IDs gets no more tries at it (RFC 5452 §9.3). */
+/** Messages on one port that are no answer: an attacker who guesses IDs gets no more tries at it (RFC 5452 §9.3). */
 const MAX_WRONG = 16;
 
-/** Runs `start` until it calls `end`, `waitMs` pass or the signal is aborted; then what `start` gave is called once. */
+/** Runs `start` until it calls `end`, `waitMs` pass or the signal is aborted; then calls the function that it returned. */
 function bounded(
   waitMs: number,
   signal: AbortSignal,
@@ -49,8 +49,8 @@ function bounded(
 }
 
 /**
- * A socket of its own for each question: its source port is the kernel's random choice, the ID ours. It is connected, so
- * that the kernel lets through only what comes from the forwarder's address and port.
+ * A socket of its own for each question: the kernel chooses its source port at random, this program the ID. It is
+ * connected, so that the kernel lets through only what comes from the forwarder's address and port.
  */
 function overUdp(target: ForwardTarget, { message, query }: Question, waitMs: number, signal: AbortSignal) {
   return bounded(waitMs, signal, (end) => {
@@ -87,7 +87,7 @@ function overTcp(target: ForwardTarget, { message, query }: Question, waitMs: nu
       have.push(chunk);
       size += chunk.length;
       if (size < 2) return;
-      // joined when all is there: an answer in single octets would else be copied for each of them
+      // joined when complete: an answer in single octets would else be copied for each of them
       const head = have[0] as Buffer;
       if (head.length < 2) have = [Buffer.concat(have)];
       const whole = 2 + (have[0] as Buffer).readUInt16BE(0);
@@ -99,7 +99,7 @@ function overTcp(target: ForwardTarget, { message, query }: Question, waitMs: nu
   });
 }
 
-/** The forwarder's answer; undefined when it gives none within `waitMs` for each of the two transports. Never rejects. */
+/** The forwarder's answer; undefined when there is none within `waitMs` for each of the two transports. Never rejects. */
 export async function askForwarder(
   target: ForwardTarget,
   question: Question,

@@ -14,7 +14,7 @@ export interface ForwardLimits {
   readonly waitingOfClient: number;
 }
 
-/** Stub resolvers wait 5 s: three forwarders have their turn in that time. */
+/** Stub resolvers wait 5 s: three forwarders can be asked in that time. */
 const LIMITS: ForwardLimits = { waitMs: 1_500, waiting: 512, waitingOfClient: 64 };
 
 export interface Forwarder {
@@ -23,7 +23,7 @@ export interface Forwarder {
   close(): void;
 }
 
-/** Other RCODEs are the forwarder's own trouble: another one may do better. */
+/** Any other RCODE is a failure of the forwarder: the next one is asked. */
 const isFinal = ({ rcode }: Reply): boolean => rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN;
 
 /** Forwards to `targets` in their order, beginning with the one that answered last. */
@@ -65,7 +65,7 @@ export function openForwarder(
 
   /**
    * The same question is asked once at a time: more than one would give a forger more chances (RFC 5452 §5), and a
-   * forwarder that asks us back would make a loop grow.
+   * forwarder that sends it back to this server would make a loop grow.
    */
   const shared = (question: Question): Promise<Reply | undefined> => {
     const key = forwardKey(question.message, question.query);

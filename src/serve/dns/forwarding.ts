@@ -1,4 +1,4 @@
-/** Forwarding as the name server uses it: for whom, and the answer that the client gets. */
+/** Forwarding in the name server: for which clients, and the answer that they get. */
 import type { Say } from "../../daemon/log.ts";
 import { answerFrom } from "../../dns/message/forward.ts";
 import { parseQuery } from "../../dns/message/query.ts";
@@ -10,7 +10,7 @@ import { openForwarder } from "./forwarder.ts";
 import { addressText } from "./networks.ts";
 import { type IsOwnNetwork, ownNetworks } from "./own-networks.ts";
 
-/** A client's message that a forwarder can be asked, and its sender's address (4 or 16 octets). */
+/** A client's message that can be forwarded, and its sender's address (4 or 16 octets). */
 export interface ToForward {
   readonly message: Uint8Array;
   readonly client: Uint8Array;

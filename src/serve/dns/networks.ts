@@ -14,7 +14,7 @@ export interface Permission {
 
 /**
  * Read items such as `192.0.2.0/24`, `2001:db8::1` and `key:NAME`.
- * Items that are neither are given back, for the caller to name.
+ * Items that are neither are returned, for the caller to report.
  */
 export function readPermission(items: readonly string[]): { permission: Permission; unknown: string[] } {
   const networks = new BlockList();
@@ -48,7 +48,7 @@ export function addressOctets(text: string): Uint8Array {
   return octets;
 }
 
-/** Does the permission name this address? */
+/** Does the permission include this address? */
 export function isAllowed(permission: Permission, address: string): boolean {
   const plain = address.replace(/^::ffff:(?=[0-9.]+$)/i, "").replace(/%.*$/, "");
   const version = isIP(plain);

@@ -1,11 +1,11 @@
-/** Networks that this host's own devices are in. */
+/** The networks of this host's own devices. */
 import { BlockList } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { addressText } from "./networks.ts";
 
 /** Milliseconds for which the kernel's list is used. */
 const FRESH_MS = 5_000;
-/** A shorter prefix is no LAN but, as 0.0.0.0/0, everybody. */
+/** A shorter prefix is no LAN, but may be the whole Internet (0.0.0.0/0). */
 const MIN_PREFIX = 8;
 
 type Interfaces = () => NodeJS.Dict<NetworkInterfaceInfo[]>;
@@ -29,7 +29,7 @@ export function ownNetworks(
       const ipv6 = family === "IPv6";
       const prefix = Number(cidr?.split("/")[1] ?? (ipv6 ? 128 : 32));
       addresses.add(address);
-      // an alias of a container is a network of its own only
+      // the /32 of a container's alias is a network of one address
       if (prefix < MIN_PREFIX || prefix === (ipv6 ? 128 : 32) || known.has(String(cidr))) continue;
       known.add(String(cidr));
       networks.addSubnet(address, prefix, ipv6 ? "ipv6" : "ipv4");

@@ -6,11 +6,11 @@ import type { Say } from "../../daemon/log.ts";
 import type { WireName } from "../../dns/wire/name.ts";
 import { TYPE } from "../../dns/wire/types.ts";
 import { endpointName } from "../bind.ts";
-import { silenceJudge } from "./silence.ts";
+import { silenceCheck } from "./silence.ts";
 
 /** Milliseconds between rounds. */
 const ROUND_MS = 1_000;
-/** A round that comes later than this after the one before was delayed. */
+/** A round that comes later than this after the previous one was delayed. */
 const DELAYED_MS = 3_000;
 
 /** What is checked. */
@@ -34,7 +34,7 @@ export interface CheckListener {
 }
 
 export interface SelfCheck {
-  /** Judges the queries of the round before and sends the next. `now` is in milliseconds of a monotonic clock. */
+  /** Checks the queries of the previous round and sends the next. `now` is in milliseconds of a monotonic clock. */
   round(now: number): void;
   /** False while an endpoint is silent. */
   answering(): boolean;
@@ -48,12 +48,12 @@ function soaQuery(id: number, zone: WireName): Uint8Array {
 
 /** One endpoint, with a socket that asks it. */
 function checkEndpoint(checked: Checked, address: string, to: CheckListener) {
-  const judge = silenceJudge();
+  const check = silenceCheck();
   const name = endpointName(address, checked.port, "udp");
   const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
   let id = -1;
   let answered = false;
-  // ECONNREFUSED and its like: no answer
+  // ECONNREFUSED and similar: no answer
   socket.on("error", () => undefined);
   socket.on("message", (message) => {
     if (message.length >= 12 && message.readUInt16BE(0) === id && (message[2] as number) & 0x80)
@@ -62,7 +62,7 @@ function checkEndpoint(checked: Checked, address: string, to: CheckListener) {
   socket.unref();
   const judgeRound = (delayed: boolean): void => {
     if (!answered && !delayed) to.unanswered();
-    const found = judge.round({ delayed, answered, received: checked.received() });
+    const found = check.round({ delayed, answered, received: checked.received() });
     if (found === undefined) return;
     const seconds = (found.rounds * ROUND_MS) / 1000;
     if (found.kind === "silent") to.log("error", `${name} has not answered its own queries for ${seconds} s`);
@@ -72,7 +72,7 @@ function checkEndpoint(checked: Checked, address: string, to: CheckListener) {
       to.failed(`${name} has neither received nor answered a query for ${seconds} s`);
   };
   return {
-    answering: () => judge.answering(),
+    answering: () => check.answering(),
     close: () => socket.close(),
     round(delayed: boolean) {
       if (id >= 0) judgeRound(delayed);
@@ -108,7 +108,7 @@ export function selfCheck(checked: Checked, to: CheckListener, now: number): Sel
   };
 }
 
-/** A check whose rounds come by themselves until it is closed. */
+/** A check that starts its rounds by a timer until it is closed. */
 export function runSelfCheck(checked: Checked, to: CheckListener): Omit<SelfCheck, "round"> {
   const check = selfCheck(checked, to, performance.now());
   const timer = setInterval(() => check.round(performance.now()), ROUND_MS);

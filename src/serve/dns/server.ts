@@ -1,4 +1,4 @@
-/** The name server: zone, engines, transfers, notifications and limits put together. */
+/** The name server: zone, engines, transfers, notifications and limits joined. */
 import { randomBytes } from "node:crypto";
 import type { Say } from "../../daemon/log.ts";
 import { ANSWERS_PER_SECOND } from "../../dns/message/rate-limit.ts";
@@ -83,15 +83,15 @@ export interface DnsServer {
   close(): Promise<void>;
 }
 
-/** Milliseconds after which a new cookie secret is taken; the one before still counts (RFC 9018 §5). */
+/** Milliseconds after which a new cookie secret is taken; the previous one still counts (RFC 9018 §5). */
 const COOKIE_ROLL_MS = 24 * 3600 * 1000;
 
-/** Octets that all TCP connections together may hold of our memory. */
+/** Octets of memory that all TCP connections together may hold. */
 const MAX_HELD_OCTETS = 64 << 20;
 
 /**
  * Serve a zone over UDP and TCP. Resolves when every address was tried once; what could not be bound and a zone file
- * that is not there are reported and tried again, and never end the server. Packets never do either.
+ * that does not exist are reported and tried again, and never end the server. Packets never end it either.
  */
 export async function serveDns(options: DnsOptions): Promise<DnsServer> {
   const { log, activated = NO_ACTIVATED_SOCKETS } = options;
@@ -166,7 +166,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     held: MAX_HELD_OCTETS,
   });
   const tcp = tcpAnswer(() => authority, permission, row, forwarding);
-  // A zone that is there is answered from the first query on.
+  // A zone file that exists is served from the first query on.
   loader.follow();
   const bindings: Binding[] = await Promise.all(
     options.listen.flatMap((address) => [

@@ -10,7 +10,7 @@ import type { Forwarding } from "./forwarding.ts";
 import { addressOctets, isAllowed, type Permission } from "./networks.ts";
 import type { TcpAnswer } from "./tcp-types.ts";
 
-/** What TCP connections are answered from. */
+/** What answers to TCP connections are made from. */
 export function tcpAnswer(
   authority: () => Authority,
   permission: Permission,

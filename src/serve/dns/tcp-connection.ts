@@ -1,4 +1,4 @@
-/** One TCP connection: frames in, answers out, transfers as the client takes them. */
+/** One TCP connection: frames in, answers out, transfers at the client's speed. */
 import type { Socket } from "node:net";
 import { RECURSION_AVAILABLE } from "../../dns/wire/types.ts";
 import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
@@ -6,7 +6,7 @@ import { type ConnectionShare, clientOf } from "../connection-share.ts";
 import { hasMessage, NO_OCTETS, prefixed, rest } from "./tcp-frame.ts";
 import type { Connection, TcpAnswer } from "./tcp-types.ts";
 
-/** Octets of answers a client may leave untaken before we stop reading its queries. */
+/** Octets of answers that a client may leave unread before its queries are not read any more. */
 const MAX_UNSENT_OCTETS = 1 << 18;
 /** Answers in place are at most this large; longer ones take the slow path. */
 const MAX_IN_PLACE_OCTETS = 16384;
@@ -17,7 +17,7 @@ const TRANSFER_MESSAGES_PER_TURN = 16;
 /** Octets of memory that a chunk costs beside its content. */
 const CHUNK_OVERHEAD_OCTETS = 180;
 
-/** Talks to clients that have connected. */
+/** Serves clients that have connected. */
 export interface TcpTalk {
   accept(socket: Socket): void;
   /** No more connections come; those that are open have their last query answered. */
@@ -54,7 +54,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
       const next = stream?.next();
       if (next !== undefined && !next.done) return next.value;
     } catch {
-      // What it has so far is no zone; closing the connection is how it learns that (RFC 5936 §2.2).
+      // The messages so far are no whole zone; a closed connection tells the client so (RFC 5936 §2.2).
       answer.aborted();
       drop(connection);
     }
@@ -62,7 +62,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     return undefined;
   };
 
-  /** Go on with a transfer while the client takes it. */
+  /** Continue a transfer while the client reads it. */
   const pump = (connection: Connection): void => {
     const { socket, taken } = connection;
     for (let sent = 0; connection.stream !== undefined; sent++) {
@@ -76,7 +76,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     }
   };
 
-  /** Answer the whole messages that are there. */
+  /** Answer the complete messages. */
   const serve = (connection: Connection): void => {
     const { socket, address: from, pending, taken } = connection;
     let used = 0;
@@ -141,7 +141,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     settle(connection);
   };
 
-  /** When as much is answered as may be now: read on, wait, or close. */
+  /** When as much is answered as may be now: read more, wait, or close. */
   const settle = (connection: Connection): void => {
     const { socket } = connection;
     weigh(connection);
@@ -153,7 +153,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     else socket.resume();
   };
 
-  /** A waiting connection has its turn once the client has taken enough: `taken` comes here when that is later. */
+  /** A waiting connection continues once the client has read enough: `taken` calls this when that is later. */
   const proceed = (connection: Connection): void => {
     if (!connection.waiting || connection.due || connection.socket.writableLength > MAX_UNSENT_OCTETS) return;
     connection.due = true;
@@ -185,7 +185,7 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
       mayAsk: answer.mayAsk(address),
       awaited: 0,
       ended: false,
-      // Not `drain`, which comes only to those that had more than the socket's high-water mark.
+      // Not `drain`, which is emitted only after more than the socket's high-water mark.
       taken() {
         weigh(connection);
         proceed(connection);
@@ -196,11 +196,11 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     answer.opened();
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
-      // We have closed our side: this query came too late.
+      // This side is closed already: the query came too late.
       if (socket.writableEnded) return;
       connection.chunks.push(chunk);
       connection.have += chunk.length;
-      // Joined only when a message is whole: dribbled octets would otherwise be copied once for each octet.
+      // Joined only when a message is complete: single octets would otherwise be copied once for each octet.
       const { pending } = connection;
       const whole = pending.length >= 2 ? 2 + pending.readUInt16BE(0) : 2;
       if (pending.length + connection.have < whole) return weigh(connection);

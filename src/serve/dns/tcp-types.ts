@@ -23,7 +23,7 @@ export interface TcpAnswer {
   opened(): void;
 }
 
-/** A connection and what is not done with it yet. */
+/** A connection and its pending work. */
 export interface Connection extends SharedConnection {
   readonly socket: Socket;
   readonly address: string;
@@ -34,12 +34,12 @@ export interface Connection extends SharedConnection {
   stream: Iterator<Uint8Array> | undefined;
   /** Nothing is read: there is more to answer than may be answered now. */
   waiting: boolean;
-  /** It goes on in the next turn of the event loop. */
+  /** It continues in the next turn of the event loop. */
   due: boolean;
   readonly mayAsk: boolean;
   /** Questions whose answers come from a forwarder: not in the order of the questions (RFC 7766 §6.2.1.1). */
   awaited: number;
-  /** The client has said that no more queries come. */
+  /** The client has closed its sending side: no more queries come. */
   ended: boolean;
   /** One of its writes has been taken, or never will be. */
   readonly taken: () => void;

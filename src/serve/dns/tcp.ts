@@ -18,7 +18,7 @@ export function openTcp(
   inherited?: number,
 ): Promise<Opened> {
   const talk = tcpTalk(answer, share);
-  // A client that half-closes still expects its answers (RFC 7766 §6.2.3): we close when it has them.
+  // A client that half-closes still expects its answers (RFC 7766 §6.2.3): closed when it has them.
   const server = createServer({ allowHalfOpen: true }, talk.accept);
   return startListening(server, { address, port, backlog: 1024, inherited }, talk);
 }

@@ -83,7 +83,7 @@ export function udpResponder(
   ): number => {
     countEvent(row, verdict === SLIP ? "slipped" : "dropped");
     if (verdict !== SLIP) return 0;
-    // With a cookie of ours, the client is free next time (RFC 7873 §5.2.3).
+    // With this server's cookie, the client is not limited next time (RFC 7873 §5.2.3).
     const opt = query?.edns && answerOpt(authority, via, query.edns, 0, undefined);
     return slip(octets, at, query?.questionEnd ?? 12, opt);
   };

@@ -1,10 +1,10 @@
-/** recvmmsg and sendmmsg over buffers that are laid out once. */
+/** recvmmsg and sendmmsg over buffers that are prepared once. */
 import type { SocketCalls } from "../../platform/libc.ts";
 import { FORWARD, type UdpResponder } from "./udp-answer.ts";
 
 /** Datagrams a call. */
 const BATCH = 64;
-/** Octets of a slot: the largest answer, and every query worth reading; longer ones arrive cut off. */
+/** Octets of a slot: the largest answer, and the largest query that is read; longer ones arrive cut off. */
 const SLOT_OCTETS = 2048;
 /** Octets kept for a sender's address; sockaddr_in6 has 28. */
 const SOCKADDR_OCTETS = 32;
@@ -12,7 +12,7 @@ const SOCKADDR_OCTETS = 32;
 const MMSGHDR_OCTETS = 64;
 const IOVEC_OCTETS = 16;
 
-/** Errors after which a socket is of no use; the others pass. */
+/** Errors after which a socket cannot be used; the others are temporary. */
 const BROKEN: ReadonlySet<string> = new Set(["EBADF", "ENOTSOCK", "EINVAL", "EFAULT"]);
 
 /** Takes a message whose answer comes later; `to` is its sender's struct sockaddr. Both are copies. */
@@ -34,7 +34,7 @@ function buffer(size: number): Uint8Array<ArrayBuffer> {
   return octets;
 }
 
-/** Lay out the structures once; afterwards only lengths change. */
+/** Prepare the structures once; afterwards only lengths change. */
 export function batch(calls: SocketCalls, take: TakeForwarded): Batch {
   const slots = buffer(BATCH * SLOT_OCTETS);
   const names = buffer(BATCH * SOCKADDR_OCTETS);
@@ -111,7 +111,7 @@ export function batch(calls: SocketCalls, take: TakeForwarded): Batch {
           answers - sent,
           0,
         );
-        // One that cannot be sent (a firewall, no route) is that client's loss.
+        // One that cannot be sent (a firewall, no route) concerns that client alone.
         sent += more > 0 ? more : 1;
       }
       return got;

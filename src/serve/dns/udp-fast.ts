@@ -28,10 +28,10 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 
-/** Priority (nice) of whatever is not UDP: enough for the thread that is woken to run at once. */
+/** Priority (nice) of all threads but UDP's: low enough that the woken UDP thread runs at once. */
 const NICE_MAIN_THREAD = 5;
 
-/** A thread that answers UDP by itself, whatever the main thread is busy with. */
+/** A thread that answers UDP by itself, also while the main thread is busy. */
 export interface FastUdp {
   /** `inherited` is a socket that is bound there already; else one is made. */
   open(address: string, port: number, inherited?: number): Promise<Opened>;
@@ -64,7 +64,7 @@ function boundSocket(calls: SocketCalls, address: string, port: number): number 
   const fd = calls.socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
   if (v6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, int32(1), 4);
-  // More than the kernel allows is cut to what it allows.
+  // The kernel cuts it to its limit.
   calls.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(SOCKET_BUFFER_OCTETS), 4);
   calls.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, int32(SOCKET_BUFFER_OCTETS), 4);
   const name = socketAddress(address, port);
@@ -94,12 +94,12 @@ export function startFastUdp(
   const start: UdpThreadStart = { ...options, forward: forward !== undefined, control: control.buffer, wake };
   const thread = new Worker(new URL(`./udp-worker.${extension}`, import.meta.url), {
     workerData: start,
-    // It makes no garbage but on the slow path; a small heap keeps memory small.
+    // Only the slow path makes garbage; a small heap keeps memory small.
     resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 },
     stdout: false,
     stderr: false,
   });
-  // UDP answers come first: Linux counts priority by thread, and this one goes on with zones, TCP and the page.
+  // UDP answers come first: Linux counts priority by thread, and this one serves zones, TCP and the page.
   try {
     setPriority(NICE_MAIN_THREAD);
   } catch {
@@ -111,7 +111,7 @@ export function startFastUdp(
   let stopping = false;
   let opened = 0;
   let closed = 0;
-  /** Wait until the thread has come so far or has ended; on a busy host its start can take a while. */
+  /** Wait until the thread has reached this state or has ended; on a busy host its start can take a while. */
   const reached = async (word: number, count: number): Promise<void> => {
     for (let now = Atomics.load(control, word); now < count && !stopping; now = Atomics.load(control, word)) {
       const waiting = Atomics.waitAsync(control, word, now, 100);

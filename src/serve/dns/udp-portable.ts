@@ -6,10 +6,10 @@ import type { ToForward } from "./forwarding.ts";
 import { addressOctets } from "./networks.ts";
 import { FORWARD, type UdpResponder } from "./udp-answer.ts";
 
-/** A receive buffer that takes a burst: servers on the kernel's default lose packets from 70 000 queries a second. */
+/** A receive buffer large enough for a burst: with the kernel's default packets are lost from 70 000 queries a second. */
 export const SOCKET_BUFFER_OCTETS: number = 4 << 20;
 
-/** Octets for the largest query, which is answered where it lies. */
+/** Octets for the largest query, which is answered in its own buffer. */
 const MAX_QUERY_OCTETS = 65535;
 
 /**
@@ -41,7 +41,7 @@ export function openPortableUdp(
       if (answer !== undefined && !closed) socket.send(answer, port, address);
     };
     let octets = Buffer.allocUnsafeSlow(MAX_QUERY_OCTETS);
-    // Most queries of a moment come from the same resolver.
+    // Most queries within a moment come from the same resolver.
     let lastAddress = "";
     let client: Uint8Array = new Uint8Array();
     socket.once("error", reject);
@@ -57,19 +57,19 @@ export function openPortableUdp(
       if (size <= 0) return;
       // No callback: it would cost a turn of the loop an answer, and a lost one is asked for again.
       socket.send(octets, 0, size, from.port, from.address);
-      // What the kernel did not take at once it reads later: the next answer is written elsewhere.
+      // The kernel reads later what it did not take at once: the next answer is written elsewhere.
       if (socket.getSendQueueCount() > 0) octets = Buffer.allocUnsafeSlow(MAX_QUERY_OCTETS);
     });
     socket.bind(inherited === undefined ? { address, port, exclusive: true } : { fd: inherited }, () => {
       socket.off("error", reject);
-      // one that was inherited over could not be opened again: it goes on reading after an error, and does so here
+      // an inherited socket could not be opened again: Node keeps reading it after an error
       socket.on("error", inherited === undefined ? fail : () => undefined);
       try {
-        // what was inherited over has the size its giver wanted, which may be more than we can have
+        // an inherited socket has the size that the service manager set, which may be above this process's limit
         if (inherited === undefined) socket.setRecvBufferSize(SOCKET_BUFFER_OCTETS);
         if (inherited === undefined) socket.setSendBufferSize(SOCKET_BUFFER_OCTETS);
       } catch {
-        // The kernel's limit is what it is.
+        // The kernel's limit stays.
       }
       resolve({
         failed,

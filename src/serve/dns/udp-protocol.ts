@@ -3,7 +3,7 @@ import type { LogFormat } from "../../daemon/log.ts";
 import type { Authority } from "../../dns/zone/authority.ts";
 import type { Rate } from "./udp-answer.ts";
 
-/** How the UDP thread looks after the main thread. */
+/** How the UDP thread checks the main thread. */
 export interface HangGuard {
   /** Milliseconds without a heartbeat. */
   readonly hangMs: number;

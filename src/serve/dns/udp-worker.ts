@@ -5,7 +5,7 @@ import { logLine } from "../../daemon/log.ts";
 import { openZone, type Zone } from "../../dns/zone/zone.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
 import { collectAfter, LARGE_ZONE_OCTETS } from "../collect.ts";
-import { hangJudge } from "./hang.ts";
+import { hangCheck } from "./hang.ts";
 import { addressText, isAllowed, readPermission } from "./networks.ts";
 import { ownNetworks } from "./own-networks.ts";
 import { udpResponder } from "./udp-answer.ts";
@@ -45,7 +45,7 @@ function replaceHung({ hangMs, logFormat }: HangGuard): void {
   try {
     writeSync(2, `${logLine(logFormat, "error", text, Date.now())}\n`);
   } catch {
-    // a log that takes no line must not keep the process
+    // a log that cannot be written must not keep the process running
   }
   process.kill(process.pid, "SIGKILL");
 }
@@ -59,7 +59,7 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
   });
   let forwarded = 0;
   const io = batch(calls, (fd, message, to) => {
-    // A main thread that is busy does not collect questions without end: their clients ask again.
+    // A busy main thread does not collect questions without limit: their clients ask again.
     if (((forwarded - Atomics.load(control, CONTROL.TAKEN)) | 0) >= MAX_UNTAKEN) return;
     forwarded = (forwarded + 1) | 0;
     parentPort?.postMessage({ kind: "forward", fd, message, to } satisfies UdpReport);
@@ -130,7 +130,7 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
       execute(got.message as UdpOrder);
   };
 
-  const hangs = start.guard && hangJudge(start.guard.hangMs, performance.now());
+  const hangs = start.guard && hangCheck(start.guard.hangMs, performance.now());
   let quiet = 0;
   listen();
   for (;;) {
@@ -153,7 +153,7 @@ function run(calls: SocketCalls, start: UdpThreadStart): void {
     if (quiet < EMPTY_ROUNDS) continue;
     const waiting = replaced >= LARGE_ZONE_OCTETS ? QUIET_MS : POLL_MS;
     const ready = calls.poll(pollfds, endpoints.length + 1, waiting);
-    // In a pause of the traffic, unless there is none and they add up.
+    // In a pause of the traffic, or when too many have accumulated.
     if (replaced >= LARGE_ZONE_OCTETS && (ready === 0 || replaced > MAX_GARBAGE_OCTETS)) {
       collectAfter(replaced);
       replaced = 0;

@@ -1,4 +1,4 @@
-/** UDP by the engine that works here: the fast one while its thread lives, else the portable one. */
+/** UDP by the engine that works here: the fast one while its thread runs, else the portable one. */
 import { randomBytes } from "node:crypto";
 import type { Say } from "../../daemon/log.ts";
 import type { Authority } from "../../dns/zone/authority.ts";

@@ -17,7 +17,7 @@ import { type FollowedFile, type Found, followFile } from "../follow-file.ts";
 const MAX_CHANGES = 128;
 const MAX_CHANGED_RECORDS = 20_000;
 
-/** Milliseconds after which the old version is let go of. */
+/** Milliseconds after which the old version is released. */
 const COLLECT_DELAY_MS = 50;
 
 /** A zone that follows its file. */
@@ -76,11 +76,11 @@ export interface ZoneEvents {
 export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvents): ZoneLoader {
   let served: Served = { origin: parseName(origin.endsWith(".") ? origin : `${origin}.`), zone: undefined };
   const seed = randomInt(2 ** 31);
-  /** The records of what is served, when nothing in them was left out or made fit: the next version may be a patch of it. */
+  /** The records of what is served, when none of them was left out or changed: the next version may be a patch of it. */
   let plain: ZoneRecords | undefined;
   let digest = "";
   let good = "";
-  /** What has been logged of the version before: a problem that stays is not logged again. */
+  /** The problems logged for the previous version: one that stays is not logged again. */
   let known: ReadonlySet<string> = new Set();
   const seen = (found: Found) => {
     const old = served.zone;
@@ -106,7 +106,7 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
       compiled =
         patched === undefined ? compileZone(records, origin, seed) : { ...patched, ...NOTHING_WRONG };
     } catch (error) {
-      // no file ends the server, whatever is wrong with it
+      // an invalid file never ends the server
       log("error", `${path}: cannot be compiled (${error}); ${kept}`);
       return;
     }
@@ -126,7 +126,7 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
     }
     good = now;
     plain = warnings.length === 0 ? records : undefined;
-    // Queries first: the journal and the secondaries come when they are answered from the new version.
+    // Queries first: the journal and the secondaries follow when they are answered from the new version.
     const history = served.history ?? [];
     served = { ...served, zone, history: [] };
     on.changed();

@@ -34,7 +34,7 @@ export interface Events {
 
 /** Streams of one client. */
 const MAX_STREAMS_PER_CLIENT = 256;
-/** Milliseconds between comments that keep a stream open: shorter than the idle limit of proxies and our own. */
+/** Milliseconds between comments that keep a stream open: shorter than the idle limit of proxies and of this server. */
 const HEARTBEAT_MS = 15_000;
 /** Octets that may wait for a client before its stream is closed; the page reconnects by itself. */
 const MAX_UNSENT_OCTETS = 65_536;

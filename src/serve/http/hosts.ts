@@ -1,4 +1,4 @@
-/** The names that the page may be asked for by. */
+/** The host names by which the page may be requested. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 
@@ -18,8 +18,8 @@ export function hostOf(header: string): string {
 }
 
 /**
- * Names of the page: `names`, `localhost`, loopback addresses and this host's own, which are read when they are asked
- * for because they change. No foreign site can have one of the latter: its name is none of them (DNS rebinding).
+ * Names of the page: `names`, `localhost`, loopback addresses and this host's own, which are read for each request
+ * because they change. Another site's name never equals one of the addresses (DNS rebinding).
  */
 export function ownHosts(
   names: readonly string[],

@@ -29,7 +29,7 @@ interface Place {
   readonly inherited: number | undefined;
 }
 
-/** Opens one listener; its connections count in `share`. `answer` must not throw: a throw costs that one connection. */
+/** Opens one listener; its connections count in `share`. `answer` must not throw: an exception ends that one connection. */
 export function openHttp(
   place: Place,
   share: ConnectionShare,
@@ -43,7 +43,7 @@ export function openHttp(
     keepAliveTimeout: 10_000,
     connectionsCheckingInterval: 1_000,
     noDelay: true,
-    requireHostHeader: false, // answered by us, with a reason
+    requireHostHeader: false, // refused in reply.ts, with a reason
   });
   server.maxHeadersCount = 64;
   server.maxRequestsPerSocket = 1_000;
@@ -91,7 +91,7 @@ export function openHttp(
   );
 }
 
-/** Answers what is not HTTP, when there still is a client to answer. */
+/** Answers a client that does not send HTTP, while it is still connected. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
     socket.destroy();

@@ -1,4 +1,4 @@
-/** The files behind the server: followed, compressed once a change, and compared so that open pages learn what changed. */
+/** The files behind the server: followed, compressed once a change, and compared so that open pages receive what changed. */
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
@@ -22,7 +22,7 @@ export interface Pages {
   close(): void;
 }
 
-/** Seconds after which a run is stale, where the services file does not say. */
+/** Seconds after which a run is stale, where the services file has no value. */
 const STALE_AFTER_S = 900;
 /** Milliseconds that a change of the page waits for its services file, whose differences name the services. */
 const SERVICES_WAIT_MS = 60;

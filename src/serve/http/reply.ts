@@ -30,8 +30,8 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
 const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /**
- * Why a request is refused, or undefined. A Host that is not ours is misdirected (RFC 9110 §15.5.20): it stops pages of
- * other sites that point their own name at this address to read what only this network may (DNS rebinding).
+ * Why a request is refused, or undefined. A request for another Host is misdirected (RFC 9110 §15.5.20): the check stops pages
+ * of other sites that point their own name at this address to read data of this network (DNS rebinding).
  */
 export function admit(request: IncomingMessage, isOwnHost: IsOwnHost): Refusal | undefined {
   const { method, url = "", headers } = request;
@@ -46,7 +46,7 @@ export function admit(request: IncomingMessage, isOwnHost: IsOwnHost): Refusal |
   return undefined;
 }
 
-/** Says no in one line of text, and ends the connection where what follows cannot be trusted. */
+/** Refuses in one line of text, and closes the connection where the rest of it cannot be parsed reliably. */
 export function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { status, text } = refusal;
   const body = Buffer.from(`${text}\n`);
@@ -79,7 +79,7 @@ export function send(request: IncomingMessage, response: ServerResponse, body: B
   const headers = {
     ...SECURITY_HEADERS,
     "Content-Security-Policy": body.policy ?? STRICT_POLICY,
-    // may be kept, must be asked about each time
+    // may be cached, must be validated each time
     "Cache-Control": body.status === 503 ? "no-store" : "no-cache",
     ...(body.gzip === undefined ? {} : { Vary: "Accept-Encoding" }),
     // two encodings are two representations (RFC 9110 §8.8.3)

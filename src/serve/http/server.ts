@@ -1,6 +1,6 @@
 /**
  * The web server: the index page, the same as JSON, the zone as text, and a stream of changes for open pages.
- * It reads three files and a stamp, and knows nothing else of the director.
+ * It reads three files and a stamp, and nothing else of the director.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Say } from "../../daemon/log.ts";
@@ -22,9 +22,9 @@ const NO_TRANSFER: Refusal = {
 export interface HttpOptions {
   /** The zone's name: the host every page is asked for. */
   readonly zone: string;
-  /** Further names that may stand in a request's Host, beside localhost and this host's addresses. */
+  /** Further names that a request's Host may have, beside localhost and this host's addresses. */
   readonly hostNames: readonly string[];
-  /** One listener each; one that cannot be bound is tried again and holds up no other. */
+  /** One listener each; one that cannot be bound is tried again and delays no other. */
   readonly listen: readonly string[];
   readonly port: number;
   readonly indexFile: string;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Change } from "./events.ts";
 
-/** What the server needs of services.json. */
+/** The parts of services.json that the server needs. */
 export interface Listing {
   readonly version: string | undefined;
   readonly staleAfter: number | undefined;
@@ -48,7 +48,7 @@ export function versionOf(html: string): string {
 
 /**
  * Content-Security-Policy of a page: the styles and scripts in its head, by hash, and its own server. Untrusted text
- * stands in the body only, so that what slipped through there would not be allowed by its own hash.
+ * is in the body only, so that a script that got into it would not be allowed by its own hash.
  */
 export function policyOf(html: string): string {
   const head = html.slice(0, Math.max(html.indexOf("</head>"), 0));

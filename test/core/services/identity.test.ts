@@ -24,7 +24,7 @@ t.test(
 );
 
 t.test(
-  "compose's labels on a container of another name are not believed, but of the one that had the key",
+  "compose's labels on a container of another name: not accepted, except of the one that had the key",
   async (t) => {
     const labels = composeLabels("example", "jenkins", 1);
     for (const name of [
@@ -36,14 +36,14 @@ t.test(
     ]) {
       t.match(
         identity(name, labels),
-        { key: `container:${name}`, disbelieved: "compose:example/jenkins/1" },
+        { key: `container:${name}`, rejectedKey: "compose:example/jenkins/1" },
         name,
       );
     }
     const had = new Map([["compose:example/jenkins/1", container({ name: "evil" }).id]]);
     t.match(
       identity("evil", labels, had),
-      { key: "compose:example/jenkins/1", disbelieved: null },
+      { key: "compose:example/jenkins/1", rejectedKey: null },
       "renamed since",
     );
   },

@@ -1,4 +1,4 @@
-/** The director never writes what the server would leave out: both ask the same judge. */
+/** The director never writes a record that the server would leave out: both use the same check. */
 import fc from "fast-check";
 import t from "tap";
 import { readZoneOnDisk, updateZone, type ZoneSettings } from "../../../src/core/zone/records.ts";
@@ -12,7 +12,7 @@ const OURS = addressRecords([], "dockerhost", HOST);
 const look = (text: string) => readZoneOnDisk(text, SETTINGS, OURS);
 const update = (text: string): string => updateZone(look(text), SETTINGS, OURS, NOW).text;
 
-/** What the server says of a zone file. */
+/** The server's findings on a zone file. */
 function served(text: string): { leftOut: string[]; errors: number } {
   const { errors, warnings } = compileZone(parseZoneFile(text, ZONE), ZONE, 7);
   return {
@@ -29,7 +29,7 @@ t.test("two hand-written lines in conflict: the later becomes a comment with a w
     ["www IN CNAME web\n\\119ww IN TXT x\n", "; \\119ww IN TXT x", /line 3 .*TXT beside CNAME/],
     ["d IN DNAME a\nd IN DNAME b\n", "; d IN DNAME b", /line 3 .*second DNAME/],
     ["*.w IN NS a\n", "; *.w IN NS a", /line 2 .*NS at a wildcard/],
-    ["@ IN CNAME a\n", "; @ IN CNAME a", /line 2 .*no CNAME can stand at the zone's apex/],
+    ["@ IN CNAME a\n", "; @ IN CNAME a", /line 2 .*no CNAME is allowed at the zone's apex/],
   ];
   for (const [lines, comment, warning] of table) {
     const text = `$TTL 60\n${lines}last IN A 10.1.1.3\n`;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { hangJudge } from "../../../src/serve/dns/hang.ts";
+import { hangCheck } from "../../../src/serve/dns/hang.ts";
 import { makeQuery } from "../../dns/message.ts";
 import { EXAMPLE } from "../../dns/zones.ts";
 import { until } from "../../lab/process.ts";
@@ -14,9 +14,9 @@ import { askUdp, freePorts } from "../peers.ts";
 t.setTimeout(120_000);
 
 t.test(
-  "the judge: a main thread without a heartbeat hangs, one that is slow or was stopped does not",
+  "the check: a main thread without a heartbeat hangs, one that is slow or was stopped does not",
   async (t) => {
-    const judge = hangJudge(30_000, 0);
+    const check = hangCheck(30_000, 0);
     let now = 0;
     let beats = 0;
     const rounds = (count: number, beating: boolean, ms = 1000): boolean => {
@@ -24,7 +24,7 @@ t.test(
       for (let i = 0; i < count; i++) {
         now += ms;
         if (beating) beats++;
-        hangs = judge(now, beats);
+        hangs = check(now, beats);
       }
       return hangs;
     };
@@ -38,7 +38,7 @@ t.test(
   },
 );
 
-t.test("a main thread that hangs: the UDP thread says so and kills the process", async (t) => {
+t.test("a main thread that hangs: the UDP thread logs it and kills the process", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-hang-"));
   writeFileSync(join(dir, "zone"), EXAMPLE);
   const [port] = (await freePorts(1)) as [number];

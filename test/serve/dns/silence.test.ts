@@ -1,17 +1,17 @@
-/** A silent server: what the judge concludes from each round, and the check over real sockets. */
+/** A silent server: the result of each round, and the check over real sockets. */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import t, { type Test } from "tap";
 import { parseName } from "../../../src/dns/wire/name.ts";
 import { selfCheck } from "../../../src/serve/dns/self-check.ts";
-import { type Finding, type Round, silenceJudge } from "../../../src/serve/dns/silence.ts";
+import { type Finding, type Round, silenceCheck } from "../../../src/serve/dns/silence.ts";
 import { until } from "../../lab/process.ts";
 
 t.setTimeout(120_000);
 
-/** Findings of a judge with the number of their round, for rounds such as `a3 s5`: a answered, s silent, d delayed, f silent under a flood. */
+/** Findings with the number of their round, for rounds such as `a3 s5`: a answered, s silent, d delayed, f silent in a flood. */
 function findings(rounds: string): string[] {
-  const judge = silenceJudge();
+  const check = silenceCheck();
   const found: string[] = [];
   let received = 0;
   let n = 0;
@@ -20,7 +20,7 @@ function findings(rounds: string): string[] {
       n++;
       if ("af".includes(word[0] as string)) received++;
       const round: Round = { answered: word[0] === "a", delayed: word[0] === "d", received };
-      const finding: Finding | undefined = judge.round(round);
+      const finding: Finding | undefined = check.round(round);
       if (finding !== undefined) found.push(`${n} ${finding.kind} ${finding.rounds}`);
     }
   return found;

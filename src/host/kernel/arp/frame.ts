@@ -7,7 +7,7 @@ export const FRAME_SIZE = 42;
 const REQUEST = 1;
 const REPLY = 2;
 
-/** What matters of a received frame. */
+/** The fields of a received frame that are used. */
 export interface Arp {
   readonly sender: Ipv4;
   readonly target: Ipv4;
@@ -16,7 +16,7 @@ export interface Arp {
   readonly request: boolean;
 }
 
-/** A probe (RFC 5227 §2.1.1): who has `address`? The sender's own address is left empty, so that nobody learns it. */
+/** A probe (RFC 5227 §2.1.1): who has `address`? The sender's own address is left empty, so that no neighbour caches it. */
 export function probeFrame(hardware: Uint8Array, address: Ipv4): Uint8Array {
   return frame(hardware, REQUEST, 0, toNumber(address));
 }
@@ -65,7 +65,7 @@ export function readFrame(octets: Uint8Array, length: number): Arp | undefined {
   };
 }
 
-/** A hardware address as it is compared. */
+/** A hardware address in the form in which it is compared. */
 export function hexOf(hardware: Uint8Array): string {
   return Buffer.from(hardware).toString("hex");
 }

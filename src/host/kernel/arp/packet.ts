@@ -1,4 +1,4 @@
-/** ARP by one packet socket (packet(7)) for all addresses at once, and one that listens where that is wanted. */
+/** ARP by one packet socket (packet(7)) for all addresses at once, and one that listens when that is asked for. */
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
@@ -16,13 +16,13 @@ const ETH_P_ARP = 0x0608;
 const ARPHRD_ETHER = 1;
 const SOCKADDR_LL = 20;
 
-/** When each probe goes out, and when the answers are counted, in milliseconds: RFC 5227 §2.1.1, hastened to LAN times. */
+/** When each probe goes out, and when the answers are counted, in milliseconds: RFC 5227 §2.1.1, shortened for a LAN. */
 const PROBES_MS = [0, 500, 1_000];
 const ANSWERS_MS = 1_500;
-/** Frames sent between two looks at what came back, and milliseconds between the looks: no switch drops such a trickle. */
+/** Frames sent between two readings of replies, and milliseconds between them: no switch drops frames at this rate. */
 const SLICE = 128;
 const PAUSE_MS = 5;
-/** Milliseconds between two looks at what was heard, and frames read in one. */
+/** Milliseconds between two readings of the listening socket, and frames read in one. */
 const LISTEN_MS = 1_000;
 const MOST_FRAMES = 16_384;
 
@@ -59,7 +59,7 @@ export function openPackets(device: string): Arp | undefined {
   };
 }
 
-/** The number of a closed descriptor may be another file's at once: who has begun to use it ends first. */
+/** The number of a closed descriptor may belong to another file at once: calls in progress end before it is closed. */
 function closedWhenUnused(closeNow: () => void): {
   use<T>(deed: () => Promise<T>): Promise<T>;
   close(): void;
@@ -138,7 +138,7 @@ async function probe(socket: Socket, addresses: readonly Ipv4[]): Promise<Set<Ip
   const asked = new Set(addresses);
   const taken = new Set<Ipv4>();
   const look = (): void => receive(socket, asked, taken);
-  // what has come since the last probe is no answer to this one
+  // frames received before this probe are no answer to it
   receive(socket, new Set(), new Set());
   const started = performance.now();
   const until = async (moment: number): Promise<void> => {
@@ -166,7 +166,7 @@ interface Listening {
   close(): void;
 }
 
-/** A socket of its own, emptied each second: the kernel keeps some hundred frames only. Throws HostError. */
+/** A socket of its own, emptied each second: the kernel keeps only some hundred frames. Throws HostError. */
 function listen(calls: PacketCalls, device: string): Listening {
   const socket = openSocket(calls, device);
   let wanted: ReadonlySet<Ipv4> = new Set();
@@ -192,13 +192,13 @@ function listen(calls: PacketCalls, device: string): Listening {
   };
 }
 
-/** True for a hardware address of this host, which may send ARP with any of its addresses from any of them. */
+/** True for a hardware address of this host, which may send ARP for any of its addresses from any of its devices. */
 function isOwn(hardware: string): boolean {
   const devices = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   return devices.some(({ mac }) => mac.replaceAll(":", "") === hardware);
 }
 
-/** The frames of other machines that have come: so many at most that a flood of them ends. */
+/** The received frames of other machines; at most MOST_FRAMES, so that a flood does not keep it reading. */
 function* frames({ calls, fd, hardware }: Socket): Generator<Frame> {
   const own = hexOf(hardware);
   const octets = new Uint8Array(128);
@@ -210,7 +210,7 @@ function* frames({ calls, fd, hardware }: Socket): Generator<Frame> {
   }
 }
 
-/** Reads the frames that have come: a sender's address is in use, and one that another machine probes for is about to be. */
+/** Reads the received frames: a sender's address is in use, and one that another machine probes for is about to be. */
 function receive(socket: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): void {
   for (const arp of frames(socket)) {
     if (asked.has(arp.sender)) taken.add(arp.sender);
@@ -219,7 +219,7 @@ function receive(socket: Socket, asked: ReadonlySet<Ipv4>, taken: Set<Ipv4>): vo
   }
 }
 
-/** Sends all frames, a slice at a time; `between` looks at what has come back. Throws HostError. */
+/** Sends all frames, a slice at a time; `between` reads the replies. Throws HostError. */
 async function send(
   calls: PacketCalls,
   fd: number,

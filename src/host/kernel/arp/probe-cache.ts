@@ -1,13 +1,13 @@
-/** What the network has answered lately about addresses, so that the same address is not asked about twice. */
+/** A cache of recent probes, so that the same address is not probed twice. */
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 
-/** Milliseconds for which an address that nobody answered for is taken to be free. */
+/** Milliseconds for which an address without an answer counts as free. */
 const STAYS_FREE = 120_000;
 
-/** Asks about `addresses` and waits for the answer; asks about `ahead` as well, without waiting. Gives those taken. */
+/** Probes `addresses` and waits for the answer; probes `ahead` as well, without waiting. Gives those in use. */
 export type Probe = (addresses: readonly Ipv4[], ahead?: readonly Ipv4[]) => Promise<ReadonlySet<Ipv4>>;
 
-/** A memory before `ask`, which asks the network about several addresses at once and takes its time. */
+/** A cache in front of `ask`, which probes several addresses at once and takes some seconds. */
 export function rememberProbes(ask: (addresses: readonly Ipv4[]) => Promise<ReadonlySet<Ipv4>>): Probe {
   const asked = new Map<Ipv4, { readonly since: number; readonly taken: Promise<boolean> }>();
   return async (addresses, ahead = []) => {
@@ -16,7 +16,7 @@ export function rememberProbes(ask: (addresses: readonly Ipv4[]) => Promise<Read
     const unknown = [...addresses, ...ahead].filter((address) => !asked.has(address));
     if (unknown.length > 0) {
       const answer = ask(unknown);
-      // what could not be asked, or is taken, is asked again when it is wanted again
+      // an address that could not be probed, or is in use, is probed again when it is needed again
       const forget = (which: (address: Ipv4) => boolean): void => {
         for (const address of unknown) if (which(address)) asked.delete(address);
       };
@@ -26,7 +26,7 @@ export function rememberProbes(ask: (addresses: readonly Ipv4[]) => Promise<Read
       );
       for (const address of unknown) {
         const taken = answer.then((them) => them.has(address));
-        // nobody may be waiting for this one; whoever does hears of the failure himself
+        // perhaps no call waits for this one; one that waits gets the failure itself
         taken.catch(() => undefined);
         asked.set(address, { since: now, taken });
       }

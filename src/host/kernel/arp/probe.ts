@@ -1,4 +1,4 @@
-/** Which addresses other machines on the network have (RFC 5227), and telling the network of those we have now. */
+/** Finds addresses that other machines on the network use (RFC 5227), and announces those that this host uses. */
 import type { Arp } from "./arp.ts";
 
 /**

@@ -1,4 +1,4 @@
-/** ARP by arping(8), a process an address: for where no packet socket is to be had. */
+/** ARP by arping(8), a process an address: where no packet socket can be opened. */
 
 import type { Ipv4 } from "../../../core/addresses/ipv4.ts";
 import { HostError } from "../../../core/errors.ts";
