@@ -1,4 +1,4 @@
-/** Whoever gets OCDD gets the licences of all that is in it: in the Debian package, the image, and npm's package. */
+/** Every form of OCDD contains the licences of all its parts: the Debian package, the image, and npm's package. */
 
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -60,7 +60,7 @@ t.test("each package beside the bundle, Node included, has its licence in its di
   t.end();
 });
 
-t.test("a package whose terms are not known is not bundled", async (t) => {
+t.test("a package whose terms are not known: not bundled", async (t) => {
   const directory = t.testdir({ "package.json": '{"name":"nameless","version":"1.0.0"}' });
   await t.rejects(licences([directory]), /nameless: no licence file/);
 });

@@ -1,4 +1,4 @@
-/** Which configuration file is obeyed, by a process of its own in a directory of its own. */
+/** Which configuration file is used, by a process of its own in a directory of its own. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ async function zone(more: readonly string[] = [], mode = 0o644) {
 mkdirSync(join(place, "dns"));
 writeFileSync(join(place, "dns", "t.example.zone"), "; kept\n");
 
-t.test("./ocdd.conf, by its mode, is obeyed or refused with status 78 and the remedy", async (t) => {
+t.test("./ocdd.conf, by its mode: used, or refused with status 78 and the remedy", async (t) => {
   t.match(await zone(), { exitCode: 0, stdout: "; kept" });
   const refused = await zone([], 0o666);
   t.match(refused, { exitCode: 78, stdout: "" });
@@ -36,7 +36,7 @@ t.test("./ocdd.conf, by its mode, is obeyed or refused with status 78 and the re
     /^\.\/ocdd\.conf: is not used: .*\/ocdd\.conf \(owner .*, mode 0666\) must not be writable by others: chmod go-w .*\/ocdd\.conf$/,
   );
   chmodSync(place, 0o777);
-  t.match((await zone()).exitCode, 78, "nor in a directory that anybody may write to");
+  t.match((await zone()).exitCode, 78, "nor in a directory that all users may write to");
   chmodSync(place, 0o700);
 });
 

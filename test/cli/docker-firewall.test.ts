@@ -1,4 +1,4 @@
-/** What doctor says of Docker's backends. */
+/** The findings of doctor on Docker's backends. */
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
@@ -30,31 +30,34 @@ t.test(
   },
 );
 
-t.test("Docker's iptables is fine; nftables with the marks of the range also; else the line is told", (t) => {
-  const auto = { pool: POOL, firewall: "auto" } as const;
-  const marks = (cidr: string) => {
-    const mark = markOfPool([parseCidr(cidr) as Range]);
-    return mark === null ? [] : [mark];
-  };
-  t.match(dockerFirewall(auto, "iptables", []), { ok: true });
-  t.match(dockerFirewall(auto, "nftables", marks("192.168.122.0/24")), { ok: true });
-  for (const some of [[], marks("192.168.122.0/28"), marks("192.168.123.0/24")])
-    t.match(dockerFirewall(auto, "nftables", some), {
+t.test(
+  "Docker's iptables: good; nftables with the marks of the range: good; else the missing line is shown",
+  (t) => {
+    const auto = { pool: POOL, firewall: "auto" } as const;
+    const marks = (cidr: string) => {
+      const mark = markOfPool([parseCidr(cidr) as Range]);
+      return mark === null ? [] : [mark];
+    };
+    t.match(dockerFirewall(auto, "iptables", []), { ok: true });
+    t.match(dockerFirewall(auto, "nftables", marks("192.168.122.0/24")), { ok: true });
+    for (const some of [[], marks("192.168.122.0/28"), marks("192.168.123.0/24")])
+      t.match(dockerFirewall(auto, "nftables", some), {
+        ok: false,
+        remedy:
+          /^set "bridge-accept-fwmark": "0xc0a87a00\/0xffffffe0" in \/etc\/docker\/daemon\.json and restart/,
+      });
+    const far = [...POOL, range("10.9.0.7", "10.9.0.7")];
+    t.match(dockerFirewall({ ...auto, pool: far }, "nftables", []), {
       ok: false,
-      remedy:
-        /^set "bridge-accept-fwmark": "0xc0a87a00\/0xffffffe0" in \/etc\/docker\/daemon\.json and restart/,
+      remedy: /a range that is one prefix/,
     });
-  const far = [...POOL, range("10.9.0.7", "10.9.0.7")];
-  t.match(dockerFirewall({ ...auto, pool: far }, "nftables", []), {
-    ok: false,
-    remedy: /a range that is one prefix/,
-  });
-  t.match(dockerFirewall({ ...auto, firewall: "iptables" }, "nftables", marks("192.168.122.0/24")), {
-    ok: false,
-    remedy: "set FIREWALL=auto",
-  });
-  t.end();
-});
+    t.match(dockerFirewall({ ...auto, firewall: "iptables" }, "nftables", marks("192.168.122.0/24")), {
+      ok: false,
+      remedy: "set FIREWALL=auto",
+    });
+    t.end();
+  },
+);
 
 t.test("the marks that Docker accepts are read from its table", async (t) => {
   const file = fileURLToPath(new URL("../recorded/docker-29.nft", import.meta.url));

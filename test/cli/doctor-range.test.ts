@@ -8,7 +8,7 @@ const found = (pool: string) => {
   return range(settings, seen, decide(settings, seen, NOW));
 };
 
-t.test("a range within the device's network, beside it, and partly outside: doctor says so", async (t) => {
+t.test("a range within the device's network, beside it, and partly outside: doctor reports it", async (t) => {
   t.match(found("192.168.122.11-192.168.122.30"), { ok: true, message: /^20 of 20 free$/ });
   for (const [pool, part] of [
     ["192.168.112.11-192.168.112.30", "192.168.112.11-192.168.112.30"],

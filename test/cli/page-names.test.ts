@@ -1,4 +1,4 @@
-/** `ocdd doctor` and the names that the index page is asked for by. */
+/** `ocdd doctor` and the names by which the index page is requested. */
 import { createServer } from "node:http";
 import t from "tap";
 import { namesOfHost, pageNames, webServer } from "../../src/cli/doctor/page.ts";

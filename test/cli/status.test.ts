@@ -1,4 +1,4 @@
-/** `ocdd status`, on a host in memory: what it reports of what it sees, and of what does not answer. */
+/** `ocdd status`, on a host in memory: what it reports, also where a part does not answer. */
 
 import { fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -167,44 +167,53 @@ t.test("a version that Docker does not give: everything else is reported", async
   t.match(statusText(conf, report), /services +1 served[\s\S]*Docker unknown/);
 });
 
-t.test("--stats: what each service uses, as far as Docker tells; not asked for without it", async (t) => {
-  const { conf, host, options } = await inForce(t);
-  host.containers = [...host.containers, container({ name: "two", at: "172.17.0.3" })];
-  await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
-  const asked: string[] = [];
-  const stats = async (containerId: string) => {
-    asked.push(containerId);
-    if (containerId === id("two")) throw DOWN;
-    return {
-      cpu_stats: { cpu_usage: { total_usage: 3_000 }, system_cpu_usage: 40_000, online_cpus: 4 },
-      precpu_stats: { cpu_usage: { total_usage: 1_000 }, system_cpu_usage: 20_000 },
-      memory_stats: { usage: 300 * 2 ** 20, limit: 2 ** 31, stats: { inactive_file: 44 * 2 ** 20 } },
+t.test(
+  "--stats: what each service uses, as far as Docker reports it; not requested without it",
+  async (t) => {
+    const { conf, host, options } = await inForce(t);
+    host.containers = [...host.containers, container({ name: "two", at: "172.17.0.3" })];
+    await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
+    const asked: string[] = [];
+    const stats = async (containerId: string) => {
+      asked.push(containerId);
+      if (containerId === id("two")) throw DOWN;
+      return {
+        cpu_stats: { cpu_usage: { total_usage: 3_000 }, system_cpu_usage: 40_000, online_cpus: 4 },
+        precpu_stats: { cpu_usage: { total_usage: 1_000 }, system_cpu_usage: 20_000 },
+        memory_stats: { usage: 300 * 2 ** 20, limit: 2 ** 31, stats: { inactive_file: 44 * 2 ** 20 } },
+      };
     };
-  };
-  const docker = { ...options.docker, stats };
-  const plain = (await statusOf(conf, { ...options, docker })).report;
-  t.strictSame(asked, []);
-  t.notOk("stats" in statusDocument(conf, plain));
-  const { report } = await statusOf(conf, { ...options, docker, usage: true });
-  t.strictSame(asked.toSorted(), [id("one"), id("two")].toSorted());
-  t.match(statusText(conf, report), /^stats:\n(.*\n)* {2}one {2}40\.0 % CPU {2}256 MiB of 2\.0 GiB$/m);
-  const { stats: list } = statusDocument(conf, report) as { stats: { name: string }[] };
-  t.strictSame(
-    list.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    [
-      {
-        name: "one",
-        address: "192.168.122.11",
-        cpuPercent: 40,
-        memoryBytes: 2 ** 28,
-        memoryLimitBytes: 2 ** 31,
-      },
-      { name: "two", address: "192.168.122.12", cpuPercent: null, memoryBytes: null, memoryLimitBytes: null },
-    ],
-  );
-});
+    const docker = { ...options.docker, stats };
+    const plain = (await statusOf(conf, { ...options, docker })).report;
+    t.strictSame(asked, []);
+    t.notOk("stats" in statusDocument(conf, plain));
+    const { report } = await statusOf(conf, { ...options, docker, usage: true });
+    t.strictSame(asked.toSorted(), [id("one"), id("two")].toSorted());
+    t.match(statusText(conf, report), /^stats:\n(.*\n)* {2}one {2}40\.0 % CPU {2}256 MiB of 2\.0 GiB$/m);
+    const { stats: list } = statusDocument(conf, report) as { stats: { name: string }[] };
+    t.strictSame(
+      list.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      [
+        {
+          name: "one",
+          address: "192.168.122.11",
+          cpuPercent: 40,
+          memoryBytes: 2 ** 28,
+          memoryLimitBytes: 2 ** 31,
+        },
+        {
+          name: "two",
+          address: "192.168.122.12",
+          cpuPercent: null,
+          memoryBytes: null,
+          memoryLimitBytes: null,
+        },
+      ],
+    );
+  },
+);
 
-t.test("a look that fails otherwise is an error", async (t) => {
+t.test("an observation that fails otherwise: an error", async (t) => {
   const { conf, host, options } = await inForce(t);
   host.dockerDown = new HostError("missing", "ip is not installed");
   await t.rejects(statusOf(conf, options), /ip is not installed/);

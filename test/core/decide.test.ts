@@ -156,7 +156,7 @@ t.test("a container that gives itself a leased address: the lease stays with its
   ]);
 });
 
-t.test("a full range: the rest are served, the reason is told", async (t) => {
+t.test("a full range: the other containers are served, the reason is reported", async (t) => {
   const many = Array.from({ length: 5 }, (_, i) =>
     container({ name: `c${i}`, at: `172.17.0.${i + 2}`, created: NOW - i }),
   );
@@ -239,14 +239,14 @@ t.test(
 );
 
 t.test(
-  "forged compose labels, whatever the victim does, take neither its name nor its address",
+  "forged compose labels, in any state of the real service: they take neither its name nor its address",
   async (t) => {
-    const victim = container({
+    const real = container({
       name: "example_jenkins_1",
       labels: composeLabels("example", "jenkins"),
       created: NOW - 99,
     });
-    const first = decided([victim]);
+    const first = decided([real]);
     const after = (containers: readonly Container[], before: Decision, now: number) =>
       decide(config(), observation({ containers, actual: before.desired }), now);
     for (const number of [1, 7]) {
@@ -257,9 +257,9 @@ t.test(
         labels: composeLabels("example", "jenkins", number),
       });
       const name = (d: Decision, who: string) => d.services.find((s) => s.instances[0]?.name === who)?.names;
-      const joined = after([victim, thief], first, NOW + 1);
+      const joined = after([real, thief], first, NOW + 1);
       const stopped = after([thief], joined, NOW + 2);
-      const recreated = after([{ ...victim, id: id("again"), created: NOW + 3 }, thief], stopped, NOW + 3);
+      const recreated = after([{ ...real, id: id("again"), created: NOW + 3 }, thief], stopped, NOW + 3);
       for (const d of [joined, recreated]) {
         t.strictSame(name(d, "example_jenkins_1"), ["jenkins", "jenkins.example"]);
         t.equal(d.services.find((s) => s.name === "jenkins")?.address, "192.168.122.11");
@@ -274,11 +274,11 @@ t.test(
       at: "172.17.0.8",
       labels: composeLabels("example", "jenkins", 2),
     });
-    const joined = after([victim, replica], first, NOW + 1);
+    const joined = after([real, replica], first, NOW + 1);
     t.match(joined.warnings, [
       /"example_jenkins_2": it is a new container of "jenkins" of "example" and answers to that name/,
     ]);
-    t.strictSame(after([victim, replica], joined, NOW + 2).warnings, [], "told once");
+    t.strictSame(after([real, replica], joined, NOW + 2).warnings, [], "reported once");
   },
 );
 
@@ -393,7 +393,7 @@ t.test(
   },
 );
 
-t.test("no containers: nothing of ours is wanted", async (t) => {
+t.test("no containers: nothing of OCDD's is desired", async (t) => {
   const d = decided([]);
   t.strictSame(d.desired.dataPath, NO_DATA_PATH);
   t.strictSame([d.desired.aliases, d.services, d.fresh], [[], [], []]);
@@ -452,7 +452,7 @@ t.test("the mark of an alias fits the kernel's 15 characters", async (t) => {
 });
 
 t.test(
-  "a service that must move to another range keeps its name; a lease that ends there holds none",
+  "a service that must move to another range keeps its name; a lease that ends there keeps none",
   async (t) => {
     const actual = {
       ...BARE,
@@ -474,7 +474,7 @@ t.test(
 );
 
 t.test(
-  "with only the previous leases file, what is in force since is kept, and no new container gets it",
+  "with only the previous leases file: later leases in force are kept, and no new container gets their addresses",
   async (t) => {
     const actual = {
       ...BARE,

@@ -234,19 +234,19 @@ t.test("an address is given to a new owner: the leases file is written first", a
   const first = (actual: State, desired: State): boolean => plan(actual, desired).leasesFirst;
   const web = state({ web: 11 });
   t.equal(first(web, state({ db: 11 })), true, "of another service");
-  t.equal(first(BARE, web), true, "that nobody had");
-  const resting = withTable(web, { leases: web.table.leases.map((one) => ({ ...one, releasedAt: NOW })) });
-  t.equal(first(resting, web), false, "back to the one that had it");
-  t.equal(first(BARE, resting), false, "on hold");
+  t.equal(first(BARE, web), true, "that no container had");
+  const onHold = withTable(web, { leases: web.table.leases.map((one) => ({ ...one, releasedAt: NOW })) });
+  t.equal(first(onHold, web), false, "back to its previous owner");
+  t.equal(first(BARE, onHold), false, "on hold");
 });
 
-t.test("hairpin mode is undone on ports where it was OCDD's doing only", async (t) => {
+t.test("hairpin mode: undone only on ports where OCDD had set it", async (t) => {
   const base = state({});
   const actual = withTable({ ...base, hairpins: ["mine", "theirs"] }, { hairpins: ["mine"] });
   t.strictSame(lines(actual, base), ["~ leases file", "- hairpin mine"]);
 });
 
-t.test("aliases are told apart by device and address, not by their label", async (t) => {
+t.test("aliases: distinguished by device and address, not by their label", async (t) => {
   const one = alias("192.168.122.11");
   t.strictSame(aliasChanges([{ ...one, label: "" }], [one]), { added: [], removed: [] });
   const other = alias("192.168.122.11", "eth0");
@@ -280,7 +280,7 @@ t.test("without the leases written, and no owner known: the constant rules stay 
 });
 
 t.test(
-  "any two states: a plan is empty exactly when the states agree, and flushes what leads elsewhere",
+  "any two states: a plan is empty exactly when the states are equal, and flushes aliases that lead elsewhere",
   async () => {
     const services = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.integer({ min: 11, max: 14 }), {
       maxKeys: 3,

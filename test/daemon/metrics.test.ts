@@ -14,7 +14,7 @@ import { until } from "../lab/process.ts";
 import { freePorts } from "../serve/peers.ts";
 
 t.test(
-  "containers not served are counted by reason, addresses by state, and no label holds a container's text",
+  "containers not served: counted by reason, addresses by state; no label holds a container's text",
   async (t) => {
     const metrics = directorMetrics();
     const range = { size: 20, used: 3, held: 2, conflict: 1, reserved: 1, free: 13 };

@@ -1,4 +1,4 @@
-/** Word to systemd, heard as systemd hears it: datagrams on the socket that NOTIFY_SOCKET names (sd_notify(3)). */
+/** Notifications to systemd, received as by systemd: datagrams on the socket that NOTIFY_SOCKET names (sd_notify(3)). */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

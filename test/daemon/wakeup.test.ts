@@ -18,7 +18,7 @@ t.test("a call ends the wait, but not before its least time", async (t) => {
   t.ok(waited >= 145, `${waited} ms`);
 });
 
-t.test("what must not wait ends a wait whose least time others have begun", async (t) => {
+t.test("an urgent call ends a wait whose least time others have begun", async (t) => {
   const wakeup = debouncedWakeup(new AbortController().signal);
   wakeup.wake();
   setTimeout(wakeup.wakeSoon, 20);
@@ -28,7 +28,7 @@ t.test("what must not wait ends a wait whose least time others have begun", asyn
   t.ok(silent >= 55, `${silent} ms: the call ends one wait alone`);
 });
 
-t.test("calls while the loop is at work end the next wait, and that one alone", async (t) => {
+t.test("calls during a run end the next wait, and only that one", async (t) => {
   const wakeup = debouncedWakeup(new AbortController().signal);
   wakeup.wake();
   wakeup.wake();
@@ -37,7 +37,7 @@ t.test("calls while the loop is at work end the next wait, and that one alone", 
   t.ok(silent >= 55, `${silent} ms: time alone`);
 });
 
-t.test("an aborted signal ends every wait, whatever its least time", async (t) => {
+t.test("an aborted signal ends every wait, with any least time", async (t) => {
   const stop = new AbortController();
   const wakeup = debouncedWakeup(stop.signal);
   setTimeout(() => stop.abort(), 20);

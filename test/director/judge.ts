@@ -1,4 +1,4 @@
-/** What must hold on a host of the random walk: after each step of a run, after each run, and after one that ended well. */
+/** What must hold on a host of the random walk: after each step of a run, after each run, and after a successful one. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
@@ -14,7 +14,7 @@ import { traceNft } from "../trace-nft.ts";
 import { readNft } from "../trace-nft-read.ts";
 
 export const HOLD = 180;
-/** For so long whatever happens: a container that has stopped on this host is gone, and its range may be full. */
+/** The least hold in any case: a container that has stopped on this host is gone, and its range may be full. */
 const LEAST_HOLD = 60;
 
 const ALIASES = Array.from({ length: 20 }, (_, i) => ip(`192.168.122.${11 + i}`));
@@ -33,14 +33,14 @@ export class Judge {
   readonly foreign: Set<DeviceAddress> = new Set();
   readonly foreignRules: Set<string> = new Set();
   byHand = "";
-  /** Container id → the key of its lease, as the last look tells. */
+  /** Container id → the key of its lease, by the last observation. */
   keys: ReadonlyMap<string, string> = new Map();
   /** Address → its last holder, and until when it is leased or held. */
   readonly #history = new Map<Ipv4, { readonly key: string; readonly until: number }>();
   /** Address → its last lease. */
   readonly #last = new Map<Ipv4, Lease>();
   #serial = 0;
-  /** Another program has changed rules since the last run that ended well. */
+  /** Another program has changed rules since the last successful run. */
   #tampered = false;
 
   constructor(floor: Floor, { guarded }: { readonly guarded: boolean }) {
@@ -64,8 +64,8 @@ export class Judge {
   }
 
   /**
-   * The newest leases are lost: what the file before tells is sure to be kept. What the rules in force tell is kept as well,
-   * but they name a container's address, which another may have by now.
+   * The newest leases are lost: those of the previous file are kept in any case. Those that follow from the rules in force are
+   * kept as well, but a rule names a container's address, which another container may have by now.
    */
   forget(): void {
     this.#tampered = true;
@@ -130,16 +130,16 @@ export class Judge {
   checkLeases(now: number): void {
     const table = this.#table();
     if (table === undefined) return;
-    const living = table.leases.filter((l) => l.releasedAt === null);
+    const active = table.leases.filter((l) => l.releasedAt === null);
     unique(
-      living.map((l) => l.address),
-      "two living leases on one address",
+      active.map((l) => l.address),
+      "two active leases on one address",
     );
     unique(
-      living.map((l) => l.key),
-      "two living leases of one owner",
+      active.map((l) => l.key),
+      "two active leases of one owner",
     );
-    for (const l of living) {
+    for (const l of active) {
       const last = this.#history.get(l.address);
       if (last !== undefined && last.key !== l.key && now < last.until)
         fail(`${l.address} went from ${last.key} to ${l.key} while it was held`);
@@ -152,7 +152,7 @@ export class Judge {
       });
   }
 
-  /** After a run that ended well, on a host where all has been heard. */
+  /** After a successful run, on a host whose events have all arrived. */
   checkConverged(names: readonly string[]): void {
     this.#tampered = false;
     this.checkPackets();
@@ -226,7 +226,7 @@ export class Judge {
   }
 }
 
-/** Reads a text again only when it is another. */
+/** Reads a text again only when it has changed. */
 function rememberLast<T>(read: (text: string) => T): (text: string) => T {
   let last: { readonly text: string; readonly value: T } | undefined;
   return (text) => {

@@ -1,10 +1,10 @@
-/** What a run has to look at, after events and after changes of which nothing more is known. */
+/** What a run has to observe, after events and after changes without details. */
 import t from "tap";
 import { makePending } from "../../src/director/pending.ts";
 
 const event = (n: number) => ({ action: "start", container: `c${n}`, network: "" });
 
-t.test("the first run looks at everything, one without events at nothing anew", async (t) => {
+t.test("the first run observes everything, one without events nothing again", async (t) => {
   const pending = makePending(() => 5);
   t.strictSame(pending.take(), { scope: undefined, since: null, more: false });
   t.strictSame(pending.take(), { scope: { events: [] }, since: null, more: false });
@@ -22,11 +22,11 @@ t.test("events are handed to one run, with the time of the first", async (t) => 
   t.strictSame(
     pending.take(),
     { scope: { events: [event(3)] }, since: 200, more: false },
-    "nothing of the run before",
+    "nothing of the previous run",
   );
 });
 
-t.test("a change without an event: everything is looked at once, and the event's time is kept", async (t) => {
+t.test("a change without an event: everything is observed once, and the event's time is kept", async (t) => {
   const pending = makePending(() => 7);
   pending.take();
   pending.add(event(1));
@@ -36,7 +36,7 @@ t.test("a change without an event: everything is looked at once, and the event's
   t.strictSame(pending.take(), { scope: { events: [event(2)] }, since: 7, more: false });
 });
 
-t.test("more than 64 events: everything is looked at", async (t) => {
+t.test("more than 64 events: everything is observed", async (t) => {
   const pending = makePending(() => 7);
   pending.take();
   const add = (count: number): void => {
@@ -49,7 +49,7 @@ t.test("more than 64 events: everything is looked at", async (t) => {
 });
 
 t.test(
-  "ends come first, in a run of their own; of a container that came back nothing is taken ahead",
+  "ends come first, in a run of their own; no event of a container that came back is taken first",
   async (t) => {
     const pending = makePending(() => 7);
     pending.take();

@@ -38,7 +38,7 @@ const REFUSALS: readonly (readonly [string, (host: StillHost) => Config | undefi
 
 for (const [what, contradict] of REFUSALS) {
   for (const apply of [true, false])
-    t.test(`${what}, ${apply ? "a run" : "a look alone"}: refused, nothing is applied`, async (t) => {
+    t.test(`${what}, ${apply ? "a run" : "an observation alone"}: refused, nothing is applied`, async (t) => {
       const host = await served();
       const conf = contradict(host);
       host.containers = [one, three];
@@ -50,7 +50,7 @@ for (const [what, contradict] of REFUSALS) {
     });
 }
 
-t.test("the contradiction over: what waited is served by the next run", async (t) => {
+t.test("the contradiction over: the waiting container is served by the next run", async (t) => {
   const host = await served();
   host.over = withoutAddress;
   host.containers = [one, two, three];
@@ -74,7 +74,7 @@ t.test("a range without the leases, accepted with --yes: the services move", asy
   );
 });
 
-t.test("a look alone: a plan, and nothing applied", async (t) => {
+t.test("an observation alone: a plan, and nothing applied", async (t) => {
   const host = await served();
   host.containers = [one];
   const { actual } = host;
@@ -84,7 +84,7 @@ t.test("a look alone: a plan, and nothing applied", async (t) => {
   t.equal(host.plans.length, 1);
 });
 
-t.test("a forward that the kernel refuses: a warning, and the run ends well", async (t) => {
+t.test("a forward that the kernel refuses: a warning, and the run succeeds", async (t) => {
   const host = await served();
   const { alias } = forward(11, 2);
   host.refuses = [{ alias, message: "no chain by that name" }];
@@ -111,7 +111,7 @@ t.test(
 
 const many = Array.from({ length: 6 }, (_, i) => container({ name: `c${i}`, at: `172.17.0.${i + 2}` }));
 
-t.test("an empty list of Docker's that is not confirmed by the next look removes nothing", async (t) => {
+t.test("an empty list of Docker's, not confirmed by the next observation: nothing is removed", async (t) => {
   const host = new StillHost();
   host.containers = many;
   await run(host);
@@ -129,9 +129,9 @@ t.test("an empty list of Docker's that is not confirmed by the next look removes
 });
 
 t.test(
-  "a mass removal is believed after twelve more whole looks, or at once when Docker has announced it",
+  "a mass removal: carried out after twelve more whole observations, or at once when Docker has announced it",
   async (t) => {
-    for (const [announced, looks] of [
+    for (const [announced, observations] of [
       [false, 13],
       [true, 1],
     ] as const) {
@@ -144,7 +144,10 @@ t.test(
       const options = { now: () => NOW, apply: true, yes: false, confirmationMs: 0, scope: { events: [] } };
       const { decision } = await reconcile(USUAL, host, options);
       t.equal(decision.services.length, 2);
-      t.strictSame(host.scopes, [{ events: [] }, ...Array.from({ length: looks - 1 }, () => undefined)]);
+      t.strictSame(host.scopes, [
+        { events: [] },
+        ...Array.from({ length: observations - 1 }, () => undefined),
+      ]);
     }
   },
 );

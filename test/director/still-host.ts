@@ -1,4 +1,4 @@
-/** A host in memory that shows what a test gives it, and carries out a plan by taking over the state it leads to. */
+/** A simulated host with the state that a test gives it; it carries out a plan by adopting the desired state. */
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { HostError } from "../../src/core/errors.ts";
 import type { Container, Network, Observation, State } from "../../src/core/model.ts";
@@ -13,9 +13,9 @@ export class StillHost implements Host {
   actual: State = BARE;
   containers: readonly Container[] = [];
   networks: readonly Network[] = [BRIDGE];
-  /** On top of what is shown. */
+  /** Added to the observation. */
   over: Partial<Observation> = {};
-  /** Thrown by a look at Docker. */
+  /** Thrown when Docker is read. */
   dockerDown: HostError | undefined;
   /** Addresses that another machine answers for. */
   taken: ReadonlySet<Ipv4> = new Set();

@@ -64,7 +64,7 @@ t.test("rules of the bash script: each service keeps its address, and no address
   t.strictSame(decision.warnings, []);
   t.notOk(
     floor.calls.some((call) => call.startsWith("ip -batch") && /addr (replace|del)/.test(call)),
-    "the aliases are not touched",
+    "the aliases are not changed",
   );
   t.notMatch(floor.kernel.rules, /-A DOCKER -d/, "the script's rules have gone");
   const zone = readFileSync(join(floor.directory, "dns/toolbox.example.com.zone"), "utf8");
@@ -83,10 +83,10 @@ t.test("a rule of the bash script that is out of date: its name counts, not its 
   ];
   const decision = await firstRun(floorWith(t, [web, jenkins], rules));
   t.strictSame(addresses(decision), { web: "192.168.122.12", jenkins: "192.168.122.11" });
-  t.equal(decision.range.held, 1, "the address whose container has gone");
+  t.equal(decision.range.held, 1, "the address whose container is gone");
 });
 
-t.test("two rules of the bash script with the same name: each leads on to its container", async (t) => {
+t.test("two rules of the bash script with the same name: each keeps its container", async (t) => {
   const containers = ["a", "b"].map((project, i) =>
     container({
       name: `${project}_web_1`,

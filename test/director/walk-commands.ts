@@ -15,7 +15,7 @@ export const RANGES = {
   moved: "192.168.122.14-192.168.122.25",
 } as const;
 
-/** Another program's or the operator's: must be as it was after every run. */
+/** Of another program or the operator: must be unchanged after every run. */
 const FOREIGN: readonly DeviceAddress[] = [
   { device: "ens3", address: ip("192.168.122.40"), prefix: 32, label: "ens3" },
   { device: "ens3", address: ip("192.168.122.10"), prefix: 32, label: "ens3:ocdx" },
@@ -33,7 +33,7 @@ const calls = fc.nat(30);
 const others: fc.Arbitrary<Step>[] = [
   fc.constantFrom(1, 30, 179, 181, 700).map((s) =>
     deed(`${s} s pass`, async (w) => {
-      // Docker's list lags for less than that
+      // Docker's list is late by less than that
       await w.settle();
       w.now += s;
     }),
@@ -106,17 +106,17 @@ const others: fc.Arbitrary<Step>[] = [
     ),
   fc.constant(deed("no other machine is there", (w) => w.floor.neighbours.clear())),
   fc.constantFrom("leases", "both").map((which) =>
-    deed(`${which} torn`, (w) => {
+    deed(`${which} damaged`, (w) => {
       const file = join(w.floor.directory, "leases.json");
       if (!existsSync(file)) return;
-      writeFileSync(file, "torn");
-      if (which === "both" || !existsSync(`${file}.previous`)) writeFileSync(`${file}.previous`, "torn");
+      writeFileSync(file, "damaged");
+      if (which === "both" || !existsSync(`${file}.previous`)) writeFileSync(`${file}.previous`, "damaged");
       w.judge.forget();
     }),
   ),
 ];
 
-/** Runs in trouble. */
+/** Runs that are disturbed. */
 const troubles: fc.Arbitrary<Step>[] = [
   fc
     .tuple(calls, when)
@@ -158,7 +158,7 @@ const troubles: fc.Arbitrary<Step>[] = [
       w.floor.docker.down = false;
     }),
   ),
-  fc.constant(deed("the director is started anew", (w) => w.restart())),
+  fc.constant(deed("the director is started again", (w) => w.restart())),
   fc.constant(
     deed("run", async (w) => {
       await w.run();
@@ -168,9 +168,9 @@ const troubles: fc.Arbitrary<Step>[] = [
 
 export const commands: fc.Arbitrary<Step>[] = [...containers, ...others, ...troubles];
 
-/** Runs that are judged in full. */
+/** Runs after which everything is checked. */
 export function runs(converge: (world: World) => Promise<void>): fc.Arbitrary<Step>[] {
-  const run = fc.constant(deed("run, and all of it is judged", converge));
+  const run = fc.constant(deed("run, and everything is checked", converge));
   const moved = fc.constantFrom(...Object.values(RANGES)).map((range) =>
     deed(`range ${range}`, async (w) => {
       w.reconfigure(range);

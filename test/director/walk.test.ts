@@ -1,8 +1,8 @@
 /**
- * A random walk over the states of a host: containers come, go and change; Docker's list follows late; time passes; other
- * programs touch what is theirs and what is OCDD's; the director is killed before or after any of its calls, or a program of
- * its fails. After each step no packet reaches a container that does not hold its alias's lease; after each run that ended
- * well what is is what shall be, and what a director kept up to date by events decides is what a new one decides.
+ * A random walk over the states of a host: containers come, go and change; Docker's list is updated late; time passes; other
+ * programs change their own state and OCDD's; the director is killed before or after any of its calls, or a program that it
+ * starts fails. After each step no packet reaches a container that does not hold its alias's lease; after each successful run
+ * the actual state is the desired one, and a director updated by events decides the same as a new one.
  * OCDD_WALK=seconds walks longer; OCDD_SEED repeats one.
  */
 import fc from "fast-check";
@@ -21,7 +21,7 @@ const maps = (_: string, value: unknown): unknown => (value instanceof Map ? [..
 const text = (state: State): string =>
   JSON.stringify({ ...state, hairpins: state.hairpins.toSorted() }, maps, 1);
 
-/** A run on a host whose lists show what is, and everything that must hold after it. */
+/** A run on a host whose lists are up to date, and everything that must hold after it. */
 async function converge(world: World): Promise<void> {
   await world.settle();
   const outcome = await world.run();
@@ -53,7 +53,7 @@ function same(a: State, b: State, how: string): void {
 const seconds = Number(process.env.OCDD_WALK ?? 18);
 t.setTimeout((seconds + 60) * 1000);
 
-/** Where each backend redirects, and what else of the kernel is there or not. */
+/** Hosts by backend, installed programs and what the kernel supports. */
 const HOSTS: Readonly<Record<string, Kind>> = {
   "guarded, by nft": USUAL,
   "guarded, by netlink": { ...USUAL, netlink: true },
@@ -64,13 +64,13 @@ const HOSTS: Readonly<Record<string, Kind>> = {
 };
 
 for (const [name, kind] of Object.entries(HOSTS))
-  t.test(`${name}: whatever happens, the next run makes it right`, async (t) => {
+  t.test(`${name}: after any events, the next run brings the host to its desired state`, async (t) => {
     let count = 0;
     let steps = 0;
     const seed = process.env.OCDD_SEED === undefined ? undefined : Number(process.env.OCDD_SEED);
     await fc.assert(
       fc.asyncProperty(
-        // a run after every few things that happen
+        // a run after every few commands
         fc.commands([...commands, ...runs(converge)], { maxCommands: 60, size: "max" }),
         async (walk) => {
           const world = new World(RANGES.usual, kind);

@@ -1,4 +1,4 @@
-/** An engine in memory: containers, the network they are on, events, and lists that follow an event with a delay. */
+/** A simulated engine in memory: containers, the network they are on, events, and lists that follow an event with a delay. */
 import { HostError } from "../../src/core/errors.ts";
 import type { Container } from "../../src/core/model.ts";
 import type { Docker } from "../../src/host/docker/client.ts";
@@ -25,12 +25,12 @@ export class FakeDocker implements Docker {
   networks_: readonly Json[] = NETWORKS;
   down = false;
 
-  /** The list shows what is from now on. */
+  /** The list is up to date from now on. */
   catchUp(): void {
     this.#listed = this.containers_;
   }
 
-  /** The list shows it as created, and as what else is there no longer. */
+  /** The list shows it as created, and no longer in another state. */
   announce(next: Container): void {
     const created = { ...next, state: "created" };
     this.#listed = [created, ...this.#listed.filter(({ id: own }) => own !== next.id)];

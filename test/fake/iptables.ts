@@ -1,4 +1,4 @@
-/** An iptables that is text: what `iptables-restore --noflush` makes of a saved ruleset. */
+/** A simulated iptables as text: applies input of `iptables-restore --noflush` to a saved ruleset. */
 import type { TableName } from "../../src/core/forwards/iptables-render.ts";
 
 /** A saved ruleset cut into its tables, as `iptables-save -t` prints each. */

@@ -10,7 +10,7 @@ const DELSETELEM = (10 << 8) | 14;
 const FAMILIES: Readonly<Record<number, string>> = { 2: "ip", 7: "bridge" };
 const ENOENT = 2;
 
-/** `call` does what it is given as a call of the director's. */
+/** `call` carries out a function as a call of the director's. */
 export function fakeNetlink(nft: FakeNft, call: (name: string, deed: () => void) => void): Netlink {
   return {
     ask(messages) {
@@ -57,7 +57,7 @@ function elementOf(set: string, body: Buffer): string {
   const [value, verdict, comment] = [inner(2).get(1), inner(2).get(2), found.get(6)];
   if (value !== undefined) return `${alias} : ${[...value].join(".")}`;
   if (verdict !== undefined) return `${alias} : goto ${textOf(attributes(verdict).get(2))}`;
-  // type and length stand before a comment
+  // type and length come before a comment
   return comment === undefined ? alias : `${alias} comment "${textOf(comment.subarray(2))}"`;
 }
 

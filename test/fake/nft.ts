@@ -1,4 +1,4 @@
-/** An nftables in memory: tables as the text they were written with, the elements of their sets, and the chains that change. */
+/** A simulated nftables: tables as the text they were written with, the elements of their sets, and the chains that change. */
 import { chainJson, elementJson, poolJson, subnetsJson } from "./nft-json.ts";
 
 interface Table {
@@ -11,14 +11,14 @@ interface Table {
 }
 
 const CHANGING = ["leased", "targets", "policies", "bridge-ports"];
-/** Has no rule in the text of the table. */
+/** Such a chain has no rule in the text of the table. */
 const STAMP = "written";
 
 export class FakeNft {
   /** By family and name. */
   tables: Map<string, Table> = new Map();
 
-  /** `nft -f -`: all of it or nothing. Throws what nft would say. */
+  /** `nft -f -`: all of it or nothing. Throws with nft's message. */
   apply(input: string): void {
     const next = structuredClone(this.tables);
     const lines = input.split("\n").filter((line) => line !== "" && !line.startsWith("#"));

@@ -49,7 +49,7 @@ export class FakeKernel {
   bridgePorts: BridgePort[] = [];
   /** Tracked flows: alias → where the first packet of each went. */
   readonly flows: Map<Ipv4, Set<string>> = new Map();
-  /** Aliases added that the network has not been told of. */
+  /** Aliases added that have not been announced on the network. */
   readonly unannounced: Set<Ipv4> = new Set();
 
   run(argv: Argv, { input = "" }: RunOptions): RunResult {
@@ -103,7 +103,7 @@ export class FakeKernel {
     return problems.length === 0 ? ok() : refused(`${problems.join("\n")}\n`);
   }
 
-  /** What `ip` says of a line that it refuses. */
+  /** The message of `ip` for a line that it refuses. */
   #ipLine(words: readonly string[]): string | undefined {
     const [what, verb, ...rest] = words;
     if (what === "link" && verb === "set") {

@@ -28,7 +28,7 @@ const named = (world: World, name: string): Container => {
 const order = (world: World, kinds: readonly RegExp[]): number[] =>
   kinds.map((kind) => world.floor.calls.findLastIndex((call) => kind.test(call)));
 
-/** Each kind was called, and the last of each before the last of the next. */
+/** Each kind was called, and the last call of each before the last of the next. */
 function inOrder(t: Test, world: World, kinds: readonly RegExp[]): void {
   const places = order(world, kinds);
   t.notOk(places.includes(-1), world.floor.calls.join("\n"));
@@ -281,7 +281,7 @@ t.test(
   },
 );
 
-t.test("leases lost, and the container ends while the run looks: its alias is taken down", async (t) => {
+t.test("leases lost, and the container ends during the observation: its alias is removed", async (t) => {
   const world = await served(t, "one");
   const lose = (): void => {
     for (const name of ["leases.json", "leases.json.previous"])

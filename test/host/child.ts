@@ -7,7 +7,7 @@ export interface Child {
   readonly pid: number;
   /** Resolves at the first line for which `wanted` is true; throws when the program ends before. */
   heard(wanted: (line: string) => boolean): Promise<void>;
-  /** Kills it; resolves when it is dead. */
+  /** Kills it; resolves when it has ended. */
   kill(): Promise<void>;
 }
 

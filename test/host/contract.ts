@@ -22,7 +22,7 @@ export interface Contract {
   readonly host: Host;
   readonly config: Config;
   readonly docker: FakeDocker;
-  /** Container name → its port on docker0, each of which exists; as far as the kernel tells it. */
+  /** Container name → its port on docker0, each of which exists; as far as the kernel shows it. */
   readonly ports: Map<string, string>;
   /** An address that another machine of the network has, and one that none has. */
   readonly taken: Ipv4;
@@ -147,7 +147,7 @@ async function failed(given: Contract): Promise<void> {
   assert.deepEqual(
     await inForce(given),
     ["new 172.17.0.2 vethnew", "web 172.17.0.5 vethweb"],
-    "rules before the failed step stand, and what has gone is gone",
+    "rules before the failed step stay, and what was removed stays removed",
   );
   assert.equal((await look(given)).actual.aliases.length, 2);
   renameSync(`${directory}.away`, directory);

@@ -1,4 +1,4 @@
-/** systemd's part in socket activation, played by its own `systemd-socket-activate`. */
+/** systemd's part in socket activation, done by its own `systemd-socket-activate`. */
 
 /** Endpoints `ADDRESS:PORT` to open. */
 export interface Endpoints {

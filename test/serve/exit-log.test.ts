@@ -1,4 +1,4 @@
-/** Every end of `ocdd serve` leaves a line; a stopped process goes on where it was. */
+/** Every end of `ocdd serve` leaves a line; a stopped process continues. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";

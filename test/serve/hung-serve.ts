@@ -1,4 +1,4 @@
-// A whole `ocdd serve`, for the configuration in argv, whose main thread hangs when it is told to.
+// A whole `ocdd serve`, for the configuration in argv, whose main thread hangs on a message of the test.
 import { readFileSync } from "node:fs";
 import { readConfig } from "../../src/core/config/config.ts";
 import { serveAll } from "../../src/serve/serve.ts";

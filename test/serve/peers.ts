@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeQuery, type ReadMessage, readMessage } from "../dns/message.ts";
 
-/** A name server of somebody else's, to compare with or to be our secondary. */
+/** Another name server, to compare with or as a secondary of OCDD's. */
 export interface PeerOptions {
   /** A directory of its own. */
   dir: string;

@@ -15,7 +15,7 @@ export interface Place {
   readonly conf: string;
 }
 
-/** Made for `zone`, whose file holds `text`; `keys` come on top. Whoever makes it removes its directory. */
+/** Made for `zone`, whose file holds `text`; `keys` come on top. The caller removes its directory. */
 export async function makePlace(
   zone: string,
   text: string,

@@ -1,4 +1,4 @@
-// Our server as a process of its own, so that a test can kill it: options as JSON in argv; tells its log lines and that
+// OCDD's server as a process of its own, so that a test can kill it: options as JSON in argv; tells its log lines and that
 // it serves, and its counters when asked.
 import { type DnsOptions, serveDns } from "../../src/serve/dns/server.ts";
 import { activatedSockets } from "../../src/serve/socket-activation.ts";

@@ -35,7 +35,7 @@ function start(t: Test, argv: readonly [string, ...string[]]): Running {
   const child = spawn(argv[0], argv.slice(1), { stdio: ["ignore", "pipe", "pipe"], detached: true });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (said += chunk));
-  // the group: whoever starts it again goes too
+  // the group: the process that would start it again is killed too
   t.teardown(() => {
     try {
       process.kill(-(child.pid as number), "SIGKILL");
@@ -67,7 +67,7 @@ async function overTcp(port: number): Promise<number> {
   return (answer[5] as number) & 15;
 }
 
-/** Once more when the connection was reset, as clients must (RFC 7766 §6.2.4): who ends gives it 100 ms, not for ever. */
+/** Once more when the connection was reset, as clients must (RFC 7766 §6.2.4): a server that ends waits 100 ms only. */
 const again = <T>(ask: () => Promise<T>): Promise<T> => ask().catch(ask);
 
 t.test("names and page are served on the sockets that systemd passes", async (t) => {
@@ -147,13 +147,13 @@ t.test("a restart loses no query", async (t) => {
   t.equal(got.filter((rcode) => rcode !== 0).length, 0, "all answered");
 });
 
-t.test("what was meant for another process is not touched", async (t) => {
+t.test("sockets that are meant for another process: left alone", async (t) => {
   for (const environment of [
     {},
     { LISTEN_PID: "1", LISTEN_FDS: "3" },
     { LISTEN_PID: String(process.pid), LISTEN_FDS: "0" },
     { LISTEN_PID: String(process.pid), LISTEN_FDS: "many" },
-    // no sockets, or not bound: whatever they are, they are left alone
+    // no sockets, or not bound: they are left alone
     { LISTEN_PID: String(process.pid), LISTEN_FDS: "2" },
   ]) {
     const sockets = await activatedSockets(environment, process.pid);

@@ -1,4 +1,4 @@
-/** A bad configuration under socket activation: said once, waited out, and no reason to end. */
+/** A bad configuration under socket activation: logged once, and serve waits instead of ending. */
 
 import t from "tap";
 import { ConfigError } from "../../src/core/errors.ts";
@@ -9,7 +9,7 @@ const SOCKETS: ActivatedSockets = { of: () => 3, unused: () => [] };
 const bad = (message: string): ConfigError => new ConfigError([{ where: "ocdd.conf:1", message }]);
 const nothing = (): void => undefined;
 
-t.test("with sockets it waits, and says each mistake once", async (t) => {
+t.test("with sockets: it waits, and logs each mistake once", async (t) => {
   const reads = [bad("typo"), bad("typo"), bad("typo"), bad("another"), bad("another"), "good"];
   const said: string[] = [];
   const read = (): string => {
@@ -31,7 +31,7 @@ t.test("without sockets of systemd a ConfigError is thrown", async (t) => {
   await t.rejects(readValidConfig(read, NO_ACTIVATED_SOCKETS, nothing, never), ConfigError);
 });
 
-t.test("what is no mistake in the configuration is thrown in any case", async (t) => {
+t.test("any other error: thrown in any case", async (t) => {
   const read = (): never => {
     throw new RangeError("a bug");
   };

@@ -92,7 +92,7 @@ t.test("toCidrs covers exactly the ranges, in order, with blocks that do not ove
   );
 });
 
-t.test("subtract leaves exactly what is in no hole, in order", async () => {
+t.test("subtract: exactly the addresses in no hole, in order", async () => {
   const ranges = fc.array(range, { maxLength: 4 });
   fc.assert(
     fc.property(ranges, ranges, (from, holes) => {
@@ -123,7 +123,7 @@ t.test("toCidrs uses the fewest blocks", async (t) => {
     ]),
     ["10.0.0.0/24"],
   );
-  // no two neighbours of one size could be one
+  // no two neighbours of one size could be joined
   fc.assert(
     fc.property(range, (r) => {
       const blocks = toCidrs([r]).map((cidr) => parseCidr(cidr));
@@ -165,7 +165,7 @@ t.test("ranges without some addresses hold exactly the others", async () => {
   );
 });
 
-t.test("two ranges overlap when one holds an end of the other", async () => {
+t.test("two ranges overlap when one contains an end of the other", async () => {
   fc.assert(
     fc.property(range, range, (a, b) => {
       const want = contains(a, b.first) || contains(b, a.first);

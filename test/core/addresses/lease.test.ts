@@ -40,8 +40,8 @@ function given(over: Partial<AllocateInput>) {
   });
 }
 
-/** Living leases as `key address`. */
-const living = (t: LeaseTable): string[] =>
+/** Active leases as `key address`. */
+const active = (t: LeaseTable): string[] =>
   t.leases
     .filter((l) => l.releasedAt === null)
     .map((l) => `${l.key} ${l.address}`)
@@ -49,19 +49,19 @@ const living = (t: LeaseTable): string[] =>
 
 t.test("lowest free first, in the order of the owners", async (t) => {
   const got = given({ owners: ["c", "a", "b"].map(owner), excluded: new Set([ip("10.0.0.2")]) });
-  t.strictSame(living(got.table), ["a 10.0.0.3", "b 10.0.0.4", "c 10.0.0.1"]);
+  t.strictSame(active(got.table), ["a 10.0.0.3", "b 10.0.0.4", "c 10.0.0.1"]);
   t.strictSame(got.fresh, ["10.0.0.1", "10.0.0.3", "10.0.0.4"]);
   t.strictSame(got.spare.slice(0, 2), ["10.0.0.5", "10.0.0.6"]);
 });
 
-t.test("a holder keeps its address, whichever other comes first", async (t) => {
+t.test("an owner keeps its address, whichever other comes first", async (t) => {
   const got = given({ table: table(lease("10.0.0.5", "old")), owners: ["new", "old"].map(owner) });
-  t.strictSame(living(got.table), ["new 10.0.0.1", "old 10.0.0.5"]);
+  t.strictSame(active(got.table), ["new 10.0.0.1", "old 10.0.0.5"]);
   t.strictSame(got.fresh, ["10.0.0.1"]);
   t.equal(
     got.table.leases.find((l) => l.key === "old")?.container,
     "id-old",
-    "the container is the one seen last",
+    "the lease names the container seen last",
   );
 });
 
@@ -69,27 +69,27 @@ t.test(
   "a released address is on hold, then the longest released is reused, after all that were never leased",
   async (t) => {
     const pool = [{ first: ip("10.0.0.1"), last: ip("10.0.0.3") }];
-    const rested = table(
+    const released = table(
       lease("10.0.0.1", "x", { releasedAt: NOW - HOLD }),
       lease("10.0.0.2", "y", { releasedAt: NOW - HOLD - 50 }),
     );
-    t.strictSame(living(given({ pool, table: rested, owners: ["a", "b", "c"].map(owner) }).table), [
+    t.strictSame(active(given({ pool, table: released, owners: ["a", "b", "c"].map(owner) }).table), [
       "a 10.0.0.3",
       "b 10.0.0.2",
       "c 10.0.0.1",
     ]);
-    const resting = table(lease("10.0.0.1", "x", { releasedAt: NOW - HOLD + 1 }));
+    const onHold = table(lease("10.0.0.1", "x", { releasedAt: NOW - HOLD + 1 }));
     const got = given({
       pool: [{ first: ip("10.0.0.1"), last: ip("10.0.0.1") }],
-      table: resting,
+      table: onHold,
       owners: [owner("a")],
     });
-    t.strictSame(living(got.table), []);
+    t.strictSame(active(got.table), []);
     t.strictSame(got.unserved, [owner("a")]);
     t.strictSame(
-      living(given({ table: resting, owners: [owner("x")] }).table),
+      active(given({ table: onHold, owners: [owner("x")] }).table),
       ["x 10.0.0.1"],
-      "its owner comes back to it any time",
+      "its owner gets it back at any time",
     );
   },
 );
@@ -106,17 +106,17 @@ t.test(
     );
     const isGone = ({ key }: Lease): boolean => key !== "kept";
     const got = given({ pool, table: held, owners: ["a", "b", "c"].map(owner), isGone });
-    t.strictSame(living(got.table), ["a 10.0.0.3", "b 10.0.0.1"]);
+    t.strictSame(active(got.table), ["a 10.0.0.3", "b 10.0.0.1"]);
     t.strictSame(got.unserved, [owner("c")], "neither one that still exists nor one released a moment ago");
     const roomy = [{ first: ip("10.0.0.1"), last: ip("10.0.0.5") }];
-    t.strictSame(living(given({ pool: roomy, table: held, owners: [owner("a")], isGone }).table), [
+    t.strictSame(active(given({ pool: roomy, table: held, owners: [owner("a")], isGone }).table), [
       "a 10.0.0.5",
     ]);
   },
 );
 
 t.test(
-  "a service that is gone is released now; a release in the future is the clock's fault and starts again",
+  "a service that is gone: released now; a release in the future, after a change of the clock: the hold starts again",
   async (t) => {
     const got = given({
       table: table(lease("10.0.0.1", "a"), lease("10.0.0.2", "b", { releasedAt: NOW + 9999 })),
@@ -128,14 +128,14 @@ t.test(
   },
 );
 
-t.test("an address that another machine answered for is not given out for a while", async (t) => {
+t.test("an address that another machine answered for: not given out for a while", async (t) => {
   const conflicts = [{ address: ip("10.0.0.1"), seenAt: NOW - CONFLICT_RETRY + 1 }];
-  t.strictSame(living(given({ table: { ...table(), conflicts }, owners: [owner("a")] }).table), [
+  t.strictSame(active(given({ table: { ...table(), conflicts }, owners: [owner("a")] }).table), [
     "a 10.0.0.2",
   ]);
   const old = [{ address: ip("10.0.0.1"), seenAt: NOW - CONFLICT_RETRY }];
   const got = given({ table: { ...table(), conflicts: old }, owners: [owner("a")] });
-  t.strictSame(living(got.table), ["a 10.0.0.1"]);
+  t.strictSame(active(got.table), ["a 10.0.0.1"]);
   t.strictSame(got.table.conflicts, []);
   const future = [{ address: ip("10.0.0.1"), seenAt: NOW + 5 }];
   t.strictSame(
@@ -145,7 +145,7 @@ t.test("an address that another machine answered for is not given out for a whil
   );
 });
 
-t.test("a range that no longer covers a living lease evicts it, and says so", async (t) => {
+t.test("a range that no longer covers an active lease: the lease is evicted, and reported", async (t) => {
   const got = given({
     table: table(lease("10.0.9.9", "a"), lease("10.0.9.8", "gone")),
     owners: [owner("a")],
@@ -154,17 +154,17 @@ t.test("a range that no longer covers a living lease evicts it, and says so", as
     got.evicted.map((l) => l.address),
     ["10.0.9.9"],
   );
-  t.strictSame(living(got.table), ["a 10.0.0.1"]);
+  t.strictSame(active(got.table), ["a 10.0.0.1"]);
 });
 
-t.test("an address of another device is not given out, but ends no lease", async (t) => {
+t.test("an address of another device: not given out, but ends no lease", async (t) => {
   const got = given({
     table: table(lease("10.0.0.1", "a")),
     owners: ["a", "b"].map(owner),
     avoided: new Set([ip("10.0.0.1"), ip("10.0.0.2")]),
   });
   t.strictSame(got.evicted, []);
-  t.strictSame(living(got.table), ["a 10.0.0.1", "b 10.0.0.3"]);
+  t.strictSame(active(got.table), ["a 10.0.0.1", "b 10.0.0.3"]);
 });
 
 // Histories: containers come and go while time passes, in every order.
@@ -201,7 +201,7 @@ t.test(
             const then = got.table.leases.find((l) => l.address === address);
             if (step.owners.includes(last.key) && now < last.until && then?.key !== last.key) return false;
           }
-          // none goes without while an address is free
+          // every service has an address while one is free
           const free = [...addressesOf(POOL[0] as Range)].filter((a) => {
             const l = got.table.leases.find((one) => one.address === a);
             return l === undefined || !isHeld(l, now, holdOf(l));
@@ -225,7 +225,7 @@ t.test(
   },
 );
 
-t.test("lost leases are rebuilt from the rules; an address of unknown owner is on hold", async (t) => {
+t.test("lost leases: rebuilt from the rules; an address of an unknown owner is on hold", async (t) => {
   const owners = new Map([[ip("172.17.0.2"), owner("web")]]);
   const forwards = [
     { name: name("web"), alias: ip("10.0.0.3"), target: ip("172.17.0.2") },
@@ -233,15 +233,15 @@ t.test("lost leases are rebuilt from the rules; an address of unknown owner is o
     { name: name("db"), alias: ip("10.0.0.4"), target: ip("172.17.0.9") },
   ];
   const got = rebuildTable(forwards, owners, POOL, NOW);
-  t.strictSame(living(got), ["web 10.0.0.3"]);
+  t.strictSame(active(got), ["web 10.0.0.3"]);
   t.equal(got.leases.length, 8);
   t.ok(got.leases.filter((l) => l.key !== "web").every((l) => l.key === "" && l.releasedAt === NOW));
   t.strictSame(got.leases.find((l) => l.key === "web")?.names, ["web"]);
   const next = given({ table: got, owners: ["web", "db"].map(owner) });
-  t.strictSame(living(next.table), ["web 10.0.0.3"]);
+  t.strictSame(active(next.table), ["web 10.0.0.3"]);
   t.equal(next.unserved.length, 1, "until the rest is over");
   t.strictSame(
-    living(given({ table: got, owners: ["web", "db"].map(owner), now: NOW + HOLD }).table).length,
+    active(given({ table: got, owners: ["web", "db"].map(owner), now: NOW + HOLD }).table).length,
     2,
   );
 });

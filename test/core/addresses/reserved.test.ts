@@ -53,7 +53,7 @@ t.test("any new Docker network: the services stay, and an overlap is reported", 
 });
 
 t.test(
-  "an address that the host depends on, in the range, is not handed out and the reason is told",
+  "an address that the host depends on, in the range: not handed out, and the reason is reported",
   async (t) => {
     const seen = observation({
       containers: [
@@ -79,7 +79,7 @@ t.test(
   },
 );
 
-t.test("the host's own address in the range, set or found, is passed over", async (t) => {
+t.test("the host's own address in the range, set or found: not handed out", async (t) => {
   for (const keys of [{ IP_RANGE_END: "205", IP_RANGE_START: "199" }, { HOST_IP: "192.168.122.12" }]) {
     const d = decide(config(keys), observation({ containers: containers(7) }), NOW);
     t.notOk(d.services.some(({ address }) => address === d.hostIp));
@@ -108,7 +108,7 @@ t.test("an address that the host itself has, in the range: no rule refuses or re
   );
 });
 
-t.test(".0 and .255 within a larger network are not handed out; a living lease on one stays", async (t) => {
+t.test(".0 and .255 within a larger network: not handed out; an active lease on one stays", async (t) => {
   const addresses = [{ device: "ens3", address: ip("10.9.0.1"), prefix: 16, label: "ens3" }];
   const wide = config({ IP_RANGE: "10.9.1.254-10.9.2.1,10.9.4.0-10.9.4.1" });
   const given = (leases: ReturnType<typeof lease>[]): string[] => {
@@ -129,7 +129,7 @@ t.test(".0 and .255 within a larger network are not handed out; a living lease o
   t.strictSame(notes, []);
 });
 
-t.test("a living lease, on an address that is now to be avoided, stays", async (t) => {
+t.test("an active lease on an address that is now to be avoided: stays", async (t) => {
   const web = container({ name: "web" });
   const leases = [lease("192.168.122.20", "container:web", { container: web.id })];
   const bobs = network({ name: "bobs", cidr: "192.168.122.16/28" });

@@ -8,9 +8,9 @@ import { BARE, config, HOST, ip, lease, NOW, observation, POOL } from "../make.t
 
 const HOLD = 180;
 
-t.test("each address of the range is counted once, whatever leases and conflicts name it", async () => {
+t.test("each address of the range is counted once, with any leases and conflicts", async () => {
   const state = fc.record({
-    lease: fc.constantFrom("none", "living", "held", "over"),
+    lease: fc.constantFrom("none", "active", "held", "over"),
     conflict: fc.boolean(),
     reserved: fc.boolean(),
   });
@@ -20,7 +20,7 @@ t.test("each address of the range is counted once, whatever leases and conflicts
       const table = {
         leases: states.flatMap((s, i) => {
           if (s.lease === "none") return [];
-          const ago = { living: null, held: NOW - HOLD + 1, over: NOW - HOLD }[s.lease as "living"] as
+          const ago = { active: null, held: NOW - HOLD + 1, over: NOW - HOLD }[s.lease as "active"] as
             | number
             | null;
           return [lease(at(i), `k${i}`, { releasedAt: ago })];
@@ -33,7 +33,7 @@ t.test("each address of the range is counted once, whatever leases and conflicts
       const { size, used, held, conflict, free } = use;
       return (
         size === 20 &&
-        used === states.filter((s) => s.lease === "living" && !s.conflict).length &&
+        used === states.filter((s) => s.lease === "active" && !s.conflict).length &&
         conflict === states.filter((s) => s.conflict).length &&
         held + used + conflict + use.reserved + free === size
       );

@@ -101,7 +101,7 @@ t.test("invalid lines: reported with their numbers, the others are read", async 
   );
 });
 
-// The oracle: a real shell reads the same file. Pieces are harmless by construction: no command can be written with them.
+// A real shell reads the same file for comparison. The pieces are harmless: no command can be written with them.
 const word = fc.stringMatching(/^[A-Za-z0-9_./:,@%+=-]{0,8}$/);
 const variable = fc.constantFrom(
   "$A",

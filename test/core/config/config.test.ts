@@ -304,7 +304,7 @@ t.test("keys that nothing sets, by the host's environment and default route, hav
   );
 });
 
-t.test("a name that no later line uses is an unknown key, wherever it stands", async (t) => {
+t.test("a name that no later line uses: an unknown key, on any line", async (t) => {
   t.match(
     problems(() => read("STORAGE_DIR=$BASE/ocdd\nBASE=/srv")),
     [/STORAGE_DIR|BASE: unknown key/],

@@ -27,7 +27,7 @@ const ORIGINAL = {
   row: "<br>* - jenkins.toolbox.example.com\n",
 };
 
-t.test("an output file, by what it holds, is ours or must not be written over", async (t) => {
+t.test("an output file, by its content: OCDD's, or must not be written over", async (t) => {
   t.strictSame(foreign({}), []);
   t.strictSame(foreign({ zone: "\n", page: " ", services: "\n" }), [], "an empty file may be written");
   t.strictSame(foreign({ zone: ORIGINAL.zone, page: ORIGINAL.page }), [], "the bash script's, fresh");
@@ -56,21 +56,24 @@ t.test("an output file, by what it holds, is ours or must not be written over", 
   t.strictSame(foreign({ services: '{"services":[]}' }), ["services"]);
 });
 
-t.test("what a run, initialize and teardown write is ours to the next, whatever the template", async (t) => {
-  const seen = observation({ containers: [container({ name: "web" })] });
-  const site = { index: "<p>{{title}}{{services}}", style: "", script: "", problems: [] };
-  for (const one of [seen, { ...seen, template: site }]) {
-    for (const state of [decide(config(), one, NOW).desired, emptyState(config(), one, NOW)]) {
-      t.strictSame([...foreignOutputs(state)], []);
+t.test(
+  "files that a run, initialize and teardown write, with any template: recognized as OCDD's by the next run",
+  async (t) => {
+    const seen = observation({ containers: [container({ name: "web" })] });
+    const site = { index: "<p>{{title}}{{services}}", style: "", script: "", problems: [] };
+    for (const one of [seen, { ...seen, template: site }]) {
+      for (const state of [decide(config(), one, NOW).desired, emptyState(config(), one, NOW)]) {
+        t.strictSame([...foreignOutputs(state)], []);
+      }
     }
-  }
-  for (const name of readdirSync(GOLDEN)) {
-    const zone = readFileSync(`${GOLDEN}/${name}/zone.txt`, "latin1");
-    t.strictSame(foreign({ zone }), [], name);
-  }
-  for (const name of ["contract-table", "hostile"])
-    t.strictSame(foreign({ page: readFileSync(`${GOLDEN}/${name}/page.html`, "utf8") }), [], name);
-});
+    for (const name of readdirSync(GOLDEN)) {
+      const zone = readFileSync(`${GOLDEN}/${name}/zone.txt`, "latin1");
+      t.strictSame(foreign({ zone }), [], name);
+    }
+    for (const name of ["contract-table", "hostile"])
+      t.strictSame(foreign({ page: readFileSync(`${GOLDEN}/${name}/page.html`, "utf8") }), [], name);
+  },
+);
 
 t.test("foreign files: all of them are reported before a run, with their keys and the remedy", async (t) => {
   const named = config({ DNS_ZONE_FILE: "/etc/hosts", WEB_INDEX_FILE: "/srv/index.html" });

@@ -1,4 +1,4 @@
-/** Whose rules decide first: the operator's in DOCKER-USER and FORWARD, Docker's, OCDD's. */
+/** The order of rules: the operator's in DOCKER-USER and FORWARD, Docker's, OCDD's. */
 import fc from "fast-check";
 import t from "tap";
 import { blockersOf } from "../../../src/core/forwards/iptables-jumps.ts";
@@ -56,7 +56,7 @@ for (const engine of ["20.10", "28"] as const) {
           }
           // one run at any time is enough, before or after any of the rules
           if (!edits.some(({ run }) => run)) ruleset = converge(ruleset, WANTED);
-          // the operator's verdict alone: nothing in FORWARD but DOCKER-USER
+          // the verdict of the operator's rules alone: only DOCKER-USER in FORWARD
           const alone = ruleset
             .replace(/^:FORWARD DROP/m, ":FORWARD ACCEPT")
             .replace(/^-A FORWARD (?!-j DOCKER-USER$).*\n/gm, "");
@@ -108,7 +108,7 @@ for (const engine of ["20.10", "28"] as const) {
 }
 
 t.test(
-  "without DOCKER-USER the accept stands behind the operator's rules, before their end and Docker's",
+  "without DOCKER-USER: the accept is behind the operator's rules, before their end and Docker's",
   async (t) => {
     const table = (rules: readonly string[]): string =>
       `*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n:DOCKER - [0:0]\n${rules.map((r) => `-A FORWARD ${r}\n`).join("")}COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n`;
@@ -121,7 +121,7 @@ t.test(
     t.strictSame(placed([...own, "-j REJECT --reject-with icmp-port-unreachable"]).indexOf(ours), 2);
     t.strictSame(placed([...own, "-o docker0 -j DOCKER", "-j DROP"]).indexOf(ours), 2);
     const panic = converge(table(own), WANTED).replace("-A FORWARD -s", "-A FORWARD -j DROP\n-A FORWARD -s");
-    t.equal(written(panic, WANTED), "", "an end that the operator puts before the accept stands");
+    t.equal(written(panic, WANTED), "", "an end that the operator puts before the accept stays");
   },
 );
 

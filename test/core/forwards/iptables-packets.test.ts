@@ -1,4 +1,4 @@
-/** The rules, by what they do to a packet: through OCDD's chains as rendered and Docker's own as recorded. */
+/** The effect of the rules on a packet: through OCDD's chains as rendered and Docker's own as recorded. */
 import t from "tap";
 import { applyTransaction } from "../../fake/iptables.ts";
 import { converge, look, NOTHING, pathOf, recorded, written } from "./iptables.ts";
@@ -19,7 +19,7 @@ for (const engine of ["20.10", "28"] as const) {
     for (const row of ROWS) t.strictSame(verdict(row.in, after), row.want, row.name);
 
     t.test(
-      "the second look finds nothing to do, and teardown leaves Docker's rules as they were",
+      "the second run finds nothing to do, and teardown leaves Docker's rules as they were",
       async (t) => {
         t.equal(written(after, WANTED), "");
         t.strictSame(look(after).dataPath.damaged, []);
@@ -27,7 +27,7 @@ for (const engine of ["20.10", "28"] as const) {
       },
     );
 
-    t.test("without OCDD's rules the tracer shows what went wrong before", async (t) => {
+    t.test("without OCDD's rules: the tracer shows the earlier faults", async (t) => {
       t.strictSame(
         verdict({ ...CLIENT, ...tcp(80, ".12") }, docker),
         at("172.17.0.2", 80),

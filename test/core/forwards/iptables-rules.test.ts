@@ -122,7 +122,7 @@ t.test("a line of a chain taken away, doubled or changed is found and named by i
   t.ok(ours > 60);
 });
 
-t.test("nothing of OCDD's is no data path; foreign chains of like names are not its own", async (t) => {
+t.test("no chain of OCDD's: no data path; foreign chains with similar names are not its own", async (t) => {
   t.strictSame(look(DOCKER).dataPath, { frame: null, forwards: [], damaged: [] });
   t.equal(look(DOCKER).dockerUser, true);
   t.equal(parse(new Map(), []).dockerUser, false);

@@ -83,7 +83,7 @@ t.test("one forward of 4 000 changed: its leaf alone is written", async (t) => {
   t.notMatch(revoked.text, "10.20.4.221/32");
 });
 
-t.test("a forward that goes takes its empty leaf along; from a tree to one chain and back", async (t) => {
+t.test("a removed forward: its empty leaf is removed too; from a tree to one chain and back", async (t) => {
   const { path, forwards } = manyForwards(300);
   const tree = converge(DOCKER, path);
   const far = forward("10.20.7.1", "172.17.99.9");
@@ -120,7 +120,7 @@ t.test("any transaction: the state it predicts is the state read afterwards", as
 });
 
 t.test(
-  "jumps that are gone, doubled, misplaced or misspelt come right, and nothing else is touched",
+  "jumps that are missing, doubled, misplaced or in another form: repaired, and nothing else is changed",
   async (t) => {
     const table: [string, string, (text: string) => string][] = [
       [
@@ -176,10 +176,10 @@ t.test(
       const broken = applyTransaction(break_(CONVERGED), "");
       t.not(broken, CONVERGED, `${what}: is a change`);
       t.ok(look(broken).dataPath.damaged.includes(part as never), `${what}: found`);
-      const mended = converge(broken, WANTED);
-      t.strictSame(look(mended).dataPath.damaged, [], `${what}: mended`);
-      t.equal(written(mended, WANTED), "", `${what}: for good`);
-      t.strictSame(foreign(mended), foreign(broken), `${what}: foreign rules intact`);
+      const repaired = converge(broken, WANTED);
+      t.strictSame(look(repaired).dataPath.damaged, [], `${what}: repaired`);
+      t.equal(written(repaired, WANTED), "", `${what}: for good`);
+      t.strictSame(foreign(repaired), foreign(broken), `${what}: foreign rules intact`);
     }
   },
 );
@@ -256,7 +256,7 @@ const anyRuleset = fc
       .join(""),
   );
 
-t.test("from any ruleset one run converges, foreign rules intact; teardown leaves them alone", async () => {
+t.test("any ruleset: one run converges, foreign rules stay; teardown does not change them", async () => {
   fc.assert(
     fc.property(anyRuleset, (before) => {
       const after = converge(before, WANTED);

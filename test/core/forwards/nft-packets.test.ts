@@ -1,4 +1,4 @@
-/** The nft backend, by what it does to a packet: its tables as rendered beside Docker's own rules in each layout. */
+/** The nft backend's effect on a packet: its tables as rendered beside Docker's own rules in each layout. */
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
@@ -32,7 +32,7 @@ function beside(layout: Layout, forwards: readonly Forward[], around: Partial<Nf
     traceNft(packet, rules, { ...AROUND, bridgePorts: PORTS, ...iptables, ...around });
 }
 
-/** Rows that tell of iptables' policy, or of a rule of another program's. */
+/** Rows about iptables' policy, or about another program's rule. */
 const NOT_BY_29 = new Set(["outside the pool, on either side"]);
 const FOREIGN = "an alias as the target of a redirection by others";
 
@@ -46,7 +46,7 @@ for (const layout of ["20.10", "28", "29"] as const) {
     t.end();
   });
 
-  t.test(`Docker ${layout}: an alias leads through the port of its lease alone`, (t) => {
+  t.test(`Docker ${layout}: an alias leads only through the port of its lease`, (t) => {
     const [web] = guarded([forward("192.168.122.11", "172.17.0.2")]);
     if (web === undefined) throw new Error("no forward");
     for (const bridgePort of [null, port("172.17.0.3")]) {
@@ -55,7 +55,7 @@ for (const layout of ["20.10", "28", "29"] as const) {
       t.strictSame(
         trace({ ...CLIENT, ...tcp(80, ".200") }),
         at("172.17.0.2", 80),
-        "a published port does not care",
+        "a published port is not affected",
       );
     }
     t.end();

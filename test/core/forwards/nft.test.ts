@@ -1,4 +1,4 @@
-/** The nftables text: what strings get into it, and what a policy becomes. */
+/** The nftables text: which strings get into it, and how a policy is written. */
 import fc from "fast-check";
 import t from "tap";
 import { fromNumber, type Ipv4, parseCidr, type Range } from "../../../src/core/addresses/ipv4.ts";
@@ -44,7 +44,7 @@ t.test(
   },
 );
 
-t.test("a bridge port that nft would take for a pattern is as one that is not known", (t) => {
+t.test("a bridge port that nft would take for a pattern: counts as not known", (t) => {
   t.strictSame(
     elementsOf([{ ...plain, bridgePort: "veth*" }], "full").map(({ set }) => set),
     ["leased", "targets"],

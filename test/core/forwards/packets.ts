@@ -1,4 +1,4 @@
-/** Packets for tests of the rules: the host around them, where they come from, and what becomes of them. */
+/** Packets for tests of the rules: the host around them, where they come from, and the results. */
 import { type Packet, readRuleset, trace, type Verdict } from "../../trace.ts";
 
 const LOCAL = [

@@ -1,4 +1,4 @@
-/** Forwards with each label, and where packets of each kind go, whatever redirects. */
+/** Forwards with each label, and where packets of each kind go, with either backend. */
 import type { Packet, Verdict } from "../../trace.ts";
 import { forward } from "./iptables.ts";
 import { at, CLIENT, DB, FAR, SELF, tcp, udp, WEB } from "./packets.ts";
@@ -17,10 +17,10 @@ export const FORWARDS = [
   }),
   forward("192.168.122.17", "172.20.0.1"),
 ];
-/** Each packet and what becomes of it. */
+/** Each packet and its result. */
 export const ROWS: { name: string; in: Packet; want: Verdict }[] = [
   {
-    name: "a port that nobody publishes",
+    name: "a port that is not published",
     in: { ...CLIENT, ...tcp(8080, ".12") },
     want: at("172.20.0.2", 8080),
   },
@@ -41,7 +41,7 @@ export const ROWS: { name: string; in: Packet; want: Verdict }[] = [
     want: at("172.20.0.2", 80),
   },
   {
-    name: "that published port on an alias nobody has",
+    name: "that published port on an alias that no container has",
     in: { ...CLIENT, ...tcp(80, ".29") },
     want: "rejected",
   },
@@ -50,7 +50,7 @@ export const ROWS: { name: string; in: Packet; want: Verdict }[] = [
     in: { ...CLIENT, ...tcp(8080, ".14") },
     want: "rejected",
   },
-  { name: "sshd on an alias nobody has", in: { ...CLIENT, ...tcp(22, ".30") }, want: "rejected" },
+  { name: "sshd on an alias that no container has", in: { ...CLIENT, ...tcp(22, ".30") }, want: "rejected" },
   {
     name: "Docker's published port on the host's own address",
     in: { ...CLIENT, ...tcp(80, ".200") },
@@ -95,7 +95,11 @@ export const ROWS: { name: string; in: Packet; want: Verdict }[] = [
   { name: "offered as it is", in: { ...CLIENT, ...tcp(22, ".16") }, want: at("172.17.0.16", 22) },
   { name: "mapped and offered, not allowed", in: { ...FAR, ...tcp(80, ".16") }, want: "rejected" },
   { name: "from the host itself", in: { ...SELF, ...tcp(8080, ".12") }, want: at("172.20.0.2", 8080) },
-  { name: "from the host itself, an alias nobody has", in: { ...SELF, ...tcp(80, ".29") }, want: "rejected" },
+  {
+    name: "from the host itself, an alias that no container has",
+    in: { ...SELF, ...tcp(80, ".29") },
+    want: "rejected",
+  },
   {
     name: "from a container to one on another bridge: Docker masquerades what leaves its bridge",
     in: { ...WEB, ...tcp(5432, ".12") },

@@ -1,4 +1,4 @@
-/** What is remembered of services: written and read back, whatever the file holds, and what must not come to light. */
+/** The history of services: written and read back, with any content of the file, and what must not be shown. */
 import fc from "fast-check";
 import t from "tap";
 import { decide } from "../../../src/core/decide.ts";

@@ -49,7 +49,7 @@ t.test("ports of a service: links where HTTP is likely, text elsewhere", async (
       ["22/tcp -", "5432/tcp -", "9092/tcp -", "80/udp -"],
     ],
     [
-      "mapped: the container's own port tells",
+      "mapped: the container's own port counts",
       told([tcp(3000), tcp(22)], { map: [map(7777, 3000)] }),
       [`7777/tcp to 3000 http://web.${ZONE}:7777/`, "22/tcp -"],
     ],

@@ -55,7 +55,11 @@ t.test("a start time shown once: unchanged while it fits Docker's words", async 
   }
   t.same([...changes], [started], "to the second, through hours and days");
   const again = started + 500_000;
-  t.equal(runningSince(upBounds("Up 2 seconds"), started - 5, told, again + 2), again, "a restart is told");
+  t.equal(
+    runningSince(upBounds("Up 2 seconds"), started - 5, told, again + 2),
+    again,
+    "a restart is recognized",
+  );
   t.equal(
     runningSince(upBounds("Up 3 hours"), started, null, started + 3 * 3_600),
     started,

@@ -18,7 +18,7 @@ t.test(
     t.equal(cpu(sample(1_000, 20_000), sample(1_000, 10_000)), 0);
     // the first sample of a container has none before it
     t.equal(cpu(sample(1_500, 20_000), { cpu_usage: { total_usage: 0 } }), null);
-    t.equal(cpu(sample(500, 20_000), sample(1_000, 10_000)), null, "started anew");
+    t.equal(cpu(sample(500, 20_000), sample(1_000, 10_000)), null, "started again");
     t.equal(cpu(sample(1_500, 10_000), sample(1_000, 10_000)), null);
   },
 );

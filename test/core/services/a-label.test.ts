@@ -68,12 +68,15 @@ t.test("a name that is changed: what follows xn-- stays, or xn-- goes", async (t
   t.equal(suffixed(city, "2"), "2-xn--mnchen-3ya");
 });
 
-t.test("a container whose name looks like another is called otherwise, and the reason is told", async (t) => {
-  const labels = new Map([["ocdd.name", "xn--80ak6aa92e"]]);
-  const d = decide(config(), observation({ containers: [container({ name: "x", labels })] }), NOW);
-  t.strictSame(d.services[0]?.names, ["80ak6aa92e"]);
-  t.match(d.warnings, [/"x": "xn--80ak6aa92e" is no internationalized name/]);
-  const read = readLabels(new Map([["ocdd.aliases", "xn--80ak6aa92e, xn--mnchen-3ya"]]));
-  t.strictSame(read.aliases, ["xn--mnchen-3ya"]);
-  t.match(read.notes, [/"xn--80ak6aa92e".*internationalized/]);
-});
+t.test(
+  "a container whose name looks like another gets another name, and the reason is reported",
+  async (t) => {
+    const labels = new Map([["ocdd.name", "xn--80ak6aa92e"]]);
+    const d = decide(config(), observation({ containers: [container({ name: "x", labels })] }), NOW);
+    t.strictSame(d.services[0]?.names, ["80ak6aa92e"]);
+    t.match(d.warnings, [/"x": "xn--80ak6aa92e" is no internationalized name/]);
+    const read = readLabels(new Map([["ocdd.aliases", "xn--80ak6aa92e, xn--mnchen-3ya"]]));
+    t.strictSame(read.aliases, ["xn--mnchen-3ya"]);
+    t.match(read.notes, [/"xn--80ak6aa92e".*internationalized/]);
+  },
+);

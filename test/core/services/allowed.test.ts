@@ -37,7 +37,7 @@ t.test("which Docker networks ocdd.allow does not include", async (t) => {
     ["made later", trick(inside), rest],
     ["made later, internal", trick(inside, { internal: true }), rest],
     ["made before the container", trick(inside, { created: NOW - 1000 }), ["10.9.9.0/24"]],
-    ["of an age that Docker does not tell", trick(inside, { created: 0 }), ["10.9.9.0/24"]],
+    ["of an age that Docker does not give", trick(inside, { created: 0 }), ["10.9.9.0/24"]],
     ["not of this host's routes", trick(inside, { driver: "macvlan" }), ["10.9.9.0/24"]],
     ["elsewhere", trick("10.9.8.0/24"), ["10.9.9.0/24"]],
   ];
@@ -46,12 +46,12 @@ t.test("which Docker networks ocdd.allow does not include", async (t) => {
   t.strictSame(
     allowed("172.17.0.0/16", [restarted]),
     ["172.17.0.0/16"],
-    "Docker's own is made anew when it starts",
+    "Docker creates its own again when it starts",
   );
   t.match(decided("10.9.9.0/24", [trick(inside)]).warnings, [/ocdd.allow does not include.*"trick"/]);
 });
 
-t.test("nothing is left of ocdd.allow: the container is not served", async (t) => {
+t.test("no address is left of ocdd.allow: the container is not served", async (t) => {
   const d = decided("10.9.9.0/24", [trick("10.9.0.0/16")]);
   t.strictSame(d.services, []);
   t.match(d.skipped, [{ code: "label", reason: /ocdd.allow cannot be enforced:.*"trick"/ }]);
@@ -99,7 +99,7 @@ t.test("a container of a network made later has an allowed address: its packets 
   }
 });
 
-t.test("the rules follow when the network is made and when it goes", async (t) => {
+t.test("the rules change when the network is created and when it is removed", async (t) => {
   const web = container({ name: "vault", labels: new Map([["ocdd.allow", "10.9.9.0/24"]]) });
   const seen = (networks: readonly Network[]) =>
     decide(config(), observation({ containers: [web], networks: [BRIDGE, ...networks] }), NOW).services[0]

@@ -20,7 +20,7 @@ t.test("the requested name: by label, compose service, swarm service, container 
     ["com.docker.compose.oneoff", "True"],
     ["ocdd.name", "www"],
   ]);
-  t.equal(wish("shop_web_run_1a2b", copied), "shop-web-run-1a2b", "a one-off's own, whatever it has copied");
+  t.equal(wish("shop_web_run_1a2b", copied), "shop-web-run-1a2b", "a one-off's own, with any copied labels");
 });
 
 t.test("a container's name: taken whole, except in the bash script's form", async (t) => {
@@ -48,7 +48,7 @@ const around = (networks: readonly Network[], own: readonly string[] = []) => ({
 const reach = (c: Container, networks: readonly Network[], own: readonly string[] = []) =>
   reachOf(c, readLabels(c.labels), around(networks, own));
 
-t.test("networks of one name, in any order of Docker's list, are told apart by id", async (t) => {
+t.test("networks of one name, in any order of Docker's list: distinguished by id", async (t) => {
   const first = network({ name: "dup", cidr: "172.30.0.0/16", id: id("first") });
   const second = network({ name: "dup", cidr: "172.31.0.0/16", id: id("second"), internal: true });
   const on = (networkId: string, at: string) => ({ ...attachment("dup", at), networkId });
@@ -64,7 +64,7 @@ t.test("networks of one name, in any order of Docker's list, are told apart by i
     t.match(
       reach(unsaid, networks),
       { kind: "alias", network: first },
-      "the lowest id where Docker tells none",
+      "the lowest id where Docker gives none",
     );
   }
   const third = { ...second, id: id("third"), internal: false };

@@ -9,7 +9,7 @@ const wishes = (labels: Record<string, string>) => readLabels(new Map(Object.ent
 const KEYS = ["name", "aliases", "network", "map", "ports", "allow", "srv", "enable"].map(
   (key) => `ocdd.${key}`,
 );
-/** Labels as strangers write them: near misses of the grammar, and anything at all. */
+/** Untrusted labels: near misses of the grammar, and any text. */
 const hostile = fc.dictionary(
   fc.constantFrom(...KEYS),
   fc.oneof(
@@ -186,7 +186,10 @@ t.test("an unknown label close to a restriction: refused", async (t) => {
   }
   for (const key of ["ocdd.allowed", "ocdd.enabled", "ocdd.port", "ocdd.Ports", "ocdd.hidden"])
     t.ok(wishes({ [key]: "x" }).refused, key);
-  t.ok(isShown(new Map([["ocdd.enabled", "true"]]), "labelled"), "told under EXPOSE=labelled as well");
+  t.ok(
+    isShown(new Map([["ocdd.enabled", "true"]]), "labelled"),
+    "shown with the reason under EXPOSE=labelled as well",
+  );
 });
 
 t.test("an unknown label far from a restriction: a warning only", async (t) => {
@@ -232,7 +235,7 @@ t.test("EXPOSE and ocdd.enable: which containers are shown", async (t) => {
     ["false", false, false],
     ["False", false, false],
     ["0", false, false],
-    // seen, to be told why they are not served
+    // shown, with the reason why they are not served
     ["", true, true],
     ["disabled", true, true],
   ];

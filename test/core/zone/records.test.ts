@@ -139,7 +139,7 @@ t.test("named ports are found by SRV at every name, and lead to each container's
   t.strictSame(
     told(byHand).filter((line) => /^_http\._tcp\.web |^_sip\._udp\.web-1 /.test(line)),
     [],
-    "what stands there by hand is not joined",
+    "hand-written records there are not joined",
   );
   const long = "x".repeat(60);
   const zone = `${[long, long, long].join(".")}.example`;
@@ -162,7 +162,7 @@ t.test("named ports are found by SRV at every name, and lead to each container's
       { owner: "_http._tcp.web", type: "SRV", rdata: `0 0 80 web-2.${ZONE}.` },
     ],
   );
-  t.equal(readZoneOnDisk(text, SETTINGS, OURS).handwritten, "", "they are ours when read again");
+  t.equal(readZoneOnDisk(text, SETTINGS, OURS).handwritten, "", "they are OCDD's when read again");
 });
 
 t.test("serials rise (RFC 1982), from a hand-written date too, and after a lost file", async (t) => {
@@ -351,7 +351,7 @@ t.test("hand-written records served before a run are served after it", async () 
   );
 });
 
-t.test("a zone file just rendered, read back, holds the nouns it was made of", async () => {
+t.test("a zone file just rendered, read back, holds the records it was made from", async () => {
   const owner = fc.stringMatching(/^[a-z][a-z0-9]{0,5}$/);
   const record = fc.record({ owner, address: fc.constantFrom(ip("10.0.0.1"), ip("10.0.0.2")) });
   const unique = { selector: (r: { owner: string; address: string }) => `${r.owner} ${r.address}` };

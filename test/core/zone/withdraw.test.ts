@@ -28,7 +28,7 @@ t.test("a name of several addresses keeps the others, and its services", async (
   t.strictSame(withdrawn(rendered([a], srv), ZONE, new Set([a.address])), rendered([], []));
 });
 
-t.test("any zone: as if the records had never been; what was written by hand stays", async () => {
+t.test("any zone: as if the records had never been there; hand-written records stay", async () => {
   const owners = fc.constantFrom("web", "db", "front.shop", "@", "a.web");
   const records = fc.uniqueArray(fc.record({ owner: owners, n: fc.integer({ min: 11, max: 15 }) }), {
     selector: ({ owner, n }) => `${owner} ${n}`,

@@ -31,7 +31,7 @@ t.test("a cookie of the previous secret: accepted, and answered with one of the 
 t.test("a cookie: valid for its client, for an hour (RFC 9018 §4.3)", async (t) => {
   const given = makeCookie([NEW], MINE, client, now);
   const counts = (from: Uint8Array, at: number, cookie = given) => isOurCookie([NEW], cookie, from, at);
-  t.notOk(counts(Uint8Array.of(192, 0, 2, 98), now), "somebody else's");
+  t.notOk(counts(Uint8Array.of(192, 0, 2, 98), now), "of another client");
   t.ok(counts(client, now + 3600));
   t.notOk(counts(client, now + 3601));
   t.ok(counts(client, now - 300), "a clock that was put back a little");

@@ -252,7 +252,7 @@ t.test("one OPT in, one OPT out: also for a wrong message", async (t) => {
   t.strictSame(
     [raw(many)?.rcode, parseQuery(many)?.malformed],
     [RCODE.NOTIMP, false],
-    "a large UPDATE is none of ours",
+    "a large UPDATE is not handled",
   );
   t.equal(raw(withoutQuestion({}))?.opt, undefined, "none in, none out");
   const told = authorityOf({ cookieSecrets: [new Uint8Array(16)] });

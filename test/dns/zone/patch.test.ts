@@ -27,7 +27,7 @@ const VERSIONS = Number(process.env.PATCHES ?? 4000);
 /** Names enough for a table with room in it. */
 const CROWD = Array.from({ length: 70 }, (_, i) => `crowd${i} 60 A 10.1.0.${i}\n`).join("");
 
-/** All that a zone says, whatever its block looks like. */
+/** The content of a zone, independent of the layout of its block. */
 function dump(zone: Zone): object {
   const nodes = [...nodesOf(zone)].map((node) => {
     const child = wildcardBelow(zone, node);
@@ -72,7 +72,7 @@ const compile = (text: string, seed = SEED) => {
   return { records, ...compileZone(records, ORIGIN, seed) };
 };
 
-t.test("a zone patched version after version: answers as one compiled anew", async (t) => {
+t.test("a zone patched version after version: answers as one that is newly compiled", async (t) => {
   const pick = numbers(4711);
   const labels = ["a", "B", "web", "www", "*", "db", "x-1", "Deep"];
   const label = (): string => labels[pick(labels.length)] as string;

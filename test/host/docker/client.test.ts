@@ -298,7 +298,7 @@ t.test("any value in one field: the others are read, no exception", async (t) =>
         ];
         live.networks = [{ ...BRIDGE, [netKey]: netValue }, BRIDGE];
         const { containers, stopped = [], networks } = await lookOnce(docker);
-        // one whose state is none that Docker has for what runs counts as stopped
+        // a state that Docker does not use for running containers counts as stopped
         const [web, other] = [...stopped, ...containers];
         return (
           containers.length + stopped.length === 2 &&

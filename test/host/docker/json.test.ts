@@ -17,7 +17,7 @@ t.test("networks and attachments, with and without ids: matched by id", async (t
   t.equal(readNetwork({ Name: "dup" }).id, "");
 });
 
-t.test("a network's age and ipvlan mode, and one of which Docker tells neither", async (t) => {
+t.test("a network's age and ipvlan mode, also where Docker gives neither", async (t) => {
   const l3 = { Driver: "ipvlan", Options: { ipvlan_mode: "l3" }, Created: "2026-03-01T10:00:00.123456789Z" };
   t.match(readNetwork(l3), { routed: true, created: Date.UTC(2026, 2, 1, 10) / 1000 });
   t.match(readNetwork({ Driver: "ipvlan", Created: "0001-01-01T00:00:00Z" }), { routed: undefined });

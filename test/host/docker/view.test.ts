@@ -31,7 +31,7 @@ t.test(
   },
 );
 
-t.test("containers that exist and do not run are told apart, by either view", async (t) => {
+t.test("containers that exist and do not run: listed apart, by either view", async (t) => {
   const world = new World();
   const existing = ({ containers, stopped }: DockerView): string[][] =>
     [containers, stopped ?? []].map((list) => list.map(({ name }) => name));

@@ -3,7 +3,7 @@ import t from "tap";
 
 const MODULE = new URL("../../../src/host/kernel/addresses.ts", import.meta.url).href;
 
-t.test("which ports of a bridge are no container's: all that are no end of a veth pair", async (t) => {
+t.test("ports of a bridge that are no container's: all that are no end of a veth pair", async (t) => {
   const program = `
     import { execa } from "execa";
     import { readLinks } from "${MODULE}";

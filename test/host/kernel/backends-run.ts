@@ -1,4 +1,4 @@
-/** Both backends beside Docker's rules, met by packets: a client, a container that publishes 8080, one on another bridge. Prints JSON. */
+/** Both backends beside Docker's rules, with real packets: a client, a container that publishes 8080, one on another bridge. Prints JSON. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { execa } from "execa";
 import type { Firewall } from "../../../src/core/forwards/backend.ts";
@@ -67,7 +67,7 @@ async function ways(): Promise<Record<string, string>> {
 }
 
 const tables = new Map<Firewall, ForwardTable>();
-/** One run of the director with this configuration: a look, and a commit. */
+/** One run of the director with this configuration: an observation, and a commit. */
 async function run(firewall: Firewall, path = desired): Promise<unknown> {
   const table = tables.get(firewall) ?? openForwardTable({ pool: POOL, firewall });
   tables.set(firewall, table);

@@ -1,4 +1,4 @@
-/** Both backends beside Docker's rules, met by real packets, in network namespaces that end with the program. */
+/** Both backends beside Docker's rules, with real packets, in network namespaces that end with the program. */
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
@@ -10,7 +10,7 @@ async function done(task: string, rules: string): Promise<Record<string, unknown
   return JSON.parse((await execa("unshare", ["--net", process.execPath, ...argv])).stdout);
 }
 
-/** What each way leads to, whatever redirects. */
+/** The result of each way, with either backend. */
 const WAYS = {
   client: "web",
   udp: "web",

@@ -137,7 +137,7 @@ if (mode === "full") {
   result.unlisted = await client.order(tcp(8080));
 }
 
-// the address goes to another container; nothing has been told to OCDD
+// another container gets the address; OCDD is not notified
 await commit({});
 await flow("answer");
 await one.end();

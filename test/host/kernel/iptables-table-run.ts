@@ -1,4 +1,4 @@
-/** Deeds with the real iptables, as a process of its own so that a test can put it into a network namespace. Prints JSON. */
+/** Tasks with the real iptables, as a process of its own so that a test can put it into a network namespace. Prints JSON. */
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
 import type { DataPath } from "../../../src/core/forwards/forward.ts";
@@ -7,7 +7,7 @@ import { partOf, render } from "../../../src/core/forwards/iptables-render.ts";
 import { openIptablesTable } from "../../../src/host/kernel/iptables-table.ts";
 import { forward, manyForwards, POOL, pathOf } from "../../core/forwards/iptables.ts";
 
-const [deed = "", ...args] = process.argv.slice(2);
+const [task = "", ...args] = process.argv.slice(2);
 
 /** A forward of each kind of rule. */
 const KINDS = pathOf([
@@ -40,7 +40,7 @@ async function misspelt(
   return { differs, text: same ? "" : "forwards differ", damaged: dataPath.damaged };
 }
 
-const deeds: Readonly<Record<string, () => Promise<unknown>>> = {
+const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
   spelling: async () => [await misspelt(KINDS), await misspelt(manyForwards(300).path)],
   /** Commits, revokes, removes; the ruleset after each. */
   life: async () => {
@@ -75,4 +75,4 @@ const deeds: Readonly<Record<string, () => Promise<unknown>>> = {
     return { refused, served: dataPath.forwards.map(({ alias }) => alias), damaged: dataPath.damaged };
   },
 };
-console.log(JSON.stringify(await deeds[deed]?.()));
+console.log(JSON.stringify(await tasks[task]?.()));

@@ -19,7 +19,7 @@ done
 export PATH="$bin:$PATH"
 trap 'rm -r "$bin"' EXIT
 if [ "$variant" = legacy ]; then
-  # what the kernel refuses, and not the program, iptables-legacy tells of the last line
+  # for a refusal by the kernel, not by the program, iptables-legacy names the last line
   rm "$bin/iptables-restore"
   cat >"$bin/iptables-restore" <<'RESTORE'
 #!/bin/sh
@@ -56,7 +56,7 @@ for (const variant of ["nft", "legacy"].filter((v) => existsSync(`/usr/sbin/xtab
   }
 
   t.test(
-    `iptables-${variant}: a forward that is refused costs the others nothing, and is told`,
+    `iptables-${variant}: a forward that is refused does not affect the others, and is reported`,
     async (t) => {
       const { refused, served, damaged } = (await alone(variant, "refused")) as {
         refused: { alias: string; message: string }[];

@@ -55,7 +55,7 @@ const wanted = {
   ports: forwards.map(({ alias, bridgePort }) => [alias, bridgePort]),
 };
 
-/** The tables as text, whatever the order of their elements. */
+/** The tables as text, in any order of their elements. */
 const listing = async (): Promise<string> =>
   `${await nft("list", "table", "ip", "ocdd")}${await nft("list", "table", "bridge", "ocdd")}`
     .split(/\n/)
@@ -89,7 +89,7 @@ const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
     const changes = listening.calls.take().messages.length;
     return { programs, changes, found: await found(), wanted };
   },
-  /** Another program edits the tables; told by a look, and mended by a table that knows of it and one that does not. */
+  /** Another program edits the tables; found by a reading, and repaired by a writer that knows of it and by one that does not. */
   edit: async () => {
     await table.commit(desired, style);
     await nft(EDITS[detail] ?? "");
@@ -97,16 +97,16 @@ const tasks: Readonly<Record<string, () => Promise<unknown>>> = {
     const other = openNftTable(openNetlink(NETLINK_NETFILTER));
     await other.read();
     await other.commit(desired, style);
-    return { told: JSON.stringify(seen) !== JSON.stringify(wanted), found: await found(), wanted };
+    return { differs: JSON.stringify(seen) !== JSON.stringify(wanted), found: await found(), wanted };
   },
-  /** This process knows nothing of what another program has done since its last look. */
+  /** This process does not know of changes by another program since its last reading. */
   behind: async () => {
     await table.commit(desired, style);
     await nft(EDITS[detail] ?? "");
     const next = of(7);
     await table.commit(pathOf([...forwards, next]), style);
     const ports = (await table.read()).tables;
-    // what is gone already stays so
+    // an element that is gone already stays so
     await nft(EDITS[detail] ?? "").catch(() => "");
     await table.admit(A, "veth9");
     await table.revoke(forwards.map(({ alias }) => alias));

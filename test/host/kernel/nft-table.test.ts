@@ -27,10 +27,10 @@ for (const mode of ["guard", "full"]) {
 
   for (const edit of ["rule", "gone", "added", "set", "foreign", "table", "tables", "stamp", "element"]) {
     t.test(
-      `${mode} mode, edited by hand (${edit}): a look tells it, and a commit lays it anew`,
+      `${mode} mode, edited by hand (${edit}): a reading finds it, and a commit replaces it`,
       async (t) => {
-        const { told, found, wanted } = await alone(["edit", mode, edit]);
-        t.ok(told);
+        const { differs, found, wanted } = await alone(["edit", mode, edit]);
+        t.ok(differs);
         t.strictSame(found, wanted);
       },
     );
@@ -38,7 +38,7 @@ for (const mode of ["guard", "full"]) {
 
   for (const edit of ["table", "tables", "element"]) {
     t.test(
-      `${mode} mode, changed by another program since the last look (${edit}): no call fails`,
+      `${mode} mode, changed by another program since the last reading (${edit}): no call fails`,
       async (t) => {
         t.strictSame(await alone(["behind", mode, edit]), {
           committed: "veth7",
@@ -48,7 +48,7 @@ for (const mode of ["guard", "full"]) {
     );
   }
 
-  t.test(`${mode} mode: tables written in another style are damaged, and laid anew`, async (t) => {
+  t.test(`${mode} mode: tables written in another style are damaged, and replaced`, async (t) => {
     const { damaged, found, wanted } = await alone(["style", mode]);
     t.strictSame(damaged, mode === "full" ? ["refusal", "hairpin", "redirect", "guard"] : ["guard"]);
     t.strictSame(found, wanted);
@@ -98,15 +98,15 @@ chmod +x /mnt/nft; export PATH="/mnt:$PATH";`;
 }
 
 t.test(
-  "full mode, the chain of an alias edited by hand: a look tells it, and a commit lays it anew",
+  "full mode, the chain of an alias edited by hand: a reading finds it, and a commit replaces it",
   async (t) => {
-    const { told, found, wanted } = await alone(["edit", "full", "policy"]);
-    t.ok(told);
+    const { differs, found, wanted } = await alone(["edit", "full", "policy"]);
+    t.ok(differs);
     t.strictSame(found, wanted);
   },
 );
 
-t.test("full mode: a forward that is refused is left out alone, and told", async (t) => {
+t.test("full mode: a forward that is refused: left out alone, and reported", async (t) => {
   const { refused, found } = (await alone(["refused", "full"])) as {
     refused: { alias: string; message: string }[];
     found: { forwards: { alias: string }[]; damaged: string[] };

@@ -1,6 +1,6 @@
 /**
  * Real packets from a client through a host to a container, each a network namespace, with Docker's recorded rules.
- * For a network and a mount namespace of its own. Prints JSON: what came of each try to connect.
+ * For a network and a mount namespace of its own. Prints JSON: the result of each attempt to connect.
  */
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
@@ -99,7 +99,7 @@ for (const chain of [engine === "28" ? "DOCKER-FORWARD" : "DOCKER-ISOLATION-STAG
 }
 tries.restarted = await alias();
 tries.damaged = await run();
-tries.mended = await alias();
+tries.repaired = await alias();
 await table.remove();
 tries.removed = await alias();
 for (const stop of stops) stop();

@@ -1,4 +1,4 @@
-/** What the rules do to real packets beside Docker's own, in network namespaces that end with the program. */
+/** The effect of the rules on real packets beside Docker's own, in network namespaces that end with the program. */
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
@@ -25,7 +25,7 @@ for (const engine of ["20.10", "28"]) {
         operatorReturns: "box",
         restarted: engine === "28" ? "silent" : "box",
         damaged: ["accept"],
-        mended: "box",
+        repaired: "box",
         removed: "ECONNREFUSED",
       });
     },

@@ -11,7 +11,7 @@ export interface Question {
   readonly port: number;
   /** Source port of UDP: the same one makes the same flow. */
   readonly from?: number;
-  /** Milliseconds after which no answer is silence. */
+  /** Milliseconds after which no answer counts as silence. */
   readonly wait: number;
 }
 

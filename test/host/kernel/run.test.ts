@@ -11,7 +11,7 @@ t.test("arguments arrive as they are: there is no shell", async (t) => {
   t.equal((await run(["cat"], { input: "in" })).stdout, "in");
 });
 
-t.test("a program's refusal keeps its arguments, status and words", async (t) => {
+t.test("a program that fails: its arguments, status and message are kept", async (t) => {
   const error = await refusal(run(["ls", "/nonexistent-for-sure"]));
   t.match(error, {
     fault: "command",
@@ -26,7 +26,7 @@ t.test("a program's refusal keeps its arguments, status and words", async (t) =>
   });
 });
 
-t.test("a program that is not installed is named with its package", async (t) => {
+t.test("a program that is not installed: named with its package", async (t) => {
   const path = process.env.PATH;
   t.match(await refusal(run(["ocdd-no-such-program"])), {
     fault: "missing",
@@ -43,7 +43,7 @@ t.test("a program that is not installed is named with its package", async (t) =>
   t.equal(PACKAGE_OF.get("arping"), "iputils-arping");
 });
 
-t.test("one that does not end is killed in time", async (t) => {
+t.test("a program that does not end: killed at the deadline", async (t) => {
   t.match(await refusal(run(["sleep", "3600"], { timeout: 100 })), {
     fault: "command",
     message: "sleep did not end in time",
@@ -55,11 +55,11 @@ t.test("one that does not end is killed in time", async (t) => {
   );
 });
 
-t.test("one that is killed by a signal has not succeeded", async (t) => {
+t.test("a program killed by a signal: an error", async (t) => {
   t.match(await refusal(run(["sh", "-c", "kill -9 $$"])), { fault: "command", message: /sh/ });
 });
 
-t.test("the trace tells each command", async (t) => {
+t.test("the trace: each command", async (t) => {
   const lines: string[] = [];
   traceCommands((line) => lines.push(line));
   await run(["true"]);

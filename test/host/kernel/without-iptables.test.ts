@@ -15,7 +15,7 @@ const DOCKER_29 = path("../../recorded/docker-29.nft");
 
 interface Host {
   readonly firewall: "auto" | "iptables" | "nft";
-  /** Driver that Docker names, and the nft input that is its work or another program's. */
+  /** Driver that Docker names, and the nft input that stands for the rules of Docker or another program. */
   readonly driver: "iptables" | "nftables";
   readonly rules: string;
   /** Programs that are not installed. */

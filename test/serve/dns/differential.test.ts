@@ -74,7 +74,7 @@ const VARIANTS: QueryOptions[] = [
   { edns: { version: 1 } },
   { edns: { options: [[65001, Uint8Array.of(1, 2, 3)]] } },
 ];
-/** Questions about the header: what the three say alike, we say too. */
+/** Questions about the header: where the three agree, OCDD's answer is the same. */
 const ODD: [string, string | number, QueryOptions][] = [
   ["example.org.", "SOA", { qclass: 3 }],
   ["example.org.", "SOA", { flags: 0x2000 }],
@@ -85,7 +85,7 @@ const ODD: [string, string | number, QueryOptions][] = [
   ["evilexample.org.", "A", { edns: {} }],
 ];
 
-/** What all three must agree on before it is asked of us. */
+/** What all three must agree on before OCDD's answer is compared. */
 function essence(message: ReadMessage | undefined): string {
   if (message === undefined) return "silence";
   const lines = (section: string) =>
@@ -118,7 +118,7 @@ function isLimited(ours: string, theirs: string): boolean {
   return a.tc || JSON.stringify({ ...a, additional: [] }) === JSON.stringify({ ...b, additional: [] });
 }
 
-/** Our answer to a client that has proved its address: no answer of it is limited by the size of its query. */
+/** OCDD's answer to a client that has proved its address: no answer of it is limited by the size of its query. */
 async function proved(
   port: number,
   name: string,
@@ -139,7 +139,7 @@ async function proved(
 const again = async (port: number, query: Uint8Array): Promise<ReadMessage | undefined> =>
   (await askUdp(port, query)) ?? (await askUdp(port, query));
 
-t.test("BIND, NSD and Knot: where the three agree, so do we", async (t) => {
+t.test("BIND, NSD and Knot: where the three agree, OCDD's answer is the same", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
   const file = join(dir, "zone");
   writeFileSync(file, ZONE);
@@ -204,7 +204,7 @@ t.test("BIND, NSD and Knot: where the three agree, so do we", async (t) => {
   }
 });
 
-t.test("the checkers of BIND, NSD and Knot take what we print", async (t) => {
+t.test("the checkers of BIND, NSD and Knot accept the zone as OCDD prints it", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-dns-"));
   t.teardown(() => rmSync(dir, { recursive: true }));
   const file = join(dir, "zone");

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import type { Test } from "tap";
 
-/** What it is asked, and what it sends for it: nothing, or messages one after the other. */
+/** A query, and the messages sent in reply, one after the other; none for silence. */
 export type Says = (query: Buffer) => readonly Uint8Array[];
 
 export interface ForwardPeer {
@@ -33,7 +33,7 @@ export function answerTo(query: Buffer, addresses: readonly string[], flags = RE
   return Buffer.concat([head, ...records, query.subarray(end)]);
 }
 
-/** Answers `192.0.2.77` until it is told otherwise. */
+/** Answers `192.0.2.77` until a test changes that. */
 export async function forwardPeer(t: Test): Promise<ForwardPeer> {
   const tcp = createServer();
   tcp.listen(0, "127.0.0.1");

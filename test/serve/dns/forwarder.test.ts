@@ -1,4 +1,4 @@
-/** Forwarders over real sockets: which of their messages count, and what happens when none does. */
+/** Forwarders over real sockets: which of their messages are answers, and the result when none is. */
 import { createSocket } from "node:dgram";
 import t, { type Test } from "tap";
 import type { Reply } from "../../../src/dns/message/forward.ts";
@@ -37,7 +37,7 @@ function forwarder(
   return { ...opened, log };
 }
 
-t.test("an answer: by a query of our own, from a fresh port, with a fresh ID", async (t) => {
+t.test("an answer: to a new query, from a new port, with a new ID", async (t) => {
   const peer = await forwardPeer(t);
   const { ask, log } = forwarder(t, [peer], LONG_MS);
   for (let i = 0; i < 8; i++) {
@@ -50,7 +50,7 @@ t.test("an answer: by a query of our own, from a fresh port, with a fresh ID", a
   t.same(log, []);
 });
 
-t.test("messages that are no answer are not taken for one, and do not end the wait for it", async (t) => {
+t.test("messages that are no answer: ignored, and the wait continues", async (t) => {
   const peer = await forwardPeer(t);
   const { ask } = forwarder(t, [peer], LONG_MS);
   const wrong: [string, (query: Buffer) => Buffer][] = [
@@ -79,15 +79,15 @@ t.test("messages that are no answer are not taken for one, and do not end the wa
   }
 });
 
-t.test("an answer from another port does not count, nor one that comes late", async (t) => {
+t.test("an answer from another port, or a late one: ignored", async (t) => {
   const peer = await forwardPeer(t);
-  const stranger = createSocket("udp4");
-  t.teardown(() => stranger.close());
+  const otherPort = createSocket("udp4");
+  t.teardown(() => otherPort.close());
   const patient = forwarder(t, [peer], LONG_MS);
   peer.udp = (query) => {
     const { from } = peer.asked.at(-1) as { from: number };
     // with the right ID and question, and before the true answer
-    stranger.send(answerTo(query, ["6.6.6.6"]), from, "127.0.0.1", () => {
+    otherPort.send(answerTo(query, ["6.6.6.6"]), from, "127.0.0.1", () => {
       peer.send(answerTo(query, ["192.0.2.77"]), from);
     });
     return [];
@@ -196,7 +196,7 @@ t.test(
     t.same(
       await Promise.all([...same, ...others]),
       Array(6).fill(undefined),
-      "closed: nothing waits any more",
+      "closed: no question waits any more",
     );
   },
 );

@@ -1,4 +1,4 @@
-/** The name server with forwarders: who is answered from them, and what a client gets. */
+/** The name server with forwarders: which clients are answered from them, and what they get. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -152,7 +152,7 @@ t.test("without DNS_FORWARDERS, and with this server itself as forwarder: refuse
   t.match(own.log.join("\n"), /DNS_FORWARDERS names this server itself/);
 });
 
-t.test("clients from elsewhere: REFUSED without RA, and nothing is forwarded", async (t) => {
+t.test("clients in other networks: REFUSED without RA, and nothing is forwarded", async (t) => {
   const own = ownNetworks(() => ({
     eth0: [
       { address: "192.168.122.200", cidr: "192.168.122.200/24", family: "IPv4" },

@@ -61,7 +61,7 @@ for (const engine of ["fast", "portable"] as const) {
         const tcp = connect({ host: "127.0.0.1", port: server.port });
         tcp.on("error", () => {});
         const message = mutated(pick, from);
-        // A length that is right, one that is not, or no frame at all.
+        // A correct length, a wrong one, or no frame at all.
         const length = [message.length, pick(65536), 0][pick(3)] as number;
         tcp.write(Buffer.concat([Buffer.from([length >> 8, length]), message]));
         tcp.resume();
@@ -72,7 +72,7 @@ for (const engine of ["fast", "portable"] as const) {
       const before = answers;
       socket.send(makeQuery("web.example.org.", "A"));
       await sleep(100);
-      t.ok(answers > before, "an honest query is still answered");
+      t.ok(answers > before, "a valid query is still answered");
       t.ok(before > CASES / 10, `${before} answers`);
       t.equal(unreadable, 0);
       t.equal(

@@ -26,7 +26,7 @@ async function told(t: Test, keys: Readonly<Record<string, string>>) {
   };
 }
 
-t.test("DNS_NSID and DNS_VERSION are answered when set", async (t) => {
+t.test("NSID and version, when set: answered", async (t) => {
   t.strictSame(await told(t, { DNS_NSID: "ns1.here", DNS_VERSION: "OCDD 2" }), {
     nsid: "\0\x03\0\x08ns1.here",
     rcode: RCODE.NOERROR,
@@ -34,6 +34,6 @@ t.test("DNS_NSID and DNS_VERSION are answered when set", async (t) => {
   });
 });
 
-t.test("NSID and version are not answered when unset", async (t) => {
+t.test("NSID and version, when unset: not answered", async (t) => {
   t.strictSame(await told(t, {}), { nsid: "", rcode: RCODE.REFUSED, version: "" });
 });

@@ -115,7 +115,7 @@ for (const engine of ["fast", "portable"] as const) {
   });
 }
 
-t.test("IPv6: answered from the address that was asked", async (t) => {
+t.test("IPv6: answered from the address that received the query", async (t) => {
   const { server } = await serve(t, { listen: ["::1", "127.0.0.1"] });
   t.ok(
     server.endpoints.every(({ bound }) => bound),

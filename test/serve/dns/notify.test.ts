@@ -1,4 +1,4 @@
-/** NOTIFY to a secondary that answers as it is told to (RFC 1996). */
+/** NOTIFY to a secondary whose answers the test gives (RFC 1996). */
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -92,7 +92,7 @@ t.test("NOTIFY is retried until it is acknowledged, and not after that", async (
   told.notify(ZONE, 9);
   await until("it says no", () => logs.length === 1, TEST_TIMEOUT_MS);
   t.match(logs, [/^warning: secondary 127.0.0.1@\d+ refuses NOTIFY \(rcode 5\)$/]);
-  t.ok(await quiet(1000), "and need not be told again");
+  t.ok(await quiet(1000), "and need not be notified again");
 });
 
 t.test("a secondary without an answer is logged once, and so is its answer", async (t) => {
@@ -108,11 +108,11 @@ t.test("a secondary without an answer is logged once, and so is its answer", asy
 
 t.test("a message that is no acknowledgement is ignored", async (t) => {
   const { told, answer, next, heard } = await scene(t);
-  const stranger = createSocket("udp4");
-  t.teardown(() => stranger.close());
+  const otherHost = createSocket("udp4");
+  t.teardown(() => otherHost.close());
   told.notify(ZONE, 8);
   const message = await next("the first");
-  stranger.send(plain(message), heard[0]?.from.port, "127.0.0.1");
+  otherHost.send(plain(message), heard[0]?.from.port, "127.0.0.1");
   answer(message); // a query
   const query = plain(message);
   query[2] = 0x84; // an answer to a query
@@ -135,7 +135,7 @@ t.test("a secondary with a key acknowledges with the key", async (t) => {
   ]);
   secondary.replies = (message) => {
     t.ok(tsigOfResponse(message) > 0, "NOTIFY is signed");
-    // What our own server says to a NOTIFY with this key: NOTIMP, signed.
+    // The answer of OCDD's own server to a NOTIFY with this key: NOTIMP, signed.
     const out = new Uint8Array(512);
     const via = { ...UDP, now: Math.floor(Date.now() / 1000) };
     const signed = out.slice(0, respond(authorityOf({ keys: KEYS }), via, message, out));

@@ -62,8 +62,8 @@ async function dump(port: number, file: string, key: boolean): Promise<string> {
   return file;
 }
 
-/** What a child says at last: the first of its messages in which there is any. Throws when it ends before. */
-function told<Message, Said>(
+/** Waits for the first message of a child in which `pick` finds something. Throws when it ends before. */
+function messageOf<Message, Said>(
   child: ChildProcess,
   pick: (message: Message) => Said | undefined,
 ): Promise<Said> {
@@ -105,7 +105,7 @@ async function scene(t: Test, signed: boolean): Promise<void> {
     };
     const child = fork(join(import.meta.dirname, "../serve-child.ts"), [JSON.stringify(options)]);
     child.on("message", ({ log }: { log?: string }) => log !== undefined && logs.push(log));
-    await told(child, ({ serving }: { serving?: boolean }) => serving);
+    await messageOf(child, ({ serving }: { serving?: boolean }) => serving);
     return child;
   };
   const killed = async (child: ChildProcess): Promise<void> => {
@@ -114,7 +114,7 @@ async function scene(t: Test, signed: boolean): Promise<void> {
     await exited;
   };
   const eventsOf = (child: ChildProcess): Promise<DnsCounters["events"]> => {
-    const events = told(child, (said: { events?: DnsCounters["events"] }) => said.events);
+    const events = messageOf(child, (said: { events?: DnsCounters["events"] }) => said.events);
     child.send("counters");
     return events;
   };
@@ -146,7 +146,7 @@ async function scene(t: Test, signed: boolean): Promise<void> {
     serial++;
     replace();
     const times = await Promise.all(ports.map((each) => follows(each, serial, 5000)));
-    // Knot refreshes a zone once a second at most, whatever it is told.
+    // Knot refreshes a zone once a second at most, even if notified more often.
     await sleep(Math.max(0, began + 1100 - performance.now()));
     times.forEach((time, i) => {
       slowest[i] = Math.max(slowest[i] as number, time);
@@ -160,7 +160,7 @@ async function scene(t: Test, signed: boolean): Promise<void> {
   const { incremental, transfers } = await eventsOf(server);
   t.ok(incremental >= 3 * CHANGES && transfers <= 6, `${incremental} IXFR, ${transfers} AXFR`);
 
-  // Either side dies without a word, the zone goes on changing, and all are equal again.
+  // Either side is killed, the zone keeps changing, and all are equal again.
   await peers[0]?.stop("SIGKILL");
   await peers[2]?.stop("SIGKILL");
   await killed(server);

@@ -131,7 +131,7 @@ t.test("a renamed zone file is followed, and an invalid line in it left out", as
     (await dig("+short", "example.org", "SOA")).includes(" 9 3600"),
   );
   t.match(await dig("+short", "web.example.org"), "192.0.2.6");
-  t.match(await dig("+short", "www.example.org", "TXT"), /^web.example.org.$/m, "the earlier of two stands");
+  t.match(await dig("+short", "www.example.org", "TXT"), /^web.example.org.$/m, "the earlier of two counts");
   const said = logs.filter((line) => line.includes("1.2.3: not an IPv4 address"));
   t.match(said, [
     /^warning: .*example.org.zone:\d+: 1.2.3: not an IPv4 address; left out; .*: TXT beside CNAME/,

@@ -26,7 +26,7 @@ const FRAMED = Buffer.concat([Buffer.from([0, QUERY.length]), QUERY]);
 /** Milliseconds that a loaded machine may take. */
 const TEST_TIMEOUT_MS = 30_000;
 
-/** Wait until a number has stopped to grow. */
+/** Wait until a number does not grow any more. */
 async function settled(read: () => number): Promise<number> {
   for (let same = 0, last = -1; same < 10; await sleep(30)) {
     same = read() === last ? same + 1 : 0;
@@ -35,7 +35,7 @@ async function settled(read: () => number): Promise<number> {
   return read();
 }
 
-/** Has the server let go of it? */
+/** Has the server closed it? */
 const gone = ({ heard }: { heard: { ended: boolean; closed: boolean } }) => heard.ended || heard.closed;
 
 function* broken(octets: number): Generator<Uint8Array> {
@@ -71,7 +71,7 @@ async function open(t: Test, octets: number, limits: Partial<ConnectionLimits> =
     await opened.close();
     share.close();
   });
-  /** A client; it reads nothing until it is told to. */
+  /** A client; it reads nothing until the test resumes it. */
   const client = async (localAddress = "127.0.0.1") => {
     const socket = connect({ host: "127.0.0.1", port, localAddress, allowHalfOpen: true });
     sockets.push(socket);
@@ -102,8 +102,9 @@ for (const [what, octets, queries] of [
     const { socket, heard } = await client();
     socket.write(Buffer.concat(Array(queries).fill(FRAMED)));
     const early = await settled(() => count.answered);
-    // What the kernel buffers on both sides, and the 256 KiB that we do.
-    if (what === "large") t.ok(early * octets < 32 << 20, `${early} answers of ${queries} made for nobody`);
+    // The kernel's buffers on both sides, and the 256 KiB of the server.
+    if (what === "large")
+      t.ok(early * octets < 32 << 20, `${early} answers of ${queries} made that no client reads yet`);
     socket.resume();
     await until("every query is answered", () => heard.octets === queries * (octets + 2), TEST_TIMEOUT_MS);
     t.equal(count.answered, queries);
@@ -120,7 +121,7 @@ t.test("a client that half-closes gets every answer, then the end", async (t) =>
   const half = await client();
   half.socket.end(FRAMED.subarray(0, 9));
   half.socket.resume();
-  await until("half a message is worth no waiting", () => half.heard.closed, TEST_TIMEOUT_MS);
+  await until("half a message: no wait", () => half.heard.closed, TEST_TIMEOUT_MS);
   t.equal(half.heard.octets, 0);
 });
 
@@ -145,10 +146,10 @@ t.test("a transfer that cannot go on ends its connection, and is counted", async
 
 t.test("above the memory limit the connection that holds most is closed", async (t) => {
   const { count, client } = await open(t, 4000, { held: 1 << 20 });
-  const honest = await client("127.0.0.2");
-  honest.socket.resume();
-  honest.socket.write(FRAMED);
-  await until("an answer", () => honest.heard.octets === 4002, TEST_TIMEOUT_MS);
+  const other = await client("127.0.0.2");
+  other.socket.resume();
+  other.socket.write(FRAMED);
+  await until("an answer", () => other.heard.octets === 4002, TEST_TIMEOUT_MS);
   // Each may hold 256 KiB and what it has sent: more than four of them are too many.
   const greedy = await Promise.all(Array.from({ length: 12 }, () => client()));
   for (const { socket } of greedy) socket.write(Buffer.concat(Array(20_000).fill(FRAMED)));
@@ -156,9 +157,9 @@ t.test("above the memory limit the connection that holds most is closed", async 
   for (const { socket } of greedy) socket.resume();
   await until("some are closed", () => greedy.filter(gone).length > 0, TEST_TIMEOUT_MS);
   t.ok(!greedy.every(gone), "and no more than has to be");
-  honest.socket.write(FRAMED);
-  await until("another answer", () => honest.heard.octets === 2 * 4002, TEST_TIMEOUT_MS);
-  t.notOk(gone(honest));
+  other.socket.write(FRAMED);
+  await until("another answer", () => other.heard.octets === 2 * 4002, TEST_TIMEOUT_MS);
+  t.notOk(gone(other));
 });
 
 t.test("unfinished messages count for the memory limit", async (t) => {
@@ -180,7 +181,7 @@ t.test("what follows an answered message is kept without that message", async (t
   t.equal(rest(all, 60_000).length, 0);
 });
 
-t.test("a client that takes every place loses its own connections, not those of others", async (t) => {
+t.test("a client that opens all connections: loses its own, not those of others", async (t) => {
   const { client } = await open(t, 40, { connections: 6 });
   const ask = async ({ socket, heard }: Awaited<ReturnType<typeof client>>) => {
     const had = heard.octets;

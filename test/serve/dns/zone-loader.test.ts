@@ -1,4 +1,4 @@
-/** A zone that follows its file: no file stops it, the journal is bounded, and serials are a circle. */
+/** A zone that follows its file: no file stops it, the journal is bounded, and serials wrap around. */
 import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ const serial = ({ keeper }: Kept): number => {
   return zone === undefined ? -1 : serialOf(zone);
 };
 
-t.test("unexpected errors in lines are logged and harm no other line", async (t) => {
+t.test("unexpected errors in lines: logged, and the other lines are served", async (t) => {
   const it = kept(t);
   it.replace(head(1));
   it.keeper.follow();
@@ -105,7 +105,7 @@ t.test("a file that cannot be read is waited for, with the reason", async (t) =>
   await until("it is served", () => serial(it) === 5);
 });
 
-t.test("a signed zone is served, and that its signatures are not sent along is said", async (t) => {
+t.test("a signed zone: served, with a warning that its signatures are not sent", async (t) => {
   const it = kept(t);
   it.replace(`${head(1)}@ DNSKEY 256 3 8 AAAA\n`);
   it.keeper.follow();

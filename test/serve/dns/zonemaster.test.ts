@@ -20,7 +20,7 @@ function missing(): string | false {
   }
 }
 
-/** What a zone on loopback addresses, without IPv6 and signatures, cannot be spared. */
+/** Findings that a zone on loopback addresses, without IPv6 and signatures, cannot avoid. */
 const UNAVOIDABLE = new Set([
   "NAMESERVER_IP_PRIVATE_NETWORK",
   "NEITHER_DNSKEY_NOR_DS",
@@ -29,7 +29,7 @@ const UNAVOIDABLE = new Set([
   "NO_IPV6_NS_DEL",
 ]);
 
-t.test("zonemaster finds nothing but loopback to complain of", { timeout: 120_000 }, async (t) => {
+t.test("zonemaster: no finding but loopback", { timeout: 120_000 }, async (t) => {
   // set-up installs it: where it is missing the test fails and says so
   const lacking = missing();
   if (lacking) throw new Error(String(lacking));

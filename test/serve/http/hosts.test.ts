@@ -3,7 +3,7 @@ import t from "tap";
 import { hostOf, ownHosts } from "../../../src/serve/http/hosts.ts";
 
 t.test(
-  "configured names, localhost, loopback and own addresses are the page's, all others are not",
+  "configured names, localhost, loopback and own addresses: the page is served; all others: not",
   async (t) => {
     const own = ["192.0.2.10"];
     const isOwn = ownHosts(["toolbox.example.com", "Docker1.Example.COM.", "2001:db8::1"], () => own);

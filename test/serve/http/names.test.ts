@@ -1,4 +1,4 @@
-/** Names that `ocdd serve` answers to as a web server. */
+/** Host names for which `ocdd serve` serves the page. */
 import { readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import t from "tap";

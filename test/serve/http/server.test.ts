@@ -297,7 +297,7 @@ t.test("limits and malformed requests", async (t) => {
   t.equal(refused[0]?.headers["retry-after"], "5");
   t.equal(server.counters.streams, 256);
   t.equal((await ask("/")).status, 200, "and the page is there all the same");
-  // half of them go without a word while they are told something
+  // half of them are closed while an event is sent to them
   for (const one of streams.slice(0, 130)) one.destroy();
   write("services.json", listing("v2"));
   write("index.html", page("v2"));

@@ -1,5 +1,5 @@
 /**
- * A machine that claims an alias, on a cable of its own: for a network and a mount namespace. Prints JSON: what was heard
+ * A machine that claims an alias, on a cable of its own: for a network and a mount namespace. Prints JSON: the claims received
  * before, of this host's own announcement, and of the other's.
  */
 import { execa } from "execa";

@@ -1,4 +1,4 @@
-/** One deed of one ARP engine as a process, so that a test can put it into a network namespace. Prints JSON. */
+/** One task of one ARP engine as a process, so that a test can put it into a network namespace. Prints JSON. */
 import { openSync } from "node:fs";
 import { parseIpv4 } from "../../../../src/core/addresses/ipv4.ts";
 import { openPackets } from "../../../../src/host/kernel/arp/packet.ts";

@@ -1,4 +1,4 @@
-/** Both ARP engines on a LAN of the lab's: who has an address, and what a neighbour remembers. */
+/** Both ARP engines on a LAN of the lab's: which addresses are in use, and what a neighbour has cached. */
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import t from "tap";
@@ -72,7 +72,7 @@ t.test("on a LAN", async (t) => {
     };
 
   for (const engine of ["packet", "process", "chosen"]) {
-    t.test(`${engine}: who has an address`, async (t) => {
+    t.test(`${engine}: addresses in use are found`, async (t) => {
       const got = await arp(
         engine,
         "probe",
@@ -86,11 +86,11 @@ t.test("on a LAN", async (t) => {
       t.comment(`${got.ms} ms`);
     });
 
-    t.test(`${engine}: a neighbour that remembers another owner learns ours`, async (t) => {
+    t.test(`${engine}: a neighbour that has cached another owner learns this host's address`, async (t) => {
       const address = "192.168.122.13";
       const neighbour = async (): Promise<string> =>
         (await lab.run("client", ["ip", "neigh", "show", address])).stdout;
-      // the kernel believes nobody anew within this time of the last change
+      // the kernel ignores a further change within this time of the last one
       await lab.run("client", ["sysctl", "-qw", "net.ipv4.neigh.eth0.locktime=0"]);
       await lab.run("client", [
         "ip",
@@ -125,7 +125,7 @@ t.test("on a LAN", async (t) => {
     t.comment(`${got.ms} ms`);
   });
 
-  t.test("packet: all that are taken are known at once", async (t) => {
+  t.test("packet: all addresses in use: known at once", async (t) => {
     const got = await arp("packet", "probe", HOST_DEVICE, CLIENT_ADDRESS, IT_ADDRESS);
     t.equal(got.taken?.length, 2);
     t.comment(`${got.ms} ms`);
@@ -141,7 +141,7 @@ t.test("on a LAN", async (t) => {
     t.match(JSON.parse(stdout), { taken: [CLIENT_ADDRESS], after: "the packet socket is closed" });
   });
 
-  t.test("without CAP_NET_RAW it says so", async (t) => {
+  t.test("without CAP_NET_RAW: an error that names it", async (t) => {
     const { stdout } = await lab.run("host", [
       "setpriv",
       "--bounding-set",
@@ -158,7 +158,7 @@ t.test("on a LAN", async (t) => {
     t.match(JSON.parse(stdout), { fault: "privilege", error: /EPERM/ });
   });
 
-  t.test("a device without hardware addresses is not the packet engine's", async (t) => {
+  t.test("a device without hardware addresses: not opened by the packet engine", async (t) => {
     t.match(await arp("packet", "probe", "lo", "192.168.122.11"), { error: "no packet socket here" });
   });
 });
