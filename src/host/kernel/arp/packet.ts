@@ -46,7 +46,11 @@ export function openPackets(device: string): Arp | undefined {
         send(
           calls,
           fd,
-          addresses.flatMap((address) => announcementFrames(hardware, address)),
+          // and a probe: a machine that took the address while it was off the device answers it
+          addresses.flatMap((address) => [
+            ...announcementFrames(hardware, address),
+            probeFrame(hardware, address),
+          ]),
           () => undefined,
         ),
       ),

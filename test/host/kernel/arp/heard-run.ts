@@ -1,6 +1,6 @@
 /**
  * A machine that claims an alias, on a cable of its own: for a network and a mount namespace. Prints JSON: the claims received
- * before, of this host's own announcement, and of the other's.
+ * before, of this host's own announcement, of the other's, and of its answer to the probe that comes with an announcement.
  */
 import { execa } from "execa";
 import { parseIpv4 } from "../../../../src/core/addresses/ipv4.ts";
@@ -15,14 +15,18 @@ for (const line of [
   "ip link set ens3 up",
   "ip -n other link set eth0 up",
   "ip -n other addr add 192.168.122.11/24 dev eth0",
+  "ip -n other addr add 192.168.122.13/24 dev eth0",
 ])
   await sh(line);
 
 const arp = openArp("ens3");
-const inForce = ["192.168.122.11", "192.168.122.12"].flatMap((text) => parseIpv4(text) ?? []);
+const inForce = ["192.168.122.11", "192.168.122.12", "192.168.122.13"].flatMap(
+  (text) => parseIpv4(text) ?? [],
+);
 const heard = async (): Promise<string[]> => [...(await arp.heard(inForce))];
 const before = await heard();
-await arp.announce(inForce);
+const [, second, third] = inForce;
+await arp.announce(second === undefined ? [] : [second]);
 const own = await heard();
 let other: string[] = [];
 while (other.length === 0) {
@@ -35,5 +39,9 @@ while (other.length === 0) {
   );
   other = await heard();
 }
+// the other machine does nothing by itself now
+await arp.announce(third === undefined ? [] : [third]);
+let answered: string[] = [];
+while (answered.length === 0) answered = await heard();
 arp.close();
-console.log(JSON.stringify({ before, own, other }));
+console.log(JSON.stringify({ before, own, other, answered }));
