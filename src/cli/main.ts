@@ -368,4 +368,15 @@ export async function main(argv: readonly string[]): Promise<number> {
   return status;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv);
+/** A reader that has gone, as `head`, is no error: the command goes on and its status is its own. */
+function ignoreClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+}
+
+if (import.meta.main) {
+  ignoreClosedPipes();
+  process.exitCode = await main(process.argv);
+}
