@@ -166,10 +166,14 @@ function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | nu
       : (ports.get(`${container.id} ${reach.network.bridge}`) ?? null);
 }
 
+/** Seconds after which a running container has a bridge port. */
+const SETTLED = 10;
+
 /** A running container whose port is not found is refused by the guard: a director that cannot see PIDs reports why. */
-function guardNotes({ instances, forward, state }: Service, { firewall }: Observation): string[] {
+function guardNotes({ instances, forward, state, up }: Service, { firewall }: Observation): string[] {
   const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
-  if (!refused || state !== "running") return [];
+  // one that has just started or is about to end has none for a moment
+  if (!refused || state !== "running" || (up?.least ?? 0) < SETTLED) return [];
   return instances.map(
     ({ name }) =>
       `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
