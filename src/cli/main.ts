@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-import { existsSync, readFileSync } from "node:fs";
 /**
  * The command line: the only file that reads arguments and the environment, prints, and sets the exit status.
  * Longer than most, since every command and option is to be seen in one place.
  */
+import { existsSync, readFileSync } from "node:fs";
 import { constants, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";

@@ -9,7 +9,7 @@ let overdue = 0;
 
 /**
  * Does a change on the disk; `path` is for the message. Throws HostError "storage" when it takes longer than the deadline,
- * and at once while an earlier change is overdue: each change that hangs takes one of Node's four threads for files, and
+ * and at once while an earlier change is overdue: each change that hangs takes one of Node's few threads for files, and
  * reading needs one. A change that is overdue may still take effect.
  */
 export async function inTime<T>(

@@ -116,11 +116,9 @@ t.test("a transfer without permission is refused", async (t) => {
 t.test("a renamed zone file is followed, and an invalid line in it left out", async (t) => {
   const { dig, logs, replace } = await lab(t, EXAMPLE);
   replace(EXAMPLE.replace(" 7 3600", " 8 3600").replace("web A 192.0.2.6", "web A 192.0.2.66"));
-  const start = Date.now();
   let seen = "";
-  while (!seen.includes("192.0.2.66") && Date.now() - start < 30_000)
-    seen = await dig("+short", "web.example.org");
-  t.match(seen, "192.0.2.66", `after ${Date.now() - start} ms, dig's start included`);
+  for (let n = 0; n < 500 && !seen.includes("192.0.2.66"); n++) seen = await dig("+short", "web.example.org");
+  t.match(seen, "192.0.2.66");
   t.match(
     await dig("+noall", "+answer", "example.org", "IXFR=7"),
     /192\.0\.2\.6\n[\s\S]*192\.0\.2\.66\n/,

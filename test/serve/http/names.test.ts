@@ -1,27 +1,17 @@
 /** Host names for which `ocdd serve` serves the page. */
-import { readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import t from "tap";
-import { readConfig } from "../../../src/core/config/config.ts";
-import { serveAll } from "../../../src/serve/serve.ts";
-import { NO_ACTIVATED_SOCKETS } from "../../../src/serve/socket-activation.ts";
 import { until } from "../../lab/process.ts";
-import { makePlace } from "../place.ts";
+import { makePlace, serveAt } from "../place.ts";
 
 const ZONE = "toolbox.example.com";
 
 t.setTimeout(120_000);
 
 t.test("the zone, the host's name and www in it, and WEB_NAMES: the page; another name: 421", async (t) => {
-  const { dir, web, conf } = await makePlace(ZONE, "", { WEB_NAMES: "tools.example.com" });
-  const sources = { file: conf, text: readFileSync(conf, "utf8"), environment: new Map(), flags: [] };
-  const over = new AbortController();
-  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NO_ACTIVATED_SOCKETS });
-  t.teardown(async () => {
-    over.abort();
-    await served;
-    rmSync(dir, { recursive: true });
-  });
+  const place = await makePlace(ZONE, "", { WEB_NAMES: "tools.example.com" });
+  serveAt(t, place);
+  const { web } = place;
   const status = (Host: string): Promise<number> =>
     new Promise((resolve) => {
       request({ host: "127.0.0.1", port: web, headers: { Host }, agent: false }, (reply) => {

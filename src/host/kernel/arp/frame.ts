@@ -16,7 +16,7 @@ export interface Arp {
   readonly request: boolean;
 }
 
-/** A probe (RFC 5227 §2.1.1): who has `address`? The sender's own address is left empty, so that no neighbour caches it. */
+/** A probe for `address` (RFC 5227 §2.1.1). The sender's own address is left empty, so that no neighbour caches it. */
 export function probeFrame(hardware: Uint8Array, address: Ipv4): Uint8Array {
   return frame(hardware, REQUEST, 0, toNumber(address));
 }

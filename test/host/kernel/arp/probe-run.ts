@@ -1,13 +1,12 @@
 /** One task of one ARP engine as a process, so that a test can put it into a network namespace. Prints JSON. */
 import { openSync } from "node:fs";
-import { parseIpv4 } from "../../../../src/core/addresses/ipv4.ts";
+import { fromNumber, type Ipv4, parseIpv4, toNumber } from "../../../../src/core/addresses/ipv4.ts";
 import { openPackets } from "../../../../src/host/kernel/arp/packet.ts";
 import { openArp } from "../../../../src/host/kernel/arp/probe.ts";
 import { arping } from "../../../../src/host/kernel/arp/process.ts";
 
 const [engine, deed, device = "", ...texts] = process.argv.slice(2);
 const addresses = texts.flatMap((text) => parseIpv4(text) ?? []);
-const started = performance.now();
 try {
   const used =
     engine === "packet" ? openPackets(device) : engine === "process" ? arping(device) : openArp(device);
@@ -20,10 +19,16 @@ try {
     for (let i = 0; i < 16; i++) openSync("/dev/null", "r");
     after = await used.probe(addresses).then(String, (error: Error) => error.message);
   }
+  let first: string | undefined;
+  if (deed === "beside a free address") {
+    const other = openPackets(device);
+    const free = other?.probe([fromNumber(toNumber(addresses[0] as Ipv4) + 1)]).then(() => "free");
+    first = await Promise.race([probing.then(() => "taken"), free]);
+    await free;
+    other?.close();
+  }
   const taken = await probing;
-  console.log(
-    JSON.stringify({ taken: [...(taken ?? [])].sort(), after, ms: Math.round(performance.now() - started) }),
-  );
+  console.log(JSON.stringify({ taken: [...(taken ?? [])].sort(), after, first }));
 } catch (error) {
   console.log(
     JSON.stringify({ error: (error as Error).message, fault: (error as { fault?: string }).fault }),
