@@ -66,18 +66,34 @@ export function giveAddresses(
   };
 }
 
+/** Ids and lease keys of all containers that exist. */
+interface Known {
+  readonly ids: ReadonlySet<string>;
+  readonly keys: ReadonlySet<string>;
+}
+
 /**
  * Finds leases whose container no longer exists, neither the one last seen nor another that would have the lease. Where
  * not every container is known, it finds none.
  */
 function goneIn(seen: Observation, config: Config): (lease: Lease) => boolean {
   if (seen.stopped === undefined || config.api.filters !== null) return () => false;
-  const lastSeen = lastSeenOf(seen.actual.table.leases);
-  const existing = [...seen.containers, ...seen.stopped];
-  const ids = new Set(existing.map((container) => container.id));
-  const keys = new Set(existing.map((container) => identityOf(container, lastSeen).key));
-  // an address whose owner is not known has an empty key
-  return ({ key, container }) => key !== "" && !ids.has(container) && !keys.has(key);
+  const { containers, stopped, actual } = seen;
+  const known = (): Known => {
+    const lastSeen = lastSeenOf(actual.table.leases);
+    const existing = [...containers, ...stopped];
+    return {
+      ids: new Set(existing.map((container) => container.id)),
+      keys: new Set(existing.map((container) => identityOf(container, lastSeen).key)),
+    };
+  };
+  // only a full range asks
+  let found: Known | undefined;
+  return ({ key, container }) => {
+    found ??= known();
+    // an address whose owner is not known has an empty key
+    return key !== "" && !found.ids.has(container) && !found.keys.has(key);
+  };
 }
 
 function addressesOf(
