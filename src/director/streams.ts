@@ -34,7 +34,7 @@ export interface Followers {
 }
 
 export interface Following {
-  /** A run begins: addresses that disappear meanwhile may be removed by the run itself. */
+  /** A run begins and holds the lock: addresses that disappear meanwhile may be removed by the run itself. */
   runBegins(): void;
   /** It has ended: an alias that should exist now and was lost is to be repaired. */
   runEnded(): void;
@@ -47,8 +47,10 @@ export interface Following {
 const LIST_LAG_MS = 1_000;
 
 export interface EventHandling {
-  readonly host: Pick<Host, "revoke" | "admit">;
+  readonly host: Pick<Host, "revoke" | "withdraw" | "admit">;
   readonly exits: Exits;
+  /** Whether a run is in progress. */
+  readonly duringRun: () => boolean;
   /** Has the next run observe what the event is about. */
   readonly look: (event: DockerEvent) => void;
   /** The same for a container that has ended. */
@@ -60,6 +62,7 @@ export interface EventHandling {
 export function eventHandler({
   host,
   exits,
+  duringRun,
   look,
   lookSoon,
   say,
@@ -68,7 +71,7 @@ export function eventHandler({
     // the observation after the end itself sees that the endpoint is gone
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
-      revokeEnded(host, event.container, say);
+      revokeEnded(host, event.container, duringRun(), say);
       return lookSoon(event);
     }
     // what fails here fails again in the run, which reports it
@@ -101,8 +104,8 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     pending.add(event);
     wakeup.wakeSoon();
   };
-  const onEvent = eventHandler({ host, exits, look, lookSoon, say });
   let running = false;
+  const onEvent = eventHandler({ host, exits, duringRun: () => running, look, lookSoon, say });
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
     if (running) lostMeanwhile.push(address);

@@ -112,8 +112,12 @@ export async function watch(options: WatchOptions): Promise<void> {
         await adopt();
         const { scope, since, more } = pending.take();
         if (more) wakeup.wakeSoon();
-        following.runBegins();
-        const outcome = await lockedRun(watched, flock, ping.busy, scope);
+        const outcome = await lockedRun(
+          watched,
+          flock,
+          { begins: following.runBegins, progress: ping.busy },
+          scope,
+        );
         succeeded(outcome, since, started);
       } catch (error) {
         failed(error, started);
@@ -160,11 +164,11 @@ function changeDetector(): (outcome: Outcome) => boolean {
   };
 }
 
-/** One run under the lock. `progress` is called at each observation: many slow ones are no hang. */
+/** One run under the lock. `progress` is called at each observation, since many slow ones are no hang. */
 async function lockedRun(
   { config, host }: Watched,
   flock: ReturnType<typeof flockByCall>,
-  progress: () => void,
+  { begins, progress }: { readonly begins: () => void; readonly progress: () => void },
   scope: Parameters<Host["observe"]>[0],
 ): Promise<Outcome> {
   const observe: Host["observe"] = (what) => {
@@ -172,6 +176,7 @@ async function lockedRun(
     return host.observe(what);
   };
   const release = await takeLock(pathsOf(config).lock, flock);
+  begins();
   try {
     const options = { now, apply: true, yes: false, confirmationMs: CONFIRMATION_MS };
     return await reconcile(

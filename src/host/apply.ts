@@ -7,10 +7,10 @@ import type { DataPath } from "../core/forwards/forward.ts";
 import { renderHistory } from "../core/page/history.ts";
 import { type Paths, pathsOf } from "../core/paths.ts";
 import { aliasChanges, hairpinChanges, knownOwnersOnly, type Plan } from "../core/plan.ts";
-import { withdrawn } from "../core/zone/withdraw.ts";
 import { readCleanup, recordCleanup, removeCleanup } from "./disk/cleanup.ts";
 import { makeDurable, writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
+import type { ZoneWriter } from "./disk/zone-writer.ts";
 import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
 import { flushFlows } from "./kernel/conntrack.ts";
 import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
@@ -19,6 +19,7 @@ import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
 export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
+  readonly zone: ZoneWriter;
   /** Aliases of containers that have ended since the plan was made: they are neither put in force nor published. */
   readonly revokedAliases: () => ReadonlySet<Ipv4>;
   /** Aliases whose flows were flushed when their forwards were revoked. */
@@ -131,19 +132,9 @@ function joined(actual: DataPath, desired: DataPath): DataPath {
 }
 
 /** The files. The page is last, because clients compare it with services.json. */
-async function publish(
-  { config, revokedAliases }: Means,
-  paths: Paths,
-  plan: Plan,
-  steps: Steps,
-): Promise<void> {
+async function publish({ config, zone }: Means, paths: Paths, plan: Plan, steps: Steps): Promise<void> {
   const { actual, desired } = plan;
-  if (desired.zone.text !== actual.zone.text)
-    // visible to the server at once, synced to disk at the end
-    await steps.run("write the zone", () => {
-      const { text } = withdrawn(desired.zone, config.zone, revokedAliases());
-      return writeWhole(config.zoneFile, text, "latin1", "later");
-    });
+  await steps.run("write the zone", () => zone.publish(actual.zone, desired.zone));
   if (plan.writeLeases && !plan.leasesFirst)
     // no address is given in them: what a crash of the machine loses is found again by the next run
     await steps.run("write the leases", () => writeLeases(paths.leases, desired.table, "later"));

@@ -6,6 +6,7 @@ import { pathsOf } from "../core/paths.ts";
 import type { Plan } from "../core/plan.ts";
 import { apply, named } from "./apply.ts";
 import { noteRun } from "./disk/page.ts";
+import { zoneWriter } from "./disk/zone-writer.ts";
 import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import { removeAddresses } from "./kernel/addresses.ts";
@@ -29,6 +30,11 @@ export interface Host {
   apply(plan: Plan): Promise<readonly Refusal[]>;
   /** Takes the forwards of a container out of force at once; waits for no run, disk or Docker. */
   revoke(containerId: string): Promise<void>;
+  /**
+   * Takes the names of containers that were revoked during the run in progress out of the zone file, and does not wait for
+   * the run: Docker may keep it waiting. Only while this process holds the lock. Throws HostError.
+   */
+  withdraw(): Promise<void>;
   /** Opens the guard for a container that has just started, as soon as its bridge port is known. */
   admit(containerId: string): Promise<void>;
   /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
@@ -71,6 +77,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
   const { table, bridgePorts, arp } = kernel;
   const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
+  const zone = zoneWriter(config, observer.revokedAliases);
   return {
     async observe(scope = {}) {
       const seen = await observer.observe(scope);
@@ -85,7 +92,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       observer.applying(plan);
       const { revokedAliases, flushed } = observer;
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
-      const refused = await apply({ config, table, revokedAliases, flushed, announce }, plan);
+      const refused = await apply({ config, table, zone, revokedAliases, flushed, announce }, plan);
       await observer.applied(plan);
       return refused;
     },
@@ -97,6 +104,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       await flushFlows(aliases.map(({ address }) => address));
       for (const { address } of aliases) observer.flushed.add(address);
     },
+    withdraw: () => zone.withdraw(observer.readZone),
     async admit(containerId) {
       // a container on several networks is left to the next run, which knows the right one
       const way = observer.wayTo(containerId);

@@ -8,6 +8,7 @@ import { NOTHING_SEEN, observationOf } from "../core/observation.ts";
 import { readHistory } from "../core/page/history.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { Plan } from "../core/plan.ts";
+import type { ZoneFile } from "../core/zone/zone-file.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
 import { readTemplate } from "./disk/page.ts";
@@ -47,6 +48,8 @@ export interface Observer {
   observe(scope: Scope): Promise<Observation>;
   /** A plan is about to be carried out: what is known of the host is not used until `applied`. */
   applying(plan: Plan): void;
+  /** The zone file as it is now. Throws HostError. */
+  readZone(): Promise<ZoneFile>;
   /** Aliases whose tracked flows have been flushed since a plan was last carried out. */
   readonly flushed: Set<Ipv4>;
   /** Aliases of containers that were revoked since the last observation began. */
@@ -171,6 +174,7 @@ export function makeObserver(parts: ObserverParts): Observer {
       known = undefined;
       leased = plan.desired.table.leases;
     },
+    readZone: async () => zones.again((await readOctets(config.zoneFile)) ?? ""),
     flushed,
     revokedAliases,
     async applied({ desired }) {

@@ -56,6 +56,7 @@ export class StillHost implements Host {
   }
 
   async revoke(): Promise<void> {}
+  async withdraw(): Promise<void> {}
   async admit(): Promise<void> {}
   invalidate(): void {}
   holds(): boolean {

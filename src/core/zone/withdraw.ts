@@ -26,6 +26,20 @@ export function withdrawn(file: ZoneFile, zone: string, aliases: ReadonlySet<Ipv
   return { ...file, records, text };
 }
 
+/** The rendered zone with another serial in its SOA record (RFC 1035 §3.3.13). */
+export function numbered(file: ZoneFile, serial: number, zone: string): ZoneFile {
+  if (file.serial === serial) return file;
+  const text = file.text.replace(SOA_LINE, (line, before: string, owner: string, after: string) =>
+    owner === `${zone}.` ? `${before}${serial}${after}` : line,
+  );
+  return { ...file, serial, text };
+}
+
+/** Whether the first of two serials is the later one, by RFC 1982 §3.2. */
+export const isLater = (a: number, b: number): boolean => a !== b && (a - b) >>> 0 < 2 ** 31;
+
+/** The SOA record as `renderZone` writes it. */
+const SOA_LINE = new RegExp(`^((\\S+)\t\\d+\tIN\tSOA\t\\S+ \\S+ )\\d+( [ \\d]+\t; ${MARK})$`, "m");
 /** One line of A or SRV as `renderZone` writes it. */
 const OWN_LINE = new RegExp(`^(?<owner>\\S+)\t\\d+\tIN\t(?<type>A|SRV)\t(?<rdata>[^\t]+)\t; ${MARK}$`);
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import t from "tap";
 import { readZoneOnDisk, updateZone, type ZoneSettings } from "../../../src/core/zone/records.ts";
 import { addressRecords } from "../../../src/core/zone/service-records.ts";
-import { withdrawn } from "../../../src/core/zone/withdraw.ts";
+import { isLater, numbered, withdrawn } from "../../../src/core/zone/withdraw.ts";
 import type { AddressRecord, SrvRecord, ZoneFile } from "../../../src/core/zone/zone-file.ts";
 import { HOST, ip, NOW, ZONE } from "../make.ts";
 
@@ -48,5 +48,21 @@ t.test("any zone: as if the records had never been there; hand-written records s
       return expected.text === found.text && JSON.stringify(expected) === JSON.stringify(found);
     }),
     { numRuns: 500 },
+  );
+});
+
+t.test("another serial in the SOA record, and nowhere else", async (t) => {
+  const zone = rendered([{ owner: "web", address: ip("192.168.122.11") }], []);
+  const next = numbered(zone, 4_294_967_295, ZONE);
+  t.equal(next.serial, 4_294_967_295);
+  t.equal(readZoneOnDisk(next.text, SETTINGS, OURS).serial, 4_294_967_295);
+  t.equal(numbered(next, zone.serial, ZONE).text, zone.text);
+  t.equal(next.text.split("\n").filter((line, i) => line !== zone.text.split("\n")[i]).length, 1);
+});
+
+t.test("serials are compared as RFC 1982 says", async (t) => {
+  t.strictSame(
+    [isLater(2, 1), isLater(1, 2), isLater(1, 1), isLater(0, 4_294_967_295), isLater(4_294_967_295, 0)],
+    [true, false, false, true, false],
   );
 });
