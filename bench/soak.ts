@@ -77,6 +77,9 @@ async function foreignIntact(lab: Lab): Promise<boolean> {
 /** Process id of the run that holds the lock, or held it last. */
 const holder = (lab: Lab): number => Number(readFileSync(`${lab.dir}/storage/ocdd.lock`, "utf8"));
 
+/** Exit status of a run while another one holds the lock. */
+const BUSY_STATUS = 75;
+
 /** Starts all containers once, so that each has its lease. `fixed`: each has a fixed address in Docker. */
 async function crowd(lab: Lab, fixed: boolean): Promise<{ names: string[]; table: Record<string, string> }> {
   const names = Array.from({ length: CROWD }, (_, i) => `churn${i}`);
@@ -86,7 +89,12 @@ async function crowd(lab: Lab, fixed: boolean): Promise<{ names: string[]; table
     ...(fixed ? { network: "fixed", args: ["--ip", `172.30.1.${i + 1}`] } : {}),
   });
   await lab.startContainers(...["steady0", "steady1", ...names].map(placed));
-  const outcome = await lab.ocdd();
+  // `watch` may hold the lock just then
+  let outcome = await lab.ocdd();
+  for (let tries = 0; outcome.code === BUSY_STATUS && tries < 50; tries++) {
+    await sleep(200);
+    outcome = await lab.ocdd();
+  }
   if (outcome.code !== 0) throw new Error(outcome.stderr);
   const { leases } = JSON.parse(readFileSync(`${lab.dir}/storage/leases.json`, "utf8")) as {
     leases: { key: string; address: string }[];
