@@ -5,19 +5,14 @@ import type { Host } from "../host/host.ts";
 
 /**
  * Revokes the forwards of a container, so that its clients are refused at once instead of waiting. That no other
- * container answers them is ensured by the guard. During a run its name is withdrawn as well; else the run that now
- * begins does that. Never rejects; the next run repeats what has failed.
+ * container answers them is ensured by the guard. Its name is withdrawn as well. Never rejects; the next run repeats what
+ * has failed.
  */
-export function revokeEnded(
-  host: Pick<Host, "revoke" | "withdraw">,
-  containerId: string,
-  duringRun: boolean,
-  say: Say,
-): void {
+export function revokeEnded(host: Pick<Host, "revoke" | "withdraw">, containerId: string, say: Say): void {
   const warn = (what: string) => (error: unknown) => {
     if (!(error instanceof HostError)) throw error;
     say("warning", `could not ${what} of container ${containerId.slice(0, 12)}: ${error.message}`);
   };
   host.revoke(containerId).catch(warn("revoke the forwards"));
-  if (duringRun) host.withdraw().catch(warn("withdraw the name"));
+  host.withdraw().catch(warn("withdraw the name"));
 }

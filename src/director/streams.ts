@@ -31,6 +31,8 @@ export interface Followers {
   readonly wakeup: Wakeup;
   readonly signal: AbortSignal;
   readonly say: Say;
+  /** Carries something out under the lock of runs; not at all when another `ocdd` holds it. */
+  readonly locked: (act: () => Promise<void>) => Promise<void>;
 }
 
 export interface Following {
@@ -49,8 +51,6 @@ const LIST_LAG_MS = 1_000;
 export interface EventHandling {
   readonly host: Pick<Host, "revoke" | "withdraw" | "admit">;
   readonly exits: Exits;
-  /** Whether a run is in progress. */
-  readonly duringRun: () => boolean;
   /** Has the next run observe what the event is about. */
   readonly look: (event: DockerEvent) => void;
   /** The same for a container that has ended. */
@@ -62,7 +62,6 @@ export interface EventHandling {
 export function eventHandler({
   host,
   exits,
-  duringRun,
   look,
   lookSoon,
   say,
@@ -71,7 +70,7 @@ export function eventHandler({
     // the observation after the end itself sees that the endpoint is gone
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
-      revokeEnded(host, event.container, duringRun(), say);
+      revokeEnded(host, event.container, say);
       return lookSoon(event);
     }
     // what fails here fails again in the run, which reports it
@@ -83,7 +82,7 @@ export function eventHandler({
 }
 
 /** Follows all streams until closed; each is opened again when it ends, and everything is observed then. */
-export function followHost(watched: Watched, { pending, wakeup, signal, say }: Followers): Following {
+export function followHost(watched: Watched, { pending, wakeup, signal, say, locked }: Followers): Following {
   const { config, docker, exits, host } = watched;
   const own = new AbortController();
   const until = AbortSignal.any([signal, own.signal]);
@@ -105,7 +104,8 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say }: F
     wakeup.wakeSoon();
   };
   let running = false;
-  const onEvent = eventHandler({ host, exits, duringRun: () => running, look, lookSoon, say });
+  const withdrawing = { ...host, withdraw: () => (running ? host.withdraw() : locked(host.withdraw)) };
+  const onEvent = eventHandler({ host: withdrawing, exits, look, lookSoon, say });
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
     if (running) lostMeanwhile.push(address);

@@ -11,13 +11,13 @@ import type { DirectorMetrics } from "../daemon/metrics.ts";
 import type { Notifier } from "../daemon/sd-notify.ts";
 import { debouncedWakeup } from "../daemon/wakeup.ts";
 import { watchdogPing } from "../daemon/watchdog.ts";
-import { flockByCall, takeLock } from "../host/disk/lock.ts";
 import { recordWatchStats } from "../host/disk/watch-stats.ts";
 import type { Host } from "../host/host.ts";
 import { causeOf, failureLine } from "./failure.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 import { type ReloadOptions, reloadable } from "./reload.ts";
+import { type RunLock, runLock } from "./run-lock.ts";
 import { followHost, openWatched, type Watched } from "./streams.ts";
 
 /** Milliseconds between the starts of two runs in a burst of events. */
@@ -51,10 +51,11 @@ export async function watch(options: WatchOptions): Promise<void> {
   const pending = makePending(() => performance.now());
   const log = dedupedLog(say);
   const ping = watchdogPing(notify);
-  const flock = flockByCall();
+  const lock = runLock(() => pathsOf(watched.config).lock);
   const sameContainers = changeDetector();
   let watched = openWatched(options.read());
-  let following = followHost(watched, { pending, wakeup, signal, say });
+  const followers = { pending, wakeup, signal, say, locked: lock.unlessBusy };
+  let following = followHost(watched, followers);
   const configuration = reloadable(options, wakeup.wake);
   const stats = recordWatchStats(pathsOf(watched.config).watchStats, now);
   let ready = false;
@@ -70,7 +71,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     await following.close();
     watched = next;
     pending.addAll();
-    following = followHost(watched, { pending, wakeup, signal, say });
+    following = followHost(watched, followers);
   };
   const succeeded = (outcome: Outcome, since: number | null, started: number): void => {
     const { decision, plan, warnings } = outcome;
@@ -114,7 +115,7 @@ export async function watch(options: WatchOptions): Promise<void> {
         if (more) wakeup.wakeSoon();
         const outcome = await lockedRun(
           watched,
-          flock,
+          lock,
           { begins: following.runBegins, progress: ping.busy },
           scope,
         );
@@ -167,7 +168,7 @@ function changeDetector(): (outcome: Outcome) => boolean {
 /** One run under the lock. `progress` is called at each observation, since many slow ones are no hang. */
 async function lockedRun(
   { config, host }: Watched,
-  flock: ReturnType<typeof flockByCall>,
+  lock: RunLock,
   { begins, progress }: { readonly begins: () => void; readonly progress: () => void },
   scope: Parameters<Host["observe"]>[0],
 ): Promise<Outcome> {
@@ -175,7 +176,7 @@ async function lockedRun(
     progress();
     return host.observe(what);
   };
-  const release = await takeLock(pathsOf(config).lock, flock);
+  const release = await lock.take();
   begins();
   try {
     const options = { now, apply: true, yes: false, confirmationMs: CONFIRMATION_MS };

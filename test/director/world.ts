@@ -194,13 +194,11 @@ export class World {
     };
     const options = { now: () => this.now, apply: true, yes: true, confirmationMs: 0 };
     try {
-      const outcome = await director.running(() =>
-        director.as(() =>
-          reconcile(
-            this.config,
-            { ...director.host, observe },
-            { ...options, ...(scope === undefined ? {} : { scope }) },
-          ),
+      const outcome = await director.as(() =>
+        reconcile(
+          this.config,
+          { ...director.host, observe },
+          { ...options, ...(scope === undefined ? {} : { scope }) },
         ),
       );
       const here = new Set(this.floor.kernel.addresses.map(({ address }) => address));

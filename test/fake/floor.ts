@@ -127,8 +127,6 @@ export interface Director {
   lookAgain(): void;
   /** Does something as this director. */
   as<T>(deed: () => Promise<T>): Promise<T>;
-  /** A run, in progress until it has ended. */
-  running<T>(run: () => Promise<T>): Promise<T>;
   /** Has an event happen at a moment of its calls. */
   at(moment: Moment | undefined): void;
   kill(): void;
@@ -177,7 +175,6 @@ export class Floor {
     };
     const host = current.run(process, () => openHost(config, { docker: this.docker, exits }, kernel));
     let going: Promise<void>[] = [];
-    let running = false;
     const noted = (deed: Promise<void>): Promise<void> => {
       const done = deed.catch((error: unknown) => {
         // a write is refused after another program's change, and the next run repeats it
@@ -193,7 +190,6 @@ export class Floor {
         admit: (id) => noted(host.admit(id)),
       },
       exits,
-      duringRun: () => running,
       look: pending.add,
       lookSoon: pending.add,
       say: () => undefined,
@@ -214,14 +210,6 @@ export class Floor {
         for (const container of host.unsettled()) pending.add({ action: "", container, network: "" });
       },
       as: (deed) => current.run(process, deed),
-      async running(run) {
-        running = true;
-        try {
-          return await run();
-        } finally {
-          running = false;
-        }
-      },
       at(moment) {
         process.moment = moment;
       },
