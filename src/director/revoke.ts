@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 
 /**
  * Revokes the forwards of a container, so that its clients are refused at once instead of waiting. That no other
- * container answers them is ensured by the guard. Its name is withdrawn as well. Never rejects; the next run repeats what
+ * container answers them is ensured by the guard. Its name is withdrawn first. Never rejects; the next run repeats what
  * has failed.
  */
 export function revokeEnded(host: Pick<Host, "revoke" | "withdraw">, containerId: string, say: Say): void {
@@ -13,6 +13,6 @@ export function revokeEnded(host: Pick<Host, "revoke" | "withdraw">, containerId
     if (!(error instanceof HostError)) throw error;
     say("warning", `could not ${what} of container ${containerId.slice(0, 12)}: ${error.message}`);
   };
-  host.revoke(containerId).catch(warn("revoke the forwards"));
-  host.withdraw().catch(warn("withdraw the name"));
+  const withdraw = (): Promise<void> => host.withdraw().catch(warn("withdraw the name"));
+  host.revoke(containerId, withdraw).catch(warn("revoke the forwards"));
 }

@@ -1,4 +1,5 @@
 /** The host behind one interface: observe it, carry out a plan. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import type { Observation } from "../core/model.ts";
@@ -28,8 +29,11 @@ export interface Host {
   probe(addresses: readonly Ipv4[], ahead?: readonly Ipv4[]): Promise<ReadonlySet<Ipv4>>;
   /** Carries out a plan. Throws HostError that names the step; the steps before it stay done. */
   apply(plan: Plan): Promise<readonly Refusal[]>;
-  /** Takes the forwards of a container out of force at once; waits for no run, disk or Docker. */
-  revoke(containerId: string): Promise<void>;
+  /**
+   * Takes the forwards of a container out of force at once; waits for no run and not for Docker. `first` is called before:
+   * it is waited for, but not for a busy disk.
+   */
+  revoke(containerId: string, first: () => Promise<void>): Promise<void>;
   /**
    * Takes the names of containers that were revoked during the run in progress out of the zone file, and does not wait for
    * the run: Docker may keep it waiting. Only while this process holds the lock. Throws HostError.
@@ -72,6 +76,9 @@ const kernelOf = (config: Config): KernelAccess => ({
   arp: openArp(config.device),
 });
 
+/** Milliseconds for which a rule waits for its name to be withdrawn: what a process that is killed leaves leads nowhere. */
+const WITHDRAWAL_MS = 10;
+
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
@@ -96,8 +103,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       await observer.applied(plan);
       return refused;
     },
-    async revoke(containerId) {
+    async revoke(containerId, first) {
       const aliases = observer.revoke(containerId);
+      if (aliases.length > 0) await Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
       await table.revoke(aliases.map(({ address }) => address));
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(aliases);

@@ -185,7 +185,7 @@ export class Floor {
     };
     const handle = eventHandler({
       host: {
-        revoke: (id) => noted(host.revoke(id)),
+        revoke: (id, first) => noted(host.revoke(id, first)),
         withdraw: () => noted(host.withdraw()),
         admit: (id) => noted(host.admit(id)),
       },

@@ -106,7 +106,7 @@ async function served(given: Contract): Promise<void> {
 
 async function ended(given: Contract): Promise<void> {
   run(given, { db: "172.17.0.3" });
-  await given.host.revoke(id("web"));
+  await given.host.revoke(id("web"), async () => undefined);
   const seen = await look(given);
   assert.deepEqual(await inForce(given), ["db 172.17.0.3 vethdb"], "an end is in force without a run");
   assert.equal(seen.actual.aliases.length, 1, "its alias is gone with it");
