@@ -77,7 +77,7 @@ const kernelOf = (config: Config): KernelAccess => ({
 });
 
 /** Milliseconds for which a rule waits for its name to be withdrawn: what a process that is killed leaves leads nowhere. */
-const WITHDRAWAL_MS = 10;
+const WITHDRAWAL_MS = 100;
 
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
