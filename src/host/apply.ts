@@ -20,8 +20,8 @@ export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
   readonly zone: ZoneWriter;
-  /** Aliases of containers that have ended since the plan was made: they are neither put in force nor published. */
-  readonly revokedAliases: () => ReadonlySet<Ipv4>;
+  /** Aliases of containers that have ended since the plan was made, once their names are withdrawn: none is put in force. */
+  readonly revokedAliases: () => Promise<ReadonlySet<Ipv4>>;
   /** Aliases whose flows were flushed when their forwards were revoked. */
   readonly flushed: ReadonlySet<Ipv4>;
   /** Gratuitous ARP for aliases that were just added. */
@@ -102,8 +102,8 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   await steps.run("write the rules", async () => {
     refused = await commit(means, joined(actual.dataPath, desired.dataPath));
   });
-  await steps.run("add aliases", () => {
-    const gone = means.revokedAliases();
+  await steps.run("add aliases", async () => {
+    const gone = await means.revokedAliases();
     return addAddresses(added.filter(({ address }) => !gone.has(address)));
   });
   await steps.run("set hairpin mode", () => setHairpin(on, "on"));
@@ -116,8 +116,8 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   return refused;
 }
 
-function commit({ table, revokedAliases }: Means, path: DataPath): Promise<readonly Refusal[]> {
-  const gone = revokedAliases();
+async function commit({ table, revokedAliases }: Means, path: DataPath): Promise<readonly Refusal[]> {
+  const gone = await revokedAliases();
   if (gone.size === 0) return table.commit(path);
   return table.commit({ ...path, forwards: path.forwards.filter(({ alias }) => !gone.has(alias)) });
 }
@@ -161,9 +161,9 @@ async function takeAway(
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
-  await steps.always("remove aliases", () => {
+  await steps.always("remove aliases", async () => {
     // also aliases revoked before their leases were known, after a restart or the loss of the leases
-    const gone = means.revokedAliases();
+    const gone = await means.revokedAliases();
     return removeAddresses([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
   });
   if (joined(actual.dataPath, desired.dataPath) !== desired.dataPath)

@@ -77,7 +77,7 @@ const kernelOf = (config: Config): KernelAccess => ({
 });
 
 /** Milliseconds for which a rule waits for its name to be withdrawn: what a process that is killed leaves leads nowhere. */
-const WITHDRAWAL_MS = 100;
+const WITHDRAWAL_MS = 200;
 
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
@@ -85,6 +85,8 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
   const { table, bridgePorts, arp } = kernel;
   const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
   const zone = zoneWriter(config, observer.revokedAliases);
+  /** Names of containers that have ended are being withdrawn. */
+  let withdrawal: Promise<unknown> = Promise.resolve();
   return {
     async observe(scope = {}) {
       const seen = await observer.observe(scope);
@@ -97,7 +99,11 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     probe: rememberProbes((addresses) => arp.probe(addresses)),
     async apply(plan) {
       observer.applying(plan);
-      const { revokedAliases, flushed } = observer;
+      const { flushed } = observer;
+      const revokedAliases = async (): Promise<ReadonlySet<Ipv4>> => {
+        await withdrawal;
+        return observer.revokedAliases();
+      };
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
       const refused = await apply({ config, table, zone, revokedAliases, flushed, announce }, plan);
       await observer.applied(plan);
@@ -105,7 +111,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     },
     async revoke(containerId, first) {
       const aliases = observer.revoke(containerId);
-      if (aliases.length > 0) await Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
+      if (aliases.length > 0)
+        withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
+      await withdrawal;
       await table.revoke(aliases.map(({ address }) => address));
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(aliases);
