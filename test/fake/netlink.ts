@@ -24,6 +24,7 @@ export function fakeNetlink(nft: FakeNft, call: (name: string, deed: () => void)
       });
       return { messages: [], interrupted: false };
     },
+    list: () => undefined,
     port: () => 0,
     close: () => undefined,
   };

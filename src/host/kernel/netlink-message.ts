@@ -69,6 +69,28 @@ export function attributes(body: Buffer): Map<number, Buffer> {
   return found;
 }
 
+/**
+ * Where the value begins of the attribute that a path of types leads to, the attributes beginning at `start`; -1 when there
+ * is none of at least `size` octets. Makes nothing, for messages that come by the ten thousand.
+ */
+export function seek(octets: Buffer, start: number, path: readonly number[], size: number): number {
+  let [at, end] = [start, octets.length];
+  for (const type of path) {
+    for (;;) {
+      if (at + 4 > end) return -1;
+      const length = octets.readUInt16LE(at);
+      if (length < 4 || at + length > end) return -1;
+      if ((octets.readUInt16LE(at + 2) & 0x3fff) === type) {
+        end = at + length;
+        at += 4;
+        break;
+      }
+      at += padded(length);
+    }
+  }
+  return end - at >= size ? at : -1;
+}
+
 /** A string with its final NUL. */
 export const text = (value: string): Buffer => Buffer.from(`${value}\0`, "latin1");
 

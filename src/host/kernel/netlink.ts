@@ -22,7 +22,7 @@ const ENOBUFS = 105;
 const BUFFER = 8 << 20;
 /** Octets of one datagram; the kernel sends at most 32 KiB of a dump at a time. */
 const DATAGRAM = 1 << 17;
-/** Octets of all replies to one question; 10 000 network devices take some 20 MB. */
+/** Octets of all replies to one question that are kept; 10 000 network devices take some 20 MB. */
 const MAX_REPLIES = 64 << 20;
 
 /** The kernel or the socket refused. `errno` is the number; nothing of the request has been done. */
@@ -49,6 +49,11 @@ export interface Netlink {
    * reply). Throws NetlinkError.
    */
   ask(messages: readonly Message[], ends?: number): Replies;
+  /**
+   * Sends a question and calls `each` for every message of its answer, whose body is valid only until `each` returns: a
+   * list of any length takes no memory. Throws NetlinkError, and what `each` throws.
+   */
+  list(question: Message, each: (message: Message) => void): void;
   /** The kernel's number for this socket, which is in the notifications of its changes; 0 while it is closed. */
   port(): number;
   close(): void;
@@ -71,54 +76,89 @@ export function openNetlink(protocol: number): Loaded<Netlink> {
     if (socket !== undefined) calls.close(socket.fd);
     socket = undefined;
   };
-  const ask = (messages: readonly Message[], ends = 1): Replies => {
+  /** Sends, and hands over each message of the answer. Returns whether it was interrupted. */
+  const exchange = (
+    messages: readonly Message[],
+    ends: number,
+    each: (message: Message) => void,
+  ): boolean => {
     socket ??= openSocket(calls, protocol, 0);
     const first = sequence + 1;
-    const out = Buffer.concat(messages.map((message) => encode(message, ++sequence)));
+    const out = messages.map((message) => encode(message, ++sequence));
     try {
-      if (calls.send(socket.fd, out, out.length, 0) < 0) throw new NetlinkError(calls.errno(), "send failed");
+      send(calls, socket.fd, out);
       const plain = messages.length === 1 && messages[0]?.flags === REQUEST;
-      return replies(calls, socket.fd, room, first, ends, plain);
+      return receive(calls, socket.fd, room, { first, ends, plain }, each);
     } catch (error) {
       // octets left in the socket belong to this request
       close();
       throw error;
     }
   };
-  return { calls: { ask, port: () => socket?.port ?? 0, close } };
+  const ask = (questions: readonly Message[], ends = 1): Replies => {
+    const messages: Message[] = [];
+    let octets = 0;
+    const interrupted = exchange(questions, ends, ({ type, flags, body }) => {
+      octets += body.length;
+      if (octets > MAX_REPLIES) throw new NetlinkError(ENOBUFS, "the kernel's answer is too large");
+      messages.push({ type, flags, body: Buffer.from(body) });
+    });
+    return { messages, interrupted };
+  };
+  const list = (question: Message, each: (message: Message) => void): void =>
+    void exchange([question], 1, each);
+  return { calls: { ask, list, port: () => socket?.port ?? 0, close } };
 }
 
-function replies(
+/** Sends one message and takes its acknowledgement. Throws NetlinkError. */
+export function request(calls: NetlinkCalls, fd: number, message: Message): void {
+  send(calls, fd, [encode(message, 1)]);
+  receive(calls, fd, Buffer.alloc(DATAGRAM), { first: 1, ends: 1, plain: false }, () => undefined);
+}
+
+/** Sends encoded messages as one datagram. Throws NetlinkError. */
+export function send(calls: NetlinkCalls, fd: number, messages: readonly Buffer[]): void {
+  const out = Buffer.concat(messages);
+  if (calls.send(fd, out, out.length, 0) < 0) throw new NetlinkError(calls.errno(), "send failed");
+}
+
+/** Which messages are an answer. */
+interface Expected {
+  /** Sequence number of the first question. */
+  readonly first: number;
+  /** Messages that end it. */
+  readonly ends: number;
+  /** A single reply ends it as well. */
+  readonly plain: boolean;
+}
+
+function receive(
   calls: NetlinkCalls,
   fd: number,
   room: Buffer,
-  first: number,
-  ends: number,
-  plain: boolean,
-): Replies {
-  const messages: Message[] = [];
-  let octets = 0;
+  { first, ends, plain }: Expected,
+  each: (message: Message) => void,
+): boolean {
   let interrupted = false;
   for (let left = ends; left > 0; ) {
     // the answer to a request is in the socket when send returns: there is nothing to wait for
     const size = calls.recv(fd, room, room.length, MSG_DONTWAIT);
     if (size <= 0) throw new NetlinkError(calls.errno(), "no answer from the kernel");
-    octets += size;
-    if (octets > MAX_REPLIES) throw new NetlinkError(ENOBUFS, "the kernel's answer is too large");
-    for (const { type, flags, number, body } of decode(room, size)) {
+    for (const message of decode(room, size)) {
+      const { type, flags, number, body } = message;
       if (number < first) continue;
       const code = type === NLMSG_ERROR || type === NLMSG_DONE ? codeOf(body) : 0;
       if (code < 0) throw new NetlinkError(-code);
       interrupted ||= (flags & DUMP_INTERRUPTED) !== 0;
       if (type === NLMSG_ERROR || type === NLMSG_DONE) left -= 1;
       else {
-        messages.push({ type, flags, body: Buffer.from(body) });
+        each(message);
         // a single reply has no message that ends it
         if (plain && (flags & MULTI) === 0) left -= 1;
       }
     }
   }
-  return { messages, interrupted };
+  return interrupted;
 }
 
 const codeOf = (body: Buffer): number => (body.length >= 4 ? body.readInt32LE(0) : 0);
@@ -162,7 +202,8 @@ export function openNotifications(protocol: number, group: number): Loaded<Notif
   };
 }
 
-function openSocket(calls: NetlinkCalls, protocol: number, groups: number): Socket {
+/** A socket with large buffers that receives these groups (one bit each). Throws NetlinkError. */
+export function openSocket(calls: NetlinkCalls, protocol: number, groups: number): Socket {
   const fd = calls.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol);
   if (fd < 0) throw new NetlinkError(calls.errno(), "no netlink socket");
   // struct sockaddr_nl: family, padding, port (0: the kernel chooses), groups
