@@ -9,10 +9,11 @@ import { build, type Metafile, type Plugin } from "esbuild";
 import { licences } from "./licences.ts";
 import { ROOT } from "./surface.ts";
 
-/** The command line, and the thread it starts by name. Flat: each finds the others, and HOME above it (src/platform/home.ts). */
+/** The command line, and the threads it starts by name. Flat: each finds the others, and HOME above it (src/platform/home.ts). */
 const ENTRIES: readonly Entry[] = [
   { in: "src/cli/main.ts", out: "cli" },
   { in: "src/serve/dns/udp-worker.ts", out: "udp-worker" },
+  { in: "src/host/kernel/queue/queue-worker.ts", out: "queue-worker" },
 ];
 
 /** A file to bundle, its path from the root, and the name of the bundle without `.js`. */

@@ -71,7 +71,14 @@ t.test("npm's package holds OCDD's licence and the list, and no other result of 
   const { stdout } = await run(["npm", "pack", "--dry-run", "--ignore-scripts", "--json"], { cwd: tree });
   const [packed] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const paths = packed.files.map(({ path }) => path);
-  for (const path of ["LICENSE", "dist/licences.txt", "dist/cli.js", "dist/udp-worker.js", "bin/ocdd"])
+  for (const path of [
+    "LICENSE",
+    "dist/licences.txt",
+    "dist/cli.js",
+    "dist/udp-worker.js",
+    "dist/queue-worker.js",
+    "bin/ocdd",
+  ])
     t.ok(paths.includes(path), path);
   t.same(
     paths.filter((path) => /\.deb$|node_modules/.test(path)),
