@@ -1,7 +1,7 @@
 /** Metrics for Prometheus, and health for a supervisor. No label holds a container's name. */
 import { createServer } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Endpoint } from "../core/config/values.ts";
+import type { Endpoint } from "../core/config/endpoints.ts";
 import type { Decision } from "../core/model.ts";
 import type { Step } from "../core/plan.ts";
 import { SKIP_CODES } from "../core/services/skipped.ts";

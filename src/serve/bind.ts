@@ -1,4 +1,5 @@
 /** Keeps an endpoint bound: an address that cannot be bound is reported once and tried again. */
+import type { Opened } from "../daemon/listener.ts";
 import type { Say } from "../daemon/log.ts";
 import { portOwner } from "./port-owner.ts";
 
@@ -14,12 +15,6 @@ export interface Binding {
   readonly protocol: "udp" | "tcp";
   bound(): boolean;
   close(): Promise<void>;
-}
-
-/** A socket that is open. `failed` settles when it breaks later on. */
-export interface Opened {
-  close(): Promise<void>;
-  readonly failed: Promise<Error>;
 }
 
 async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", port: number): Promise<string> {

@@ -3,7 +3,8 @@
 import { hostname, networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../core/config/config.ts";
-import type { Endpoint, ListenAddress } from "../core/config/values.ts";
+import type { Endpoint } from "../core/config/endpoints.ts";
+import type { ListenAddress } from "../core/config/values.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { LogFormat, Say } from "../daemon/log.ts";
 import { endpointName } from "./bind.ts";
@@ -81,6 +82,7 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
         lastRunFile: pathsOf(config).lastRun,
         zoneFile: config.zoneFile,
         allowTransfer: config.allowTransfer,
+        fallbackUrl: config.fallbackUrl,
         activated: given.handed,
         log: (level, message) => say(level, `web: ${message}`),
       })

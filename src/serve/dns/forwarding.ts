@@ -1,9 +1,10 @@
 /** Forwarding in the name server: for which clients, and the answer that they get. */
+
+import { clientOf } from "../../daemon/connection-share.ts";
 import type { Say } from "../../daemon/log.ts";
 import { answerFrom } from "../../dns/message/forward.ts";
 import { parseQuery } from "../../dns/message/query.ts";
 import type { Authority, Via } from "../../dns/zone/authority.ts";
-import { clientOf } from "../connection-share.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import type { ForwardTarget } from "./forward-ask.ts";
 import { openForwarder } from "./forwarder.ts";

@@ -1,4 +1,4 @@
-/** Addresses as octets, and the networks and keys that may transfer. */
+/** The networks and keys that may transfer, and the text of an address. */
 import { BlockList, isIP } from "node:net";
 import type { Say } from "../../daemon/log.ts";
 import type { TsigKeys } from "../../dns/message/tsig.ts";
@@ -27,25 +27,6 @@ export function readPermission(items: readonly string[]): { permission: Permissi
     else networks.addSubnet(peer.address, peer.prefix, peer.ipv6 ? "ipv6" : "ipv4");
   }
   return { permission: { networks, keys }, unknown };
-}
-
-/** Octets of an address as text, 4 or 16; an IPv4 address inside IPv6 (::ffff:a.b.c.d) counts as IPv4. */
-export function addressOctets(text: string): Uint8Array {
-  const plain = text.replace(/^::ffff:(?=[0-9.]+$)/i, "").replace(/%.*$/, "");
-  if (isIP(plain) === 4) return Uint8Array.from(plain.split("."), Number);
-  const octets = new Uint8Array(16);
-  const [head = "", tail] = plain.split("::");
-  const groups = (part: string) => (part === "" ? [] : part.split(":"));
-  const front = groups(head);
-  const back = groups(tail ?? "");
-  const all =
-    tail === undefined ? front : [...front, ...Array(8 - front.length - back.length).fill("0"), ...back];
-  all.forEach((group, i) => {
-    const value = Number.parseInt(group, 16);
-    octets[2 * i] = value >>> 8;
-    octets[2 * i + 1] = value;
-  });
-  return octets;
 }
 
 /** Does the permission include this address? */

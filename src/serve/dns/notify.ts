@@ -2,6 +2,7 @@
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { isIP } from "node:net";
+import { addressOctets } from "../../daemon/address-octets.ts";
 import type { Say } from "../../daemon/log.ts";
 import { tsigOfResponse } from "../../dns/message/query.ts";
 import { signRequest, type TsigKeys, verifyTsig } from "../../dns/message/tsig.ts";
@@ -9,7 +10,7 @@ import { type NotifyTarget, parseNotifyTarget } from "../../dns/text/peers.ts";
 import { type Codec, loadCodec } from "../../dns/wire/codec.ts";
 import { nameKey, type WireName } from "../../dns/wire/name.ts";
 import { OPCODE } from "../../dns/wire/types.ts";
-import { addressOctets, tsigKeyId } from "./networks.ts";
+import { tsigKeyId } from "./networks.ts";
 
 /** Milliseconds before the first retry; each next one waits twice as long, up to MAX_RETRY_MS (RFC 1996 §3.6). */
 const FIRST_RETRY_MS = 500;

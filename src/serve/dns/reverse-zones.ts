@@ -1,12 +1,12 @@
 /** Reverse zones, made from each version of the forward zone. */
 import { randomInt } from "node:crypto";
+import { addressOctets } from "../../daemon/address-octets.ts";
 import { parseZoneFile } from "../../dns/text/zonefile.ts";
 import { parseName } from "../../dns/wire/name.ts";
 import type { Served } from "../../dns/zone/authority.ts";
 import { compileZone } from "../../dns/zone/compile.ts";
 import { type AddressRanges, reverseOrigins, reverseZoneText } from "../../dns/zone/reverse.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
-import { addressOctets } from "./networks.ts";
 import { extended } from "./zone-loader.ts";
 
 /** Reverse names to serve beside the zone. */

@@ -1,11 +1,11 @@
 /** The name server: zone, engines, transfers, notifications and limits joined. */
 import { randomBytes } from "node:crypto";
+import { connectionShare } from "../../daemon/connection-share.ts";
 import type { Say } from "../../daemon/log.ts";
 import { ANSWERS_PER_SECOND } from "../../dns/message/rate-limit.ts";
 import type { Authority, Served } from "../../dns/zone/authority.ts";
 import { serialOf } from "../../dns/zone/zone.ts";
 import { type Binding, bindWithRetry } from "../bind.ts";
-import { connectionShare } from "../connection-share.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { summarise } from "../summary.ts";
 import { type CounterRow, countEvent, counterRow, type DnsCounters, readCounters } from "./counters.ts";

@@ -1,4 +1,6 @@
 /** Answers to TCP messages from the served zones, with counters. */
+
+import { addressOctets } from "../../daemon/address-octets.ts";
 import { forwardable } from "../../dns/message/forward.ts";
 import { parseQuery } from "../../dns/message/query.ts";
 import { respond } from "../../dns/message/respond.ts";
@@ -7,7 +9,7 @@ import { type Authority, loadedZones, type Served, type Via } from "../../dns/zo
 import type { Zone } from "../../dns/zone/zone.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import type { Forwarding } from "./forwarding.ts";
-import { addressOctets, isAllowed, type Permission } from "./networks.ts";
+import { isAllowed, type Permission } from "./networks.ts";
 import type { TcpAnswer } from "./tcp-types.ts";
 
 /** What answers to TCP connections are made from. */

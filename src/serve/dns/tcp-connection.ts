@@ -1,8 +1,8 @@
 /** One TCP connection: frames in, answers out, transfers at the client's speed. */
 import type { Socket } from "node:net";
+import { type ConnectionShare, clientOf } from "../../daemon/connection-share.ts";
 import { RECURSION_AVAILABLE } from "../../dns/wire/types.ts";
 import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
-import { type ConnectionShare, clientOf } from "../connection-share.ts";
 import { hasMessage, NO_OCTETS, prefixed, rest } from "./tcp-frame.ts";
 import type { Connection, TcpAnswer } from "./tcp-types.ts";
 

@@ -1,7 +1,7 @@
 /** A TCP connection, and what answers its messages. */
 import type { Socket } from "node:net";
+import type { SharedConnection } from "../../daemon/connection-share.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
-import type { SharedConnection } from "../connection-share.ts";
 
 /** What answers TCP messages. */
 export interface TcpAnswer {

@@ -1,8 +1,8 @@
 /** DNS over TCP at one address. */
 import { createServer } from "node:net";
-import type { Opened } from "../bind.ts";
-import type { ConnectionShare } from "../connection-share.ts";
-import { startListening } from "../listener.ts";
+import type { ConnectionShare } from "../../daemon/connection-share.ts";
+import type { Opened } from "../../daemon/listener.ts";
+import { startListening } from "../../daemon/listener.ts";
 import { tcpTalk } from "./tcp-connection.ts";
 import type { TcpAnswer } from "./tcp-types.ts";
 

@@ -2,12 +2,12 @@
 import { isIPv6 } from "node:net";
 import { setPriority } from "node:os";
 import { Worker } from "node:worker_threads";
+import { addressOctets } from "../../daemon/address-octets.ts";
+import type { Opened } from "../../daemon/listener.ts";
 import type { Authority } from "../../dns/zone/authority.ts";
 import { loadSockets, type SocketCalls } from "../../platform/libc.ts";
-import type { Opened } from "../bind.ts";
 import type { ToForward } from "./forwarding.ts";
 import { BEAT_MS } from "./hang.ts";
-import { addressOctets } from "./networks.ts";
 import { SOCKET_BUFFER_OCTETS } from "./udp-portable.ts";
 import {
   CONTROL,

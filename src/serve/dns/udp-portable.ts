@@ -1,9 +1,9 @@
 /** The portable UDP engine, on node:dgram. */
 import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
-import type { Opened } from "../bind.ts";
+import { addressOctets } from "../../daemon/address-octets.ts";
+import type { Opened } from "../../daemon/listener.ts";
 import type { ToForward } from "./forwarding.ts";
-import { addressOctets } from "./networks.ts";
 import { FORWARD, type UdpResponder } from "./udp-answer.ts";
 
 /** A receive buffer large enough for a burst: with the kernel's default packets are lost from 70 000 queries a second. */

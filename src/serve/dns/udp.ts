@@ -1,8 +1,8 @@
 /** UDP by the engine that works here: the fast one while its thread runs, else the portable one. */
 import { randomBytes } from "node:crypto";
+import type { Opened } from "../../daemon/listener.ts";
 import type { Say } from "../../daemon/log.ts";
 import type { Authority } from "../../dns/zone/authority.ts";
-import type { Opened } from "../bind.ts";
 import { type CounterRow, counterRow } from "./counters.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { addressText, isAllowed, type Permission } from "./networks.ts";

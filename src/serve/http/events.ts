@@ -1,6 +1,6 @@
 /** Streams of server-sent events to open pages (HTML Standard §9.2). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { clientOf, connectionShare } from "../connection-share.ts";
+import { clientOf, connectionShare } from "../../daemon/connection-share.ts";
 import { refuse, STREAM_HEADERS } from "./reply.ts";
 
 /** State of the page: the first event of every stream. */

@@ -2,11 +2,13 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { policyOf } from "../../daemon/http-headers.ts";
 import type { Say } from "../../daemon/log.ts";
 import { followFile } from "../follow-file.ts";
 import type { PageEvent, PageState } from "./events.ts";
+import type { ServiceUrls } from "./redirect.ts";
 import type { Body } from "./reply.ts";
-import { changeOf, type Listing, policyOf, readListing, versionOf, withLastRun } from "./text.ts";
+import { changeOf, type Listing, readListing, versionOf, withLastRun } from "./text.ts";
 
 export interface PageFiles {
   readonly index: string;
@@ -19,6 +21,8 @@ export interface Pages {
   /** The body at a path; undefined where there is none. */
   find(path: string): Promise<Body | undefined>;
   state(): PageState;
+  /** Where the services on the page are. */
+  urls(): ServiceUrls;
   close(): void;
 }
 
@@ -38,6 +42,7 @@ const PATHS: ReadonlyMap<string, readonly [Source, string]> = new Map([
   ["/zone.txt", ["zone", "text/plain; charset=utf-8"]],
   ["/last-run", ["lastRun", "text/plain; charset=utf-8"]],
 ]);
+const NO_URLS: ServiceUrls = new Map();
 const NO_ICON: Body = body(204, "image/svg+xml", Buffer.alloc(0), undefined);
 
 /** Follows the files; resolves when each has been read once. Every change after that is broadcast. */
@@ -109,6 +114,7 @@ export async function openPages(
 
   return {
     state,
+    urls: () => listing?.urls ?? NO_URLS,
     find(path) {
       if (path === "/favicon.ico") return Promise.resolve(NO_ICON);
       const [source, type] = PATHS.get(path) ?? [];

@@ -1,5 +1,6 @@
 /** Which requests are answered, and how a body is sent: headers, conditional requests, refusals. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { SECURITY_HEADERS, STRICT_POLICY } from "../../daemon/http-headers.ts";
 import { hostOf, type IsOwnHost } from "./hosts.ts";
 
 /** Something to send. */
@@ -19,15 +20,6 @@ export interface Refusal {
   readonly status: 400 | 403 | 404 | 405 | 413 | 421 | 503;
   readonly text: string;
 }
-
-/** On every reply. The page loads nothing from other servers and may not be framed. */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-  "Referrer-Policy": "no-referrer",
-  "Cross-Origin-Resource-Policy": "same-origin",
-};
-const STRICT_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /**
  * Why a request is refused, or undefined. A request for another Host is misdirected (RFC 9110 §15.5.20): the check stops pages
@@ -61,6 +53,18 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
     ...(status === 403 || status === 404 || status === 503 ? {} : { Connection: "close" }),
   });
   response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Leads to another URL for this once (RFC 9110 §15.4.3): the service may be gone at the next request. */
+export function redirect(response: ServerResponse, location: string): void {
+  response.writeHead(302, {
+    ...SECURITY_HEADERS,
+    "Content-Security-Policy": STRICT_POLICY,
+    "Content-Length": 0,
+    "Cache-Control": "no-store",
+    Location: location,
+  });
+  response.end();
 }
 
 /** Headers of the event stream. */

@@ -3,16 +3,17 @@
  * It reads three files and a stamp, and nothing else of the director.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { connectionShare } from "../../daemon/connection-share.ts";
+import { openHttp } from "../../daemon/http.ts";
 import type { Say } from "../../daemon/log.ts";
 import { type Binding, bindWithRetry } from "../bind.ts";
-import { connectionShare } from "../connection-share.ts";
 import { isAllowed, readPermission } from "../dns/networks.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { openEvents } from "./events.ts";
 import { ownHosts } from "./hosts.ts";
-import { openHttp } from "./listen.ts";
 import { openPages } from "./pages.ts";
-import { admit, type Refusal, refuse, send } from "./reply.ts";
+import { redirectOf } from "./redirect.ts";
+import { admit, type Refusal, redirect, refuse, send } from "./reply.ts";
 
 const NO_TRANSFER: Refusal = {
   status: 403,
@@ -33,6 +34,8 @@ export interface HttpOptions {
   readonly zoneFile: string;
   /** Items of DNS_ALLOW_TRANSFER: its networks may read the zone here too. A key cannot be shown over HTTP. Default: none. */
   readonly allowTransfer?: readonly string[];
+  /** Where `/go/NAME` leads when no service has the name; default: the page. */
+  readonly fallbackUrl?: string;
   /** Sockets that are bound already. */
   readonly activated?: ActivatedSockets;
   readonly log: Say;
@@ -88,6 +91,11 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
       return refuse(request, response, NO_TRANSFER);
     if (path === "/events") return events.open(request, response, pages.state());
     const page = await pages.find(path);
+    if (page === undefined || path === "/") {
+      const asked = { url: request.url ?? "/", cookie: request.headers.cookie };
+      const to = redirectOf(asked, pages.urls(), options.fallbackUrl || "/");
+      if (to !== undefined) return redirect(response, to);
+    }
     if (page === undefined) return refuse(request, response, { status: 404, text: "not found" });
     send(request, response, page);
   };

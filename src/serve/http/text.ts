@@ -1,6 +1,7 @@
 /** Pure parts of serving the page. Texts are octets, one a character, as files are read. */
 import { createHash } from "node:crypto";
 import type { Change } from "./events.ts";
+import { type ServiceUrls, serviceUrls } from "./redirect.ts";
 
 /** The parts of services.json that the server needs. */
 export interface Listing {
@@ -8,6 +9,7 @@ export interface Listing {
   readonly staleAfter: number | undefined;
   /** Name of service → its JSON. */
   readonly services: ReadonlyMap<string, string>;
+  readonly urls: ServiceUrls;
 }
 
 /** Reads the document; its content is not trusted. */
@@ -18,12 +20,13 @@ export function readListing(text: string): Listing | undefined {
   } catch {
     return undefined;
   }
-  const { version, staleAfter, services } = (document ?? {}) as Record<string, unknown>;
+  const { version, staleAfter, services, zone } = (document ?? {}) as Record<string, unknown>;
   const named = Array.isArray(services) ? services : [];
   return {
     version: typeof version === "string" ? version : undefined,
     staleAfter: typeof staleAfter === "number" ? staleAfter : undefined,
     services: new Map(named.map((one) => [String(one?.name), JSON.stringify(one)])),
+    urls: serviceUrls(named, zone),
   };
 }
 
@@ -43,33 +46,10 @@ export function changeOf(
 
 /** The version a page carries; a page without one is its own. */
 export function versionOf(html: string): string {
-  return /<html\b[^>]*\bdata-version="?([\w-]{1,64})/.exec(html)?.[1] ?? sha256(html).slice(0, 16);
-}
-
-/**
- * Content-Security-Policy of a page: the styles and scripts in its head, by hash, and its own server. Untrusted text
- * is in the body only, so that a script that got into it would not be allowed by its own hash.
- */
-export function policyOf(html: string): string {
-  const head = html.slice(0, Math.max(html.indexOf("</head>"), 0));
-  const hashes = (element: string): string =>
-    [...head.matchAll(new RegExp(`<${element}\\b[^>]*>([^]*?)</${element}>`, "g"))]
-      .map(([, inside = ""]) => `'sha256-${sha256(inside)}'`)
-      .join(" ") || "'none'";
-  return [
-    "default-src 'none'",
-    `style-src ${hashes("style")}`,
-    `script-src ${hashes("script")}`,
-    "connect-src 'self'",
-    "img-src data:",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ].join("; ");
-}
-
-function sha256(octets: string): string {
-  return createHash("sha256").update(Buffer.from(octets, "latin1")).digest("base64");
+  return (
+    /<html\b[^>]*\bdata-version="?([\w-]{1,64})/.exec(html)?.[1] ??
+    createHash("sha256").update(html, "latin1").digest("base64").slice(0, 16)
+  );
 }
 
 /** Where a page shows its last update; its script fills the same place later. */
