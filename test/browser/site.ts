@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Decision } from "../../src/core/model.ts";
-import { serveHttp, type WebServer } from "../../src/serve/http/server.ts";
+import { type HttpOptions, serveHttp, type WebServer } from "../../src/serve/http/server.ts";
 import { ZONE } from "../core/make.ts";
 
 export interface Site {
@@ -19,7 +19,10 @@ export interface Site {
 /** Below the ports that the kernel gives to connections. */
 let nextPort = 22_000 + (process.pid % 10_000);
 
-export async function openSite(decision: Decision): Promise<Site> {
+export async function openSite(
+  decision: Decision,
+  options: Pick<HttpOptions, "fallbackUrl"> = {},
+): Promise<Site> {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-site-"));
   const port = nextPort++;
   const write = (name: string, text: string): void => {
@@ -44,6 +47,7 @@ export async function openSite(decision: Decision): Promise<Site> {
     lastRunFile: join(directory, "last-run"),
     zoneFile: join(directory, "zone"),
     log: () => undefined,
+    ...options,
   });
   return {
     url: `http://127.0.0.1:${port}/`,
