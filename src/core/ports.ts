@@ -14,3 +14,8 @@ export interface PortMap {
   readonly port: number;
   readonly to: number;
 }
+
+/** A port with its service name (RFC 6335 §5.1). */
+export interface NamedPort extends Port {
+  readonly service: string;
+}

@@ -7,10 +7,11 @@ import { RESERVED_NAMES } from "../paths.ts";
 import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
+import type { Endpoint, ForwarderAddress } from "./endpoints.ts";
 import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { threeKeyRange } from "./pool.ts";
-import { Bad, type Endpoint, type ForwarderAddress, type ListenAddress } from "./values.ts";
+import { Bad, type ListenAddress } from "./values.ts";
 
 export type { KeyName } from "./keys.ts";
 
@@ -39,6 +40,8 @@ export interface Config {
   readonly webTitle: string;
   /** Further names the page may be asked for by, lower case. */
   readonly webNames: readonly string[];
+  /** Where `/go/NAME` on the page leads when no service has the name; empty: to the page. */
+  readonly fallbackUrl: string;
   /** The directory of a site's own page template; empty when it has none. */
   readonly templateDir: string;
   /** Seconds. */
@@ -57,6 +60,18 @@ export interface Config {
   readonly metricsListen: Endpoint | null;
   /** Seconds. */
   readonly syncInterval: number;
+  /** Which stopped containers a visit starts. */
+  readonly wake: "labelled" | "all" | "off";
+  /** Whether browsers are shown a page while they wait. */
+  readonly wakePage: boolean;
+  /** Seconds. */
+  readonly wakeTimeout: number;
+  /** Seconds. */
+  readonly wakeGrace: number;
+  /** Containers that are started at the same time, at most. */
+  readonly wakeConcurrency: number;
+  /** CIDRs whose traffic does not count as use of a container. */
+  readonly idleIgnore: readonly string[];
   readonly services: "auto" | "systemd" | "compose" | "none";
   readonly firewall: Firewall;
   /** Where each key was set, for problems that only the host can show. */
@@ -161,6 +176,7 @@ export function readConfig(sources: ConfigSources): Config {
     webPort: values.WEB_PORT,
     webTitle: values.WEB_TITLE,
     webNames: values.WEB_NAMES,
+    fallbackUrl: values.FALLBACK_URL,
     templateDir: values.WEB_TEMPLATE_DIR,
     addressHold: hold,
     expose: values.EXPOSE,
@@ -174,6 +190,12 @@ export function readConfig(sources: ConfigSources): Config {
     version: values.DNS_VERSION,
     metricsListen: values.METRICS_LISTEN,
     syncInterval: values.SYNC_INTERVAL,
+    wake: values.WAKE,
+    wakePage: values.WAKE_PAGE,
+    wakeTimeout: values.WAKE_TIMEOUT,
+    wakeGrace: values.WAKE_GRACE,
+    wakeConcurrency: values.WAKE_CONCURRENCY,
+    idleIgnore: values.IDLE_IGNORE,
     services: values.SERVICES,
     where: new Map([...set].map(([name, assignment]) => [name, assignment.where])),
   };

@@ -1,18 +1,19 @@
 /** Every key of the configuration: default, reader, meaning. */
 import { apiUrl } from "./api-url.ts";
+import { endpoint, forwarders } from "./endpoints.ts";
 import {
   address,
   device,
   domain,
+  duration,
   email,
-  endpoint,
   flag,
-  forwarders,
   hostNames,
   identity,
   integer,
   label,
   listen,
+  networks,
   notifyTargets,
   oneOf,
   optional,
@@ -24,6 +25,7 @@ import {
   subnet,
   text,
 } from "./values.ts";
+import { webUrl } from "./web-url.ts";
 
 export interface Key<T> {
   readonly fallback: string;
@@ -99,6 +101,11 @@ export const KEYS = {
   WEB_PORT: key("80", integer(1, 65_535), "port of the index page"),
   WEB_TITLE: key("The ACME ToolBox server", text, "title of the index page"),
   WEB_NAMES: key("", hostNames, "additional host names accepted in the Host header, comma separated"),
+  FALLBACK_URL: key(
+    "",
+    webUrl,
+    "the http or https URL to which /go/NAME on the index page leads when no service has the name; default: the page",
+  ),
   WEB_TEMPLATE_DIR: key(
     "",
     path,
@@ -116,6 +123,20 @@ export const KEYS = {
     "what redirects the aliases; auto: nft where Docker's own backend is nftables or iptables is not installed",
   ),
   SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full runs of watch"),
+  WAKE: key(
+    "labelled",
+    oneOf("labelled", "all", "off"),
+    "which stopped containers keep name and address and are started by the first visit: those labelled ocdd.wake=true, all, or none",
+  ),
+  WAKE_PAGE: key("1", flag, "0 shows browsers no page while a container is being started"),
+  WAKE_TIMEOUT: key("60s", duration, "how long a container that is being started may take to be ready"),
+  WAKE_GRACE: key("2s", duration, "how long to wait for a container whose readiness cannot be checked"),
+  WAKE_CONCURRENCY: key("4", integer(1, 100), "containers that are started at the same time, at most"),
+  IDLE_IGNORE: key(
+    "",
+    networks,
+    "networks whose traffic does not count as use of a container, such as those of monitors",
+  ),
   METRICS_LISTEN: key(
     "",
     optional(endpoint),

@@ -1,6 +1,15 @@
 /** Readers of one value each: text → value, or Bad with what is wrong with it. */
 import { parseNotifyTarget, parseTransferPeer } from "../../dns/text/peers.ts";
-import { compareIpv4, type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range } from "../addresses/ipv4.ts";
+import {
+  compareIpv4,
+  type Ipv4,
+  mergeRanges,
+  parseCidr,
+  parseIpv4,
+  type Range,
+  toCidrs,
+} from "../addresses/ipv4.ts";
+import { parseDuration } from "../duration.ts";
 import { type Name, toName } from "../services/name.ts";
 import { unusable } from "./pool.ts";
 
@@ -56,6 +65,14 @@ export function optional<T>(parse: (value: string) => T): (value: string) => T |
 
 export function optionalInteger(least: number, most: number): (value: string) => number | null {
   return optional(integer(least, most));
+}
+
+/** `30s`, `10m`, `2h`, `1d`, or a bare number of seconds. Gives seconds. */
+export function duration(value: string): number {
+  const seconds = parseDuration(value);
+  if (seconds === undefined)
+    throw new Bad(`is "${value}", must be a duration from 1s to 365d, such as 30s, 10m, 2h`);
+  return seconds;
 }
 
 export function oneOf<T extends string>(...words: readonly T[]): (value: string) => T {
@@ -178,6 +195,18 @@ export function peers(value: string): string[] {
   });
 }
 
+/** Networks (`10.0.0.0/8`) and addresses; as few CIDRs as possible. */
+export function networks(value: string): string[] {
+  return toCidrs(
+    parts(value).map((part) => {
+      const range = parseCidr(part);
+      if (range === undefined)
+        throw new Bad(`holds "${part}", which is neither an address nor a network (10.0.0.0/8)`);
+      return range;
+    }),
+  );
+}
+
 /** Host names and addresses, as a browser would send them. */
 export function hostNames(value: string): string[] {
   const names = parts(value.toLowerCase());
@@ -195,48 +224,4 @@ export function notifyTargets(value: string): string[] {
   const bad = targets.find((target) => parseNotifyTarget(target) === undefined);
   if (bad !== undefined) throw new Bad(`holds "${bad}", which is not ADDRESS[@PORT] [key:NAME]`);
   return targets;
-}
-
-/** A resolver. */
-export interface ForwarderAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** So many can be asked one after another within the 5 s that a client's own resolver waits. */
-const MAX_FORWARDERS = 3;
-
-/** `192.0.2.53`, `192.0.2.53@5353`, comma separated, at most three. */
-export function forwarders(value: string): ForwarderAddress[] {
-  const found = parts(value).map((part) => {
-    const target = parseNotifyTarget(part);
-    if (target === undefined) throw new Bad(`holds "${part}", which is not ADDRESS[@PORT]`);
-    return { address: target.address, port: target.port };
-  });
-  if (found.length > MAX_FORWARDERS)
-    throw new Bad(`holds ${found.length} resolvers, must be at most ${MAX_FORWARDERS}`);
-  return found;
-}
-
-/** An address and a port of this host alone. */
-export interface Endpoint {
-  readonly address: Ipv4;
-  readonly port: number;
-}
-
-/** `127.0.0.1:9533`. Metrics are for the host alone: only loopback is accepted. */
-export function endpoint(value: string): Endpoint {
-  const [addressText = "", portText = "", more] = value.split(":");
-  const at = parseIpv4(addressText);
-  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
-  if (
-    at === undefined ||
-    more !== undefined ||
-    !addressText.startsWith("127.") ||
-    port < 1 ||
-    port > 65_534
-  ) {
-    throw new Bad(`is "${value}", must be a loopback address and a port, such as 127.0.0.1:9533`);
-  }
-  return { address: at, port };
 }

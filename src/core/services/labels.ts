@@ -2,8 +2,7 @@
 
 import { compareIpv4, parseCidr, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
-import type { Service } from "../model.ts";
-import type { Port, PortMap, Protocol } from "../ports.ts";
+import type { NamedPort, Port, PortMap, Protocol } from "../ports.ts";
 import { readBoolean } from "./boolean.ts";
 import { type Name, wishedName } from "./name.ts";
 import { unknownLabels } from "./unknown-labels.ts";
@@ -17,7 +16,7 @@ export interface Wishes {
   readonly ports: readonly Port[] | null;
   readonly allow: readonly string[] | null;
   /** Ports with their service names, for SRV records. */
-  readonly srv: Service["srv"];
+  readonly srv: readonly NamedPort[];
   /** Why the container must not be served: a restriction that cannot be read never counts as no restriction. */
   readonly refused: string | null;
   readonly notes: readonly string[];
@@ -86,8 +85,11 @@ export function isShown(labels: ReadonlyMap<string, string>, expose: "all" | "la
   return expose === "all" || unknownLabels(labels).meant.has("enable");
 }
 
-/** Null when the label is absent, undefined when any item of it cannot be read. */
-function listOf<T>(text: string | undefined, parse: (item: string) => T | undefined): T[] | null | undefined {
+/** The items of a list. Null when the label is absent, undefined when any item of it cannot be read. */
+export function listOf<T>(
+  text: string | undefined,
+  parse: (item: string) => T | undefined,
+): T[] | null | undefined {
   if (text === undefined) return null;
   if (text.length > LIMITS.listLength) return undefined;
   const items = text.split(",").map((item) => parse(item.trim()));
@@ -106,7 +108,7 @@ function protocol(text: string | undefined): Protocol | undefined {
 }
 
 /** `80` or `53/udp`. */
-function port(item: string): Port | undefined {
+export function port(item: string): Port | undefined {
   const [number, proto, more] = item.split("/");
   const n = portNumber(number);
   const p = protocol(proto);
@@ -124,7 +126,7 @@ function portMap(item: string): PortMap | undefined {
 }
 
 /** `http:80` or `sip:5060/udp`. */
-function srvPort(item: string): Service["srv"][number] | undefined {
+function srvPort(item: string): NamedPort | undefined {
   const [service = "", target, more] = item.split(":");
   const at = port(target ?? "");
   // RFC 6335 §5.1: a service's name has a letter, and hyphens within it only, one at a time

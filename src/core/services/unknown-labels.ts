@@ -19,11 +19,27 @@ export const LABELS: readonly string[] = [
   "ocdd.icon",
   "ocdd.url",
   "ocdd.hide",
+  "ocdd.wake",
+  "ocdd.wake.with",
+  "ocdd.wake.timeout",
+  "ocdd.wake.scale",
+  "ocdd.wake.ports",
+  "ocdd.wake.from",
+  "ocdd.idle",
+  "ocdd.idle.action",
+  "ocdd.idle.ignore",
+  "ocdd.health",
+  "ocdd.health.status",
+  "ocdd.health.timeout",
+  "ocdd.health.interval",
 ];
 
 /** Those that close or hide something. */
 const RESTRICTIONS = ["allow", "ports", "enable", "hide"] as const;
 export type Restriction = (typeof RESTRICTIONS)[number];
+
+/** Those that limit what wakes a container. */
+const WAKE_LIMITS = ["wake.from", "wake.ports", "wake"] as const;
 
 /** What was found among a container's labels. */
 export interface UnknownLabels {
@@ -31,13 +47,15 @@ export interface UnknownLabels {
   readonly meant: ReadonlySet<Restriction>;
   /** Why the container must not be served, or null. */
   readonly refused: string | null;
+  /** Why the container must not be woken, or null; it is served all the same. */
+  readonly notWoken: string | null;
   readonly notes: readonly string[];
 }
 
 /** Labels that are reported, at most. */
 const MOST_REPORTED = 4;
 
-const NONE: UnknownLabels = { meant: new Set(), refused: null, notes: [] };
+const NONE: UnknownLabels = { meant: new Set(), refused: null, notWoken: null, notes: [] };
 
 /** Looks through the labels' keys. */
 export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabels {
@@ -45,12 +63,18 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
   if (unknown.length === 0) return NONE;
   const meant = new Set<Restriction>();
   let refused: string | null = null;
+  let notWoken: string | null = null;
   const notes: string[] = [];
   for (const key of unknown) {
-    const restriction = meaning(key);
+    const word = plain(key.slice(0, 64).replace(/^\s*ocdd[._-]/i, ""));
+    const restriction = restrictionIn(word);
+    const limit = restriction === undefined ? wakeLimitIn(word) : undefined;
     if (restriction !== undefined) {
       meant.add(restriction);
       refused ??= `label "${clip(key)}" is not known; if it is to restrict, write ocdd.${restriction}`;
+    } else if (limit !== undefined && notWoken === null) {
+      notWoken = `label "${clip(key)}" is not known; if it is to limit what wakes the container, write ocdd.${limit}`;
+      notes.push(notWoken);
     } else if (notes.length < MOST_REPORTED) {
       notes.push(`label "${clip(key)}" is not known and is ignored; the nearest is ${nearest(key, LABELS)}`);
     }
@@ -59,20 +83,29 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
   return {
     meant,
     refused,
-    notes: more > 0 && notes.length === MOST_REPORTED ? [...notes, `${more} more`] : notes,
+    notWoken,
+    notes: more > 0 && notes.length >= MOST_REPORTED ? [...notes, `${more} more`] : notes,
   };
 }
 
-/** The restriction that a key seems to mean: another case, blanks, a plural, a longer form, or a letter or two wrong. */
-function meaning(key: string): Restriction | undefined {
-  const word = key
-    .slice(0, 64)
-    .toLowerCase()
-    .replace(/^\s*ocdd[._-]/, "")
-    .replace(/[^a-z0-9]/g, "");
+/** The letters and digits of a label, in lower case. */
+const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+
+/** The restriction that a word seems to mean: another case, blanks, a plural, a longer form, or a letter or two wrong. */
+function restrictionIn(word: string): Restriction | undefined {
   return RESTRICTIONS.find(
     (restriction) =>
-      word.startsWith(restriction.slice(0, -1)) ||
-      edits(word, restriction) <= (restriction.length > 4 ? 2 : 1),
+      isForm(word, restriction) || edits(word, restriction) <= (restriction.length > 4 ? 2 : 1),
   );
 }
+
+/** The same for what limits waking. */
+function wakeLimitIn(word: string): (typeof WAKE_LIMITS)[number] | undefined {
+  return WAKE_LIMITS.find((limit) => {
+    const whole = plain(limit);
+    // other labels begin with "wake" as well
+    return limit === "wake" ? edits(word, whole) <= 1 : isForm(word, whole) || edits(word, whole) <= 2;
+  });
+}
+
+const isForm = (word: string, whole: string): boolean => word.startsWith(whole.slice(0, -1));

@@ -192,6 +192,14 @@ t.test("an unknown label close to a restriction: refused", async (t) => {
   );
 });
 
+t.test("an unknown label close to what limits waking: a warning, and the container is served", async (t) => {
+  for (const key of ["ocdd.wake.form", "ocdd.wake.port", "ocdd.Wake", "ocdd.wakes", "ocdd_wake_from"]) {
+    const { refused, notes } = wishes({ [key]: "x" });
+    t.equal(refused, null, key);
+    t.match(notes, [/is not known; if it is to limit what wakes the container, write ocdd\.wake/], key);
+  }
+});
+
 t.test("an unknown label far from a restriction: a warning only", async (t) => {
   for (const [key, near] of [
     ["ocdd.nmae", "ocdd.name"],
