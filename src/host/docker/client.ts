@@ -1,23 +1,14 @@
 /** Docker's Engine API, read only, with a deadline on every call and a bound on every answer. */
 import type { Readable } from "node:stream";
-import Dockerode from "dockerode";
-import { HostError } from "../../core/errors.ts";
 import { readDocument, readList } from "./answer.ts";
-import { dockerError } from "./error.ts";
+import { connectEngine, DOCKER_DEADLINE_MS, type EngineOptions, type EngineRequest } from "./engine.ts";
+import { dockerError, orNone } from "./error.ts";
 import { eventsOf, WAKING } from "./events.ts";
 import { type DockerEvent, type Json, networkId, records } from "./json.ts";
 
-/** Milliseconds until an answer of Docker's must be complete. */
-export const DOCKER_DEADLINE_MS = 10_000;
-
-export interface DockerOptions {
-  readonly socket: string;
-  /** Prefix of the path, as `v1.41`; null lets each engine speak its own version. */
-  readonly version: string | null;
+export interface DockerOptions extends EngineOptions {
   /** JSON of filters for the list of containers; null for none. */
   readonly filters: string | null;
-  /** Milliseconds; DOCKER_DEADLINE_MS when not given. */
-  readonly deadline?: number;
 }
 
 export interface ContainerQuery {
@@ -55,22 +46,12 @@ export interface ListedContainers {
   readonly notices: readonly string[];
 }
 
-/** A client for Docker's socket. The API's version stays unset, so that engines old and new are understood. */
+/** A client for Docker's socket. */
 export function connectDocker(options: DockerOptions): Docker {
-  const { socket, version, deadline = DOCKER_DEADLINE_MS } = options;
-  const client = new Dockerode({ socketPath: socket, ...(version === null ? {} : { version }) });
-  const ask = async <T>(path: string, read: (stream: Readable) => Promise<T>, query?: Query): Promise<T> => {
-    // a hung socket never times out by itself
-    const abortSignal = AbortSignal.timeout(deadline);
-    const late = new Promise<never>((_, reject) => {
-      abortSignal.addEventListener("abort", () => reject(abortSignal.reason));
-    });
-    try {
-      return await Promise.race([dial(client, path, abortSignal, query).then(read), late]);
-    } catch (error) {
-      throw dockerError(socket, error, abortSignal.aborted ? deadline : null, path);
-    }
-  };
+  const { socket, deadline = DOCKER_DEADLINE_MS } = options;
+  const engine = connectEngine(options);
+  const ask = <T>(path: string, read: (body: Readable) => Promise<T>, query: Query = {}): Promise<T> =>
+    engine.ask({ path, query }, read);
   const object = async (path: string, query?: Query): Promise<Json> =>
     records([await ask(path, readDocument, query)])[0] ?? {};
   return {
@@ -86,19 +67,21 @@ export function connectDocker(options: DockerOptions): Docker {
     },
     networks: async () => records((await ask("/networks", readList)).items),
     async network(id) {
-      const found = await object(`/networks/${id}`).catch(orNone);
+      const found = await object(`/networks/${id}`).catch(orNone(404));
       if (found !== undefined && networkId(found) !== id)
-        throw dockerError(socket, new Error("it describes another network"), null, `/networks/${id}`);
+        throw dockerError(socket, new Error("it describes another network"), null, {
+          path: `/networks/${id}`,
+        });
       return found;
     },
     async pid(containerId) {
-      const { State } = (await object(`/containers/${containerId}/json`).catch(orNone)) ?? {};
+      const { State } = (await object(`/containers/${containerId}/json`).catch(orNone(404))) ?? {};
       const { Running, Pid } = (State ?? {}) as { Running?: unknown; Pid?: unknown };
       return Running === true && typeof Pid === "number" && Number.isInteger(Pid) && Pid > 0
         ? Pid
         : undefined;
     },
-    stats: (containerId) => object(`/containers/${containerId}/stats`, { stream: false }).catch(orNone),
+    stats: (containerId) => object(`/containers/${containerId}/stats`, { stream: false }).catch(orNone(404)),
     async follow(signal, opened, onEvent) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
@@ -106,7 +89,7 @@ export function connectDocker(options: DockerOptions): Docker {
       let isOpen = false;
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
-        const stream = await client.getEvents({ abortSignal, filters: JSON.stringify(WAKING) });
+        const stream = await engine.open(EVENTS, abortSignal);
         clearTimeout(late);
         isOpen = true;
         opened();
@@ -114,7 +97,7 @@ export function connectDocker(options: DockerOptions): Docker {
       } catch (error) {
         // an open stream may end in any way: closed by Docker, broken off, or Docker itself has ended
         if (!signal.aborted && !isOpen)
-          throw dockerError(socket, error, opening.signal.aborted ? deadline : null, "/events");
+          throw dockerError(socket, error, opening.signal.aborted ? deadline : null, EVENTS);
       } finally {
         clearTimeout(late);
       }
@@ -126,32 +109,12 @@ export function connectDocker(options: DockerOptions): Docker {
   };
 }
 
-type Query = Readonly<Record<string, unknown>>;
+type Query = NonNullable<EngineRequest["query"]>;
 
-/** The answer's body as a stream; a status other than 200 rejects, with Docker's own message. */
-function dial(
-  client: Dockerode,
-  path: string,
-  abortSignal: AbortSignal,
-  query: Query = {},
-): Promise<Readable> {
-  return new Promise((resolve, reject) => {
-    // the library adds the options as a query only where the path ends in a question mark, and removes that otherwise
-    const request = { path: `${path}?`, method: "GET", options: { ...query }, abortSignal, isStream: true };
-    client.modem.dial({ ...request, statusCodes: { 200: true } }, (error: unknown, stream: unknown) =>
-      error ? reject(error) : resolve(stream as Readable),
-    );
-  });
-}
+const EVENTS: EngineRequest = { path: "/events", query: { filters: JSON.stringify(WAKING) } };
 
 /** The configured filters, and the one container asked for. */
 function filtersOf(configured: string | null, id: string | undefined): string | null {
   if (id === undefined) return configured;
   return JSON.stringify({ ...(configured === null ? {} : JSON.parse(configured)), id: [id] });
-}
-
-function orNone(error: unknown): undefined {
-  if (error instanceof HostError && (error.cause as { statusCode?: number })?.statusCode === 404)
-    return undefined;
-  throw error;
 }

@@ -16,14 +16,21 @@ const REASONS = new Map<string, [fault: "docker" | "privilege", message: string,
 /** Characters of Docker's own message that are shown. */
 const MESSAGE_LENGTH = 300;
 
-/** The error for a failed call of `path`; `lateMs` is the deadline in milliseconds when that was the reason. */
-export function dockerError(socket: string, error: unknown, lateMs: number | null, path: string): HostError {
+/** The error for a failed request; `lateMs` is the deadline in milliseconds when that was the reason. */
+export function dockerError(
+  socket: string,
+  error: unknown,
+  lateMs: number | null,
+  { method = "GET", path }: { readonly method?: string; readonly path: string },
+): HostError {
+  const request = `${method} ${path}`;
   if (lateMs !== null) {
+    const unchanged = method === "GET" ? "; nothing has been changed" : "";
     return new HostError(
       "docker",
-      `Docker at ${socket} did not answer GET ${path} within ${lateMs / 1000} s`,
+      `Docker at ${socket} did not answer ${request} within ${lateMs / 1000} s`,
       {
-        remedy: "look at Docker's log: journalctl -u docker; nothing has been changed",
+        remedy: `look at Docker's log: journalctl -u docker${unchanged}`,
         cause: error,
       },
     );
@@ -36,20 +43,30 @@ export function dockerError(socket: string, error: unknown, lateMs: number | nul
       cause: error,
     });
   }
-  // the library puts the status before Docker's own message
-  const said = clip((message ?? "").replace(/^\(HTTP code \d+\) \w+ - /, "").trim(), MESSAGE_LENGTH);
+  const said = clip((message ?? "").trim(), MESSAGE_LENGTH);
   const status = statusCode === undefined ? "" : ` (status ${statusCode})`;
-  return new HostError("docker", `Docker at ${socket} refused GET ${path}${status}: ${said}`, {
+  return new HostError("docker", `Docker at ${socket} refused ${request}${status}: ${said}`, {
     cause: error,
-    remedy: remedyFor(statusCode, said),
+    remedy: remedyFor(method, statusCode, said),
   });
 }
 
-function remedyFor(status: number | undefined, said: string): string | undefined {
+function remedyFor(method: string, status: number | undefined, said: string): string | undefined {
+  if (method !== "GET")
+    return status === 403 ? "let the socket proxy pass POST of /containers and /exec" : undefined;
   if (/too new|too old|version/i.test(said))
     return "remove the version from DOCKER_API_URL, so that each engine speaks its own";
   if (status === 403)
     return "let the socket proxy pass GET of /containers, /networks, /events, /info and /version";
   if (status === 404) return "remove the path from DOCKER_API_URL, or let the socket proxy pass it";
   return undefined;
+}
+
+/** Undefined in place of an error with one of these statuses of Docker's; throws any other error. */
+export function orNone(...statuses: readonly number[]): (error: unknown) => undefined {
+  return (error) => {
+    const status =
+      error instanceof HostError ? (error.cause as { statusCode?: number })?.statusCode : undefined;
+    if (status === undefined || !statuses.includes(status)) throw error;
+  };
 }

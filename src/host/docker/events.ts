@@ -19,6 +19,7 @@ export async function* eventsOf(stream: AsyncIterable<unknown>): AsyncGenerator<
 export const WAKING: Readonly<Record<string, readonly string[]>> = {
   type: ["container", "network"],
   event: [
+    "create",
     "connect",
     "disconnect",
     "start",

@@ -8,10 +8,11 @@ export type Json = Readonly<Record<string, unknown>>;
 
 const isRecord = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-const record = (value: unknown): Json => (isRecord(value) ? value : {});
+export const record = (value: unknown): Json => (isRecord(value) ? value : {});
 export const records = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isRecord) : []);
-const string = (value: unknown): string => (typeof value === "string" ? value : "");
-const number = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : 0);
+export const string = (value: unknown): string => (typeof value === "string" ? value : "");
+export const number = (value: unknown): number =>
+  typeof value === "number" && Number.isFinite(value) ? value : 0;
 
 /** Undefined for an item without a valid id: ids go into API paths. */
 export function readContainer(item: Json): Container | undefined {
@@ -54,12 +55,14 @@ function healthOf(item: Json): Container["health"] {
 
 const PROTOCOLS = new Set(["tcp", "udp", "sctp"]);
 
-/** Docker lists a published port once an address family: each port is wanted once, in order. */
-function readPorts(value: unknown): Port[] {
+/** Docker lists a published port once an address family. */
+const readPorts = (value: unknown): Port[] =>
+  portsInOrder(records(value).map((item) => [string(item.Type), number(item.PrivatePort)]));
+
+/** Those pairs of protocol and number that are ports, each once, by number. */
+export function portsInOrder(pairs: readonly (readonly [string, number])[]): Port[] {
   const ports = new Map<string, Port>();
-  for (const item of records(value)) {
-    const protocol = string(item.Type);
-    const port = number(item.PrivatePort);
+  for (const [protocol, port] of pairs) {
     if (PROTOCOLS.has(protocol) && Number.isInteger(port) && port > 0 && port < 65_536) {
       ports.set(`${port}/${protocol}`, { protocol: protocol as Protocol, port });
     }
@@ -110,7 +113,11 @@ export interface DockerEvent {
   readonly container: string;
   /** Id of the network, for events of networks. */
   readonly network: string;
+  /** Present where the container's labels ask for a visit to start it. */
+  readonly wakes?: true;
 }
+
+const WAKE_LABELS = ["ocdd.wake", "sablier.enable"];
 
 export function readEvent(line: string): DockerEvent {
   try {
@@ -118,11 +125,14 @@ export function readEvent(line: string): DockerEvent {
     const actor = record(event.Actor);
     // of a network's event the actor is the network
     const isNetwork = event.Type === "network";
-    const container = string(isNetwork ? record(actor.Attributes).container : actor.ID);
+    const attributes = record(actor.Attributes);
+    const container = string(isNetwork ? attributes.container : actor.ID);
+    const wakes = WAKE_LABELS.some((label) => Object.hasOwn(attributes, label));
     return {
       action: string(event.Action),
       container: isContainerId(container) ? container : "",
       network: isNetwork ? string(actor.ID) : "",
+      ...(wakes && !isNetwork ? { wakes } : {}),
     };
   } catch {
     return { action: "", container: "", network: "" };
@@ -130,6 +140,6 @@ export function readEvent(line: string): DockerEvent {
 }
 
 /** Ids go into API paths. */
-function isContainerId(text: string): boolean {
+export function isContainerId(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }

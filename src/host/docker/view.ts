@@ -72,7 +72,8 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     const stopped: Container[] = [];
     for (const one of listed.values()) {
       const running = gone.has(one.id) ? undefined : present(withUptime(one, readAt.get(one)), endpoints);
-      if (running === undefined) stopped.push(one);
+      if (running === undefined)
+        stopped.push(gone.has(one.id) && RUNNING.has(one.state) ? { ...one, state: EXITED } : one);
       else containers.push(running);
     }
     const late = [...gone].filter((id) => RUNNING.has(listed.get(id)?.state ?? ""));
@@ -126,7 +127,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       ]);
       for (const id of ids) unasked.delete(id);
       const found = lists.flatMap(({ items }) => items.flatMap(read));
-      listed = updated(listed, ids, found);
+      listed = updated(listed, ids, found.map(withState(open)));
       const about = (line: string): boolean => ids.some((id) => line.includes(id.slice(0, 12)));
       notices = [...notices.filter((line) => !about(line)), ...lists.flatMap((list) => list.notices)];
       return view();
@@ -140,6 +141,21 @@ function withUptime(one: Container, readAt: number | undefined): Container {
   const seconds = (performance.now() - readAt) / 1000;
   const up = { least: one.up.least + Math.round(seconds), most: one.up.most + Math.round(seconds) };
   return { ...one, up };
+}
+
+/** Docker announces a pause a moment before its list shows it. */
+function withState(events: readonly DockerEvent[]): (one: Container) => Container {
+  const announced = new Map(
+    events.flatMap(({ action, container }) => {
+      const state = action === "pause" ? "paused" : action === "unpause" ? "running" : undefined;
+      return state === undefined ? [] : [[container, state] as const];
+    }),
+  );
+  return (one) => {
+    const state = announced.get(one.id);
+    // one that has ended meanwhile is neither
+    return state !== undefined && RUNNING.has(one.state) && state !== one.state ? { ...one, state } : one;
+  };
 }
 
 /** Id of a network that may go into an API path and has a bridge; undefined for any other. */

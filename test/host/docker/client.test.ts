@@ -15,7 +15,8 @@ import {
   startDockerDouble,
 } from "../../../bench/docker-double.ts";
 import { HostError } from "../../../src/core/errors.ts";
-import { connectDocker, DOCKER_DEADLINE_MS } from "../../../src/host/docker/client.ts";
+import { connectDocker } from "../../../src/host/docker/client.ts";
+import { DOCKER_DEADLINE_MS } from "../../../src/host/docker/engine.ts";
 import type { DockerEvent } from "../../../src/host/docker/json.ts";
 import { lookOnce } from "../../../src/host/docker/view.ts";
 
@@ -255,6 +256,21 @@ t.test("an answer that is no list: an error, never an empty host", async (t) => 
       part,
     );
   }
+});
+
+t.test("an error whose body never ends: Docker's first words, bounded", async (t) => {
+  const { docker } = await double(t, {
+    instead: (_path, response) => {
+      response.writeHead(500);
+      const more = (): void => void (response.write("no space\n".repeat(10_000)) ? more() : 0);
+      response.on("drain", more);
+      more();
+      return true;
+    },
+  });
+  const { message } = await refusal(lookOnce(docker));
+  t.match(message, /refused GET .* \(status 500\): no space/);
+  t.ok(message.length < 500);
 });
 
 t.test("an answer in many small chunks: read", async (t) => {
