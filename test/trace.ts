@@ -38,8 +38,11 @@ export interface Arrival {
   readonly masqueraded: boolean;
 }
 
-/** `untouched`: it reaches the host's own programs, or leaves, with its destination as it was. */
-export type Verdict = Arrival | "rejected" | "dropped" | "untouched";
+/**
+ * `untouched`: it reaches the host's own programs, or leaves, with its destination as it was. `waits`: it is held in a queue,
+ * whose reader decides.
+ */
+export type Verdict = Arrival | "rejected" | "dropped" | "untouched" | "waits";
 
 interface Rule {
   readonly matches: readonly { readonly word: string; readonly not: boolean; readonly value: string }[];
@@ -80,7 +83,11 @@ const MATCHES = new Set([
   "--state",
   "--ctorigdst",
   "--ctdir",
+  "--tcp-flags",
+  "--icmp-type",
 ]);
+/** Matches of two words. */
+const TWO = new Set(["--tcp-flags"]);
 /** Modules and comments change nothing by themselves. */
 const SILENT = new Set(["-m", "--comment"]);
 
@@ -97,7 +104,8 @@ function readRule(text: string): Rule {
       continue;
     }
     const value = words[++i] ?? "";
-    if (word === "-j") target = value;
+    if (TWO.has(word)) i += 1;
+    if (word === "-j" || word === "-g") target = value;
     else if (target !== "") options.set(word, value);
     else if (MATCHES.has(word)) matches.push({ word, not, value });
     else if (!SILENT.has(word)) throw new Error(`a match the tracer does not know: ${word} in ${text}`);
@@ -131,7 +139,7 @@ export function trace(packet: Packet, rules: Ruleset, around: Around): Verdict {
   const isLocal = (): boolean => around.local.includes(state.to) || state.to.startsWith("127.");
   const walk = (chain: string): string => run(chain, state, rules, around);
   if (walk(`raw/${packet.hook}`) === "DROP") return "dropped";
-  if (packet.answer === undefined) walk(`nat/${packet.hook}`);
+  if (packet.answer === undefined && walk(`nat/${packet.hook}`) === "NFQUEUE") return "waits";
   const moved = state.original !== undefined;
   if (isLocal()) {
     const verdict = packet.hook === "OUTPUT" ? walk("filter/OUTPUT") : "ACCEPT";
@@ -165,6 +173,7 @@ function run(name: string, state: State, rules: Ruleset, around: Around): string
       case "ACCEPT":
       case "DROP":
       case "REJECT":
+      case "NFQUEUE":
         return rule.target;
       case "RETURN":
         return chain.policy === "-" ? "RETURN" : chain.policy;
@@ -206,6 +215,10 @@ function matches(match: Rule["matches"][number], state: State, around: Around): 
         return packet.protocol === value;
       case "--dport":
         return state.port === Number(value);
+      // a packet that begins a connection: SYN, echo request
+      case "--tcp-flags":
+      case "--icmp-type":
+        return packet.answer === undefined;
       case "--dst-type":
         return value === "LOCAL" && (around.local.includes(state.to) || state.to.startsWith("127."));
       case "--ctdir":

@@ -32,7 +32,7 @@ export function applyTransaction(ruleset: string, transactions: string): string 
   return print(tables);
 }
 
-const TARGETS = new Set(["ACCEPT", "DROP", "REJECT", "RETURN", "DNAT", "MASQUERADE", ""]);
+const TARGETS = new Set(["NFQUEUE", "ACCEPT", "DROP", "REJECT", "RETURN", "DNAT", "MASQUERADE", ""]);
 
 function read(text: string): Map<string, Map<string, Chain>> {
   const tables = new Map<string, Map<string, Chain>>();

@@ -53,14 +53,18 @@ export function joined({ rules, tables, unguarded }: BothSeen, backend: Backend)
   );
   const whole = backend.rules ? (rules?.frame ?? null) : frame;
   const found = new Set<Part>([...(rules?.damaged ?? []), ...damaged]);
-  const stray = backend.redirect === "nft" ? (rules?.forwards ?? []) : targets;
+  // packets that are to wait do so in iptables
+  const leading = (rules?.forwards ?? []).filter(({ waits }) => waits !== true);
+  const stray = backend.redirect === "nft" ? leading : targets;
   if (stray.length > 0) found.add("redirect");
   // iptables must be empty then
   if (!backend.rules && rules !== null && rules.frame !== null) found.add("accept");
   if (unguarded !== null) return { frame: whole, forwards, damaged: [...found] };
   const leased = ports.size === forwards.length && forwards.every(({ alias }) => ports.has(alias));
   const framed =
-    backend.style.mode === "full" ? same(frame, whole) : same(frame?.pool ?? null, whole?.pool ?? null);
+    backend.style.mode === "full"
+      ? same(frame, whole && { pool: whole.pool, subnets: whole.subnets })
+      : same(frame?.pool ?? null, whole?.pool ?? null);
   if (!leased || !framed) found.add("guard");
   return { frame: whole, forwards, damaged: [...found] };
 }

@@ -8,8 +8,12 @@ import type { Name } from "../services/name.ts";
 export interface Forward {
   readonly name: Name;
   readonly alias: Ipv4;
-  /** The container's address. */
-  readonly target: Ipv4;
+  /** The container's address; null while it does not run. */
+  readonly target: Ipv4 | null;
+  /** Present where first packets wait in the kernel: the container is stopped, or must not be reached yet. */
+  readonly waits?: true;
+  /** While it waits: port of this host to which TCP port 80 of the alias leads, where a page says what is going on. */
+  readonly page?: number;
   /**
    * Name of the bridge port (the host's end of the veth pair) of the container that holds the lease; null while it is
    * not known: the guard lets nothing through then.
@@ -36,6 +40,10 @@ export interface Frame {
   readonly pool: readonly Range[];
   /** Subnets of the Docker networks served, for the way back to a container's own bridge (hairpin). */
   readonly subnets: readonly Range[];
+  /** Number of the kernel's queue in which first packets wait; absent: they are refused, or nothing waits. */
+  readonly queue?: number;
+  /** Port of this host that answers for aliases whose packets wait; absent where none does. */
+  readonly page?: number;
 }
 
 /** Each network by itself: nothing is masqueraded between two of them, even if they are adjacent. */
@@ -65,10 +73,14 @@ export const NO_DATA_PATH: DataPath = { frame: null, forwards: [], damaged: [] }
 /** True when both lead the same packets to the same place. */
 export function sameRedirection(a: Forward, b: Forward): boolean {
   if (a === b) return true;
-  if (a.alias !== b.alias || a.target !== b.target || a.name !== b.name) return false;
+  if (a.alias !== b.alias || a.name !== b.name || a.waits !== b.waits) return false;
+  if (a.page !== b.page || (a.waits !== true && a.target !== b.target)) return false;
   const policy = ({ map, ports, allow }: Forward): string => JSON.stringify([map, ports, allow]);
   return policy(a) === policy(b);
 }
+
+/** The same forward for a container that is not to be reached yet. */
+export const waiting = (forward: Forward): Forward => canonical({ ...forward, waits: true });
 
 /** True when the guard lets the packets of both out through the same bridge port. */
 export function sameBridgePort(a: Forward, b: Forward): boolean {
@@ -89,12 +101,29 @@ export function distinctPorts<T extends Port>(ports: readonly T[]): T[] {
     .sort(comparePorts);
 }
 
+const HTTP: Port = { protocol: "tcp", port: 80 };
+
 /** One form for forwards that do the same; reading them back from the rules gives it too. */
 export function canonical(forward: Forward): Forward {
   const ports = forward.ports === null ? null : distinctPorts(forward.ports);
-  const map = distinctPorts(forward.map).filter((m) => ports === null || ports.some((p) => samePort(p, m)));
+  // while packets wait, none is sent to another port
+  const mapped = forward.waits === true ? [] : distinctPorts(forward.map);
+  const map = mapped.filter((m) => ports === null || ports.some((p) => samePort(p, m)));
   const allow =
     forward.allow === null ? null : toCidrs(forward.allow.flatMap((cidr) => parseCidr(cidr) ?? []));
-  // iptables cannot express "from everywhere"
-  return { ...forward, map, ports, allow: allow?.includes("0.0.0.0/0") ? null : allow };
+  const { name, alias, target, waits, page, bridgePort } = forward;
+  const shown = page !== undefined && (ports === null || ports.some((port) => samePort(port, HTTP)));
+  // always in this order: forwards are also compared as text
+  return {
+    name,
+    alias,
+    target,
+    ...(waits === true ? { waits } : {}),
+    ...(shown ? { page } : {}),
+    bridgePort,
+    map,
+    ports,
+    // iptables cannot express "from everywhere"
+    allow: allow?.includes("0.0.0.0/0") ? null : allow,
+  };
 }

@@ -31,12 +31,17 @@ export function forwardRules(forward: Forward): {
   readonly entry: readonly string[];
   readonly ports: readonly string[];
 } {
-  const { alias, target, map, ports, allow } = canonical(forward);
+  const { alias, target, waits, page, map, ports, allow } = canonical(forward);
   const comment = `-m comment --comment OCDD-${forward.name}`;
-  const redirects = portMatches(map, ports).map(
-    ({ match, to }) =>
-      `-d ${alias}/32 ${match}${comment} -j DNAT --to-destination ${target}${to === null ? "" : `:${to}`}`,
-  );
+  const end = (to: number | null): string =>
+    waits === true ? "-g OCDD-ASLEEP" : `-j DNAT --to-destination ${target}${to === null ? "" : `:${to}`}`;
+  const redirects = [
+    // the alias stays the packet's address: it says which service is meant
+    ...(page === undefined
+      ? []
+      : [`-d ${alias}/32 ${portMatch("tcp", [80])}${comment} -j DNAT --to-destination ${alias}:${page}`]),
+    ...portMatches(map, ports).map(({ match, to }) => `-d ${alias}/32 ${match}${comment} ${end(to)}`),
+  ];
   const sources = allow === null ? [""] : allow.map((cidr) => `-s ${cidr} `);
   if (sources.length * redirects.length <= INLINE_RULES)
     return { entry: redirects.flatMap((rule) => sources.map((source) => source + rule)), ports: [] };

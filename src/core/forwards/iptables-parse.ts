@@ -3,7 +3,7 @@ import { contains, mergeRanges, parseCidr, parseIpv4, type Range, toCidrs } from
 import type { DataPath, Frame, LegacyForward, Part } from "./forward.ts";
 import { blockersOf, jumpsIn } from "./iptables-jumps.ts";
 import { forwardsOf } from "./iptables-redirects.ts";
-import { type Chains, partOf, render, type TableName } from "./iptables-render.ts";
+import { ASLEEP, type Chains, partOf, render, type TableName } from "./iptables-render.ts";
 
 /** Both tables as they were when they were read; for `transaction` and `revocation`, opaque to their callers. */
 export interface Snapshot {
@@ -103,8 +103,17 @@ function frameOf(chains: Chains): Frame | null {
   const same = (a: Range[], b: Range[]): boolean => a.length > 0 && toCidrs(a).join() === toCidrs(b).join();
   const pool =
     pools.find((a) => pools.filter((b) => same(a, b)).length > 1) ?? pools.find((a) => a.length > 0);
+  const queues = (chains.get(`nat/${ASLEEP}`) ?? []).flatMap(
+    (rule) => /-j NFQUEUE --queue-num (\d+)$/.exec(rule)?.[1] ?? [],
+  );
+  const [page] = (chains.get("filter/OCDD-INPUT") ?? []).flatMap(
+    (rule) =>
+      /^-d \S+ -p tcp -m tcp --dport (\d+) -m conntrack --ctstate DNAT -j ACCEPT$/.exec(rule)?.[1] ?? [],
+  );
   return {
     pool: mergeRanges(pool ?? []),
     subnets: cidrs("nat/OCDD-POSTROUTING", /^-s (\S+) -d \1 -j OCDD-HAIRPIN$/),
+    ...(queues[0] === undefined ? {} : { queue: Number(queues[0]) }),
+    ...(page === undefined ? {} : { page: Number(page) }),
   };
 }

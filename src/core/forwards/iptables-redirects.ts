@@ -10,14 +10,16 @@ import { type Chains, partOf } from "./iptables-render.ts";
 const REDIRECT = new RegExp(
   "^(?:-s (?<source>\\S+) )?-d (?<alias>[\\d.]+)/32 " +
     "(?:-p (?<protocol>tcp|udp|sctp) -m (?:\\k<protocol> --dport|multiport --dports) (?<ports>[\\d,]+) )?" +
-    '-m comment --comment "?OCDD-(?<name>[a-z0-9-]+)"? -j ' +
-    "(?:DNAT --to-destination (?<target>[\\d.]+)(?::(?<to>\\d+))?|(?<chain>\\S+))$",
+    '-m comment --comment "?OCDD-(?<name>[a-z0-9-]+)"? ' +
+    "(?:-g (?<waits>OCDD-ASLEEP)|-j DNAT --to-destination (?<target>[\\d.]+)(?::(?<to>\\d+))?|-j (?<chain>\\S+))$",
 );
 
 /** A forward while its rules are being read. */
 interface Draft {
   name: string;
-  target: Ipv4;
+  /** Null while its packets wait. */
+  target: Ipv4 | null;
+  page: number | undefined;
   readonly map: PortMap[];
   readonly ports: Port[];
   /** A rule takes all ports. */
@@ -36,7 +38,7 @@ export function forwardsOf(chains: Chains): Forward[] {
       const next = match?.chain ?? /^-d \S+ -j (OCDD-\S+)$/.exec(rule)?.[1];
       const from = match?.source ?? source;
       const inner = `nat/${next}`;
-      if (match?.target !== undefined) addRule(drafts, match, from);
+      if (match?.target !== undefined || match?.waits !== undefined) addRule(drafts, match, from);
       else if (next === undefined || partOf(inner) === undefined) continue;
       // each source of a forward has a jump to the chain of its ports
       else if (!seen.has(`${inner} ${from}`)) {
@@ -46,10 +48,12 @@ export function forwardsOf(chains: Chains): Forward[] {
     }
   };
   walk("nat/OCDD", undefined);
-  return [...drafts].map(([alias, { name, target, map, ports, all, sources }]) => ({
+  return [...drafts].map(([alias, { name, target, page, map, ports, all, sources }]) => ({
     name: name as Name,
     alias,
     target,
+    ...(target === null ? { waits: true } : {}),
+    ...(page === undefined ? {} : { page }),
     bridgePort: null,
     map: distinctPorts(map),
     ports: all ? null : distinctPorts(ports),
@@ -62,11 +66,13 @@ function addRule(
   rule: Readonly<Record<string, string | undefined>>,
   source: string | undefined,
 ): void {
-  const [alias, target] = [parseIpv4(rule.alias ?? ""), parseIpv4(rule.target ?? "")];
+  const alias = parseIpv4(rule.alias ?? "");
+  const target = rule.waits === undefined ? parseIpv4(rule.target ?? "") : null;
   if (alias === undefined || target === undefined) return;
   const draft = drafts.get(alias) ?? {
     name: rule.name ?? "",
     target,
+    page: undefined,
     map: [],
     ports: [],
     all: false,
@@ -75,6 +81,12 @@ function addRule(
   drafts.set(alias, draft);
   if (source === undefined) draft.sources = null;
   else draft.sources?.add(source);
+  // an alias that leads to itself leads to the page
+  if (target === alias) {
+    draft.page = Number(rule.to);
+    return;
+  }
+  draft.target = target;
   draft.all ||= rule.ports === undefined;
   const protocol = rule.protocol as Protocol;
   for (const port of (rule.ports ?? "").split(",").filter(Boolean).map(Number)) {

@@ -21,6 +21,9 @@ export interface Jump {
 /** Up to so many rules are one chain: a packet pays some 5 ns for each. Above, they are a tree of chains. */
 export const LINEAR_RULES = 256;
 
+/** The chain of first packets that wait. */
+export const ASLEEP = "OCDD-ASLEEP";
+
 const LOCAL = "-m addrtype --dst-type LOCAL";
 
 /** The one jump into each of OCDD's chains that has one. */
@@ -43,6 +46,7 @@ const CONSTANT: ReadonlyMap<string, Part> = new Map([
   ["filter/OCDD-INPUT", "refusal"],
   ["filter/OCDD-REFUSE", "refusal"],
   ["nat/OCDD", "redirect"],
+  [`nat/${ASLEEP}`, "redirect"],
   ["nat/OCDD-POSTROUTING", "hairpin"],
   ["nat/OCDD-HAIRPIN", "hairpin"],
 ]);
@@ -77,6 +81,13 @@ function renderFrame(frame: Frame): [string, readonly string[]][] {
       [
         // Answers to connections that the host itself opened through an alias, also a reset of OCDD-REFUSE.
         "-m conntrack --ctdir REPLY -j RETURN",
+        // the page of a service that waits: only what the alias has led there, not the port itself
+        ...(frame.page === undefined
+          ? []
+          : cidrs.map(
+              (cidr) =>
+                `-d ${cidr} -p tcp -m tcp --dport ${frame.page} -m conntrack --ctstate DNAT -j ACCEPT`,
+            )),
         ...cidrs.map((cidr) => `-d ${cidr} -j OCDD-REFUSE`),
         // sent to an alias and redirected to the host itself: no container takes it
         redirectedOnly,
@@ -101,14 +112,32 @@ function renderForwards(frame: Frame, forwards: readonly Forward[]): [string, re
   const rendered = forwards
     .map((forward) => ({ alias: forward.alias, number: toNumber(forward.alias), ...forwardRules(forward) }))
     .sort((a, b) => a.number - b.number);
-  const own = rendered.flatMap(({ alias, ports }): [string, readonly string[]][] =>
-    ports.length === 0 ? [] : [[`nat/${chainOf(alias)}`, ports]],
-  );
+  const own = [
+    ...rendered.flatMap(({ alias, ports }): [string, readonly string[]][] =>
+      ports.length === 0 ? [] : [[`nat/${chainOf(alias)}`, ports]],
+    ),
+    ...(forwards.some(({ waits }) => waits === true) ? [renderAsleep(frame)] : []),
+  ];
   const rules = rendered.reduce((sum, { entry }) => sum + entry.length, 0);
   if (rules <= LINEAR_RULES)
     return [["nat/OCDD", [...rendered.flatMap(({ entry }) => entry), ...end]], ...own];
   const { top, chains } = renderTree(rendered);
   return [["nat/OCDD", [...top, ...end]], ...chains, ...own];
+}
+
+/**
+ * First packets of TCP, UDP, SCTP and pings wait in the queue. What belongs to a connection that ended with its container is
+ * not redirected, so that INPUT refuses it: the same for all without a queue.
+ */
+function renderAsleep({ queue }: Frame): [string, readonly string[]] {
+  const held = [
+    "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN",
+    "-p udp",
+    "-p sctp",
+    "-p icmp -m icmp --icmp-type 8",
+  ];
+  const rules = queue === undefined ? [] : held.map((match) => `${match} -j NFQUEUE --queue-num ${queue}`);
+  return [`nat/${ASLEEP}`, [...rules, "-j ACCEPT"]];
 }
 
 /** Jumps by /24, then by /28: at most 16 aliases share a leaf, and a change writes that leaf alone. */

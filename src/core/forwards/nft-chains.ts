@@ -56,7 +56,7 @@ export function policyRules({ alias, target, map, ports, allow }: Forward): stri
 /** nft input that makes the chains of all forwards with a policy again: emptied where they exist, then filled. */
 export function renderChains(forwards: readonly Forward[]): string {
   return forwards
-    .filter(hasPolicy)
+    .filter((forward) => hasPolicy(forward) && forward.waits !== true)
     .map((forward) => {
       const chain = `ip ${TABLE} ${policyChain(forward.alias)}`;
       const rules = policyRules(forward).map((rule) => `add rule ${chain} ${rule}\n`);

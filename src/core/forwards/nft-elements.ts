@@ -35,10 +35,11 @@ export const commentOf = (name: string): string => name.replace(/[^A-Za-z0-9._-]
 
 /** The elements for these forwards. In guard mode iptables redirects: neither targets nor policies. */
 export function elementsOf(forwards: readonly Forward[], mode: Mode): Element[] {
-  return forwards.flatMap(({ alias, name, target, bridgePort, ...rest }): Element[] => {
+  return forwards.flatMap(({ alias, name, target, waits, bridgePort, ...rest }): Element[] => {
     const elements: Element[] = [{ set: "leased", alias, value: commentOf(name) }];
     if (isDevice(bridgePort)) elements.push({ set: "bridge-ports", alias, value: bridgePort });
-    if (mode === "guard") return elements;
+    // a packet that is to wait passes on to iptables, and without it is refused
+    if (mode === "guard" || waits === true || target === null) return elements;
     elements.push(
       hasPolicy(rest) ? { set: "policies", alias, value: "" } : { set: "targets", alias, value: target },
     );

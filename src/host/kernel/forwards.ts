@@ -9,7 +9,7 @@ import {
   joined,
   redirects,
 } from "../../core/forwards/backend.ts";
-import type { DataPath } from "../../core/forwards/forward.ts";
+import type { DataPath, Forward } from "../../core/forwards/forward.ts";
 import type { SeenTables } from "../../core/forwards/iptables-parse.ts";
 import type { DataPathSeen } from "../../core/observation.ts";
 import type { Loaded } from "../../platform/libc.ts";
@@ -33,6 +33,11 @@ export interface ForwardTable {
   removeGuard(): Promise<void>;
   /** Takes these aliases out of force at once; waits for nothing but a write that is under way. */
   revoke(aliases: readonly Ipv4[]): Promise<void>;
+  /**
+   * Puts other forwards in place of those of the same alias that were committed last; `queue` is where first packets wait
+   * from then on. Waits for nothing but a write that is under way.
+   */
+  change(forwards: readonly Forward[], queue?: number): Promise<void>;
   /** Another program has changed the kernel: what was committed last is put in force again, without asking Docker. */
   reassert(): Promise<void>;
   /** Lets the packets of an alias out through a bridge port, where there is a guard. */
@@ -115,7 +120,9 @@ export function openForwardTable(
     if (backend.redirect === "nft") {
       // where both redirect for a moment, both lead to the same container, and nftables comes first
       refused.push(...(await nft.commit(now(), style)).refused);
-      if (backend.rules) await iptables.commit({ ...now(), forwards: [] });
+      // nftables leaves packets that are to wait to iptables
+      const waiting = now().forwards.filter((forward) => forward.waits === true);
+      if (backend.rules) await iptables.commit({ ...now(), forwards: waiting });
       else if (rules) await iptables.remove();
     } else {
       // an alias without its rule leads nowhere, one without its guard to any container that gets the address
@@ -134,6 +141,21 @@ export function openForwardTable(
       if (committed === undefined) return;
       await read();
       await commit(committed);
+    },
+    async change(forwards, queue) {
+      if (committed?.frame == null || forwards.length === 0) return;
+      const changed = new Map(forwards.map((forward) => [forward.alias, forward]));
+      const waits = forwards.some((forward) => forward.waits === true);
+      const page = forwards.find((forward) => forward.page !== undefined)?.page;
+      await commit({
+        ...committed,
+        frame: {
+          ...committed.frame,
+          ...(waits && queue !== undefined ? { queue } : {}),
+          ...(page === undefined ? {} : { page }),
+        },
+        forwards: committed.forwards.map((forward) => changed.get(forward.alias) ?? forward),
+      });
     },
     removeGuard: () => nft.remove(),
     async revoke(aliases) {

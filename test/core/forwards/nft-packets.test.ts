@@ -15,7 +15,7 @@ const DOCKER_29 = readFileSync(new URL("../../recorded/docker-29.nft", import.me
 
 const port = (address: string): string => `v${address.split(".").slice(1).join(".")}`;
 const guarded = (forwards: readonly Forward[]): Forward[] =>
-  forwards.map((one) => ({ ...one, bridgePort: port(one.target) }));
+  forwards.map((one) => ({ ...one, bridgePort: port(one.target ?? "") }));
 const PORTS = new Map(
   ["172.17", "172.20"].flatMap((net) =>
     Array.from({ length: 20 }, (_, i) => [`${net}.0.${i + 2}`, port(`${net}.0.${i + 2}`)] as const),
