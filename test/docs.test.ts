@@ -55,7 +55,7 @@ t.test("README has every exit status", (t) => {
 });
 
 t.test("README has every label that is read", async (t) => {
-  const { stdout } = await run(["grep", "-rhoE", '"ocdd\\.[a-z]+"', "src/core"]);
+  const { stdout } = await run(["grep", "-rhoE", '"ocdd\\.[a-z.]+"', "src/core"]);
   const read = stdout.split("\n").map((line) => line.replaceAll('"', ""));
   const named = surface.labels.flatMap(({ names }) => names);
   t.same(

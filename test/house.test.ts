@@ -26,8 +26,9 @@ const isPackage = (name: string): boolean => !name.startsWith("src/") && !name.s
 
 /** What each room may import beside itself: other rooms, Node's modules, packages. The arrows of ARCHITECTURE.md. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
-  cli: ["director", "serve", "host", "core", "dns", "daemon", "platform", "node", "package"],
-  director: ["host", "core", "daemon"],
+  cli: ["director", "lifecycle", "serve", "host", "core", "dns", "daemon", "platform", "node", "package"],
+  director: ["lifecycle", "host", "core", "daemon"],
+  lifecycle: ["host", "core", "daemon", "platform", "node"],
   daemon: ["core", "platform", "node", "package"],
   host: ["core", "platform", "node", "package"],
   serve: ["core", "dns", "daemon", "platform", "node"],

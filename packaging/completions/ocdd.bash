@@ -16,7 +16,7 @@ _ocdd() {
       return ;;
     --set)
       compopt -o nospace 2>/dev/null
-      mapfile -t COMPREPLY < <(compgen -S = -W "DEBUG DOCKER_SOCKET DOCKER_API_URL NETWORK_DEVICE IP_SUBNET IP_RANGE_START IP_RANGE_END IP_RANGE HOST_IP HOST_NAME TOOLBOX_SUBDOMAIN_NAME STORAGE_DIR DNS_ZONE_FILE WEB_INDEX_FILE SOA_EMAIL DNS_TTL DNS_LISTEN DNS_PORT DNS_ALLOW_TRANSFER DNS_TSIG_KEY_FILE DNS_NOTIFY DNS_FORWARDERS DNS_REVERSE DNS_REVERSE_ZONE DNS_NSID DNS_VERSION WEB_ENABLED WEB_LISTEN WEB_PORT WEB_TITLE WEB_NAMES WEB_TEMPLATE_DIR ADDRESS_HOLD EXPOSE FIREWALL SYNC_INTERVAL METRICS_LISTEN SERVICES" -- "$cur")
+      mapfile -t COMPREPLY < <(compgen -S = -W "DEBUG DOCKER_SOCKET DOCKER_API_URL NETWORK_DEVICE IP_SUBNET IP_RANGE_START IP_RANGE_END IP_RANGE HOST_IP HOST_NAME TOOLBOX_SUBDOMAIN_NAME STORAGE_DIR DNS_ZONE_FILE WEB_INDEX_FILE SOA_EMAIL DNS_TTL DNS_LISTEN DNS_PORT DNS_ALLOW_TRANSFER DNS_TSIG_KEY_FILE DNS_NOTIFY DNS_FORWARDERS DNS_REVERSE DNS_REVERSE_ZONE DNS_NSID DNS_VERSION WEB_ENABLED WEB_LISTEN WEB_PORT WEB_TITLE WEB_NAMES FALLBACK_URL WEB_TEMPLATE_DIR ADDRESS_HOLD EXPOSE FIREWALL SYNC_INTERVAL WAKE WAKE_PAGE WAKE_TIMEOUT WAKE_GRACE WAKE_CONCURRENCY IDLE_IGNORE METRICS_LISTEN SERVICES" -- "$cur")
       return ;;
     --log-format)
       mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur")
@@ -24,7 +24,7 @@ _ocdd() {
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown) word=${COMP_WORDS[i]}; break ;;
+      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart) word=${COMP_WORDS[i]}; break ;;
       --config | --set | --log-format) ((i++)) ;;
     esac
   done
@@ -39,13 +39,17 @@ _ocdd() {
     zone) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     teardown) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;
+    wake) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    start) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    stop) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
+    restart) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
     *) flags="--config --set --debug --json --no-color --yes --version -h --help" ;;
   esac
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown" -- "$cur")
-  elif [[ $word == @(doctor) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart" -- "$cur")
+  elif [[ $word == @(doctor|wake|start|stop|restart) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do
       [[ $name == "$cur"* ]] && COMPREPLY+=("$name")

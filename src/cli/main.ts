@@ -227,6 +227,19 @@ async function serve(flags: Flags): Promise<number> {
   return 0;
 }
 
+async function lifecycle(
+  command: "wake" | "start" | "stop" | "restart",
+  names: readonly string[],
+  flags: Flags,
+): Promise<number> {
+  const config = await configured(flags);
+  const { runLifecycle } = await import("./lifecycle.ts");
+  const answer = await runLifecycle(config, command, names, { json: flags.json === true }, (line) =>
+    out(`${line}\n`),
+  );
+  return give(answer, config.debug);
+}
+
 async function keepWatch(flags: Flags): Promise<number> {
   await configured(flags);
   const [{ watch }, { requirePrivilege }, { notifier }, { run }] = await Promise.all([
@@ -332,6 +345,21 @@ export function commandTree(finish: (status: number) => void): Command {
     "a service's name",
   );
   add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down).option(...yes);
+  const LIFECYCLE = {
+    wake: "start services, with what they need, and wait until they are ready",
+    start: "start the containers of services",
+    stop: "stop the containers of services; one that may sleep keeps its name, and a visit starts it again",
+    restart: "stop the containers of services and start them again",
+  } as const;
+  for (const name of ["wake", "start", "stop", "restart"] as const)
+    program
+      .command(name)
+      .description(LIFECYCLE[name])
+      .argument("<names...>", "services or containers")
+      .option(...json)
+      .action((names: string[], _options: unknown, command: Command) =>
+        done(lifecycle(name, names, command.optsWithGlobals())),
+      );
   program.addHelpText(
     "after",
     "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 partial, 64 usage,\n69 Docker not reachable, 75 another run holds the lock, 77 privilege missing, 78 bad configuration.",

@@ -7,6 +7,8 @@ import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
 import { checkAgainstHost } from "./config/host-check.ts";
 import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts";
+import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
+import { gated, settingsFor } from "./lifecycle/sleep.ts";
 import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
@@ -15,6 +17,7 @@ import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts"
 import { groupOf } from "./services/identity.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
+import { conflictNotes, guardNotes } from "./services/service-notes.ts";
 import type { Skipped } from "./services/skipped.ts";
 import { updateZone, zoneSettings } from "./zone/records.ts";
 import { addressRecords, serverNames, srvRecords } from "./zone/service-records.ts";
@@ -39,10 +42,15 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     return grant === undefined || address === undefined
       ? []
       : [
-          serviceOf(candidate, grant, address, {
-            zone: config.zone,
-            bridgePort: bridgePortOf(candidate),
-          }),
+          gated(
+            serviceOf(candidate, grant, address, {
+              zone: config.zone,
+              bridgePort: bridgePortOf(candidate),
+              settings: settingsFor(candidate.container, seen, config),
+            }),
+            candidate.container,
+            seen,
+          ),
         ];
   });
   const skipped = candidates.flatMap((candidate) => skip(candidate, addresses, config));
@@ -117,17 +125,26 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
       hairpins: hairpinsOfOurs(addresses.before, seen, switchedOn),
     },
     // an address of the host's own serves something else: neither refused nor redirected
-    dataPath: dataPathOf(withoutAddresses(config.pool, addresses.reserved.own), networks, forwards),
+    dataPath: dataPathOf(
+      withoutAddresses(config.pool, addresses.reserved.own),
+      networks,
+      forwards,
+      seen.gates,
+    ),
     aliases: forwards.map(({ alias }) => ({ device: config.device, address: alias, prefix: 32, label })),
     zone: updateZone(seen.zone, zoneSettings(config), records, now, srv),
     page: { html: renderPage(listing, seen.template), services: renderListing(listing) },
-    history: historyOf(listing, seen.actual.history),
+    history: historyOf(listing, services, seen.actual.history),
     hairpins: ports.map((port) => port.name),
   };
 }
 
 function servedNetworks(served: readonly Candidate[]): Network[] {
-  return [...new Set(served.flatMap(({ reach }) => (reach.kind === "alias" ? reach.network : [])))];
+  return [
+    ...new Set(
+      served.flatMap(({ reach }) => (reach.kind === "alias" || reach.kind === "asleep" ? reach.network : [])),
+    ),
+  ];
 }
 
 /** No rule while no container is served. */
@@ -135,12 +152,20 @@ function dataPathOf(
   pool: readonly Range[],
   networks: readonly Network[],
   forwards: readonly Forward[],
+  gates: Gates = NO_GATES,
 ): DataPath {
   if (forwards.length === 0) return NO_DATA_PATH;
+  const waits = forwards.some((forward) => forward.waits === true);
   const subnets = networks
     .flatMap((network) => network.subnets)
     .sort((a, b) => compareIpv4(a.first, b.first));
-  const frame = { pool, subnets };
+  const { queue, page } = gates;
+  const frame = {
+    pool,
+    subnets,
+    ...(waits && queue !== undefined ? { queue } : {}),
+    ...(forwards.some((forward) => forward.page !== undefined) && page !== undefined ? { page } : {}),
+  };
   return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
 }
 
@@ -164,34 +189,6 @@ function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | nu
     reach.kind !== "alias" || seen.firewall.unguarded !== null
       ? null
       : (ports.get(`${container.id} ${reach.network.bridge}`) ?? null);
-}
-
-/** Seconds after which a running container has a bridge port. */
-const SETTLED = 10;
-
-/** A running container whose port is not found is refused by the guard: a director that cannot see PIDs reports why. */
-function guardNotes({ instances, forward, state, up }: Service, { firewall }: Observation): string[] {
-  const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
-  // one that has just started or is about to end has none for a moment
-  if (!refused || state !== "running" || (up?.least ?? 0) < SETTLED) return [];
-  return instances.map(
-    ({ name }) =>
-      `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
-  );
-}
-
-/**
- * Services whose alias another machine uses as well. They keep name and address: else any machine could take a service
- * away by one packet (RFC 5227 §2.4 leaves the choice).
- */
-function conflictNotes(services: readonly Service[], { conflicts }: LeaseTable): string[] {
-  const claimed = new Set(conflicts.map(({ address }) => address));
-  return services
-    .filter(({ forward }) => forward !== null && claimed.has(forward.alias))
-    .map(
-      ({ name, address }) =>
-        `${address} of "${name}" is in use by another machine on the network as well: clients may reach that one`,
-    );
 }
 
 /** The mark of an alias; a device name that leaves no room for it (15 characters) is used alone. */

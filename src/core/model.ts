@@ -3,11 +3,12 @@
 import type { Ipv4, Range } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
 import type { DataPath, Forward, LegacyForward } from "./forwards/forward.ts";
+import type { Gates, Sleep } from "./lifecycle/gates.ts";
 import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
 import type { UpBounds } from "./page/uptime.ts";
-import type { Port } from "./ports.ts";
+import type { NamedPort, Port } from "./ports.ts";
 import type { Name } from "./services/name.ts";
 import type { Skipped } from "./services/skipped.ts";
 import type { AddressRecord, ZoneFile, ZoneOnDisk } from "./zone/zone-file.ts";
@@ -130,8 +131,12 @@ export interface Service {
   readonly service: string | null;
   readonly ports: readonly Port[];
   /** Ports with their service names (RFC 6335 §5.1), for SRV records. */
-  readonly srv: readonly (Port & { readonly service: string })[];
+  readonly srv: readonly NamedPort[];
   readonly forward: Forward | null;
+  /** Null where it is served only while its container runs. */
+  readonly sleep: Sleep | null;
+  /** Why its last start has failed, one line. */
+  readonly failure?: string;
   /** Seconds since the epoch. */
   readonly created: number;
   readonly up: UpBounds | undefined;
@@ -203,6 +208,8 @@ export interface Observation {
   readonly firewall: FirewallSeen;
   /** Aliases in force that another machine has claimed since the last observation (RFC 5227 §2.4); absent where none listens. */
   readonly claimed?: ReadonlySet<Ipv4>;
+  /** What the lifecycle tells; absent where nothing is known of one. */
+  readonly gates?: Gates;
   /** Addresses that the host depends on. */
   readonly neighbours?: Neighbours;
 }

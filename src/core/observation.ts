@@ -4,6 +4,7 @@ import type { Neighbours } from "./addresses/neighbours.ts";
 import type { Config } from "./config/config.ts";
 import { hostAddress } from "./config/host-check.ts";
 import { type DataPath, type LegacyForward, NO_DATA_PATH } from "./forwards/forward.ts";
+import type { Gates } from "./lifecycle/gates.ts";
 import type {
   BridgePort,
   Container,
@@ -61,6 +62,7 @@ export interface Sighting {
   readonly history: ServiceHistory;
   readonly template?: PageTemplate;
   readonly neighbours?: Neighbours;
+  readonly gates?: Gates;
 }
 
 /** Joins the parts. */
@@ -101,6 +103,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     firewall: path.firewall,
     ...(seen.stopped === undefined ? {} : { stopped: seen.stopped }),
     ...(seen.ended === undefined ? {} : { ended: seen.ended }),
+    ...(seen.gates === undefined ? {} : { gates: seen.gates }),
     ...(seen.neighbours === undefined ? {} : { neighbours: seen.neighbours }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };

@@ -16,6 +16,8 @@ export interface Paths {
   readonly history: string;
   /** What `watch` has done, for `ocdd status`. */
   readonly watchStats: string;
+  /** Why starts of services that sleep have failed, for other commands than `watch`. */
+  readonly failures: string;
   /** Clean-up that a run still has to do; exists only during a run, or after it was killed. */
   readonly cleanup: string;
   /** Commands for conntrack; exists only while it runs. */
@@ -32,6 +34,7 @@ const IN_STORAGE = {
   addressList: "iplist.txt",
   history: "history.json",
   watchStats: "watch.json",
+  failures: "failures.json",
   cleanup: "owed",
   conntrackBatch: "forget",
 } as const;

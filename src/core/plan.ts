@@ -1,7 +1,7 @@
 /** (actual, desired) → the smallest list of typed steps. Empty when they are equal. */
 
 import type { Ipv4 } from "./addresses/ipv4.ts";
-import type { DataPath, Forward, Part } from "./forwards/forward.ts";
+import type { DataPath, Forward, Frame, Part } from "./forwards/forward.ts";
 import { sameBridgePort, sameRedirection } from "./forwards/forward.ts";
 import type { DeviceAddress, Lease, LeaseTable, State } from "./model.ts";
 import type { OwnRecord } from "./zone/zone-file.ts";
@@ -83,11 +83,14 @@ function sameLease(a: Lease, b: Lease): boolean {
 }
 
 function redirected(actual: DataPath, desired: DataPath): Ipv4[] {
-  const before = new Map(actual.forwards.map((forward) => [forward.alias, forward.target]));
-  const after = new Map(desired.forwards.map((forward) => [forward.alias, forward.target]));
-  return [...new Set([...before.keys(), ...after.keys()])].filter(
-    (alias) => before.get(alias) !== after.get(alias),
-  );
+  const before = new Map(actual.forwards.map((forward) => [forward.alias, forward]));
+  const after = new Map(desired.forwards.map((forward) => [forward.alias, forward]));
+  return [...new Set([...before.keys(), ...after.keys()])].filter((alias) => {
+    const [old, next] = [before.get(alias), after.get(alias)];
+    // from a container that waits no flow has come; one that is about to be stopped keeps its own
+    if (old?.waits === true && next !== undefined) return false;
+    return old?.target !== next?.target;
+  });
 }
 
 /** Given that the leases are the same but for their order. */
@@ -149,9 +152,18 @@ function frameSteps(actual: DataPath, desired: DataPath): Step[] {
     return actual.damaged.map((part) => ({ kind: "frame", change: "remove", part }));
   if (actual.frame === null) return PARTS.map((part) => ({ kind: "frame", change: "add", part }));
   if (desired.frame === null) return PARTS.map((part) => ({ kind: "frame", change: "remove", part }));
-  const parts = same(actual.frame, desired.frame) ? actual.damaged : PARTS;
-  return parts.map((part) => ({ kind: "frame", change: "change", part }));
+  const parts = sameFrame(actual.frame, desired.frame)
+    ? [
+        ...(actual.frame.queue === desired.frame.queue ? [] : ["redirect" as const]),
+        ...(actual.frame.page === desired.frame.page ? [] : ["refusal" as const]),
+        ...actual.damaged,
+      ]
+    : PARTS;
+  return [...new Set(parts)].map((part) => ({ kind: "frame", change: "change", part }));
 }
+
+/** But for the queue and the page's port, which are in one chain each. */
+const sameFrame = (a: Frame, b: Frame): boolean => same([a.pool, a.subnets], [b.pool, b.subnets]);
 
 function addressSteps(actual: readonly DeviceAddress[], desired: readonly DeviceAddress[]): Step[] {
   const { added, removed } = aliasChanges(actual, desired);

@@ -4,7 +4,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
 import { causeOf } from "./failure.ts";
 import { reconcile } from "./reconcile.ts";
-import { openWatched, type Watched } from "./streams.ts";
+import type { Watched } from "./streams.ts";
 
 export interface ReloadOptions {
   /** Reads the configuration again. Throws ConfigError. */
@@ -19,8 +19,12 @@ export interface Reloadable {
   adopt(): Promise<Watched | undefined>;
 }
 
-/** `wake` is called when there is one to adopt. */
-export function reloadable(options: ReloadOptions, wake: () => void): Reloadable {
+/** `open` opens what a configuration watches; `wake` is called when there is one to adopt. */
+export function reloadable(
+  options: ReloadOptions,
+  open: (config: Config) => Watched,
+  wake: () => void,
+): Reloadable {
   const { say } = options;
   let wanted: Watched | undefined;
   let refused = false;
@@ -28,7 +32,7 @@ export function reloadable(options: ReloadOptions, wake: () => void): Reloadable
     wanted = undefined;
     refused = false;
     try {
-      wanted = openWatched(options.read());
+      wanted = open(options.read());
     } catch (error) {
       refuse(error, say);
     }

@@ -3,12 +3,14 @@ import type { Config } from "../core/config/config.ts";
 import type { Say } from "../daemon/log.ts";
 import { reconnecting } from "../daemon/reconnecting.ts";
 import type { Wakeup } from "../daemon/wakeup.ts";
+import { connectActions } from "../host/docker/actions.ts";
 import { connectDocker, type Docker } from "../host/docker/client.ts";
 import { type Exits, makeExits } from "../host/docker/exits.ts";
 import type { DockerEvent } from "../host/docker/json.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { followAddresses } from "../host/kernel/addresses.ts";
 import { followFirewall } from "../host/kernel/netfilter-events.ts";
+import { type Lifecycle, openLifecycle } from "../lifecycle/lifecycle.ts";
 import type { Pending } from "./pending.ts";
 import { revokeEnded } from "./revoke.ts";
 
@@ -18,12 +20,27 @@ export interface Watched {
   readonly docker: Docker;
   readonly exits: Exits;
   readonly host: Host;
+  readonly lifecycle: Lifecycle;
 }
 
-export function openWatched(config: Config): Watched {
-  const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
+export interface Requests {
+  readonly pending: Pending;
+  readonly wakeup: Wakeup;
+  readonly say: Say;
+}
+
+export function openWatched(config: Config, { pending, wakeup, say }: Requests): Watched {
+  const engine = { socket: config.dockerSocket, ...config.api };
+  const docker = connectDocker(engine);
   const exits = makeExits(() => performance.now());
-  return { config, docker, exits, host: openHost(config, { docker, exits }) };
+  const look = (container: string): void => {
+    pending.add({ action: "", container, network: "" });
+    wakeup.wakeSoon();
+  };
+  const gate: Host["gate"] = (container, forward) => host.gate(container, forward);
+  const lifecycle = openLifecycle({ config, docker: connectActions(engine), gate, look, say });
+  const host = openHost(config, { docker, exits, gates: lifecycle.gates, observing: lifecycle.observing });
+  return { config, docker, exits, host, lifecycle };
 }
 
 export interface Followers {
@@ -48,9 +65,16 @@ export interface Following {
 /** Milliseconds by which Docker's list may follow its events. */
 const LIST_LAG_MS = 1_000;
 
+/** Milliseconds until a container that was created and may sleep is observed. */
+const CREATED_MS = 250;
+
 export interface EventHandling {
   readonly host: Pick<Host, "revoke" | "withdraw" | "admit">;
   readonly exits: Exits;
+  /** A container has ended. */
+  readonly ended?: (container: string) => void;
+  /** A container has been created that is served although it does not run. */
+  readonly created?: (container: string) => void;
   /** Has the next run observe what the event is about. */
   readonly look: (event: DockerEvent) => void;
   /** The same for a container that has ended. */
@@ -62,14 +86,23 @@ export interface EventHandling {
 export function eventHandler({
   host,
   exits,
+  ended,
+  created,
   look,
   lookSoon,
   say,
 }: EventHandling): (event: DockerEvent) => void {
   return (event) => {
+    // one that does not run is no service, unless it may sleep
+    if (event.action === "create") {
+      if (event.wakes) created?.(event.container);
+      return;
+    }
+    if (event.action === "pause") ended?.(event.container);
     // the observation after the end itself sees that the endpoint is gone
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
+      ended?.(event.container);
       revokeEnded(host, event.container, say);
       return lookSoon(event);
     }
@@ -83,7 +116,7 @@ export function eventHandler({
 
 /** Follows all streams until closed; each is opened again when it ends, and everything is observed then. */
 export function followHost(watched: Watched, { pending, wakeup, signal, say, locked }: Followers): Following {
-  const { config, docker, exits, host } = watched;
+  const { config, docker, exits, host, lifecycle } = watched;
   const own = new AbortController();
   const until = AbortSignal.any([signal, own.signal]);
   const lookAtAll = (): void => {
@@ -103,9 +136,22 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say, loc
     pending.add(event);
     wakeup.wakeSoon();
   };
+  lifecycle.start();
   let running = false;
   const withdrawing = { ...host, withdraw: () => (running ? host.withdraw() : locked(host.withdraw)) };
-  const onEvent = eventHandler({ host: withdrawing, exits, look, lookSoon, say });
+  // most are started at once, and are observed then
+  const created = (container: string): void => {
+    setTimeout(() => look({ action: "", container, network: "" }), CREATED_MS).unref();
+  };
+  const onEvent = eventHandler({
+    host: withdrawing,
+    exits,
+    ended: lifecycle.ended,
+    created,
+    look,
+    lookSoon,
+    say,
+  });
   let lostMeanwhile: string[] = [];
   const lost = (address: string): void => {
     if (running) lostMeanwhile.push(address);
@@ -152,6 +198,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say, loc
     async close() {
       own.abort();
       await streams;
+      await lifecycle.close();
       host.close();
     },
   };

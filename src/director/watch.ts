@@ -53,10 +53,11 @@ export async function watch(options: WatchOptions): Promise<void> {
   const ping = watchdogPing(notify);
   const lock = runLock(() => pathsOf(watched.config).lock);
   const sameContainers = changeDetector();
-  let watched = openWatched(options.read());
+  const open = (config: Config): Watched => openWatched(config, { pending, wakeup, say });
+  let watched = open(options.read());
   const followers = { pending, wakeup, signal, say, locked: lock.unlessBusy };
   let following = followHost(watched, followers);
-  const configuration = reloadable(options, wakeup.wake);
+  const configuration = reloadable(options, open, wakeup.wake);
   const stats = recordWatchStats(pathsOf(watched.config).watchStats, now);
   let ready = false;
   let lockedOutMs = 0;
@@ -86,6 +87,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     log.succeeded(warnings);
     logChanges(plan.steps, say);
     following.runEnded();
+    watched.lifecycle.update(outcome);
     for (const container of watched.host.unsettled()) following.lookLater(container);
     // probes the next free addresses while no run waits for them; a failure is reported when one is needed
     watched.host.probe([], decision.spare).catch(() => undefined);

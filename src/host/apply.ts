@@ -20,6 +20,8 @@ export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
   readonly zone: ZoneWriter;
+  /** A data path as it is to be now, although it was planned earlier; once the names of what has ended are withdrawn. */
+  readonly asOfNow: (path: DataPath) => Promise<DataPath>;
   /** Aliases of containers that have ended since the plan was made, once their names are withdrawn: none is put in force. */
   readonly revokedAliases: () => Promise<ReadonlySet<Ipv4>>;
   /** Aliases whose flows were flushed when their forwards were revoked. */
@@ -116,11 +118,8 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   return refused;
 }
 
-async function commit({ table, revokedAliases }: Means, path: DataPath): Promise<readonly Refusal[]> {
-  const gone = await revokedAliases();
-  if (gone.size === 0) return table.commit(path);
-  return table.commit({ ...path, forwards: path.forwards.filter(({ alias }) => !gone.has(alias)) });
-}
+const commit = async ({ table, asOfNow }: Means, path: DataPath): Promise<readonly Refusal[]> =>
+  table.commit(await asOfNow(path));
 
 /** The desired data path, with what is removed only after no name leads to it any more. */
 function joined(actual: DataPath, desired: DataPath): DataPath {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
+import type { DataPath, Forward } from "../core/forwards/forward.ts";
 import type { Observation } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { Plan } from "../core/plan.ts";
@@ -17,7 +18,7 @@ import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
 import { flushFlows } from "./kernel/conntrack.ts";
 import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
-import { makeObserver, type Scope } from "./observe.ts";
+import { type GatesOf, makeObserver, type Scope } from "./observe.ts";
 
 export interface Host {
   /** Reads Docker, devices, firewall and files. Throws HostError; nothing is changed. */
@@ -39,6 +40,11 @@ export interface Host {
    * the run: Docker may keep it waiting. Only while this process holds the lock. Throws HostError.
    */
   withdraw(): Promise<void>;
+  /**
+   * Has an alias lead to its container, or its first packets wait, at once: in force when it resolves. No run that is in
+   * progress undoes it; the next one decides by what the lifecycle tells. Throws HostError.
+   */
+  gate(containerId: string, forward: Forward): Promise<void>;
   /** Opens the guard for a container that has just started, as soon as its bridge port is known. */
   admit(containerId: string): Promise<void>;
   /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
@@ -61,6 +67,10 @@ export interface Host {
 export interface Followed {
   readonly docker: Docker;
   readonly exits: Exits;
+  /** What the lifecycle of this process tells. */
+  readonly gates?: GatesOf;
+  /** An observation begins: what the lifecycle is told later is newer than what it sees. */
+  readonly observing?: () => void;
 }
 
 /** Access to the kernel, beside programs. */
@@ -83,12 +93,28 @@ const WITHDRAWAL_MS = 200;
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
   const { table, bridgePorts, arp } = kernel;
-  const observer = makeObserver({ config, docker, table, bridgePorts, exits: followed?.exits });
+  const observer = makeObserver({
+    config,
+    docker,
+    table,
+    bridgePorts,
+    exits: followed?.exits,
+    gates: followed?.gates,
+  });
   const zone = zoneWriter(config, observer.revokedAliases);
   /** Names of containers that have ended are being withdrawn. */
   let withdrawal: Promise<unknown> = Promise.resolve();
+  const portOf = async (containerId: string, bridge: string): Promise<string | null> => {
+    const pid = await docker.pid(containerId);
+    const found = pid === undefined ? undefined : await bridgePorts.find([{ id: containerId, pid, bridge }]);
+    const port = found?.get(containerId);
+    if (port === undefined) return null;
+    observer.learned({ name: port, bridge, hairpin: false, container: containerId });
+    return port;
+  };
   return {
     async observe(scope = {}) {
+      followed?.observing?.();
       const seen = await observer.observe(scope);
       if (followed === undefined) return seen;
       const inForce = seen.actual.aliases.map(({ address }) => address);
@@ -100,37 +126,40 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     async apply(plan) {
       observer.applying(plan);
       const { flushed } = observer;
-      const revokedAliases = async (): Promise<ReadonlySet<Ipv4>> => {
-        await withdrawal;
-        return observer.revokedAliases();
-      };
+      const revokedAliases = () => withdrawal.then(observer.revokedAliases);
+      const asOfNow = (path: DataPath) => withdrawal.then(() => observer.asOfNow(path));
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
-      const refused = await apply({ config, table, zone, revokedAliases, flushed, announce }, plan);
+      const refused = await apply({ config, table, zone, asOfNow, revokedAliases, flushed, announce }, plan);
       await observer.applied(plan);
       return refused;
     },
     async revoke(containerId, first) {
-      const aliases = observer.revoke(containerId);
-      if (aliases.length > 0)
+      const { gone, asleep } = observer.revoke(containerId);
+      const aliases = [...gone.map(({ address }) => address), ...asleep.map(({ alias }) => alias)];
+      if (asleep.length > 0) await table.change(asleep, observer.queue());
+      if (gone.length > 0)
         withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
       await withdrawal;
-      await table.revoke(aliases.map(({ address }) => address));
+      await table.revoke(gone.map(({ address }) => address));
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
-      await removeAddresses(aliases);
-      await flushFlows(aliases.map(({ address }) => address));
-      for (const { address } of aliases) observer.flushed.add(address);
+      await removeAddresses(gone);
+      await flushFlows(aliases);
+      for (const address of aliases) observer.flushed.add(address);
     },
     withdraw: () => zone.withdraw(observer.readZone),
+    async gate(containerId, forward) {
+      const way = forward.waits === true ? undefined : observer.wayTo(containerId);
+      // a container that has just started has a port that no observation has seen
+      const bridgePort = way === undefined ? forward.bridgePort : await portOf(containerId, way.bridge);
+      const changed = { ...forward, bridgePort };
+      observer.gate(changed);
+      await table.change([changed], observer.queue());
+    },
     async admit(containerId) {
       // a container on several networks is left to the next run, which knows the right one
       const way = observer.wayTo(containerId);
-      const pid = way === undefined ? undefined : await docker.pid(containerId);
-      if (way === undefined || pid === undefined) return;
-      const found = await bridgePorts.find([{ id: containerId, pid, bridge: way.bridge }]);
-      const port = found.get(containerId);
-      if (port === undefined) return;
-      observer.learned({ name: port, bridge: way.bridge, hairpin: false, container: containerId });
-      await table.admit(way.alias, port);
+      const port = way === undefined ? null : await portOf(containerId, way.bridge);
+      if (way !== undefined && port !== null) await table.admit(way.alias, port);
     },
     unsettled: observer.unsettled,
     holds: observer.holds,

@@ -1,6 +1,7 @@
 /** What a long-running process knows of the host between two observations. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Neighbours } from "../core/addresses/neighbours.ts";
+import type { Forward } from "../core/forwards/forward.ts";
 import type { DeviceAddress, PageFiles, State } from "../core/model.ts";
 import type { DataPathSeen, LeasesRead } from "../core/observation.ts";
 import type { ServiceHistory } from "../core/page/history.ts";
@@ -39,6 +40,14 @@ export function afterApply(known: Known, desired: State): Known {
     page: desired.page,
     history: desired.history,
   };
+}
+
+/** With other forwards in place of those of the same alias. */
+export function withForwards(known: Known, changed: ReadonlyMap<Ipv4, Forward>): Known {
+  if (changed.size === 0) return known;
+  const { dataPath } = known.path;
+  const forwards = dataPath.forwards.map((forward) => changed.get(forward.alias) ?? forward);
+  return { ...known, path: { ...known.path, dataPath: { ...dataPath, forwards } } };
 }
 
 export function withoutAliases(known: Known, aliases: ReadonlySet<Ipv4>): Known {

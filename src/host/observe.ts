@@ -1,14 +1,21 @@
-/** Observes the host, whole or only what has changed since the last observation. */
+/**
+ * Observes the host, whole or only what has changed since the last observation. Longer than most files: what is known
+ * between two observations is one state.
+ */
 import { stat } from "node:fs/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { labelOf } from "../core/decide.ts";
-import type { BridgePort, DeviceAddress, LeaseTable, Observation } from "../core/model.ts";
+import { type DataPath, type Forward, waiting } from "../core/forwards/forward.ts";
+import { type Gates, NO_GATES } from "../core/lifecycle/gates.ts";
+import { mayWake } from "../core/lifecycle/sleep.ts";
+import type { BridgePort, Container, DeviceAddress, LeaseTable, Observation } from "../core/model.ts";
 import { NOTHING_SEEN, observationOf } from "../core/observation.ts";
 import { readHistory } from "../core/page/history.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { Plan } from "../core/plan.ts";
 import type { ZoneFile } from "../core/zone/zone-file.ts";
+import { readFailures } from "./disk/failures.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
 import { readTemplate } from "./disk/page.ts";
@@ -21,9 +28,11 @@ import { type DockerView, followedView, lookOnce } from "./docker/view.ts";
 import { readLinks } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
+import { QUEUE_NUMBER, queueHasReader } from "./kernel/queue/queue.ts";
 import { readNextHops } from "./kernel/routes.ts";
-import { afterApply, type Known, withoutAliases } from "./known.ts";
+import { afterApply, type Known, withForwards, withoutAliases } from "./known.ts";
 import { bridgesOf, lostUnowned, ownersOfPorts, withOwners, withPorts } from "./port-owners.ts";
+import { asOfNow, makeSince } from "./since.ts";
 
 /** How much of the host an observation reads. */
 export interface Scope {
@@ -41,7 +50,12 @@ export interface ObserverParts {
   readonly bridgePorts: BridgePorts;
   /** Undefined where Docker's events are not followed. */
   readonly exits: Exits | undefined;
+  /** What this process's lifecycle tells; undefined where it has none. */
+  readonly gates?: GatesOf | undefined;
 }
+
+/** What the lifecycle tells about the containers seen. */
+export type GatesOf = (seen: Pick<Observation, "containers" | "stopped">) => Gates;
 
 export interface Observer {
   /** Throws HostError. */
@@ -54,10 +68,17 @@ export interface Observer {
   readonly flushed: Set<Ipv4>;
   /** Aliases of containers that were revoked since the last observation began. */
   revokedAliases(): ReadonlySet<Ipv4>;
+  /** The forward takes the place of its alias's own; no plan made before this call undoes that. */
+  gate(forward: Forward): void;
+  /** A data path that was planned, with what was revoked or gated since its observation began. */
+  asOfNow(path: DataPath): DataPath;
   /** The plan has been carried out: the host is in its desired state. */
   applied(plan: Plan): Promise<void>;
-  /** The container's aliases; no plan made before this call puts them in force again. */
-  revoke(containerId: string): DeviceAddress[];
+  /**
+   * The container's aliases to remove, which no plan made before this call puts in force again; and the forwards of those
+   * that stay, because the first visit starts it again.
+   */
+  revoke(containerId: string): { readonly gone: DeviceAddress[]; readonly asleep: Forward[] };
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
   /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
@@ -66,31 +87,38 @@ export interface Observer {
   holds(address: string): boolean;
   /** Whether another process has written the leases since this one did, and so may have changed the host. */
   overtaken(): Promise<boolean>;
+  /** Number of the queue in which first packets wait, as the last observation found it. */
+  queue(): number | undefined;
   /** The bridge port of a container that has just started. */
   learned(port: BridgePort): void;
   forget(): void;
+}
+
+/** Another process may read the queue. */
+async function gatesOfOthers(failures: string): Promise<Gates> {
+  if ((await queueHasReader(QUEUE_NUMBER)) !== true) return NO_GATES;
+  return { ...NO_GATES, queue: QUEUE_NUMBER, failed: await readFailures(failures) };
 }
 
 /** Actions of events after which a container may have another bridge port. */
 const REPLACING: ReadonlySet<string> = new Set(["connect", "disconnect", "die", "destroy", ""]);
 
 export function makeObserver(parts: ObserverParts): Observer {
-  const { config, docker, table, bridgePorts, exits } = parts;
+  const { config, docker, table, bridgePorts, exits, gates } = parts;
   const paths = pathsOf(config);
   const followed = exits && followedView(docker, exits.ended);
   const zones = zoneReader(config);
   let known: Known | undefined;
   /** What was known before the plan that is being carried out. */
   let before: Known | undefined;
-  let observations = 0;
   let view: DockerView = { containers: [], networks: [], notices: [] };
   let leased: LeaseTable["leases"] = [];
   let leasedBy = "";
   const flushed = new Set<Ipv4>();
   /** Ports of containers that have started since the last observation. */
   const learned: BridgePort[] = [];
-  /** Container id → number of the observation that had begun when its forwards were revoked. */
-  const revoked = new Map<string, number>();
+  const since = makeSince();
+  let queue: number | undefined;
 
   const leasesId = async (): Promise<string> => {
     const found = await stat(paths.leases, { bigint: true }).catch(() => undefined);
@@ -133,13 +161,17 @@ export function makeObserver(parts: ObserverParts): Observer {
     return { ...before, links: withPorts(links, learned.splice(0)) };
   };
   const revokedAliases = (): ReadonlySet<Ipv4> =>
-    new Set(
-      leased.flatMap(({ container, address }) => (revoked.get(container) === observations ? address : [])),
-    );
+    new Set(leased.flatMap(({ container, address }) => (since.isRevoked(container) ? address : [])));
+  const gate = (forward: Forward): void => {
+    since.gate(forward);
+    if (known !== undefined) known = withForwards(known, new Map([[forward.alias, forward]]));
+  };
+  const find = (id: string): Container | undefined =>
+    [...view.containers, ...(view.stopped ?? [])].find((container) => container.id === id);
 
   return {
     async observe({ without = [], events }) {
-      observations += 1;
+      since.begin();
       const left = events === undefined ? undefined : await stillKnown(events);
       const look = without.includes("docker")
         ? { containers: [], networks: [], notices: [] }
@@ -158,9 +190,12 @@ export function makeObserver(parts: ObserverParts): Observer {
       const changed = left === undefined ? undefined : new Set(replaced.map(({ container }) => container));
       const links = await ownersOfPorts({ bridgePorts, docker, view, known: now, changed });
       const current = { ...now, links };
+      const told = gates === undefined ? await gatesOfOthers(paths.failures) : gates(view);
+      queue = told.queue;
       const observation = observationOf(config, {
         ...current,
         ...view,
+        gates: told,
         ended: exits?.ended(),
         leasesFile: paths.leases,
         readZone: (host) => zones.read(text ?? "", host),
@@ -174,6 +209,8 @@ export function makeObserver(parts: ObserverParts): Observer {
       known = undefined;
       leased = plan.desired.table.leases;
     },
+    gate,
+    asOfNow: (path) => asOfNow(path, revokedAliases(), since.gated()),
     readZone: async () => zones.again((await readOctets(config.zoneFile)) ?? ""),
     flushed,
     revokedAliases,
@@ -182,30 +219,40 @@ export function makeObserver(parts: ObserverParts): Observer {
       zones.remember(desired.zone);
       flushed.clear();
       leasedBy = await leasesId();
-      if (before !== undefined) known = withoutAliases(afterApply(before, desired), revokedAliases());
+      if (before !== undefined)
+        known = withForwards(withoutAliases(afterApply(before, desired), revokedAliases()), since.gated());
     },
     revoke(containerId) {
-      // Docker announces the loss of the endpoint and the end: once is enough
-      if (revoked.get(containerId) === observations) return [];
-      revoked.set(containerId, observations);
       const aliases = leased.flatMap(({ container, address, releasedAt }) =>
         container === containerId && releasedAt === null ? address : [],
       );
+      const container = find(containerId);
+      if (container !== undefined && mayWake(container, config)) {
+        const { forwards } = (known ?? before)?.path.dataPath ?? { forwards: [] };
+        const own = forwards.filter(({ alias, target }) => target !== null && aliases.includes(alias));
+        const asleep = own.map((forward) => waiting({ ...forward, target: null, bridgePort: null }));
+        for (const forward of asleep) gate(forward);
+        return { gone: [], asleep };
+      }
+      // Docker announces the loss of the endpoint and the end: once is enough
+      if (!since.revoke(containerId)) return { gone: [], asleep: [] };
       if (known !== undefined) known = withoutAliases(known, new Set(aliases));
       const label = labelOf(config.device);
-      return aliases.map((address) => ({ device: config.device, address, prefix: 32, label }));
+      const gone = aliases.map((address) => ({ device: config.device, address, prefix: 32, label }));
+      return { gone, asleep: [] };
     },
     wayTo(containerId) {
       const alias = leased.find(
         ({ container, releasedAt }) => container === containerId && releasedAt === null,
       );
-      const container = view.containers.find(({ id }) => id === containerId);
+      const container = find(containerId);
       const [bridge, ...others] = container === undefined ? [] : bridgesOf(container, view.networks);
       return alias === undefined || bridge === undefined || others.length > 0
         ? undefined
         : { alias: alias.address, bridge };
     },
     overtaken,
+    queue: () => queue,
     unsettled: () => view.unsettled ?? [],
     holds: (address) => known?.aliases.some((alias) => alias.address === address) === true,
     learned: (port) => void learned.push(port),

@@ -168,6 +168,8 @@ export function loadFiles(): Loaded<FileCalls> {
 export interface NetlinkCalls extends BoundSocketCalls {
   send(fd: number, octets: Uint8Array, size: number, flags: number): number;
   recv(fd: number, octets: Uint8Array, size: number, flags: number): number;
+  /** `fds` is an array of struct pollfd; milliseconds. */
+  poll(fds: Uint8Array, count: number, timeout: number): number;
   close(fd: number): number;
   /** Number of the error of the last call that failed. */
   errno(): number;
@@ -183,6 +185,7 @@ export function loadNetlink(): Loaded<NetlinkCalls> {
       ...socketCalls(libc),
       send: libc.func("long send(int, void *, size_t, int)"),
       recv: libc.func("long recv(int, void *, size_t, int)"),
+      poll: libc.func("int poll(void *, unsigned long, int)"),
       close: libc.func("int close(int)"),
       errno: () => koffi.errno(),
       failure: errorNames(koffi),

@@ -1,6 +1,6 @@
 /** Removes a lab, also what a crashed run of the same name left: processes, mounts, cgroups, namespaces, files. */
 
-import { readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { namespaces, razeNetwork } from "./network.ts";
 import { alive, recorded, run, signal, until } from "./process.ts";
@@ -16,6 +16,7 @@ const OURS =
 export async function raze(prefix: string, directory: string): Promise<void> {
   // first: a process that waits for a frozen disk cannot be ended; on a disk that is not frozen the command fails
   for (const point of mounts(directory)) await run(["fsfreeze", "-u", point], { check: false });
+  for (const path of cgroups(prefix)) thaw(path);
   await until("end of the lab's processes", async () => {
     const pids = await processes(prefix, directory);
     for (const pid of pids) signal(pid, "SIGKILL");
@@ -28,6 +29,16 @@ export async function raze(prefix: string, directory: string): Promise<void> {
   }
   await razeNetwork(prefix);
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** A paused container cannot be ended. */
+function thaw(cgroup: string): void {
+  for (const name of readdirSync(cgroup, { withFileTypes: true })) {
+    const path = join(cgroup, name.name);
+    if (name.isDirectory()) thaw(path);
+    else if (name.name === "freezer.state") writeFileSync(path, "THAWED");
+    else if (name.name === "cgroup.freeze") writeFileSync(path, "0");
+  }
 }
 
 /** What is left of a lab, one line a thing; empty when it is gone. */

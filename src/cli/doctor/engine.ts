@@ -1,6 +1,6 @@
 /** Which UDP engine serves: the fast one, or the portable one with a third of its throughput. */
 import type { Config } from "../../core/config/config.ts";
-import type { Endpoint } from "../../core/config/values.ts";
+import type { Endpoint } from "../../core/config/endpoints.ts";
 import { loadSockets } from "../../platform/libc.ts";
 import { type Finding, good, none } from "./finding.ts";
 

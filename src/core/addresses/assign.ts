@@ -1,7 +1,7 @@
 /** Candidates → the address of each: by a lease, the host's, its own, or that of the container it shares. */
 
 import type { Config } from "../config/config.ts";
-import type { LegacyForward } from "../forwards/forward.ts";
+import type { Forward, LegacyForward } from "../forwards/forward.ts";
 import type { Lease, LeaseTable, Observation } from "../model.ts";
 import { type Candidate, claimOf } from "../services/candidates.ts";
 import { identityOf, lastSeenOf } from "../services/identity.ts";
@@ -40,7 +40,10 @@ export function giveAddresses(
   const owners: Owner[] = candidates
     // a container that cannot be reached now keeps its lease, and gets no new one
     .filter(
-      ({ reach, key }) => reach.kind === "alias" || (reach.kind === "none" && reach.keeps && known.has(key)),
+      ({ reach, key }) =>
+        reach.kind === "alias" ||
+        reach.kind === "asleep" ||
+        (reach.kind === "none" && reach.keeps && known.has(key)),
     )
     .map((c) => ({ key: c.key, container: c.container.id }));
   const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours);
@@ -110,7 +113,8 @@ function addressesOf(
     if (reach.kind === "direct") addressOf.set(container.id, reach.target);
     if (reach.kind === "shared") sharedWith.set(container.id, reach.with);
     const leased = leaseOf.get(key);
-    if (reach.kind === "alias" && leased !== undefined) addressOf.set(container.id, leased);
+    if ((reach.kind === "alias" || reach.kind === "asleep") && leased !== undefined)
+      addressOf.set(container.id, leased);
   }
   for (const id of sharedWith.keys()) {
     // a container may share with one that shares itself; bounded, since Docker's list may show a circle
@@ -175,7 +179,7 @@ export function takenOver(
     return [{ alias, name: wish, target: one.target }];
   });
   const aliases = legacy.map(({ alias }) => ({ first: alias, last: alias }));
-  return rebuildTable(forwards, owners, aliases, now);
+  return rebuildTable(forwards, ({ target }) => owners.get(target), aliases, now);
 }
 
 /** Seconds after which a conflict that lasts is noted again: leases.json is not written at each observation. */
@@ -198,12 +202,18 @@ function rebuilt(
   now: number,
 ): LeaseTable {
   const owners = new Map<Ipv4, Owner>();
-  for (const { container, key, reach } of candidates) {
-    if (reach.kind === "alias") owners.set(reach.target, { key, container: container.id });
+  const asleep = new Map<Name, Owner>();
+  for (const candidate of candidates) {
+    const { container, key, reach } = candidate;
+    const owner = { key, container: container.id };
+    if (reach.kind === "alias") owners.set(reach.target, owner);
+    if (reach.kind === "asleep") asleep.set(claimOf(candidate).wish, owner);
   }
+  const ownerOf = ({ target, name }: Pick<Forward, "target" | "name">): Owner | undefined =>
+    target === null ? asleep.get(name) : owners.get(target);
   const inPool = seen.actual.dataPath.forwards.filter(({ alias }) =>
     config.pool.some((range) => contains(range, alias)),
   );
   const { conflicts } = seen.actual.table;
-  return { ...rebuildTable(inPool, owners, config.pool, now), conflicts };
+  return { ...rebuildTable(inPool, ownerOf, config.pool, now), conflicts };
 }

@@ -135,17 +135,18 @@ function* nextAddresses(
 
 /**
  * The leases that follow from the rules in force when no leases file could be read. An address that no rule assigns is
- * on hold, since it may have been released a moment ago. `keyOfTarget` names the container behind an address.
+ * on hold, since it may have been released a moment ago. `ownerOf` names the container that a forward is for.
  */
-export function rebuildTable(
-  forwards: readonly Pick<Forward, "alias" | "target" | "name">[],
-  keyOfTarget: ReadonlyMap<Ipv4, Owner>,
+export function rebuildTable<F extends Pick<Forward, "alias" | "name">>(
+  forwards: readonly F[],
+  ownerOf: (forward: F) => Owner | undefined,
   pool: readonly Range[],
   now: number,
 ): LeaseTable {
   const leases = new Map<Ipv4, Lease>();
-  for (const { alias, target, name } of forwards) {
-    const owner = keyOfTarget.get(target);
+  for (const forward of forwards) {
+    const { alias, name } = forward;
+    const owner = ownerOf(forward);
     if (owner === undefined || leases.has(alias)) continue;
     const known = toName(name);
     leases.set(alias, {

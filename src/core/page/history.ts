@@ -1,5 +1,6 @@
 /** What is remembered of each service for the page: since when it runs, and how it looked when its container stopped. */
 
+import type { Port } from "../ports.ts";
 import { field } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
 
@@ -16,6 +17,8 @@ export interface Remembered {
   readonly containerId: string;
   /** Seconds since the epoch; null when it is not known. */
   readonly since: number | null;
+  /** The container's ports, where it may sleep: Docker does not list those of a container that does not run. */
+  readonly ports?: readonly Port[];
 }
 
 /** By name. */
@@ -43,7 +46,7 @@ export function readHistory(text: string): ServiceHistory {
   if (schemaVersion !== SCHEMA_VERSION || !Array.isArray(services)) return NO_HISTORY;
   return new Map(
     services.flatMap((item) => {
-      const { name, icon, containerId, since, ...row } = record(item);
+      const { name, icon, containerId, since, ports, ...row } = record(item);
       const fqdn = line(row.fqdn);
       if (typeof name !== "string" || fqdn === null) return [];
       const remembered: Remembered = {
@@ -56,10 +59,19 @@ export function readHistory(text: string): ServiceHistory {
         container: line(row.container) ?? "?",
         containerId: typeof containerId === "string" ? containerId : "",
         since: typeof since === "number" && Number.isFinite(since) ? since : null,
+        ...(Array.isArray(ports) ? { ports: ports.flatMap(portOf) } : {}),
       };
       return [[name, remembered]];
     }),
   );
+}
+
+function portOf(value: unknown): Port[] {
+  const { protocol, port } = record(value);
+  const known = protocol === "tcp" || protocol === "udp" || protocol === "sctp";
+  return known && typeof port === "number" && Number.isInteger(port) && port > 0 && port < 65_536
+    ? [{ protocol, port }]
+    : [];
 }
 
 const record = (value: unknown): Readonly<Record<string, unknown>> =>

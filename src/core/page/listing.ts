@@ -14,7 +14,7 @@ import { runningSince } from "./uptime.ts";
 
 /** A service's state in one word, and its severity. */
 export type Status = "running" | "healthy" | "starting" | "renamed" | "unhealthy" | (string & {});
-export type Tone = "good" | "wait" | "warn" | "bad";
+export type Tone = "good" | "wait" | "warn" | "bad" | "asleep";
 
 /** One service. Texts are one line of at most 256 octets and come from labels: untrusted. */
 export interface Row {
@@ -158,7 +158,8 @@ const rowsOf = perObject<Service, Row>();
 
 function rowOf(service: Service, zone: string, was: Remembered | undefined, now: number): Row {
   const before = was?.containerId === containerIdOf(service) ? was.since : null;
-  const since = runningSince(service.up, service.created, before, now);
+  const asleep = service.state === "asleep";
+  const since = asleep ? null : runningSince(service.up, service.created, before, now);
   return rowsOf(service, `${zone} ${since}`, () => makeRow(service, zone, since));
 }
 
@@ -173,7 +174,7 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     names: service.names.map((name) => `${name}.${zone}`).filter((name) => name !== fqdn),
     address: service.address,
     ...statusOf(service),
-    reason: field(service.renamed),
+    reason: field(service.failure ?? service.renamed),
     title: card.title,
     description: card.description,
     icon: card.icon,
@@ -195,6 +196,7 @@ const containerIdOf = ({ instances }: Service): string => instances[0]?.id.slice
 
 /** Health comes before state; a name that was not granted is reported only when the service itself works. */
 function statusOf({ state, health, renamed }: Service): { readonly status: Status; readonly tone: Tone } {
+  if (state === "asleep") return { status: "asleep", tone: "asleep" };
   if (state === "starting" || state === "created") return { status: "starting", tone: "wait" };
   if (state !== "running") return { status: field(state) ?? "?", tone: "bad" };
   if (health === "unhealthy") return { status: "unhealthy", tone: "bad" };
@@ -204,12 +206,20 @@ function statusOf({ state, health, renamed }: Service): { readonly status: Statu
 }
 
 /** The history to store once this listing is published: the services shown, and those whose addresses are on hold. */
-export function historyOf(listing: Listing, before: ServiceHistory): ServiceHistory {
+export function historyOf(
+  listing: Listing,
+  services: readonly Service[],
+  before: ServiceHistory,
+): ServiceHistory {
+  const sleeping = new Map(
+    services.flatMap((one) => (one.sleep === null ? [] : [[one.name as string, one.ports]])),
+  );
   const shown = listing.services.map(
-    ({ name, fqdn, title, icon, group, image, container, containerId, since }): [string, Remembered] => [
-      name,
-      { name, fqdn, title, icon, group, image, container, containerId, since },
-    ],
+    ({ name, fqdn, title, icon, group, image, container, containerId, since }): [string, Remembered] => {
+      const ports = sleeping.get(name);
+      const look = { name, fqdn, title, icon, group, image, container, containerId, since };
+      return [name, ports === undefined ? look : { ...look, ports }];
+    },
   );
   const kept = listing.stopped.flatMap(({ name }): [string, Remembered][] => {
     const was = before.get(name);

@@ -54,6 +54,8 @@ export function rows(services: readonly Row[], zone: string): string[] {
   return services.map((row) => rowHtml(row, zone, () => htmlOf(row, zone)));
 }
 
+const WAKES = "<small>starts when it is visited</small>";
+
 const rowHtml = perObject<Row, string>();
 
 function htmlOf(row: Row, zone: string): string {
@@ -61,7 +63,7 @@ function htmlOf(row: Row, zone: string): string {
   const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
   return `
 <li id=s-${row.name} class="${row.tone} ${row.icon}"><p>${linked}
-${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}${row.tone === "asleep" ? WAKES : ""}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 
 /** A stopped service whose address is on hold: no container answers there, so nothing is linked. */

@@ -15,7 +15,8 @@ export function runReport(config: Config, decision: Decision): string {
   const { services, hostIp } = decision;
   if (services.length === 0) return `${noServices(config, decision)}\n`;
   const found = services.map(
-    (s) => `${s.name} ${s.instances[0]?.address ?? (s.kind === "host" ? "(host)" : "(shared)")}`,
+    (s) =>
+      `${s.name} ${s.instances[0]?.address ?? (s.sleep !== null ? "(asleep)" : s.kind === "host" ? "(host)" : "(shared)")}`,
   );
   const own = addressRecords(services, config.hostName, hostIp);
   const name = (owner: string): string => (owner === "@" ? `${config.zone}.` : `${owner}.${config.zone}.`);

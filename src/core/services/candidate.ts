@@ -17,6 +17,8 @@ export type Reach =
       readonly network: Network;
       readonly note: string | null;
     }
+  /** It does not run: its alias stays in force, and the first visit starts it. */
+  | { readonly kind: "asleep"; readonly network: Network; readonly note: string | null }
   | { readonly kind: "host" }
   | { readonly kind: "shared"; readonly with: string }
   /** `keeps` when it may still hold a lease: it is only between two states. */
@@ -45,7 +47,8 @@ export function reachOf(container: Container, wishes: Wishes, around: Surroundin
   if (wishes.refused !== null) return { kind: "none", code: "label", reason: wishes.refused, keeps: true };
   const reach = wayTo(container, wishes, around);
   const restriction = wishes.allow !== null ? "ocdd.allow" : wishes.ports !== null ? "ocdd.ports" : null;
-  if (restriction === null || reach.kind === "alias" || reach.kind === "none") return reach;
+  if (restriction === null || reach.kind === "alias" || reach.kind === "asleep" || reach.kind === "none")
+    return reach;
   const why = {
     host: "it has the host's own network",
     shared: "it shares another container's network, whose labels count",
@@ -92,6 +95,23 @@ function wayTo(container: Container, wishes: Wishes, { networkOf, hostAddresses 
   const note = networkNote(wishes, named.length, chosen.network) ?? routeNote(chosen);
   return { kind, target: chosen.target, network: chosen.network, note };
 }
+
+/**
+ * The way to a container that does not run: Docker shows no address. Only an alias can wait for it; undefined where it
+ * has another way.
+ */
+export function asleepReach(container: Container, wishes: Wishes, around: Surroundings): Reach | undefined {
+  const { networkMode, attachments } = container;
+  if (networkMode === "host" || networkMode === "none" || networkMode.startsWith("container:"))
+    return undefined;
+  const stopped = attachments.map((one) => ({ ...one, address: one.address ?? NO_ADDRESS }));
+  const reach = reachOf({ ...container, attachments: stopped }, wishes, around);
+  if (reach.kind === "direct") return undefined;
+  return reach.kind === "alias" ? { kind: "asleep", network: reach.network, note: reach.note } : reach;
+}
+
+/** In place of the address that a stopped container gets when it starts. */
+const NO_ADDRESS = "0.0.0.0" as Ipv4;
 
 function networkNote({ network: wish }: Wishes, named: number, chosen: Network): string | null {
   if (wish === null || named === 1) return null;

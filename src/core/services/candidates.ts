@@ -2,10 +2,11 @@
 
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import { lifecycleOfContainer, mayWake, present } from "../lifecycle/sleep.ts";
 import { perObject } from "../memo.ts";
 import type { Container, Observation } from "../model.ts";
 import { withoutLaterNetworks } from "./allowed.ts";
-import { networkIndex, type Reach, reachOf, wishOf } from "./candidate.ts";
+import { asleepReach, networkIndex, type Reach, reachOf, type Surroundings, wishOf } from "./candidate.ts";
 import { groupOf, type Identity, identityOf, lastSeenOf } from "./identity.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
 import { toName, wishedName } from "./name.ts";
@@ -28,38 +29,66 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
     networkOf: networkIndex(seen.networks),
     hostAddresses: new Set(seen.addresses.map(({ address }) => address)),
   };
-  const members = seen.containers
+  const members = present(seen, config)
     .filter((container) => isShown(container.labels, config.expose))
     .map((container) => ({ container, identity: identityOf(container, lastSeen) }));
-  const holders = keyHolders(members, lastSeen);
+  const running = new Set(seen.containers);
+  const holders = keyHolders(members, lastSeen, running);
   const groups = new Set(leases.map((lease) => groupOf(lease.key)));
   return members
     .sort((a, b) => b.container.created - a.container.created)
-    .map(({ container, identity }) => {
+    .flatMap(({ container, identity }): Candidate[] => {
       const holder = holders.get(identity.key);
       const own = holder === container;
       const read = labelsOf(container, "", () => readLabels(container.labels));
       const labels = withoutLaterNetworks(read, container, seen.networks);
-      const reach = reachOf(container, labels, around);
+      const runs = running.has(container);
+      const reach = reachNow(container, runs, labels, around, config);
+      // of several with one key only those that run have an address of their own
+      if (reach === undefined || !(own || runs)) return [];
+      const sleep = lifecycleOfContainer(container, config);
       const notes = [
         ...labels.notes,
         ...(own || holder === undefined ? [] : [`"${clip(holder.name)}" has the place that it claims`]),
         ...nameNotes(identity.oneOff ? null : labels.name, identity, container),
         ...identityNotes(identity, groups, lastSeen),
-        ...(labels.map.length > 0 && reach.kind !== "alias" && reach.kind !== "none"
+        ...(labels.map.length > 0 && hasNoAlias(reach)
           ? ["label ocdd.map has no effect: it has no alias of its own"]
           : []),
+        ...sleep.notes,
+        ...(sleep.refused === null ? [] : [`it is not woken by a visit: ${sleep.refused}`]),
+        ...(sleep.wake && hasNoAlias(reach)
+          ? ["label ocdd.wake has no effect: it has no alias of its own"]
+          : []),
       ];
-      return {
-        container,
-        wishes: { ...labels, notes },
-        identity,
-        reach,
-        // "#" is in no container's name
-        key: own ? identity.key : `container:#${container.id.slice(0, 12)}`,
-      };
+      return [
+        {
+          container,
+          wishes: { ...labels, notes },
+          identity,
+          reach,
+          // "#" is in no container's name
+          key: own ? identity.key : `container:#${container.id.slice(0, 12)}`,
+        },
+      ];
     });
 }
+
+/** One that may sleep keeps its alias also in the moments in which Docker shows no address of it. */
+function reachNow(
+  container: Container,
+  runs: boolean,
+  labels: Wishes,
+  around: Surroundings,
+  config: Config,
+): Reach | undefined {
+  if (!runs) return asleepReach(container, labels, around);
+  const reach = reachOf(container, labels, around);
+  const between = reach.kind === "none" && reach.code === "no-address" && mayWake(container, config);
+  return between ? (asleepReach(container, labels, around) ?? reach) : reach;
+}
+
+const hasNoAlias = ({ kind }: Reach): boolean => kind === "host" || kind === "shared" || kind === "direct";
 
 const labelsOf = perObject<Container, ReturnType<typeof readLabels>>();
 
@@ -68,19 +97,23 @@ interface Member {
   readonly identity: Identity;
 }
 
-/** Of several that claim one key the one last seen with it keeps it, else the oldest. */
+/** Of several that claim one key the one last seen with it keeps it, else the oldest; one that runs before one that sleeps. */
 function keyHolders(
   members: readonly Member[],
   lastSeen: ReadonlyMap<string, string>,
+  running: ReadonlySet<Container>,
 ): ReadonlyMap<string, Container> {
   const holders = new Map<string, Container>();
   for (const { container, identity } of members) {
     const { key } = identity;
     const rival = holders.get(key);
     const last = lastSeen.get(key);
+    const [runs, rivalRuns] = [running.has(container), rival !== undefined && running.has(rival)];
     const wins =
       rival === undefined ||
-      (rival.id !== last &&
+      (runs && !rivalRuns) ||
+      (runs === rivalRuns &&
+        rival.id !== last &&
         (container.id === last ||
           container.created < rival.created ||
           (container.created === rival.created && container.id < rival.id)));

@@ -3,6 +3,7 @@
 import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { canonical, type Forward } from "../forwards/forward.ts";
+import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { perObject } from "../memo.ts";
 import type { Container, LeaseTable, Service } from "../model.ts";
 import { readCard } from "../page/appearance.ts";
@@ -12,9 +13,12 @@ import type { Skipped } from "./skipped.ts";
 
 /** The service of a candidate; the same value as long as nothing of it changes. */
 export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, place: Place): Service {
-  const { zone, bridgePort } = place;
+  const { zone, bridgePort, settings } = place;
   const { key, reach, container, identity, wishes } = candidate;
-  const target = reach.kind === "alias" || reach.kind === "direct" ? [reach.target, reach.network.name] : [];
+  const target = [
+    ...("target" in reach ? [reach.target] : []),
+    ...("network" in reach ? [reach.network.name] : []),
+  ];
   const said = [
     key,
     reach.kind,
@@ -23,6 +27,7 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, pla
     address,
     zone,
     bridgePort,
+    settings,
     wishes.allow,
     grant.renamed,
     ...grant.names,
@@ -36,6 +41,8 @@ export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, pla
 interface Place {
   readonly zone: string;
   readonly bridgePort: string | null;
+  /** What its labels ask for where it may sleep. */
+  readonly settings: LifecycleSettings | null;
 }
 
 const services = perObject<Container, Service>();
@@ -44,16 +51,16 @@ function makeService(
   candidate: Candidate,
   grant: Grant,
   address: Ipv4,
-  { zone, bridgePort }: Place,
+  { zone, bridgePort, settings }: Place,
 ): Service {
   const { container, identity, reach, wishes, key } = candidate;
   const target = reach.kind === "alias" || reach.kind === "direct" ? reach.target : null;
   const forward: Forward | null =
-    reach.kind === "alias"
+    reach.kind === "alias" || reach.kind === "asleep"
       ? canonical({
           name: grant.own,
           alias: address,
-          target: reach.target,
+          target,
           bridgePort,
           map: wishes.map,
           ports: wishes.ports,
@@ -66,7 +73,7 @@ function makeService(
     names: grant.names,
     fqdn: `${grant.own}.${zone}`,
     address,
-    kind: reach.kind === "none" ? "alias" : reach.kind,
+    kind: reach.kind === "none" || reach.kind === "asleep" ? "alias" : reach.kind,
     state: container.state,
     health: container.health,
     instances: [
@@ -75,7 +82,7 @@ function makeService(
         name: container.name,
         image: container.image,
         address: target,
-        network: reach.kind === "alias" || reach.kind === "direct" ? reach.network.name : null,
+        network: "network" in reach ? reach.network.name : null,
       },
     ],
     project: identity.membership?.project ?? null,
@@ -83,6 +90,10 @@ function makeService(
     ports: container.ports,
     srv: wishes.srv,
     forward,
+    sleep:
+      forward === null || settings === null || !("network" in reach)
+        ? null
+        : { settings, open: forward, networkId: reach.network.id },
     created: container.created,
     up: container.up,
     card: readCard(container.labels, container.image),

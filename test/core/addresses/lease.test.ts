@@ -232,7 +232,7 @@ t.test("lost leases: rebuilt from the rules; an address of an unknown owner is o
     { name: name("web"), alias: ip("10.0.0.3"), target: ip("172.17.0.2") },
     { name: name("db"), alias: ip("10.0.0.4"), target: ip("172.17.0.9") },
   ];
-  const got = rebuildTable(forwards, owners, POOL, NOW);
+  const got = rebuildTable(forwards, ({ target }) => owners.get(target), POOL, NOW);
   t.strictSame(active(got), ["web 10.0.0.3"]);
   t.equal(got.leases.length, 8);
   t.ok(got.leases.filter((l) => l.key !== "web").every((l) => l.key === "" && l.releasedAt === NOW));

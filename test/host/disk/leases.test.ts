@@ -61,7 +61,7 @@ t.test("leases rebuilt from the rules: read back by the next run", async (t) => 
   const owners = new Map([[ip("172.17.0.2"), { key: "container:web", container: "c" }]]);
   const rebuilt = rebuildTable(
     [{ name: name("web"), alias: ip("10.0.0.1"), target: ip("172.17.0.2") }],
-    owners,
+    ({ target }) => owners.get(target),
     [{ first: ip("10.0.0.1"), last: ip("10.0.0.2") }],
     NOW,
   );

@@ -1,0 +1,131 @@
+/** The commands that start and stop containers: `wake`, `start`, `stop`, `restart`. */
+import { clip } from "../core/clip.ts";
+import type { Config } from "../core/config/config.ts";
+import { decide } from "../core/decide.ts";
+import { HostError } from "../core/errors.ts";
+import { findNamed } from "../core/lifecycle/named.ts";
+import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
+import type { Container, Decision, Observation } from "../core/model.ts";
+import { SCHEMA_VERSION } from "../core/report/report.ts";
+import { counted } from "../core/text.ts";
+import { connectActions, type DockerActions } from "../host/docker/actions.ts";
+import { openHost } from "../host/host.ts";
+import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
+import type { Answer } from "./commands.ts";
+
+export type LifecycleCommand = "wake" | "start" | "stop" | "restart";
+
+const DONE: Readonly<Record<LifecycleCommand, string>> = {
+  wake: "is ready",
+  start: "is started",
+  stop: "is stopped",
+  restart: "is started again",
+};
+const FAILED = 1;
+
+interface Result {
+  readonly name: string;
+  readonly container: string;
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly error: string | null;
+}
+
+/**
+ * Carries out a command for all containers of these names, side by side. `say` is called with a line for each that is done.
+ * Status 1 when one has failed. Throws HostError when Docker does not answer, or when a name is not known: nothing is done then.
+ */
+export async function runLifecycle(
+  config: Config,
+  command: LifecycleCommand,
+  names: readonly string[],
+  { json }: { readonly json: boolean },
+  say: (line: string) => void,
+): Promise<Answer> {
+  const seen = await openHost(config).observe({ without: ["firewall"] });
+  const decision = decide(config, seen, Math.floor(Date.now() / 1000));
+  const wanted = names.map((name) => ({ name, containers: containersOf(name, config, decision, seen) }));
+  const docker = connectActions({ socket: config.dockerSocket, ...config.api });
+  const results = await Promise.all(
+    wanted.flatMap(({ name, containers }) =>
+      containers.map(async (container): Promise<Result> => {
+        const began = performance.now();
+        const error = await carryOut(command, container, { config, seen, docker });
+        const ms = Math.round(performance.now() - began);
+        const what = containers.length > 1 ? `${name} (${clip(container.name)})` : name;
+        if (!json && error === null) say(`${what} ${DONE[command]} (${(ms / 1000).toFixed(1)} s)`);
+        return { name, container: container.name, ok: error === null, ms, error };
+      }),
+    ),
+  );
+  const failed = results.filter(({ ok }) => !ok);
+  const document = { schemaVersion: SCHEMA_VERSION, command, containers: results };
+  return {
+    out: json ? `${JSON.stringify(document, null, 2)}\n` : "",
+    warnings: failed.map(({ name, error }) => `could not ${command} ${name}: ${error}`),
+    status: failed.length > 0 ? FAILED : 0,
+  };
+}
+
+function containersOf(
+  name: string,
+  config: Config,
+  decision: Decision,
+  seen: Observation,
+): readonly Container[] {
+  const found = findNamed(name, config.zone, decision, seen);
+  if ("containers" in found) return found.containers;
+  const hint =
+    found.nearest === null ? "there is no container at all" : `the nearest name is ${clip(found.nearest)}`;
+  throw new HostError("refused", `there is no service and no container "${clip(name)}": ${hint}`, {
+    remedy: "ocdd list",
+  });
+}
+
+interface Means {
+  readonly config: Config;
+  readonly seen: Observation;
+  readonly docker: DockerActions;
+}
+
+/** Null when it is done, else why not. */
+async function carryOut(
+  command: LifecycleCommand,
+  container: Container,
+  means: Means,
+): Promise<string | null> {
+  const { config, docker, seen } = means;
+  const { id } = container;
+  try {
+    if (command === "stop" || command === "restart") await docker.stop(id);
+    if (command === "start" || command === "restart") await startWithNeeds(container, docker, seen, NEVER);
+    if (command === "wake") await wake(container, config, docker, seen);
+    return null;
+  } catch (error) {
+    return clip(error instanceof Error ? error.message : String(error), 300);
+  }
+}
+
+const NEVER = new AbortController().signal;
+
+async function wake(
+  container: Container,
+  config: Config,
+  docker: DockerActions,
+  seen: Observation,
+): Promise<void> {
+  const { timeout, health } = lifecycleOfContainer(container, config);
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new Error(`it was not ready within ${counted(timeout, "second")}`)),
+    timeout * 1000,
+  );
+  try {
+    await startWithNeeds(container, docker, seen, late.signal);
+    const settings = { health, grace: config.wakeGrace };
+    const fit = await untilFit(container.id, docker, settings, () => [], late.signal);
+    if (fit === null) throw new Error("it does not run");
+  } finally {
+    clearTimeout(timer);
+  }
+}

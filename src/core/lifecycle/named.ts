@@ -1,0 +1,34 @@
+/** The containers that a name on the command line means. */
+import { nearest } from "../config/nearest.ts";
+import type { Container, Decision, Observation } from "../model.ts";
+
+/** Containers of one name, or the known name nearest to it; null where there is none at all. */
+export type Found = { readonly containers: readonly Container[] } | { readonly nearest: string | null };
+
+/**
+ * A name is a service's, in the zone or fully qualified; else that of a stopped service whose address is on hold; else a
+ * container's.
+ */
+export function findNamed(
+  name: string,
+  zone: string,
+  { services, desired }: Pick<Decision, "services" | "desired">,
+  seen: Pick<Observation, "containers" | "stopped">,
+): Found {
+  const all = new Map([...seen.containers, ...(seen.stopped ?? [])].map((one) => [one.id, one]));
+  const short = name.toLowerCase().replace(/\.$/, "");
+  const label = short.endsWith(`.${zone}`) ? short.slice(0, -zone.length - 1) : short;
+  const served = services.filter(({ names }) => names.includes(label));
+  const onHold = desired.table.leases.filter(
+    (lease) => lease.releasedAt !== null && lease.names.includes(label),
+  );
+  const ids =
+    served.length > 0
+      ? served.flatMap(({ instances }) => instances.map(({ id }) => id))
+      : onHold.map(({ container }) => container);
+  const found = ids.flatMap((id) => all.get(id) ?? []);
+  const named = found.length > 0 ? found : [...all.values()].filter((one) => one.name === name);
+  if (named.length > 0) return { containers: named };
+  const known = [...services.flatMap(({ names }) => names), ...[...all.values()].map((one) => one.name)];
+  return { nearest: known.length === 0 ? null : nearest(name, known) };
+}

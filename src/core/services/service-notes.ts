@@ -1,0 +1,31 @@
+/** What is to be said about services that are served and do not work as they should. */
+import { clip } from "../clip.ts";
+import type { LeaseTable, Observation, Service } from "../model.ts";
+
+/** Seconds after which a running container has a bridge port. */
+const SETTLED = 10;
+
+/** A running container whose port is not found is refused by the guard: a director that cannot see PIDs reports why. */
+export function guardNotes({ instances, forward, state, up }: Service, { firewall }: Observation): string[] {
+  const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
+  // one that has just started or is about to end has none for a moment
+  if (!refused || state !== "running" || (up?.least ?? 0) < SETTLED) return [];
+  return instances.map(
+    ({ name }) =>
+      `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
+  );
+}
+
+/**
+ * Services whose alias another machine uses as well. They keep name and address: else any machine could take a service
+ * away by one packet (RFC 5227 §2.4 leaves the choice).
+ */
+export function conflictNotes(services: readonly Service[], { conflicts }: LeaseTable): string[] {
+  const claimed = new Set(conflicts.map(({ address }) => address));
+  return services
+    .filter(({ forward }) => forward !== null && claimed.has(forward.alias))
+    .map(
+      ({ name, address }) =>
+        `${address} of "${name}" is in use by another machine on the network as well: clients may reach that one`,
+    );
+}

@@ -1,0 +1,88 @@
+/** What the waker does, on the real host: through Docker, the firewall and connection tracking. */
+import type { Config } from "../core/config/config.ts";
+import { waiting } from "../core/forwards/forward.ts";
+import type { Use } from "../core/lifecycle/usage.ts";
+import { isVisit, targetPort } from "../core/lifecycle/visit.ts";
+import type { Observation, Service } from "../core/model.ts";
+import type { Port } from "../core/ports.ts";
+import type { DockerActions } from "../host/docker/actions.ts";
+import type { Host } from "../host/host.ts";
+import { flushFlows } from "../host/kernel/conntrack.ts";
+import { slots } from "./slots.ts";
+import { startWithNeeds, untilFit } from "./start.ts";
+import type { Acts } from "./waker-types.ts";
+
+export interface ActsParts {
+  readonly config: Pick<Config, "wakeGrace" | "wakeConcurrency">;
+  readonly docker: DockerActions;
+  readonly gate: Host["gate"];
+  /** Port of the page of services that wait; undefined where none is shown. */
+  readonly pagePort: () => Promise<number | undefined>;
+  /** How one alias is used just now, by connection tracking. */
+  readonly useOf: (service: Service) => Promise<Use | undefined>;
+  /** The last observation. */
+  readonly seen: () => Pick<Observation, "containers" | "stopped">;
+}
+
+type Done = Pick<Acts, "isVisit" | "start" | "ready" | "stop" | "open" | "shut" | "page" | "busy">;
+
+export function actsOn({ config, docker, gate, pagePort, useOf, seen }: ActsParts): Done {
+  const inSlot = slots(config.wakeConcurrency);
+  /** Container id → ports of its image. */
+  const exposed = new Map<string, readonly Port[]>();
+  const exposedBy = async (id: string): Promise<readonly Port[]> => {
+    const known = exposed.get(id);
+    if (known !== undefined) return known;
+    const ports = (await docker.inspect(id))?.ports ?? [];
+    exposed.set(id, ports);
+    return ports;
+  };
+
+  return {
+    async isVisit({ sleep, instances: [instance] }, flow) {
+      if (sleep === null || instance === undefined) return false;
+      return isVisit(flow, sleep.settings, sleep.open, await exposedBy(instance.id));
+    },
+    start: ({ instances: [instance] }, signal) =>
+      inSlot(async () => {
+        const known = seen();
+        const container = [...known.containers, ...(known.stopped ?? [])].find(
+          ({ id }) => id === instance?.id,
+        );
+        if (container === undefined) throw new Error("its container has been removed");
+        await startWithNeeds(container, docker, known, signal);
+      }, signal),
+    async ready({ sleep, instances: [instance] }, ports, signal) {
+      if (sleep === null || instance === undefined) return null;
+      const asked = (): number[] => [...new Set(ports().map((port) => targetPort(port, sleep.open)))];
+      const settings = { health: sleep.settings.health, grace: config.wakeGrace };
+      const details = await untilFit(instance.id, docker, settings, asked, signal, sleep.networkId);
+      return details === null ? null : { address: details.addresses.get(sleep.networkId) ?? null };
+    },
+    async stop({ address, sleep, instances: [instance] }) {
+      if (instance === undefined) return;
+      if (sleep?.settings.idleAction === "pause") await docker.pause(instance.id);
+      else await docker.stop(instance.id);
+      // a closed connection that is still tracked would lead past the queue
+      await flushFlows([address]);
+    },
+    async open({ sleep, instances: [instance] }, { address }) {
+      if (sleep === null || instance === undefined || address === null)
+        throw new Error("it has no address in its network");
+      await gate(instance.id, { ...sleep.open, target: address });
+    },
+    async shut({ sleep, instances: [instance] }) {
+      if (sleep !== null && instance !== undefined) await gate(instance.id, waiting(sleep.open));
+    },
+    async page({ sleep, instances: [instance] }) {
+      const port = await pagePort();
+      if (port === undefined || sleep === null || instance === undefined) return false;
+      await gate(instance.id, waiting({ ...sleep.open, page: port }));
+      return true;
+    },
+    async busy(service) {
+      const use = await useOf(service);
+      return use !== undefined && (use.busy || use.open > 0);
+    },
+  };
+}

@@ -1,0 +1,222 @@
+/** Sleep and wake in one long-running process: the queue of first packets, the waker, and what stops idle services. */
+import { parseCidr } from "../core/addresses/ipv4.ts";
+import type { Config } from "../core/config/config.ts";
+import type { Flow } from "../core/lifecycle/flow.ts";
+import { type Gates, NO_GATES } from "../core/lifecycle/gates.ts";
+import { mayWake } from "../core/lifecycle/sleep.ts";
+import { countsFrom, type Timeouts, type Use, usage } from "../core/lifecycle/usage.ts";
+import type { Decision, Observation, Service } from "../core/model.ts";
+import type { WaitingFor } from "../core/page/waiting.ts";
+import { pathsOf } from "../core/paths.ts";
+import { counted } from "../core/text.ts";
+import type { Say } from "../daemon/log.ts";
+import { failuresFile } from "../host/disk/failures.ts";
+import type { DockerActions } from "../host/docker/actions.ts";
+import type { Host } from "../host/host.ts";
+import { readFlows } from "../host/kernel/flows/flows.ts";
+import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../host/kernel/netlink.ts";
+import { openQueue, QUEUE_NUMBER, type Queue } from "../host/kernel/queue/queue.ts";
+import { actsOn } from "./acts.ts";
+import { groupFor, idleWatch } from "./idle.ts";
+import { neededIn } from "./needs.ts";
+import type { PlaceState } from "./place.ts";
+import { serveWaitingPage } from "./waiting-page.ts";
+import { makeWaker } from "./waker.ts";
+import type { WakerEvent } from "./waker-types.ts";
+
+export interface LifecycleParts {
+  readonly config: Config;
+  readonly docker: DockerActions;
+  readonly gate: Host["gate"];
+  /** Has a run observe a container again, now. */
+  readonly look: (container: string) => void;
+  readonly say: Say;
+}
+
+export interface Lifecycle {
+  /** From now on this process reads the queue, where a container may sleep. */
+  start(): void;
+  /** What decides which packets wait. */
+  gates(seen: Pick<Observation, "containers" | "stopped">): Gates;
+  /** An observation begins. */
+  observing(): void;
+  /** A run has put this in force. */
+  update(outcome: { readonly seen: Observation; readonly decision: Decision }): void;
+  /** A container has ended, by Docker's event. */
+  ended(container: string): void;
+  close(): Promise<void>;
+}
+
+/** Milliseconds until a queue that could not be read is tried again. */
+const RETRY_MS = 10_000;
+
+/** Milliseconds for which the kernel's timeouts are not read again. */
+const TIMEOUTS_MS = 60_000;
+
+/** Nothing is opened before a service that may sleep exists. */
+export function openLifecycle({ config, docker, gate, look, say }: LifecycleParts): Lifecycle {
+  let seen: Pick<Observation, "containers" | "stopped" | "addresses"> = { containers: [], addresses: [] };
+  let queue: Queue | undefined;
+  let started = false;
+  let retryAt = 0;
+  let closed = false;
+  const stored = failuresFile(pathsOf(config).failures);
+  const netfilter = openNetlink(NETLINK_NETFILTER);
+  let page: ReturnType<typeof serveWaitingPage> | undefined;
+  let pagePort: number | undefined;
+  const now = (): number => performance.now();
+
+  let known: { readonly at: number; readonly timeouts: Promise<Timeouts> } | undefined;
+  const timeouts = (): Promise<Timeouts> => {
+    if (known === undefined || now() - known.at > TIMEOUTS_MS)
+      known = { at: now(), timeouts: readTimeouts() };
+    return known.timeouts;
+  };
+  const usageOf = async (services: readonly Service[]): Promise<ReadonlyMap<Service["address"], Use>> => {
+    if ("reason" in netfilter) throw new Error(netfilter.reason);
+    const own = new Set(seen.addresses.map(({ address }) => address));
+    const counts = new Map(
+      services.map(({ address, sleep }) => {
+        const ignored = (sleep?.settings.ignore ?? []).flatMap((cidr) => parseCidr(cidr) ?? []);
+        return [address, countsFrom(ignored, own)];
+      }),
+    );
+    const kernel = await timeouts();
+    return usage(readFlows(netfilter.calls), kernel, (flow) => counts.get(flow.destination)?.(flow) === true);
+  };
+  const idOf = ({ instances }: Service): string => instances[0]?.id ?? "";
+  const waker = makeWaker({
+    ...actsOn({
+      config,
+      docker,
+      gate,
+      pagePort: async () => (config.wakePage ? (await servePage()).port : undefined),
+      seen: () => seen,
+      useOf: async (service) => (await usageOf([service])).get(service.address),
+    }),
+    look: (service) => look(service === null ? "" : idOf(service)),
+    decide: (id, verdict) => queue?.decide(id, verdict),
+    note: (service, event) => {
+      stored.store(waker.failed);
+      say(event.kind === "failed" ? "warning" : "info", eventLine(service, event));
+      if (event.kind === "visit") wakeGroup(service);
+    },
+    now,
+  });
+  /** Opened when it is needed first. */
+  const servePage = async (): ReturnType<typeof serveWaitingPage> => {
+    page ??= serveWaitingPage({
+      waiting: (alias) => waitingFor(waker.place(alias), now()),
+      changed: waker.changed,
+    });
+    const server = await page;
+    pagePort = server.port;
+    return server;
+  };
+  const wakeGroup = (visited: Service): void => {
+    const most = visited.sleep?.settings.scale ?? Number.POSITIVE_INFINITY;
+    const others = [...waker.places()].filter(
+      ([alias, { service }]) => alias !== visited.address && groupFor(service) === groupFor(visited),
+    );
+    for (const [alias] of others.slice(0, most - 1)) waker.wake(alias, visited.name);
+  };
+  const idle = idleWatch({ waker, usage: usageOf, needed: () => neededIn(seen), now });
+
+  /** Reads the queue from now on: the next run leads packets there. */
+  const listen = (): void => {
+    if (!started || queue !== undefined || now() < retryAt) return;
+    const failed = (error: unknown): void => {
+      queue = undefined;
+      retryAt = now() + RETRY_MS;
+      const reason = error instanceof Error ? error.message : String(error);
+      say("warning", `visits cannot start services: ${reason}; packets to stopped services are refused`);
+      look("");
+    };
+    try {
+      const opened = openQueue(QUEUE_NUMBER, waker.arrived, failed);
+      if ("calls" in opened) queue = opened.calls;
+      else failed(opened.reason);
+    } catch (error) {
+      failed(error);
+    }
+  };
+
+  let timer: NodeJS.Timeout | undefined;
+  const schedule = (): void => {
+    const pause = idle.pause();
+    if (timer !== undefined || pause === null || closed) return;
+    timer = setTimeout(() => {
+      idle
+        .look()
+        .catch((error: unknown) => say("warning", `cannot see which services are used: ${String(error)}`))
+        .finally(() => {
+          timer = undefined;
+          schedule();
+        });
+    }, pause);
+  };
+
+  return {
+    start() {
+      started = true;
+    },
+    gates({ containers, stopped = [] }) {
+      if ([...containers, ...stopped].some((container) => mayWake(container, config))) listen();
+      const { open, shut, failed } = waker;
+      if (queue === undefined) return { ...NO_GATES, failed };
+      const paged = new Set([...waker.places()].flatMap(([alias, place]) => (place.paged ? alias : [])));
+      const shown = pagePort === undefined || paged.size === 0 ? {} : { page: pagePort, paged };
+      return { queue: QUEUE_NUMBER, ...shown, open, shut, failed };
+    },
+    update(outcome) {
+      seen = outcome.seen;
+      const services = outcome.decision.services.filter(({ sleep }) => sleep !== null);
+      waker.update(services);
+      schedule();
+    },
+    observing: waker.observing,
+    ended: waker.ended,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      waker.close();
+      await queue?.close();
+      await (await page)?.close();
+      stored.store(new Map());
+      await stored.written();
+      if ("calls" in netfilter) netfilter.calls.close();
+    },
+  };
+}
+
+/** What the page says of a service. */
+function waitingFor(place: PlaceState | undefined, now: number): WaitingFor | "ready" | undefined {
+  if (place === undefined) return undefined;
+  const { service, phase, checking, since, reason, retryAt } = place;
+  if (phase === "awake") return "ready";
+  const about = { name: service.name, fqdn: service.fqdn, since: (now - since) / 1000 };
+  if (phase === "failed") return { ...about, phase, reason, retry: Math.max(0, (retryAt - now) / 1000) };
+  return { ...about, phase: checking ? "checking" : "starting", reason: null, retry: null };
+}
+
+function eventLine(service: Service, event: WakerEvent): string {
+  const { name } = service;
+  switch (event.kind) {
+    case "visit":
+      return `${name} is started: visited by ${flowText(event.flow)}`;
+    case "asked":
+      return `${name} is started: asked for by ${event.by}`;
+    case "ready":
+      return `${name} is ready after ${Math.round(event.ms)} ms, ${counted(event.held, "visitor")} waited`;
+    case "failed":
+      return `${name} could not be started: ${event.reason}; the next visit after ${event.retryMs / 1000} s tries again`;
+    case "stopped":
+      return `${name} is stopped: ${event.reason}`;
+    case "kept":
+      return `${name} is not stopped: ${event.reason}`;
+  }
+}
+
+const flowText = ({ source, protocol, port }: Flow): string =>
+  protocol === "icmp" ? `${source}, ping` : `${source}, ${protocol} port ${port}`;

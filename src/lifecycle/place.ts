@@ -1,0 +1,67 @@
+/** One alias whose service may sleep: its phase, and the packets that wait for it. */
+import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
+import { type Held, makeHeld } from "../core/lifecycle/held.ts";
+import type { Service } from "../core/model.ts";
+
+/** `starting`: also while it is checked. `falling`: it is about to be stopped. */
+export type Phase = "asleep" | "starting" | "awake" | "falling" | "failed";
+
+/** One alias whose service may sleep. */
+export interface Place {
+  service: Service;
+  readonly held: Held;
+  phase: Phase;
+  /** When the phase began. */
+  since: number;
+  failures: number;
+  /** While it has failed: from then on a visit is tried again. */
+  retryAt: number;
+  reason: string | null;
+  /** It has been started and is being checked. */
+  checking: boolean;
+  /** TCP port 80 leads to the page. */
+  paged: boolean;
+  /** Flows released lately: one that comes back again and again has met no rule. */
+  readonly released: Map<string, number>;
+}
+
+/** What is known of one alias. */
+export interface PlaceState {
+  readonly service: Service;
+  readonly phase: Phase;
+  readonly checking: boolean;
+  readonly paged: boolean;
+  readonly since: number;
+  readonly reason: string | null;
+  readonly retryAt: number;
+  readonly held: number;
+}
+
+export const makePlace = (service: Service, now: number): Place => ({
+  service,
+  held: makeHeld(),
+  phase: "asleep",
+  since: now,
+  failures: 0,
+  retryAt: 0,
+  reason: null,
+  checking: false,
+  paged: false,
+  released: new Map(),
+});
+
+export const stateOf = ({ held, released: _, failures: __, ...place }: Place): PlaceState => ({
+  ...place,
+  held: held.size,
+});
+
+/** Times a flow is released within a second: more, and it has met no rule. */
+const MOST_RELEASES = 5;
+
+/** False for a flow that comes back although it was released: its rule is not in force. */
+export function mayRelease({ released }: Place, flow: Flow): boolean {
+  const key = flowKey(flow);
+  const times = (released.get(key) ?? 0) + 1;
+  released.set(key, times);
+  return times <= MOST_RELEASES;
+}

@@ -1,0 +1,69 @@
+/** What the waker does on the host, what it tells, and what can be asked of it. */
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import type { Flow } from "../core/lifecycle/flow.ts";
+import type { Service } from "../core/model.ts";
+import type { Verdict } from "../host/kernel/queue/queue.ts";
+import type { PlaceState } from "./place.ts";
+
+/** What the waker does with one service. All reject with Error; the message is for people. */
+export interface Acts {
+  /** Whether this packet is a visit. */
+  isVisit(service: Service, flow: Flow): Promise<boolean>;
+  /** Starts the container and what it needs. */
+  start(service: Service, signal: AbortSignal): Promise<void>;
+  /** Resolves when the container is ready; null when it does not run. `ports`: TCP ports asked for so far. */
+  ready(service: Service, ports: () => readonly number[], signal: AbortSignal): Promise<Started | null>;
+  /** Stops the container, or pauses it. */
+  stop(service: Service): Promise<void>;
+  /** Has the alias lead to its container, or its first packets wait: in force when it resolves. */
+  open(service: Service, started: Started): Promise<void>;
+  shut(service: Service): Promise<void>;
+  /** Has TCP port 80 of the alias lead to the page that says what is going on. False where there is no such page. */
+  page(service: Service): Promise<boolean>;
+  /** Whether somebody is connected, or is just connecting. Asked while first packets wait. */
+  busy(service: Service): Promise<boolean>;
+  /** A decision of the director's has to follow: about one service, or about all. */
+  look(service: Service | null): void;
+  decide(id: number, verdict: Verdict): void;
+  /** For the log: a line about a service. */
+  note(service: Service, event: WakerEvent): void;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+}
+
+/** The container's address, where it is known from its start. */
+export interface Started {
+  readonly address: Ipv4 | null;
+}
+
+export type WakerEvent =
+  | { readonly kind: "visit"; readonly flow: Flow }
+  | { readonly kind: "asked"; readonly by: string }
+  | { readonly kind: "ready"; readonly ms: number; readonly held: number }
+  | { readonly kind: "failed"; readonly ms: number; readonly reason: string; readonly retryMs: number }
+  | { readonly kind: "stopped"; readonly reason: string }
+  | { readonly kind: "kept"; readonly reason: string };
+
+export interface Waker {
+  arrived(id: number, flow: Flow): void;
+  /** What the next `update` tells is as old as this moment. */
+  observing(): void;
+  /** The services that may sleep, as the director has decided last. */
+  update(services: readonly Service[]): void;
+  /** The container has ended by itself or by somebody's command. */
+  ended(container: string): void;
+  /** Puts one to sleep that is awake, unless somebody is connected. True when it sleeps. */
+  fallAsleep(alias: Ipv4, reason: string): Promise<boolean>;
+  /** Starts one without a visit, because another needs it or somebody has asked. */
+  wake(alias: Ipv4, by: string): void;
+  places(): ReadonlyMap<Ipv4, PlaceState>;
+  place(alias: Ipv4): PlaceState | undefined;
+  /** Resolves at the next change of what `place` gives; rejects when the signal is aborted. */
+  changed(alias: Ipv4, signal: AbortSignal): Promise<void>;
+  /** Container ids: ready, and about to be stopped; and why a start has failed. */
+  readonly open: ReadonlySet<string>;
+  readonly shut: ReadonlySet<string>;
+  readonly failed: ReadonlyMap<string, string>;
+  /** Refuses all that wait. */
+  close(): void;
+}

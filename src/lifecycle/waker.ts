@@ -1,0 +1,294 @@
+/**
+ * Starts services that sleep when they are visited. The visitor's first packet waits in the kernel meanwhile; it is
+ * released when the alias leads to the container, or refused when that cannot be. Longer than most files: the transitions
+ * between the phases are to be seen together.
+ */
+import { EventEmitter, once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
+import type { Service } from "../core/model.ts";
+import { makePlace, mayRelease, type Phase, type Place, stateOf } from "./place.ts";
+import type { Acts, Started, Waker } from "./waker-types.ts";
+
+/** Milliseconds until a failed start is tried again: doubled each time, up to the second. */
+const RETRY_MS = [5_000, 300_000] as const;
+/** Packets released at once, and milliseconds between: a program that has just begun to listen has a short backlog. */
+const SLICE = 8;
+const SLICE_MS = 5;
+/** Milliseconds after which a browser gets a page in place of a connection that waits. */
+const PATIENCE_MS = 3_000;
+const HTTP_PORT = 80;
+/** Times a container is started for one visit: somebody may be stopping it just then. */
+const MOST_STARTS = 3;
+/** Packets to aliases of which nothing is known yet, at most. */
+const MOST_EARLY = 256;
+
+const idOf = ({ instances }: Service): string => instances[0]?.id ?? "";
+
+const isHttp = ({ protocol, port }: Flow): boolean => protocol === "tcp" && port === HTTP_PORT;
+
+export function makeWaker(acts: Acts): Waker {
+  const places = new Map<Ipv4, Place>();
+  const open = new Set<string>();
+  const shut = new Set<string>();
+  const failed = new Map<string, string>();
+  let counted = acts.now();
+  /** Containers that have ended since the observation began on which the next decision is made. */
+  const ended = new Set<string>();
+  /** Packets to aliases of which nothing is known yet. */
+  const early: { readonly id: number; readonly flow: Flow }[] = [];
+
+  const changes = new EventEmitter().setMaxListeners(0);
+  const enter = (place: Place, phase: Phase): void => {
+    place.phase = phase;
+    place.since = acts.now();
+    place.checking = false;
+    if (phase !== "starting" && phase !== "failed") place.paged = false;
+    changes.emit(place.service.address);
+  };
+  /** From now on TCP port 80 leads to the page; those that wait for it are led there. */
+  const showPage = async (place: Place): Promise<void> => {
+    const { phase } = place;
+    if (!(await acts.page(place.service)) || place.phase !== phase) return;
+    place.paged = true;
+    for (const id of place.held.take(isHttp)) acts.decide(id, "release");
+  };
+  /** The next visit is to start it again, a browser's too. */
+  const hidePage = async (place: Place): Promise<void> => {
+    if (place.phase !== "failed" || !place.paged) return;
+    place.paged = false;
+    await acts.shut(place.service);
+  };
+  const letIn = async (place: Place, ids: readonly number[]): Promise<void> => {
+    for (let at = 0; at < ids.length; at += SLICE) {
+      if (at > 0) await sleep(SLICE_MS);
+      for (const id of ids.slice(at, at + SLICE)) acts.decide(id, "release");
+    }
+    // what has come meanwhile
+    if (place.phase === "awake" && place.held.size > 0) await letIn(place, place.held.take());
+  };
+  const refuse = ({ held }: Place): void => {
+    for (const id of held.take()) acts.decide(id, "refuse");
+  };
+
+  const fail = (place: Place, error: unknown): void => {
+    const { service } = place;
+    const ms = acts.now() - place.since;
+    const retryMs = Math.min(RETRY_MS[0] * 2 ** place.failures, RETRY_MS[1]);
+    place.failures += 1;
+    place.retryAt = acts.now() + retryMs;
+    place.reason = error instanceof Error ? error.message : String(error);
+    enter(place, "failed");
+    failed.set(idOf(service), place.reason);
+    refuse(place);
+    acts.note(service, { kind: "failed", ms, reason: place.reason, retryMs });
+    acts.look(service);
+    showPage(place).catch(() => undefined);
+    setTimeout(() => void hidePage(place).catch(() => undefined), retryMs).unref();
+  };
+
+  const isPlace = (place: Place): boolean => places.get(place.service.address) === place;
+
+  /** From "starting" to "awake" or "failed"; back to "asleep" when it is only to be `watched` and does not run. */
+  const start = async (place: Place, watched = false): Promise<void> => {
+    const { service } = place;
+    const began = acts.now();
+    enter(place, "starting");
+    failed.delete(idOf(service));
+    const seconds = service.sleep?.settings.timeout ?? 0;
+    const late = new AbortController();
+    const timer = setTimeout(
+      () => late.abort(new Error(`it was not ready within ${seconds} s`)),
+      seconds * 1000,
+    );
+    const slow = setTimeout(() => {
+      if (place.phase === "starting") showPage(place).catch(() => undefined);
+    }, PATIENCE_MS);
+    try {
+      let started: Started | null = null;
+      for (let tries = 0; started === null && tries < (watched ? 1 : MOST_STARTS); tries++) {
+        if (!watched) await acts.start(service, late.signal);
+        place.checking = true;
+        changes.emit(service.address);
+        // null when it was just being stopped
+        started = await acts.ready(service, place.held.ports, late.signal);
+      }
+      if (started === null && !watched) throw new Error("it does not run");
+      if (started === null) return enter(place, "asleep");
+      if (!isPlace(place)) return;
+      open.add(idOf(service));
+      await acts.open(service, started);
+      enter(place, "awake");
+      place.failures = 0;
+      place.reason = null;
+      acts.note(service, { kind: "ready", ms: acts.now() - began, held: place.held.size });
+      acts.look(service);
+      await letIn(place, place.held.take());
+    } catch (error) {
+      open.delete(idOf(service));
+      if (isPlace(place)) fail(place, error);
+    } finally {
+      clearTimeout(timer);
+      clearTimeout(slow);
+    }
+  };
+
+  /** It was not stopped after all. */
+  const reopen = async (place: Place): Promise<void> => {
+    const { service } = place;
+    open.add(idOf(service));
+    try {
+      await acts.open(service, { address: service.sleep?.open.target ?? null });
+      enter(place, "awake");
+      await letIn(place, place.held.take());
+    } catch {
+      await start(place, true);
+    }
+  };
+
+  const visited = async (place: Place, flow: Flow): Promise<void> => {
+    const visit = await acts.isVisit(place.service, flow).catch(() => true);
+    if (!visit) {
+      for (const one of place.held.take((other) => flowKey(other) === flowKey(flow)))
+        acts.decide(one, "refuse");
+      return;
+    }
+    if (place.phase !== "asleep" && place.phase !== "failed") return;
+    acts.note(place.service, { kind: "visit", flow });
+    await start(place);
+  };
+
+  /** Releases a packet that met the rules from before; drops one that comes back again and again. */
+  const release = (place: Place, id: number, flow: Flow): void => {
+    if (acts.now() - counted > 1_000) {
+      counted = acts.now();
+      for (const one of places.values()) one.released.clear();
+    }
+    const may = mayRelease(place, flow);
+    acts.decide(id, may ? "release" : "drop");
+    if (!may) acts.look(place.service);
+  };
+
+  const updateOne = (service: Service): void => {
+    const place = places.get(service.address) ?? makePlace(service, acts.now());
+    places.set(service.address, place);
+    if (idOf(place.service) !== idOf(service)) {
+      place.failures = 0;
+      place.retryAt = 0;
+      place.reason = null;
+    }
+    place.service = service;
+    const asleep =
+      service.state === "asleep" || (service.state === "failed" && service.forward?.target === null);
+    const waits = service.forward?.waits === true;
+    // decided before its end was known
+    if (!waits && ended.has(idOf(service))) return;
+    const { phase } = place;
+    if (asleep && phase === "awake" && !open.has(idOf(service))) enter(place, "asleep");
+    // somebody else has started it, or this process was started meanwhile
+    else if (waits && !asleep && phase === "asleep" && !shut.has(idOf(service))) void start(place, true);
+    else if (!waits && phase !== "awake" && phase !== "falling" && phase !== "starting") {
+      enter(place, "awake");
+      void letIn(place, place.held.take());
+    }
+  };
+
+  const arrived = (id: number, flow: Flow): void => {
+    const place = places.get(flow.destination);
+    if (place === undefined) {
+      // its rule is in force a moment before the run that has written it tells which service it is
+      if (early.length < MOST_EARLY) early.push({ id, flow });
+      else acts.decide(id, "drop");
+      if (early.length === 1) acts.look(null);
+      return;
+    }
+    // it came before the rule was changed, and meets the new one now
+    if (place.phase === "awake" || (place.paged && isHttp(flow))) {
+      release(place, id, flow);
+      return;
+    }
+    if (place.phase === "failed" && acts.now() < place.retryAt) {
+      acts.decide(id, "refuse");
+      return;
+    }
+    for (const old of place.held.keep(id, flow)) acts.decide(old, "drop");
+    if (place.phase === "asleep" || place.phase === "failed") void visited(place, flow);
+  };
+
+  return {
+    open,
+    shut,
+    failed,
+    arrived,
+    update(services) {
+      const wanted = new Set(services.map(({ address }) => address));
+      for (const [alias, place] of places) {
+        if (wanted.has(alias)) continue;
+        refuse(place);
+        places.delete(alias);
+        for (const set of [open, shut, failed]) set.delete(idOf(place.service));
+      }
+      for (const service of services) updateOne(service);
+      for (const { id, flow } of early.splice(0)) {
+        if (places.has(flow.destination)) arrived(id, flow);
+        else acts.decide(id, "refuse");
+      }
+    },
+    observing: () => ended.clear(),
+    ended(container) {
+      ended.add(container);
+      open.delete(container);
+      for (const place of places.values())
+        if (idOf(place.service) === container && place.phase === "awake") enter(place, "asleep");
+    },
+    async fallAsleep(alias, reason) {
+      const place = places.get(alias);
+      if (place?.phase !== "awake") return false;
+      const { service } = place;
+      const id = idOf(service);
+      // shut first, then look: what came before is seen, and what comes later waits
+      enter(place, "falling");
+      shut.add(id);
+      let kept: string | null = null;
+      try {
+        await acts.shut(service);
+        if (await acts.busy(service)) kept = "somebody has connected";
+        else await acts.stop(service);
+      } catch (error) {
+        kept = error instanceof Error ? error.message : String(error);
+      }
+      shut.delete(id);
+      if (kept === null) {
+        open.delete(id);
+        enter(place, "asleep");
+        acts.note(service, { kind: "stopped", reason });
+        acts.look(service);
+        for (const flow of place.held.flows()) void visited(place, flow);
+        return true;
+      }
+      acts.note(service, { kind: "kept", reason: kept });
+      await reopen(place);
+      return false;
+    },
+    wake(alias, by) {
+      const place = places.get(alias);
+      if (place === undefined || (place.phase !== "asleep" && place.phase !== "failed")) return;
+      if (place.phase === "failed" && acts.now() < place.retryAt) return;
+      acts.note(place.service, { kind: "asked", by });
+      void start(place);
+    },
+    places: () => new Map([...places].map(([alias, place]) => [alias, stateOf(place)])),
+    place(alias) {
+      const place = places.get(alias);
+      return place && stateOf(place);
+    },
+    async changed(alias, signal) {
+      await once(changes, alias, { signal });
+    },
+    close() {
+      for (const place of places.values()) refuse(place);
+      for (const { id } of early.splice(0)) acts.decide(id, "refuse");
+    },
+  };
+}

@@ -1,0 +1,291 @@
+/** A stopped container keeps its name and address, and the first visit starts it: on real engines, from everywhere. */
+import t, { type Test } from "tap";
+import { aliases, ENGINES, initializedLab } from "./director.ts";
+import type { Lab, Where } from "./handle.ts";
+import { type Daemon, until } from "./process.ts";
+
+t.setTimeout(900_000);
+
+const WAKE = { "ocdd.wake": "true" } as const;
+
+/** Docker's word for a container's state. */
+const stateOf = async (lab: Lab, name: string): Promise<string> =>
+  (await lab.docker("inspect", "--format", "{{.State.Status}}", name)).trim();
+
+interface Row {
+  readonly name: string;
+  readonly address: string;
+  readonly state: string;
+}
+
+async function listed(lab: Lab, name: string): Promise<Row | undefined> {
+  const { stdout } = await lab.ocdd(["list", "--json"]);
+  return (JSON.parse(stdout) as { services: Row[] }).services.find((one) => one.name === name);
+}
+
+async function addressOf(lab: Lab, name: string): Promise<string> {
+  let found: string | undefined;
+  await until(`${name} has an address`, async () => {
+    found = (await listed(lab, name))?.address;
+    return found !== undefined;
+  });
+  return found ?? "";
+}
+
+/** Stopped by hand, and `watch` holds its alias. */
+async function asleep(lab: Lab, name: string, address: string): Promise<void> {
+  await lab.docker("stop", name);
+  await holds(lab, address);
+}
+
+/** The alias is on the device, and first packets to it wait. */
+async function holds(lab: Lab, address: string): Promise<void> {
+  await until(`${address} waits`, async () => {
+    if (!(await aliases(lab)).includes(address)) return false;
+    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
+    return stdout
+      .split("\n")
+      .some((line) => line.includes(`-d ${address}/32`) && line.includes("-g OCDD-ASLEEP"));
+  });
+}
+
+const leads = (lab: Lab, address: string): Promise<true> =>
+  until(`${address} leads to its container`, async () => {
+    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
+    return stdout
+      .split("\n")
+      .some((line) => line.includes(`-d ${address}/32`) && line.includes("--to-destination"));
+  });
+
+/** Seconds. */
+const PATIENT = 20;
+const REFUSED = /Failed to connect|Connection refused/;
+
+/** One request whose first packet may wait. */
+async function visit(lab: Lab, address: string, from: Where = "client", port = 80): Promise<string> {
+  const argv = ["curl", "-sS", "--max-time", String(PATIENT), `http://${address}:${port}/`];
+  const { stdout, stderr } = await lab.run(from, argv, { check: false });
+  return stdout.trim() || stderr.trim();
+}
+
+/** One datagram and its answer. */
+async function datagram(lab: Lab, address: string): Promise<string> {
+  const program = `
+    const socket = require("node:dgram").createSocket("udp4");
+    socket.on("message", (answer) => { process.stdout.write(answer); socket.close(); });
+    socket.send("who\\n", 9999, ${JSON.stringify(address)});
+    setTimeout(() => process.exit(), ${PATIENT}_000).unref();
+`;
+  return (await lab.run("client", [process.execPath, "-e", program], { check: false })).stdout.trim();
+}
+
+for (const engine of ENGINES) {
+  t.test(`sleep and wake, engine ${engine}`, async (t) => {
+    const lab = await initializedLab(t, { name: `sleep-${engine}`, engine, dns: false });
+    const watch = lab.startOcdd(["watch"]);
+    t.teardown(() => watch.stop());
+    await byHand(t, lab);
+    await everyProtocol(t, lab);
+    await failures(t, lab);
+    await idle(t, lab);
+    await restarts(t, lab, watch);
+  });
+}
+
+async function byHand(t: Test, lab: Lab): Promise<void> {
+  await t.test("stopped by hand: name, address and page stay; a visit from anywhere starts it", async (t) => {
+    const near = await lab.startContainer({ name: "near" });
+    await lab.docker("network", "create", "other");
+    const far = await lab.startContainer({ name: "far", network: "other" });
+    await lab.startContainer({ name: "web", labels: WAKE });
+    const address = await addressOf(lab, "web");
+    await leads(lab, address);
+    for (const [from, where] of [
+      ["the LAN", "client"],
+      ["the host itself", "host"],
+      ["a container of the same network", near],
+      ["a container of another network", far],
+    ] as const) {
+      await asleep(lab, "web", address);
+      t.match(await listed(lab, "web"), { address, state: "asleep" });
+      t.equal(await stateOf(lab, "web"), "exited");
+      t.equal(await visit(lab, address, where), "web", `from ${from}`);
+      t.equal(await stateOf(lab, "web"), "running");
+    }
+    await asleep(lab, "web", address);
+    const zone = await lab.ocdd(["zone"]);
+    t.match(zone.stdout, new RegExp(`^web\\.\\S+\\t\\d+\\tIN\\tA\\t${address}`, "m"), "its record stays");
+    t.equal(await lab.ocdd(["plan"]).then(({ stdout }) => stdout), "", "a run by hand changes nothing");
+    const { code, stdout } = await lab.ocdd(["wake", "web"]);
+    t.equal(code, 0);
+    t.match(stdout, /^web is ready \(\d+\.\d s\)$/m);
+    await leads(lab, address);
+  });
+}
+
+async function everyProtocol(t: Test, lab: Lab): Promise<void> {
+  await t.test("UDP and ping wait as TCP does; the client's address is its own", async (t) => {
+    await lab.startContainer({
+      name: "any",
+      labels: { ...WAKE, "ocdd.wake.ports": "80,9999/udp" },
+      env: { UDP: "1" },
+    });
+    const address = await addressOf(lab, "any");
+    await leads(lab, address);
+    await asleep(lab, "any", address);
+    t.equal(await datagram(lab, address), "any");
+    await asleep(lab, "any", address);
+    const argv = ["curl", "-sS", "--max-time", String(PATIENT), `http://${address}/cgi-bin/ip`];
+    const { stdout } = await lab.run("client", argv);
+    const seen = /[\d.]{7,}/.exec(stdout)?.[0] ?? "none";
+    t.match((await lab.run("client", ["ip", "-4", "-o", "addr"])).stdout, ` ${seen}/`);
+    await asleep(lab, "any", address);
+    t.match(await visit(lab, address, "client", 443), REFUSED, "a port that wakes nothing is refused");
+    t.equal(await stateOf(lab, "any"), "exited");
+    await lab.startContainer({ name: "ping", labels: WAKE });
+    const pinged = await addressOf(lab, "ping");
+    await leads(lab, pinged);
+    await asleep(lab, "ping", pinged);
+    const ping = await lab.run("client", ["ping", "-c", "1", "-W", String(PATIENT), pinged], {
+      check: false,
+    });
+    t.equal(ping.code, 0, ping.stdout);
+    t.equal(await stateOf(lab, "ping"), "running");
+  });
+
+  await t.test("who may not connect wakes nothing", async (t) => {
+    await lab.startContainer({ name: "closed", labels: { ...WAKE, "ocdd.allow": "10.99.0.0/16" } });
+    await lab.startContainer({ name: "picky", labels: { ...WAKE, "ocdd.wake.from": "10.99.0.0/16" } });
+    for (const name of ["closed", "picky"]) {
+      const address = await addressOf(lab, name);
+      await leads(lab, address);
+      await asleep(lab, name, address);
+      t.match(await visit(lab, address), REFUSED, name);
+      t.equal(await stateOf(lab, name), "exited", name);
+    }
+  });
+
+  await t.test("paused by hand: the first visit lets it go on", async (t) => {
+    await lab.startContainer({ name: "still", labels: WAKE });
+    const address = await addressOf(lab, "still");
+    await leads(lab, address);
+    await lab.docker("pause", "still");
+    await holds(lab, address);
+    t.equal(await visit(lab, address), "still");
+    t.equal(await stateOf(lab, "still"), "running");
+  });
+}
+
+async function failures(t: Test, lab: Lab): Promise<void> {
+  await t.test(
+    "a start that fails is refused at once, with Docker's words; and tried again later",
+    async (t) => {
+      await lab.docker(
+        "create",
+        "--name",
+        "broken",
+        "--label",
+        "ocdd.wake=true",
+        "lab/web:1",
+        "/no/such/program",
+      );
+      const address = await addressOf(lab, "broken");
+      await holds(lab, address);
+      t.match(await visit(lab, address), REFUSED);
+      await until("it has failed", async () => (await listed(lab, "broken"))?.state === "failed");
+      t.match(await visit(lab, address), /\/no\/such\/program/, "port 80: the page says why");
+      await lab.removeContainers("broken");
+    },
+  );
+
+  await t.test("a program that ends while it starts: refused, and said", async (t) => {
+    await lab.docker(
+      "create",
+      "--name",
+      "short",
+      "--label",
+      "ocdd.wake=true",
+      "lab/web:1",
+      "sh",
+      "-c",
+      "sleep 0.5; exit 3",
+    );
+    const address = await addressOf(lab, "short");
+    await holds(lab, address);
+    t.match(await visit(lab, address), /status 3|Failed to connect/);
+    await lab.removeContainers("short");
+  });
+}
+
+async function idle(t: Test, lab: Lab): Promise<void> {
+  await t.test("not used for its time: stopped; a connection, however silent, keeps it awake", async (t) => {
+    await lab.startContainer({ name: "lazy", labels: { ...WAKE, "ocdd.idle": "2s" } });
+    const address = await addressOf(lab, "lazy");
+    await leads(lab, address);
+    await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited", 30_000);
+    t.equal(await visit(lab, address), "lazy");
+    // an open connection without a packet
+    const held = lab.spawn("client", ["socat", "-u", `TCP:${address}:80`, "STDOUT"], { label: "silent" });
+    await until("it is connected", async () => {
+      const { stdout } = await lab.run("client", ["ss", "-Htn", "state", "established", "dst", address]);
+      return stdout.includes(address);
+    });
+    const other = await lab.startContainer({ name: "other-lazy", labels: { ...WAKE, "ocdd.idle": "2s" } });
+    // it began to be unused later than the connection was opened, and is stopped: so the first has been looked at
+    await until("another one is stopped", async () => (await stateOf(lab, other.name)) === "exited", 30_000);
+    t.equal(await stateOf(lab, "lazy"), "running");
+    await held.stop();
+    await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited", 30_000);
+  });
+
+  await t.test("what ocdd.idle.ignore names is no use, and wakes nothing", async (t) => {
+    const { stdout } = await lab.run("client", ["ip", "-4", "-o", "addr", "show", "scope", "global"]);
+    const client = /inet ([\d.]+)/.exec(stdout)?.[1] ?? "";
+    const labels = { ...WAKE, "ocdd.idle": "2s", "ocdd.idle.ignore": `${client}/32` };
+    await lab.startContainer({ name: "scraped", labels });
+    const address = await addressOf(lab, "scraped");
+    await leads(lab, address);
+    const scraper = lab.spawn("client", scrape(address), { label: "scrape" });
+    await until("it is stopped", async () => (await stateOf(lab, "scraped")) === "exited", 30_000);
+    await holds(lab, address);
+    t.match(await visit(lab, address), REFUSED);
+    await scraper.stop();
+    t.equal(await visit(lab, address, "it"), "scraped", "another machine starts it");
+  });
+
+  await t.test("a connection of the host's own is no use", async () => {
+    await lab.startContainer({ name: "checked", labels: { ...WAKE, "ocdd.idle": "2s" } });
+    const address = await addressOf(lab, "checked");
+    await leads(lab, address);
+    const checker = lab.spawn("host", scrape(address), { label: "check" });
+    await until("it is stopped", async () => (await stateOf(lab, "checked")) === "exited", 30_000);
+    await checker.stop();
+  });
+}
+
+const scrape = (address: string): string[] => [
+  "sh",
+  "-c",
+  `while :; do curl -s --max-time 1 http://${address}/ >/dev/null; sleep 0.2; done`,
+];
+
+async function restarts(t: Test, lab: Lab, watch: Daemon): Promise<void> {
+  await t.test("without watch: refused, and what runs is untouched; with it again: started", async (t) => {
+    const address = await addressOf(lab, "web");
+    if ((await stateOf(lab, "web")) !== "running") await visit(lab, address);
+    const running = await addressOf(lab, "near");
+    await asleep(lab, "web", address);
+    await watch.stop();
+    t.equal((await lab.ocdd()).code, 0);
+    t.match(await visit(lab, address), REFUSED);
+    t.equal(await stateOf(lab, "web"), "exited");
+    t.equal(await visit(lab, running), "near");
+    const again = lab.startOcdd(["watch"]);
+    t.teardown(() => again.stop());
+    await until("packets wait", async () => {
+      const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
+      return stdout.includes("-j NFQUEUE");
+    });
+    t.equal(await visit(lab, address), "web");
+  });
+}

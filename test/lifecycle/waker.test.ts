@@ -1,0 +1,371 @@
+/** The waker's states: what it does with packets and containers, on a host that does as it is told. */
+import { setTimeout as sleep } from "node:timers/promises";
+import t from "tap";
+import { waiting } from "../../src/core/forwards/forward.ts";
+import type { Flow } from "../../src/core/lifecycle/flow.ts";
+import { lifecycleOf } from "../../src/core/lifecycle/settings.ts";
+import type { Service } from "../../src/core/model.ts";
+import { makeWaker } from "../../src/lifecycle/waker.ts";
+import type { Acts, Started, Waker, WakerEvent } from "../../src/lifecycle/waker-types.ts";
+import { config, forward, id, ip, name } from "../core/make.ts";
+
+const ALIAS = ip("192.168.122.11");
+const OPEN = forward(11, 2);
+const STARTED: Started = { address: ip("172.17.0.2") };
+const SETTINGS = lifecycleOf(new Map([["ocdd.wake", "true"]]), config());
+
+/** A service in the state that the director has decided. */
+function service(state: "asleep" | "starting" | "running", container = "web"): Service {
+  const open = state === "asleep" ? { ...OPEN, target: null } : OPEN;
+  return {
+    key: `container:${container}`,
+    name: name("web"),
+    names: ["web"],
+    fqdn: "web.toolbox.example.com",
+    address: ALIAS,
+    kind: "alias",
+    state,
+    health: "none",
+    instances: [{ id: id(container), name: container, image: "web", address: null, network: "bridge" }],
+    project: null,
+    service: null,
+    ports: [],
+    srv: [],
+    forward: state === "running" ? OPEN : waiting(open),
+    sleep: { settings: SETTINGS, open, networkId: id("bridge") },
+    created: 0,
+    up: undefined,
+    card: {} as Service["card"],
+    renamed: null,
+    sharedNames: [],
+  };
+}
+
+const tcp = (sourcePort: number, port = 80): Flow => ({
+  protocol: "tcp",
+  source: ip("192.168.122.99"),
+  sourcePort,
+  destination: ALIAS,
+  port,
+});
+
+/** A host whose acts are recorded; each one waits until it is let on, and fails when it is told to. */
+function host(over: Partial<Acts> = {}) {
+  const done: string[] = [];
+  const verdicts: string[] = [];
+  const notes: WakerEvent[] = [];
+  const gates = new Map<string, PromiseWithResolvers<void>>();
+  let clock = 0;
+  const step = async (what: string): Promise<void> => {
+    done.push(what);
+    await gates.get(what)?.promise;
+  };
+  const acts: Acts = {
+    isVisit: async () => true,
+    start: () => step("start"),
+    ready: async () => {
+      await step("ready");
+      return STARTED;
+    },
+    stop: () => step("stop"),
+    open: () => step("open"),
+    shut: () => step("shut"),
+    page: async () => false,
+    busy: async () => {
+      await step("busy?");
+      return false;
+    },
+    look: () => undefined,
+    decide: (packet, verdict) => void verdicts.push(`${packet} ${verdict}`),
+    note: (_, event) => void notes.push(event),
+    now: () => clock,
+    ...over,
+  };
+  return {
+    waker: makeWaker(acts),
+    done,
+    verdicts,
+    notes,
+    /** The act waits until the returned function is called. */
+    hold(what: string) {
+      const gate = Promise.withResolvers<void>();
+      gates.set(what, gate);
+      return gate;
+    },
+    free: (what: string) => void gates.delete(what),
+    pass(ms: number) {
+      clock += ms;
+    },
+  };
+}
+
+/** All that has been begun and needs no event has been done. */
+async function settled(waker: Waker, phase: string): Promise<void> {
+  for (let turns = 0; turns < 2_000; turns++) {
+    if (waker.place(ALIAS)?.phase === phase) {
+      for (let more = 0; more < 20; more++) await sleep(0);
+      return;
+    }
+    await sleep(1);
+  }
+  throw new Error(`it is ${waker.place(ALIAS)?.phase}, not ${phase}`);
+}
+
+t.test("a visit: started, checked, led to, then released, in this order", async (t) => {
+  const { waker, done, verdicts, notes, hold } = host();
+  waker.update([service("asleep")]);
+  const open = hold("open");
+  waker.arrived(1, tcp(4001));
+  waker.arrived(2, tcp(4002, 443));
+  await settled(waker, "starting");
+  t.strictSame(done, ["start", "ready", "open"]);
+  t.strictSame(verdicts, [], "nothing is released before the rule is in force");
+  open.resolve();
+  await settled(waker, "awake");
+  t.strictSame(verdicts, ["1 release", "2 release"]);
+  t.ok(waker.open.has(id("web")));
+  t.strictSame(
+    notes.map(({ kind }) => kind),
+    ["visit", "ready"],
+  );
+});
+
+t.test("a repeated SYN takes the place of the first; the datagrams of one flow all wait", async (t) => {
+  const { waker, verdicts, hold } = host();
+  waker.update([service("asleep")]);
+  const ready = hold("ready");
+  waker.arrived(1, tcp(4001));
+  waker.arrived(2, tcp(4001));
+  t.strictSame(verdicts, ["1 drop"]);
+  const udp = { ...tcp(5000, 53), protocol: "udp" as const };
+  waker.arrived(3, udp);
+  waker.arrived(4, udp);
+  ready.resolve();
+  await settled(waker, "awake");
+  t.strictSame(verdicts, ["1 drop", "2 release", "3 release", "4 release"]);
+});
+
+t.test("what is no visit is refused, and starts nothing", async (t) => {
+  const { waker, done, verdicts } = host({ isVisit: async (_, flow) => flow.port === 80 });
+  waker.update([service("asleep")]);
+  waker.arrived(1, tcp(4001, 9999));
+  await settled(waker, "asleep");
+  t.strictSame([done, verdicts], [[], ["1 refuse"]]);
+});
+
+t.test("an address of which nothing is known waits for the next decision: started, or refused", async (t) => {
+  const looks: (Service | null)[] = [];
+  const { waker, verdicts } = host({ look: (service) => void looks.push(service) });
+  waker.arrived(1, tcp(4001));
+  waker.arrived(2, tcp(4002));
+  t.strictSame([verdicts, looks], [[], [null]]);
+  waker.update([]);
+  t.strictSame(verdicts, ["1 refuse", "2 refuse"]);
+  waker.arrived(3, tcp(4003));
+  waker.update([service("asleep")]);
+  await settled(waker, "awake");
+  t.strictSame(verdicts.slice(2), ["3 release"]);
+});
+
+t.test("a start that fails: refused, tried again by a visit after 5 s, then 10 s", async (t) => {
+  const failing = host({
+    start: async () => {
+      throw new Error("no such file");
+    },
+  });
+  const { waker, verdicts, notes, pass } = failing;
+  waker.update([service("asleep")]);
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "failed");
+  t.strictSame(verdicts, ["1 refuse"]);
+  t.equal(waker.failed.get(id("web")), "no such file");
+  pass(4_999);
+  waker.arrived(2, tcp(4002));
+  t.strictSame(verdicts, ["1 refuse", "2 refuse"], "at once");
+  pass(2);
+  waker.arrived(3, tcp(4003));
+  await settled(waker, "failed");
+  t.match(notes, [
+    { kind: "visit" },
+    { kind: "failed", retryMs: 5_000 },
+    { kind: "visit" },
+    { kind: "failed", retryMs: 10_000 },
+  ]);
+  t.strictSame(verdicts, ["1 refuse", "2 refuse", "3 refuse"]);
+});
+
+t.test("it is put to sleep: shut, then looked at, then stopped", async (t) => {
+  const { waker, done, verdicts, hold } = host();
+  waker.update([service("running")]);
+  const busy = hold("busy?");
+  const falling = waker.fallAsleep(ALIAS, "not used");
+  await settled(waker, "falling");
+  t.strictSame(done, ["shut", "busy?"]);
+  t.ok(waker.shut.has(id("web")), "a run meanwhile leaves it shut");
+  busy.resolve();
+  t.equal(await falling, true);
+  t.strictSame(done, ["shut", "busy?", "stop"]);
+  t.equal(waker.place(ALIAS)?.phase, "asleep");
+  t.notOk(waker.shut.has(id("web")));
+  t.strictSame(verdicts, []);
+});
+
+t.test("somebody is connected: it is led to again, and who came meanwhile is let in", async (t) => {
+  const { waker, done, verdicts, hold } = host({ busy: async () => true });
+  waker.update([service("running")]);
+  const shut = hold("shut");
+  const falling = waker.fallAsleep(ALIAS, "not used");
+  waker.arrived(1, tcp(4001));
+  shut.resolve();
+  t.equal(await falling, false);
+  t.strictSame(done, ["shut", "open"]);
+  t.strictSame(verdicts, ["1 release"]);
+  t.equal(waker.place(ALIAS)?.phase, "awake");
+});
+
+t.test("a visit while it is stopped waits, and starts it again", async (t) => {
+  const { waker, done, verdicts, hold } = host();
+  waker.update([service("running")]);
+  const stop = hold("stop");
+  const falling = waker.fallAsleep(ALIAS, "not used");
+  await settled(waker, "falling");
+  waker.arrived(1, tcp(4001));
+  stop.resolve();
+  t.equal(await falling, true);
+  await settled(waker, "awake");
+  t.strictSame(done, ["shut", "busy?", "stop", "start", "ready", "open"]);
+  t.strictSame(verdicts, ["1 release"]);
+});
+
+t.test("a stop that fails: it is led to again", async (t) => {
+  const { waker, done } = host({
+    stop: async () => {
+      throw new Error("Docker does not answer");
+    },
+  });
+  waker.update([service("running")]);
+  t.equal(await waker.fallAsleep(ALIAS, "not used"), false);
+  t.strictSame(done, ["shut", "busy?", "open"]);
+  t.equal(waker.place(ALIAS)?.phase, "awake");
+});
+
+t.test("started by somebody else: checked and led to, and not started again", async (t) => {
+  const { waker, done } = host();
+  waker.update([service("asleep")]);
+  waker.update([service("starting")]);
+  await settled(waker, "awake");
+  t.strictSame(done, ["ready", "open"]);
+});
+
+t.test("one that only seems to run is left asleep", async (t) => {
+  const { waker, done } = host({ ready: async () => null });
+  waker.update([service("asleep")]);
+  waker.update([service("starting")]);
+  await settled(waker, "asleep");
+  t.strictSame(done, []);
+  t.equal(waker.failed.size, 0);
+});
+
+t.test("a decision that is older than the opening changes nothing", async (t) => {
+  const { waker, done } = host();
+  waker.update([service("asleep")]);
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "awake");
+  waker.update([service("starting")]);
+  waker.update([service("asleep")]);
+  t.equal(waker.place(ALIAS)?.phase, "awake");
+  t.strictSame(done, ["start", "ready", "open"]);
+});
+
+t.test("it has ended by itself: the next visit starts it again", async (t) => {
+  const { waker, done } = host();
+  waker.update([service("running")]);
+  waker.ended(id("web"));
+  waker.update([service("asleep")]);
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "awake");
+  t.strictSame(done, ["start", "ready", "open"]);
+});
+
+t.test("its container is removed while it starts: who waits is refused", async (t) => {
+  const { waker, verdicts, hold } = host();
+  waker.update([service("asleep")]);
+  const ready = hold("ready");
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "starting");
+  waker.update([]);
+  t.strictSame(verdicts, ["1 refuse"]);
+  ready.resolve();
+  for (let turns = 0; turns < 20; turns++) await sleep(0);
+  t.equal(waker.open.size, 0);
+  t.equal(waker.failed.size, 0);
+});
+
+t.test("a released flow that comes back again and again is dropped: its rule is not in force", async (t) => {
+  const { waker, verdicts } = host();
+  waker.update([service("running")]);
+  for (let packet = 1; packet <= 7; packet++) waker.arrived(packet, tcp(4001));
+  t.strictSame(verdicts.slice(4), ["5 release", "6 drop", "7 drop"]);
+});
+
+t.test("many that wait are released a few at a time, none is lost", async (t) => {
+  const { waker, verdicts, hold } = host();
+  waker.update([service("asleep")]);
+  const ready = hold("ready");
+  for (let packet = 0; packet < 1_100; packet++) waker.arrived(packet, tcp(packet));
+  t.equal(verdicts.length, 76, "a bound of 1 024 flows");
+  ready.resolve();
+  await settled(waker, "awake");
+  while (waker.place(ALIAS)?.held !== 0 || verdicts.length < 1_100) await sleep(5);
+  t.equal(verdicts.filter((verdict) => verdict.endsWith("release")).length, 1_024);
+});
+
+t.test("a browser that waits is led to the page; a failed start shows it as well", async (t) => {
+  const pages: string[] = [];
+  const { waker, verdicts, pass } = host({
+    page: async () => {
+      pages.push("page");
+      return true;
+    },
+    start: async () => {
+      throw new Error("no such file");
+    },
+  });
+  waker.update([service("asleep")]);
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "failed");
+  t.strictSame(pages, ["page"]);
+  pass(1_000);
+  waker.arrived(2, tcp(4002));
+  waker.arrived(3, tcp(4003, 443));
+  t.strictSame(verdicts, ["1 refuse", "2 release", "3 refuse"]);
+});
+
+t.test("what is no visit and came while it was stopped is refused, and starts nothing", async (t) => {
+  const { waker, done, verdicts, hold } = host({ isVisit: async () => false });
+  waker.update([service("running")]);
+  const stop = hold("stop");
+  const falling = waker.fallAsleep(ALIAS, "not used");
+  await settled(waker, "falling");
+  waker.arrived(1, tcp(4001));
+  stop.resolve();
+  t.equal(await falling, true);
+  await settled(waker, "asleep");
+  t.strictSame([done, verdicts], [["shut", "busy?", "stop"], ["1 refuse"]]);
+});
+
+t.test("a decision made before its end was known does not make it awake", async (t) => {
+  const { waker, done } = host();
+  waker.update([service("running")]);
+  waker.observing();
+  waker.ended(id("web"));
+  waker.update([service("running")]);
+  t.equal(waker.place(ALIAS)?.phase, "asleep");
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "awake");
+  t.strictSame(done, ["start", "ready", "open"]);
+  waker.ended(id("web"));
+  waker.observing();
+  waker.update([service("running")]);
+  t.equal(waker.place(ALIAS)?.phase, "awake", "started again by somebody else");
+});
