@@ -92,6 +92,30 @@ for (const engine of ENGINES) {
   });
 }
 
+t.test(
+  "sleep and wake, redirected by nftables: packets wait in iptables, and are led on by nftables",
+  async (t) => {
+    const lab = await initializedLab(t, { name: "sleep-nft", engine: "debian", dns: false });
+    const nft = { env: { OCDD_FIREWALL: "nft" } };
+    const watch = lab.startOcdd(["watch"], nft);
+    t.teardown(() => watch.stop());
+    await lab.startContainer({
+      name: "web",
+      labels: { ...WAKE, "ocdd.ports": "80,9999/udp" },
+      env: { UDP: "1" },
+    });
+    const address = await addressOf(lab, "web");
+    await until("it is served", async () => (await lab.who(address)) === "web");
+    for (const where of ["client", "host"] as const) {
+      await asleep(lab, "web", address);
+      t.equal(await visit(lab, address, where), "web", `from the ${where}`);
+    }
+    await asleep(lab, "web", address);
+    t.equal(await datagram(lab, address), "web");
+    t.equal((await lab.ocdd(["plan"], nft)).stdout, "", "a run by hand changes nothing");
+  },
+);
+
 async function byHand(t: Test, lab: Lab): Promise<void> {
   await t.test("stopped by hand: name, address and page stay; a visit from anywhere starts it", async (t) => {
     const near = await lab.startContainer({ name: "near" });
