@@ -4,11 +4,24 @@
 export function slots(most: number): <T>(act: () => Promise<T>, signal: AbortSignal) => Promise<T> {
   let free = most;
   const waiting: (() => void)[] = [];
+  const turn = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const begin = (): void => {
+        signal.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = (): void => {
+        waiting.splice(waiting.indexOf(begin), 1);
+        reject(signal.reason);
+      };
+      waiting.push(begin);
+      signal.addEventListener("abort", leave, { once: true });
+    });
   return async (act, signal) => {
+    signal.throwIfAborted();
     if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+    else await turn(signal);
     try {
-      signal.throwIfAborted();
       return await act();
     } finally {
       const next = waiting.shift();

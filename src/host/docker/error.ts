@@ -70,3 +70,12 @@ export function orNone(...statuses: readonly number[]): (error: unknown) => unde
     if (status === undefined || !statuses.includes(status)) throw error;
   };
 }
+
+/** True where Docker gave no answer at all: it does not run, it is starting, or it hangs. */
+export function isUnanswered(error: unknown): boolean {
+  return (
+    error instanceof HostError &&
+    error.fault === "docker" &&
+    (error.cause as { statusCode?: number } | undefined)?.statusCode === undefined
+  );
+}
