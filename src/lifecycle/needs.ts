@@ -1,5 +1,6 @@
 /** Containers that are started before another one: `ocdd.wake.with`, and compose's depends_on. */
-import { lifecycleOf } from "../core/lifecycle/settings.ts";
+import type { Health } from "../core/lifecycle/health.ts";
+import { type LifecycleSettings, lifecycleOf } from "../core/lifecycle/settings.ts";
 import { perObject } from "../core/memo.ts";
 import type { Container, Observation, Service } from "../core/model.ts";
 import {
@@ -8,6 +9,9 @@ import {
   type Dependency,
   dependenciesOf,
 } from "../host/docker/details.ts";
+
+const PROJECT = "com.docker.compose.project";
+const SERVICE = "com.docker.compose.service";
 
 /** A container that is needed, and in which state. */
 export interface Need {
@@ -25,13 +29,13 @@ export function needsOf(
   seen: Pick<Observation, "containers" | "stopped">,
 ): Need[] {
   const all = [...seen.containers, ...(seen.stopped ?? [])];
-  const project = labels.get("com.docker.compose.project");
+  const project = labels.get(PROJECT);
   const named = (name: string): Container[] => {
     const members = all.filter(
       (other) =>
         project !== undefined &&
-        other.labels.get("com.docker.compose.project") === project &&
-        other.labels.get("com.docker.compose.service") === name &&
+        other.labels.get(PROJECT) === project &&
+        other.labels.get(SERVICE) === name &&
         other.labels.get("com.docker.compose.oneoff")?.toLowerCase() !== "true",
     );
     return members.length > 0 ? members : all.filter((container) => container.name === name);
@@ -44,34 +48,62 @@ export function needsOf(
   return [...needs.values()];
 }
 
-/** Whether a container that runs needs this service: it uses it without passing the alias. */
-export function neededIn({ containers }: Pick<Observation, "containers">): (service: Service) => boolean {
-  const names = new Set<string>();
-  const members = new Set<string>();
-  for (const container of containers) {
-    if (container.state !== "running") continue;
-    const { asked, depends, project } = wantsOf(container, "", () => wants(container));
-    for (const name of asked) names.add(name);
-    for (const name of [...asked, ...depends]) if (project !== undefined) members.add(`${project} ${name}`);
+/** Whether a container names any. */
+export const hasNeeds = (container: Container): boolean =>
+  wantsOf(container, "", () => wants(container)).length > 0;
+
+/**
+ * Whether a container that runs, or that is being started (`starting`: ids), needs this service: it uses it without passing
+ * the alias. Of services that need each other none keeps the others awake.
+ */
+export function neededIn(
+  { containers, stopped = [] }: Pick<Observation, "containers" | "stopped">,
+  starting: ReadonlySet<string> = new Set(),
+): (service: Pick<Service, "instances">) => boolean {
+  const running = new Map<string, Container>();
+  const users = new Map<string, Container[]>();
+  for (const one of [...containers, ...stopped]) {
+    if (one.state !== "running" && !starting.has(one.id)) continue;
+    running.set(one.id, one);
+    for (const name of wantsOf(one, "", () => wants(one))) {
+      const known = users.get(name) ?? [];
+      known.push(one);
+      users.set(name, known);
+    }
   }
-  return ({ name, project, service, instances: [own] }) =>
-    names.has(name) || names.has(own?.name ?? "") || members.has(`${project} ${service}`);
+  const usersOf = (one: Container): Container[] => namesOf(one).flatMap((name) => users.get(name) ?? []);
+  const isCircle = (one: Container, user: Container): boolean => {
+    const found = new Set([user]);
+    for (const next of found) for (const other of usersOf(next)) found.add(other);
+    return found.has(one);
+  };
+  return ({ instances: [own] }) => {
+    const one = running.get(own?.id ?? "");
+    return one !== undefined && usersOf(one).some((user) => !isCircle(one, user));
+  };
 }
 
-interface Wants {
-  readonly project: string | undefined;
-  readonly asked: readonly string[];
-  readonly depends: readonly string[];
+/** What names of needed services mean: a container's name, or a project and its service. */
+const namesOf = ({ name, labels }: Container): string[] => [
+  name,
+  `${labels.get(PROJECT)} ${labels.get(SERVICE)}`,
+];
+
+const wantsOf = perObject<Container, readonly string[]>();
+
+function wants({ labels }: Container): readonly string[] {
+  const [asked, project] = [withOf(labels), labels.get(PROJECT)];
+  const depends = dependenciesOf(labels.get(DEPENDS_ON) ?? "").map(({ service }) => service);
+  const members = project === undefined ? [] : [...asked, ...depends].map((name) => `${project} ${name}`);
+  return [...asked, ...members];
 }
 
-const wantsOf = perObject<Container, Wants>();
+/** What no configuration changes. */
+const labelled = (labels: ReadonlyMap<string, string>): LifecycleSettings =>
+  lifecycleOf(labels, { wake: "labelled", wakeTimeout: 0, idleIgnore: [] });
 
-const wants = ({ labels }: Container): Wants => ({
-  project: labels.get("com.docker.compose.project"),
-  asked: withOf(labels),
-  depends: dependenciesOf(labels.get(DEPENDS_ON) ?? "").map(({ service }) => service),
-});
+/** Names in `ocdd.wake.with`. */
+const withOf = (labels: ReadonlyMap<string, string>): readonly string[] => labelled(labels).with;
 
-/** Names in `ocdd.wake.with`, which no configuration changes. */
-const withOf = (labels: ReadonlyMap<string, string>): readonly string[] =>
-  lifecycleOf(labels, { wake: "labelled", wakeTimeout: 0, idleIgnore: [] }).with;
+/** How its labels have it checked. */
+export const healthOf = (labels: ReadonlyMap<string, string>): Health | null => labelled(labels).health;

@@ -95,7 +95,8 @@ async function passes(check: () => Promise<boolean>, { checkMs }: Pace, until: A
   while (!(await check())) await interval(checkMs, until);
 }
 
-async function interval(milliseconds: number, until: AbortSignal): Promise<void> {
+/** Rejects with the signal's reason when it is aborted meanwhile. */
+export async function interval(milliseconds: number, until: AbortSignal): Promise<void> {
   await pausing(milliseconds, until);
   until.throwIfAborted();
 }

@@ -1,89 +1,142 @@
 /** Starts a container with what it needs, and waits until it is ready. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import { clip } from "../core/clip.ts";
 import type { Container, Observation } from "../core/model.ts";
-import type { DockerActions } from "../host/docker/actions.ts";
 import type { ContainerDetails } from "../host/docker/details.ts";
-import { needsOf } from "./needs.ts";
-import { type ReadinessSettings, untilReady } from "./readiness.ts";
+import { healthOf, type Need, needsOf } from "./needs.ts";
+import type { Starting } from "./patient.ts";
+import { interval, type ReadinessSettings, untilReady } from "./readiness.ts";
 
 type Seen = Pick<Observation, "containers" | "stopped">;
 
-/** Needs within needs are followed so far: compose lets no circle be, labels may. */
-const DEPTH = 8;
-
 /**
- * Starts what a container needs, then the container; a paused one goes on. Rejects with HostError, or with an Error that
- * says why; with the signal's reason when that is aborted.
+ * Starts what a container needs, then the container; a paused one goes on. Needs that form a circle are started once each.
+ * Rejects with HostError, or with an Error that says why; with the signal's reason when that is aborted.
  */
-export async function startWithNeeds(
-  { id, labels }: Pick<Container, "id" | "labels">,
-  docker: DockerActions,
+export function startWithNeeds(
+  container: Pick<Container, "id" | "labels">,
+  docker: Starting,
   seen: Seen,
   signal: AbortSignal,
-  depth = 0,
 ): Promise<void> {
-  const details = await docker.inspect(id, signal);
-  if (details === undefined) throw new Error("its container has been removed");
-  const needs = depth < DEPTH ? needsOf({ id, labels }, details.dependsOn, seen) : [];
-  for (const { container, condition } of needs) {
+  /** Ids of the containers whose start has begun, and of those that are started. */
+  const [begun, done] = [new Set<string>(), new Set<string>()];
+  const start = async ({ id, labels }: Pick<Container, "id" | "labels">): Promise<void> => {
+    begun.add(id);
+    const details = await docker.inspect(id, signal);
+    if (details === undefined) throw new Error("its container has been removed");
+    for (const need of needsOf({ id, labels }, details.dependsOn, seen)) {
+      const other = need.container;
+      // one whose start waits for this one
+      if (begun.has(other.id) && !done.has(other.id)) continue;
+      await fulfil(need).catch((error: unknown) => {
+        signal.throwIfAborted();
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Error(`${clip(other.name)}, which it needs: ${why}`);
+      });
+    }
+    signal.throwIfAborted();
+    if (details.paused) await docker.unpause(id);
+    else if (!details.running) await docker.start(id);
+    done.add(id);
+  };
+  const fulfil = async ({ container: other, condition }: Need): Promise<void> => {
     const completes = condition === "service_completed_successfully";
-    if (completes && (await hasSucceeded(container.id, docker, signal))) continue;
-    await startWithNeeds(container, docker, seen, signal, depth + 1);
-    if (condition === "service_healthy")
-      await untilFit(container.id, docker, { health: null, grace: 0 }, () => [], signal);
-    if (completes) await untilEnded(container.id, docker, signal);
-  }
-  signal.throwIfAborted();
-  if (details.paused) await docker.unpause(id);
-  else if (!details.running) await docker.start(id);
+    if (completes && (await hasSucceeded(other.id, docker, signal))) return;
+    if (!done.has(other.id)) await start(other);
+    if (completes) return untilEnded(other.id, docker, signal);
+    if (condition !== "service_healthy") return;
+    const settings = { health: healthOf(other.labels), grace: 0 };
+    if ((await untilFit(other.id, docker, settings, () => [], signal)) === null)
+      throw new Error("it does not run");
+  };
+  return start(container);
 }
 
-/** Milliseconds between two questions for the address of a container that runs. */
+/** Milliseconds between two questions for the state of a container, and for the address of one that runs. */
+const STATE_MS = 250;
 const ADDRESS_MS = 50;
 
-/** Resolves when the container is ready: null when it does not run, or has no address. `networkId`: where it is reached. */
+/**
+ * Where a container is reached: in this network, else where it has one address only. Docker's default bridge has another id
+ * after each of Docker's own starts.
+ */
+export function addressIn({ addresses }: ContainerDetails, networkId: string): Ipv4 | undefined {
+  const [first, second] = addresses.values();
+  return addresses.get(networkId) ?? (networkId === "" || second === undefined ? first : undefined);
+}
+
+/**
+ * Resolves when the container is ready, however often Docker starts it again meanwhile; with null when it does not run.
+ * `networkId`: where it is reached; without one a container that has no address of its own is not checked, and is ready.
+ */
 export async function untilFit(
   id: string,
-  docker: DockerActions,
+  docker: Starting,
   settings: ReadinessSettings,
   asked: () => readonly number[],
   signal: AbortSignal,
   networkId = "",
 ): Promise<ContainerDetails | null> {
-  let details: ContainerDetails | undefined;
-  let address: Ipv4 | undefined;
   for (;;) {
-    details = await docker.inspect(id, signal);
+    const details = await docker.inspect(id, signal);
     if (details === undefined || !details.running || details.paused) return null;
-    address =
-      details.addresses.get(networkId) ?? (networkId === "" ? [...details.addresses.values()][0] : undefined);
-    if (address !== undefined) break;
+    const address = addressIn(details, networkId);
+    if (details.state === RESTARTING) await interval(STATE_MS, signal);
+    else if (address !== undefined) {
+      if (await isReady(details, address, docker, settings, asked, signal)) return details;
+    } else if (networkId === "") return details;
     // Docker takes the address away before it announces the end
-    await sleep(ADDRESS_MS, undefined, { signal });
+    else await interval(ADDRESS_MS, signal);
   }
-  const started = { address, container: id, healthcheck: details.healthcheck, exposed: details.ports };
-  await untilReady(started, settings, asked, { exec: docker.exec, state: docker.inspect }, signal);
-  return details;
 }
 
-async function hasSucceeded(id: string, docker: DockerActions, signal: AbortSignal): Promise<boolean> {
+/** False when Docker has started it again meanwhile. */
+async function isReady(
+  details: ContainerDetails,
+  address: Ipv4,
+  docker: Starting,
+  settings: ReadinessSettings,
+  asked: () => readonly number[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { id: container, healthcheck, ports: exposed } = details;
+  const state: Starting["inspect"] = async (id, until) => {
+    const now = await docker.inspect(id, until);
+    if (now?.running === true && isAnotherRun(details, now)) throw AGAIN;
+    return now;
+  };
+  const target = { address, container, healthcheck, exposed };
+  try {
+    await untilReady(target, settings, asked, { exec: docker.exec, state }, signal);
+    return true;
+  } catch (error) {
+    if (error === AGAIN) return false;
+    throw error;
+  }
+}
+
+const RESTARTING = "restarting";
+
+/** Docker has started it again, or is about to, by its restart policy. */
+const AGAIN = new Error("it was started again");
+
+const isAnotherRun = (before: ContainerDetails, now: ContainerDetails): boolean =>
+  now.state === RESTARTING || now.startedAt !== before.startedAt;
+
+async function hasSucceeded(id: string, docker: Starting, signal: AbortSignal): Promise<boolean> {
   const details = await docker.inspect(id, signal);
   return details?.running === false && details.startedAt !== null && details.exitCode === 0;
 }
 
-/** Milliseconds between two questions whether a container that is to complete has done so. */
-const COMPLETION_MS = 250;
-
-async function untilEnded(id: string, docker: DockerActions, signal: AbortSignal): Promise<void> {
+async function untilEnded(id: string, docker: Starting, signal: AbortSignal): Promise<void> {
   for (;;) {
     const details = await docker.inspect(id, signal);
-    if (details?.running !== true) {
-      if (details?.exitCode === 0) return;
-      throw new Error(
-        `${details?.name ?? "what it needs"} ended with status ${details?.exitCode ?? "unknown"}`,
-      );
+    if (details === undefined) throw new Error("it was removed");
+    if (!details.running) {
+      if (details.exitCode === 0) return;
+      throw new Error(`it ended with status ${details.exitCode}`);
     }
-    await sleep(COMPLETION_MS, undefined, { signal });
+    await interval(STATE_MS, signal);
   }
 }
