@@ -104,7 +104,12 @@ export function asleepReach(container: Container, wishes: Wishes, around: Surrou
   const { networkMode, attachments } = container;
   if (networkMode === "host" || networkMode === "none" || networkMode.startsWith("container:"))
     return undefined;
-  const stopped = attachments.map((one) => ({ ...one, address: one.address ?? NO_ADDRESS }));
+  // Docker makes its default bridge again whenever it starts, and connects a container by the network's name
+  const stopped = attachments.map((one) => ({
+    ...one,
+    networkId: around.networkOf(one) === undefined ? "" : one.networkId,
+    address: one.address ?? NO_ADDRESS,
+  }));
   const reach = reachOf({ ...container, attachments: stopped }, wishes, around);
   if (reach.kind === "direct") return undefined;
   return reach.kind === "alias" ? { kind: "asleep", network: reach.network, note: reach.note } : reach;
