@@ -190,7 +190,10 @@ export function makeObserver(parts: ObserverParts): Observer {
       const changed = left === undefined ? undefined : new Set(replaced.map(({ container }) => container));
       const links = await ownersOfPorts({ bridgePorts, docker, view, known: now, changed });
       const current = { ...now, links };
-      const told = gates === undefined ? await gatesOfOthers(paths.failures) : gates(view);
+      const own = gates?.(view);
+      // where this process reads no queue, another may: its rules stay
+      const others = own?.queue === undefined ? await gatesOfOthers(paths.failures) : NO_GATES;
+      const told = own === undefined || others.queue !== undefined ? others : own;
       queue = told.queue;
       const observation = observationOf(config, {
         ...current,
