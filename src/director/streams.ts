@@ -7,6 +7,7 @@ import { connectActions } from "../host/docker/actions.ts";
 import { connectDocker, type Docker } from "../host/docker/client.ts";
 import { type Exits, makeExits } from "../host/docker/exits.ts";
 import type { DockerEvent } from "../host/docker/json.ts";
+import { lookOnce } from "../host/docker/view.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { followAddresses } from "../host/kernel/addresses.ts";
 import { followFirewall } from "../host/kernel/netfilter-events.ts";
@@ -38,7 +39,14 @@ export function openWatched(config: Config, { pending, wakeup, say }: Requests):
     wakeup.wakeSoon();
   };
   const gate: Host["gate"] = (container, forward) => host.gate(container, forward);
-  const lifecycle = openLifecycle({ config, docker: connectActions(engine), gate, look, say });
+  const lifecycle = openLifecycle({
+    config,
+    docker: connectActions(engine),
+    list: () => lookOnce(docker),
+    gate,
+    look,
+    say,
+  });
   const host = openHost(config, { docker, exits, gates: lifecycle.gates, observing: lifecycle.observing });
   return { config, docker, exits, host, lifecycle };
 }
@@ -73,6 +81,8 @@ export interface EventHandling {
   readonly exits: Exits;
   /** A container has ended. */
   readonly ended?: (container: string) => void;
+  /** A container has been started. */
+  readonly started?: (container: string) => void;
   /** A container has been created that is served although it does not run. */
   readonly created?: (container: string) => void;
   /** Has the next run observe what the event is about. */
@@ -87,6 +97,7 @@ export function eventHandler({
   host,
   exits,
   ended,
+  started,
   created,
   look,
   lookSoon,
@@ -99,6 +110,7 @@ export function eventHandler({
       return;
     }
     if (event.action === "pause") ended?.(event.container);
+    if (event.action === "start" || event.action === "unpause") started?.(event.container);
     // the observation after the end itself sees that the endpoint is gone
     if (event.action === "disconnect" && exits.ended().has(event.container)) return;
     if (exits.note(event.action, event.container)) {
@@ -147,6 +159,7 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say, loc
     host: withdrawing,
     exits,
     ended: lifecycle.ended,
+    started: lifecycle.started,
     created,
     look,
     lookSoon,

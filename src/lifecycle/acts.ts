@@ -8,9 +8,13 @@ import type { Port } from "../core/ports.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { Host } from "../host/host.ts";
 import { flushFlows } from "../host/kernel/conntrack.ts";
+import { hasNeeds } from "./needs.ts";
+import { patient, whileUnanswered } from "./patient.ts";
 import { slots } from "./slots.ts";
-import { startWithNeeds, untilFit } from "./start.ts";
+import { addressIn, startWithNeeds, untilFit } from "./start.ts";
 import type { Acts } from "./waker-types.ts";
+
+type Containers = Pick<Observation, "containers" | "stopped">;
 
 export interface ActsParts {
   readonly config: Pick<Config, "wakeGrace" | "wakeConcurrency">;
@@ -21,12 +25,20 @@ export interface ActsParts {
   /** How one alias is used just now, by connection tracking. */
   readonly useOf: (service: Service) => Promise<Use | undefined>;
   /** The last observation. */
-  readonly seen: () => Pick<Observation, "containers" | "stopped">;
+  readonly seen: () => Containers;
+  /** All containers as Docker lists them now: the observations leave out new ones that do not run. */
+  readonly list: () => Promise<Containers>;
+  /** Whether a container that runs or is being started needs this service. */
+  readonly needed: (service: Service) => boolean;
 }
+
+/** Why an idle stop does not last. */
+const ALWAYS =
+  "its restart policy is always: Docker starts it again when Docker itself starts; use unless-stopped";
 
 type Done = Pick<Acts, "isVisit" | "start" | "ready" | "stop" | "open" | "shut" | "page" | "busy">;
 
-export function actsOn({ config, docker, gate, pagePort, useOf, seen }: ActsParts): Done {
+export function actsOn({ config, docker, gate, pagePort, useOf, seen, list, needed }: ActsParts): Done {
   const inSlot = slots(config.wakeConcurrency);
   /** Container id → ports of its image. */
   const exposed = new Map<string, readonly Port[]>();
@@ -36,6 +48,20 @@ export function actsOn({ config, docker, gate, pagePort, useOf, seen }: ActsPart
     const ports = (await docker.inspect(id))?.ports ?? [];
     exposed.set(id, ports);
     return ports;
+  };
+  /** Container id → resolves when it has been stopped, or could not be. */
+  const stopping = new Map<string, Promise<unknown>>();
+  const settled = async (id: string): Promise<void> => {
+    await stopping.get(id);
+  };
+  const putToSleep = async (id: string, action: "stop" | "pause"): Promise<string | null> => {
+    if (action === "pause") await docker.pause(id);
+    else await docker.stop(id);
+    const policy = await docker.inspect(id).then(
+      (details) => details?.restartPolicy,
+      () => undefined,
+    );
+    return action === "stop" && policy === "always" ? ALWAYS : null;
   };
 
   return {
@@ -50,21 +76,36 @@ export function actsOn({ config, docker, gate, pagePort, useOf, seen }: ActsPart
           ({ id }) => id === instance?.id,
         );
         if (container === undefined) throw new Error("its container has been removed");
-        await startWithNeeds(container, docker, known, signal);
+        const others = hasNeeds(container) ? await whileUnanswered(list, signal) : known;
+        await startWithNeeds(container, patient(docker, signal, settled), others, signal);
       }, signal),
     async ready({ sleep, instances: [instance] }, ports, signal) {
       if (sleep === null || instance === undefined) return null;
       const asked = (): number[] => [...new Set(ports().map((port) => targetPort(port, sleep.open)))];
       const settings = { health: sleep.settings.health, grace: config.wakeGrace };
-      const details = await untilFit(instance.id, docker, settings, asked, signal, sleep.networkId);
-      return details === null ? null : { address: details.addresses.get(sleep.networkId) ?? null };
+      const details = await untilFit(
+        instance.id,
+        patient(docker, signal, settled),
+        settings,
+        asked,
+        signal,
+        sleep.networkId,
+      );
+      if (details === null) return null;
+      return { address: addressIn(details, sleep.networkId) ?? null };
     },
     async stop({ address, sleep, instances: [instance] }) {
-      if (instance === undefined) return;
-      if (sleep?.settings.idleAction === "pause") await docker.pause(instance.id);
-      else await docker.stop(instance.id);
+      if (instance === undefined) return null;
+      const stop = putToSleep(instance.id, sleep?.settings.idleAction ?? "stop");
+      // a start meanwhile would find it running
+      stopping.set(
+        instance.id,
+        stop.catch(() => undefined).finally(() => stopping.delete(instance.id)),
+      );
+      const note = await stop;
       // a closed connection that is still tracked would lead past the queue
       await flushFlows([address]);
+      return note;
     },
     async open({ sleep, instances: [instance] }, { address }) {
       if (sleep === null || instance === undefined || address === null)
@@ -82,7 +123,8 @@ export function actsOn({ config, docker, gate, pagePort, useOf, seen }: ActsPart
     },
     async busy(service) {
       const use = await useOf(service);
-      return use !== undefined && (use.busy || use.open > 0);
+      // last: a start that begins later finds that it is being stopped, and waits
+      return (use !== undefined && (use.busy || use.open > 0)) || needed(service);
     },
   };
 }

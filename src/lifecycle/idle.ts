@@ -2,7 +2,7 @@
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Use } from "../core/lifecycle/usage.ts";
 import type { Service } from "../core/model.ts";
-import { groupOf } from "../core/services/identity.ts";
+import { stopsWith } from "./group.ts";
 import type { PlaceState } from "./place.ts";
 import type { Waker } from "./waker-types.ts";
 
@@ -26,10 +26,6 @@ export interface Idle {
   /** Milliseconds until the next look; null while no service asks for one. */
   pause(): number | null;
 }
-
-/** The instances of one service are used and stopped together, unless `ocdd.wake.scale` bounds how many are started. */
-export const groupFor = ({ key, address, sleep }: Service): string =>
-  sleep?.settings.group ?? (sleep?.settings.scale == null ? groupOf(key) : address);
 
 export function idleWatch({ waker, usage, needed, now }: IdleParts): Idle {
   /** Alias → when it was used last. */
@@ -55,10 +51,10 @@ export function idleWatch({ waker, usage, needed, now }: IdleParts): Idle {
         const seen = active ? now() : use === undefined ? since : now() - use.idle * 1000;
         const latest = Math.max(used.get(alias) ?? since, seen);
         used.set(alias, latest);
-        last.set(groupFor(service), Math.max(last.get(groupFor(service)) ?? 0, latest));
+        last.set(stopsWith(service), Math.max(last.get(stopsWith(service)) ?? 0, latest));
       }
       const due = candidates.filter(
-        ([, { service }, idleMs]) => now() - (last.get(groupFor(service)) ?? 0) >= idleMs,
+        ([, { service }, idleMs]) => now() - (last.get(stopsWith(service)) ?? 0) >= idleMs,
       );
       await Promise.all(
         due.map(([alias, { service }]) =>

@@ -18,7 +18,8 @@ import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../host/kernel/netlink.ts";
 import { openQueue, QUEUE_NUMBER, type Queue } from "../host/kernel/queue/queue.ts";
 import { actsOn } from "./acts.ts";
-import { groupFor, idleWatch } from "./idle.ts";
+import { wokenWith } from "./group.ts";
+import { idleWatch } from "./idle.ts";
 import { neededIn } from "./needs.ts";
 import type { PlaceState } from "./place.ts";
 import { serveWaitingPage } from "./waiting-page.ts";
@@ -28,6 +29,8 @@ import type { WakerEvent } from "./waker-types.ts";
 export interface LifecycleParts {
   readonly config: Config;
   readonly docker: DockerActions;
+  /** All containers as Docker lists them now. */
+  readonly list: () => Promise<Pick<Observation, "containers" | "stopped">>;
   readonly gate: Host["gate"];
   /** Has a run observe a container again, now. */
   readonly look: (container: string) => void;
@@ -45,6 +48,8 @@ export interface Lifecycle {
   update(outcome: { readonly seen: Observation; readonly decision: Decision }): void;
   /** A container has ended, by Docker's event. */
   ended(container: string): void;
+  /** A container has been started, by Docker's event. */
+  started(container: string): void;
   close(): Promise<void>;
 }
 
@@ -55,7 +60,7 @@ const RETRY_MS = 10_000;
 const TIMEOUTS_MS = 60_000;
 
 /** Nothing is opened before a service that may sleep exists. */
-export function openLifecycle({ config, docker, gate, look, say }: LifecycleParts): Lifecycle {
+export function openLifecycle({ config, docker, list, gate, look, say }: LifecycleParts): Lifecycle {
   let seen: Pick<Observation, "containers" | "stopped" | "addresses"> = { containers: [], addresses: [] };
   let queue: Queue | undefined;
   let started = false;
@@ -93,14 +98,18 @@ export function openLifecycle({ config, docker, gate, look, say }: LifecyclePart
       gate,
       pagePort: async () => (config.wakePage ? (await servePage()).port : undefined),
       seen: () => seen,
+      list,
       useOf: async (service) => (await usageOf([service])).get(service.address),
+      needed: (service) => needed()(service),
     }),
     look: (service) => look(service === null ? "" : idOf(service)),
     decide: (id, verdict) => queue?.decide(id, verdict),
     note: (service, event) => {
       stored.store(waker.failed);
       say(event.kind === "failed" ? "warning" : "info", eventLine(service, event));
-      if (event.kind === "visit") wakeGroup(service);
+      if (event.kind === "visit")
+        for (const { address } of wokenWith(service, waker.places().values()))
+          waker.wake(address, service.name);
     },
     now,
   });
@@ -114,14 +123,11 @@ export function openLifecycle({ config, docker, gate, look, say }: LifecyclePart
     pagePort = server.port;
     return server;
   };
-  const wakeGroup = (visited: Service): void => {
-    const most = visited.sleep?.settings.scale ?? Number.POSITIVE_INFINITY;
-    const others = [...waker.places()].filter(
-      ([alias, { service }]) => alias !== visited.address && groupFor(service) === groupFor(visited),
-    );
-    for (const [alias] of others.slice(0, most - 1)) waker.wake(alias, visited.name);
+  const needed = (): ((service: Service) => boolean) => {
+    const starting = [...waker.places().values()].filter(({ phase }) => phase === "starting");
+    return neededIn(seen, new Set(starting.map(({ service }) => idOf(service))));
   };
-  const idle = idleWatch({ waker, usage: usageOf, needed: () => neededIn(seen), now });
+  const idle = idleWatch({ waker, usage: usageOf, needed, now });
 
   /** Reads the queue from now on: the next run leads packets there. */
   const listen = (): void => {
@@ -147,8 +153,8 @@ export function openLifecycle({ config, docker, gate, look, say }: LifecyclePart
     const pause = idle.pause();
     if (timer !== undefined || pause === null || closed) return;
     timer = setTimeout(() => {
-      idle
-        .look()
+      // what is stopped is started again by visits only
+      (queue === undefined ? Promise.resolve() : idle.look())
         .catch((error: unknown) => say("warning", `cannot see which services are used: ${String(error)}`))
         .finally(() => {
           timer = undefined;
@@ -177,6 +183,7 @@ export function openLifecycle({ config, docker, gate, look, say }: LifecyclePart
     },
     observing: waker.observing,
     ended: waker.ended,
+    started: waker.started,
     async close() {
       closed = true;
       clearTimeout(timer);
@@ -212,7 +219,7 @@ function eventLine(service: Service, event: WakerEvent): string {
     case "failed":
       return `${name} could not be started: ${event.reason}; the next visit after ${event.retryMs / 1000} s tries again`;
     case "stopped":
-      return `${name} is stopped: ${event.reason}`;
+      return `${name} is stopped: ${event.reason}${event.note === null ? "" : `; ${event.note}`}`;
     case "kept":
       return `${name} is not stopped: ${event.reason}`;
   }

@@ -19,6 +19,8 @@ export interface Place {
   reason: string | null;
   /** It has been started and is being checked. */
   checking: boolean;
+  /** How often its container has ended: what was found out before is out of date then. */
+  ends: number;
   /** TCP port 80 leads to the page. */
   paged: boolean;
   /** Flows released lately: one that comes back again and again has met no rule. */
@@ -46,11 +48,12 @@ export const makePlace = (service: Service, now: number): Place => ({
   retryAt: 0,
   reason: null,
   checking: false,
+  ends: 0,
   paged: false,
   released: new Map(),
 });
 
-export const stateOf = ({ held, released: _, failures: __, ...place }: Place): PlaceState => ({
+export const stateOf = ({ held, released: _, failures: __, ends: ___, ...place }: Place): PlaceState => ({
   ...place,
   held: held.size,
 });

@@ -13,8 +13,8 @@ export interface Acts {
   start(service: Service, signal: AbortSignal): Promise<void>;
   /** Resolves when the container is ready; null when it does not run. `ports`: TCP ports asked for so far. */
   ready(service: Service, ports: () => readonly number[], signal: AbortSignal): Promise<Started | null>;
-  /** Stops the container, or pauses it. */
-  stop(service: Service): Promise<void>;
+  /** Stops the container, or pauses it. With what is to be said about it, or null. */
+  stop(service: Service): Promise<string | null>;
   /** Has the alias lead to its container, or its first packets wait: in force when it resolves. */
   open(service: Service, started: Started): Promise<void>;
   shut(service: Service): Promise<void>;
@@ -41,7 +41,7 @@ export type WakerEvent =
   | { readonly kind: "asked"; readonly by: string }
   | { readonly kind: "ready"; readonly ms: number; readonly held: number }
   | { readonly kind: "failed"; readonly ms: number; readonly reason: string; readonly retryMs: number }
-  | { readonly kind: "stopped"; readonly reason: string }
+  | { readonly kind: "stopped"; readonly reason: string; readonly note: string | null }
   | { readonly kind: "kept"; readonly reason: string };
 
 export interface Waker {
@@ -52,6 +52,8 @@ export interface Waker {
   update(services: readonly Service[]): void;
   /** The container has ended by itself or by somebody's command. */
   ended(container: string): void;
+  /** The container has been started, by this process or by another. */
+  started(container: string): void;
   /** Puts one to sleep that is awake, unless somebody is connected. True when it sleeps. */
   fallAsleep(alias: Ipv4, reason: string): Promise<boolean>;
   /** Starts one without a visit, because another needs it or somebody has asked. */

@@ -9,7 +9,7 @@ import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import type { Service } from "../core/model.ts";
 import { makePlace, mayRelease, type Phase, type Place, stateOf } from "./place.ts";
-import type { Acts, Started, Waker } from "./waker-types.ts";
+import type { Acts, Waker } from "./waker-types.ts";
 
 /** Milliseconds until a failed start is tried again: doubled each time, up to the second. */
 const RETRY_MS = [5_000, 300_000] as const;
@@ -90,9 +90,31 @@ export function makeWaker(acts: Acts): Waker {
 
   const isPlace = (place: Place): boolean => places.get(place.service.address) === place;
 
-  /** From "starting" to "awake" or "failed"; back to "asleep" when it is only to be `watched` and does not run. */
+  /** The alias still belongs to this service, in the same container. */
+  const isSame = (place: Place, service: Service): boolean =>
+    isPlace(place) && idOf(place.service) === idOf(service);
+
+  /**
+   * Has the alias lead to the container, once that is ready. False when it does not run, or the place has changed. A
+   * container that ends while the rule is written is checked again.
+   */
+  const openWhenReady = async (place: Place, service: Service, signal: AbortSignal): Promise<boolean> => {
+    for (;;) {
+      const { ends } = place;
+      const started = await acts.ready(service, place.held.ports, signal);
+      if (started === null || !isSame(place, service)) return false;
+      open.add(idOf(service));
+      await acts.open(service, started);
+      if (ends === place.ends) return true;
+      open.delete(idOf(service));
+      await acts.shut(service);
+      signal.throwIfAborted();
+    }
+  };
+
+  /** From "starting" to "awake" or "failed"; back to what it was when it is only to be `watched` and does not run. */
   const start = async (place: Place, watched = false): Promise<void> => {
-    const { service } = place;
+    const { service, reason: before } = place;
     const began = acts.now();
     enter(place, "starting");
     failed.delete(idOf(service));
@@ -106,19 +128,17 @@ export function makeWaker(acts: Acts): Waker {
       if (place.phase === "starting") showPage(place).catch(() => undefined);
     }, PATIENCE_MS);
     try {
-      let started: Started | null = null;
-      for (let tries = 0; started === null && tries < (watched ? 1 : MOST_STARTS); tries++) {
+      let isOpen = false;
+      for (let tries = 0; !isOpen && isSame(place, service) && tries < (watched ? 1 : MOST_STARTS); tries++) {
         if (!watched) await acts.start(service, late.signal);
         place.checking = true;
         changes.emit(service.address);
-        // null when it was just being stopped
-        started = await acts.ready(service, place.held.ports, late.signal);
+        // false when it was just being stopped
+        isOpen = await openWhenReady(place, service, late.signal);
       }
-      if (started === null && !watched) throw new Error("it does not run");
-      if (started === null) return enter(place, "asleep");
-      if (!isPlace(place)) return;
-      open.add(idOf(service));
-      await acts.open(service, started);
+      if (!isSame(place, service)) return restart(place, service);
+      if (!isOpen && !watched) throw new Error("it does not run");
+      if (!isOpen) return backToSleep(place, before);
       enter(place, "awake");
       place.failures = 0;
       place.reason = null;
@@ -127,22 +147,41 @@ export function makeWaker(acts: Acts): Waker {
       await letIn(place, place.held.take());
     } catch (error) {
       open.delete(idOf(service));
-      if (isPlace(place)) fail(place, error);
+      if (!isSame(place, service)) restart(place, service);
+      else fail(place, error);
     } finally {
       clearTimeout(timer);
       clearTimeout(slow);
     }
   };
+  /** Another container has taken the place of the one that was started: what waits now waits for that one. */
+  const restart = (place: Place, before: Service): void => {
+    open.delete(idOf(before));
+    if (!isPlace(place)) return;
+    if (place.held.size > 0) void start(place);
+    else enter(place, "asleep");
+    acts.look(place.service);
+  };
+  /** It only seemed to run. */
+  const backToSleep = (place: Place, reason: string | null): void => {
+    if (reason !== null) failed.set(idOf(place.service), reason);
+    enter(place, reason === null ? "asleep" : "failed");
+    // these came meanwhile
+    if (reason !== null && acts.now() < place.retryAt) refuse(place);
+    else for (const flow of place.held.flows()) void visited(place, flow);
+  };
 
-  /** It was not stopped after all. */
-  const reopen = async (place: Place): Promise<void> => {
+  /** It was not stopped after all, unless it has ended since. */
+  const reopen = async (place: Place, ends: number): Promise<void> => {
     const { service } = place;
-    open.add(idOf(service));
     try {
+      open.add(idOf(service));
       await acts.open(service, { address: service.sleep?.open.target ?? null });
+      if (place.ends !== ends) throw new Error("it has ended");
       enter(place, "awake");
       await letIn(place, place.held.take());
     } catch {
+      open.delete(idOf(service));
       await start(place, true);
     }
   };
@@ -177,6 +216,8 @@ export function makeWaker(acts: Acts): Waker {
       place.failures = 0;
       place.retryAt = 0;
       place.reason = null;
+      for (const set of [open, shut, failed]) set.delete(idOf(place.service));
+      if (place.phase === "failed" || place.phase === "awake") enter(place, "asleep");
     }
     place.service = service;
     const asleep =
@@ -198,22 +239,17 @@ export function makeWaker(acts: Acts): Waker {
     const place = places.get(flow.destination);
     if (place === undefined) {
       // its rule is in force a moment before the run that has written it tells which service it is
-      if (early.length < MOST_EARLY) early.push({ id, flow });
-      else acts.decide(id, "drop");
-      if (early.length === 1) acts.look(null);
-      return;
-    }
-    // it came before the rule was changed, and meets the new one now
-    if (place.phase === "awake" || (place.paged && isHttp(flow))) {
+      if (early.length >= MOST_EARLY) acts.decide(id, "drop");
+      else if (early.push({ id, flow }) === 1) acts.look(null);
+    } else if (place.phase === "awake" || (place.paged && isHttp(flow))) {
+      // it came before the rule was changed, and meets the new one now
       release(place, id, flow);
-      return;
-    }
-    if (place.phase === "failed" && acts.now() < place.retryAt) {
+    } else if (place.phase === "failed" && acts.now() < place.retryAt) {
       acts.decide(id, "refuse");
-      return;
+    } else {
+      for (const old of place.held.keep(id, flow)) acts.decide(old, "drop");
+      if (place.phase === "asleep" || place.phase === "failed") void visited(place, flow);
     }
-    for (const old of place.held.keep(id, flow)) acts.decide(old, "drop");
-    if (place.phase === "asleep" || place.phase === "failed") void visited(place, flow);
   };
 
   return {
@@ -227,6 +263,7 @@ export function makeWaker(acts: Acts): Waker {
         if (wanted.has(alias)) continue;
         refuse(place);
         places.delete(alias);
+        changes.emit(alias);
         for (const set of [open, shut, failed]) set.delete(idOf(place.service));
       }
       for (const service of services) updateOne(service);
@@ -239,22 +276,30 @@ export function makeWaker(acts: Acts): Waker {
     ended(container) {
       ended.add(container);
       open.delete(container);
+      for (const place of places.values()) {
+        if (idOf(place.service) !== container) continue;
+        place.ends += 1;
+        if (place.phase === "awake") enter(place, "asleep");
+      }
+    },
+    started(container) {
       for (const place of places.values())
-        if (idOf(place.service) === container && place.phase === "awake") enter(place, "asleep");
+        if (idOf(place.service) === container && place.phase === "failed") void start(place, true);
     },
     async fallAsleep(alias, reason) {
       const place = places.get(alias);
       if (place?.phase !== "awake") return false;
-      const { service } = place;
+      const { service, ends } = place;
       const id = idOf(service);
       // shut first, then look: what came before is seen, and what comes later waits
       enter(place, "falling");
       shut.add(id);
       let kept: string | null = null;
+      let note: string | null = null;
       try {
         await acts.shut(service);
-        if (await acts.busy(service)) kept = "somebody has connected";
-        else await acts.stop(service);
+        if (await acts.busy(service)) kept = "it is used again";
+        else note = await acts.stop(service);
       } catch (error) {
         kept = error instanceof Error ? error.message : String(error);
       }
@@ -262,13 +307,13 @@ export function makeWaker(acts: Acts): Waker {
       if (kept === null) {
         open.delete(id);
         enter(place, "asleep");
-        acts.note(service, { kind: "stopped", reason });
+        acts.note(service, { kind: "stopped", reason, note });
         acts.look(service);
         for (const flow of place.held.flows()) void visited(place, flow);
         return true;
       }
       acts.note(service, { kind: "kept", reason: kept });
-      await reopen(place);
+      await reopen(place, ends);
       return false;
     },
     wake(alias, by) {

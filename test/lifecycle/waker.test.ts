@@ -67,7 +67,7 @@ function host(over: Partial<Acts> = {}) {
       await step("ready");
       return STARTED;
     },
-    stop: () => step("stop"),
+    stop: () => step("stop").then(() => null),
     open: () => step("open"),
     shut: () => step("shut"),
     page: async () => false,
@@ -368,4 +368,152 @@ t.test("a decision made before its end was known does not make it awake", async 
   waker.observing();
   waker.update([service("running")]);
   t.equal(waker.place(ALIAS)?.phase, "awake", "started again by somebody else");
+});
+
+t.test(
+  "it ends while its rule is written: shut again, and checked again before anything is released",
+  async (t) => {
+    const { waker, done, verdicts, hold, free } = host();
+    waker.update([service("asleep")]);
+    const open = hold("open");
+    waker.arrived(1, tcp(4001));
+    await settled(waker, "starting");
+    waker.ended(id("web"));
+    free("open");
+    const shut = hold("shut");
+    open.resolve();
+    while (!done.includes("shut")) await sleep(1);
+    t.strictSame([verdicts, waker.open.size], [[], 0]);
+    shut.resolve();
+    await settled(waker, "awake");
+    t.strictSame(done, ["start", "ready", "open", "shut", "ready", "open"]);
+    t.strictSame(verdicts, ["1 release"]);
+  },
+);
+
+t.test("it ends for good while its rule is written: what waits is refused", async (t) => {
+  let checks = 0;
+  const { waker, verdicts, hold } = host({ ready: async () => (++checks === 1 ? STARTED : null) });
+  waker.update([service("asleep")]);
+  const open = hold("open");
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "starting");
+  waker.ended(id("web"));
+  open.resolve();
+  await settled(waker, "failed");
+  t.strictSame([verdicts, waker.open.size], [["1 refuse"], 0]);
+});
+
+t.test(
+  "it ends by another's command while it is put to sleep and somebody has connected: asleep",
+  async (t) => {
+    const { waker, hold } = host({ busy: async () => true, ready: async () => null });
+    waker.update([service("running")]);
+    const shut = hold("shut");
+    const falling = waker.fallAsleep(ALIAS, "not used");
+    waker.ended(id("web"));
+    shut.resolve();
+    await falling;
+    t.equal(waker.place(ALIAS)?.phase, "asleep");
+    t.equal(waker.open.size, 0);
+  },
+);
+
+t.test(
+  "it has failed and is started by another's command: checked and led to, without a visit",
+  async (t) => {
+    let works = false;
+    const { waker, done, pass } = host({
+      start: async () => {
+        throw new Error("no such file");
+      },
+      ready: async () => (works ? STARTED : null),
+    });
+    waker.update([service("asleep")]);
+    waker.arrived(1, tcp(4001));
+    await settled(waker, "failed");
+    waker.started(id("web"));
+    await settled(waker, "failed");
+    t.equal(waker.failed.get(id("web")), "no such file", "it only seemed to run");
+    works = true;
+    pass(1);
+    waker.started(id("web"));
+    await settled(waker, "awake");
+    t.strictSame([done, waker.failed.size], [["open"], 0]);
+  },
+);
+
+t.test("what comes while a failed one is only looked at is refused until it is tried again", async (t) => {
+  let look = false;
+  const gate = Promise.withResolvers<void>();
+  const { waker, verdicts } = host({
+    start: async () => {
+      throw new Error("no such file");
+    },
+    ready: async () => {
+      look = true;
+      await gate.promise;
+      return null;
+    },
+  });
+  waker.update([service("asleep")]);
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "failed");
+  waker.started(id("web"));
+  while (!look) await sleep(1);
+  waker.arrived(2, tcp(4002));
+  gate.resolve();
+  await settled(waker, "failed");
+  t.strictSame(verdicts, ["1 refuse", "2 refuse"]);
+});
+
+t.test("another container takes its name while it starts: what waits waits for that one", async (t) => {
+  const { waker, done, verdicts, notes, hold, free } = host();
+  waker.update([service("asleep", "old")]);
+  const ready = hold("ready");
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "starting");
+  waker.update([service("asleep", "new")]);
+  free("ready");
+  ready.resolve();
+  await settled(waker, "awake");
+  t.strictSame(done, ["start", "ready", "start", "ready", "open"]);
+  t.strictSame([[...waker.open], verdicts], [[id("new")], ["1 release"]]);
+  t.notOk(notes.some(({ kind }) => kind === "failed"));
+});
+
+t.test(
+  "another container takes the name of one that was awake or has failed: it is not taken for that",
+  async (t) => {
+    const { waker } = host({
+      start: async () => {
+        throw new Error("no such file");
+      },
+    });
+    waker.update([service("asleep", "old")]);
+    waker.arrived(1, tcp(4001));
+    await settled(waker, "failed");
+    waker.update([service("asleep", "new")]);
+    t.strictSame([waker.place(ALIAS)?.phase, waker.failed.size], ["asleep", 0]);
+    waker.update([service("starting", "new")]);
+    await settled(waker, "awake");
+    waker.update([service("asleep", "newer")]);
+    t.strictSame([waker.place(ALIAS)?.phase, waker.open.size], ["asleep", 0]);
+  },
+);
+
+t.test("what is to be said about a stop is told", async (t) => {
+  const { waker, notes } = host({ stop: async () => "its restart policy is always" });
+  waker.update([service("running")]);
+  await waker.fallAsleep(ALIAS, "not used");
+  t.match(notes, [{ kind: "stopped", reason: "not used", note: "its restart policy is always" }]);
+});
+
+t.test("its container is removed: what waits for a change of it is told", async (t) => {
+  const { waker } = host();
+  waker.update([service("asleep")]);
+  const changed = waker.changed(ALIAS, new AbortController().signal);
+  waker.update([]);
+  await changed;
+  t.equal(waker.place(ALIAS), undefined);
 });
