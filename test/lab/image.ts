@@ -64,7 +64,7 @@ export async function importImage(
 }
 
 /** Copy a program of the machine into a root, with the libraries that its loader would look for. */
-async function addProgram(root: string, name: string): Promise<void> {
+export async function addProgram(root: string, name: string): Promise<void> {
   const { stdout: path } = await run(["which", name]);
   copyFileSync(path, join(root, "bin", name));
   chmodSync(join(root, "bin", name), 0o755);
