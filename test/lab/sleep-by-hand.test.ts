@@ -1,0 +1,127 @@
+/** Commands by hand, two directors, and a director that is killed, at any moment of a wake or a stop. */
+import t, { type Test } from "tap";
+import { dice } from "./dice.ts";
+import { ENGINES, initializedLab } from "./director.ts";
+import type { Lab } from "./handle.ts";
+import { type Daemon, sleep, until } from "./process.ts";
+import { addressOf, asleep, holds, leads, queues, REFUSED, stateOf, visit, WAKE } from "./sleeper.ts";
+
+t.setTimeout(900_000);
+
+const SEED = Number(process.env.OCDD_SEED ?? 20_261_129);
+/** Commands of the walk, and moments at which the director is killed. */
+const STEPS = Number(process.env.OCDD_WALK ?? 60);
+const KILLS = Number(process.env.OCDD_KILLS ?? 20);
+
+for (const engine of ENGINES) {
+  t.test(`sleep and wake by hand, engine ${engine}`, async (t) => {
+    const lab = await initializedLab(t, { name: `by-hand-${engine}`, engine, dns: false });
+    const watch = lab.startOcdd(["watch"]);
+    t.teardown(() => watch.stop());
+    await renames(t, lab);
+    await walk(t, lab, watch);
+    await two(t, lab, watch);
+    await kills(t, lab, watch);
+  });
+}
+
+async function renames(t: Test, lab: Lab): Promise<void> {
+  await t.test("renamed while it sleeps: a visit to its new name's address wakes it", async (t) => {
+    await lab.startContainer({ name: "old", labels: WAKE });
+    await asleep(lab, "old", await addressOf(lab, "old"));
+    await lab.docker("rename", "old", "new");
+    const address = await addressOf(lab, "new");
+    await holds(lab, address);
+    t.equal(await visit(lab, address), "old", "its page is as it was");
+    t.equal(await stateOf(lab, "new"), "running");
+    await lab.removeContainers("new");
+  });
+}
+
+/** One visit at a random moment, and what came of it. */
+interface Visited {
+  readonly at: number;
+  readonly answer: string;
+}
+
+/** Words of curl's for a visit that is over before its time. */
+const OVER =
+  /Failed to connect|Could not connect|Connection refused|reset by peer|Empty reply|No route to host/;
+
+async function walk(t: Test, lab: Lab, watch: Daemon): Promise<void> {
+  await t.test(`a walk over start, stop, restart, rm and visits, seed ${SEED}`, async (t) => {
+    const roll = dice(SEED);
+    const run = () => lab.startContainer({ name: "walk", labels: { ...WAKE, "ocdd.idle": "1s" } });
+    await lab.startContainers(
+      { name: "stranger" },
+      { name: "neighbour", labels: { ...WAKE, "ocdd.idle": "1s" } },
+    );
+    await run();
+    const address = await addressOf(lab, "walk");
+    const commands: readonly (() => Promise<unknown>)[] = [
+      () => lab.docker("start", "walk"),
+      () => lab.docker("stop", "walk"),
+      () => lab.docker("restart", "walk"),
+      () => lab.docker("kill", "walk"),
+      () => lab.docker("start", "neighbour"),
+      () => lab.docker("stop", "neighbour"),
+      async () => {
+        await lab.docker("rm", "-f", "walk");
+        await run();
+      },
+    ];
+    const visits: Promise<Visited>[] = [];
+    for (let step = 0; step < STEPS; step++) {
+      if (roll(3) > 0) visits.push(visit(lab, address).then((answer) => ({ at: step, answer })));
+      const command = commands[roll(commands.length)];
+      // what it does to a container in a state that does not allow it is Docker's to say
+      if (roll(2) === 0) await command?.().catch(() => undefined);
+      await sleep(roll(300));
+    }
+    const wrong = (await Promise.all(visits)).filter(({ answer }) => answer !== "walk" && !OVER.test(answer));
+    t.strictSame(wrong, [], `${watch.output().slice(-3_000)}`);
+    if (!(await lab.docker("ps", "-aq", "--filter", "name=^walk$"))) await run();
+    await until("it answers in the end", async () => (await visit(lab, address)) === "walk", 40_000);
+    await lab.removeContainers("walk", "stranger", "neighbour");
+  });
+}
+
+async function two(t: Test, lab: Lab, watch: Daemon): Promise<void> {
+  await t.test("a second watch: it cannot read the queue, says so, and changes nothing", async (t) => {
+    await lab.startContainer({ name: "web", labels: WAKE });
+    const address = await addressOf(lab, "web");
+    await leads(lab, address);
+    await asleep(lab, "web", address);
+    const second = lab.startOcdd(["watch"]);
+    await until("it says so", () => second.output().includes("visits cannot start services"), 20_000);
+    t.equal(await visit(lab, address), "web");
+    await asleep(lab, "web", address);
+    t.equal(await visit(lab, address), "web");
+    await second.stop();
+    await asleep(lab, "web", address);
+    t.equal(await visit(lab, address), "web");
+    t.ok(watch.running());
+  });
+}
+
+async function kills(t: Test, lab: Lab, first: Daemon): Promise<void> {
+  await t.test(`killed at ${KILLS} random moments of a wake: the next visit succeeds`, async (t) => {
+    const address = await addressOf(lab, "web");
+    const roll = dice(SEED);
+    let watch = first;
+    for (let round = 0; round < KILLS; round++) {
+      await asleep(lab, "web", address);
+      const interrupted = visit(lab, address);
+      const moment = roll(600);
+      await sleep(moment);
+      await watch.stop("SIGKILL");
+      watch = lab.startOcdd(["watch"]);
+      await queues(lab);
+      const [next, before] = await Promise.all([visit(lab, address), interrupted]);
+      t.equal(next, "web", `killed after ${moment} ms`);
+      if (before !== "web")
+        t.match(before, REFUSED, `killed after ${moment} ms: the visit that was interrupted`);
+    }
+    t.teardown(() => watch.stop());
+  });
+}
