@@ -16,7 +16,7 @@ import type { Arp } from "./kernel/arp/arp.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
-import { flushFlows } from "./kernel/conntrack.ts";
+import { flushFlows, flushFlowsTo } from "./kernel/conntrack.ts";
 import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
 import { type GatesOf, makeObserver, type Scope } from "./observe.ts";
 
@@ -134,17 +134,18 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       return refused;
     },
     async revoke(containerId, first) {
-      const { gone, asleep } = observer.revoke(containerId);
-      const aliases = [...gone.map(({ address }) => address), ...asleep.map(({ alias }) => alias)];
+      const { gone, asleep, left } = observer.revoke(containerId);
+      const aliases = gone.map(({ address }) => address);
       if (asleep.length > 0) await table.change(asleep, observer.queue());
       if (gone.length > 0)
         withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
       await withdrawal;
-      await table.revoke(gone.map(({ address }) => address));
+      await table.revoke(aliases);
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(gone);
       await flushFlows(aliases);
-      for (const address of aliases) observer.flushed.add(address);
+      for (const { alias, target } of left) await flushFlowsTo(alias, target);
+      for (const address of [...aliases, ...left.map(({ alias }) => alias)]) observer.flushed.add(address);
     },
     withdraw: () => zone.withdraw(observer.readZone),
     async gate(containerId, forward) {

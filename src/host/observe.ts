@@ -78,7 +78,7 @@ export interface Observer {
    * The container's aliases to remove, which no plan made before this call puts in force again; and the forwards of those
    * that stay, because the first visit starts it again.
    */
-  revoke(containerId: string): { readonly gone: DeviceAddress[]; readonly asleep: Forward[] };
+  revoke(containerId: string): Revoked;
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
   /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
@@ -92,6 +92,16 @@ export interface Observer {
   /** The bridge port of a container that has just started. */
   learned(port: BridgePort): void;
   forget(): void;
+}
+
+/** What an end takes out of force. */
+export interface Revoked {
+  /** Aliases that go. */
+  readonly gone: readonly DeviceAddress[];
+  /** Forwards whose packets wait from now on. */
+  readonly asleep: readonly Forward[];
+  /** Where those led before. */
+  readonly left: readonly { readonly alias: Ipv4; readonly target: Ipv4 }[];
 }
 
 /** Another process may read the queue. */
@@ -232,17 +242,22 @@ export function makeObserver(parts: ObserverParts): Observer {
       const container = find(containerId);
       if (container !== undefined && mayWake(container, config)) {
         const { forwards } = (known ?? before)?.path.dataPath ?? { forwards: [] };
-        const own = forwards.filter(({ alias, target }) => target !== null && aliases.includes(alias));
+        const gated = since.gated();
+        const own = forwards
+          .map((forward) => gated.get(forward.alias) ?? forward)
+          .filter(({ alias, target }) => target !== null && aliases.includes(alias));
+        // where the page is shown, it stays
         const asleep = own.map((forward) => waiting({ ...forward, target: null, bridgePort: null }));
+        const left = own.flatMap(({ alias, target }) => (target === null ? [] : { alias, target }));
         for (const forward of asleep) gate(forward);
-        return { gone: [], asleep };
+        return { gone: [], asleep, left };
       }
       // Docker announces the loss of the endpoint and the end: once is enough
-      if (!since.revoke(containerId)) return { gone: [], asleep: [] };
+      if (!since.revoke(containerId)) return { gone: [], asleep: [], left: [] };
       if (known !== undefined) known = withoutAliases(known, new Set(aliases));
       const label = labelOf(config.device);
       const gone = aliases.map((address) => ({ device: config.device, address, prefix: 32, label }));
-      return { gone, asleep: [] };
+      return { gone, asleep: [], left: [] };
     },
     wayTo(containerId) {
       const alias = leased.find(

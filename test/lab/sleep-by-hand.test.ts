@@ -1,4 +1,6 @@
 /** Commands by hand, two directors, and a director that is killed, at any moment of a wake or a stop. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t, { type Test } from "tap";
 import { dice } from "./dice.ts";
 import { ENGINES, initializedLab } from "./director.ts";
@@ -21,7 +23,8 @@ for (const engine of ENGINES) {
     await renames(t, lab);
     await walk(t, lab, watch);
     await two(t, lab, watch);
-    await kills(t, lab, watch);
+    await portable(t, lab, watch);
+    await kills(t, lab);
   });
 }
 
@@ -104,11 +107,44 @@ async function two(t: Test, lab: Lab, watch: Daemon): Promise<void> {
   });
 }
 
-async function kills(t: Test, lab: Lab, first: Daemon): Promise<void> {
+/** Has `require("koffi")` fail, as where it is not installed. */
+const WITHOUT_KOFFI = `
+  const Module = require("node:module");
+  const resolve = Module._resolveFilename;
+  Module._resolveFilename = function (name, ...rest) {
+    if (name === "koffi") throw new Error("koffi is not installed");
+    return resolve.call(this, name, ...rest);
+  };
+`;
+
+async function portable(t: Test, lab: Lab, watch: Daemon): Promise<void> {
+  await t.test(
+    "without koffi: visits are refused and start nothing, nothing is stopped, and it is said",
+    async (t) => {
+      await lab.startContainers({ name: "awake", labels: { ...WAKE, "ocdd.idle": "off" } });
+      const [address, awake] = [await addressOf(lab, "web"), await addressOf(lab, "awake")];
+      await leads(lab, awake);
+      await asleep(lab, "web", address);
+      await watch.stop();
+      const hook = join(lab.dir, "without-koffi.cjs");
+      writeFileSync(hook, WITHOUT_KOFFI);
+      const without = lab.startOcdd(["watch"], { env: { NODE_OPTIONS: `--require=${hook}` } });
+      t.teardown(() => without.stop());
+      await until("it says so", () => /visits cannot start services: .*koffi/.test(without.output()), 20_000);
+      t.match(await visit(lab, address), REFUSED);
+      t.equal(await stateOf(lab, "web"), "exited");
+      t.equal(await visit(lab, awake), "awake");
+      await without.stop();
+    },
+  );
+}
+
+async function kills(t: Test, lab: Lab): Promise<void> {
   await t.test(`killed at ${KILLS} random moments of a wake: the next visit succeeds`, async (t) => {
     const address = await addressOf(lab, "web");
     const roll = dice(SEED);
-    let watch = first;
+    let watch = lab.startOcdd(["watch"]);
+    await queues(lab);
     for (let round = 0; round < KILLS; round++) {
       await asleep(lab, "web", address);
       const interrupted = visit(lab, address);

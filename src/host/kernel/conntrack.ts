@@ -18,12 +18,15 @@ export async function flushFlows(aliases: readonly Ipv4[]): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(WORKERS, rest.length) }, worker));
 }
 
+/** The same for the flows to one alias that are led to this address only: those to the page of a service that waits stay. */
+export const flushFlowsTo = (alias: Ipv4, target: Ipv4): Promise<void> => flush(alias, ["-r", target]);
+
 /** Tries for one alias: conntrack stops at a flow that ends by itself meanwhile, and leaves the others. */
 const TRIES = 5;
 
-async function flush(alias: Ipv4): Promise<void> {
+async function flush(alias: Ipv4, led: readonly string[] = []): Promise<void> {
   for (let tries = 1; ; tries++) {
-    const { code, stderr } = await run(["conntrack", "-D", "-d", alias], { ok: [0, 1] });
+    const { code, stderr } = await run(["conntrack", "-D", "-d", alias, ...led], { ok: [0, 1] });
     // status 1 means no such flow, or any failure
     if (code === 0 || /\b0 flow entries have been deleted/.test(stderr)) return;
     if (tries < TRIES && /such conntrack doesn't exist/.test(stderr)) continue;

@@ -16,3 +16,11 @@ for (const [count, left] of [
     t.strictSame(JSON.parse(stdout), left);
   });
 }
+
+t.test(
+  "of the flows to an alias those that are led to an ended container are flushed, those to the page stay",
+  async (t) => {
+    const { stdout } = await execa("unshare", ["--net", process.execPath, RUN, "to"]);
+    t.strictSame(JSON.parse(stdout), ["1000"]);
+  },
+);
