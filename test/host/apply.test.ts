@@ -89,6 +89,22 @@ t.test(
 );
 
 t.test(
+  "one that may sleep has ended: it keeps its alias, and the flows that led to it are flushed",
+  async (t) => {
+    const world = await served(t, "one");
+    await world.start("lazy", new Map([["ocdd.wake", "true"]]), "bridge");
+    await world.run();
+    world.floor.calls = [];
+    await world.stop(named(world, "lazy"));
+    t.ok(aliases(world).includes("192.168.122.12"));
+    const calls = world.floor.calls.join("\n");
+    t.match(calls, /^iptables-restore .*-d 192\.168\.122\.12\/32 .*-g OCDD-ASLEEP/ms);
+    t.match(calls, /^conntrack -D -d 192\.168\.122\.12 -r 172\.17\.0\.\d+$/m);
+    t.notMatch(calls, /^conntrack -D -d 192\.168\.122\.12$/m, "those to the page stay");
+  },
+);
+
+t.test(
   "a container that ends during a run for another: its name is withdrawn, wherever the run is",
   async (t) => {
     let met = 0;

@@ -6,7 +6,8 @@ import { ip } from "../../core/make.ts";
 
 const insert = (to: string, from: string, sport: string): Promise<unknown> => {
   const flow = ["-s", "10.9.9.9", "-d", to, "-r", from, "-q", "10.9.9.9", "-p", "udp", "--sport", sport];
-  return execa("conntrack", ["-I", ...flow, "--dport", "53", "-t", "120"]);
+  const answer = ["--reply-port-src", "53", "--reply-port-dst", sport];
+  return execa("conntrack", ["-I", ...flow, "--dport", "53", ...answer, "-t", "120"]);
 };
 
 const left = async (): Promise<string[]> => (await execa("conntrack", ["-L"])).stdout.split("\n");
