@@ -47,9 +47,9 @@ interface Visited {
   readonly answer: string;
 }
 
-/** Words of curl's for a visit that is over before its time. */
+/** A visit that is over before its time: curl's words, or those of the page of this service. */
 const OVER =
-  /Failed to connect|Could not connect|Connection refused|reset by peer|Empty reply|No route to host/;
+  /Failed to connect|Could not connect|Connection refused|reset by peer|Empty reply|No route to host|^walk (could not be started|is starting)/;
 
 async function walk(t: Test, lab: Lab, watch: Daemon): Promise<void> {
   await t.test(`a walk over start, stop, restart, rm and visits, seed ${SEED}`, async (t) => {
