@@ -13,6 +13,8 @@ export interface Visit {
   /** `tcp`, `udp`: a line, answered by a line; `stream`: `tcp` with a line every 50 ms. */
   readonly kind: "tcp" | "udp" | "http" | "stream";
   readonly address: string;
+  /** The client's own address, where it is not its first. */
+  readonly from?: string;
   /** Milliseconds. */
   readonly patience: number;
   /** A visit that fails is made again after so many milliseconds; a datagram without an answer as well. */
@@ -46,22 +48,33 @@ interface Seen {
   readonly answers: Set<string>;
 }
 
-function opened({ address, kind, patience }: Visit): Socket {
-  const socket = connect({ host: address, port: PORTS[kind], noDelay: true });
+function opened({ address, from, kind, patience }: Visit): Socket {
+  const own = from === undefined ? {} : { localAddress: from };
+  const socket = connect({ host: address, port: PORTS[kind], noDelay: true, ...own });
   socket.setEncoding("utf8").setTimeout(patience, () => socket.destroy(new Error("no answer")));
   return socket;
 }
 
+/** A request; made again when it is sent to the same place again, as a client that waits for a start may be. */
 async function http(visit: Visit, seen: Seen): Promise<void> {
-  const socket = opened(visit);
-  socket.write("GET / HTTP/1.0\r\n\r\n");
-  let text = "";
-  for await (const chunk of socket) {
-    seen.firstAt ??= clock();
-    text += chunk;
+  for (;;) {
+    const socket = opened(visit);
+    socket.write(`GET / HTTP/1.0\r\nHost: ${visit.address}\r\n\r\n`);
+    let firstAt: number | undefined;
+    let text = "";
+    for await (const chunk of socket) {
+      firstAt ??= clock();
+      text += chunk;
+    }
+    const [head = "", body] = text.split("\r\n\r\n");
+    if (body === undefined) throw new Error(`ended after ${text.length} octets`);
+    const status = head.split(" ")[1];
+    if (status === "307") continue;
+    if (status !== "200") throw new Error(`status ${status}`);
+    seen.firstAt = firstAt;
+    seen.answers.add(body.trim());
+    return;
   }
-  if (!text.includes("\r\n\r\n")) throw new Error(`ended after ${text.length} octets`);
-  seen.answers.add(text.slice(text.indexOf("\r\n\r\n") + 4).trim());
 }
 
 /** A line, or lines for some time: each must be answered before the next is sent. */

@@ -32,7 +32,7 @@ async function byHand(lab: Lab, host: Visitors, kind: Kind): Promise<Omit<Round,
   return { start: started - began, answer: at + ms - started };
 }
 
-async function visited(lab: Lab, client: Visitors, kind: Kind, address: string): Promise<number> {
+async function visited(client: Visitors, kind: Kind, address: string): Promise<number> {
   const { ms, answers, error } = await client.visit({ kind, address, patience: PATIENCE_MS });
   if (error !== null || answers.join() !== "sleeper") throw new Error(`visit: ${error ?? answers.join()}`);
   return ms;
@@ -49,7 +49,7 @@ export async function measureDelay(lab: Lab): Promise<void> {
   for (const kind of KINDS) {
     const rounds: Round[] = [];
     for (let n = 0; n < ROUNDS + 3; n++) {
-      const visit = await visited(lab, client, kind, address);
+      const visit = await visited(client, kind, address);
       const round = { visit, ...(await byHand(lab, host, kind)) };
       await Promise.all([stop(lab, "hand"), stop(lab, "sleeper")]);
       await untilWaits(lab, address);

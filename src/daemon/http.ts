@@ -5,8 +5,6 @@ import type { Duplex } from "node:stream";
 import { type ConnectionShare, clientOf, type SharedConnection } from "./connection-share.ts";
 import { type Listening, startListening } from "./listener.ts";
 
-/** Connections of one client. An office behind one address still has room. */
-const MAX_CONNECTIONS_PER_CLIENT = 512;
 /** Octets of a request's line and headers together. */
 const MAX_HEADER_OCTETS = 8192;
 /** Milliseconds without an octet on a connection that is not a stream. */
@@ -28,15 +26,17 @@ interface Place {
   readonly inherited: number | undefined;
 }
 
-/** What a client may do on one connection. */
+/** What one client may do. */
 interface Patience {
-  /** Requests. */
+  /** Connections at once: more are closed unread. An office behind one address needs room. */
+  readonly connections: number;
+  /** Requests on one connection. */
   readonly requests: number;
   /** Milliseconds until a request has arrived with its body; 0: no limit, for servers that leave bodies unread. */
   readonly requestMs: number;
 }
 
-const USUAL: Patience = { requests: 1_000, requestMs: 10_000 };
+const USUAL: Patience = { connections: 512, requests: 1_000, requestMs: 10_000 };
 
 /** Opens one listener; its connections count in `share`. `answer` must not throw: an exception ends that one connection. */
 export function openHttp(
@@ -64,7 +64,7 @@ export function openHttp(
   server.on("connection", (socket: Socket) => {
     const client = clientOf(socket.remoteAddress ?? "");
     const open = perClient.get(client) ?? 0;
-    if (open >= MAX_CONNECTIONS_PER_CLIENT) {
+    if (open >= patience.connections) {
       counts.refused += 1;
       socket.destroy();
       return;

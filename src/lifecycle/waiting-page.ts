@@ -24,7 +24,10 @@ export interface WaitingPage {
   close(): Promise<void>;
 }
 
-/** Every answer ends its connection: the next one follows the rules of then, and those lead to the container. */
+/**
+ * Every answer ends its connection: the next one follows the rules of then, and those lead to the container. One client may
+ * have as many connections as may be kept: beyond, its oldest is answered with 503, and none is closed unread.
+ */
 const ONE_REQUEST = { requests: 1, requestMs: 0 };
 
 /**
@@ -67,9 +70,10 @@ export function serveWaitingPage(options: WaitingPageOptions): Promise<WaitingPa
     else sendUnavailable(request, response, state);
   };
 
-  const share = connectionShare({ connections: options.connections ?? 2_048 });
+  const connections = options.connections ?? 2_048;
+  const share = connectionShare({ connections });
   const everywhere = { address: "0.0.0.0", port: 0, inherited: undefined };
-  return openHttp(everywhere, share, answer, { connections: 0, refused: 0 }, ONE_REQUEST);
+  return openHttp(everywhere, share, answer, { connections: 0, refused: 0 }, { ...ONE_REQUEST, connections });
 }
 
 /** A person's browser asks for a page. Fetch metadata, which would say so, is not sent without TLS. */

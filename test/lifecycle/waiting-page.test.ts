@@ -214,6 +214,15 @@ t.test("more requests than may be kept: the client that has most gets 503 for it
   for (const reply of await Promise.all([second, other, last])) t.equal(reply.status, 307);
 });
 
+t.test("many requests of one address, as of an office: all are kept", async (t) => {
+  const { port, set, kept } = await stage(t);
+  set(ALIAS, waitingFor());
+  const all = Array.from({ length: 600 }, () => ask(port));
+  await until("they are kept", () => kept() === 600);
+  set(ALIAS, "ready");
+  for (const { status } of await Promise.all(all)) if (status !== 307) t.fail(`status ${status}`);
+});
+
 t.test("heads that are too large, broken or never end, and a second request: refused", async (t) => {
   const { port, set } = await stage(t);
   set(ALIAS, waitingFor());
