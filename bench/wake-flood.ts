@@ -7,16 +7,16 @@ import { sleep, until } from "../test/lab/process.ts";
 import { compile } from "./crowd-host.ts";
 import { cpuMs } from "./process.ts";
 import { load, median, percentile, say, table } from "./report.ts";
-import { aliasesOf, CONF, create, rulesOf, start, visitors } from "./wake-lab.ts";
+import { aliasesOf, CONF, create, rulesOf, start, stop, visitors } from "./wake-lab.ts";
 
 const RATE = Number(process.env.RATE ?? 20_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 10);
 const SLEEPERS = Number(process.env.SLEEPERS ?? 10);
 const SECONDS = 5;
 const BATCH = 200;
-/** Where the service that is awake answers, and where the flood goes: no port of the host's. */
+/** Where the service that is awake answers, and where the flood goes: no port of the host's, nor one that has a page. */
 const PORT = "7001";
-const FLOODED = "80";
+const FLOODED = "7000";
 
 interface Part {
   readonly name: string;
@@ -59,17 +59,19 @@ export async function measureFlood(lab: Lab): Promise<void> {
   const targets = [[], [HOST_ADDRESS], names.map((name) => aliases.get(name) ?? "")];
   let [most, before] = [0, rss(watch.pid)];
   const client = visitors(lab, "client");
-  let other = "";
+  let queue = "";
+  const others: string[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     for (const [n, part] of parts.entries()) {
       const began = performance.now();
       const cpu = cpuMs(watch.pid);
       const flooding = floodFrom(lab, flood, targets[n] ?? []);
       await sleep(200);
-      if (n === 2 && round === 1) {
-        const visit = { kind: "http", address: aliases.get("other") ?? "", patience: 30_000 } as const;
+      if (n === 2) {
+        const visit = { kind: "tcp", address: aliases.get("other") ?? "", patience: 60_000 } as const;
         void client.visit(visit).then(({ ms, answers, error }) => {
-          other = `${error ?? answers.join()} after ${ms.toFixed(0)} ms`;
+          others.push(`${error ?? answers.join()} ${ms.toFixed(0)} ms`);
+          return stop(lab, "other");
         });
       }
       while (performance.now() - began < SECONDS * 1000 - 500) {
@@ -80,6 +82,7 @@ export async function measureFlood(lab: Lab): Promise<void> {
         await sleep(50);
       }
       part.sent += await flooding;
+      if (n === 2) queue = await queueOf(lab);
       part.cpu += cpuMs(watch.pid) - cpu;
       part.seconds += (performance.now() - began) / 1000;
     }
@@ -100,10 +103,20 @@ export async function measureFlood(lab: Lab): Promise<void> {
   );
   await sleep(3_000);
   say(`RSS of watch: ${before} kB before, ${most} kB at most, ${rss(watch.pid)} kB 3 s after the last flood`);
-  say(`a visit to another sleeper during the flood: ${other || "no answer"}`);
+  say(`visits to another sleeper during the flood: ${others.join("; ")}`);
+  say(`queue in the end: ${queue}`);
+  const states = await lab.docker("ps", "-a", "--format", "{{.Names}} {{.State}}");
+  say(`containers: ${states.split("\n").join(", ")}`);
   await client.close();
   await server.stop();
   await watch.stop();
+}
+
+/** What the kernel's queue holds, and what it has dropped for want of room: its own, and its reader's. */
+async function queueOf(lab: Lab): Promise<string> {
+  const { stdout } = await lab.run("host", ["cat", "/proc/self/net/netfilter/nfnetlink_queue"]);
+  const [, , total, , , full, unread, all] = stdout.trim().split(/ +/);
+  return `${total} held, ${full} dropped by a full queue, ${unread} not read, ${all} in all`;
 }
 
 /** Packets sent, in the end. */

@@ -17,6 +17,7 @@ import type { Refused } from "./commit-most.ts";
 import { openIptablesTable } from "./iptables-table.ts";
 import { NETLINK_NETFILTER, type Netlink, openNetlink } from "./netlink.ts";
 import { openNftTable } from "./nft-table.ts";
+import { together } from "./together.ts";
 
 /** A forward that the kernel did not take; the others are in force. */
 export type Refusal = Refused;
@@ -134,6 +135,8 @@ export function openForwardTable(
     choice = { backend, rules: backend.rules, redirects: backend.redirect === "nft" };
     return [...new Map(refused.map((one) => [one.alias, one])).values()];
   };
+  // each write compares all forwards: of many that wake at once not each needs its own
+  const commitChanges = together(async () => committed && (await commit(committed)));
   return {
     read,
     commit,
@@ -147,7 +150,7 @@ export function openForwardTable(
       const changed = new Map(forwards.map((forward) => [forward.alias, forward]));
       const waits = forwards.some((forward) => forward.waits === true);
       const page = forwards.find((forward) => forward.page !== undefined)?.page;
-      await commit({
+      committed = {
         ...committed,
         frame: {
           ...committed.frame,
@@ -155,7 +158,8 @@ export function openForwardTable(
           ...(page === undefined ? {} : { page }),
         },
         forwards: committed.forwards.map((forward) => changed.get(forward.alias) ?? forward),
-      });
+      };
+      await commitChanges();
     },
     removeGuard: () => nft.remove(),
     async revoke(aliases) {
