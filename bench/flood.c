@@ -28,11 +28,14 @@ struct pseudo {
 
 static unsigned short sum(const void *octets, int length)
 {
-	const unsigned short *word = octets;
 	unsigned long total = 0;
 
-	for (; length > 1; length -= 2)
-		total += *word++;
+	for (int at = 0; at + 1 < length; at += 2) {
+		unsigned short word;
+
+		memcpy(&word, (const char *)octets + at, sizeof word);
+		total += word;
+	}
 	while (total >> 16)
 		total = (total & 0xffff) + (total >> 16);
 	return ~total;

@@ -115,6 +115,7 @@ export async function measureFlood(lab: Lab): Promise<void> {
 /** What the kernel's queue holds, and what it has dropped for want of room: its own, and its reader's. */
 async function queueOf(lab: Lab): Promise<string> {
   const { stdout } = await lab.run("host", ["cat", "/proc/self/net/netfilter/nfnetlink_queue"]);
+  // number, port, held, copy mode, octets copied, dropped by the full queue, by its full socket, all so far
   const [, , total, , , full, unread, all] = stdout.trim().split(/ +/);
   return `${total} held, ${full} dropped by a full queue, ${unread} not read, ${all} in all`;
 }

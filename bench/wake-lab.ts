@@ -2,13 +2,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { callDocker } from "../test/lab/docker-api.ts";
 import type { EngineKind } from "../test/lab/engine.ts";
 import type { Lab } from "../test/lab/handle.ts";
 import { IMAGE } from "../test/lab/image.ts";
 import { raiseLab } from "../test/lab/lab.ts";
-import { until } from "../test/lab/process.ts";
+import { run, until } from "../test/lab/process.ts";
 import type { Visit, Visited } from "./visitor.ts";
 
 const VISITOR = `${import.meta.dirname}/visitor.ts`;
@@ -19,20 +20,14 @@ export const WAKE = { "ocdd.wake": "true" } as const;
 export const CONF = { conf: { IP_RANGE: "192.168.122.10-192.168.122.49,192.168.122.60-192.168.122.199" } };
 
 /**
- * Answers lines on TCP 7000, datagrams on UDP 9999, and HTTP on 80, with the container's name. HTTP comes last: it is the
- * port of the image by which a container counts as ready.
+ * Creates a container that answers with its name: lines on TCP 7000, datagrams on UDP 9999, and HTTP on 80, which comes last
+ * and is the port of the image by which it counts as ready. It is not started.
  */
-const SERVE = `
-socat TCP-LISTEN:7000,fork,reuseaddr,backlog=128 SYSTEM:'while read -r line; do echo "$PAGE"; done' &
-socat UDP-RECVFROM:9999,fork EXEC:/name &
-until grep -q :270F /proc/net/udp && grep -q :1B58 /proc/net/tcp; do usleep 2000; done
-exec /serve`;
-
-/** Creates a container that answers with its name; it is not started. */
 export async function create(lab: Lab, name: string, labels: Record<string, string> = WAKE): Promise<void> {
   const body = {
     Image: IMAGE,
-    Cmd: ["sh", "-c", SERVE],
+    Cmd: ["/lines", "/serve"],
+    HostConfig: { Binds: [`${lab.dir}/lines:/lines:ro`] },
     Env: [`PAGE=${name}`],
     Labels: { ...labels, "ocdd.wake.ports": "80,7000,9999/udp" },
   };
@@ -50,6 +45,16 @@ export async function raise(name: string, engine: EngineKind): Promise<{ lab: La
   const lab = await raiseLab({ name: `${name}-${engine}`, engine, dns: false });
   const initialized = await lab.ocdd(["initialize"], CONF);
   if (initialized.code !== 0) throw new Error(initialized.stderr);
+  const program = [
+    "cc",
+    "-O2",
+    "-Wall",
+    "-static",
+    "-o",
+    join(lab.dir, "lines"),
+    join(import.meta.dirname, "lines.c"),
+  ];
+  await run(program);
   return { lab, version: await lab.docker("version", "--format", "{{.Server.Version}}") };
 }
 

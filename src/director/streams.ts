@@ -38,7 +38,7 @@ export function openWatched(config: Config, { pending, wakeup, say }: Requests):
     pending.add({ action: "", container, network: "" });
     wakeup.wakeSoon();
   };
-  const gate: Host["gate"] = (container, forward) => host.gate(container, forward);
+  const gate: Host["gate"] = (container, forward, network) => host.gate(container, forward, network);
   const lifecycle = openLifecycle({
     config,
     docker: connectActions(engine),

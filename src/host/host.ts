@@ -42,9 +42,10 @@ export interface Host {
   withdraw(): Promise<void>;
   /**
    * Has an alias lead to its container, or its first packets wait, at once: in force when it resolves. No run that is in
-   * progress undoes it; the next one decides by what the lifecycle tells. Throws HostError.
+   * progress undoes it; the next one decides by what the lifecycle tells. `networkId`: where the container is reached.
+   * Throws HostError.
    */
-  gate(containerId: string, forward: Forward): Promise<void>;
+  gate(containerId: string, forward: Forward, networkId: string): Promise<void>;
   /** Opens the guard for a container that has just started, as soon as its bridge port is known. */
   admit(containerId: string): Promise<void>;
   /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
@@ -148,13 +149,14 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       for (const address of [...aliases, ...left.map(({ alias }) => alias)]) observer.flushed.add(address);
     },
     withdraw: () => zone.withdraw(observer.readZone),
-    async gate(containerId, forward) {
-      const way = forward.waits === true ? undefined : observer.wayTo(containerId);
+    async gate(containerId, forward, networkId) {
+      const bridge = forward.waits === true ? undefined : observer.bridgeOf(networkId);
       // a container that has just started has a port that no observation has seen
-      const bridgePort = way === undefined ? forward.bridgePort : await portOf(containerId, way.bridge);
+      const bridgePort = bridge === undefined ? forward.bridgePort : await portOf(containerId, bridge);
       const changed = { ...forward, bridgePort };
-      observer.gate(changed);
+      const written = observer.gate(changed);
       await table.change([changed], observer.queue());
+      written();
     },
     async admit(containerId) {
       // a container on several networks is left to the next run, which knows the right one

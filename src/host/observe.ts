@@ -68,8 +68,11 @@ export interface Observer {
   readonly flushed: Set<Ipv4>;
   /** Aliases of containers that were revoked since the last observation began. */
   revokedAliases(): ReadonlySet<Ipv4>;
-  /** The forward takes the place of its alias's own; no plan made before this call undoes that. */
-  gate(forward: Forward): void;
+  /**
+   * The forward takes the place of its alias's own; no plan made before this call undoes that. To be told when it is
+   * written: an observation that began meanwhile may have seen the rules from before.
+   */
+  gate(forward: Forward): () => void;
   /** A data path that was planned, with what was revoked or gated since its observation began. */
   asOfNow(path: DataPath): DataPath;
   /** The plan has been carried out: the host is in its desired state. */
@@ -81,6 +84,8 @@ export interface Observer {
   revoke(containerId: string): Revoked;
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
+  /** Name of a network's bridge; undefined where it has none. */
+  bridgeOf(networkId: string): string | undefined;
   /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
   unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as it is known. */
@@ -172,9 +177,18 @@ export function makeObserver(parts: ObserverParts): Observer {
   };
   const revokedAliases = (): ReadonlySet<Ipv4> =>
     new Set(leased.flatMap(({ container, address }) => (since.isRevoked(container) ? address : [])));
-  const gate = (forward: Forward): void => {
+  /** The newest of each alias. */
+  const newest = new Map<Ipv4, Forward>();
+  const note = (forward: Forward): void => {
     since.gate(forward);
     if (known !== undefined) known = withForwards(known, new Map([[forward.alias, forward]]));
+  };
+  const gate = (forward: Forward): (() => void) => {
+    newest.set(forward.alias, forward);
+    note(forward);
+    return () => {
+      if (newest.get(forward.alias) === forward) note(forward);
+    };
   };
   const find = (id: string): Container | undefined =>
     [...view.containers, ...(view.stopped ?? [])].find((container) => container.id === id);
@@ -269,6 +283,7 @@ export function makeObserver(parts: ObserverParts): Observer {
         ? undefined
         : { alias: alias.address, bridge };
     },
+    bridgeOf: (networkId) => view.networks.find(({ id }) => id === networkId)?.bridge || undefined,
     overtaken,
     queue: () => queue,
     unsettled: () => view.unsettled ?? [],

@@ -110,15 +110,16 @@ export function actsOn({ config, docker, gate, pagePort, useOf, seen, list, need
     async open({ sleep, instances: [instance] }, { address }) {
       if (sleep === null || instance === undefined || address === null)
         throw new Error("it has no address in its network");
-      await gate(instance.id, { ...sleep.open, target: address });
+      await gate(instance.id, { ...sleep.open, target: address }, sleep.networkId);
     },
     async shut({ sleep, instances: [instance] }) {
-      if (sleep !== null && instance !== undefined) await gate(instance.id, waiting(sleep.open));
+      if (sleep !== null && instance !== undefined)
+        await gate(instance.id, waiting(sleep.open), sleep.networkId);
     },
     async page({ sleep, instances: [instance] }) {
       const port = await pagePort();
       if (port === undefined || sleep === null || instance === undefined) return false;
-      await gate(instance.id, waiting({ ...sleep.open, page: port }));
+      await gate(instance.id, waiting({ ...sleep.open, page: port }), sleep.networkId);
       return true;
     },
     async busy(service) {

@@ -169,6 +169,7 @@ export function openLifecycle({ config, docker, list, gate, look, say }: Lifecyc
     },
     gates({ containers, stopped = [] }) {
       if ([...containers, ...stopped].some((container) => mayWake(container, config))) listen();
+      for (const { id } of stopped) waker.notRunning(id);
       const { open, shut, failed } = waker;
       if (queue === undefined) return { ...NO_GATES, failed };
       const paged = new Set([...waker.places()].flatMap(([alias, place]) => (place.paged ? alias : [])));

@@ -54,6 +54,8 @@ export interface Waker {
   ended(container: string): void;
   /** The container has been started, by this process or by another. */
   started(container: string): void;
+  /** Docker's list shows that the container does not run. The list may be older than its start, and its end may be missed. */
+  notRunning(container: string): void;
   /** Puts one to sleep that is awake, unless somebody is connected. True when it sleeps. */
   fallAsleep(alias: Ipv4, reason: string): Promise<boolean>;
   /** Starts one without a visit, because another needs it or somebody has asked. */

@@ -23,6 +23,8 @@ const HTTP_PORT = 80;
 const MOST_STARTS = 3;
 /** Packets to aliases of which nothing is known yet, at most. */
 const MOST_EARLY = 256;
+/** Milliseconds by which Docker's list may follow a start on a loaded machine. */
+const LIST_LAG_MS = 10_000;
 
 const idOf = ({ instances }: Service): string => instances[0]?.id ?? "";
 
@@ -252,6 +254,16 @@ export function makeWaker(acts: Acts): Waker {
     }
   };
 
+  const hasEnded = (container: string): void => {
+    ended.add(container);
+    open.delete(container);
+    for (const place of places.values()) {
+      if (idOf(place.service) !== container) continue;
+      place.ends += 1;
+      if (place.phase === "awake") enter(place, "asleep");
+    }
+  };
+
   return {
     open,
     shut,
@@ -273,18 +285,15 @@ export function makeWaker(acts: Acts): Waker {
       }
     },
     observing: () => ended.clear(),
-    ended(container) {
-      ended.add(container);
-      open.delete(container);
-      for (const place of places.values()) {
-        if (idOf(place.service) !== container) continue;
-        place.ends += 1;
-        if (place.phase === "awake") enter(place, "asleep");
-      }
-    },
+    ended: hasEnded,
     started(container) {
       for (const place of places.values())
         if (idOf(place.service) === container && place.phase === "failed") void start(place, true);
+    },
+    notRunning(container) {
+      if (!open.has(container)) return;
+      const place = [...places.values()].find(({ service }) => idOf(service) === container);
+      if (place?.phase === "awake" && acts.now() - place.since > LIST_LAG_MS) hasEnded(container);
     },
     async fallAsleep(alias, reason) {
       const place = places.get(alias);

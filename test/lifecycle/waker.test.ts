@@ -287,6 +287,24 @@ t.test("it has ended by itself: the next visit starts it again", async (t) => {
   t.strictSame(done, ["start", "ready", "open"]);
 });
 
+t.test(
+  "an end that was missed: believed of Docker's list once that cannot be older than the start",
+  async (t) => {
+    const { waker, pass } = host();
+    waker.update([service("asleep")]);
+    waker.arrived(1, tcp(4001));
+    await settled(waker, "awake");
+    pass(9_000);
+    waker.notRunning(id("web"));
+    t.ok(waker.open.has(id("web")));
+    pass(2_000);
+    waker.notRunning(id("other"));
+    waker.notRunning(id("web"));
+    t.notOk(waker.open.has(id("web")));
+    t.equal(waker.place(ALIAS)?.phase, "asleep");
+  },
+);
+
 t.test("its container is removed while it starts: who waits is refused", async (t) => {
   const { waker, verdicts, hold } = host();
   waker.update([service("asleep")]);

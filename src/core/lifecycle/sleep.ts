@@ -1,4 +1,5 @@
 /** Which containers keep name and address while they do not run, and when packets to them wait. */
+import type { Ipv4 } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { type Forward, waiting } from "../forwards/forward.ts";
 import { perObject } from "../memo.ts";
@@ -83,7 +84,13 @@ function asleepOrAwake(
   const { id, state } = container;
   const shown = gates.page !== undefined && gates.paged?.has(open.alias) === true;
   const waits = waiting(shown ? { ...open, page: gates.page } : open);
-  if (ASLEEP.has(state)) return { forward: waits, state: gates.failed.has(id) ? "failed" : "asleep" };
+  if (ASLEEP.has(state)) {
+    // Docker's list is from before the start: to lead the alias back would cut the connections that it has by now
+    const led = gates.open.has(id) ? ledNow(open.alias, seen.actual.dataPath.forwards) : undefined;
+    if (led !== undefined)
+      return { forward: { ...open, target: led.target, bridgePort: led.bridgePort }, state: "running" };
+    return { forward: waits, state: gates.failed.has(id) ? "failed" : "asleep" };
+  }
   // it is about to end, or to get its address
   if (open.target === null) return { forward: waits, state: "starting" };
   if (gates.shut.has(id)) return { forward: waiting(open), state };
@@ -92,6 +99,10 @@ function asleepOrAwake(
   if (leads || gates.open.has(id) || gates.queue === undefined) return { forward: open, state };
   return { forward: waits, state: gates.failed.has(id) ? "failed" : "starting" };
 }
+
+/** What leads the alias to its container in the kernel. */
+const ledNow = (alias: Ipv4, forwards: readonly Forward[]): Forward | undefined =>
+  forwards.find((one) => one.alias === alias && one.waits !== true && one.target !== null);
 
 /** True where the alias leads to this container already. */
 function isLed({ alias, target }: Forward, forwards: readonly Forward[]): boolean {

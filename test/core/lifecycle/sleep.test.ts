@@ -166,3 +166,14 @@ t.test("while its packets wait, a mapped port waits as itself", async (t) => {
   });
   t.match(waiting(open), { map: [], ports: [{ port: 80 }], waits: true, alias: ip("192.168.122.11") });
 });
+
+t.test("opened, by a list from before its start: leads on, and none of its connections is cut", async (t) => {
+  const open = { ...READ, open: new Set([id("web")]) };
+  const decision = decided({ stopped: [stopped()], gates: open });
+  t.match(web(decision), { state: "running", forward: { target: "172.17.0.2" } });
+  t.equal(web(decision)?.forward?.waits, undefined);
+  t.strictSame(plan(before(), decision.desired).flushed, []);
+  const asleep = decided({ stopped: [stopped()], gates: READ }).desired;
+  const notLed = decided({ stopped: [stopped()], gates: open }, asleep);
+  t.match(web(notLed), { state: "asleep", forward: { waits: true, target: null } });
+});
