@@ -135,9 +135,13 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       return refused;
     },
     async revoke(containerId, first) {
-      const { gone, asleep, left } = observer.revoke(containerId);
+      const { gone, asleep } = observer.revoke(containerId);
+      const waiting = asleep.map(({ forward }) => forward);
+      if (waiting.length > 0) await table.change(waiting, observer.queue());
+      // one that has been started again meanwhile has new connections
+      const fallen = asleep.filter(({ written }) => written());
+      for (const { forward, target } of fallen) await flushFlowsTo(forward.alias, target);
       const aliases = gone.map(({ address }) => address);
-      if (asleep.length > 0) await table.change(asleep, observer.queue());
       if (gone.length > 0)
         withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
       await withdrawal;
@@ -145,8 +149,8 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(gone);
       await flushFlows(aliases);
-      for (const { alias, target } of left) await flushFlowsTo(alias, target);
-      for (const address of [...aliases, ...left.map(({ alias }) => alias)]) observer.flushed.add(address);
+      for (const address of [...aliases, ...fallen.map(({ forward }) => forward.alias)])
+        observer.flushed.add(address);
     },
     withdraw: () => zone.withdraw(observer.readZone),
     async gate(containerId, forward, networkId) {

@@ -70,18 +70,19 @@ export interface Observer {
   revokedAliases(): ReadonlySet<Ipv4>;
   /**
    * The forward takes the place of its alias's own; no plan made before this call undoes that. To be told when it is
-   * written: an observation that began meanwhile may have seen the rules from before.
+   * written: an observation that began meanwhile may have seen the rules from before. That tells whether it is still the
+   * alias's newest.
    */
-  gate(forward: Forward): () => void;
+  gate(forward: Forward): () => boolean;
   /** A data path that was planned, with what was revoked or gated since its observation began. */
   asOfNow(path: DataPath): DataPath;
   /** The plan has been carried out: the host is in its desired state. */
   applied(plan: Plan): Promise<void>;
   /**
    * The container's aliases to remove, which no plan made before this call puts in force again; and the forwards of those
-   * that stay, because the first visit starts it again.
+   * that stay, because the first visit starts it again, each with what `gate` gives.
    */
-  revoke(containerId: string): Revoked;
+  revoke(containerId: string): { readonly gone: DeviceAddress[]; readonly asleep: FallenAsleep[] };
   /** The container's alias and the bridge its packets leave by; undefined where it has none, or several bridges. */
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
   /** Name of a network's bridge; undefined where it has none. */
@@ -99,14 +100,12 @@ export interface Observer {
   forget(): void;
 }
 
-/** What an end takes out of force. */
-export interface Revoked {
-  /** Aliases that go. */
-  readonly gone: readonly DeviceAddress[];
-  /** Forwards whose packets wait from now on. */
-  readonly asleep: readonly Forward[];
-  /** Where those led before. */
-  readonly left: readonly { readonly alias: Ipv4; readonly target: Ipv4 }[];
+interface FallenAsleep {
+  /** Its packets wait from now on. */
+  readonly forward: Forward;
+  /** Where it led before. */
+  readonly target: Ipv4;
+  readonly written: () => boolean;
 }
 
 /** Another process may read the queue. */
@@ -183,11 +182,13 @@ export function makeObserver(parts: ObserverParts): Observer {
     since.gate(forward);
     if (known !== undefined) known = withForwards(known, new Map([[forward.alias, forward]]));
   };
-  const gate = (forward: Forward): (() => void) => {
+  const gate = (forward: Forward): (() => boolean) => {
     newest.set(forward.alias, forward);
     note(forward);
     return () => {
-      if (newest.get(forward.alias) === forward) note(forward);
+      const stays = newest.get(forward.alias) === forward;
+      if (stays) note(forward);
+      return stays;
     };
   };
   const find = (id: string): Container | undefined =>
@@ -262,16 +263,21 @@ export function makeObserver(parts: ObserverParts): Observer {
           .filter(({ alias, target }) => target !== null && aliases.includes(alias));
         // where the page is shown, it stays
         const asleep = own.map((forward) => waiting({ ...forward, target: null, bridgePort: null }));
-        const left = own.flatMap(({ alias, target }) => (target === null ? [] : { alias, target }));
-        for (const forward of asleep) gate(forward);
-        return { gone: [], asleep, left };
+        return {
+          gone: [],
+          asleep: asleep.flatMap((forward, i) => {
+            const target = own[i]?.target ?? null;
+            const written = gate(forward);
+            return target === null ? [] : [{ forward, target, written }];
+          }),
+        };
       }
       // Docker announces the loss of the endpoint and the end: once is enough
-      if (!since.revoke(containerId)) return { gone: [], asleep: [], left: [] };
+      if (!since.revoke(containerId)) return { gone: [], asleep: [] };
       if (known !== undefined) known = withoutAliases(known, new Set(aliases));
       const label = labelOf(config.device);
       const gone = aliases.map((address) => ({ device: config.device, address, prefix: 32, label }));
-      return { gone, asleep: [], left: [] };
+      return { gone, asleep: [] };
     },
     wayTo(containerId) {
       const alias = leased.find(
