@@ -6,10 +6,13 @@ import { HostError } from "../core/errors.ts";
 import { findNamed } from "../core/lifecycle/named.ts";
 import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
 import type { Container, Decision, Observation } from "../core/model.ts";
+import { pathsOf } from "../core/paths.ts";
 import { SCHEMA_VERSION } from "../core/report/report.ts";
 import { counted } from "../core/text.ts";
+import { type EventLog, eventLog } from "../host/disk/event-log.ts";
 import { connectActions, type DockerActions } from "../host/docker/actions.ts";
 import { openHost } from "../host/host.ts";
+import { commandEvent, type LoggedEvent } from "../lifecycle/event-texts.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
 import type { Answer } from "./commands.ts";
 
@@ -46,18 +49,21 @@ export async function runLifecycle(
   const decision = decide(config, seen, Math.floor(Date.now() / 1000));
   const wanted = names.map((name) => ({ name, containers: containersOf(name, config, decision, seen) }));
   const docker = connectActions({ socket: config.dockerSocket, ...config.api });
+  const events = eventLog(pathsOf(config).events);
   const results = await Promise.all(
     wanted.flatMap(({ name, containers }) =>
       containers.map(async (container): Promise<Result> => {
         const began = performance.now();
         const error = await carryOut(command, container, { config, seen, docker });
         const ms = Math.round(performance.now() - began);
+        logCommand(events, command, container, error);
         const what = containers.length > 1 ? `${name} (${clip(container.name)})` : name;
         if (!json && error === null) say(`${what} ${DONE[command]} (${(ms / 1000).toFixed(1)} s)`);
         return { name, container: container.name, ok: error === null, ms, error };
       }),
     ),
   );
+  await events.written();
   const failed = results.filter(({ ok }) => !ok);
   const document = { schemaVersion: SCHEMA_VERSION, command, containers: results };
   return {
@@ -65,6 +71,20 @@ export async function runLifecycle(
     warnings: failed.map(({ name, error }) => `could not ${command} ${name}: ${error}`),
     status: failed.length > 0 ? FAILED : 0,
   };
+}
+
+/** Without the right to write there the command has its effect all the same. */
+function logCommand(
+  events: EventLog,
+  command: LifecycleCommand,
+  container: Container,
+  error: string | null,
+): void {
+  const done: readonly LoggedEvent["event"][] =
+    command === "stop" ? ["stop"] : command === "restart" ? ["stop", "start"] : ["start"];
+  const reason = `ocdd ${command}${error === null ? "" : `: ${error}`}`;
+  for (const event of error === null ? done : (["failed"] as const))
+    events.add(commandEvent(container, event, reason, Date.now()));
 }
 
 function containersOf(

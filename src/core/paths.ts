@@ -18,6 +18,8 @@ export interface Paths {
   readonly watchStats: string;
   /** Why starts of services that sleep have failed, for other commands than `watch`. */
   readonly failures: string;
+  /** Each start and stop of a container with its reason, a JSON line each; the file before with `.previous` added. */
+  readonly events: string;
   /** Clean-up that a run still has to do; exists only during a run, or after it was killed. */
   readonly cleanup: string;
   /** Commands for conntrack; exists only while it runs. */
@@ -35,12 +37,17 @@ const IN_STORAGE = {
   history: "history.json",
   watchStats: "watch.json",
   failures: "failures.json",
+  events: "events.jsonl",
   cleanup: "owed",
   conntrackBatch: "forget",
 } as const;
 
 /** Names in STORAGE_DIR that the configuration may not use for the zone file or the page. */
-export const RESERVED_NAMES: readonly string[] = [...Object.values(IN_STORAGE), "leases.json.previous"];
+export const RESERVED_NAMES: readonly string[] = [
+  ...Object.values(IN_STORAGE),
+  "leases.json.previous",
+  "events.jsonl.previous",
+];
 
 /** Absolute paths. */
 export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {

@@ -3,7 +3,7 @@ import type { Config } from "../core/config/config.ts";
 import { waiting } from "../core/forwards/forward.ts";
 import type { Use } from "../core/lifecycle/usage.ts";
 import { isVisit, targetPort } from "../core/lifecycle/visit.ts";
-import type { Observation, Service } from "../core/model.ts";
+import type { Container, Observation, Service } from "../core/model.ts";
 import type { Port } from "../core/ports.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { Host } from "../host/host.ts";
@@ -22,6 +22,8 @@ export interface ActsParts {
   readonly gate: Host["gate"];
   /** Port of the page of services that wait; undefined where none is shown. */
   readonly pagePort: () => Promise<number | undefined>;
+  /** A container has been started because this service needs it. */
+  readonly startedFor: (container: Container, by: string) => void;
   /** How one alias is used just now, by connection tracking. */
   readonly useOf: (service: Service) => Promise<Use | undefined>;
   /** The last observation. */
@@ -32,13 +34,16 @@ export interface ActsParts {
   readonly needed: (service: Service) => boolean;
 }
 
+const allOf = ({ containers, stopped = [] }: Containers): Container[] => [...containers, ...stopped];
+
 /** Why an idle stop does not last. */
 const ALWAYS =
   "its restart policy is always: Docker starts it again when Docker itself starts; use unless-stopped";
 
 type Done = Pick<Acts, "isVisit" | "start" | "ready" | "stop" | "open" | "shut" | "page" | "busy">;
 
-export function actsOn({ config, docker, gate, pagePort, useOf, seen, list, needed }: ActsParts): Done {
+export function actsOn(parts: ActsParts): Done {
+  const { config, docker, gate, pagePort, useOf, seen, list, needed, startedFor } = parts;
   const inSlot = slots(config.wakeConcurrency);
   /** Container id → ports of its image. */
   const exposed = new Map<string, readonly Port[]>();
@@ -69,15 +74,19 @@ export function actsOn({ config, docker, gate, pagePort, useOf, seen, list, need
       if (sleep === null || instance === undefined) return false;
       return isVisit(flow, sleep.settings, sleep.open, await exposedBy(instance.id));
     },
-    start: ({ instances: [instance] }, signal) =>
+    start: ({ name, instances: [instance] }, signal) =>
       inSlot(async () => {
         const known = seen();
-        const container = [...known.containers, ...(known.stopped ?? [])].find(
-          ({ id }) => id === instance?.id,
-        );
+        const container = allOf(known).find(({ id }) => id === instance?.id);
         if (container === undefined) throw new Error("its container has been removed");
         const others = hasNeeds(container) ? await whileUnanswered(list, signal) : known;
-        await startWithNeeds(container, patient(docker, signal, settled), others, signal);
+        const calls = patient(docker, signal, settled);
+        const start = async (id: string): Promise<void> => {
+          await calls.start(id);
+          const need = allOf(others).find((one) => one.id === id);
+          if (need !== undefined && id !== container.id) startedFor(need, name);
+        };
+        await startWithNeeds(container, { ...calls, start }, others, signal);
       }, signal),
     async ready({ sleep, instances: [instance] }, ports, signal) {
       if (sleep === null || instance === undefined) return null;

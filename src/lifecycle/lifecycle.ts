@@ -1,15 +1,14 @@
 /** Sleep and wake in one long-running process: the queue of first packets, the waker, and what stops idle services. */
 import { parseCidr } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import type { Flow } from "../core/lifecycle/flow.ts";
 import { type Gates, NO_GATES } from "../core/lifecycle/gates.ts";
 import { mayWake } from "../core/lifecycle/sleep.ts";
 import { countsFrom, type Timeouts, type Use, usage } from "../core/lifecycle/usage.ts";
 import type { Decision, Observation, Service } from "../core/model.ts";
 import type { WaitingFor } from "../core/page/waiting.ts";
 import { pathsOf } from "../core/paths.ts";
-import { counted } from "../core/text.ts";
 import type { Say } from "../daemon/log.ts";
+import { eventLog } from "../host/disk/event-log.ts";
 import { failuresFile } from "../host/disk/failures.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { Host } from "../host/host.ts";
@@ -18,6 +17,7 @@ import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../host/kernel/netlink.ts";
 import { openQueue, QUEUE_NUMBER, type Queue } from "../host/kernel/queue/queue.ts";
 import { actsOn } from "./acts.ts";
+import { eventLine, loggedEvent, neededEvent } from "./event-texts.ts";
 import { wokenWith } from "./group.ts";
 import { idleWatch } from "./idle.ts";
 import { neededIn } from "./needs.ts";
@@ -35,6 +35,8 @@ export interface LifecycleParts {
   /** Has a run observe a container again, now. */
   readonly look: (container: string) => void;
   readonly say: Say;
+  /** For the metrics. */
+  readonly heard?: (event: WakerEvent) => void;
 }
 
 export interface Lifecycle {
@@ -50,7 +52,15 @@ export interface Lifecycle {
   ended(container: string): void;
   /** A container has been started, by Docker's event. */
   started(container: string): void;
+  /** Services that are asleep, and flows that wait. */
+  counts(): SleepCounts;
   close(): Promise<void>;
+}
+
+/** As of now. */
+export interface SleepCounts {
+  readonly asleep: number;
+  readonly held: number;
 }
 
 /** Milliseconds until a queue that could not be read is tried again. */
@@ -60,13 +70,14 @@ const RETRY_MS = 10_000;
 const TIMEOUTS_MS = 60_000;
 
 /** Nothing is opened before a service that may sleep exists. */
-export function openLifecycle({ config, docker, list, gate, look, say }: LifecycleParts): Lifecycle {
+export function openLifecycle({ config, docker, list, gate, look, say, heard }: LifecycleParts): Lifecycle {
   let seen: Pick<Observation, "containers" | "stopped" | "addresses"> = { containers: [], addresses: [] };
   let queue: Queue | undefined;
   let started = false;
   let retryAt = 0;
   let closed = false;
   const stored = failuresFile(pathsOf(config).failures);
+  const events = eventLog(pathsOf(config).events);
   const netfilter = openNetlink(NETLINK_NETFILTER);
   let page: ReturnType<typeof serveWaitingPage> | undefined;
   let pagePort: number | undefined;
@@ -99,6 +110,7 @@ export function openLifecycle({ config, docker, list, gate, look, say }: Lifecyc
       pagePort: async () => (config.wakePage ? (await servePage()).port : undefined),
       seen: () => seen,
       list,
+      startedFor: (container, by) => events.add(neededEvent(container, by, Date.now())),
       useOf: async (service) => (await usageOf([service])).get(service.address),
       needed: (service) => needed()(service),
     }),
@@ -106,6 +118,8 @@ export function openLifecycle({ config, docker, list, gate, look, say }: Lifecyc
     decide: (id, verdict) => queue?.decide(id, verdict),
     note: (service, event) => {
       stored.store(waker.failed);
+      events.add(loggedEvent(service, event, Date.now()));
+      heard?.(event);
       say(event.kind === "failed" ? "warning" : "info", eventLine(service, event));
       if (event.kind === "visit")
         for (const { address } of wokenWith(service, waker.places().values()))
@@ -185,6 +199,13 @@ export function openLifecycle({ config, docker, list, gate, look, say }: Lifecyc
     observing: waker.observing,
     ended: waker.ended,
     started: waker.started,
+    counts() {
+      const places = [...waker.places().values()];
+      return {
+        asleep: places.filter(({ phase }) => phase === "asleep").length,
+        held: places.reduce((sum, { held }) => sum + held, 0),
+      };
+    },
     async close() {
       closed = true;
       clearTimeout(timer);
@@ -192,7 +213,7 @@ export function openLifecycle({ config, docker, list, gate, look, say }: Lifecyc
       await queue?.close();
       await (await page)?.close();
       stored.store(new Map());
-      await stored.written();
+      await Promise.all([stored.written(), events.written()]);
       if ("calls" in netfilter) netfilter.calls.close();
     },
   };
@@ -207,24 +228,3 @@ function waitingFor(place: PlaceState | undefined, now: number): WaitingFor | "r
   if (phase === "failed") return { ...about, phase, reason, retry: Math.max(0, (retryAt - now) / 1000) };
   return { ...about, phase: checking ? "checking" : "starting", reason: null, retry: null };
 }
-
-function eventLine(service: Service, event: WakerEvent): string {
-  const { name } = service;
-  switch (event.kind) {
-    case "visit":
-      return `${name} is started: visited by ${flowText(event.flow)}`;
-    case "asked":
-      return `${name} is started: asked for by ${event.by}`;
-    case "ready":
-      return `${name} is ready after ${Math.round(event.ms)} ms, ${counted(event.held, "visitor")} waited`;
-    case "failed":
-      return `${name} could not be started: ${event.reason}; the next visit after ${event.retryMs / 1000} s tries again`;
-    case "stopped":
-      return `${name} is stopped: ${event.reason}${event.note === null ? "" : `; ${event.note}`}`;
-    case "kept":
-      return `${name} is not stopped: ${event.reason}`;
-  }
-}
-
-const flowText = ({ source, protocol, port }: Flow): string =>
-  protocol === "icmp" ? `${source}, ping` : `${source}, ${protocol} port ${port}`;

@@ -13,6 +13,8 @@ export interface Place {
   phase: Phase;
   /** When the phase began. */
   since: number;
+  /** When the first visitor came that still waits, or sees the page; null while there is none. */
+  visited: number | null;
   failures: number;
   /** While it has failed: from then on a visit is tried again. */
   retryAt: number;
@@ -44,6 +46,7 @@ export const makePlace = (service: Service, now: number): Place => ({
   held: makeHeld(),
   phase: "asleep",
   since: now,
+  visited: null,
   failures: 0,
   retryAt: 0,
   reason: null,
@@ -53,7 +56,14 @@ export const makePlace = (service: Service, now: number): Place => ({
   released: new Map(),
 });
 
-export const stateOf = ({ held, released: _, failures: __, ends: ___, ...place }: Place): PlaceState => ({
+export const stateOf = ({
+  held,
+  released: _,
+  failures: __,
+  ends: ___,
+  visited: ____,
+  ...place
+}: Place): PlaceState => ({
   ...place,
   held: held.size,
 });

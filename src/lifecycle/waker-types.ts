@@ -39,8 +39,22 @@ export interface Started {
 export type WakerEvent =
   | { readonly kind: "visit"; readonly flow: Flow }
   | { readonly kind: "asked"; readonly by: string }
-  | { readonly kind: "ready"; readonly ms: number; readonly held: number }
-  | { readonly kind: "failed"; readonly ms: number; readonly reason: string; readonly retryMs: number }
+  | {
+      readonly kind: "ready";
+      readonly ms: number;
+      readonly held: number;
+      /** This process has started it: it was not started by hand and only looked at. */
+      readonly woken: boolean;
+      /** Milliseconds since the first visitor came; null where none has. */
+      readonly waited: number | null;
+    }
+  | {
+      readonly kind: "failed";
+      readonly ms: number;
+      readonly reason: string;
+      readonly retryMs: number;
+      readonly woken: boolean;
+    }
   | { readonly kind: "stopped"; readonly reason: string; readonly note: string | null }
   | { readonly kind: "kept"; readonly reason: string };
 

@@ -47,6 +47,7 @@ export function makeWaker(acts: Acts): Waker {
     place.since = acts.now();
     place.checking = false;
     if (phase !== "starting" && phase !== "failed") place.paged = false;
+    if (phase === "awake" || phase === "failed") place.visited = null;
     changes.emit(place.service.address);
   };
   /** From now on TCP port 80 leads to the page; those that wait for it are led there. */
@@ -74,7 +75,7 @@ export function makeWaker(acts: Acts): Waker {
     for (const id of held.take()) acts.decide(id, "refuse");
   };
 
-  const fail = (place: Place, error: unknown): void => {
+  const fail = (place: Place, error: unknown, woken: boolean): void => {
     const { service } = place;
     const ms = acts.now() - place.since;
     const retryMs = Math.min(RETRY_MS[0] * 2 ** place.failures, RETRY_MS[1]);
@@ -84,7 +85,7 @@ export function makeWaker(acts: Acts): Waker {
     enter(place, "failed");
     failed.set(idOf(service), place.reason);
     refuse(place);
-    acts.note(service, { kind: "failed", ms, reason: place.reason, retryMs });
+    acts.note(service, { kind: "failed", ms, reason: place.reason, retryMs, woken });
     acts.look(service);
     showPage(place).catch(() => undefined);
     setTimeout(() => void hidePage(place).catch(() => undefined), retryMs).unref();
@@ -141,16 +142,19 @@ export function makeWaker(acts: Acts): Waker {
       if (!isSame(place, service)) return restart(place, service);
       if (!isOpen && !watched) throw new Error("it does not run");
       if (!isOpen) return backToSleep(place, before);
+      const { visited: came } = place;
       enter(place, "awake");
       place.failures = 0;
       place.reason = null;
-      acts.note(service, { kind: "ready", ms: acts.now() - began, held: place.held.size });
+      const waited = came === null ? null : acts.now() - came;
+      const ms = acts.now() - began;
+      acts.note(service, { kind: "ready", ms, held: place.held.size, woken: !watched, waited });
       acts.look(service);
       await letIn(place, place.held.take());
     } catch (error) {
       open.delete(idOf(service));
       if (!isSame(place, service)) restart(place, service);
-      else fail(place, error);
+      else fail(place, error, !watched);
     } finally {
       clearTimeout(timer);
       clearTimeout(slow);
@@ -170,7 +174,7 @@ export function makeWaker(acts: Acts): Waker {
     enter(place, reason === null ? "asleep" : "failed");
     // these came meanwhile
     if (reason !== null && acts.now() < place.retryAt) refuse(place);
-    else for (const flow of place.held.flows()) void visited(place, flow);
+    else for (const flow of place.held.flows()) void visited(place, flow, acts.now());
   };
 
   /** It was not stopped after all, unless it has ended since. */
@@ -188,13 +192,14 @@ export function makeWaker(acts: Acts): Waker {
     }
   };
 
-  const visited = async (place: Place, flow: Flow): Promise<void> => {
+  const visited = async (place: Place, flow: Flow, at: number): Promise<void> => {
     const visit = await acts.isVisit(place.service, flow).catch(() => true);
     if (!visit) {
       for (const one of place.held.take((other) => flowKey(other) === flowKey(flow)))
         acts.decide(one, "refuse");
       return;
     }
+    if (place.phase !== "awake") place.visited ??= at;
     if (place.phase !== "asleep" && place.phase !== "failed") return;
     acts.note(place.service, { kind: "visit", flow });
     await start(place);
@@ -250,7 +255,8 @@ export function makeWaker(acts: Acts): Waker {
       acts.decide(id, "refuse");
     } else {
       for (const old of place.held.keep(id, flow)) acts.decide(old, "drop");
-      if (place.phase === "asleep" || place.phase === "failed") void visited(place, flow);
+      if (place.phase === "asleep" || place.phase === "failed") void visited(place, flow, acts.now());
+      else place.visited ??= acts.now();
     }
   };
 
@@ -318,7 +324,7 @@ export function makeWaker(acts: Acts): Waker {
         enter(place, "asleep");
         acts.note(service, { kind: "stopped", reason, note });
         acts.look(service);
-        for (const flow of place.held.flows()) void visited(place, flow);
+        for (const flow of place.held.flows()) void visited(place, flow, acts.now());
         return true;
       }
       acts.note(service, { kind: "kept", reason: kept });

@@ -8,6 +8,7 @@ import type { Service } from "../../src/core/model.ts";
 import { makeWaker } from "../../src/lifecycle/waker.ts";
 import type { Acts, Started, Waker, WakerEvent } from "../../src/lifecycle/waker-types.ts";
 import { config, forward, id, ip, name } from "../core/make.ts";
+import { until } from "../lab/process.ts";
 
 const ALIAS = ip("192.168.122.11");
 const OPEN = forward(11, 2);
@@ -128,6 +129,40 @@ t.test("a visit: started, checked, led to, then released, in this order", async 
     notes.map(({ kind }) => kind),
     ["visit", "ready"],
   );
+});
+
+t.test(
+  "ready: says for how long the first visitor has waited, and whether it was started here",
+  async (t) => {
+    const { waker, notes, hold, pass } = host();
+    waker.update([service("asleep")]);
+    const ready = hold("ready");
+    waker.arrived(1, tcp(4001));
+    pass(700);
+    waker.arrived(2, tcp(4002));
+    await settled(waker, "starting");
+    pass(300);
+    ready.resolve();
+    await settled(waker, "awake");
+    t.match(notes.at(-1), { kind: "ready", held: 2, waited: 1_000, woken: true });
+
+    const byHand = host();
+    byHand.waker.update([service("starting")]);
+    await settled(byHand.waker, "awake");
+    t.match(byHand.notes, [{ kind: "ready", held: 0, waited: null, woken: false }], "it is only looked at");
+  },
+);
+
+t.test("a visitor that sees the page: its whole time counts, not that of the packets left", async (t) => {
+  const { waker, notes, hold, pass } = host({ page: async () => true });
+  waker.update([service("asleep")]);
+  const ready = hold("ready");
+  waker.arrived(1, tcp(4001));
+  await until("the page is shown", () => waker.place(ALIAS)?.paged === true);
+  pass(8_000);
+  ready.resolve();
+  await settled(waker, "awake");
+  t.match(notes.at(-1), { kind: "ready", held: 0, waited: 8_000 });
 });
 
 t.test("a repeated SYN takes the place of the first; the datagrams of one flow all wait", async (t) => {
