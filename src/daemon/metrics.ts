@@ -53,11 +53,28 @@ export interface DirectorMetrics {
   readonly failed: (seconds: number, fault: string) => void;
   /** Seconds from a Docker event to the end of the run that it started. */
   readonly inForce: (seconds: number) => void;
+  /** A service that slept is ready; `waited`: seconds since its first visitor came, null where none did. */
+  readonly woke: (waited: number | null) => void;
+  /** A service that slept could not be started. */
+  readonly notWoken: () => void;
+  /** A service was stopped because it was not used. */
+  readonly stopped: () => void;
+}
+
+/** Read at each scrape. */
+export interface Sleepers {
+  /** Services that are asleep. */
+  readonly asleep: number;
+  /** Connections and flows that wait for a container. */
+  readonly held: number;
 }
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export function directorMetrics(): DirectorMetrics {
+/** From a visit that unpauses a container to one that waits for a large program. */
+const WAKE_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
+
+export function directorMetrics(sleepers: () => Sleepers): DirectorMetrics {
   const registers = [new Registry()];
   const runs = new Histogram({
     name: "ocdd_run_seconds",
@@ -85,8 +102,33 @@ export function directorMetrics(): DirectorMetrics {
   const addresses = gauge("ocdd_addresses", "Addresses of the range by state", "state");
   const docker = gauge("ocdd_docker_up", "1 when Docker answered the last run");
   const last = gauge("ocdd_last_run_timestamp_seconds", "Time of the last successful run");
+  const wakes = new Counter({
+    name: "ocdd_wakes_total",
+    help: "Starts of services that slept, by result",
+    labelNames: ["result"],
+    registers,
+  });
+  for (const result of ["ready", "failed"]) wakes.inc({ result }, 0);
+  const wake = new Histogram({
+    name: "ocdd_wake_seconds",
+    help: "Time from a visit until its first packet was released to the container",
+    buckets: WAKE_SECONDS,
+    registers,
+  });
+  const idleStops = new Counter({
+    name: "ocdd_idle_stops_total",
+    help: "Services stopped because they were not used",
+    registers,
+  });
+  const asleep = gauge("ocdd_asleep", "Services that are asleep");
+  const held = gauge("ocdd_held_packets", "Connections and flows that wait for a container");
   return {
-    text: () => (registers[0] as Registry).metrics(),
+    text() {
+      const now = sleepers();
+      asleep.set(now.asleep);
+      held.set(now.held);
+      return (registers[0] as Registry).metrics();
+    },
     ran(seconds, decision, steps, drift) {
       runs.observe({ result: "ok" }, seconds);
       for (const { kind } of steps) changes.inc({ kind, drift: String(drift) });
@@ -106,6 +148,12 @@ export function directorMetrics(): DirectorMetrics {
       if (fault === "docker") docker.set(0);
     },
     inForce: (seconds) => inForce.observe(seconds),
+    woke(waited) {
+      wakes.inc({ result: "ready" });
+      if (waited !== null) wake.observe(waited);
+    },
+    notWoken: () => wakes.inc({ result: "failed" }),
+    stopped: () => idleStops.inc(),
   };
 }
 

@@ -12,6 +12,7 @@ import { type Host, openHost } from "../host/host.ts";
 import { followAddresses } from "../host/kernel/addresses.ts";
 import { followFirewall } from "../host/kernel/netfilter-events.ts";
 import { type Lifecycle, openLifecycle } from "../lifecycle/lifecycle.ts";
+import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import type { Pending } from "./pending.ts";
 import { revokeEnded } from "./revoke.ts";
 
@@ -28,9 +29,11 @@ export interface Requests {
   readonly pending: Pending;
   readonly wakeup: Wakeup;
   readonly say: Say;
+  /** What the lifecycle tells, for the metrics. */
+  readonly heard?: (event: WakerEvent) => void;
 }
 
-export function openWatched(config: Config, { pending, wakeup, say }: Requests): Watched {
+export function openWatched(config: Config, { pending, wakeup, say, heard }: Requests): Watched {
   const engine = { socket: config.dockerSocket, ...config.api };
   const docker = connectDocker(engine);
   const exits = makeExits(() => performance.now());
@@ -46,6 +49,7 @@ export function openWatched(config: Config, { pending, wakeup, say }: Requests):
     gate,
     look,
     say,
+    ...(heard === undefined ? {} : { heard }),
   });
   const host = openHost(config, { docker, exits, gates: lifecycle.gates, observing: lifecycle.observing });
   return { config, docker, exits, host, lifecycle };

@@ -7,12 +7,13 @@ import { describe } from "../core/report/steps.ts";
 import { counted } from "../core/text.ts";
 import type { Say } from "../daemon/log.ts";
 import { dedupedLog } from "../daemon/log-once.ts";
-import type { DirectorMetrics } from "../daemon/metrics.ts";
+import type { DirectorMetrics, Sleepers } from "../daemon/metrics.ts";
 import type { Notifier } from "../daemon/sd-notify.ts";
 import { debouncedWakeup } from "../daemon/wakeup.ts";
 import { watchdogPing } from "../daemon/watchdog.ts";
 import { recordWatchStats } from "../host/disk/watch-stats.ts";
 import type { Host } from "../host/host.ts";
+import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import { causeOf, failureLine } from "./failure.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
@@ -53,7 +54,11 @@ export async function watch(options: WatchOptions): Promise<void> {
   const ping = watchdogPing(notify);
   const lock = runLock(() => pathsOf(watched.config).lock);
   const sameContainers = changeDetector();
-  const open = (config: Config): Watched => openWatched(config, { pending, wakeup, say });
+  let metrics: DirectorMetrics | null = null;
+  const heard = (event: WakerEvent): void => {
+    if (metrics !== null) countEvent(metrics, event);
+  };
+  const open = (config: Config): Watched => openWatched(config, { pending, wakeup, say, heard });
   let watched = open(options.read());
   const followers = { pending, wakeup, signal, say, locked: lock.unlessBusy };
   let following = followHost(watched, followers);
@@ -62,7 +67,8 @@ export async function watch(options: WatchOptions): Promise<void> {
   let ready = false;
   let lockedOutMs = 0;
   let retryMs = Number.POSITIVE_INFINITY;
-  const metrics = await openMetrics(watched.config, () => ready, say);
+  const sleepers = (): Sleepers => watched.lifecycle.counts();
+  metrics = await openMetrics(watched.config, () => ready, sleepers, say);
 
   const adopt = async (): Promise<void> => {
     const next = await configuration.adopt();
@@ -146,12 +152,23 @@ const secondsSince = (started: number): number => (performance.now() - started) 
 const isDrift = ({ kind }: Step): boolean => kind !== "page" && kind !== "leases";
 
 /** Only with METRICS_LISTEN: otherwise the library is not loaded. */
-async function openMetrics(config: Config, ready: () => boolean, say: Say): Promise<DirectorMetrics | null> {
+async function openMetrics(
+  config: Config,
+  ready: () => boolean,
+  sleepers: () => Sleepers,
+  say: Say,
+): Promise<DirectorMetrics | null> {
   if (config.metricsListen === null) return null;
   const { directorMetrics, serveHealth } = await import("../daemon/metrics.ts");
-  const metrics = directorMetrics();
+  const metrics = directorMetrics(sleepers);
   serveHealth(config.metricsListen, { live: () => true, ready, metrics: metrics.text }, say);
   return metrics;
+}
+
+function countEvent(metrics: DirectorMetrics, event: WakerEvent): void {
+  if (event.kind === "ready" && event.woken) metrics.woke(event.waited === null ? null : event.waited / 1000);
+  else if (event.kind === "failed" && event.woken) metrics.notWoken();
+  else if (event.kind === "stopped") metrics.stopped();
 }
 
 /** True when the containers are those of the run before: changes of such a run repair drift. */

@@ -8,15 +8,17 @@ import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Decision } from "../../src/core/model.ts";
 import type { Step } from "../../src/core/plan.ts";
 import { SKIP_CODES } from "../../src/core/services/skipped.ts";
-import { directorMetrics, serveHealth } from "../../src/daemon/metrics.ts";
+import { directorMetrics, type Sleepers, serveHealth } from "../../src/daemon/metrics.ts";
 import { forward } from "../core/make.ts";
 import { until } from "../lab/process.ts";
 import { freePorts } from "../serve/peers.ts";
 
+const NO_SLEEPERS = (): Sleepers => ({ asleep: 0, held: 0 });
+
 t.test(
   "containers not served: counted by reason, addresses by state; no label holds a container's text",
   async (t) => {
-    const metrics = directorMetrics();
+    const metrics = directorMetrics(NO_SLEEPERS);
     const range = { size: 20, used: 3, held: 2, conflict: 1, reserved: 1, free: 13 };
     const skipped = [
       { container: 'evil"} 1', code: "range-full", reason: "the address range is full" },
@@ -59,6 +61,34 @@ t.test(
     t.match(after, /^ocdd_docker_up 0$/m);
     t.match(after, /^ocdd_run_seconds_count\{result="docker"\} 1$/m);
     t.notMatch(after, /evil|sealed|web|c11/, "no container's name");
+  },
+);
+
+t.test(
+  "sleep and wake: wakes by result, the time that visitors waited, what sleeps and waits now",
+  async (t) => {
+    let now: Sleepers = { asleep: 3, held: 2 };
+    const metrics = directorMetrics(() => now);
+    const before = await metrics.text();
+    t.match(before, /^ocdd_wakes_total\{result="ready"\} 0$/m, "there before the first wake");
+    t.match(before, /^ocdd_wakes_total\{result="failed"\} 0$/m);
+    t.match(before, /^ocdd_asleep 3$/m);
+    t.match(before, /^ocdd_held_packets 2$/m);
+    metrics.woke(0.3);
+    metrics.woke(45);
+    metrics.woke(null);
+    metrics.notWoken();
+    metrics.stopped();
+    now = { asleep: 1, held: 0 };
+    const text = await metrics.text();
+    t.match(text, /^ocdd_wakes_total\{result="ready"\} 3$/m);
+    t.match(text, /^ocdd_wakes_total\{result="failed"\} 1$/m);
+    t.match(text, /^ocdd_wake_seconds_count 2$/m, "without a visitor there is no time to count");
+    t.match(text, /^ocdd_wake_seconds_bucket\{le="0.5"\} 1$/m);
+    t.match(text, /^ocdd_wake_seconds_bucket\{le="60"\} 2$/m);
+    t.match(text, /^ocdd_idle_stops_total 1$/m);
+    t.match(text, /^ocdd_asleep 1$/m, "read at each scrape");
+    t.match(text, /^ocdd_held_packets 0$/m);
   },
 );
 
