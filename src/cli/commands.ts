@@ -15,6 +15,7 @@ import {
 } from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
+import { stoppedServices } from "../core/report/stopped.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { readOctets } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
@@ -40,6 +41,8 @@ export interface Wish {
   readonly yes: boolean;
   /** With `status`: also what the services use. */
   readonly stats?: boolean;
+  /** With `list`: also services whose container has stopped. */
+  readonly all?: boolean;
 }
 
 export interface Answer {
@@ -89,12 +92,16 @@ export async function runPlan(config: Config, { json, yes }: Wish, detailed: boo
 }
 
 /** The services as they are. Needs Docker's socket, not root. */
-export async function runList(config: Config, { json }: Wish): Promise<Answer> {
-  const decision = decide(config, await openHost(config).observe({ without: ["firewall"] }), now());
+export async function runList(config: Config, { json, all = false }: Wish): Promise<Answer> {
+  const seen = await openHost(config).observe({ without: ["firewall"] });
+  const at = now();
+  const decision = decide(config, seen, at);
+  const stopped = all ? stoppedServices(config, decision, seen, at) : undefined;
   const { conflicts } = decision.desired.table;
-  const text = decision.services.length > 0 ? listText(decision) : `${noServices(config, decision)}\n`;
+  const none = decision.services.length === 0 && (stopped ?? []).length === 0;
+  const text = none ? `${noServices(config, decision)}\n` : listText(decision, stopped);
   return {
-    out: json ? jsonText(listDocument(config, decision)) : text,
+    out: json ? jsonText(listDocument(config, decision, stopped)) : text,
     warnings: [
       ...decision.warnings,
       ...conflicts.map(({ address }) => `${address} is in use by another machine on the network`),

@@ -48,6 +48,7 @@ interface Flags {
   readonly debug?: boolean;
   readonly yes?: boolean;
   readonly stats?: boolean;
+  readonly all?: boolean;
   readonly detailedExitcode?: boolean;
   readonly logFormat?: LogFormat;
 }
@@ -118,6 +119,7 @@ const wishOf = (flags: Flags): Wish => ({
   json: flags.json === true,
   yes: flags.yes === true,
   stats: flags.stats === true,
+  all: flags.all === true,
 });
 
 function give(answer: Answer, debug: boolean): number {
@@ -333,7 +335,10 @@ export function commandTree(finish: (status: number) => void): Command {
     keepWatch,
   ).addOption(logFormat());
   add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
-  add("list", "list the services: name, address, container, ports, state", list);
+  add("list", "list the services: name, address, container, ports, state", list).option(
+    "--all",
+    "also services whose container has stopped and whose address is on hold",
+  );
   add(
     "status",
     "overview: last run, whether the servers answer, containers not served and why, drift, versions",

@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import type { Decision, Service } from "../model.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
+import type { StoppedService } from "./stopped.ts";
 
 /** Version of every JSON document; later changes only add. */
 export const SCHEMA_VERSION = 1;
@@ -68,8 +69,8 @@ export function stateWord(service: Service): string {
   return clip(service.health === "none" ? service.state : service.health, 40);
 }
 
-/** One service a line, in columns. */
-export function listText(decision: Decision): string {
+/** One service a line, in columns; then those whose container has stopped. */
+export function listText(decision: Decision, stopped: readonly StoppedService[] = []): string {
   const head = ["NAME", "ADDRESS", "CONTAINER", "CONTAINER ADDRESS", "PORTS", "STATE"];
   const fresh = new Set(decision.fresh);
   const rows = decision.services.map((s) => [
@@ -80,6 +81,8 @@ export function listText(decision: Decision): string {
     portsText(s.ports) || "-",
     fresh.has(s.address) ? "pending" : stateWord(s),
   ]);
+  for (const { name, address, container } of stopped)
+    rows.push([name, address, clip(container ?? "-"), "-", "-", "stopped"]);
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   return [head, ...rows]
     .map(
@@ -92,8 +95,12 @@ export function listText(decision: Decision): string {
     .join("");
 }
 
-/** The document of `list --json`. */
-export function listDocument(config: Config, decision: Decision): object {
+/** The document of `list --json`; with `stopped` that of `list --all --json`. */
+export function listDocument(
+  config: Config,
+  decision: Decision,
+  stopped?: readonly StoppedService[],
+): object {
   return {
     schemaVersion: SCHEMA_VERSION,
     zone: config.zone,
@@ -112,6 +119,15 @@ export function listDocument(config: Config, decision: Decision): object {
       ports: s.ports,
       ...(s.renamed === null ? {} : { renamed: s.renamed }),
     })),
+    ...(stopped === undefined
+      ? {}
+      : {
+          stopped: stopped.map((one) => ({
+            ...one,
+            state: "stopped",
+            until: new Date(one.until * 1000).toISOString(),
+          })),
+        }),
     skipped: decision.skipped,
     conflicts: decision.desired.table.conflicts.map((c) => c.address),
   };

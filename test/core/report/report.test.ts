@@ -10,7 +10,8 @@ import {
   runDocument,
   runReport,
 } from "../../../src/core/report/report.ts";
-import { BARE, CONTRACT, config, container, lease, NOW, observation, zoneFile } from "../make.ts";
+import { stoppedServices } from "../../../src/core/report/stopped.ts";
+import { BARE, CONTRACT, config, container, id, lease, NOW, observation, zoneFile } from "../make.ts";
 
 const CONFIG = config();
 const decided = (containers: readonly Container[], zone = "") =>
@@ -111,6 +112,46 @@ t.test("the list as JSON: the documented keys", async (t) => {
     changes: ["+ x"],
     warnings: [],
   });
+});
+
+t.test("the list with all: also stopped services whose address is on hold, until when", async (t) => {
+  const settings = config({ ADDRESS_HOLD: "600" });
+  const held = (at: string, key: string, names: string[], ago: number) =>
+    lease(at, `container:${key}`, { names, container: id(key), releasedAt: NOW - ago });
+  const leases = [
+    held("192.168.122.15", "wiki", ["wiki", "wiki.office"], 100),
+    held("192.168.122.16", "gone", ["gone"], 599),
+    held("192.168.122.17", "old", ["old"], 600),
+    lease("192.168.122.19", "", { releasedAt: NOW }),
+  ];
+  const seen = observation({
+    containers: CONTRACT,
+    stopped: [container({ name: "wiki", state: "exited" })],
+    actual: { ...BARE, table: { ...BARE.table, leases } },
+  });
+  const decision = decide(settings, seen, NOW);
+  const stopped = stoppedServices(settings, decision, seen, NOW);
+  t.same(listText(decision, stopped).split("\n").slice(3), [
+    "gone     192.168.122.16  -                  -                  -         stopped",
+    "wiki     192.168.122.15  wiki               -                  -         stopped",
+    "",
+  ]);
+  t.match(listDocument(settings, decision, stopped), {
+    services: [{ name: "dns" }, { name: "jenkins" }],
+    stopped: [
+      { name: "gone", container: null },
+      {
+        name: "wiki",
+        names: ["wiki", "wiki.office"],
+        fqdn: "wiki.toolbox.example.com",
+        address: "192.168.122.15",
+        container: "wiki",
+        state: "stopped",
+        until: new Date((NOW + 500) * 1000).toISOString(),
+      },
+    ],
+  });
+  t.notHas(listDocument(settings, decision), { stopped: [] }, "only when it is asked for");
 });
 
 t.test("errors: place, problem and remedy", async (t) => {
