@@ -75,6 +75,8 @@ export async function statusOf(
     trouble: trouble?.message ?? null,
     remedy: trouble?.remedy ?? null,
     server: await options.server?.(hostIp),
+    // only root sees which queues are read
+    wakes: root ? seen.gates?.queue !== undefined : null,
     stats,
     ...(options.usage === true ? { usage: await usageOf(decision?.services ?? [], docker) } : {}),
   };

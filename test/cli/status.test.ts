@@ -10,17 +10,20 @@ import { type StatusOptions, serverAnswers, statusOf } from "../../src/cli/statu
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { HostError } from "../../src/core/errors.ts";
+import { NO_GATES } from "../../src/core/lifecycle/gates.ts";
 import { pathsOf } from "../../src/core/paths.ts";
 import { type ServerAnswers, statusDocument, statusText } from "../../src/core/report/status.ts";
 import { parseWatchStats } from "../../src/core/report/watch-stats.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
 import { readWatchStats, recordWatchStats } from "../../src/host/disk/watch-stats.ts";
-import { config, container, HOST, id, NOW } from "../core/make.ts";
+import { attachment, config, container, HOST, id, NOW } from "../core/make.ts";
 import { StillHost } from "../director/still-host.ts";
 import { until } from "../lab/process.ts";
 import { makePlace } from "../serve/place.ts";
 
 const ZONE_TEXT = "@ 60 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns1\nns1 60 IN A 127.0.0.1\n";
+
+const ATTACHED = attachment("bridge", undefined);
 
 const DOWN = new HostError("docker", "Docker's socket /var/run/docker.sock refuses connections", {
   remedy: "start Docker",
@@ -81,6 +84,39 @@ t.test("a host in force: text and document of its status say the same", async (t
   rmSync(join(conf.storageDir, "www/last-run"));
   t.match(statusText(conf, (await statusOf(conf, options)).report), /never succeeded/);
 });
+
+t.test(
+  "services asleep, and those not started: counted, with the reason; visits without watch",
+  async (t) => {
+    const { conf, host, options } = await inForce(t);
+    const wake = new Map([["ocdd.wake", "true"]]);
+    const asleep = (name: string) =>
+      container({ name, state: "exited", labels: wake, attachments: [ATTACHED] });
+    host.over = {
+      stopped: [asleep("two"), asleep("three"), asleep("four")],
+      gates: { ...NO_GATES, queue: 1, failed: new Map([[id("four"), "no such image\u001b[31m"]]) },
+    };
+    const { report } = await statusOf(conf, options);
+    const text = statusText(conf, report);
+    t.match(text, /^asleep +2 services, 1 could not be started$/m);
+    t.match(text, /^not started:\n {2}four: no such image\ufffd\[31m$/m);
+    t.notMatch(text, /^visits/m);
+    const reason = "no such image\ufffd[31m";
+    t.match(statusDocument(conf, report), { asleep: 2, failed: [{ name: "four", reason }], wakes: true });
+    host.over = { stopped: [asleep("two")] };
+    const without = (await statusOf(conf, options)).report;
+    t.match(
+      statusText(conf, without),
+      /^asleep +1 service\nvisits +start no service and are refused: `ocdd watch` does not run$/m,
+    );
+    t.match(statusDocument(conf, without), { asleep: 1, failed: [], wakes: false });
+    const unprivileged = (await statusOf(conf, { ...options, root: false })).report;
+    t.notMatch(statusText(conf, unprivileged), /^visits/m, "it is not known");
+    t.match(statusDocument(conf, unprivileged), { wakes: null });
+    host.over = {};
+    t.notMatch(statusText(conf, (await statusOf(conf, options)).report), /^(asleep|visits)/m);
+  },
+);
 
 t.test("the servers: asked one by one, in text and document", async (t) => {
   const { conf, options } = await inForce(t);

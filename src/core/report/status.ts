@@ -4,7 +4,7 @@ import type { Ipv4 } from "../addresses/ipv4.ts";
 import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { AddressUse, Decision, LeaseTable } from "../model.ts";
+import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
 import { counted } from "../text.ts";
 import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
@@ -40,6 +40,8 @@ export interface StatusReport {
   readonly remedy: string | null;
   /** Whether `ocdd serve` answers; undefined when it was not asked. */
   readonly server?: ServerAnswers | undefined;
+  /** Whether a visit can start a service that is asleep: a process reads the queue. Null where that is not known. */
+  readonly wakes: boolean | null;
   /** What `watch` has recorded. */
   readonly stats: WatchStats | null;
   /** What the services use; absent where it was not asked for. */
@@ -59,6 +61,9 @@ export function statusDocument(config: Config, report: StatusReport): object {
     lastRun: time(report.lastRun),
     services: decision?.services.length ?? null,
     skipped: decision?.skipped ?? null,
+    asleep: decision === null ? null : asleepIn(decision).length,
+    failed: decision === null ? null : failedIn(decision),
+    wakes: report.wakes,
     addresses: addressesDocument(config, report),
     drift: report.drift,
     ...(report.usage === undefined ? {} : { stats: report.usage.map(usageDocument) }),
@@ -103,6 +108,7 @@ export function statusText(config: Config, report: StatusReport): string {
         ? `unknown: ${clip(trouble ?? "", LONG)}`
         : `${decision.services.length} served, ${decision.skipped.length} skipped`,
     ],
+    ...(decision === null ? [] : sleepRows(decision, report.wakes)),
     [
       "addresses",
       `${used} of ${size} in use, ${held} on hold, ${counted(conflict, "conflict")}, ${free} free; ${inForce} on the device`,
@@ -131,10 +137,35 @@ export function statusText(config: Config, report: StatusReport): string {
       "skipped",
       (decision?.skipped ?? []).map((s) => `${clip(s.container)}: ${s.reason}`),
     ),
+    ...list(
+      "not started",
+      (decision === null ? [] : failedIn(decision)).map(({ name, reason }) => `${name}: ${reason}`),
+    ),
     ...list("drift", drift ?? []),
     ...list("stats", usageLines(report.usage ?? [])),
     "",
   ].join("\n");
+}
+
+const asleepIn = ({ services }: Decision): readonly Service[] =>
+  services.filter(({ state }) => state === "asleep");
+
+/** Services whose last start has failed, and why. */
+const failedIn = ({ services }: Decision): { readonly name: string; readonly reason: string }[] =>
+  services.flatMap(({ name, failure }) =>
+    failure === undefined ? [] : [{ name, reason: clip(failure, LONG) }],
+  );
+
+/** No row where no service sleeps. */
+function sleepRows(decision: Decision, wakes: boolean | null): [string, string][] {
+  const asleep = asleepIn(decision).length;
+  const failed = failedIn(decision).length;
+  if (asleep + failed === 0) return [];
+  const not = failed === 0 ? "" : `, ${failed} could not be started`;
+  const row: [string, string] = ["asleep", `${counted(asleep, "service")}${not}`];
+  return wakes === false
+    ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run"]]
+    : [row];
 }
 
 /** Characters of an error's message. */

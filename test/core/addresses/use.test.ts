@@ -57,6 +57,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     unguarded: null,
     trouble: null,
     remedy: null,
+    wakes: null,
     stats: null,
   };
   for (const [what, one] of [
