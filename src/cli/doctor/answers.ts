@@ -134,6 +134,8 @@ async function checkService(config: Config, host: string, service: Service): Pro
           "run `ocdd`, and check that `ocdd serve` runs",
         ),
   ];
+  // a connection would be a visit, and start it
+  if (service.forward?.waits === true) return [...findings, waitingFinding(service)];
   const ports = service.ports.filter((port) => port.protocol === "tcp");
   if (ports.length === 0) findings.push(none(`${subject}, ports`, "it exposes no TCP port to try"));
   const knocks = await Promise.all(
@@ -168,6 +170,19 @@ async function checkService(config: Config, host: string, service: Service): Pro
       );
   }
   return findings;
+}
+
+/** Of a service whose alias leads to no container now. */
+export function waitingFinding({ name, state, failure, instances: [instance] }: Service): Finding {
+  const subject = `service ${name}`;
+  if (failure !== undefined)
+    return bad(
+      subject,
+      `it could not be started: ${clip(failure, 200)}; a later visit tries again`,
+      `docker logs ${clip(instance?.name ?? name)}; ocdd wake ${name}`,
+    );
+  if (state === "asleep") return good(subject, "it is asleep; a visit starts it");
+  return good(subject, "it is being started; visitors wait until it is ready");
 }
 
 /** What a failed connection means, by its error code. */

@@ -18,6 +18,7 @@ import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
+import { kernelQueues, sleepFinding } from "./sleep.ts";
 
 /** Checks every component, and with a name that service end to end. Changes nothing. */
 export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
@@ -48,7 +49,10 @@ export async function diagnose(config: Config, name: string | undefined): Promis
   } catch (error) {
     return [...findings, failed("configuration", error)];
   }
-  findings.push(...drift(config, seen, decision));
+  findings.push(
+    ...drift(config, seen, decision),
+    await sleepFinding(config, seen, decision, kernelQueues(), docker.filters),
+  );
   const [names, engine, page, others, delegated, upstream] = await Promise.all([
     nameServer(config, decision.hostIp),
     udpEngine(config),
