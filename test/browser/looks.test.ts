@@ -7,10 +7,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
+import { type Gates, NO_GATES } from "../../src/core/lifecycle/gates.ts";
 import type { Container, Decision } from "../../src/core/model.ts";
 import { readTemplate } from "../../src/host/disk/page.ts";
-import { container } from "../core/make.ts";
-import { sampleContainers, sampleDecision } from "../core/page-sample.ts";
+import { container, id as idOf } from "../core/make.ts";
+import { sampleContainers, sampleDecision, sampleSleepers } from "../core/page-sample.ts";
 import { type Browser, type BrowserContextOptions, openBrowser, type Page } from "./chromium.ts";
 import { openSite, type Site } from "./site.ts";
 import { complaints, violations } from "./watch.ts";
@@ -93,6 +94,67 @@ t.test("each picture: axe-core reports nothing", async (t) => {
     t.same(said, [], `${name}: no complaint`);
     await page.context().close();
   }
+});
+
+/** Nineteen services, of which five are asleep, one is being started and one could not be started. */
+function sleepy() {
+  const all = sampleContainers(19, now);
+  const names = [1, 4, 6, 7, 8, 13, 15].map((i) => all[i]?.name ?? "");
+  const [starting = "", failed = ""] = names.slice(-2);
+  const reason =
+    "driver failed programming external connectivity: Bind for 0.0.0.0:1883: port is already allocated";
+  const gates = { ...NO_GATES, queue: 1 };
+  const decide = (asleep: readonly string[], told: Gates, before?: Decision): Decision => {
+    const { running, stopped } = sampleSleepers(all, names, asleep);
+    return sampleDecision(running, template, before, now, { stopped, gates: told });
+  };
+  const awake = decide([], gates);
+  const asleep = decide(names, gates, awake);
+  const failing = { ...gates, failed: new Map([[idOf(failed), reason]]) };
+  const mixed = decide(
+    names.filter((name) => name !== starting),
+    failing,
+    asleep,
+  );
+  const ready = decide(
+    names.filter((name) => name !== starting),
+    { ...failing, open: new Set([idOf(starting)]) },
+    mixed,
+  );
+  return { asleep, mixed, ready };
+}
+
+t.test("services that sleep: links with their ports; what changes is shown at once", async (t) => {
+  const { asleep, mixed, ready } = sleepy();
+  const site = await openSite(asleep);
+  t.teardown(() => site.close());
+  const { page, said } = await openPage(t, browser, site);
+  t.match(await page.textContent(".counts"), /^19 services, 2 need attention, 7 asleep on host/);
+  const row = page.locator("#s-mqtt");
+  t.equal(await row.getByRole("link").first().getAttribute("href"), "http://mqtt.toolbox.example.com:9001/");
+  t.match(await row.innerText(), /asleep/);
+  t.match(await row.innerText(), /1883/, "its ports are known");
+  t.match(await row.innerText(), /starts when visited/);
+  site.show(mixed);
+  await page.waitForSelector("#s-mqtt.wait");
+  t.match(await row.innerText(), /starting/);
+  t.match(await page.textContent(".counts"), /^19 services, 3 need attention, 5 asleep/);
+  const failed = page.locator(".attention li").filter({ hasText: "failed" });
+  t.match(await failed.innerText(), /already allocated/);
+  t.match(await failed.innerText(), /a later visit tries again/);
+  t.ok(await failed.getByRole("link").first().getAttribute("href"), "it is a link as well");
+  for (const [name, options] of [
+    ["asleep", { colorScheme: "light" }],
+    ["asleep-dark", { colorScheme: "dark" }],
+    ["asleep-phone", { viewport: { width: 390, height: 844 }, isMobile: true }],
+  ] as const) {
+    const picture = await openPage(t, browser, site, options);
+    await picture.page.screenshot({ path: `${PICTURES}${name}.png`, fullPage: true });
+    t.same(await violations(picture.page), [], `${name}: axe-core`);
+  }
+  site.show(ready);
+  await page.waitForSelector("#s-mqtt.good");
+  t.same(said, []);
 });
 
 t.test("a page that is out of date: says so, with and without a script", async (t) => {

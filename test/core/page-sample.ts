@@ -1,6 +1,6 @@
 /** An office's containers for the page's tests, pictures and figures, decided upon by the director itself. */
 import { decide } from "../../src/core/decide.ts";
-import type { Container, Decision } from "../../src/core/model.ts";
+import type { Container, Decision, Observation } from "../../src/core/model.ts";
 import type { PageTemplate } from "../../src/core/page/template.ts";
 import { BARE, composeLabels, config, container, ip, NOW, observation } from "./make.ts";
 
@@ -98,12 +98,37 @@ export function sampleContainers(count: number, now: number = NOW): Container[] 
   });
 }
 
+/** The containers as Docker shows them when they are labelled for sleep; those of these names do not run. */
+export function sampleSleepers(
+  all: readonly Container[],
+  names: readonly string[],
+  asleep: readonly string[],
+) {
+  const marked = all.map((one) =>
+    names.includes(one.name) ? { ...one, labels: new Map([...one.labels, ["ocdd.wake", "true"]]) } : one,
+  );
+  const stopped = marked
+    .filter(({ name }) => asleep.includes(name))
+    .map(
+      ({ attachments, ...one }): Container => ({
+        ...one,
+        state: "exited",
+        health: "none",
+        up: undefined,
+        ports: [],
+        attachments: attachments.map((at) => ({ ...at, address: undefined })),
+      }),
+    );
+  return { running: marked.filter(({ name }) => !asleep.includes(name)), stopped };
+}
+
 /** What the director decides over these containers, after the decision `before`. */
 export function sampleDecision(
   containers: readonly Container[],
   template?: PageTemplate,
   before?: Decision,
   now: number = NOW,
+  over: Partial<Observation> = {},
 ): Decision {
   const settings =
     containers.length > 60
@@ -116,6 +141,6 @@ export function sampleDecision(
     ...BARE,
     table: { ...BARE.table, ...(containers.length > 0 ? strange : {}) },
   };
-  const seen = observation({ actual, containers, ...(template === undefined ? {} : { template }) });
+  const seen = observation({ actual, containers, ...(template === undefined ? {} : { template }), ...over });
   return decide(config(settings), seen, now);
 }

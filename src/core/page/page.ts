@@ -58,6 +58,7 @@ ocdd</code></pre>
 </div>`;
 
 function summary({ services: list, stopped, skipped, conflicts, range, host }: Listing): string {
+  const asleep = list.filter((row) => row.tone === "asleep").length;
   const bad = list.filter((row) => row.tone === "bad").length + skipped.length + conflicts.length;
   const { size, used, held, conflict, reserved, free } = range;
   const parts: readonly (readonly [string, number, string])[] = [
@@ -78,7 +79,7 @@ function summary({ services: list, stopped, skipped, conflicts, range, host }: L
   const plain = shown.map(([, n, text]) => `${n} ${text}`).join(", ");
   return `<p class="counts"><strong>${count(list.length, "service")}</strong>${
     bad > 0 ? `, <span class="bad">${bad} ${bad === 1 ? "needs" : "need"} attention</span>` : ""
-  }${stopped.length > 0 ? `, ${stopped.length} stopped` : ""}${
+  }${asleep > 0 ? `, ${asleep} asleep` : ""}${stopped.length > 0 ? `, ${stopped.length} stopped` : ""}${
     host === null ? "" : ` <span class="host">on host <code>${escapeHtml(host)}</code></span>`
   }</p>
 <div class="range"><svg viewBox="0 0 ${Math.max(size, 1)} 1" preserveAspectRatio="none" role="img" aria-label="Of ${size} addresses ${plain}">${bars.join("")}</svg>

@@ -54,7 +54,11 @@ export function rows(services: readonly Row[], zone: string): string[] {
   return services.map((row) => rowHtml(row, zone, () => htmlOf(row, zone)));
 }
 
-const WAKES = "<small>starts when it is visited</small>";
+/** What a visit does, where no container is behind the name. */
+const VISIT: ReadonlyMap<string, string> = new Map([
+  ["asleep", " <small>starts when visited</small>"],
+  ["failed", " <small>a later visit tries again</small>"],
+]);
 
 const rowHtml = perObject<Row, string>();
 
@@ -63,7 +67,7 @@ function htmlOf(row: Row, zone: string): string {
   const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
   return `
 <li id=s-${row.name} class="${row.tone} ${row.icon}"><p>${linked}
-${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}${row.tone === "asleep" ? WAKES : ""}</p><code>${row.address}</code><em>${escapeHtml(row.status)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 
 /** A stopped service whose address is on hold: no container answers there, so nothing is linked. */

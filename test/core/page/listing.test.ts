@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
 import { decide } from "../../../src/core/decide.ts";
+import { NO_GATES } from "../../../src/core/lifecycle/gates.ts";
 import type { Container, Decision, Observation } from "../../../src/core/model.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
 import { plan } from "../../../src/core/plan.ts";
@@ -92,6 +93,46 @@ t.test("states of services: status, tone and order", async (t) => {
     "problems first",
   );
   t.ok(places.every((at) => at > 0));
+});
+
+t.test("services that sleep: links with the ports from before; a failed start needs attention", async (t) => {
+  const at = (name: string, n: number, over: Partial<Container> = {}): Container =>
+    labelled(
+      name,
+      { "ocdd.wake": "true" },
+      { attachments: [attachment("bridge", `172.17.0.${n}`)], ...over },
+    );
+  const ports = [{ protocol: "tcp", port: 8080 }] as const;
+  const wiki = at("wiki", 2, { ports });
+  const shop = at("shop", 3, { ports });
+  const awake = run([wiki, shop, at("git", 4)]);
+  const off = { state: "exited", ports: [], attachments: [attachment("bridge", undefined)] };
+  const failed = new Map([[shop.id, "no such image <x>"]]);
+  const after = run([at("git", 4)], awake, NOW, {
+    stopped: [
+      { ...wiki, ...off },
+      { ...shop, ...off },
+    ],
+    gates: { ...NO_GATES, queue: 1, failed },
+  });
+  const url = `http://wiki.${ZONE}:8080/`;
+  t.match(document(after), {
+    services: [
+      { name: "git", status: "running" },
+      { name: "shop", status: "failed", tone: "bad", reason: "no such image <x>", since: null },
+      { name: "wiki", status: "asleep", tone: "asleep", reason: null, since: null, url, ports: [{ url }] },
+    ],
+    stopped: [],
+  });
+  const { html } = after.desired.page;
+  t.match(html, ", 1 asleep");
+  t.match(html, `<a href="${url}">wiki<span>`);
+  t.match(html, "<em>asleep <small>starts when visited</small></em>");
+  t.match(
+    html,
+    /Needs attention[\s\S]*id=s-shop[\s\S]*no such image &lt;x&gt;[\s\S]*a later visit tries again[\s\S]*Other/,
+  );
+  t.notMatch(awake.desired.page.html, "asleep");
 });
 
 t.test("groups: by label, else by project, else one of their own", async (t) => {
