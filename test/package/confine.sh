@@ -22,7 +22,11 @@ mount -o remount,bind,ro / # ProtectSystem=strict, the lab's directory for ReadW
 mount -t tmpfs -o ro,mode=000 home /home # ProtectHome=
 mount -t tmpfs -o ro,mode=000 root /root
 mount -o remount,bind,ro /sys # ProtectKernelTunables=
-mount -t proc -o subset=pid,hidepid=invisible proc /proc # ProcSubset=pid, ProtectProc=invisible
+# ProcSubset=pid, which ocdd-watch.service does not have, and ProtectProc=invisible
+case "$who $*" in
+  director*" watch") mount -t proc -o hidepid=invisible proc /proc ;;
+  *) mount -t proc -o subset=pid,hidepid=invisible proc /proc ;;
+esac
 cd "$dir"
 
 # a unit inherits no environment

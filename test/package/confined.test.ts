@@ -63,6 +63,35 @@ t.test("confined", async (t) => {
       const { stdout } = await lab.run("host", ["ip", "-o", "addr"]);
       return !stdout.includes(` ${alias}/`);
     });
+    await t.test("a service falls asleep, a visit starts it, and a browser is shown the page", async (t) => {
+      const labels = { "ocdd.wake": "true", "ocdd.idle": "2s" };
+      await lab.startContainer({ name: "sleeper", labels });
+      const address = await until("it has its alias", async () => (await addresses(lab)).sleeper, 15_000);
+      const state = async (): Promise<string> =>
+        (await lab.docker("inspect", "--format", "{{.State.Status}}", "sleeper")).trim();
+      await until("it is stopped", async () => (await state()) === "exited", 30_000);
+      t.equal(await lab.who(address), "sleeper");
+      await lab.removeContainers("sleeper");
+      // nothing listens on its port, so that it does not become ready
+      await lab.startContainer({
+        name: "slow",
+        labels: { "ocdd.wake": "true" },
+        command: ["sleep", "600"],
+      });
+      const other = await until("it has its alias", async () => (await addresses(lab)).slow, 15_000);
+      await lab.docker("stop", "-t", "0", "slow");
+      const curl = ["curl", "-sS", "--max-time", "20", "-H", "Accept: text/html", `http://${other}/`];
+      await until(
+        "the page is shown",
+        async () =>
+          /slow[\s\S]*(start|check)/i.test((await lab.run("client", curl, { check: false })).stdout),
+        60_000,
+      );
+      const log = readFileSync(`${storage(lab)}/events.jsonl`, "utf8");
+      t.match(log, /"service":"sleeper".*"event":"stop","reason":"not used for 2 s"/);
+      t.match(log, /"service":"sleeper".*"event":"start","reason":"visited by /);
+      await lab.removeContainers("slow");
+    });
     await watch.stop();
     t.notMatch(watch.output(), /error|denied|permitted/i);
   });

@@ -158,6 +158,19 @@ t.test("network capabilities: those it needs for the director, none for the serv
   t.end();
 });
 
+t.test(
+  "watch, which starts services: reaches containers and visitors, and reads the kernel's timeouts",
+  (t) => {
+    const watch = textIn(units, "ocdd-watch.service");
+    t.notMatch(watch, /^IPAddress(Deny|Allow)=/m, "it connects to containers, and shows visitors a page");
+    t.match(watch, /^RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET$/m);
+    t.notMatch(watch, /^ProcSubset=/m, "/proc/sys/net/netfilter");
+    t.match(watch, /^ProtectProc=invisible$/m);
+    t.match(textIn(units, "ocdd.service"), /^IPAddressDeny=any$/m, "one run starts nothing");
+    t.end();
+  },
+);
+
 t.test("the cron file: one line", (t) => {
   const lines = textOf("templates/ocdd.cron")
     .split("\n")
