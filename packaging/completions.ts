@@ -1,6 +1,7 @@
 /**
  * Completions for bash, zsh and fish, from the command tree and the table of keys. They offer: a command; after it the
- * options of the command and the global ones; files after --config; keys after --set; names of services after doctor.
+ * options of the command and the global ones; files after --config; keys after --set; names of services after
+ * commands that take them.
  */
 
 import type { Flag, Surface, Word } from "./surface.ts";
@@ -108,7 +109,7 @@ export function zshCompletion({ flags, words, keys }: Surface): string {
     return spellings(flag).map((spelling) => `'${star}${spelling}${text}${after}'`);
   };
   const cases = words.map((word) => {
-    const names = word.argument === undefined ? [] : ["'::name:_ocdd_names'"];
+    const names = word.argument === undefined ? [] : [`'${word.repeated ? "*" : ":"}:name:_ocdd_names'`];
     const specs = [...flagsAfter(word, flags).flatMap(spec), ...names];
     return `    ${word.name})\n      _arguments -s \\\n        ${specs.join(" \\\n        ")}\n      ;;`;
   });

@@ -4,7 +4,7 @@ import { bold, heading, italic, item, literal, marked, plain, section, wrapped }
 import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surface.ts";
 
 /** Date of the last change of the words here: with today's the generated pages would differ every day. */
-const DATE = "2026-11-28";
+const DATE = "2026-11-29";
 
 const GENERATED =
   '.\\" Written by "npm run man": change src/cli/main.ts, src/core/config/keys.ts or packaging/man.ts instead.';
@@ -51,6 +51,14 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       "If a restriction is invalid or cannot be enforced the container is not served;",
       `${bold("ocdd status")} shows the error.`,
     ),
+    section(
+      "SLEEP",
+      `A container with the label ${bold("ocdd.wake=true")} keeps its name and address while it is stopped.`,
+      "The first packet to it waits in the kernel, starts it, and is delivered when it is ready.",
+      `${bold("ocdd.idle")} stops it when there was no open connection and no packet for so long.`,
+      `This needs ${bold("ocdd watch")}: while that does not run, such packets are refused.`,
+      `A start that fails is shown by ${bold("ocdd list")} and ${bold("ocdd status")}, and a later visit tries again.`,
+    ),
     section("EXIT STATUS", ...[...statuses].map(([status, meaning]) => item(bold(status), plain(meaning)))),
     section(
       "SIGNALS",
@@ -91,6 +99,11 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
         `Figures of ${bold("ocdd watch")} since its start, for ${bold("ocdd status")}.`,
       ),
       item(
+        italic("STORAGE_DIR/events.jsonl"),
+        "Each start and stop of a container by OCDD with its reason, a JSON object a line, up to 1 MB; the file before with",
+        `${italic(".previous")} added.`,
+      ),
+      item(
         italic("/etc/systemd/system/ocdd*"),
         `Units written by ${bold("ocdd initialize")}. They take precedence over those of a package: run it again after an upgrade.`,
       ),
@@ -102,6 +115,11 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ".PP",
       "The changes a run would make, without making them:",
       literal("ocdd plan"),
+      ".PP",
+      "A service that sleeps when it is not used, started by a command in place of a visit; and why it was started or stopped:",
+      literal(
+        "docker run -d --label ocdd.wake=true --label ocdd.idle=30m --name wiki requarks/wiki:2\nocdd wake wiki\ntail /opt/ocdd/events.jsonl",
+      ),
     ),
     section(
       "SEE ALSO",
@@ -157,8 +175,13 @@ const choices = ({ choices }: Flag): string =>
   choices.length === 0 ? "" : `; one of ${choices.map((choice) => `\`${choice}\``).join(", ")}`;
 
 /** A command with the options that only it has. */
-function command({ name, text, argument, flags }: Word, global: readonly Flag[]): string {
-  const tag = argument === undefined ? bold(name) : `${bold(name)} [${italic(argument)}]`;
+function command({ name, text, argument, repeated, flags }: Word, global: readonly Flag[]): string {
+  const tag =
+    argument === undefined
+      ? bold(name)
+      : repeated
+        ? `${bold(name)} ${italic(argument)} ...`
+        : `${bold(name)} [${italic(argument)}]`;
   const own = flags.filter(({ long }) => !global.some((flag) => flag.long === long));
   return item(tag, marked(sentence(text)), ...(own.length === 0 ? [] : [".RS", ...own.map(option), ".RE"]));
 }

@@ -21,6 +21,8 @@ export interface Word {
   readonly text: string;
   /** Name of its argument; undefined when it takes none. */
   readonly argument: string | undefined;
+  /** It takes one such argument or more. */
+  readonly repeated: boolean;
   /** Its own options; the global ones are understood after it as well. */
   readonly flags: readonly Flag[];
 }
@@ -67,6 +69,7 @@ export function readSurface(): Surface {
       name: command.name(),
       text: command.description(),
       argument: command.registeredArguments[0]?.name(),
+      repeated: command.registeredArguments[0]?.variadic === true,
       flags: command.options.map(flagOf),
     })),
     keys: Object.entries(KEYS).map(([name, key]) => ({

@@ -77,6 +77,7 @@ complete -c ocdd -n 'not __fish_seen_subcommand_from initialize apply plan watch
 complete -c ocdd -n '__fish_seen_subcommand_from plan' -l detailed-exitcode -d 'exit status 2 when there are changes'
 complete -c ocdd -n '__fish_seen_subcommand_from watch' -l log-format -x -a 'text journal json' -d 'form of the log; default: journal under journald, else text'
 complete -c ocdd -n '__fish_seen_subcommand_from serve' -l log-format -x -a 'text journal json' -d 'form of the log; default: journal under journald, else text'
+complete -c ocdd -n '__fish_seen_subcommand_from list' -l all -d 'also services whose container has stopped and whose address is on hold'
 complete -c ocdd -n '__fish_seen_subcommand_from status' -l stats -d 'also processor time and memory that each service uses'
 complete -c ocdd -n '__fish_seen_subcommand_from doctor' -a '(__ocdd_names)'
 complete -c ocdd -n '__fish_seen_subcommand_from wake' -a '(__ocdd_names)'

@@ -360,7 +360,7 @@ export function commandTree(finish: (status: number) => void): Command {
     program
       .command(name)
       .description(LIFECYCLE[name])
-      .argument("<names...>", "services or containers")
+      .argument("<name...>", "services or containers")
       .option(...json)
       .action((names: string[], _options: unknown, command: Command) =>
         done(lifecycle(name, names, command.optsWithGlobals())),
