@@ -65,6 +65,7 @@ const LINES: readonly (readonly [string, readonly string[]])[] = [
   ["ocdd --config exa\t li\t", ["--config", "example.conf", "list"]],
   ["ocdd list --set TOOL\tx", ["list", "--set", "TOOLBOX_SUBDOMAIN_NAME=x"]],
   ["ocdd doctor je\t", ["doctor", "jenkins"]],
+  ["ocdd wake jenkins je\t", ["wake", "jenkins", "jenkins"]],
   ["ocdd serve --log-format jo\t", ["serve", "--log-format", "journal"]],
 ];
 
