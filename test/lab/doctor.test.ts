@@ -1,9 +1,11 @@
 /** `ocdd doctor`: OK for each component that works; the broken one and its remedy otherwise. */
 
+import { readFileSync } from "node:fs";
 import t, { type Test } from "tap";
 import { addresses, aliasOf, apply, initializedLab } from "./director.ts";
 import { HOST_ADDRESS } from "./network.ts";
-import type { OcddOptions } from "./ocdd.ts";
+import { type OcddOptions, storage } from "./ocdd.ts";
+import { until } from "./process.ts";
 
 t.setTimeout(600_000);
 
@@ -66,6 +68,31 @@ t.test("doctor", async (t) => {
 
   t.test("a name without a service: reported", async (t) => {
     await sick(t, /nobody/, {}, ["nobody"]);
+  });
+
+  t.test("a service asleep: not woken by its check; without watch the check of sleep fails", async (t) => {
+    t.match((await lab.ocdd(["doctor"])).stdout, /^- +sleep: no service may sleep/m);
+    await lab.startContainer({ name: "sleeper", labels: { "ocdd.wake": "true" } });
+    await apply(lab);
+    await lab.docker("stop", "sleeper");
+    await apply(lab);
+    await sick(t, /^FAIL sleep: 1 container may sleep, 1 asleep.*\n +remedy: systemctl start ocdd-watch/m);
+    t.match((await lab.ocdd(["status"])).stdout, /^asleep +1 service\nvisits +start no service/m);
+    const watch = lab.startOcdd(["watch"]);
+    t.teardown(() => watch.stop());
+    const good = async (): Promise<boolean> =>
+      /^OK +sleep: .*1 asleep; a visit starts them$/m.test((await lab.ocdd(["doctor"])).stdout);
+    await until("watch reads the queue", good, 30_000);
+    await healthy(t, ["sleeper"]);
+    t.match((await lab.ocdd(["doctor", "sleeper"])).stdout, /^OK +service sleeper: it is asleep/m);
+    t.notMatch((await lab.ocdd(["status"])).stdout, /^visits/m);
+    t.match(await lab.docker("inspect", "--format", "{{.State.Status}}", "sleeper"), /^exited/);
+    await lab.ocdd(["wake", "sleeper"]);
+    t.match(readFileSync(`${storage(lab)}/events.jsonl`, "utf8"), /"event":"start","reason":"ocdd wake"/);
+    await watch.stop();
+    await lab.removeContainers("sleeper");
+    await apply(lab);
+    t.match((await lab.ocdd(["list", "--all"])).stdout, /^sleeper .* stopped$/m);
   });
 
   t.test("the server stopped: reported with the remedy", async (t) => {
