@@ -1,5 +1,6 @@
 /** What is remembered of each service for the page: since when it runs, and how it looked when its container stopped. */
 
+import { isMoment } from "../moment.ts";
 import type { Port } from "../ports.ts";
 import { field } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
@@ -58,7 +59,7 @@ export function readHistory(text: string): ServiceHistory {
         image: line(row.image) ?? "?",
         container: line(row.container) ?? "?",
         containerId: typeof containerId === "string" ? containerId : "",
-        since: typeof since === "number" && Number.isFinite(since) ? since : null,
+        since: isMoment(since) ? since : null,
         ...(Array.isArray(ports) ? { ports: ports.flatMap(portOf) } : {}),
       };
       return [[name, remembered]];

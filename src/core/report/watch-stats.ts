@@ -1,5 +1,7 @@
 /** What `watch` has done since it was started, for `ocdd status`. Times are seconds since the epoch. */
 
+import { isMoment } from "../moment.ts";
+
 export interface WatchStats {
   readonly since: number;
   /** Changes made: steps of plans. */
@@ -47,8 +49,8 @@ export const renderWatchStats = (stats: WatchStats): string =>
 export function parseWatchStats(text: string): WatchStats | null {
   try {
     const { since, changes, repaired, lastRepair, lastError } = JSON.parse(text) as Partial<WatchStats>;
-    const numbers = [since, changes, repaired, lastRepair ?? 0, lastError?.at ?? 0];
-    if (!numbers.every(Number.isFinite)) return null;
+    if (![changes, repaired].every(Number.isFinite)) return null;
+    if (![since, lastRepair ?? 0, lastError?.at ?? 0].every(isMoment)) return null;
     const error = lastError ?? null;
     return {
       since: since as number,

@@ -1,6 +1,7 @@
 /** Docker's JSON → OCDD's types. Read field by field: at worst a field counts as absent. */
 import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Attachment, Container, Network } from "../../core/model.ts";
+import { isMoment } from "../../core/moment.ts";
 import { upBounds } from "../../core/page/uptime.ts";
 import type { Port, Protocol } from "../../core/ports.ts";
 
@@ -25,7 +26,7 @@ export function readContainer(item: Json): Container | undefined {
     // links add names with a second slash; the container's own has one
     name: (names.find((name) => /^\/[^/]+$/.test(name)) ?? names[0] ?? id.slice(0, 12)).replace(/^\//, ""),
     image: string(item.Image),
-    created: number(item.Created),
+    created: isMoment(item.Created) ? item.Created : 0,
     state: string(item.State) || "running",
     health: healthOf(item),
     up: upBounds(string(item.Status)),

@@ -86,6 +86,13 @@ t.test("a history file that cannot be read, or is of another schema, counts as n
     t.strictSame(readHistory(text), NO_HISTORY, text);
 });
 
+t.test("a time of a history file that cannot be printed counts as unknown", async (t) => {
+  for (const since of [1e13, -1, 1e300]) {
+    const services = [{ name: "web", fqdn: "web.toolbox.example.com", since }];
+    t.equal(readHistory(JSON.stringify({ schemaVersion: 1, services })).get("web")?.since, null, `${since}`);
+  }
+});
+
 t.test("odd fields of a history file count as unknown", async (t) => {
   const odd = {
     name: "web",

@@ -7,6 +7,7 @@ import {
   newWatchStats,
   parseWatchStats,
   renderWatchStats,
+  type WatchStats,
 } from "../../../src/core/report/watch-stats.ts";
 
 t.test("runs that change something are counted; drift is what they repaired", async (t) => {
@@ -64,4 +65,13 @@ t.test("any text or JSON: figures or none, never an error", async () => {
     ),
     { numRuns: 500 },
   );
+});
+
+t.test("a time that cannot be printed: no figures", async (t) => {
+  const times: Partial<WatchStats>[] = [
+    { since: 1e13 },
+    { lastRepair: 1e300 },
+    { lastError: { at: -1, message: "x", over: false } },
+  ];
+  for (const odd of times) t.equal(parseWatchStats(renderWatchStats({ ...newWatchStats(1), ...odd })), null);
 });

@@ -333,6 +333,20 @@ t.test("any value in one field: the others are read, no exception", async (t) =>
   );
 });
 
+t.test("a creation time that no calendar has counts as unknown", async (t) => {
+  const { docker, answers } = await double(t, {});
+  for (const [created, want] of [
+    [1_700_000_000, 1_700_000_000],
+    [253_402_300_799, 253_402_300_799],
+    [1e13, 0],
+    [1e300, 0],
+    [-1, 0],
+  ]) {
+    answers.containers = [{ ...WEB, Created: created, Status: "Up 2 minutes" }];
+    t.equal((await lookOnce(docker)).containers[0]?.created, want, String(created));
+  }
+});
+
 t.test("a container with an invalid id: left out", async (t) => {
   const { docker } = await double(t, { containers: [{ ...WEB, Id: "../../info" }, { ...WEB, Id: 7 }, WEB] });
   t.equal((await lookOnce(docker)).containers.length, 1);
