@@ -42,13 +42,6 @@ const IN_STORAGE = {
   conntrackBatch: "forget",
 } as const;
 
-/** Names in STORAGE_DIR that the configuration may not use for the zone file or the page. */
-export const RESERVED_NAMES: readonly string[] = [
-  ...Object.values(IN_STORAGE),
-  "leases.json.previous",
-  "events.jsonl.previous",
-];
-
 /** Absolute paths. */
 export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {
   const stored = Object.fromEntries(
@@ -56,6 +49,24 @@ export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {
   ) as Record<keyof typeof IN_STORAGE, string>;
   const site = parentOf(indexFile);
   return { ...stored, services: `${site}/services.json`, lastRun: `${site}/last-run` };
+}
+
+/** Whether a path that the configuration gives is one of the files OCDD keeps for itself, or of one while it is written. */
+export function isReserved(path: string, settings: PathSettings): boolean {
+  const kept = pathsOf(settings);
+  const files = [...Object.values(kept), `${kept.leases}.previous`, `${kept.events}.previous`];
+  const temporary = [...files, settings.indexFile].map((file) => `${file}.new`);
+  return [...files, ...temporary].some((file) => normal(file) === normal(path));
+}
+
+/** An absolute path without `//`, `.` and `..`; symbolic links are not followed. */
+function normal(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
 }
 
 /** The directory that holds a file. */

@@ -3,7 +3,7 @@
 import type { Ipv4, Range } from "../addresses/ipv4.ts";
 import { ConfigError, type Problem } from "../errors.ts";
 import type { Firewall } from "../forwards/backend.ts";
-import { RESERVED_NAMES } from "../paths.ts";
+import { isReserved } from "../paths.ts";
 import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
@@ -146,7 +146,7 @@ export function readConfig(sources: ConfigSources): Config {
     ["DNS_ZONE_FILE", zoneFile],
     ["WEB_INDEX_FILE", indexFile],
   ] as const) {
-    if (!RESERVED_NAMES.some((file) => path === `${values.STORAGE_DIR}/${file}`)) continue;
+    if (!isReserved(path, { storageDir: values.STORAGE_DIR, indexFile })) continue;
     problems.push({ where: where(name), key: name, message: `is ${path}, which OCDD keeps for itself` });
   }
   if (indexFile === zoneFile) {
