@@ -46,7 +46,10 @@ export function giveAddresses(
         (reach.kind === "none" && reach.keeps && known.has(key)),
     )
     .map((c) => ({ key: c.key, container: c.container.id }));
-  const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours);
+  const listens = [...config.dnsListen, ...config.webListen].flatMap((address) =>
+    address === "HOST_IP" ? [] : address,
+  );
+  const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours, listens);
   const { excluded, avoided } = reserved;
   const allocation = allocate({
     table: before,

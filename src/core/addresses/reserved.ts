@@ -16,12 +16,13 @@ export interface Reserved {
   readonly notes: readonly string[];
 }
 
-/** The reserved addresses of the range. */
+/** The reserved addresses of the range; `listens` are those that the servers are to answer on. */
 export function reservedAddresses(
   pool: readonly Range[],
   seen: Pick<Observation, "actual" | "addresses" | "networks" | "containers">,
   hostIp: Ipv4,
   { nextHops, resolvers }: Neighbours = NO_NEIGHBOURS,
+  listens: readonly Ipv4[] = [],
 ): Reserved {
   const inPool = (address: Ipv4): boolean => pool.some((range) => contains(range, address));
   const notes = new Map<Ipv4, string>();
@@ -47,6 +48,7 @@ export function reservedAddresses(
   for (const [addresses, what] of [
     [nextHops, "is the next hop of a route of this host"],
     [resolvers, "is a name server that this host asks"],
+    [listens, "is one that OCDD's servers listen on"],
   ] as const) {
     for (const address of addresses.filter(inPool)) {
       avoided.add(address);

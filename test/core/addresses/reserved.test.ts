@@ -79,6 +79,24 @@ t.test(
   },
 );
 
+t.test(
+  "an address of the range that OCDD is to listen on: not handed out, and the reason is reported",
+  async (t) => {
+    for (const key of ["DNS_LISTEN", "WEB_LISTEN"]) {
+      const keys = { [key]: "HOST_IP, 192.168.122.11" };
+      const d = decide(config(keys), observation({ containers: containers(1) }), NOW);
+      t.strictSame(
+        d.services.map(({ address }) => address as string),
+        ["192.168.122.12"],
+        key,
+      );
+      t.ok(
+        d.warnings.some((line) => /^192\.168\.122\.11 of the range is one that OCDD's servers/.test(line)),
+      );
+    }
+  },
+);
+
 t.test("the host's own address in the range, set or found: not handed out", async (t) => {
   for (const keys of [{ IP_RANGE_END: "205", IP_RANGE_START: "199" }, { HOST_IP: "192.168.122.12" }]) {
     const d = decide(config(keys), observation({ containers: containers(7) }), NOW);
