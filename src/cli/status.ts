@@ -105,5 +105,6 @@ async function usageOf(services: readonly Service[], docker: Pick<Docker, "stats
 export async function serverAnswers(config: Config, host: Ipv4 | null): Promise<ServerAnswers | undefined> {
   if (host === null) return undefined;
   const [dns, web] = await Promise.all([nameServer(config, host), webServer(config, host)]);
-  return { dns: dns.ok === true, web: web.ok };
+  const other = (["dns", "web"] as const).filter((which) => ({ dns, web })[which].other === true);
+  return { dns: dns.ok === true, web: web.ok, ...(other.length > 0 ? { other } : {}) };
 }

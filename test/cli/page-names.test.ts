@@ -12,7 +12,14 @@ t.test("a name that the page answers with 421: a note that names WEB_NAMES", asy
   });
   await new Promise<void>((done) => server.listen(webPort, "127.0.0.1", done));
   t.teardown(() => server.close());
-  const config = { webListen: ["HOST_IP" as const], webPort, zone: "toolbox.example.com", webEnabled: true };
+  const files = { storageDir: "/nowhere", indexFile: "/nowhere/index.html" };
+  const config = {
+    ...files,
+    webListen: ["HOST_IP" as const],
+    webPort,
+    zone: "toolbox.example.com",
+    webEnabled: true,
+  };
   t.match(await webServer(config, "127.0.0.1"), { ok: true });
   const found = await pageNames(config, "127.0.0.1", ["docker1.example.com", "it.example.com"]);
   t.equal(found.length, 1);

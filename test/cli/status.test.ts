@@ -127,6 +127,11 @@ t.test("the servers: asked one by one, in text and document", async (t) => {
   };
   const hung = { dns: true, web: false };
   t.same(await shown(hung), ["name server answers, page does not answer", hung]);
+  const foreign: ServerAnswers = { dns: false, web: false, other: ["dns"] };
+  t.same(await shown(foreign), [
+    "name server is not OCDD's, or out of date: see `ocdd doctor`, page does not answer",
+    foreign,
+  ]);
   const without = { dns: false, web: null };
   t.same(await shown(without), ["name server does not answer", without]);
   t.same(await shown(undefined), [undefined, null]);

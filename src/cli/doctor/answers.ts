@@ -1,31 +1,41 @@
 /** Checks that send a query: name server, delegation, one service end to end. */
-import { Resolver } from "node:dns/promises";
 import { createConnection } from "node:net";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { Decision, Service } from "../../core/model.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
+import { ANSWER_TIMEOUT_MS, asking, codeOf, servedZone } from "./served.ts";
 
-/** Milliseconds that a service or server has to answer. */
-const ANSWER_TIMEOUT_MS = 2_000;
-
-/** Does the name server answer for the zone? */
+/** Does the name server answer for the zone, with what the zone file holds? */
 export async function nameServer(config: Config, host: string): Promise<Finding> {
   const subject = "name server";
-  const address = config.dnsListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
-  try {
-    const soa = await asking(`${address}:${config.dnsPort}`).resolveSoa(config.zone);
-    return good(
-      subject,
-      `${address} port ${config.dnsPort} answers for ${config.zone}, serial ${soa.serial}`,
-    );
-  } catch (error) {
-    return bad(
-      subject,
-      `${address} port ${config.dnsPort} does not answer for ${config.zone} (${codeOf(error)})`,
-      "start `ocdd serve`; if it runs, its log names the process that holds the port",
-    );
+  const at = { address: nameServerAt(config, host), port: config.dnsPort };
+  const where = `${at.address} port ${at.port}`;
+  const served = await servedZone(config, at);
+  switch (served.state) {
+    case "current":
+      return good(subject, `${where} answers for ${config.zone}, serial ${served.sent}`);
+    case "other":
+      return {
+        ...bad(
+          subject,
+          `${where} answers with serial ${served.sent}, but ${config.zoneFile} has serial ${served.kept}`,
+          `see which process holds port ${at.port} (ss -lnup); if it is \`ocdd serve\`, its log says why the file is not served`,
+        ),
+        other: true,
+      };
+    case "silent":
+      return bad(
+        subject,
+        `${where} does not answer for ${config.zone} (${served.why})`,
+        "start `ocdd serve`; if it runs, its log names the process that holds the port",
+      );
   }
+}
+
+/** Where the name server is asked: at the first address that it is to listen on. */
+export function nameServerAt({ dnsListen }: Pick<Config, "dnsListen">, host: string): string {
+  return dnsListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
 }
 
 /** Does this host's resolver find the zone here? */
@@ -73,7 +83,7 @@ export async function forwarders(
     return [
       bad(subject, silent.join("; "), "correct DNS_FORWARDERS, or ask IT which resolvers this host may use"),
     ];
-  const address = config.dnsListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
+  const address = nameServerAt(config, host);
   const code = await failure(endpointOf(address, config.dnsPort));
   return code === undefined
     ? [good(subject, `${names.join(", ")} answer, also through ${address}`)]
@@ -89,16 +99,6 @@ export async function forwarders(
 /** In the form of Resolver.setServers. */
 function endpointOf(address: string, port: number): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
-}
-
-function asking(server?: string): Resolver {
-  const resolver = new Resolver({ timeout: ANSWER_TIMEOUT_MS, tries: 2 });
-  if (server !== undefined) resolver.setServers([server]);
-  return resolver;
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string }).code ?? "no reason given";
 }
 
 /** One service end to end: name, alias, rule and the program in its container. */

@@ -5,6 +5,8 @@ export interface Finding {
   readonly subject: string;
   readonly message: string;
   readonly remedy: string | null;
+  /** Present where a server answers, but with something else than OCDD's files hold. */
+  readonly other?: true;
 }
 
 export const good = (subject: string, message: string): Finding => ({

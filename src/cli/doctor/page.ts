@@ -1,54 +1,44 @@
 /** Checks of the index page: is it served, and by which names. */
 import { Resolver } from "node:dns/promises";
-import { request } from "node:http";
 import { hostname } from "node:os";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { isDomain } from "../../core/config/values.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
+import { ANSWER_TIMEOUT_MS, codeOf, type Place, page, servedPage } from "./served.ts";
 
-/** Milliseconds that a server has to answer. */
-const ANSWER_TIMEOUT_MS = 2_000;
 /** Names of the host that are tried: a resolver may return any number of them. */
 const MAX_NAMES = 4;
 
-type Web = Pick<Config, "webListen" | "webPort" | "zone" | "webEnabled">;
+type Web = Pick<Config, "webListen" | "webPort" | "zone" | "webEnabled" | "indexFile" | "storageDir">;
 
-function placeOf(config: Web, host: string): { address: string; port: number } {
+function placeOf(config: Web, host: string): Place {
   const address = config.webListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
   return { address, port: config.webPort };
 }
 
 /** Status of the page when it is requested by this name, or why there is none. */
-function statusFor(name: string, at: { address: string; port: number }): Promise<number | string> {
-  return new Promise((resolve) => {
-    const headers = { host: name };
-    const call = request(
-      { host: at.address, port: at.port, path: "/", headers, timeout: ANSWER_TIMEOUT_MS },
-      (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      },
-    );
-    call.on("timeout", () => call.destroy(new Error("ETIMEDOUT")));
-    call.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    call.end();
-  });
+function statusFor(name: string, at: Place): Promise<number | string> {
+  return page(at, name).then(({ status }) => status, codeOf);
 }
 
-/** Is the index page served? */
+/** Is the index page served, and OCDD's? */
 export async function webServer(config: Web, host: string): Promise<Finding> {
-  if (!config.webEnabled) return none("web server", "WEB_ENABLED is 0");
+  const subject = "web server";
+  if (!config.webEnabled) return none(subject, "WEB_ENABLED is 0");
   const at = placeOf(config, host);
   const where = `http://${at.address}:${at.port}/`;
   const status = await statusFor(config.zone, at);
-  return status === 200
-    ? good("web server", `${where} answers`)
-    : bad(
-        "web server",
-        `${where} does not send the index page (${status})`,
-        "start `ocdd serve`; if it runs, its log names the process that holds the port",
-      );
+  if (status !== 200)
+    return bad(
+      subject,
+      `${where} does not send the index page (${status})`,
+      "start `ocdd serve`; if it runs, its log names the process that holds the port",
+    );
+  const served = await servedPage(config, at);
+  if (served.state === "current") return good(subject, `${where} answers`);
+  const message = `${where} answers, but not with the page that OCDD wrote`;
+  return { ...bad(subject, message, `see which process holds port ${at.port} (ss -lntp)`), other: true };
 }
 
 /** Names that users may have for this host: its own, and those that the resolver has for its address. */

@@ -15,6 +15,8 @@ export interface ServerAnswers {
   readonly dns: boolean;
   /** Null: there is no page (WEB_ENABLED=0). */
   readonly web: boolean | null;
+  /** Those of the two that answer, but with something else than OCDD's files hold: they count as not answering. */
+  readonly other?: readonly ("dns" | "web")[];
 }
 
 /** What is known; null for what is not. Times are seconds since the epoch. */
@@ -187,10 +189,13 @@ function watchRows(stats: WatchStats, now: number): [string, string][] {
   ];
 }
 
-function serverRow({ dns, web }: ServerAnswers): [string, string] {
-  const verb = (answers: boolean): string => (answers ? "answers" : "does not answer");
-  const page = web === null ? "" : `, page ${verb(web)}`;
-  return ["server", `name server ${verb(dns)}${page}`];
+function serverRow({ dns, web, other = [] }: ServerAnswers): [string, string] {
+  const verb = (which: "dns" | "web", answers: boolean): string => {
+    if (answers) return "answers";
+    return other.includes(which) ? "is not OCDD's, or out of date: see `ocdd doctor`" : "does not answer";
+  };
+  const page = web === null ? "" : `, page ${verb("web", web)}`;
+  return ["server", `name server ${verb("dns", dns)}${page}`];
 }
 
 /** From the leases where Docker does not answer. */
