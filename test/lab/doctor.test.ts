@@ -98,6 +98,7 @@ t.test("doctor", async (t) => {
   t.test("the server stopped: reported with the remedy", async (t) => {
     await server.stop();
     await sick(t, /^FAIL name server: .*does not answer/m);
+    await sick(t, /^- +delegation: not checked: the name server/m);
   });
 
   t.test("the delegation missing: reported with the records for IT", async (t) => {
@@ -109,8 +110,10 @@ t.test("doctor", async (t) => {
     };
     await apply(lab, { conf }, ["initialize"]);
     await apply(lab, { conf });
+    const other = await lab.serve({ conf });
     await sick(t, /delegat[\s\S]*forgotten\.example\.com/i, { conf });
     t.match((await lab.ocdd(["doctor"], { conf })).stdout, HOST_ADDRESS, "what IT must enter is said");
+    await other.stop();
   });
 
   t.test("Docker stopped: reported, status 1", async (t) => {

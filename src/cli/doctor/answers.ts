@@ -3,6 +3,7 @@ import { createConnection } from "node:net";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { Decision, Service } from "../../core/model.ts";
+import type { SkipCode } from "../../core/services/skipped.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { ANSWER_TIMEOUT_MS, asking, codeOf, servedZone } from "./served.ts";
 
@@ -101,6 +102,21 @@ function endpointOf(address: string, port: number): string {
   return `${address.includes(":") ? `[${address}]` : address}:${port}`;
 }
 
+/** Ends the subject of the check of a service's name. */
+export const NAME = ", name";
+
+/** What helps a container that is not served. */
+const REMEDIES: Readonly<Record<SkipCode, string>> = {
+  label: "correct its labels and create the container again",
+  "no-network": "connect it to a network: docker network connect NETWORK CONTAINER",
+  "internal-network": "connect it to a network that is not internal",
+  "foreign-driver": "connect it to a bridge network",
+  "no-address": "see `docker ps`: it gets its address when it has started",
+  "host-address": "connect it with another address",
+  "shares-unserved": "see why the container whose network it uses is not served",
+  "range-full": "ask IT for a larger range, or hide containers with ocdd.enable=false",
+};
+
 /** One service end to end: name, alias, rule and the program in its container. */
 export async function oneService(config: Config, decision: Decision, name: string): Promise<Finding[]> {
   const wanted = name.toLowerCase().replace(new RegExp(`\\.?${config.zone.replaceAll(".", "\\.")}\\.?$`), "");
@@ -109,8 +125,11 @@ export async function oneService(config: Config, decision: Decision, name: strin
   );
   if (services.length === 0) {
     const skipped = decision.skipped.find((s) => s.container === name);
-    const why = skipped === undefined ? "no running container has that name" : skipped.reason;
-    return [bad(`service ${clip(name)}`, `is not served: ${why}`, "see `ocdd list` for the names there are")];
+    const [why, remedy] =
+      skipped === undefined
+        ? ["no running container has that name", "see `ocdd list` for the names there are"]
+        : [skipped.reason, REMEDIES[skipped.code]];
+    return [bad(`service ${clip(name)}`, `is not served: ${why}`, remedy)];
   }
   const findings = await Promise.all(
     services.map((service) => checkService(config, decision.hostIp, service)),
@@ -127,9 +146,9 @@ async function checkService(config: Config, host: string, service: Service): Pro
     .catch((error: unknown) => codeOf(error));
   const findings: Finding[] = [
     answer.includes(address)
-      ? good(`${subject}, name`, `${service.fqdn} is ${address}`)
+      ? good(`${subject}${NAME}`, `${service.fqdn} is ${address}`)
       : bad(
-          `${subject}, name`,
+          `${subject}${NAME}`,
           `${service.fqdn} is ${String(answer)}, not ${address}`,
           "run `ocdd`, and check that `ocdd serve` runs",
         ),

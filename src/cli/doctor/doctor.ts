@@ -13,7 +13,7 @@ import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
-import { delegation, forwarders, nameServer, oneService } from "./answers.ts";
+import { delegation, forwarders, NAME, nameServer, oneService } from "./answers.ts";
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
@@ -61,9 +61,20 @@ export async function diagnose(config: Config, name: string | undefined): Promis
     delegation(config, decision.hostIp),
     forwarders(config, decision.hostIp),
   ]);
-  findings.push(names, engine, page, ...others, delegated, ...upstream);
-  if (name !== undefined) findings.push(...(await oneService(config, decision, name)));
+  const asked = names.ok === true;
+  findings.push(names, engine, page, ...others, afterNameServer(delegated, asked), ...upstream);
+  if (name !== undefined) {
+    const service = await oneService(config, decision, name);
+    findings.push(...service.map((one) => (one.subject.endsWith(NAME) ? afterNameServer(one, asked) : one)));
+  }
   return findings;
+}
+
+/** What fails because the name server does not serve the zone says nothing about delegation or service. */
+export function afterNameServer(finding: Finding, serves: boolean): Finding {
+  return serves || finding.ok !== false
+    ? finding
+    : none(finding.subject, "not checked: the name server does not serve the zone");
 }
 
 async function attempt(subject: string, look: () => Promise<string>): Promise<Finding> {
