@@ -1,7 +1,7 @@
 /** `ocdd doctor` names the component that is at fault, not those that depend on it. */
 import t from "tap";
 import { oneService } from "../../src/cli/doctor/answers.ts";
-import { afterNameServer } from "../../src/cli/doctor/doctor.ts";
+import { afterNameServer, dockerEngine } from "../../src/cli/doctor/doctor.ts";
 import { bad, good } from "../../src/cli/doctor/finding.ts";
 import { decide } from "../../src/core/decide.ts";
 import { config, container, NOW, observation } from "../core/make.ts";
@@ -12,6 +12,13 @@ t.test("without the name server: what depends on it is not checked, and IT is no
   t.equal(afterNameServer(failed, true), failed);
   const fine = good("delegation", "found");
   t.equal(afterNameServer(fine, false), fine);
+});
+
+t.test("a rootless Docker: FAIL, whatever else it reports", async (t) => {
+  const rootless = ["name=seccomp,profile=builtin", "name=rootless", "name=cgroupns"];
+  t.match(dockerEngine("engine 28", rootless), { ok: false, message: /engine 28 is rootless/ });
+  for (const options of [undefined, [], "rootless", ["name=seccomp"], [null, {}]])
+    t.match(dockerEngine("engine 28", options), { ok: true, message: "engine 28" });
 });
 
 t.test("a container that is not served: its reason, and the remedy for that", async (t) => {

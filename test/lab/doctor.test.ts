@@ -66,6 +66,14 @@ t.test("doctor", async (t) => {
     await apply(lab);
   });
 
+  t.test("the host's firewall closed to the LAN: reported with the rule and the remedy", async (t) => {
+    const rule = ["INPUT", "-i", "ens3", "-p", "udp", "--dport", "53", "-j", "DROP"];
+    await lab.run("host", ["iptables", "-I", ...rule]);
+    await sick(t, /^FAIL host's firewall: .*53\/udp: -A INPUT.*\n +remedy: .*ufw allow 53\/udp/m);
+    await lab.run("host", ["iptables", "-D", ...rule]);
+    await healthy(t);
+  });
+
   t.test("a name without a service: reported", async (t) => {
     await sick(t, /nobody/, {}, ["nobody"]);
   });

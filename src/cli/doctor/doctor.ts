@@ -17,6 +17,7 @@ import { delegation, forwarders, NAME, nameServer, oneService } from "./answers.
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
+import { hostFirewall } from "./host-firewall.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
 import { kernelQueues, sleepFinding } from "./sleep.ts";
 
@@ -51,6 +52,7 @@ export async function diagnose(config: Config, name: string | undefined): Promis
   }
   findings.push(
     ...drift(config, seen, decision),
+    ...(await hostFirewall(config, decision.hostIp)),
     await sleepFinding(config, seen, decision, kernelQueues(), docker.filters),
   );
   const [names, engine, page, others, delegated, upstream] = await Promise.all([
@@ -107,7 +109,10 @@ async function dockerFindings(config: Config): Promise<DockerFindings> {
   const version = String(about.get("ServerVersion") ?? about.get("Version") ?? "unknown");
   const backend = about.get("FirewallBackend") as { Driver?: unknown } | undefined;
   const driver = typeof backend?.Driver === "string" ? backend.Driver : "iptables";
-  const engine = good("Docker", `engine ${clip(version)} at ${config.dockerSocket}`);
+  const engine = dockerEngine(
+    `engine ${clip(version)} at ${config.dockerSocket}`,
+    about.get("SecurityOptions"),
+  );
   const filters = driver.startsWith("nftables") ? "nft" : "iptables";
   try {
     const marks = filters === "nft" ? await readAcceptedMarks() : [];
@@ -115,6 +120,14 @@ async function dockerFindings(config: Config): Promise<DockerFindings> {
   } catch (error) {
     return { findings: [engine, failed("Docker's firewall", error)], filters };
   }
+}
+
+/** Containers of a rootless engine are in a network namespace of its own, where no rule of the host leads. */
+export function dockerEngine(message: string, options: unknown): Finding {
+  const rootless = Array.isArray(options) && options.some((one) => /^name=rootless\b/.test(String(one)));
+  return rootless
+    ? bad("Docker", `${message} is rootless: the host has no way to its containers`, "use Docker as root")
+    : good("Docker", message);
 }
 
 async function forwarding(): Promise<Finding> {

@@ -1,0 +1,120 @@
+/** Whether the host's own INPUT rules refuse clients of OCDD's servers. */
+import { contains, type Ipv4, parseCidr } from "../addresses/ipv4.ts";
+
+/** A new connection, or datagram, to one of the host's own ports. */
+export interface Arrival {
+  readonly device: string;
+  readonly address: Ipv4;
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+}
+
+/** Whether a condition holds for the packet; "maybe" for those that are not known here, such as the client's address. */
+type Answer = "yes" | "no" | "maybe";
+interface Rule {
+  readonly text: string;
+  readonly holds: Answer;
+  readonly target: string;
+  /** `-g`: what returns from the target does not come back here. */
+  readonly goes: boolean;
+}
+
+/** Targets after which the packet goes on to the next rule. */
+const PASSING = /^$|^(LOG|NFLOG|ULOG|MARK|CONNMARK|SET|TRACE|AUDIT|NOTRACK|CT|DSCP|TOS|CHECKSUM)$/;
+/** Rules looked at, at most: chains that call each other twice grow without bound. */
+const MOST_RULES = 20_000;
+
+/**
+ * The rule or policy that refuses every such packet, as `iptables-save -t filter` prints it. Null where some clients may be
+ * let in: a rule whose conditions are not known here may accept, and never counts as refusal.
+ */
+export function refusedBy(saved: string, arrival: Arrival): string | null {
+  const lines = saved.split("\n");
+  let left = MOST_RULES;
+  /** "in": may be accepted; "on": may reach the next rule of the caller; else the rule that refuses. */
+  const walk = (chain: string, sure: boolean, depth: number): "in" | "on" | { readonly by: string } => {
+    let certain = sure;
+    for (const line of lines) {
+      if (!line.startsWith(`-A ${chain} `)) continue;
+      if (--left < 0 || depth > 32) return "in";
+      const { text, holds, target, goes } = read(line, arrival);
+      if (holds === "no" || PASSING.test(target)) continue;
+      const surely = certain && holds === "yes";
+      if (target === "RETURN" && holds === "yes") return "on";
+      if (target === "RETURN") certain = false;
+      else if (target === "DROP" || target === "REJECT") {
+        if (surely) return { by: text };
+        // what a refusal that may apply leaves over is judged by the rules that follow
+      } else if (!lines.some((one) => one.startsWith(`:${target} `))) return "in";
+      else {
+        const end = walk(target, surely, depth + 1);
+        if (end !== "on") return end;
+        if (goes && holds === "yes") return "on";
+        if (goes) certain = false;
+      }
+    }
+    return "on";
+  };
+  const end = walk("INPUT", true, 0);
+  if (end !== "on") return end === "in" ? null : end.by;
+  return lines.some((line) => line.startsWith(":INPUT DROP ")) ? "-P INPUT DROP" : null;
+}
+
+const NOT: Readonly<Record<Answer, Answer>> = { yes: "no", no: "yes", maybe: "maybe" };
+const answer = (holds: boolean): Answer => (holds ? "yes" : "no");
+
+function read(text: string, arrival: Arrival): Rule {
+  const words = text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
+  let holds: Answer = "yes";
+  let negated = false;
+  for (let i = 2; i < words.length; i++) {
+    const [word = "", value = ""] = [words[i], words[i + 1]];
+    if (word === "-j" || word === "-g") return { text, holds, target: value, goes: word === "-g" };
+    if (word === "!") {
+      negated = true;
+      continue;
+    }
+    if (!word.startsWith("-")) continue;
+    // a comment may look like a target
+    if (word === "--comment") i++;
+    const found = condition(word, value, arrival);
+    const one = negated ? NOT[found] : found;
+    negated = false;
+    if (one === "no" || (one === "maybe" && holds === "yes")) holds = one;
+    if (one === "no") return { text, holds, target: "", goes: false };
+  }
+  return { text, holds, target: "", goes: false };
+}
+
+function condition(option: string, value: string, { device, address, protocol, port }: Arrival): Answer {
+  switch (option) {
+    case "-m":
+    case "--comment":
+      return "yes";
+    case "-i":
+      return answer(value.endsWith("+") ? device.startsWith(value.slice(0, -1)) : value === device);
+    case "-p":
+      return answer(value === protocol);
+    case "-d": {
+      const range = parseCidr(value);
+      return range === undefined ? "maybe" : answer(contains(range, address));
+    }
+    case "-s":
+      return value.startsWith("127.") ? "no" : "maybe";
+    case "--dport":
+    case "--dports":
+      return answer(
+        value.split(",").some((part) => {
+          const [first, last = first] = part.split(":").map(Number);
+          return first !== undefined && last !== undefined && first <= port && port <= last;
+        }),
+      );
+    case "--ctstate":
+    case "--state":
+      return answer(value.split(",").includes("NEW"));
+    case "--dst-type":
+      return answer(value.split(",").includes("LOCAL"));
+    default:
+      return "maybe";
+  }
+}
