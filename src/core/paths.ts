@@ -22,8 +22,6 @@ export interface Paths {
   readonly events: string;
   /** Clean-up that a run still has to do; exists only during a run, or after it was killed. */
   readonly cleanup: string;
-  /** Commands for conntrack; exists only while it runs. */
-  readonly conntrackBatch: string;
   /** The page's content for programs, beside the page. */
   readonly services: string;
   /** Its modification time is that of the last successful run; beside the page. */
@@ -39,7 +37,6 @@ const IN_STORAGE = {
   failures: "failures.json",
   events: "events.jsonl",
   cleanup: "owed",
-  conntrackBatch: "forget",
 } as const;
 
 /** Absolute paths. */

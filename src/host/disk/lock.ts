@@ -1,5 +1,5 @@
 /** One run at a time, by flock(2): the kernel releases the lock when its holder ends. */
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import { loadFiles } from "../../platform/libc.ts";
@@ -15,6 +15,9 @@ type Flock = (fd: number) => Promise<boolean>;
  */
 const byProgram: Flock = async (fd) =>
   (await run(["flock", "--exclusive", "--nonblock", "0"], { ok: [0, 1], stdin: fd })).code === 0;
+
+// not through a link, which could lead to a file of another program: it would be truncated
+const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
 
 // flock(2): exclusive, not blocking
 const LOCK_EX_NB = 2 | 4;
@@ -38,9 +41,9 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
   let file: FileHandle;
   try {
     // opened for writing, since NFS locks no other files
-    file = await open(path, "r+").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return open(path, "a+", PRIVATE);
-      if (error.code === "EROFS") return open(path, "r");
+    file = await open(path, O_RDWR | O_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return open(path, O_RDWR | O_NOFOLLOW | O_CREAT, PRIVATE);
+      if (error.code === "EROFS") return open(path, O_RDONLY | O_NOFOLLOW);
       throw error;
     });
   } catch (error) {
@@ -89,7 +92,7 @@ let writingHolder: Promise<void> | undefined;
 /** Writes the holder's process id. It is information only: a full disk fails no run. */
 function writeHolder(path: string): Promise<void> {
   const write = async (): Promise<void> => {
-    const file = await open(path, "r+");
+    const file = await open(path, O_RDWR | O_NOFOLLOW);
     try {
       await file.truncate(0);
       await file.write(`${process.pid}\n`);

@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -81,6 +90,21 @@ t.test("the lock file, new or left open by an earlier version, cannot be opened 
   await (await takeLock(path))();
   t.equal(mode(), 0o600);
 });
+
+t.test(
+  "a link in the place of the lock file, also a dangling one: an error, and its target stays",
+  async (t) => {
+    const path = place(t);
+    const target = `${path}.target`;
+    symlinkSync(target, path);
+    await t.rejects(takeLock(path), { fault: "storage", message: /cannot open/ });
+    t.notOk(existsSync(target));
+    writeFileSync(target, "of another program\n", { mode: 0o644 });
+    await t.rejects(takeLock(path), { fault: "storage", message: /cannot open/ });
+    t.equal(readFileSync(target, "utf8"), "of another program\n");
+    t.equal(statSync(target).mode & 0o777, 0o644);
+  },
+);
 
 t.test("a disk without room for the process id: the lock is taken", async (t) => {
   const script = 'mount -t tmpfs -o size=4k tmpfs /mnt; head -c 4096 /dev/zero > /mnt/all; exec "$@"';
