@@ -6,6 +6,7 @@ import { HostError } from "../core/errors.ts";
 import { pathsOf } from "../core/paths.ts";
 import { isEmpty } from "../core/plan.ts";
 import {
+  isPartial,
   listDocument,
   listText,
   noServices,
@@ -26,7 +27,7 @@ import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
 import { serverAnswers, statusOf } from "./status.ts";
 
-/** Exit status: something is left over, the range is full, the plan is not empty, Docker does not answer. */
+/** Exit status: something is left over, containers are not served, the plan is not empty, Docker does not answer. */
 const FAILED = 1;
 const PARTIAL = 3;
 const CHANGES = 2;
@@ -72,7 +73,7 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
       out: json ? jsonText(runDocument(config, decision, changes)) : `\n${runReport(config, decision)}`,
       warnings,
       details: changes,
-      status: decision.unserved > 0 ? PARTIAL : 0,
+      status: isPartial(decision) ? PARTIAL : 0,
     };
   } finally {
     await release();

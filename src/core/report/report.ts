@@ -59,6 +59,11 @@ export function noServices(
   return expose === "labelled" ? "No containers with ocdd.enable=true found!" : "No containers found!";
 }
 
+/** Whether containers that ask to be served are not: the range is full, or a label of theirs cannot be read (status 3). */
+export function isPartial({ unserved, skipped }: Pick<Decision, "unserved" | "skipped">): boolean {
+  return unserved > 0 || skipped.some(({ code }) => code === "label");
+}
+
 /** `8080/tcp 50000/tcp`. */
 export function portsText(ports: readonly Port[]): string {
   return ports.map((port) => `${port.port}/${port.protocol}`).join(" ");

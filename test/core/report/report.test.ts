@@ -3,6 +3,7 @@ import { decide } from "../../../src/core/decide.ts";
 import { ConfigError, HostError } from "../../../src/core/errors.ts";
 import type { Container } from "../../../src/core/model.ts";
 import {
+  isPartial,
   listDocument,
   listText,
   noServices,
@@ -47,6 +48,22 @@ jenkins.toolbox.example.com.	60	IN	A	192.168.122.12
     runReport(CONFIG, decided(CONTRACT, "$TTL 60\nelse IN A 192.168.122.150\n")),
     /else\.toolbox\.example\.com\.\t60\tIN\tA\t192\.168\.122\.150\njenkins/,
   );
+});
+
+t.test("partial: a full range or a label that cannot be read, not what asks for no address", async (t) => {
+  const [web, odd, alone] = [
+    container({ name: "web", at: "172.17.0.2" }),
+    container({ name: "odd", at: "172.17.0.3", labels: new Map([["ocdd.ports", "x"]]) }),
+    container({ name: "alone", networkMode: "none", attachments: [] }),
+  ];
+  t.notOk(isPartial(decided([web, alone])));
+  t.ok(isPartial(decided([web, odd])));
+  const full = decide(
+    config({ IP_RANGE_END: "11" }),
+    observation({ containers: [web, { ...web, id: "f".repeat(64), name: "second" }] }),
+    NOW,
+  );
+  t.ok(isPartial(full));
 });
 
 t.test("the list as text: one line a service, in columns", async (t) => {
