@@ -148,6 +148,12 @@ for (const unit of services) {
   });
 }
 
+t.test("the server's memory: bounded, so that its clients cannot take the host's", (t) => {
+  for (const text of [textIn(units, "ocdd-serve.service"), new Map(ofPackage).get("ocdd-serve.service")])
+    t.match(text, /^MemoryMax=1G$/m);
+  t.end();
+});
+
 t.test("network capabilities: those it needs for the director, none for the server", (t) => {
   const bounds = (unit: string): string | undefined =>
     /^CapabilityBoundingSet=(.*)$/m.exec(readFileSync(join(directory, unit), "utf8"))?.[1];
