@@ -16,19 +16,30 @@ type LookUp = (name: string) => string;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
+/** Lines that are no assignment are named up to here: a file with more of them is no conf file. */
+const MOST_UNREADABLE = 10;
+
 /**
  * The assignments of a conf file in order, and a problem for every line that is no assignment.
- * `variables` is the environment that `$NAME` falls back to; `helpers` are the names that a later line expands.
+ * `variables` is the environment that `$NAME` falls back to; `helpers` are the names that a later line expands; `unread` are
+ * the keys of lines that could not be read.
  */
 export function readConfFile(
   text: string,
   file: string,
   variables: ReadonlyMap<string, string>,
-): { assignments: Assignment[]; problems: Problem[]; helpers: ReadonlySet<string> } {
+): {
+  assignments: Assignment[];
+  problems: Problem[];
+  helpers: ReadonlySet<string>;
+  unread: ReadonlySet<string>;
+} {
   const assignments: Assignment[] = [];
   const problems: Problem[] = [];
   const known = new Map(variables);
   const helpers = new Set<string>();
+  const unread = new Set<string>();
+  let unreadable = 0;
   const lookUp: LookUp = (name) => {
     if (assignments.some(({ key }) => key === name)) helpers.add(name);
     return known.get(name) ?? "";
@@ -42,11 +53,8 @@ export function readConfFile(
     const key = NAME.exec(trimmed)?.[0] ?? "";
     const rest = trimmed.slice(key.length);
     if (key === "" || !rest.startsWith("=")) {
-      const blank = key !== "" && /^\s+=/.test(rest);
-      problems.push({
-        where,
-        message: blank ? `"=" must follow "${key}" without a blank` : `"${clip(trimmed)}" is not KEY=value`,
-      });
+      unread.add(key);
+      if (++unreadable <= MOST_UNREADABLE) problems.push({ where, message: unlike(key, rest) });
       continue;
     }
     try {
@@ -55,10 +63,23 @@ export function readConfFile(
       assignments.push({ key, value, where });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
+      unread.add(key);
       problems.push({ where, key, message: error.message });
     }
   }
-  return { assignments, problems, helpers };
+  if (unreadable > MOST_UNREADABLE) {
+    const message = `${unreadable - MOST_UNREADABLE} more lines are not KEY=value`;
+    problems.push({ where: file, message });
+  }
+  return { assignments, problems, helpers, unread };
+}
+
+/** What is wrong with a line. Of its text only what looks like a key is shown: it may be any file that root can read. */
+function unlike(key: string, rest: string): string {
+  if (!/^[A-Z][A-Z0-9_]*$/.test(key)) return "the line is not KEY=value";
+  return /^\s+=/.test(rest)
+    ? `"=" must follow "${clip(key)}" without a blank`
+    : `"${clip(key)}" is not KEY=value`;
 }
 
 function clip(text: string): string {

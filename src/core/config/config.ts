@@ -93,7 +93,8 @@ const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
 
 /** A flag beats `OCDD_<KEY>` in the environment, which beats the file. Throws ConfigError. */
 export function readConfig(sources: ConfigSources): Config {
-  const { assignments, problems, helpers } = readConfFile(sources.text, sources.file, sources.environment);
+  const { text, file } = sources;
+  const { assignments, problems, helpers, unread } = readConfFile(text, file, sources.environment);
   const all: Assignment[] = [...assignments];
   for (const name of KEY_NAMES) {
     const value = sources.environment.get(`OCDD_${name}`);
@@ -124,6 +125,8 @@ export function readConfig(sources: ConfigSources): Config {
       } catch (error) {
         if (!(error instanceof Bad)) throw error;
         const where = assignment?.where ?? sources.file;
+        // its line is reported already
+        if (assignment === undefined && unread.has(name)) return [name, undefined];
         problems.push({ where, key: name, message: assignment === undefined ? "is not set" : error.message });
         return [name, undefined];
       }

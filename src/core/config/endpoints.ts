@@ -30,7 +30,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** `127.0.0.1:9533`. Metrics are for the host alone: only loopback is accepted. */
+/** `127.0.0.1:9553`. Metrics are for the host alone: only loopback is accepted. */
 export function endpoint(value: string): Endpoint {
   const [addressText = "", portText = "", more] = value.split(":");
   const at = parseIpv4(addressText);
@@ -42,7 +42,7 @@ export function endpoint(value: string): Endpoint {
     port < 1 ||
     port > 65_534
   ) {
-    throw new Bad(`is "${value}", must be a loopback address and a port, such as 127.0.0.1:9533`);
+    throw new Bad(`is "${value}", must be a loopback address and a port, such as 127.0.0.1:9553`);
   }
   return { address: at, port };
 }

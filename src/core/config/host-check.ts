@@ -21,6 +21,9 @@ export function hostAddress(
   return (own.find((a) => a.prefix < 32) ?? own[0])?.address;
 }
 
+/** Devices that lead to no network outside of the host: loopback, bridges of Docker and of virtual machines, their ports. */
+const INTERNAL = /^(lo|docker\d+|docker_gwbridge|br-[0-9a-f]{12}|virbr\d+|veth.*)$/;
+
 /** Throws a ConfigError that names everything the host contradicts; returns the host's own address. For every run. */
 export function checkAgainstHost(config: Config, seen: Observation): Ipv4 {
   return checked(config, seen, []);
@@ -49,10 +52,13 @@ function checked(config: Config, seen: Observation, more: readonly Problem[]): I
   const where = config.where.get("NETWORK_DEVICE") ?? "default";
   const problem = (message: string): void => void problems.push({ where, key: "NETWORK_DEVICE", message });
   const { device } = config;
-  if (!seen.devices.includes(device))
-    problem(`"${device}" is no network device of this host; there are ${seen.devices.join(", ")}`);
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
-  if (host === undefined) problem(`"${device}" has no IPv4 address; set one on it, or HOST_IP`);
+  if (!seen.devices.includes(device)) {
+    const others = seen.devices.filter((name) => !INTERNAL.test(name));
+    problem(
+      `"${device}" is no network device of this host; there are ${(others.length > 0 ? others : seen.devices).join(", ")}`,
+    );
+  } else if (host === undefined) problem(`"${device}" has no IPv4 address; set one on it, or HOST_IP`);
   problems.push(...more);
   if (problems.length > 0 || host === undefined) throw new ConfigError(problems);
   return host;

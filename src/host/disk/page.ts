@@ -17,6 +17,16 @@ export const TEMPLATE_FILES = ["index.html", "style.css", "app.js"] as const;
 /** The page's template: a site's own files, OCDD's for those that it lacks. Never throws: the page must not stop a run. */
 export async function readTemplate(siteDirectory: string): Promise<PageTemplate> {
   const problems: string[] = [];
+  if (
+    siteDirectory !== "" &&
+    !(await stat(siteDirectory).then(
+      (found) => found.isDirectory(),
+      () => false,
+    ))
+  )
+    problems.push(
+      `WEB_TEMPLATE_DIR ${siteDirectory} is no directory that can be read; the page's own files are used`,
+    );
   const read = async (name: string): Promise<string> => {
     if (siteDirectory !== "") {
       const file = join(siteDirectory, name);

@@ -1,4 +1,5 @@
 /** Failures of calls to Docker's socket as messages, with the remedy. */
+import { statSync } from "node:fs";
 import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
 
@@ -36,7 +37,8 @@ export function dockerError(
     );
   }
   const { code, statusCode, message } = error as { code?: string; statusCode?: number; message?: string };
-  const known = REASONS.get(code ?? "");
+  // connect(2) refuses a regular file as it does a socket without a listener
+  const known = REASONS.get(code === "ECONNREFUSED" && isPlainFile(socket) ? "ENOTSOCK" : (code ?? ""));
   if (known !== undefined) {
     return new HostError(known[0], `Docker's socket ${socket} ${known[1]}`, {
       remedy: known[2],
@@ -49,6 +51,10 @@ export function dockerError(
     cause: error,
     remedy: remedyFor(method, statusCode, said),
   });
+}
+
+function isPlainFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function remedyFor(method: string, status: number | undefined, said: string): string | undefined {

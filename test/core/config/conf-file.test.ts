@@ -101,6 +101,20 @@ t.test("invalid lines: reported with their numbers, the others are read", async 
   );
 });
 
+t.test("a file that is no conf file: none of its text is shown, and not every line", async (t) => {
+  const shadow = Array.from({ length: 46 }, (_, i) => `user${i}:$6$secret${i}:20228:0:99999:7:::`).join("\n");
+  const messages = read(shadow, {}).problems.map(({ message }) => message);
+  t.equal(messages.length, 11);
+  t.notMatch(messages.join("\n"), /secret|user/);
+  t.equal(messages.at(-1), "36 more lines are not KEY=value");
+  const key = read("DNS_TTL 60\nDNS_PORT = 53\n", {});
+  t.strictSame(
+    key.problems.map(({ message }) => message),
+    ['"DNS_TTL" is not KEY=value', '"=" must follow "DNS_PORT" without a blank'],
+  );
+  t.strictSame([...key.unread], ["DNS_TTL", "DNS_PORT"]);
+});
+
 // A real shell reads the same file for comparison. The pieces are harmless: no command can be written with them.
 const word = fc.stringMatching(/^[A-Za-z0-9_./:,@%+=-]{0,8}$/);
 const variable = fc.constantFrom(

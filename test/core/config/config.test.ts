@@ -307,7 +307,6 @@ t.test("several mistakes: all reported at once, in the order of the lines", asyn
       "ocdd.conf:9: STORAGE_DIR",
       "--set",
       "ocdd.conf: TOOLBOX_SUBDOMAIN_NAME",
-      "ocdd.conf: STORAGE_DIR",
       "--set: WEB_PORT",
       "environment:OCDD_EXPOSE: EXPOSE",
     ].sort((a, b) => {

@@ -44,6 +44,9 @@ t.test("a site's own files: each replaces the one of OCDD", async (t) => {
   t.same(own.problems, []);
   t.match(own.index, "{{services}}");
   t.same(await readTemplate(directory), own, "an empty directory changes nothing");
+  const { problems, ...files } = await readTemplate(join(directory, "none"));
+  t.match({ ...files, problems: [] }, own);
+  t.match(problems, [/none is no directory that can be read; the page's own files are used$/]);
   writeFileSync(join(directory, "style.css"), "body{color:teal}");
   const styled = await readTemplate(directory);
   t.equal(styled.style, "body{color:teal}");

@@ -130,7 +130,8 @@ t.test("a missing socket, or a file that is no socket: an error with the remedy"
   writeFileSync(socket, "");
   t.match(await refusal(lookOnce(docker)), {
     fault: "docker",
-    message: /is not a socket|refuses connections/,
+    message: /is not a socket$/,
+    remedy: /DOCKER_SOCKET/,
   });
 });
 
