@@ -29,21 +29,21 @@ _ocdd() {
     esac
   done
   case $word in
-    initialize) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    apply) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;
-    plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color --version -h --help" ;;
-    watch) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
-    serve) flags="--json --log-format --config --set --debug --no-color --yes --version -h --help" ;;
-    list) flags="--json --all --config --set --debug --no-color --yes --version -h --help" ;;
-    status) flags="--json --stats --config --set --debug --no-color --yes --version -h --help" ;;
-    zone) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    doctor) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    teardown) flags="--json --yes --config --set --debug --no-color --version -h --help" ;;
-    wake) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    start) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    stop) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    restart) flags="--json --config --set --debug --no-color --yes --version -h --help" ;;
-    *) flags="--config --set --debug --json --no-color --yes --version -h --help" ;;
+    initialize) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    apply) flags="--json --yes --config --set --debug --no-color -V --version -h --help" ;;
+    plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color -V --version -h --help" ;;
+    watch) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
+    serve) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
+    list) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    status) flags="--json --stats --config --set --debug --no-color --yes -V --version -h --help" ;;
+    zone) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    doctor) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    teardown) flags="--json --yes --config --set --debug --no-color -V --version -h --help" ;;
+    wake) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    start) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    stop) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    restart) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    *) flags="--config --set --debug --json --no-color --yes -V --version -h --help" ;;
   esac
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")

@@ -8,6 +8,7 @@ import { constants, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
+import { edits, nearest } from "../core/config/nearest.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
 import { TEMPLATE_FILES } from "../host/disk/page.ts";
@@ -280,6 +281,12 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+/** The command that a mistyped one was to be, where one is at most two edits away. */
+function meant(word: string, program: Command): string {
+  const command = nearest(word, [...program.commands.map((one) => one.name()), "help", "version"]);
+  return edits(word.toLowerCase().slice(0, 64), command) <= 2 ? `, did you mean ${command}?` : "";
+}
+
 /** The whole command tree. */
 export function commandTree(finish: (status: number) => void): Command {
   const program = new Command("ocdd");
@@ -300,14 +307,19 @@ export function commandTree(finish: (status: number) => void): Command {
     .option(...json)
     .option("--no-color", "no colours (also NO_COLOR in the environment)")
     .option(...yes)
-    .version(version(), "--version", "print the version")
+    .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
     .argument("[word]")
     .usage("[options] [command]")
     .exitOverride()
-    .configureHelp({ visibleArguments: () => [] })
+    // every command understands the options of the program too
+    .configureHelp({ visibleArguments: () => [], showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ocdd: ")) })
+    .helpCommand("help [command]", "print help")
     .action((word: string | undefined) => {
-      if (word !== undefined) program.error(`ocdd: unknown command '${word}'; see ocdd --help`);
+      if (word === "version") return out(`${version()}\n`);
+      if (word !== undefined)
+        program.error(`ocdd: unknown command '${word}'${meant(word, program)}; see ocdd --help`);
       return done(apply(program.opts()));
     });
   const logFormat = (): Option =>

@@ -97,10 +97,11 @@ export function ocdd(lab: HostOfLab, args: readonly string[], options: OcddOptio
 export async function serve(lab: HostOfLab, options: OcddOptions): Promise<Daemon> {
   const daemon = lab.startOcdd(["serve"], options);
   const port = options.conf?.DNS_PORT ?? "53";
-  const dig = ["dig", "+short", "+time=1", "+tries=1", "-p", port, `@${HOST_ADDRESS}`, ZONE, "SOA"];
+  const zone = options.conf?.TOOLBOX_SUBDOMAIN_NAME ?? ZONE;
+  const dig = ["dig", "+short", "+time=1", "+tries=1", "-p", port, `@${HOST_ADDRESS}`, zone, "SOA"];
   await until("ocdd serve answers", async () => {
     if (!daemon.running()) throw new Error(`ocdd serve has ended:\n${daemon.output()}`);
-    return (await lab.run("client", dig, { check: false })).stdout.includes(ZONE);
+    return (await lab.run("client", dig, { check: false })).stdout.includes(zone);
   });
   return daemon;
 }

@@ -49,9 +49,9 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
   // iptables cannot express "from everywhere"
   const sources = cidrs?.includes("0.0.0.0/0") ? null : cidrs;
   const rules = (sources?.length ?? 1) * ((ports?.length ?? 1) + (map?.length ?? 0));
-  const unread = [
-    ...(ports === undefined ? ["ocdd.ports"] : []),
-    ...(allow === undefined ? ["ocdd.allow"] : []),
+  const unread: (keyof typeof FORMS)[] = [
+    ...(ports === undefined ? ["ocdd.ports" as const] : []),
+    ...(allow === undefined ? ["ocdd.allow" as const] : []),
     ...BOOLEANS.filter((key) => labels.has(key) && readBoolean(labels.get(key) ?? "") === undefined),
   ];
   const bad = unread[0];
@@ -65,13 +65,21 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
     srv: srv ?? [],
     refused:
       bad !== undefined
-        ? `label ${bad} cannot be read: "${clip(labels.get(bad))}"`
+        ? `label ${bad} cannot be read: "${clip(labels.get(bad))}" is not ${FORMS[bad]}`
         : rules > LIMITS.rules
           ? `labels ocdd.ports, ocdd.map and ocdd.allow make ${rules} rules, at most ${LIMITS.rules} are allowed`
           : unknown.refused,
     notes,
   };
 }
+
+/** What a restriction has to be. */
+const FORMS = {
+  "ocdd.ports": "a list of ports such as 80,443/tcp,53/udp",
+  "ocdd.allow": "a list of networks such as 10.0.0.0/8,192.168.1.50",
+  "ocdd.enable": "true or false",
+  "ocdd.hide": "true or false",
+} as const;
 
 const BOOLEANS = ["ocdd.enable", "ocdd.hide"] as const;
 
