@@ -33,7 +33,7 @@ export function portLinks(service: Pick<Service, "fqdn" | "forward" | "ports">):
 
 /** Where the service's name leads, and a link to elsewhere that its labels ask for. */
 export function serviceLinks(
-  service: Pick<Service, "fqdn" | "names" | "address">,
+  service: Pick<Service, "fqdn" | "names" | "address" | "kind">,
   card: Pick<Card, "url">,
   ports: readonly PortLink[],
   zone: string,
@@ -41,8 +41,10 @@ export function serviceLinks(
   const byPort = (n: number): PortLink | undefined => ports.find((p) => p.port === n && p.url !== null);
   const base =
     (byPort(80) ?? byPort(443) ?? ports.find((p) => p.url !== null))?.url ??
-    // an image that declares no port may answer on 80
-    (ports.length === 0 ? `http://${service.fqdn}/` : null);
+    // an image that declares no port may answer on 80, where that is its own: at the host's address OCDD's page answers
+    (ports.length === 0 && (service.kind === "alias" || service.kind === "direct")
+      ? `http://${service.fqdn}/`
+      : null);
   if (card.url === null) return { url: base, elsewhere: null };
   if (card.url.startsWith("/"))
     return { url: new URL(card.url, base ?? `http://${service.fqdn}/`).href, elsewhere: null };

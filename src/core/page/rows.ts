@@ -145,13 +145,17 @@ function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null
 
 const MOST_PORTS = 12;
 
-/** `jenkins:2.452`; digest and registry host are left out here: the title has the whole. */
+/**
+ * `jenkins:2.452`; digest and registry host are left out here: the title has the whole. Without a tag the image's label says the
+ * version; beside one it may be that of the image it is based on. An image without a name is shown as Docker prints its id.
+ */
 function image(row: Row): string {
-  const bare = row.image.replace(/@sha256:[0-9a-f]+$/, "");
-  const [, repository = bare, tag = ""] = /^(.*?)(?::([^:/]+))?$/.exec(bare) ?? [];
+  const id = /^sha256:([0-9a-f]{12})[0-9a-f]{52}$/.exec(row.image)?.[1];
+  const bare = id ?? row.image.replace(/@sha256:[0-9a-f]+$/, "");
+  const [, repository = bare, tag] = /^(.*?)(?::([^:/]+))?$/.exec(bare) ?? [];
   const short = repository.replace(/^(localhost|[^/]*[.:][^/]*)\//, "");
-  const version = row.version ?? tag;
+  const version = tag ?? (id === undefined ? row.version : null) ?? "";
   const text = `${escapeHtml(short)}${version === "" ? "" : `:${escapeHtml(version)}`}`;
-  const whole = short === repository ? "" : ` title="${escapeHtml(row.image)}"`;
+  const whole = short === repository && id === undefined ? "" : ` title="${escapeHtml(row.image)}"`;
   return `<samp${whole}>${row.about === null ? text : `<a href="${escapeHtml(row.about)}">${text}</a>`}</samp>`;
 }

@@ -1,6 +1,7 @@
 /** Ports → links, and where a service's name leads. */
 import t from "tap";
 import type { Forward } from "../../../src/core/forwards/forward.ts";
+import type { Service } from "../../../src/core/model.ts";
 import { portLinks, serviceLinks } from "../../../src/core/page/links.ts";
 import type { Port, PortMap } from "../../../src/core/ports.ts";
 import { ip, name, ZONE } from "../make.ts";
@@ -11,6 +12,7 @@ const service = (ports: Port[], over: Partial<Forward> | null = {}) => ({
   fqdn: `web.${ZONE}`,
   names: ["web", "web.shop"],
   address: ip("192.168.122.11"),
+  kind: "alias" as Service["kind"],
   ports,
   forward:
     over === null
@@ -79,3 +81,15 @@ t.test("the link of a name: by label, else by the best HTTP port, else none", as
     elsewhere: "http://bank.example/",
   });
 });
+
+t.test(
+  "no port is known: port 80 is a guess for an address of its own, not for one of another",
+  async (t) => {
+    const lead = (kind: Service["kind"], ports: Port[]) =>
+      serviceLinks({ ...service(ports), kind }, { url: null }, portLinks(service(ports, null)), ZONE).url;
+    for (const kind of ["alias", "direct"] as const) t.equal(lead(kind, []), `http://web.${ZONE}/`, kind);
+    for (const kind of ["host", "shared"] as const) t.equal(lead(kind, []), null, kind);
+    for (const kind of ["alias", "direct", "host", "shared"] as const)
+      t.equal(lead(kind, [tcp(8123)]), `http://web.${ZONE}:8123/`, kind);
+  },
+);

@@ -56,6 +56,25 @@ t.test("the page's text: its lines are in the order of addresses, with any group
   );
 });
 
+t.test(
+  "the image of a row: the tag people wrote, a label's version without one, an id as Docker prints it",
+  async (t) => {
+    const version = { "org.opencontainers.image.version": "22.04" };
+    const id = "3f57d9401f8d42f986df300f0c69192fc41da28ccc8d797829467780db3dd741";
+    for (const [image, shown] of [
+      ["tomcat:9-jdk17-temurin", "<samp>tomcat:9-jdk17-temurin</samp>"],
+      ["tomcat", "<samp>tomcat:22.04</samp>"],
+      [
+        "registry.example:5000/it/tomcat",
+        '<samp title="registry.example:5000/it/tomcat">it/tomcat:22.04</samp>',
+      ],
+      [`tomcat:9@sha256:${id}`, "<samp>tomcat:9</samp>"],
+      [`sha256:${id}`, `<samp title="sha256:${id}">3f57d9401f8d</samp>`],
+    ] as const)
+      t.ok(run([labelled("web", version, { image })]).desired.page.html.includes(shown), image);
+  },
+);
+
 t.test("states of services: status, tone and order", async (t) => {
   const decision = run([
     container({ name: "fine" }),
