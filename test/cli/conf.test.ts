@@ -1,6 +1,6 @@
 /** Which configuration file is used, by a process of its own in a directory of its own. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -20,7 +20,7 @@ async function zone(more: readonly string[] = [], mode = 0o644) {
   return execa(process.execPath, [MAIN, "zone"], {
     cwd: place,
     reject: false,
-    env: { OCDD_CONF: undefined },
+    env: { OCDD_CONF: undefined, HOSTNAME: undefined },
   });
 }
 
@@ -54,4 +54,10 @@ t.test("files that the configuration names, by their modes, are refused with sta
     /^\.\/ocdd\.conf:5: DNS_TSIG_KEY_FILE: is not used: .*tsig\.key .*mode 0660/,
     /^\.\/ocdd\.conf:6: WEB_TEMPLATE_DIR: is not used: .*app\.js .*mode 0602/,
   ]);
+});
+
+t.test("$HOSTNAME, which shells have without exporting it, is the host's name", async (t) => {
+  const { exitCode, stderr } = await zone(["STORAGE_DIR=/nowhere/$HOSTNAME"]);
+  t.equal(exitCode, 1);
+  t.match(stderr, `there is no zone file /nowhere/${hostname()}/dns/t.example.zone`);
 });
