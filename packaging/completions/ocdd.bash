@@ -34,7 +34,7 @@ _ocdd() {
     plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color -V --version -h --help" ;;
     watch) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
     serve) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
-    list) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    list) flags="--json --all --config --set --debug --no-color --yes -V --version -h --help" ;;
     status) flags="--json --stats --config --set --debug --no-color --yes -V --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
