@@ -1,6 +1,6 @@
 /** One alias whose service may sleep: its phase, and the packets that wait for it. */
 import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
-import { type Held, makeHeld } from "../core/lifecycle/held.ts";
+import { type Held, makeHeld, type Room } from "../core/lifecycle/held.ts";
 import type { Service } from "../core/model.ts";
 
 /** `starting`: also while it is checked. `falling`: it is about to be stopped. */
@@ -41,9 +41,9 @@ export interface PlaceState {
   readonly held: number;
 }
 
-export const makePlace = (service: Service, now: number): Place => ({
+export const makePlace = (service: Service, now: number, room: Room): Place => ({
   service,
-  held: makeHeld(),
+  held: makeHeld(room),
   phase: "asleep",
   since: now,
   visited: null,

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import type { Service } from "../core/model.ts";
+import { QUEUE_LENGTH } from "../host/kernel/queue/queue.ts";
 import { makePlace, mayRelease, type Phase, type Place, stateOf } from "./place.ts";
 import type { Acts, Waker } from "./waker-types.ts";
 
@@ -21,6 +22,8 @@ const PATIENCE_MS = 3_000;
 const HTTP_PORT = 80;
 /** Times a container is started for one visit: somebody may be stopping it just then. */
 const MOST_STARTS = 3;
+/** Packets that wait, of all aliases together: the kernel drops the packets of every alias once its queue is full. */
+const MOST_HELD = (QUEUE_LENGTH * 3) / 4;
 /** Packets to aliases of which nothing is known yet, at most. */
 const MOST_EARLY = 256;
 /** Milliseconds by which Docker's list may follow a start on a loaded machine. */
@@ -32,6 +35,7 @@ const isHttp = ({ protocol, port }: Flow): boolean => protocol === "tcp" && port
 
 export function makeWaker(acts: Acts): Waker {
   const places = new Map<Ipv4, Place>();
+  const room = { free: MOST_HELD };
   const open = new Set<string>();
   const shut = new Set<string>();
   const failed = new Map<string, string>();
@@ -217,7 +221,7 @@ export function makeWaker(acts: Acts): Waker {
   };
 
   const updateOne = (service: Service): void => {
-    const place = places.get(service.address) ?? makePlace(service, acts.now());
+    const place = places.get(service.address) ?? makePlace(service, acts.now(), room);
     places.set(service.address, place);
     if (idOf(place.service) !== idOf(service)) {
       place.failures = 0;

@@ -18,7 +18,28 @@ const MOST_FLOWS = 1_024;
 /** Packets of one flow of UDP or SCTP at most. */
 const MOST_PACKETS = 16;
 
-export function makeHeld(): Held {
+/** Room for packets, shared by all aliases. */
+export interface Room {
+  free: number;
+}
+
+/**
+ * An alias keeps no more packets than are still free for others: a flood of some aliases leaves room for every other one,
+ * and a single one may use half of all.
+ */
+export function makeHeld(room: Room): Held {
+  let packets = 0;
+  /** False where there is none: the sender repeats its packet. */
+  const takeRoom = (): boolean => {
+    if (packets >= room.free) return false;
+    packets += 1;
+    room.free -= 1;
+    return true;
+  };
+  const giveRoom = (count: number): void => {
+    packets -= count;
+    room.free += count;
+  };
   const flows = new Map<string, { readonly flow: Flow; readonly ids: number[] }>();
   const ports = new Set<number>();
   return {
@@ -26,14 +47,14 @@ export function makeHeld(): Held {
       const key = flowKey(flow);
       const known = flows.get(key);
       if (known === undefined) {
-        // its sender repeats it
-        if (flows.size >= MOST_FLOWS) return [id];
+        if (flows.size >= MOST_FLOWS || !takeRoom()) return [id];
         flows.set(key, { flow, ids: [id] });
         if (flow.protocol === "tcp") ports.add(flow.port);
         return [];
       }
       // the newest SYN has the time stamp by which the client measures; of pings only one passes address translation
       const most = flow.protocol === "udp" || flow.protocol === "sctp" ? MOST_PACKETS : 1;
+      if (known.ids.length < most && !takeRoom()) return [id];
       known.ids.push(id);
       return known.ids.splice(0, known.ids.length - most);
     },
@@ -42,7 +63,9 @@ export function makeHeld(): Held {
       const taken = [...flows].filter(([, { flow }]) => which === undefined || which(flow));
       for (const [key] of taken) flows.delete(key);
       if (which === undefined) ports.clear();
-      return taken.flatMap(([, { ids }]) => ids);
+      const ids = taken.flatMap(([, flow]) => flow.ids);
+      giveRoom(ids.length);
+      return ids;
     },
     flows: () => [...flows.values()].map(({ flow }) => flow),
     get size() {
