@@ -171,3 +171,19 @@ t.test("nft refuses the first trial of the tables: the next run guards", async (
   t.match((await world.run())?.seen.firewall, { unguarded: null });
   await converge(world);
 });
+
+t.test(
+  "one of the two tables is deleted by another program: what the other leads is still seen, and flushed",
+  async () => {
+    const world = new World(RANGES.usual, { ...USUAL, firewall: "nft" });
+    t.teardown(() => world.floor.remove());
+    await world.start("web", new Map(), "bridge");
+    await converge(world);
+    world.floor.kernel.nft.tables.delete("bridge ocdd");
+    world.tampered();
+    for (const one of world.floor.docker.running()) await world.again(one);
+    for (const one of world.floor.docker.running()) await world.again(one);
+    world.reconfigure("192.168.122.14-192.168.122.25");
+    await converge(world);
+  },
+);

@@ -31,21 +31,21 @@ export async function readFilters(): Promise<Filters> {
   return { docker: has("docker-bridges"), iptables: has("filter") };
 }
 
-/** Both tables; null when neither exists, "half" when one of them does. Throws HostError. */
-export async function readTables(): Promise<TablesSeen | "half" | null> {
+/** What exists of both tables; null when neither does. Throws HostError. */
+export async function readTables(): Promise<TablesSeen | null> {
   const listings = await Promise.all(
     // one family a run: nft 1.0.6 prints no more of it
     ["ip", "bridge"].map((family) => run(["nft", "-j", "list", "table", family, TABLE], { ok: [0, 1] })),
   );
-  const absent = listings.filter(({ code, stderr }) => code !== 0 && /No such file/.test(stderr)).length;
-  if (absent > 0) return absent === listings.length ? null : "half";
-  for (const { code, stderr } of listings) {
+  const present = listings.filter(({ code, stderr }) => code === 0 || !/No such file/.test(stderr));
+  if (present.length === 0) return null;
+  for (const { code, stderr } of present) {
     if (code === 0) continue;
     const denied = /not permitted|permission denied|must be root/i.test(stderr);
     throw new HostError(denied ? "privilege" : "command", `nft failed: ${stderr.trim().split("\n")[0]}`);
   }
   try {
-    return parseTables(listings.map(({ stdout }) => stdout));
+    return parseTables(present.map(({ stdout }) => stdout));
   } catch (error) {
     throw new HostError("command", "nft -j printed no listing of OCDD's tables", { cause: error });
   }

@@ -57,12 +57,9 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     return turn;
   };
   /** Only one of the two tables exists: another program has removed the other. */
-  let half = false;
   const version = rememberLast(versionOf);
   const look = async (): Promise<TablesSeen | null> => {
-    const seen = await readTables();
-    half = seen === "half";
-    known = seen === "half" ? null : seen;
+    known = await readTables();
     return known;
   };
   const observe = async (): Promise<NftSeen> => {
@@ -94,7 +91,7 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     known = undefined;
     await nft(renderAll(frame, forwards, style));
     const seen = await readTables();
-    if (seen === null || seen === "half") return;
+    if (seen === null) return;
     const stamp = stampOf(version(frame, style), seen);
     await nft(renderStamp(stamp));
     known = { ...seen, stamp };
@@ -105,11 +102,10 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
     else await change(seen, changeOf(seen, forwards, style.mode));
   };
   const remove = async (): Promise<void> => {
-    if (known === null && !half) return;
+    if (known === null) return;
     known = undefined;
     await nft(renderRemoval());
     known = null;
-    half = false;
   };
   /** Changes elements of aliases that are in force. */
   const touch = async (of: (elements: readonly Element[]) => ElementLists): Promise<void> => {
