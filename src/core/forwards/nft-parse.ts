@@ -11,6 +11,8 @@ import { type Json, list, type Policy, parsePolicy, record } from "./nft-parse-p
 /** Both tables as one reading found them. */
 export interface TablesSeen {
   readonly frame: Frame;
+  /** Families of the tables that exist: another program may have deleted one of the two. */
+  readonly families: ReadonlySet<unknown>;
   readonly elements: readonly Element[];
   /** Chains of aliases with a policy; undefined for one that OCDD has not written so. */
   readonly policies: ReadonlyMap<Ipv4, Policy | undefined>;
@@ -36,6 +38,7 @@ export const isWritten = (seen: TablesSeen, version: string): boolean =>
 
 /** `listings`: the documents for the ip and the bridge table. Throws SyntaxError for any other text. */
 export function parseTables(listings: readonly string[]): TablesSeen {
+  const families = new Set<unknown>();
   const elements: Element[] = [];
   const constant: string[] = [];
   const rules = new Map<Ipv4, Json[]>();
@@ -46,6 +49,7 @@ export function parseTables(listings: readonly string[]): TablesSeen {
     const [kind, value] = Object.entries(object)[0] ?? ["", {}];
     const fields = record(value);
     if (kind === "metainfo") continue;
+    if (kind === "table") families.add(fields.family);
     const chain = String(kind === "chain" ? fields.name : (fields.chain ?? ""));
     const alias = isPolicyChain(chain) ? parseIpv4(chain.slice(policyChain("" as Ipv4).length)) : undefined;
     if (alias !== undefined && fields.family === "ip") {
@@ -65,6 +69,7 @@ export function parseTables(listings: readonly string[]): TablesSeen {
   }
   return {
     frame: { pool: mergeRanges(pool), subnets },
+    families,
     elements,
     policies: new Map([...rules].map(([alias, chain]) => [alias, parsePolicy(alias, chain)])),
     fingerprint: textVersion(constant.join("\n")),

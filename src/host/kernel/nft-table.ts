@@ -3,7 +3,7 @@ import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { DataPath, Forward, Frame } from "../../core/forwards/forward.ts";
 import { type NftStyle, renderAll, renderRemoval, renderStamp } from "../../core/forwards/nft.ts";
 import { changed, changeOf, inForce, isEmpty, type TableChange } from "../../core/forwards/nft-change.ts";
-import { type Element, isDevice } from "../../core/forwards/nft-elements.ts";
+import { type Element, FAMILY_OF, isDevice } from "../../core/forwards/nft-elements.ts";
 import { isWritten, stampOf, type TablesSeen, versionOf } from "../../core/forwards/nft-parse.ts";
 import type { Loaded } from "../../platform/libc.ts";
 import { commitMost, type Refused } from "./commit-most.ts";
@@ -110,7 +110,10 @@ export function openNftTable(loaded: Loaded<Netlink>): NftTable {
   /** Changes elements of aliases that are in force. */
   const touch = async (of: (elements: readonly Element[]) => ElementLists): Promise<void> => {
     const once = async (seen: TablesSeen | null): Promise<void> => {
-      if (seen !== null) await change(seen, { ...of(seen.elements), filled: [], removed: [] });
+      if (seen === null) return;
+      const { gone, added } = of(seen.elements);
+      const exists = ({ set }: Element): boolean => seen.families.has(FAMILY_OF[set]);
+      await change(seen, { gone, added: added.filter(exists), filled: [], removed: [] });
     };
     try {
       await once(known === undefined ? await look() : known);
