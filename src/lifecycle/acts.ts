@@ -45,14 +45,16 @@ type Done = Pick<Acts, "isVisit" | "start" | "ready" | "stop" | "open" | "shut" 
 export function actsOn(parts: ActsParts): Done {
   const { config, docker, gate, pagePort, useOf, seen, list, needed, startedFor } = parts;
   const inSlot = slots(config.wakeConcurrency);
-  /** Container id → ports of its image. */
-  const exposed = new Map<string, readonly Port[]>();
-  const exposedBy = async (id: string): Promise<readonly Port[]> => {
+  /** Container id → ports of its image. Asked for once, however many packets arrive until Docker has answered. */
+  const exposed = new Map<string, Promise<readonly Port[]>>();
+  const exposedBy = (id: string): Promise<readonly Port[]> => {
     const known = exposed.get(id);
     if (known !== undefined) return known;
-    const ports = (await docker.inspect(id))?.ports ?? [];
-    exposed.set(id, ports);
-    return ports;
+    const asked = docker.inspect(id).then((details) => details?.ports ?? []);
+    exposed.set(id, asked);
+    // without an answer the next packet asks again
+    asked.catch(() => exposed.delete(id));
+    return asked;
   };
   /** Container id → resolves when it has been stopped, or could not be. */
   const stopping = new Map<string, Promise<unknown>>();
@@ -72,7 +74,8 @@ export function actsOn(parts: ActsParts): Done {
   return {
     async isVisit({ sleep, instances: [instance] }, flow) {
       if (sleep === null || instance === undefined) return false;
-      return isVisit(flow, sleep.settings, sleep.open, await exposedBy(instance.id));
+      const named = sleep.settings.ports !== null || sleep.open.ports !== null;
+      return isVisit(flow, sleep.settings, sleep.open, named ? [] : await exposedBy(instance.id));
     },
     start: ({ name, instances: [instance] }, signal) =>
       inSlot(async () => {
