@@ -49,7 +49,9 @@ export async function measureDelay(lab: Lab): Promise<void> {
   for (const kind of KINDS) {
     const rounds: Round[] = [];
     for (let n = 0; n < ROUNDS + 3; n++) {
-      const visit = await visited(client, kind, address);
+      const visit = await visited(client, kind, address).catch((error: Error) => {
+        throw new Error(`${error.message}\n${watch.output().split("\n").slice(-30).join("\n")}`);
+      });
       const round = { visit, ...(await byHand(lab, host, kind)) };
       await Promise.all([stop(lab, "hand"), stop(lab, "sleeper")]);
       await untilWaits(lab, address);

@@ -238,7 +238,7 @@ export function makeObserver(parts: ObserverParts): Observer {
       leased = plan.desired.table.leases;
     },
     gate,
-    asOfNow: (path) => asOfNow(path, revokedAliases(), since.gated()),
+    asOfNow: (path) => asOfNow(path, revokedAliases(), since.gated(), queue),
     readZone: async () => zones.again((await readOctets(config.zoneFile)) ?? ""),
     flushed,
     revokedAliases,

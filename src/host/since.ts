@@ -1,6 +1,6 @@
 /** What has been taken out of force, or put in, since an observation began: a plan made from it must not undo that. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
-import type { DataPath, Forward } from "../core/forwards/forward.ts";
+import { type DataPath, type Forward, withForwards } from "../core/forwards/forward.ts";
 
 export interface Since {
   /** An observation begins: what is noted later is newer than what it sees. */
@@ -32,13 +32,14 @@ export function makeSince(): Since {
   };
 }
 
-/** A planned data path, without the revoked aliases and with the gated forwards. */
+/** A planned data path, without the revoked aliases and with the gated forwards. `queue` is where first packets wait. */
 export function asOfNow(
   path: DataPath,
   gone: ReadonlySet<Ipv4>,
   gated: ReadonlyMap<Ipv4, Forward>,
+  queue: number | undefined,
 ): DataPath {
   if (gone.size === 0 && gated.size === 0) return path;
   const staying = path.forwards.filter(({ alias }) => !gone.has(alias));
-  return { ...path, forwards: staying.map((forward) => gated.get(forward.alias) ?? forward) };
+  return withForwards({ ...path, forwards: staying }, gated, queue);
 }

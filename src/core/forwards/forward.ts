@@ -70,6 +70,23 @@ export interface DataPath {
 /** Nothing of OCDD's: what teardown leaves. */
 export const NO_DATA_PATH: DataPath = { frame: null, forwards: [], damaged: [] };
 
+/**
+ * The data path with these forwards in place of those of the same alias. `queue` is where packets wait: a frame that has been
+ * decided while none waited names no queue, and they would be refused.
+ */
+export function withForwards(
+  { frame, forwards, damaged }: DataPath,
+  changed: ReadonlyMap<Ipv4, Forward>,
+  queue: number | undefined,
+): DataPath {
+  const all = forwards.map((forward) => changed.get(forward.alias) ?? forward);
+  const others = all.filter((forward) => changed.get(forward.alias) === forward);
+  const waits = queue !== undefined && others.some((forward) => forward.waits === true);
+  const page = others.find((forward) => forward.page !== undefined)?.page;
+  const more = { ...(waits ? { queue } : {}), ...(page === undefined ? {} : { page }) };
+  return { frame: frame && { ...frame, ...more }, forwards: all, damaged };
+}
+
 /** True when both lead the same packets to the same place. */
 export function sameRedirection(a: Forward, b: Forward): boolean {
   if (a === b) return true;

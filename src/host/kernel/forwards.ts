@@ -9,7 +9,7 @@ import {
   joined,
   redirects,
 } from "../../core/forwards/backend.ts";
-import type { DataPath, Forward } from "../../core/forwards/forward.ts";
+import { type DataPath, type Forward, withForwards } from "../../core/forwards/forward.ts";
 import type { SeenTables } from "../../core/forwards/iptables-parse.ts";
 import type { DataPathSeen } from "../../core/observation.ts";
 import type { Loaded } from "../../platform/libc.ts";
@@ -148,17 +148,7 @@ export function openForwardTable(
     async change(forwards, queue) {
       if (committed?.frame == null || forwards.length === 0) return;
       const changed = new Map(forwards.map((forward) => [forward.alias, forward]));
-      const waits = forwards.some((forward) => forward.waits === true);
-      const page = forwards.find((forward) => forward.page !== undefined)?.page;
-      committed = {
-        ...committed,
-        frame: {
-          ...committed.frame,
-          ...(waits && queue !== undefined ? { queue } : {}),
-          ...(page === undefined ? {} : { page }),
-        },
-        forwards: committed.forwards.map((forward) => changed.get(forward.alias) ?? forward),
-      };
+      committed = withForwards(committed, changed, queue);
       await commitChanges();
     },
     removeGuard: () => nft.remove(),
