@@ -11,6 +11,7 @@ import { SCHEMA_VERSION } from "../core/report/report.ts";
 import { counted } from "../core/text.ts";
 import { type EventLog, eventLog } from "../host/disk/event-log.ts";
 import { connectActions, type DockerActions } from "../host/docker/actions.ts";
+import { reasonOf } from "../host/docker/error.ts";
 import { openHost } from "../host/host.ts";
 import { commandEvent, type LoggedEvent } from "../lifecycle/event-texts.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
@@ -122,7 +123,7 @@ async function carryOut(
     if (command === "wake") await wake(container, config, docker, seen);
     return null;
   } catch (error) {
-    return clip(error instanceof Error ? error.message : String(error), 300);
+    return reasonOf(error);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import { clip } from "../core/clip.ts";
 import type { Container, Observation } from "../core/model.ts";
 import type { ContainerDetails } from "../host/docker/details.ts";
+import { reasonOf } from "../host/docker/error.ts";
 import { healthOf, type Need, needsOf } from "./needs.ts";
 import type { Starting } from "./patient.ts";
 import { interval, type ReadinessSettings, untilReady } from "./readiness.ts";
@@ -31,7 +32,7 @@ export function startWithNeeds(
       if (begun.has(other.id) && !done.has(other.id)) continue;
       await fulfil(need).catch((error: unknown) => {
         signal.throwIfAborted();
-        const why = error instanceof Error ? error.message : String(error);
+        const why = reasonOf(error);
         throw new Error(`${clip(other.name)}, which it needs: ${why}`);
       });
     }

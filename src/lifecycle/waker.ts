@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import type { Service } from "../core/model.ts";
+import { reasonOf } from "../host/docker/error.ts";
 import { QUEUE_LENGTH } from "../host/kernel/queue/queue.ts";
 import { makePlace, mayRelease, type Phase, type Place, stateOf } from "./place.ts";
 import type { Acts, Waker } from "./waker-types.ts";
@@ -85,7 +86,7 @@ export function makeWaker(acts: Acts): Waker {
     const retryMs = Math.min(RETRY_MS[0] * 2 ** place.failures, RETRY_MS[1]);
     place.failures += 1;
     place.retryAt = acts.now() + retryMs;
-    place.reason = error instanceof Error ? error.message : String(error);
+    place.reason = reasonOf(error);
     enter(place, "failed");
     failed.set(idOf(service), place.reason);
     refuse(place);
@@ -320,7 +321,7 @@ export function makeWaker(acts: Acts): Waker {
         if (await acts.busy(service)) kept = "it is used again";
         else note = await acts.stop(service);
       } catch (error) {
-        kept = error instanceof Error ? error.message : String(error);
+        kept = reasonOf(error);
       }
       shut.delete(id);
       if (kept === null) {

@@ -77,6 +77,19 @@ export function orNone(...statuses: readonly number[]): (error: unknown) => unde
   };
 }
 
+/**
+ * Why something could not be done, in one line: Docker's own words where it has refused, without the request in front of
+ * them; else the error's message.
+ */
+export function reasonOf(error: unknown): string {
+  const { statusCode, message } = ((error instanceof HostError ? error.cause : undefined) ?? {}) as {
+    statusCode?: number;
+    message?: string;
+  };
+  const words = statusCode === undefined ? "" : (message ?? "").trim();
+  return clip(words || (error instanceof Error ? error.message : String(error)), MESSAGE_LENGTH);
+}
+
 /** True where Docker gave no answer at all: it does not run, it is starting, or it hangs. */
 export function isUnanswered(error: unknown): boolean {
   return (

@@ -9,6 +9,7 @@ import t, { type Test } from "tap";
 import { idOf, startDockerDouble } from "../../../bench/docker-double.ts";
 import { HostError } from "../../../src/core/errors.ts";
 import { connectActions } from "../../../src/host/docker/actions.ts";
+import { reasonOf } from "../../../src/host/docker/error.ts";
 
 const WEB = idOf("web");
 const RUN = idOf("run");
@@ -225,6 +226,12 @@ t.test("a refusal: Docker's own message, cleaned and bounded, and no second try"
   const error = await refusal(actions.start(WEB));
   t.match(error, { fault: "docker", message: /start \(status 500\): driver failed\ufffd\[31m\ufffdat x+…$/ });
   t.ok(error.message.length < 600);
+  t.match(
+    reasonOf(error),
+    /^driver failed\ufffd\[31m\ufffdat x+…$/,
+    "and alone, as the reason of a failed start",
+  );
+  t.equal(reasonOf(new Error("it ended with status 1")), "it ended with status 1");
   t.equal(asked.length, 1);
   script[start] = says(404, { message: `No such container: ${WEB}` });
   t.match(await refusal(actions.start(WEB)), { message: /\(status 404\): No such container/ });
