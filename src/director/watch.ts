@@ -141,6 +141,8 @@ export async function watch(options: WatchOptions): Promise<void> {
     over.abort();
     notify.stopping();
     ping.end();
+    // a disk or a firewall that fails keeps nothing from ending
+    await lock.unlessBusy(watched.host.stopHolding).catch(() => undefined);
     await Promise.all([following.close(), stats.written()]);
   }
 }

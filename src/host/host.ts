@@ -18,7 +18,7 @@ import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
 import { flushFlows, flushFlowsTo } from "./kernel/conntrack.ts";
 import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
-import { type GatesOf, makeObserver, type Scope } from "./observe.ts";
+import { type FallenAsleep, type GatesOf, makeObserver, type Scope } from "./observe.ts";
 
 export interface Host {
   /** Reads Docker, devices, firewall and files. Throws HostError; nothing is changed. */
@@ -36,8 +36,8 @@ export interface Host {
    */
   revoke(containerId: string, first: () => Promise<void>): Promise<void>;
   /**
-   * Takes the names of containers that were revoked during the run in progress out of the zone file, and does not wait for
-   * the run: Docker may keep it waiting. Only while this process holds the lock. Throws HostError.
+   * Takes the names of containers that were revoked since the last observation began out of the zone file, and does not
+   * wait for a run: Docker may keep it waiting. Only while this process holds the lock. Throws HostError.
    */
   withdraw(): Promise<void>;
   /**
@@ -59,6 +59,11 @@ export interface Host {
    * since. Throws HostError.
    */
   reassert(): Promise<void>;
+  /**
+   * Has first packets refused from now on instead of waiting: nothing will read their queue. Not where another `ocdd` has run
+   * since. Throws HostError.
+   */
+  stopHolding(): Promise<void>;
   /** Records that a run has just succeeded. */
   noteRun(): Promise<void>;
   close(): void;
@@ -113,6 +118,19 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     observer.learned({ name: port, bridge, hairpin: false, container: containerId });
     return port;
   };
+  /** Has first packets wait to containers that have ended and are started again by a visit. */
+  const holdBack = async (asleep: readonly FallenAsleep[]): Promise<void> => {
+    await table.change(
+      asleep.map(({ forward }) => forward),
+      observer.queue(),
+    );
+    for (const { forward, target, written } of asleep) {
+      // one that has been started again meanwhile has new connections
+      if (!written()) continue;
+      await flushFlowsTo(forward.alias, target);
+      observer.flushed.add(forward.alias);
+    }
+  };
   return {
     async observe(scope = {}) {
       followed?.observing?.();
@@ -136,21 +154,16 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     },
     async revoke(containerId, first) {
       const { gone, asleep } = observer.revoke(containerId);
-      const waiting = asleep.map(({ forward }) => forward);
-      if (waiting.length > 0) await table.change(waiting, observer.queue());
-      // one that has been started again meanwhile has new connections
-      const fallen = asleep.filter(({ written }) => written());
-      for (const { forward, target } of fallen) await flushFlowsTo(forward.alias, target);
+      if (asleep.length > 0) await holdBack(asleep);
+      if (gone.length === 0) return;
       const aliases = gone.map(({ address }) => address);
-      if (gone.length > 0)
-        withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
+      withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
       await withdrawal;
       await table.revoke(aliases);
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
       await removeAddresses(gone);
       await flushFlows(aliases);
-      for (const address of [...aliases, ...fallen.map(({ forward }) => forward.alias)])
-        observer.flushed.add(address);
+      for (const address of aliases) observer.flushed.add(address);
     },
     withdraw: () => zone.withdraw(observer.readZone),
     async gate(containerId, forward, networkId) {
@@ -173,6 +186,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     invalidate: observer.forget,
     async reassert() {
       if (!(await observer.overtaken())) await table.reassert();
+    },
+    async stopHolding() {
+      if (!(await observer.overtaken())) await table.stopHolding();
     },
     async noteRun() {
       try {

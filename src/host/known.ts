@@ -1,7 +1,7 @@
 /** What a long-running process knows of the host between two observations. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Neighbours } from "../core/addresses/neighbours.ts";
-import type { Forward } from "../core/forwards/forward.ts";
+import { type Forward, withForwards } from "../core/forwards/forward.ts";
 import type { DeviceAddress, PageFiles, State } from "../core/model.ts";
 import type { DataPathSeen, LeasesRead } from "../core/observation.ts";
 import type { ServiceHistory } from "../core/page/history.ts";
@@ -42,12 +42,14 @@ export function afterApply(known: Known, desired: State): Known {
   };
 }
 
-/** With other forwards in place of those of the same alias. */
-export function withForwards(known: Known, changed: ReadonlyMap<Ipv4, Forward>): Known {
+/** With other forwards in place of those of the same alias; `queue` is where packets wait. */
+export function withGates(
+  known: Known,
+  changed: ReadonlyMap<Ipv4, Forward>,
+  queue: number | undefined,
+): Known {
   if (changed.size === 0) return known;
-  const { dataPath } = known.path;
-  const forwards = dataPath.forwards.map((forward) => changed.get(forward.alias) ?? forward);
-  return { ...known, path: { ...known.path, dataPath: { ...dataPath, forwards } } };
+  return { ...known, path: { ...known.path, dataPath: withForwards(known.path.dataPath, changed, queue) } };
 }
 
 export function withoutAliases(known: Known, aliases: ReadonlySet<Ipv4>): Known {

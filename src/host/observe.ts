@@ -30,7 +30,7 @@ import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { QUEUE_NUMBER, queueHasReader } from "./kernel/queue/queue.ts";
 import { readNextHops } from "./kernel/routes.ts";
-import { afterApply, type Known, withForwards, withoutAliases } from "./known.ts";
+import { afterApply, type Known, withGates, withoutAliases } from "./known.ts";
 import { bridgesOf, lostUnowned, ownersOfPorts, withOwners, withPorts } from "./port-owners.ts";
 import { asOfNow, makeSince } from "./since.ts";
 
@@ -100,7 +100,8 @@ export interface Observer {
   forget(): void;
 }
 
-interface FallenAsleep {
+/** A forward whose container has ended, and that stays. */
+export interface FallenAsleep {
   /** Its packets wait from now on. */
   readonly forward: Forward;
   /** Where it led before. */
@@ -180,7 +181,7 @@ export function makeObserver(parts: ObserverParts): Observer {
   const newest = new Map<Ipv4, Forward>();
   const note = (forward: Forward): void => {
     since.gate(forward);
-    if (known !== undefined) known = withForwards(known, new Map([[forward.alias, forward]]));
+    if (known !== undefined) known = withGates(known, new Map([[forward.alias, forward]]), queue);
   };
   const gate = (forward: Forward): (() => boolean) => {
     newest.set(forward.alias, forward);
@@ -248,7 +249,11 @@ export function makeObserver(parts: ObserverParts): Observer {
       flushed.clear();
       leasedBy = await leasesId();
       if (before !== undefined)
-        known = withForwards(withoutAliases(afterApply(before, desired), revokedAliases()), since.gated());
+        known = withGates(
+          withoutAliases(afterApply(before, desired), revokedAliases()),
+          since.gated(),
+          queue,
+        );
     },
     revoke(containerId) {
       const aliases = leased.flatMap(({ container, address, releasedAt }) =>

@@ -36,6 +36,9 @@ export interface ActsParts {
 
 const allOf = ({ containers, stopped = [] }: Containers): Container[] => [...containers, ...stopped];
 
+/** Containers whose ports are kept; then all are asked for again. */
+const MOST_EXPOSED = 8_192;
+
 /** Why an idle stop does not last. */
 const ALWAYS =
   "its restart policy is always: Docker starts it again when Docker itself starts; use unless-stopped";
@@ -50,6 +53,8 @@ export function actsOn(parts: ActsParts): Done {
   const exposedBy = (id: string): Promise<readonly Port[]> => {
     const known = exposed.get(id);
     if (known !== undefined) return known;
+    // of containers that have been removed
+    if (exposed.size >= MOST_EXPOSED) exposed.clear();
     const asked = docker.inspect(id).then((details) => details?.ports ?? []);
     exposed.set(id, asked);
     // without an answer the next packet asks again

@@ -148,6 +148,7 @@ export function openLifecycle({ config, docker, list, gate, look, say, heard }: 
     if (!started || queue !== undefined || now() < retryAt) return;
     const failed = (error: unknown): void => {
       queue = undefined;
+      waker.queueLost();
       retryAt = now() + RETRY_MS;
       const reason = error instanceof Error ? error.message : String(error);
       say("warning", `visits cannot start services: ${reason}; packets to stopped services are refused`);

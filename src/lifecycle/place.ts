@@ -1,5 +1,4 @@
 /** One alias whose service may sleep: its phase, and the packets that wait for it. */
-import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import { type Held, makeHeld, type Room } from "../core/lifecycle/held.ts";
 import type { Service } from "../core/model.ts";
 
@@ -67,14 +66,3 @@ export const stateOf = ({
   ...place,
   held: held.size,
 });
-
-/** Times a flow is released within a second: more, and it has met no rule. */
-const MOST_RELEASES = 5;
-
-/** False for a flow that comes back although it was released: its rule is not in force. */
-export function mayRelease({ released }: Place, flow: Flow): boolean {
-  const key = flowKey(flow);
-  const times = (released.get(key) ?? 0) + 1;
-  released.set(key, times);
-  return times <= MOST_RELEASES;
-}

@@ -82,6 +82,8 @@ export interface Waker {
   readonly open: ReadonlySet<string>;
   readonly shut: ReadonlySet<string>;
   readonly failed: ReadonlyMap<string, string>;
-  /** Refuses all that wait. */
+  /** The kernel has dropped all that waited, with its queue. */
+  queueLost(): void;
+  /** Ends the starts in progress, without a failure of theirs, and refuses all that wait. */
   close(): void;
 }

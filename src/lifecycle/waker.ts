@@ -4,20 +4,17 @@
  * between the phases are to be seen together.
  */
 import { EventEmitter, once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import type { Service } from "../core/model.ts";
 import { reasonOf } from "../host/docker/error.ts";
 import { QUEUE_LENGTH } from "../host/kernel/queue/queue.ts";
-import { makePlace, mayRelease, type Phase, type Place, stateOf } from "./place.ts";
+import { makePlace, type Phase, type Place, stateOf } from "./place.ts";
+import { verdictsOn } from "./verdicts.ts";
 import type { Acts, Waker } from "./waker-types.ts";
 
 /** Milliseconds until a failed start is tried again: doubled each time, up to the second. */
 const RETRY_MS = [5_000, 300_000] as const;
-/** Packets released at once, and milliseconds between: a program that has just begun to listen has a short backlog. */
-const SLICE = 8;
-const SLICE_MS = 5;
 /** Milliseconds after which a browser gets a page in place of a connection that waits. */
 const PATIENCE_MS = 3_000;
 const HTTP_PORT = 80;
@@ -37,10 +34,12 @@ const isHttp = ({ protocol, port }: Flow): boolean => protocol === "tcp" && port
 export function makeWaker(acts: Acts): Waker {
   const places = new Map<Ipv4, Place>();
   const room = { free: MOST_HELD };
+  const { letIn, refuse, release } = verdictsOn(acts, () => places.values());
   const open = new Set<string>();
   const shut = new Set<string>();
   const failed = new Map<string, string>();
-  let counted = acts.now();
+  /** Ends the starts in progress: the process must not wait for them when it ends. */
+  const closing = new AbortController();
   /** Containers that have ended since the observation began on which the next decision is made. */
   const ended = new Set<string>();
   /** Packets to aliases of which nothing is known yet. */
@@ -68,18 +67,6 @@ export function makeWaker(acts: Acts): Waker {
     place.paged = false;
     await acts.shut(place.service);
   };
-  const letIn = async (place: Place, ids: readonly number[]): Promise<void> => {
-    for (let at = 0; at < ids.length; at += SLICE) {
-      if (at > 0) await sleep(SLICE_MS);
-      for (const id of ids.slice(at, at + SLICE)) acts.decide(id, "release");
-    }
-    // what has come meanwhile
-    if (place.phase === "awake" && place.held.size > 0) await letIn(place, place.held.take());
-  };
-  const refuse = ({ held }: Place): void => {
-    for (const id of held.take()) acts.decide(id, "refuse");
-  };
-
   const fail = (place: Place, error: unknown, woken: boolean): void => {
     const { service } = place;
     const ms = acts.now() - place.since;
@@ -128,6 +115,7 @@ export function makeWaker(acts: Acts): Waker {
     failed.delete(idOf(service));
     const seconds = service.sleep?.settings.timeout ?? 0;
     const late = new AbortController();
+    const signal = AbortSignal.any([late.signal, closing.signal]);
     const timer = setTimeout(
       () => late.abort(new Error(`it was not ready within ${seconds} s`)),
       seconds * 1000,
@@ -138,11 +126,11 @@ export function makeWaker(acts: Acts): Waker {
     try {
       let isOpen = false;
       for (let tries = 0; !isOpen && isSame(place, service) && tries < (watched ? 1 : MOST_STARTS); tries++) {
-        if (!watched) await acts.start(service, late.signal);
+        if (!watched) await acts.start(service, signal);
         place.checking = true;
         changes.emit(service.address);
         // false when it was just being stopped
-        isOpen = await openWhenReady(place, service, late.signal);
+        isOpen = await openWhenReady(place, service, signal);
       }
       if (!isSame(place, service)) return restart(place, service);
       if (!isOpen && !watched) throw new Error("it does not run");
@@ -155,9 +143,10 @@ export function makeWaker(acts: Acts): Waker {
       const ms = acts.now() - began;
       acts.note(service, { kind: "ready", ms, held: place.held.size, woken: !watched, waited });
       acts.look(service);
-      await letIn(place, place.held.take());
+      await letIn(place);
     } catch (error) {
       open.delete(idOf(service));
+      if (closing.signal.aborted) return;
       if (!isSame(place, service)) restart(place, service);
       else fail(place, error, !watched);
     } finally {
@@ -190,7 +179,7 @@ export function makeWaker(acts: Acts): Waker {
       await acts.open(service, { address: service.sleep?.open.target ?? null });
       if (place.ends !== ends) throw new Error("it has ended");
       enter(place, "awake");
-      await letIn(place, place.held.take());
+      await letIn(place);
     } catch {
       open.delete(idOf(service));
       await start(place, true);
@@ -208,17 +197,6 @@ export function makeWaker(acts: Acts): Waker {
     if (place.phase !== "asleep" && place.phase !== "failed") return;
     acts.note(place.service, { kind: "visit", flow });
     await start(place);
-  };
-
-  /** Releases a packet that met the rules from before; drops one that comes back again and again. */
-  const release = (place: Place, id: number, flow: Flow): void => {
-    if (acts.now() - counted > 1_000) {
-      counted = acts.now();
-      for (const one of places.values()) one.released.clear();
-    }
-    const may = mayRelease(place, flow);
-    acts.decide(id, may ? "release" : "drop");
-    if (!may) acts.look(place.service);
   };
 
   const updateOne = (service: Service): void => {
@@ -243,7 +221,7 @@ export function makeWaker(acts: Acts): Waker {
     else if (waits && !asleep && phase === "asleep" && !shut.has(idOf(service))) void start(place, true);
     else if (!waits && phase !== "awake" && phase !== "falling" && phase !== "starting") {
       enter(place, "awake");
-      void letIn(place, place.held.take());
+      void letIn(place);
     }
   };
 
@@ -351,7 +329,13 @@ export function makeWaker(acts: Acts): Waker {
     async changed(alias, signal) {
       await once(changes, alias, { signal });
     },
+    queueLost() {
+      // the numbers of packets begin again with the next queue
+      for (const { held } of places.values()) held.take();
+      early.length = 0;
+    },
     close() {
+      closing.abort(new Error("the process ends"));
       for (const place of places.values()) refuse(place);
       for (const { id } of early.splice(0)) acts.decide(id, "refuse");
     },

@@ -58,6 +58,7 @@ export class StillHost implements Host {
   async revoke(): Promise<void> {}
   async withdraw(): Promise<void> {}
   async gate(): Promise<void> {}
+  async stopHolding(): Promise<void> {}
   async admit(): Promise<void> {}
   invalidate(): void {}
   holds(): boolean {

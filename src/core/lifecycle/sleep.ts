@@ -94,7 +94,7 @@ function asleepOrAwake(
   // it is about to end, or to get its address
   if (open.target === null) return { forward: waits, state: "starting" };
   if (gates.shut.has(id)) return { forward: waiting(open), state };
-  const leads = isLed(open, seen.actual.dataPath.forwards);
+  const leads = ledNow(open.alias, seen.actual.dataPath.forwards)?.target === open.target;
   // without a reader of the queue nothing would open it again
   if (leads || gates.open.has(id) || gates.queue === undefined) return { forward: open, state };
   return { forward: waits, state: gates.failed.has(id) ? "failed" : "starting" };
@@ -103,8 +103,3 @@ function asleepOrAwake(
 /** What leads the alias to its container in the kernel. */
 const ledNow = (alias: Ipv4, forwards: readonly Forward[]): Forward | undefined =>
   forwards.find((one) => one.alias === alias && one.waits !== true && one.target !== null);
-
-/** True where the alias leads to this container already. */
-function isLed({ alias, target }: Forward, forwards: readonly Forward[]): boolean {
-  return forwards.some((one) => one.alias === alias && one.waits !== true && one.target === target);
-}

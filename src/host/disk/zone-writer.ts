@@ -1,4 +1,4 @@
-/** Writes the zone file: a run's zone, and names withdrawn while a run is in progress. One write after the other. */
+/** Writes the zone file: a run's zone, and names withdrawn beside runs. One write after the other. */
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Config } from "../../core/config/config.ts";
 import { nextSerial } from "../../core/zone/records.ts";

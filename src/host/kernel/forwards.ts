@@ -39,6 +39,8 @@ export interface ForwardTable {
    * from then on. Waits for nothing but a write that is under way.
    */
   change(forwards: readonly Forward[], queue?: number): Promise<void>;
+  /** Has first packets refused where they have waited, in what was committed last. */
+  stopHolding(): Promise<void>;
   /** Another program has changed the kernel: what was committed last is put in force again, without asking Docker. */
   reassert(): Promise<void>;
   /** Lets the packets of an alias out through a bridge port, where there is a guard. */
@@ -150,6 +152,12 @@ export function openForwardTable(
       const changed = new Map(forwards.map((forward) => [forward.alias, forward]));
       committed = withForwards(committed, changed, queue);
       await commitChanges();
+    },
+    async stopHolding() {
+      if (committed?.frame?.queue === undefined) return;
+      const { pool, subnets } = committed.frame;
+      const forwards = committed.forwards.map(({ page: _, ...forward }) => forward);
+      await commit({ ...committed, frame: { pool, subnets }, forwards });
     },
     removeGuard: () => nft.remove(),
     async revoke(aliases) {
