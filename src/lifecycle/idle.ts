@@ -1,4 +1,4 @@
-/** Puts services to sleep that nobody uses. */
+/** Stops services that are not used for their time. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Use } from "../core/lifecycle/usage.ts";
 import type { Service } from "../core/model.ts";

@@ -20,7 +20,7 @@ export interface Acts {
   shut(service: Service): Promise<void>;
   /** Has TCP port 80 of the alias lead to the page that says what is going on. False where there is no such page. */
   page(service: Service): Promise<boolean>;
-  /** Whether somebody is connected, or is just connecting. Asked while first packets wait. */
+  /** Whether a connection is open or just being opened. Asked while first packets wait. */
   busy(service: Service): Promise<boolean>;
   /** A decision of the director's has to follow: about one service, or about all. */
   look(service: Service | null): void;
@@ -64,15 +64,15 @@ export interface Waker {
   observing(): void;
   /** The services that may sleep, as the director has decided last. */
   update(services: readonly Service[]): void;
-  /** The container has ended by itself or by somebody's command. */
+  /** The container has ended: by itself, by a command, or by this process. */
   ended(container: string): void;
   /** The container has been started, by this process or by another. */
   started(container: string): void;
   /** Docker's list shows that the container does not run. The list may be older than its start, and its end may be missed. */
   notRunning(container: string): void;
-  /** Puts one to sleep that is awake, unless somebody is connected. True when it sleeps. */
+  /** Stops one that is awake, unless a connection to it is open. True when it has been stopped. */
   fallAsleep(alias: Ipv4, reason: string): Promise<boolean>;
-  /** Starts one without a visit, because another needs it or somebody has asked. */
+  /** Starts one without a visit, because another service is started or a command asks for it. */
   wake(alias: Ipv4, by: string): void;
   places(): ReadonlyMap<Ipv4, PlaceState>;
   place(alias: Ipv4): PlaceState | undefined;

@@ -18,7 +18,7 @@ const RETRY_MS = [5_000, 300_000] as const;
 /** Milliseconds after which a browser gets a page in place of a connection that waits. */
 const PATIENCE_MS = 3_000;
 const HTTP_PORT = 80;
-/** Times a container is started for one visit: somebody may be stopping it just then. */
+/** Times a container is started for one visit: it may be stopped by a command just then. */
 const MOST_STARTS = 3;
 /** Packets that wait, of all aliases together: the kernel drops the packets of every alias once its queue is full. */
 const MOST_HELD = (QUEUE_LENGTH * 3) / 4;
@@ -217,7 +217,7 @@ export function makeWaker(acts: Acts): Waker {
     if (!waits && ended.has(idOf(service))) return;
     const { phase } = place;
     if (asleep && phase === "awake" && !open.has(idOf(service))) enter(place, "asleep");
-    // somebody else has started it, or this process was started meanwhile
+    // it was started by a command, or this process was started meanwhile
     else if (waits && !asleep && phase === "asleep" && !shut.has(idOf(service))) void start(place, true);
     else if (!waits && phase !== "awake" && phase !== "falling" && phase !== "starting") {
       enter(place, "awake");

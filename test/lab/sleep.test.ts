@@ -2,6 +2,7 @@
 import t, { type Test } from "tap";
 import { aliases, ENGINES, initializedLab } from "./director.ts";
 import type { Lab, Where } from "./handle.ts";
+import { IMAGE } from "./image.ts";
 import { type Daemon, until } from "./process.ts";
 
 t.setTimeout(900_000);
@@ -177,7 +178,7 @@ async function everyProtocol(t: Test, lab: Lab): Promise<void> {
     t.equal(await stateOf(lab, "ping"), "running");
   });
 
-  await t.test("who may not connect wakes nothing", async (t) => {
+  await t.test("a client that may not connect wakes nothing", async (t) => {
     await lab.startContainer({ name: "closed", labels: { ...WAKE, "ocdd.allow": "10.99.0.0/16" } });
     await lab.startContainer({ name: "picky", labels: { ...WAKE, "ocdd.wake.from": "10.99.0.0/16" } });
     for (const name of ["closed", "picky"]) {
@@ -200,21 +201,19 @@ async function everyProtocol(t: Test, lab: Lab): Promise<void> {
   });
 }
 
+/** Created, and not started: the alias at which first packets wait. */
+async function created(lab: Lab, name: string, ...command: readonly string[]): Promise<string> {
+  await lab.docker("create", "--name", name, "--label", "ocdd.wake=true", IMAGE, ...command);
+  const address = await addressOf(lab, name);
+  await holds(lab, address);
+  return address;
+}
+
 async function failures(t: Test, lab: Lab): Promise<void> {
   await t.test(
     "a start that fails is refused at once, with Docker's words; and tried again later",
     async (t) => {
-      await lab.docker(
-        "create",
-        "--name",
-        "broken",
-        "--label",
-        "ocdd.wake=true",
-        "lab/web:1",
-        "/no/such/program",
-      );
-      const address = await addressOf(lab, "broken");
-      await holds(lab, address);
+      const address = await created(lab, "broken", "/no/such/program");
       t.match(await visit(lab, address), REFUSED);
       await until("it has failed", async () => (await listed(lab, "broken"))?.state === "failed");
       t.match(await visit(lab, address), /\/no\/such\/program/, "port 80: the page says why");
@@ -223,19 +222,7 @@ async function failures(t: Test, lab: Lab): Promise<void> {
   );
 
   await t.test("a program that ends while it starts: refused, and said", async (t) => {
-    await lab.docker(
-      "create",
-      "--name",
-      "short",
-      "--label",
-      "ocdd.wake=true",
-      "lab/web:1",
-      "sh",
-      "-c",
-      "sleep 0.5; exit 3",
-    );
-    const address = await addressOf(lab, "short");
-    await holds(lab, address);
+    const address = await created(lab, "short", "sh", "-c", "sleep 0.5; exit 3");
     t.match(await visit(lab, address), /status 3|Failed to connect/);
     await lab.removeContainers("short");
   });
@@ -300,8 +287,9 @@ async function restarts(t: Test, lab: Lab, watch: Daemon): Promise<void> {
     const running = await addressOf(lab, "near");
     await asleep(lab, "web", address);
     await watch.stop();
+    t.match(await visit(lab, address), REFUSED, "as soon as it has ended");
     t.equal((await lab.ocdd()).code, 0);
-    t.match(await visit(lab, address), REFUSED);
+    t.match(await visit(lab, address), REFUSED, "and after a run by hand");
     t.equal(await stateOf(lab, "web"), "exited");
     t.equal(await visit(lab, running), "near");
     const again = lab.startOcdd(["watch"]);

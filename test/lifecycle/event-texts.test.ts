@@ -48,9 +48,9 @@ t.test("each event: a start or stop has its reason, in the file and in the log",
       "web is stopped: not used for 600 s",
     ],
     [
-      { kind: "kept", reason: "somebody has connected" },
-      { event: "kept", reason: "somebody has connected" },
-      "web is not stopped: somebody has connected",
+      { kind: "kept", reason: "it is used again" },
+      { event: "kept", reason: "it is used again" },
+      "web is not stopped: it is used again",
     ],
   ];
   for (const [event, logged, line] of cases) {
@@ -71,7 +71,7 @@ t.test("each event: a start or stop has its reason, in the file and in the log",
   t.end();
 });
 
-t.test("a reason and a name of somebody else's: one bounded line", (t) => {
+t.test("a hostile reason and name: one bounded line", (t) => {
   const evil = `no\n\u001b[31m${"x".repeat(10_000)}`;
   const failed: WakerEvent = { kind: "failed", ms: 1, reason: evil, retryMs: 5_000, woken: true };
   const service = { ...SERVICE, instances: [{ ...INSTANCE, name: evil }] };

@@ -229,6 +229,17 @@ t.test("a start that fails: refused, tried again by a visit after 5 s, then 10 s
   t.strictSame(verdicts, ["1 refuse", "2 refuse", "3 refuse"]);
 });
 
+/** One that is awake is being stopped, a packet comes meanwhile, and the stop ends. */
+async function visitedWhileStopped({ waker, hold }: ReturnType<typeof host>): Promise<void> {
+  waker.update([service("running")]);
+  const stop = hold("stop");
+  const falling = waker.fallAsleep(ALIAS, "not used");
+  await settled(waker, "falling");
+  waker.arrived(1, tcp(4001));
+  stop.resolve();
+  if (!(await falling)) throw new Error("it has not been stopped");
+}
+
 t.test("it is put to sleep: shut, then looked at, then stopped", async (t) => {
   const { waker, done, verdicts, hold } = host();
   waker.update([service("running")]);
@@ -245,28 +256,26 @@ t.test("it is put to sleep: shut, then looked at, then stopped", async (t) => {
   t.strictSame(verdicts, []);
 });
 
-t.test("somebody is connected: it is led to again, and who came meanwhile is let in", async (t) => {
-  const { waker, done, verdicts, hold } = host({ busy: async () => true });
-  waker.update([service("running")]);
-  const shut = hold("shut");
-  const falling = waker.fallAsleep(ALIAS, "not used");
-  waker.arrived(1, tcp(4001));
-  shut.resolve();
-  t.equal(await falling, false);
-  t.strictSame(done, ["shut", "open"]);
-  t.strictSame(verdicts, ["1 release"]);
-  t.equal(waker.place(ALIAS)?.phase, "awake");
-});
+t.test(
+  "a connection is open: its alias leads to it again, and packets that came meanwhile are released",
+  async (t) => {
+    const { waker, done, verdicts, hold } = host({ busy: async () => true });
+    waker.update([service("running")]);
+    const shut = hold("shut");
+    const falling = waker.fallAsleep(ALIAS, "not used");
+    waker.arrived(1, tcp(4001));
+    shut.resolve();
+    t.equal(await falling, false);
+    t.strictSame(done, ["shut", "open"]);
+    t.strictSame(verdicts, ["1 release"]);
+    t.equal(waker.place(ALIAS)?.phase, "awake");
+  },
+);
 
 t.test("a visit while it is stopped waits, and starts it again", async (t) => {
-  const { waker, done, verdicts, hold } = host();
-  waker.update([service("running")]);
-  const stop = hold("stop");
-  const falling = waker.fallAsleep(ALIAS, "not used");
-  await settled(waker, "falling");
-  waker.arrived(1, tcp(4001));
-  stop.resolve();
-  t.equal(await falling, true);
+  const scene = host();
+  const { waker, done, verdicts } = scene;
+  await visitedWhileStopped(scene);
   await settled(waker, "awake");
   t.strictSame(done, ["shut", "busy?", "stop", "start", "ready", "open"]);
   t.strictSame(verdicts, ["1 release"]);
@@ -284,7 +293,7 @@ t.test("a stop that fails: it is led to again", async (t) => {
   t.equal(waker.place(ALIAS)?.phase, "awake");
 });
 
-t.test("started by somebody else: checked and led to, and not started again", async (t) => {
+t.test("started by a command: checked, its alias leads to it, and it is not started again", async (t) => {
   const { waker, done } = host();
   waker.update([service("asleep")]);
   waker.update([service("starting")]);
@@ -340,7 +349,7 @@ t.test(
   },
 );
 
-t.test("its container is removed while it starts: who waits is refused", async (t) => {
+t.test("its container is removed while it starts: packets that wait are refused", async (t) => {
   const { waker, verdicts, hold } = host();
   waker.update([service("asleep")]);
   const ready = hold("ready");
@@ -395,14 +404,9 @@ t.test("a browser that waits is led to the page; a failed start shows it as well
 });
 
 t.test("what is no visit and came while it was stopped is refused, and starts nothing", async (t) => {
-  const { waker, done, verdicts, hold } = host({ isVisit: async () => false });
-  waker.update([service("running")]);
-  const stop = hold("stop");
-  const falling = waker.fallAsleep(ALIAS, "not used");
-  await settled(waker, "falling");
-  waker.arrived(1, tcp(4001));
-  stop.resolve();
-  t.equal(await falling, true);
+  const scene = host({ isVisit: async () => false });
+  const { waker, done, verdicts } = scene;
+  await visitedWhileStopped(scene);
   await settled(waker, "asleep");
   t.strictSame([done, verdicts], [["shut", "busy?", "stop"], ["1 refuse"]]);
 });
@@ -420,7 +424,7 @@ t.test("a decision made before its end was known does not make it awake", async 
   waker.ended(id("web"));
   waker.observing();
   waker.update([service("running")]);
-  t.equal(waker.place(ALIAS)?.phase, "awake", "started again by somebody else");
+  t.equal(waker.place(ALIAS)?.phase, "awake", "started again by a command");
 });
 
 t.test(
@@ -457,20 +461,17 @@ t.test("it ends for good while its rule is written: what waits is refused", asyn
   t.strictSame([verdicts, waker.open.size], [["1 refuse"], 0]);
 });
 
-t.test(
-  "it ends by another's command while it is put to sleep and somebody has connected: asleep",
-  async (t) => {
-    const { waker, hold } = host({ busy: async () => true, ready: async () => null });
-    waker.update([service("running")]);
-    const shut = hold("shut");
-    const falling = waker.fallAsleep(ALIAS, "not used");
-    waker.ended(id("web"));
-    shut.resolve();
-    await falling;
-    t.equal(waker.place(ALIAS)?.phase, "asleep");
-    t.equal(waker.open.size, 0);
-  },
-);
+t.test("it ends by a command while it is being stopped and is used again: asleep", async (t) => {
+  const { waker, hold } = host({ busy: async () => true, ready: async () => null });
+  waker.update([service("running")]);
+  const shut = hold("shut");
+  const falling = waker.fallAsleep(ALIAS, "not used");
+  waker.ended(id("web"));
+  shut.resolve();
+  await falling;
+  t.equal(waker.place(ALIAS)?.phase, "asleep");
+  t.equal(waker.open.size, 0);
+});
 
 t.test(
   "it has failed and is started by another's command: checked and led to, without a visit",
@@ -569,4 +570,45 @@ t.test("its container is removed: what waits for a change of it is told", async 
   waker.update([]);
   await changed;
   t.equal(waker.place(ALIAS), undefined);
+});
+
+t.test(
+  "the process ends during a wake: the start ends at once, without a failure, and packets are refused",
+  async (t) => {
+    const ended = Promise.withResolvers<void>();
+    const { waker, verdicts, notes } = host({
+      ready: (_service, _ports, signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => {
+            reject(signal.reason);
+            ended.resolve();
+          });
+        }),
+    });
+    waker.update([service("asleep")]);
+    waker.arrived(1, tcp(4001));
+    await settled(waker, "starting");
+    waker.close();
+    await ended.promise;
+    await sleep(0);
+    t.strictSame(verdicts, ["1 refuse"]);
+    t.strictSame(
+      notes.map(({ kind }) => kind),
+      ["visit"],
+    );
+    t.equal(waker.failed.size, 0);
+  },
+);
+
+t.test("the queue is lost: numbers of its packets are not used for those of the next one", async (t) => {
+  const { waker, verdicts, hold } = host();
+  waker.update([service("asleep")]);
+  const ready = hold("ready");
+  waker.arrived(1, tcp(4001));
+  await settled(waker, "starting");
+  waker.queueLost();
+  waker.arrived(1, tcp(4002));
+  ready.resolve();
+  await settled(waker, "awake");
+  t.strictSame(verdicts, ["1 release"], "one packet, one verdict");
 });

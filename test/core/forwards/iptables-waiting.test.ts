@@ -32,7 +32,7 @@ for (const engine of ["20.10", "28"] as const) {
     t.equal(verdict({ ...CLIENT, ...tcp(80, ".13") }, held), "waits");
     t.equal(verdict({ ...CLIENT, ...tcp(81, ".13") }, held), "rejected", "a port that it does not offer");
     t.equal(verdict({ ...CLIENT, ...tcp(80, ".14") }, held), "waits");
-    t.equal(verdict({ ...FAR, ...tcp(80, ".14") }, held), "rejected", "from where nobody may connect");
+    t.equal(verdict({ ...FAR, ...tcp(80, ".14") }, held), "rejected", "from outside of ocdd.allow");
     t.equal(verdict({ ...CLIENT, ...tcp(80, ".15") }, held), "waits");
     t.equal(verdict({ ...CLIENT, ...tcp(8080, ".15") }, held), "rejected");
     t.strictSame(verdict({ ...CLIENT, ...tcp(80, ".16") }, held), at("192.168.122.16", PAGE), "the page");

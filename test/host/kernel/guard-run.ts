@@ -6,7 +6,7 @@ import type { Forward } from "../../../src/core/forwards/forward.ts";
 import type { Name } from "../../../src/core/services/name.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../../../src/host/kernel/netlink.ts";
 import { openNftTable } from "../../../src/host/kernel/nft-table.ts";
-import { container, ip, type Peer, peer } from "./network.ts";
+import { container, lan, type Peer, peer } from "./network.ts";
 import { ask, type Question } from "./peer.ts";
 
 const [mode = "full", bridged = "0"] = process.argv.slice(2) as ["guard" | "full", string];
@@ -15,20 +15,7 @@ const TARGET = "172.17.0.2" as Ipv4;
 
 const client = peer("client");
 const [one, two, other] = [peer("one"), peer("two"), peer("other")];
-await client.order({ ip: "link set lo up" });
-await ip(`link set lo up
-link add br0 type bridge
-addr add 172.17.0.1/16 dev br0
-link set br0 up
-link add lan0 type veth peer name tmp0
-link set tmp0 netns ${client.pid}
-addr add 10.9.0.254/24 dev lan0
-addr add ${ALIAS}/32 dev lan0
-link set lan0 up`);
-await client.order({
-  ip: "link set tmp0 name eth0\naddr add 10.9.0.253/24 dev eth0\nlink set eth0 up\nroute add default via 10.9.0.254",
-});
-writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+await lan(client, [ALIAS]);
 if (bridged === "1") writeFileSync("/proc/sys/net/bridge/bridge-nf-call-iptables", bridged);
 else await execa("sysctl", ["-q", "-w", "net.bridge.bridge-nf-call-iptables=0"], { reject: false });
 await container(one, "veth1", TARGET);

@@ -1,4 +1,5 @@
 /** Machines around the host of a test: each a process in a network namespace of its own. */
+import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -54,4 +55,29 @@ link set eth0 up
 route add default via ${address.replace(/\d+$/, "1")}`,
   });
   await one.order({ serve: PORTS });
+}
+
+/** Addresses of `lan`: the host's own, and that of the client. */
+export const LAN_HOST = "10.9.0.254";
+export const LAN_CLIENT = "10.9.0.253";
+
+/**
+ * Makes this namespace a Docker host with the bridge br0 (172.17.0.1/16), and with these aliases on its device lan0; the client
+ * is on the same LAN and reaches everything by the host.
+ */
+export async function lan(client: Peer, aliases: readonly string[]): Promise<void> {
+  await client.order({ ip: "link set lo up" });
+  await ip(`link set lo up
+link add br0 type bridge
+addr add 172.17.0.1/16 dev br0
+link set br0 up
+link add lan0 type veth peer name tmp0
+link set tmp0 netns ${client.pid}
+addr add ${LAN_HOST}/24 dev lan0
+${aliases.map((alias) => `addr add ${alias}/32 dev lan0`).join("\n")}
+link set lan0 up`);
+  await client.order({
+    ip: `link set tmp0 name eth0\naddr add ${LAN_CLIENT}/24 dev eth0\nlink set eth0 up\nroute add default via ${LAN_HOST}`,
+  });
+  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
 }

@@ -31,16 +31,13 @@ t.test(
   },
 );
 
-t.test(
-  "a turn that fails: told to those who asked for it, and the next one is made all the same",
-  async (t) => {
-    let fails = true;
-    const write = together(async () => {
-      if (fails) throw new Error("no");
-    });
-    const both = [write(), write()];
-    for (const one of both) await t.rejects(one, { message: "no" });
-    fails = false;
-    await write();
-  },
-);
+t.test("a turn that fails: its callers are told, and the next one is made all the same", async (t) => {
+  let fails = true;
+  const write = together(async () => {
+    if (fails) throw new Error("no");
+  });
+  const both = [write(), write()];
+  for (const one of both) await t.rejects(one, { message: "no" });
+  fails = false;
+  await write();
+});

@@ -7,31 +7,18 @@ import { readFlows } from "../../../../src/host/kernel/flows/flows.ts";
 import { readTimeouts } from "../../../../src/host/kernel/flows/timeouts.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../../../../src/host/kernel/netlink.ts";
 import { ip as address } from "../../../core/make.ts";
-import { container, ip, peer } from "../network.ts";
+import { LAN_CLIENT as CLIENT, container, LAN_HOST as HOST, lan, peer } from "../network.ts";
 import { ask, type Question } from "../peer.ts";
 
-const HOST = "10.9.0.254";
-const CLIENT = "10.9.0.253";
 const SILENT = 9;
 const CLOSED = 7;
 /** One alias for each way. */
 const aliasOf = (n: number): string => `10.9.0.${n}`;
 const [client, box] = [peer("client"), peer("box")];
-await client.order({ ip: "link set lo up" });
-const aliases = Array.from({ length: 14 }, (_, i) => `addr add ${aliasOf(i + 1)}/32 dev lan0`);
-await ip(`link set lo up
-link add br0 type bridge
-addr add 172.17.0.1/16 dev br0
-link set br0 up
-link add lan0 type veth peer name tmp0
-link set tmp0 netns ${client.pid}
-addr add ${HOST}/24 dev lan0
-${aliases.join("\n")}
-link set lan0 up`);
-await client.order({
-  ip: `link set tmp0 name eth0\naddr add ${CLIENT}/24 dev eth0\nlink set eth0 up\nroute add default via ${HOST}`,
-});
-writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+await lan(
+  client,
+  Array.from({ length: 14 }, (_, i) => aliasOf(i + 1)),
+);
 await container(box, "veth1", "172.17.0.2");
 await box.order({ accept: SILENT });
 /** Loads rules, into the namespace of a process or this one. */

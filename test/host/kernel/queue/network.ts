@@ -2,7 +2,6 @@
  * A host with an alias, a client on its network, and a container behind the alias, each a network namespace. The nat rules
  * hold the alias's first packets in the queue, or lead them to the container.
  */
-import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { type Flow, flowKey } from "../../../../src/core/lifecycle/flow.ts";
@@ -12,10 +11,10 @@ import {
   type Queue,
   type Verdict,
 } from "../../../../src/host/kernel/queue/queue.ts";
-import { container, ip, type Peer, peer } from "../network.ts";
+import { container, LAN_CLIENT, lan, type Peer, peer } from "../network.ts";
 
 export const ALIAS = "10.9.0.1";
-export const CLIENT = "10.9.0.253";
+export const CLIENT = LAN_CLIENT;
 const TARGET = "172.17.0.2";
 
 /** The machines around the host. */
@@ -27,20 +26,7 @@ export interface Network {
 /** Builds them around this process's network namespace; the alias sleeps. */
 export async function network(): Promise<Network> {
   const [client, box] = [peer("client"), peer("box")];
-  await client.order({ ip: "link set lo up" });
-  await ip(`link set lo up
-link add br0 type bridge
-addr add 172.17.0.1/16 dev br0
-link set br0 up
-link add lan0 type veth peer name tmp0
-link set tmp0 netns ${client.pid}
-addr add 10.9.0.254/24 dev lan0
-addr add ${ALIAS}/32 dev lan0
-link set lan0 up`);
-  await client.order({
-    ip: `link set tmp0 name eth0\naddr add ${CLIENT}/24 dev eth0\nlink set eth0 up\nroute add default via 10.9.0.254`,
-  });
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+  await lan(client, [ALIAS]);
   await container(box, "veth1", TARGET);
   await asleep();
   await execa("iptables-restore", ["--noflush"], {
