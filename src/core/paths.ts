@@ -20,6 +20,12 @@ export interface Paths {
   readonly failures: string;
   /** Each start and stop of a container with its reason, a JSON line each; the file before with `.previous` added. */
   readonly events: string;
+  /** The last result of each container's methods. */
+  readonly results: string;
+  /** Directory of locks: one for each method that has been run. */
+  readonly methods: string;
+  /** Directory of the containers that `ocdd try` has created, a file each. */
+  readonly tries: string;
   /** Clean-up that a run still has to do; exists only during a run, or after it was killed. */
   readonly cleanup: string;
   /** The page's content for programs, beside the page. */
@@ -36,6 +42,9 @@ const IN_STORAGE = {
   watchStats: "watch.json",
   failures: "failures.json",
   events: "events.jsonl",
+  results: "methods.json",
+  methods: "methods",
+  tries: "tries",
   cleanup: "owed",
 } as const;
 

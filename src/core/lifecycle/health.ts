@@ -2,13 +2,17 @@
 
 import { parseDuration } from "../duration.ts";
 
-/** A GET at the container's own address. */
-export interface Health {
-  /** As the label has it. Its host part, which may be empty, is sent as the Host header and is never connected to. */
+/** What is asked of a container at its own address. */
+export interface HttpEndpoint {
+  /** As it was written. Its host part, which may be empty, is sent as the Host header and is never connected to. */
   readonly url: string;
   readonly port: number;
   /** With its query; begins with a slash. */
   readonly path: string;
+}
+
+/** A GET there. */
+export interface Health extends HttpEndpoint {
   /** First and last HTTP status that is good. */
   readonly status: readonly [number, number];
   /** Seconds until the answer must be there. */
@@ -31,7 +35,7 @@ export type ReadLabel = <T>(key: string, fallback: T, parse: (text: string) => T
 /** Null where no label asks for it, or the URL cannot be read. */
 export function readHealth(labels: ReadonlyMap<string, string>, read: ReadLabel): Health | null {
   const key = KEYS.find((name) => labels.has(name)) ?? KEYS[0];
-  const at = read<Pick<Health, "url" | "port" | "path"> | null>(key, null, endpoint);
+  const at = read<HttpEndpoint | null>(key, null, endpoint);
   const status = read<Health["status"]>("ocdd.health.status", DEFAULTS.status, statuses);
   const timeout = read("ocdd.health.timeout", DEFAULTS.timeout as number, parseDuration);
   const interval = read("ocdd.health.interval", DEFAULTS.interval as number, parseDuration);
@@ -39,7 +43,7 @@ export function readHealth(labels: ReadonlyMap<string, string>, read: ReadLabel)
 }
 
 /** `http://[HOST][:PORT][/PATH]`, of ASCII without blanks, user or fragment (RFC 9110 §4.2.1). */
-function endpoint(text: string): Pick<Health, "url" | "port" | "path"> | undefined {
+export function endpoint(text: string): HttpEndpoint | undefined {
   const url = text.trim();
   if (url.length > URL_LENGTH) return undefined;
   const parts = /^http:\/\/[a-z0-9._-]{0,253}(?::(\d{1,5}))?(\/[!"$-~]*)?$/i.exec(url);

@@ -32,7 +32,24 @@ export const LABELS: readonly string[] = [
   "ocdd.health.status",
   "ocdd.health.timeout",
   "ocdd.health.interval",
+  "ocdd.ready",
+  "ocdd.start",
+  "ocdd.update",
+  "ocdd.update.timeout",
+  "ocdd.update.interval",
+  "ocdd.validate",
+  "ocdd.validate.timeout",
+  "ocdd.validate.interval",
+  "ocdd.monitor",
+  "ocdd.monitor.timeout",
+  "ocdd.monitor.interval",
+  "ocdd.metrics",
+  "ocdd.metrics.timeout",
+  "ocdd.try",
 ];
+
+/** Beginnings of labels whose rest is the user's own. */
+const OPEN_ENDED = /^ocdd\.(meta|cron)\./;
 
 /** Those that close or hide something. */
 const RESTRICTIONS = ["allow", "ports", "enable", "hide"] as const;
@@ -59,7 +76,9 @@ const NONE: UnknownLabels = { meant: new Set(), refused: null, notWoken: null, n
 
 /** Looks through the labels' keys. */
 export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabels {
-  const unknown = [...labels.keys()].filter((key) => /^\s*ocdd[._-]/i.test(key) && !LABELS.includes(key));
+  const unknown = [...labels.keys()].filter(
+    (key) => /^\s*ocdd[._-]/i.test(key) && !LABELS.includes(key) && !OPEN_ENDED.test(key),
+  );
   if (unknown.length === 0) return NONE;
   const meant = new Set<Restriction>();
   let refused: string | null = null;

@@ -17,7 +17,7 @@ export interface EngineOptions {
 
 export interface EngineRequest {
   /** GET when not given. */
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "HEAD" | "POST" | "DELETE";
   readonly path: string;
   readonly query?: Readonly<Record<string, unknown>>;
   /** Sent as JSON. */
