@@ -1,21 +1,18 @@
 /** The commands that start and stop containers: `wake`, `start`, `stop`, `restart`. */
 import { clip } from "../core/clip.ts";
 import type { Config } from "../core/config/config.ts";
-import { decide } from "../core/decide.ts";
-import { HostError } from "../core/errors.ts";
-import { findNamed } from "../core/lifecycle/named.ts";
 import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
-import type { Container, Decision, Observation } from "../core/model.ts";
+import type { Container, Observation } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { SCHEMA_VERSION } from "../core/report/report.ts";
 import { counted } from "../core/text.ts";
 import { type EventLog, eventLog } from "../host/disk/event-log.ts";
 import { connectActions, type DockerActions } from "../host/docker/actions.ts";
 import { reasonOf } from "../host/docker/error.ts";
-import { openHost } from "../host/host.ts";
 import { commandEvent, type LoggedEvent } from "../lifecycle/event-texts.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
 import type { Answer } from "./commands.ts";
+import { containersOf, lookAtServices } from "./select.ts";
 
 export type LifecycleCommand = "wake" | "start" | "stop" | "restart";
 
@@ -46,9 +43,9 @@ export async function runLifecycle(
   { json }: { readonly json: boolean },
   say: (line: string) => void,
 ): Promise<Answer> {
-  const seen = await openHost(config).observe({ without: ["firewall"] });
-  const decision = decide(config, seen, Math.floor(Date.now() / 1000));
-  const wanted = names.map((name) => ({ name, containers: containersOf(name, config, decision, seen) }));
+  const look = await lookAtServices(config);
+  const { seen } = look;
+  const wanted = names.map((name) => ({ name, containers: containersOf(name, config, look) }));
   const docker = connectActions({ socket: config.dockerSocket, ...config.api });
   const events = eventLog(pathsOf(config).events);
   const results = await Promise.all(
@@ -86,21 +83,6 @@ function logCommand(
   const reason = `ocdd ${command}${error === null ? "" : `: ${error}`}`;
   for (const event of error === null ? done : (["failed"] as const))
     events.add(commandEvent(container, event, reason, Date.now()));
-}
-
-function containersOf(
-  name: string,
-  config: Config,
-  decision: Decision,
-  seen: Observation,
-): readonly Container[] {
-  const found = findNamed(name, config.zone, decision, seen);
-  if ("containers" in found) return found.containers;
-  const hint =
-    found.nearest === null ? "there is no container at all" : `the nearest name is ${clip(found.nearest)}`;
-  throw new HostError("refused", `there is no service and no container "${clip(name)}": ${hint}`, {
-    remedy: "ocdd list",
-  });
 }
 
 interface Means {

@@ -16,6 +16,7 @@ import { type NamedPath, readTrustedSync, requireTrusted } from "../host/disk/tr
 import { defaultDevice } from "../host/kernel/default-device.ts";
 import { HOME } from "../platform/home.ts";
 import type { Answer, Wish } from "./commands.ts";
+import { type CommandSpec, METHOD_COMMANDS, type MethodFlags } from "./method-commands.ts";
 
 // A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing else could be
 // read meanwhile. The variable is read when the pool is first used, which no import does.
@@ -377,11 +378,35 @@ export function commandTree(finish: (status: number) => void): Command {
       .action((names: string[], _options: unknown, command: Command) =>
         done(lifecycle(name, names, command.optsWithGlobals())),
       );
+  for (const spec of METHOD_COMMANDS) addSpec(program, spec, done);
   program.addHelpText(
     "after",
     "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode), 3 partial, 64 usage,\n69 Docker not reachable, 75 another run holds the lock, 77 privilege missing, 78 bad configuration.",
   );
   return program;
+}
+
+/** Adds a command that is described as data. */
+function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<number>) => Promise<void>): void {
+  const { name, text, argument, options, run } = spec;
+  const command = program.command(name).description(text);
+  if (argument !== null) command.argument(...argument);
+  for (const [flags, about, repeated] of options) {
+    if (repeated === undefined) command.option(flags, about);
+    else command.option(flags, about, (value: string, all: string[] = []) => [...all, value]);
+  }
+  command.option("--json", "print one JSON document").action(() => {
+    const flags = command.optsWithGlobals<Flags & MethodFlags>();
+    return run(command.args, flags, {
+      answer: (work) =>
+        done(configured(flags).then(async (config) => give(await work(config), config.debug))),
+      answerAlone: (work) => done(work().then((answer) => give(answer, false))),
+      say: (line) => out(`${line}\n`),
+      stopped: untilStopped,
+      environment,
+      misused: (message) => command.error(`error: ${message}`),
+    });
+  });
 }
 
 /** Prints what went wrong with its remedy; returns the exit status. */

@@ -6,6 +6,7 @@ import type { Config } from "../config/config.ts";
 import type { Decision, Service } from "../model.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
+import { columns } from "./columns.ts";
 import type { StoppedService } from "./stopped.ts";
 
 /** Version of every JSON document; later changes only add. */
@@ -88,16 +89,7 @@ export function listText(decision: Decision, stopped: readonly StoppedService[] 
   ]);
   for (const { name, address, container } of stopped)
     rows.push([name, address, clip(container ?? "-"), "-", "-", "stopped"]);
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  return [head, ...rows]
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
+  return columns(head, rows);
 }
 
 /** The document of `list --json`; with `stopped` that of `list --all --json`. */

@@ -67,3 +67,34 @@ async function lastOctet(file: FileHandle, size: number): Promise<string> {
   const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
   return buffer.toString("latin1");
 }
+
+/** Octets at the end of the file in which the last start is looked for. */
+const LOOK_BACK_OCTETS = 200_000;
+
+/** Why a container was started last, as far as the end of the file says; null where it does not. */
+export async function readLastStart(file: string, container: string): Promise<string | null> {
+  const text = await readEnd(file, LOOK_BACK_OCTETS).catch(() => "");
+  for (const line of text.split("\n").reverse()) {
+    if (!line.includes('"start"')) continue;
+    try {
+      const event = JSON.parse(line) as { event?: unknown; container?: unknown; reason?: unknown };
+      if (event.event === "start" && event.container === container)
+        return typeof event.reason === "string" ? event.reason : null;
+    } catch {
+      // a line that a full disk has cut short, or the first one, which is cut here
+    }
+  }
+  return null;
+}
+
+async function readEnd(path: string, octets: number): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, octets);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

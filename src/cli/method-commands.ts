@@ -1,0 +1,141 @@
+/** The commands about metadata and methods: names, arguments, options, and what each calls. `main.ts` adds them to the tree. */
+import type { Config } from "../core/config/config.ts";
+import type { Answer } from "./commands.ts";
+import type { MethodCommand } from "./methods.ts";
+
+/** A command of the tree. */
+export interface CommandSpec {
+  readonly name: string;
+  readonly text: string;
+  /** `<name>`, and what it is; null for none. */
+  readonly argument: readonly [name: string, text: string] | null;
+  readonly options: readonly OptionSpec[];
+  run(names: readonly string[], flags: MethodFlags, terminal: Terminal): Promise<void>;
+}
+
+/** An option that may be repeated is a list. */
+export type OptionSpec = readonly [flags: string, text: string, repeated?: "repeated"];
+
+/** What `main.ts` does for each command. */
+export interface Terminal {
+  /** Reads the configuration that the program's options name, carries out the command, and prints its answer. */
+  answer(work: (config: Config) => Promise<Answer>): Promise<void>;
+  /** The same for a command that needs no configuration. */
+  answerAlone(work: () => Promise<Answer>): Promise<void>;
+  /** Prints a line at once. */
+  say(line: string): void;
+  /** Aborted by SIGINT and SIGTERM. */
+  stopped(): AbortSignal;
+  environment(): ReadonlyMap<string, string>;
+  /** Ends the command: it was called in a wrong way. */
+  misused(message: string): never;
+}
+
+export interface MethodFlags {
+  readonly json?: boolean;
+  readonly all?: boolean;
+  readonly project?: string;
+  readonly batch?: string;
+  readonly showEnv?: boolean;
+  readonly write?: string | true;
+  readonly where?: readonly string[];
+  readonly olderThan?: string;
+  readonly select?: string;
+}
+
+const A_NAME = ["<name>", "a service or container"] as const;
+
+const metadata: CommandSpec = {
+  name: "metadata",
+  text: "what a container is: metadata, methods and where each was found, as JSON",
+  argument: ["[name]", A_NAME[1]],
+  options: [
+    ["--show-env", "with its environment, which may hold secrets; for root only"],
+    ["--write [file]", "make a metadata file for an image from the variables of a CI, and do nothing else"],
+  ],
+  run([name], { write, showEnv }, terminal) {
+    if (write !== undefined)
+      return terminal.answerAlone(async () =>
+        (await import("./metadata.ts")).writeMetadata(terminal.environment(), write === true ? null : write),
+      );
+    const wanted = name ?? terminal.misused("missing required argument 'name'");
+    return terminal.answer(async (config) =>
+      (await import("./metadata.ts")).runMetadata(config, wanted, showEnv === true),
+    );
+  },
+};
+
+const examine: CommandSpec = {
+  name: "examine",
+  text: "a container's methods, and the metadata of its image and of those it was built from",
+  argument: A_NAME,
+  options: [],
+  run: ([name = ""], { json }, terminal) =>
+    terminal.answer(async (config) =>
+      (await import("./metadata.ts")).runExamine(config, name, json === true),
+    ),
+};
+
+const inspect: CommandSpec = {
+  name: "inspect",
+  text: "where a container is on this host: process, bridge port, alias, and commands that look at it",
+  argument: A_NAME,
+  options: [],
+  run: ([name = ""], { json }, terminal) =>
+    terminal.answer(async (config) => (await import("./inspect.ts")).runInspect(config, name, json === true)),
+};
+
+const audit: CommandSpec = {
+  name: "audit",
+  text: "services whose metadata match; exit status 1 when any does",
+  argument: null,
+  options: [
+    ["--where <condition>", "as 'meta.openssl<3'; may be repeated, all must hold", "repeated"],
+    ["--older-than <time>", "built longer ago, as 7d"],
+    ["--select <fields>", "fields to show, with commas between them"],
+  ],
+  run(_names, { where = [], olderThan, select = "", json }, terminal) {
+    const fields = select.split(",").map((field) => field.trim());
+    const options = { where, olderThan, select: fields.filter((field) => field !== ""), json: json === true };
+    return terminal.answer(async (config) => (await import("./metadata.ts")).runAudit(config, options));
+  },
+};
+
+/** A command that runs a method of many services. */
+const runs = (name: MethodCommand, text: string, options: readonly OptionSpec[] = []): CommandSpec => ({
+  name,
+  text,
+  argument: ["[name...]", "services or containers"],
+  options: [
+    ["--all", "every service that has the method"],
+    ["--project <project>", "those of one compose project"],
+    ...options,
+  ],
+  run(names, { all = false, project, batch, json }, terminal) {
+    const ways = [names.length > 0, all, project !== undefined];
+    if (ways.filter(Boolean).length !== 1)
+      return terminal.misused("say which services: names, --all, or --project");
+    if (batch !== undefined && !/^[1-9]\d{0,3}$/.test(batch))
+      return terminal.misused("option '--batch <n>' needs a number from 1 to 9999");
+    const most = batch === undefined ? undefined : Number(batch);
+    const options = { names, all, project, json: json === true, batch: most, signal: terminal.stopped() };
+    return terminal.answer(async (config) =>
+      (await import("./methods.ts")).runMethods(config, name, options, terminal.say),
+    );
+  },
+});
+
+export const METHOD_COMMANDS: readonly CommandSpec[] = [
+  metadata,
+  examine,
+  inspect,
+  audit,
+  runs("validate", "run the VALIDATE method of services; exit status 0 only when all pass"),
+  runs("update", "run the UPDATE method of services, then VALIDATE; stops at the first failure", [
+    ["--batch <n>", "so many at once; else one after the other"],
+  ]),
+  runs(
+    "monitor",
+    "run the MONITOR method of services; exit status as Nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
+  ),
+];

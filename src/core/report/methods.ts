@@ -1,0 +1,92 @@
+/** The results of `ocdd validate`, `update` and `monitor`, as text and as JSON. */
+import { clip } from "../clip.ts";
+import type { MethodName } from "../methods/method.ts";
+import { type MethodResult, monitorState } from "../methods/results.ts";
+import { counted } from "../text.ts";
+import { columns } from "./columns.ts";
+import { SCHEMA_VERSION } from "./report.ts";
+
+/** What came of a command for one container. */
+export interface MethodOutcome {
+  /** The service's name. */
+  readonly name: string;
+  readonly container: string;
+  /** Of each method that was run, in order. */
+  readonly results: readonly (MethodResult & { readonly output: string; readonly source: string })[];
+  /** Why none was run, or null. */
+  readonly skipped: string | null;
+}
+
+/** Whether all that was run for it has succeeded, and something was. */
+export const succeeded = ({ results, skipped }: MethodOutcome): boolean =>
+  skipped === null && results.every(({ ok }) => ok);
+
+/** One service a line. */
+export function outcomesText(outcomes: readonly MethodOutcome[]): string {
+  const rows = outcomes.flatMap(({ name, results, skipped }) =>
+    skipped !== null
+      ? [[name, "-", "not run", "", skipped]]
+      : results.map((result) => [
+          name,
+          result.method.toUpperCase(),
+          word(result),
+          seconds(result),
+          note(result),
+        ]),
+  );
+  return columns(["NAME", "METHOD", "RESULT", "TIME", ""], rows);
+}
+
+/** `passed`, `failed`; of MONITOR its state. */
+export const word = ({ method, ok, status }: MethodResult): string =>
+  method === "monitor" ? monitorState(status) : ok ? "passed" : "failed";
+
+const seconds = ({ startedAt, endedAt }: MethodResult): string =>
+  `${((endedAt - startedAt) / 1000).toFixed(1)} s`;
+
+function note({ method, status, reason }: MethodResult): string {
+  const exit = method === "monitor" || status === null || status === 0 ? "" : `status ${status}`;
+  return [exit, clip(reason ?? "", 100)].filter((part) => part !== "").join(": ");
+}
+
+/** What was left as it is after a failure. */
+export function notTouchedText(names: readonly string[]): string {
+  return names.length === 0 ? "" : `not touched: ${names.map((name) => clip(name)).join(", ")}\n`;
+}
+
+/** Services that have no such method, where they were not named. */
+export const withoutText = (count: number, method: MethodName): string =>
+  count === 0 ? "" : `${counted(count, "service")} without ${method.toUpperCase()} method\n`;
+
+/** The document of `--json`. Output is the last 8 000 characters. */
+export function outcomesDocument(
+  command: string,
+  outcomes: readonly MethodOutcome[],
+  notTouched: readonly string[],
+): object {
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    command,
+    services: outcomes.map((one) => ({
+      name: one.name,
+      container: one.container,
+      ok: succeeded(one),
+      skipped: one.skipped,
+      results: one.results.map(
+        ({ method, ok, status, reason, startedAt, endedAt, source, output, ...result }) => ({
+          method,
+          ok,
+          status,
+          ...(method === "monitor" ? { state: monitorState(status) } : {}),
+          reason,
+          startedAt: new Date(startedAt).toISOString(),
+          ms: endedAt - startedAt,
+          by: result.by,
+          source,
+          output,
+        }),
+      ),
+    })),
+    notTouched,
+  };
+}
