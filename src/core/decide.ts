@@ -9,6 +9,7 @@ import { checkAgainstHost } from "./config/host-check.ts";
 import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts";
 import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
+import { withChecks } from "./methods/checks.ts";
 import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
@@ -42,14 +43,17 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     return grant === undefined || address === undefined
       ? []
       : [
-          gated(
-            serviceOf(candidate, grant, address, {
-              zone: config.zone,
-              bridgePort: bridgePortOf(candidate),
-              settings: settingsFor(candidate.container, seen, config),
-            }),
-            candidate.container,
-            seen,
+          withChecks(
+            gated(
+              serviceOf(candidate, grant, address, {
+                zone: config.zone,
+                bridgePort: bridgePortOf(candidate),
+                settings: settingsFor(candidate.container, seen, config),
+              }),
+              candidate.container,
+              seen,
+            ),
+            seen.results,
           ),
         ];
   });

@@ -4,6 +4,8 @@ import type { Ipv4, Range } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
 import type { DataPath, Forward, LegacyForward } from "./forwards/forward.ts";
 import type { Gates, Sleep } from "./lifecycle/gates.ts";
+import type { Checks } from "./methods/checks.ts";
+import type { Results } from "./methods/results.ts";
 import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
@@ -137,6 +139,8 @@ export interface Service {
   readonly sleep: Sleep | null;
   /** Why its last start has failed, one line. */
   readonly failure?: string;
+  /** The last results of its methods. */
+  readonly checks?: Checks;
   /** Seconds since the epoch. */
   readonly created: number;
   readonly up: UpBounds | undefined;
@@ -212,6 +216,8 @@ export interface Observation {
   readonly gates?: Gates;
   /** Addresses that the host depends on. */
   readonly neighbours?: Neighbours;
+  /** The last results of methods. */
+  readonly results?: Results;
 }
 
 /** Addresses of the range, by what they are used for. */

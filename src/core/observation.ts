@@ -5,6 +5,7 @@ import type { Config } from "./config/config.ts";
 import { hostAddress } from "./config/host-check.ts";
 import { type DataPath, type LegacyForward, NO_DATA_PATH } from "./forwards/forward.ts";
 import type { Gates } from "./lifecycle/gates.ts";
+import type { Results } from "./methods/results.ts";
 import type {
   BridgePort,
   Container,
@@ -63,6 +64,8 @@ export interface Sighting {
   readonly template?: PageTemplate;
   readonly neighbours?: Neighbours;
   readonly gates?: Gates;
+  /** The last results of methods. */
+  readonly results?: Results;
 }
 
 /** Joins the parts. */
@@ -104,6 +107,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     ...(seen.stopped === undefined ? {} : { stopped: seen.stopped }),
     ...(seen.ended === undefined ? {} : { ended: seen.ended }),
     ...(seen.gates === undefined ? {} : { gates: seen.gates }),
+    ...(seen.results === undefined ? {} : { results: seen.results }),
     ...(seen.neighbours === undefined ? {} : { neighbours: seen.neighbours }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };

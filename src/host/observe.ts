@@ -18,6 +18,7 @@ import type { ZoneFile } from "../core/zone/zone-file.ts";
 import { readFailures } from "./disk/failures.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
+import { resultsReader } from "./disk/method-results.ts";
 import { readTemplate } from "./disk/page.ts";
 import { readResolvers } from "./disk/resolvers.ts";
 import { zoneReader } from "./disk/zone-reader.ts";
@@ -123,6 +124,7 @@ export function makeObserver(parts: ObserverParts): Observer {
   const paths = pathsOf(config);
   const followed = exits && followedView(docker, exits.ended);
   const zones = zoneReader(config);
+  const readMethodResults = resultsReader(paths.results);
   let known: Known | undefined;
   /** What was known before the plan that is being carried out. */
   let before: Known | undefined;
@@ -206,10 +208,11 @@ export function makeObserver(parts: ObserverParts): Observer {
           : left === undefined
             ? followed.whole()
             : followed.refresh(events ?? []);
-      const [seen, now, text] = await Promise.all([
+      const [seen, now, text, results] = await Promise.all([
         look,
         left ?? readAll(without),
         readOctets(config.zoneFile),
+        readMethodResults(),
       ]);
       view = seen;
       const replaced = events?.filter(({ action }) => REPLACING.has(action)) ?? [];
@@ -225,6 +228,7 @@ export function makeObserver(parts: ObserverParts): Observer {
         ...current,
         ...view,
         gates: told,
+        results,
         ended: exits?.ended(),
         leasesFile: paths.leases,
         readZone: (host) => zones.read(text ?? "", host),

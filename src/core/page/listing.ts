@@ -4,6 +4,7 @@ import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
 import { addressUse } from "../addresses/use.ts";
 import { perObject } from "../memo.ts";
+import type { Checks } from "../methods/checks.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
 import type { Skipped } from "../services/skipped.ts";
 import { field, textVersion } from "../text.ts";
@@ -13,7 +14,16 @@ import { type PortLink, portLinks, serviceLinks } from "./links.ts";
 import { runningSince } from "./uptime.ts";
 
 /** A service's state in one word, and its severity. */
-export type Status = "running" | "healthy" | "starting" | "renamed" | "unhealthy" | (string & {});
+export type Status =
+  | "running"
+  | "healthy"
+  | "starting"
+  | "renamed"
+  | "unhealthy"
+  | "invalid"
+  | "critical"
+  | "warning"
+  | (string & {});
 export type Tone = "good" | "wait" | "warn" | "bad" | "asleep";
 
 /** One service. Texts are one line of at most 256 octets and come from labels: untrusted. */
@@ -42,6 +52,10 @@ export interface Row {
   readonly containerId: string;
   /** Seconds since the epoch. */
   readonly since: number | null;
+  /** The last result of VALIDATE; absent where it has not been run. */
+  readonly validate?: Checks["validate"];
+  /** The same of MONITOR. */
+  readonly monitor?: Checks["monitor"];
 }
 
 /** A service whose container has stopped; its address is on hold. */
@@ -174,7 +188,7 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     names: service.names.map((name) => `${name}.${zone}`).filter((name) => name !== fqdn),
     address: service.address,
     ...statusOf(service),
-    reason: field(service.failure ?? service.renamed),
+    reason: field(service.failure ?? troubleOf(service.checks) ?? service.renamed),
     title: card.title,
     description: card.description,
     icon: card.icon,
@@ -188,19 +202,36 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     container: field(instance?.name) ?? "?",
     containerId: containerIdOf(service),
     since,
+    ...service.checks,
   };
+}
+
+/** What a failed VALIDATE or a MONITOR that is not OK says; null where nothing is wrong. */
+function troubleOf({ validate, monitor }: Checks = {}): string | null {
+  const said = ({ reason }: { readonly reason: string | null }): string =>
+    reason === null ? "" : `: ${reason}`;
+  if (validate?.result === "failed") return `VALIDATE has failed${said(validate)}`;
+  return monitor === undefined || monitor.result === "OK"
+    ? null
+    : `MONITOR says ${monitor.result}${said(monitor)}`;
 }
 
 /** The first twelve digits of its container's id, as Docker prints it. */
 const containerIdOf = ({ instances }: Service): string => instances[0]?.id.slice(0, 12) ?? "";
 
 /** Health comes before state; a name that was not granted is reported only when the service itself works. */
-function statusOf({ state, health, renamed }: Service): { readonly status: Status; readonly tone: Tone } {
+function statusOf({ state, health, renamed, checks = {} }: Service): {
+  readonly status: Status;
+  readonly tone: Tone;
+} {
   if (state === "asleep") return { status: "asleep", tone: "asleep" };
   if (state === "starting" || state === "created") return { status: "starting", tone: "wait" };
   if (state !== "running") return { status: field(state) ?? "?", tone: "bad" };
   if (health === "unhealthy") return { status: "unhealthy", tone: "bad" };
+  if (checks.validate?.result === "failed") return { status: "invalid", tone: "bad" };
+  if (checks.monitor?.result === "CRITICAL") return { status: "critical", tone: "bad" };
   if (health === "starting") return { status: "starting", tone: "wait" };
+  if (checks.monitor?.result === "WARNING") return { status: "warning", tone: "warn" };
   if (renamed !== null) return { status: "renamed", tone: "warn" };
   return { status: health === "healthy" ? "healthy" : "running", tone: "good" };
 }

@@ -67,7 +67,7 @@ function htmlOf(row: Row, zone: string): string {
   const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
   return `
 <li id=s-${row.name} class="${row.tone} ${row.icon}"><p>${linked}
-${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}</em>${since(row.since)}${checked(row)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 
 /** A stopped service whose address is on hold: no container answers there, so nothing is linked. */
@@ -141,6 +141,20 @@ function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null
     if (host !== fqdn) items.push(`<a class=out href="${escapeHtml(elsewhere)}">${escapeHtml(host)}</a>`);
   }
   return items.length === 0 ? "" : `<div>${items.join("")}</div>`;
+}
+
+/** A mark with text: when it was last validated and monitored, where that went well; what went wrong is the row's reason. */
+function checked({ validate, monitor }: Row): string {
+  const marks = [
+    ...(validate?.result === "passed" ? [["validated", validate] as const] : []),
+    ...(monitor?.result === "OK" ? [["monitor OK", monitor] as const] : []),
+  ];
+  return marks
+    .map(
+      ([text, { at }]) =>
+        `<i class=ok>${text} <time datetime="${at}">${at.slice(0, 16).replace("T", " ")}Z</time></i>`,
+    )
+    .join("");
 }
 
 const MOST_PORTS = 12;

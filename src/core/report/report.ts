@@ -3,6 +3,7 @@
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import type { Check } from "../methods/checks.ts";
 import type { Decision, Service } from "../model.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
@@ -77,7 +78,13 @@ export function stateWord(service: Service): string {
 
 /** One service a line, in columns; then those whose container has stopped. */
 export function listText(decision: Decision, stopped: readonly StoppedService[] = []): string {
-  const head = ["NAME", "ADDRESS", "CONTAINER", "CONTAINER ADDRESS", "PORTS", "STATE"];
+  const checks = (["validate", "monitor"] as const).filter((method) =>
+    decision.services.some((one) => one.checks?.[method] !== undefined),
+  );
+  const head = [
+    ...["NAME", "ADDRESS", "CONTAINER", "CONTAINER ADDRESS", "PORTS", "STATE"],
+    ...checks.map((method) => method.toUpperCase()),
+  ];
   const fresh = new Set(decision.fresh);
   const rows = decision.services.map((s) => [
     s.name,
@@ -86,11 +93,16 @@ export function listText(decision: Decision, stopped: readonly StoppedService[] 
     s.instances[0]?.address ?? "-",
     portsText(s.ports) || "-",
     fresh.has(s.address) ? "pending" : stateWord(s),
+    ...checks.map((method) => checkText(s.checks?.[method])),
   ]);
   for (const { name, address, container } of stopped)
     rows.push([name, address, clip(container ?? "-"), "-", "-", "stopped"]);
   return columns(head, rows);
 }
+
+/** `passed 2026-11-29 06:21Z`. */
+const checkText = (check: Check<string> | undefined): string =>
+  check === undefined ? "-" : `${check.result} ${check.at.slice(0, 16).replace("T", " ")}Z`;
 
 /** The document of `list --json`; with `stopped` that of `list --all --json`. */
 export function listDocument(
@@ -115,6 +127,7 @@ export function listDocument(
       service: s.service,
       ports: s.ports,
       ...(s.renamed === null ? {} : { renamed: s.renamed }),
+      ...s.checks,
     })),
     ...(stopped === undefined
       ? {}

@@ -4,6 +4,7 @@ import type { Ipv4 } from "../addresses/ipv4.ts";
 import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import type { Checks } from "../methods/checks.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
 import { counted } from "../text.ts";
 import { SCHEMA_VERSION } from "./report.ts";
@@ -66,6 +67,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
     asleep: decision === null ? null : asleepIn(decision).length,
     failed: decision === null ? null : failedIn(decision),
     wakes: report.wakes,
+    checks: decision === null ? null : checksDocument(decision),
     addresses: addressesDocument(config, report),
     drift: report.drift,
     ...(report.usage === undefined ? {} : { stats: report.usage.map(usageDocument) }),
@@ -111,6 +113,7 @@ export function statusText(config: Config, report: StatusReport): string {
         : `${decision.services.length} served, ${decision.skipped.length} skipped`,
     ],
     ...(decision === null ? [] : sleepRows(decision, report.wakes)),
+    ...(decision === null ? [] : checkRows(decision)),
     [
       "addresses",
       `${used} of ${size} in use, ${held} on hold, ${counted(conflict, "conflict")}, ${free} free; ${inForce} on the device`,
@@ -143,6 +146,7 @@ export function statusText(config: Config, report: StatusReport): string {
       "not started",
       (decision === null ? [] : failedIn(decision)).map(({ name, reason }) => `${name}: ${reason}`),
     ),
+    ...list("failing", decision === null ? [] : failingLines(decision)),
     ...list("drift", drift ?? []),
     ...list("stats", usageLines(report.usage ?? [])),
     "",
@@ -169,6 +173,51 @@ function sleepRows(decision: Decision, wakes: boolean | null): [string, string][
     ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run"]]
     : [row];
 }
+
+/** How many services have each result, in the order in which results come. */
+function countsOf({ services }: Decision, method: keyof Checks): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { checks } of services) {
+    const result = checks?.[method]?.result;
+    if (result !== undefined) counts.set(result, (counts.get(result) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** No row where nothing has been run. */
+const checkRows = (decision: Decision): [string, string][] =>
+  CHECKS.flatMap((method): [string, string][] => {
+    const counts = countsOf(decision, method);
+    return counts.size === 0
+      ? []
+      : [
+          [
+            method,
+            [...counts]
+              .sort()
+              .map(([result, n]) => `${n} ${result}`)
+              .join(", "),
+          ],
+        ];
+  });
+
+const CHECKS = ["validate", "monitor"] as const;
+
+/** Services whose last VALIDATE has failed, or whose MONITOR is not OK. */
+const failingLines = ({ services }: Decision): string[] =>
+  services.flatMap(({ name, checks }) =>
+    CHECKS.flatMap((method) => {
+      const one = checks?.[method];
+      return one === undefined || one.result === "passed" || one.result === "OK"
+        ? []
+        : [
+            `${name}: ${method.toUpperCase()} ${one.result}${one.reason === null ? "" : `: ${clip(one.reason, LONG)}`}`,
+          ];
+    }),
+  );
+
+const checksDocument = ({ services }: Decision): object[] =>
+  services.flatMap(({ name, checks }) => (checks === undefined ? [] : [{ name, ...checks }]));
 
 /** Characters of an error's message. */
 const LONG = 200;

@@ -1,4 +1,5 @@
 /** The file of the methods' last results, which `watch` and commands write, and the locks that have a method run once at a time. */
+import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import type { MethodName } from "../../core/methods/method.ts";
@@ -16,6 +17,17 @@ import { takeLock } from "./lock.ts";
 export async function readResults(file: string): Promise<Results> {
   const text = await readText(file).catch(() => undefined);
   return (text === undefined ? undefined : parseResults(text)) ?? new Map();
+}
+
+/** Reads the file when it has changed since. */
+export function resultsReader(file: string): () => Promise<Results> {
+  let known: { readonly id: string; readonly results: Results } | undefined;
+  return async () => {
+    const found = await stat(file, { bigint: true }).catch(() => undefined);
+    const id = found === undefined ? "" : `${found.ino} ${found.mtimeNs} ${found.size}`;
+    if (known?.id !== id) known = { id, results: id === "" ? new Map() : await readResults(file) };
+    return known.results;
+  };
 }
 
 /** Milliseconds between two tries to take a lock that another process holds. */
