@@ -2,14 +2,7 @@
 import type { Config } from "../core/config/config.ts";
 import type { MethodName } from "../core/methods/method.ts";
 import { pathsOf } from "../core/paths.ts";
-import {
-  type MethodOutcome,
-  notTouchedText,
-  outcomesDocument,
-  outcomesText,
-  succeeded,
-  withoutText,
-} from "../core/report/methods.ts";
+import { type MethodOutcome, outcomesDocument, roundText, succeeded } from "../core/report/methods.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { connectMethods } from "../host/docker/methods.ts";
 import { commandEvent } from "../lifecycle/event-texts.ts";
@@ -59,6 +52,7 @@ export async function runMethods(
   const events = eventLog(pathsOf(config).events);
   const prefix = prefixOf(targets);
   const notStored = new Set<string>();
+  let printed = false;
   const runner = methodRunner({
     docker,
     paths: pathsOf(config),
@@ -83,7 +77,11 @@ export async function runMethods(
           return result;
         },
       },
-      onLine: (target, line) => json || say(`${prefix(target.name)}${line}`),
+      onLine(target, line) {
+        if (json) return;
+        printed = true;
+        say(`${prefix(target.name)}${line}`);
+      },
       done: ({ container }, outcome) => {
         if (command !== "update") return;
         const last = outcome.results.at(-1);
@@ -93,28 +91,16 @@ export async function runMethods(
     },
   );
   await events.written();
-  const named = options.names.length > 0;
-  const missing = named ? without : [];
-  const text = [
-    outcomesText(outcomes),
-    named ? "" : withoutText(without.length, METHODS_OF[command][0]),
-    notTouchedText(notTouched.map(({ name }) => name)),
-  ].join("");
-  const document = outcomesDocument(
-    command,
-    outcomes,
-    notTouched.map(({ name }) => name),
-  );
+  // of those that were not named it is no fault
+  const missing = options.names.length > 0 ? without : [];
+  const left = { without: without.length - missing.length, notTouched: notTouched.map(({ name }) => name) };
+  const [asked] = METHODS_OF[command];
   return {
     out: json
-      ? `${JSON.stringify(document, null, 2)}\n`
-      : outcomes.length === 0 && !named
-        ? text.slice(text.indexOf("\n") + 1)
-        : text,
+      ? `${JSON.stringify(outcomesDocument(command, outcomes, left.notTouched), null, 2)}\n`
+      : `${printed ? "\n" : ""}${roundText(asked, outcomes, left)}`,
     warnings: [
-      ...missing.map(
-        ({ name }) => `${name} has no ${METHODS_OF[command][0].toUpperCase()} method (ocdd metadata ${name})`,
-      ),
+      ...missing.map(({ name }) => `${name} has no ${asked.toUpperCase()} method (ocdd metadata ${name})`),
       ...[...notStored].map((reason) => `the result is not stored: ${reason}`),
     ],
     status: signal.aborted

@@ -46,6 +46,9 @@ export interface Wanted {
   readonly project: string | undefined;
 }
 
+/** web-2 before web-10. */
+const byName = new Intl.Collator("en", { numeric: true });
+
 /** In the order of the names given, else by service name. Throws HostError as `containersOf`, and where no service matches. */
 export function selected(wanted: Wanted, config: Config, look: Look): readonly Selected[] {
   const { names, all, project } = wanted;
@@ -57,7 +60,9 @@ export function selected(wanted: Wanted, config: Config, look: Look): readonly S
       ({ container }, at) => found.findIndex((one) => one.container.id === container.id) === at,
     );
   }
-  const matching = services.filter((one) => all || one.project === project);
+  const matching = services
+    .filter((one) => all || one.project === project)
+    .toSorted((a, b) => byName.compare(a.name, b.name));
   if (matching.length === 0) {
     const what = all ? "there is no service" : `no service belongs to the project "${clip(project)}"`;
     throw new HostError("refused", what, { remedy: "ocdd list" });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { apply, ENGINES, initializedLab, lines } from "./director.ts";
 import type { Lab } from "./handle.ts";
+import { storage } from "./ocdd.ts";
 import { until } from "./process.ts";
 import { inspected } from "./sleeper.ts";
 
@@ -101,7 +102,7 @@ async function says(t: Test, lab: Lab): Promise<void> {
     const { stdout } = await lab.ocdd(["examine", "one"]);
     const [first = "", ...rest] = stdout.split("\n");
     t.match(first, /^Container first started at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 \(\d{10}\)$/);
-    const wanted = readFileSync(new URL("../core/methods/examine.txt", import.meta.url), "utf8");
+    const wanted = readFileSync(new URL("../core/methods/examine.txt", import.meta.url), "utf8").trimEnd();
     t.equal(
       rest.join("\n"),
       wanted
@@ -118,7 +119,7 @@ async function says(t: Test, lab: Lab): Promise<void> {
     t.match(lines(older.stdout)[1], /^one +lab\/web:1 +1\.1\.1w +fcb5f3c/);
     t.equal(lines(older.stdout).length, 2, "a head and one service");
     const none = await lab.ocdd(["audit", "--where", "meta.openssl<1"]);
-    t.match([none.code, none.stdout], [0, "none of 3 services matches\n"]);
+    t.match([none.code, none.stdout], [0, "none of 3 services matches"]);
     const old = await lab.ocdd(["audit", "--older-than", "365d", "--json"]);
     t.same(
       JSON.parse(old.stdout).services.map((one: { name: string }) => one.name),
@@ -148,7 +149,7 @@ async function validates(t: Test, lab: Lab): Promise<void> {
   await t.test("validate --all: lines begin with the name, services without it are counted", async (t) => {
     const { code, stdout } = await lab.ocdd(["validate", "--all"]);
     t.equal(code, 0);
-    t.match(stdout, /^one \| zone is good$/m);
+    t.match(stdout, /^one +\| zone is good$/m);
     t.match(stdout, /^1 service without VALIDATE method$/m);
     await put(lab, "two", "broken");
     await lab.docker("exec", "two", "/srv/update");
@@ -173,7 +174,7 @@ async function updates(t: Test, lab: Lab): Promise<void> {
     t.equal(code, 1);
     t.match(stdout, /^one +UPDATE +passed/m);
     t.match(stdout, /^one +VALIDATE +failed +\d+\.\d s +status 3: zone is broken$/m);
-    t.match(stdout, /^not touched: plain, two$|^not touched: two(, plain)?$/m);
+    t.match(stdout, /^not touched: plain, two$/m);
     t.equal(await lab.docker("exec", "two", "cat", "/srv/zone"), "broken", "it is as it was");
     await put(lab, "one", "third");
     const started = await inspected(lab, "two", ".State.StartedAt");
@@ -182,7 +183,7 @@ async function updates(t: Test, lab: Lab): Promise<void> {
     t.equal(await lab.docker("exec", "two", "cat", "/srv/zone"), "second");
     t.equal(await inspected(lab, "two", ".State.StartedAt"), started, "it was not restarted");
     t.match(
-      readFileSync(join(lab.dir, "storage/events.jsonl"), "utf8"),
+      readFileSync(join(storage(lab), "events.jsonl"), "utf8"),
       /"event":"update","reason":"ocdd update: passed"/,
     );
   });
@@ -200,7 +201,7 @@ async function shown(t: Test, lab: Lab): Promise<void> {
     const status = await lab.ocdd(["status"]);
     t.match(status.stdout, /^validate +1 failed, 1 passed$/m);
     t.match(status.stdout, /^ {2}two: VALIDATE failed: zone is broken$/m);
-    const services = JSON.parse(readFileSync(join(lab.dir, "www/services.json"), "utf8")).services;
+    const services = JSON.parse(readFileSync(join(storage(lab), "www/services.json"), "utf8")).services;
     t.match(
       services.find((one: { name: string }) => one.name === "two"),
       {

@@ -21,8 +21,29 @@ export interface MethodOutcome {
 export const succeeded = ({ results, skipped }: MethodOutcome): boolean =>
   skipped === null && results.every(({ ok }) => ok);
 
-/** One service a line. */
-export function outcomesText(outcomes: readonly MethodOutcome[]): string {
+/** Containers for which nothing was run. */
+export interface LeftOut {
+  /** How many have no such method, of those that were not named. */
+  readonly without: number;
+  /** Those that were left as they are after a failure. */
+  readonly notTouched: readonly string[];
+}
+
+/** One service a line, then what was left out. */
+export function roundText(
+  asked: MethodName,
+  outcomes: readonly MethodOutcome[],
+  { without, notTouched }: LeftOut,
+): string {
+  const noun = `${asked.toUpperCase()} method`;
+  return [
+    outcomes.length === 0 ? "" : outcomesText(outcomes),
+    without === 0 ? "" : `${counted(without, "service")} without ${noun}\n`,
+    notTouched.length === 0 ? "" : `not touched: ${notTouched.map((name) => clip(name)).join(", ")}\n`,
+  ].join("");
+}
+
+function outcomesText(outcomes: readonly MethodOutcome[]): string {
   const rows = outcomes.flatMap(({ name, results, skipped }) =>
     skipped !== null
       ? [[name, "-", "not run", "", skipped]]
@@ -38,7 +59,7 @@ export function outcomesText(outcomes: readonly MethodOutcome[]): string {
 }
 
 /** `passed`, `failed`; of MONITOR its state. */
-export const word = ({ method, ok, status }: MethodResult): string =>
+const word = ({ method, ok, status }: MethodResult): string =>
   method === "monitor" ? monitorState(status) : ok ? "passed" : "failed";
 
 const seconds = ({ startedAt, endedAt }: MethodResult): string =>
@@ -48,15 +69,6 @@ function note({ method, status, reason }: MethodResult): string {
   const exit = method === "monitor" || status === null || status === 0 ? "" : `status ${status}`;
   return [exit, clip(reason ?? "", 100)].filter((part) => part !== "").join(": ");
 }
-
-/** What was left as it is after a failure. */
-export function notTouchedText(names: readonly string[]): string {
-  return names.length === 0 ? "" : `not touched: ${names.map((name) => clip(name)).join(", ")}\n`;
-}
-
-/** Services that have no such method, where they were not named. */
-export const withoutText = (count: number, method: MethodName): string =>
-  count === 0 ? "" : `${counted(count, "service")} without ${method.toUpperCase()} method\n`;
 
 /** The document of `--json`. Output is the last 8 000 characters. */
 export function outcomesDocument(
