@@ -21,11 +21,26 @@ _ocdd() {
     --log-format)
       mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur")
       return ;;
+    --where)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --older-than)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --select)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --project)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --batch)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart) word=${COMP_WORDS[i]}; break ;;
-      --config | --set | --log-format) ((i++)) ;;
+      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor) word=${COMP_WORDS[i]}; break ;;
+      --config | --set | --log-format | --where | --older-than | --select | --project | --batch) ((i++)) ;;
     esac
   done
   case $word in
@@ -43,13 +58,20 @@ _ocdd() {
     start) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     stop) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     restart) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    metadata) flags="--show-env --write --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    examine) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    inspect) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    audit) flags="--where --older-than --select --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    validate) flags="--all --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    update) flags="--all --project --batch --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    monitor) flags="--all --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
     *) flags="--config --set --debug --json --no-color --yes -V --version -h --help" ;;
   esac
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart" -- "$cur")
-  elif [[ $word == @(doctor|wake|start|stop|restart) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor" -- "$cur")
+  elif [[ $word == @(doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do
       [[ $name == "$cur"* ]] && COMPREPLY+=("$name")

@@ -9,7 +9,9 @@ import { counted } from "../core/text.ts";
 import { type EventLog, eventLog } from "../host/disk/event-log.ts";
 import { connectActions, type DockerActions } from "../host/docker/actions.ts";
 import { reasonOf } from "../host/docker/error.ts";
+import { connectMethods } from "../host/docker/methods.ts";
 import { commandEvent, type LoggedEvent } from "../lifecycle/event-texts.ts";
+import { readyCheck } from "../lifecycle/methods/ready.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, lookAtServices } from "./select.ts";
@@ -117,7 +119,7 @@ async function wake(
   docker: DockerActions,
   seen: Observation,
 ): Promise<void> {
-  const { timeout, health } = lifecycleOfContainer(container, config);
+  const { timeout, health, ready } = lifecycleOfContainer(container, config);
   const late = new AbortController();
   const timer = setTimeout(
     () => late.abort(new Error(`it was not ready within ${counted(timeout, "second")}`)),
@@ -125,7 +127,9 @@ async function wake(
   );
   try {
     await startWithNeeds(container, docker, seen, late.signal);
-    const settings = { health, grace: config.wakeGrace };
+    const methods = connectMethods({ socket: config.dockerSocket, ...config.api });
+    const check = await readyCheck(methods, container.id, { ready });
+    const settings = { health, grace: config.wakeGrace, check };
     const fit = await untilFit(container.id, docker, settings, () => [], late.signal);
     if (fit === null) throw new Error("it does not run");
   } finally {

@@ -1,11 +1,13 @@
-/** The director's data types. All are read-only: a new state is a new value. */
+/**
+ * The director's data types. All are read-only: a new state is a new value.
+ * Longer than most files, so that all of them are to be seen in one place.
+ */
 
 import type { Ipv4, Range } from "./addresses/ipv4.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
 import type { DataPath, Forward, LegacyForward } from "./forwards/forward.ts";
 import type { Gates, Sleep } from "./lifecycle/gates.ts";
-import type { Checks } from "./methods/checks.ts";
-import type { Results } from "./methods/results.ts";
+import type { Checks, Results } from "./methods/results.ts";
 import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";

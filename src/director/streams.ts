@@ -7,6 +7,7 @@ import { connectActions } from "../host/docker/actions.ts";
 import { connectDocker, type Docker } from "../host/docker/client.ts";
 import { type Exits, makeExits } from "../host/docker/exits.ts";
 import type { DockerEvent } from "../host/docker/json.ts";
+import { connectMethods } from "../host/docker/methods.ts";
 import { lookOnce } from "../host/docker/view.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { followAddresses } from "../host/kernel/addresses.ts";
@@ -45,6 +46,7 @@ export function openWatched(config: Config, { pending, wakeup, say, heard }: Req
   const lifecycle = openLifecycle({
     config,
     docker: connectActions(engine),
+    methods: connectMethods(engine),
     list: () => lookOnce(docker),
     gate,
     look,

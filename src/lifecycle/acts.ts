@@ -6,8 +6,10 @@ import { isVisit, targetPort } from "../core/lifecycle/visit.ts";
 import type { Container, Observation, Service } from "../core/model.ts";
 import type { Port } from "../core/ports.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
+import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
 import { flushFlows } from "../host/kernel/conntrack.ts";
+import { readyCheck } from "./methods/ready.ts";
 import { hasNeeds } from "./needs.ts";
 import { patient, whileUnanswered } from "./patient.ts";
 import { slots } from "./slots.ts";
@@ -19,6 +21,7 @@ type Containers = Pick<Observation, "containers" | "stopped">;
 export interface ActsParts {
   readonly config: Pick<Config, "wakeGrace" | "wakeConcurrency">;
   readonly docker: DockerActions;
+  readonly methods: DockerMethods;
   readonly gate: Host["gate"];
   /** Port of the page of services that wait; undefined where none is shown. */
   readonly pagePort: () => Promise<number | undefined>;
@@ -46,7 +49,7 @@ const ALWAYS =
 type Done = Pick<Acts, "isVisit" | "start" | "ready" | "stop" | "open" | "shut" | "page" | "busy">;
 
 export function actsOn(parts: ActsParts): Done {
-  const { config, docker, gate, pagePort, useOf, seen, list, needed, startedFor } = parts;
+  const { config, docker, methods, gate, pagePort, useOf, seen, list, needed, startedFor } = parts;
   const inSlot = slots(config.wakeConcurrency);
   /** Container id → ports of its image. Asked for once, however many packets arrive until Docker has answered. */
   const exposed = new Map<string, Promise<readonly Port[]>>();
@@ -99,7 +102,8 @@ export function actsOn(parts: ActsParts): Done {
     async ready({ sleep, instances: [instance] }, ports, signal) {
       if (sleep === null || instance === undefined) return null;
       const asked = (): number[] => [...new Set(ports().map((port) => targetPort(port, sleep.open)))];
-      const settings = { health: sleep.settings.health, grace: config.wakeGrace };
+      const check = await readyCheck(methods, instance.id, sleep.settings);
+      const settings = { health: sleep.settings.health, grace: config.wakeGrace, check };
       const details = await untilFit(
         instance.id,
         patient(docker, signal, settled),

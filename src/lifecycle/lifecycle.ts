@@ -11,6 +11,7 @@ import type { Say } from "../daemon/log.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { failuresFile } from "../host/disk/failures.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
+import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
 import { readFlows } from "../host/kernel/flows/flows.ts";
 import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
@@ -29,6 +30,7 @@ import type { WakerEvent } from "./waker-types.ts";
 export interface LifecycleParts {
   readonly config: Config;
   readonly docker: DockerActions;
+  readonly methods: DockerMethods;
   /** All containers as Docker lists them now. */
   readonly list: () => Promise<Pick<Observation, "containers" | "stopped">>;
   readonly gate: Host["gate"];
@@ -70,7 +72,16 @@ const RETRY_MS = 10_000;
 const TIMEOUTS_MS = 60_000;
 
 /** Nothing is opened before a service that may sleep exists. */
-export function openLifecycle({ config, docker, list, gate, look, say, heard }: LifecycleParts): Lifecycle {
+export function openLifecycle({
+  config,
+  docker,
+  methods,
+  list,
+  gate,
+  look,
+  say,
+  heard,
+}: LifecycleParts): Lifecycle {
   let seen: Pick<Observation, "containers" | "stopped" | "addresses"> = { containers: [], addresses: [] };
   let queue: Queue | undefined;
   let started = false;
@@ -106,6 +117,7 @@ export function openLifecycle({ config, docker, list, gate, look, say, heard }: 
     ...actsOn({
       config,
       docker,
+      methods,
       gate,
       pagePort: async () => (config.wakePage ? (await servePage()).port : undefined),
       seen: () => seen,

@@ -22,6 +22,8 @@ export interface ReadinessSettings {
   readonly health: Health | null;
   /** Seconds after which a container counts as ready of which nothing can be checked. */
   readonly grace: number;
+  /** Comes before all other checks. */
+  readonly check?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
 /** What asks Docker. */
@@ -55,7 +57,7 @@ const HEALTHCHECK_DEADLINE_MS = 30_000;
 const MOST_CONNECTIONS = 32;
 
 /**
- * Resolves when the container is ready: by its HEALTHCHECK, else by `settings.health`, else when the ports asked for accept
+ * Resolves when the container is ready: by `settings.check` where there is one, else by its HEALTHCHECK, else by `settings.health`, else when the ports asked for accept
  * connections, else after the grace. `asked` gives the TCP ports that visitors have asked for so far.
  *
  * Docker's own health status is not used: it follows up to 30 s later. Throws HostError "docker" when the container ends, and
@@ -76,13 +78,15 @@ export async function untilReady(
     until.addEventListener("abort", () => reject(until.reason));
   });
   const { healthcheck } = target;
-  const { health, grace } = settings;
+  const { health, grace, check } = settings;
   const ready =
-    healthcheck !== null
-      ? passes(() => healthcheckPasses(target.container, healthcheck, means, until), pace, until)
-      : health !== null
-        ? passes(() => healthPasses(target.address, health, until), pace, until)
-        : portsAccept(target, grace, asked, pace, until);
+    check !== undefined
+      ? passes(() => check(until), pace, until)
+      : healthcheck !== null
+        ? passes(() => healthcheckPasses(target.container, healthcheck, means, until), pace, until)
+        : health !== null
+          ? passes(() => healthPasses(target.address, health, until), pace, until)
+          : portsAccept(target, grace, asked, pace, until);
   try {
     await Promise.race([ready, ended(target.container, means, pace, until), aborted]);
   } finally {

@@ -105,6 +105,7 @@ t.test("what a service needs and is started with it: named with the service", as
   const needed: string[] = [];
   const { start } = actsOn({
     config: { ...config(), wakeGrace: 0 },
+    methods: {} as never,
     docker,
     gate: async () => undefined,
     pagePort: async () => undefined,

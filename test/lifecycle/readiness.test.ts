@@ -106,6 +106,22 @@ t.test("a HEALTHCHECK: run until it passes, one run at a time, and nothing else 
   t.strictSame(results, []);
 });
 
+t.test("a check of its own, as VALIDATE: nothing else is asked", async (t) => {
+  const { health } = await served(t, () => t.fail("asked by HTTP"));
+  const exec = async (): Promise<number> => {
+    t.fail("its HEALTHCHECK is run");
+    return 0;
+  };
+  const results = [false, false, true];
+  const check = async (signal: AbortSignal): Promise<boolean> => {
+    t.notOk(signal.aborted);
+    return results.shift() ?? false;
+  };
+  const one = target({ healthcheck: ["/check"], exposed: [tcp(1)] });
+  await untilReady(one, { health, grace: 0, check }, () => [1], means({ exec }), NEVER, PACE);
+  t.strictSame(results, []);
+});
+
 t.test("a health URL: asked at the container's address until its status is good", async (t) => {
   const seen: string[] = [];
   const { health, server } = await served(t, (request, response) => {

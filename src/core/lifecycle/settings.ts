@@ -31,6 +31,8 @@ export interface LifecycleSettings {
   /** CIDRs whose traffic does not count as use. */
   readonly ignore: readonly string[];
   readonly health: Health | null;
+  /** What shows that it is ready, in place of HEALTHCHECK, health and ports. */
+  readonly ready: "validate" | null;
   /** Why it is not woken: a restriction that cannot be read never counts as no restriction. It is served all the same. */
   readonly refused: string | null;
   /** Values that cannot be read and are ignored. */
@@ -86,6 +88,9 @@ export function lifecycleOf(
       ...read<readonly string[]>("ocdd.idle.ignore", [], (text) => cidrs(text) ?? undefined),
     ],
     health: readHealth(labels, read),
+    ready: read<"validate" | null>("ocdd.ready", null, (text) =>
+      text.trim().toLowerCase() === "validate" ? "validate" : undefined,
+    ),
     refused,
     notes,
   };

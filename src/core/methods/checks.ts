@@ -2,21 +2,7 @@
 import { perObject } from "../memo.ts";
 import type { Service } from "../model.ts";
 import { iso } from "./document.ts";
-import { type MethodResult, type MonitorState, monitorState, type Results } from "./results.ts";
-
-/** A result that is shown; `reason` is one line of at most 256 octets, untrusted. */
-export interface Check<Word extends string> {
-  readonly result: Word;
-  readonly reason: string | null;
-  /** UTC, to the minute, so that a page with many of them does not change at each of them. */
-  readonly at: string;
-}
-
-/** Absent where it has not been run for this container. */
-export interface Checks {
-  readonly validate?: Check<"passed" | "failed">;
-  readonly monitor?: Check<MonitorState>;
-}
+import { type Check, type Checks, type MethodResult, monitorState, type Results } from "./results.ts";
 
 const checked = perObject<Service, Service>();
 

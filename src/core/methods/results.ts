@@ -86,3 +86,17 @@ export type MonitorState = (typeof MONITOR_STATES)[number];
 
 /** A status that is none of Nagios', or none at all, is UNKNOWN. */
 export const monitorState = (status: number | null): MonitorState => MONITOR_STATES[status ?? 3] ?? "UNKNOWN";
+
+/** A result that is shown; `reason` is one line of at most 256 octets, untrusted. */
+export interface Check<Word extends string> {
+  readonly result: Word;
+  readonly reason: string | null;
+  /** UTC, to the minute, so that a page with many of them does not change at each of them. */
+  readonly at: string;
+}
+
+/** Absent where it has not been run for this container. */
+export interface Checks {
+  readonly validate?: Check<"passed" | "failed">;
+  readonly monitor?: Check<MonitorState>;
+}

@@ -4,27 +4,15 @@ import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
 import { addressUse } from "../addresses/use.ts";
 import { perObject } from "../memo.ts";
-import type { Checks } from "../methods/checks.ts";
+import type { Checks } from "../methods/results.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
 import type { Skipped } from "../services/skipped.ts";
 import { field, textVersion } from "../text.ts";
 import type { Remembered, ServiceHistory } from "./history.ts";
 import type { Icon } from "./icon.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
+import { type Status, statusOf, type Tone, troubleOf } from "./status.ts";
 import { runningSince } from "./uptime.ts";
-
-/** A service's state in one word, and its severity. */
-export type Status =
-  | "running"
-  | "healthy"
-  | "starting"
-  | "renamed"
-  | "unhealthy"
-  | "invalid"
-  | "critical"
-  | "warning"
-  | (string & {});
-export type Tone = "good" | "wait" | "warn" | "bad" | "asleep";
 
 /** One service. Texts are one line of at most 256 octets and come from labels: untrusted. */
 export interface Row {
@@ -206,35 +194,8 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
   };
 }
 
-/** What a failed VALIDATE or a MONITOR that is not OK says; null where nothing is wrong. */
-function troubleOf({ validate, monitor }: Checks = {}): string | null {
-  const said = ({ reason }: { readonly reason: string | null }): string =>
-    reason === null ? "" : `: ${reason}`;
-  if (validate?.result === "failed") return `VALIDATE has failed${said(validate)}`;
-  return monitor === undefined || monitor.result === "OK"
-    ? null
-    : `MONITOR says ${monitor.result}${said(monitor)}`;
-}
-
 /** The first twelve digits of its container's id, as Docker prints it. */
 const containerIdOf = ({ instances }: Service): string => instances[0]?.id.slice(0, 12) ?? "";
-
-/** Health comes before state; a name that was not granted is reported only when the service itself works. */
-function statusOf({ state, health, renamed, checks = {} }: Service): {
-  readonly status: Status;
-  readonly tone: Tone;
-} {
-  if (state === "asleep") return { status: "asleep", tone: "asleep" };
-  if (state === "starting" || state === "created") return { status: "starting", tone: "wait" };
-  if (state !== "running") return { status: field(state) ?? "?", tone: "bad" };
-  if (health === "unhealthy") return { status: "unhealthy", tone: "bad" };
-  if (checks.validate?.result === "failed") return { status: "invalid", tone: "bad" };
-  if (checks.monitor?.result === "CRITICAL") return { status: "critical", tone: "bad" };
-  if (health === "starting") return { status: "starting", tone: "wait" };
-  if (checks.monitor?.result === "WARNING") return { status: "warning", tone: "warn" };
-  if (renamed !== null) return { status: "renamed", tone: "warn" };
-  return { status: health === "healthy" ? "healthy" : "running", tone: "good" };
-}
 
 /** The history to store once this listing is published: the services shown, and those whose addresses are on hold. */
 export function historyOf(

@@ -3,7 +3,7 @@
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { Check } from "../methods/checks.ts";
+import type { Check } from "../methods/results.ts";
 import type { Decision, Service } from "../model.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";

@@ -4,9 +4,9 @@ import type { Ipv4 } from "../addresses/ipv4.ts";
 import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { Checks } from "../methods/checks.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
 import { counted } from "../text.ts";
+import { checkRows, checksDocument, failingLines } from "./checks.ts";
 import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
@@ -173,51 +173,6 @@ function sleepRows(decision: Decision, wakes: boolean | null): [string, string][
     ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run"]]
     : [row];
 }
-
-/** How many services have each result, in the order in which results come. */
-function countsOf({ services }: Decision, method: keyof Checks): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { checks } of services) {
-    const result = checks?.[method]?.result;
-    if (result !== undefined) counts.set(result, (counts.get(result) ?? 0) + 1);
-  }
-  return counts;
-}
-
-/** No row where nothing has been run. */
-const checkRows = (decision: Decision): [string, string][] =>
-  CHECKS.flatMap((method): [string, string][] => {
-    const counts = countsOf(decision, method);
-    return counts.size === 0
-      ? []
-      : [
-          [
-            method,
-            [...counts]
-              .sort()
-              .map(([result, n]) => `${n} ${result}`)
-              .join(", "),
-          ],
-        ];
-  });
-
-const CHECKS = ["validate", "monitor"] as const;
-
-/** Services whose last VALIDATE has failed, or whose MONITOR is not OK. */
-const failingLines = ({ services }: Decision): string[] =>
-  services.flatMap(({ name, checks }) =>
-    CHECKS.flatMap((method) => {
-      const one = checks?.[method];
-      return one === undefined || one.result === "passed" || one.result === "OK"
-        ? []
-        : [
-            `${name}: ${method.toUpperCase()} ${one.result}${one.reason === null ? "" : `: ${clip(one.reason, LONG)}`}`,
-          ];
-    }),
-  );
-
-const checksDocument = ({ services }: Decision): object[] =>
-  services.flatMap(({ name, checks }) => (checks === undefined ? [] : [{ name, ...checks }]));
 
 /** Characters of an error's message. */
 const LONG = 200;

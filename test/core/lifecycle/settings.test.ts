@@ -21,6 +21,7 @@ t.test("no label: nothing is asked for; the configuration's values count", async
     from: null,
     ignore: [],
     health: null,
+    ready: null,
     refused: null,
     notes: [],
   };
@@ -69,6 +70,7 @@ t.test("each label in its spellings", async (t) => {
       "ocdd.health.status": "200-399",
       "ocdd.health.timeout": "2s",
       "ocdd.health.interval": "1m",
+      "ocdd.ready": " Validate",
     },
     { IDLE_IGNORE: "10.0.0.0/24" },
   );
@@ -94,6 +96,7 @@ t.test("each label in its spellings", async (t) => {
       timeout: 2,
       interval: 60,
     },
+    ready: "validate",
     refused: null,
     notes: [],
   });
