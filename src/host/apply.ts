@@ -26,6 +26,8 @@ export interface Means {
   readonly revokedAliases: () => Promise<ReadonlySet<Ipv4>>;
   /** Aliases whose flows were flushed when their forwards were revoked. */
   readonly flushed: ReadonlySet<Ipv4>;
+  /** Aliases that have been led to their container since the plan was made: what is tracked of them is new, and stays. */
+  readonly opened: () => ReadonlySet<Ipv4>;
   /** Gratuitous ARP for aliases that were just added. */
   readonly announce: (aliases: readonly Ipv4[]) => Promise<void>;
 }
@@ -111,9 +113,10 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   await steps.run("set hairpin mode", () => setHairpin(on, "on"));
   // flows of removed aliases are flushed after their names are withdrawn, which must not wait for it
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
-  await steps.run("flush tracked connections", () =>
-    flushFlows(todo.flushed.filter((alias) => staying.has(alias))),
-  );
+  await steps.run("flush tracked connections", () => {
+    const opened = means.opened();
+    return flushFlows(todo.flushed.filter((alias) => staying.has(alias) && !opened.has(alias)));
+  });
   await steps.run("announce aliases", () => means.announce(todo.announced));
   return refused;
 }
@@ -174,8 +177,9 @@ async function takeAway(
   const last = desired.dataPath.frame === null;
   // the guard also refuses flows of containers that were revoked earlier, so these are flushed before it is removed
   const all = last ? desired.table.leases.map(({ address }) => address) : [];
-  const open = todo.flushed.filter((alias) => !means.flushed.has(alias));
-  const gone = [...open, ...all].filter((alias) => !staying.has(alias));
+  const opened = means.opened();
+  const tracked = todo.flushed.filter((alias) => !means.flushed.has(alias) && !opened.has(alias));
+  const gone = [...tracked, ...all].filter((alias) => !staying.has(alias));
   await steps.always("flush tracked connections", () => flushFlows([...new Set(gone)]));
   // a flow that is still tracked would lead to the next container with that address
   if (last && !steps.failed()) await steps.always("remove the guard", () => means.table.removeGuard());

@@ -92,8 +92,23 @@ const kernelOf = (config: Config): KernelAccess => ({
   arp: openArp(config.device),
 });
 
-/** Milliseconds for which a rule waits for its name to be withdrawn: what a process that is killed leaves leads nowhere. */
-const WITHDRAWAL_MS = 200;
+/**
+ * For how long a rule waits for its name to be withdrawn: what a process that is killed leaves leads nowhere. In turns of the
+ * event loop, so that the time is the disk's: writing a file takes some ten of them, which are long while a run is working.
+ */
+const WITHDRAWAL = { turns: 20, ms: 10 } as const;
+
+/** Resolves when the promise is settled, or when that time is over. */
+async function patiently(promise: Promise<unknown>): Promise<void> {
+  let settled = false;
+  const over = promise
+    .catch(() => undefined)
+    .finally(() => {
+      settled = true;
+    });
+  for (let n = 0; n < WITHDRAWAL.turns && !settled; n++)
+    await Promise.race([over, sleep(WITHDRAWAL.ms, undefined, { ref: false })]);
+}
 
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
@@ -148,7 +163,9 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       const revokedAliases = () => withdrawal.then(observer.revokedAliases);
       const asOfNow = (path: DataPath) => withdrawal.then(() => observer.asOfNow(path));
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
-      const refused = await apply({ config, table, zone, asOfNow, revokedAliases, flushed, announce }, plan);
+      const { opened } = observer;
+      const means = { config, table, zone, asOfNow, revokedAliases, flushed, opened, announce };
+      const refused = await apply(means, plan);
       await observer.applied(plan);
       return refused;
     },
@@ -157,7 +174,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       if (asleep.length > 0) await holdBack(asleep);
       if (gone.length === 0) return;
       const aliases = gone.map(({ address }) => address);
-      withdrawal = Promise.race([first(), sleep(WITHDRAWAL_MS, undefined, { ref: false })]);
+      withdrawal = patiently(first());
       await withdrawal;
       await table.revoke(aliases);
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses

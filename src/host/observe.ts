@@ -65,6 +65,8 @@ export interface Observer {
   applying(plan: Plan): void;
   /** The zone file as it is now. Throws HostError. */
   readZone(): Promise<ZoneFile>;
+  /** Aliases that have been led to their container since the last observation began. */
+  opened(): ReadonlySet<Ipv4>;
   /** Aliases whose tracked flows have been flushed since a plan was last carried out. */
   readonly flushed: Set<Ipv4>;
   /** Aliases of containers that were revoked since the last observation began. */
@@ -244,6 +246,8 @@ export function makeObserver(parts: ObserverParts): Observer {
     },
     gate,
     asOfNow: (path) => asOfNow(path, revokedAliases(), since.gated(), queue),
+    opened: () =>
+      new Set([...since.gated()].flatMap(([alias, forward]) => (forward.waits === true ? [] : alias))),
     readZone: async () => zones.again((await readOctets(config.zoneFile)) ?? ""),
     flushed,
     revokedAliases,

@@ -3,8 +3,21 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { HostError } from "../../src/core/errors.ts";
+import { canonical } from "../../src/core/forwards/forward.ts";
 import type { Container } from "../../src/core/model.ts";
+import type { Name } from "../../src/core/services/name.ts";
+import { ip } from "../core/make.ts";
 import { World } from "../director/world.ts";
+
+const AWAKE = canonical({
+  name: "lazy" as Name,
+  alias: ip("192.168.122.12"),
+  target: null,
+  bridgePort: null,
+  map: [],
+  ports: null,
+  allow: null,
+});
 
 /** A host that serves these, and what its director has done since. */
 async function served(t: Test, ...names: string[]): Promise<World> {
@@ -101,6 +114,35 @@ t.test(
     t.match(calls, /^iptables-restore .*-d 192\.168\.122\.12\/32 .*-g OCDD-ASLEEP/ms);
     t.match(calls, /^conntrack -D -d 192\.168\.122\.12 -r 172\.17\.0\.\d+$/m);
     t.notMatch(calls, /^conntrack -D -d 192\.168\.122\.12$/m, "those to the page stay");
+  },
+);
+
+t.test(
+  "its alias is led to it while a run would flush the flows of that alias: new flows stay",
+  async (t) => {
+    let met = 0;
+    for (let calls = 1; calls < 12; calls++) {
+      const world = await served(t, "one");
+      await world.start("lazy", new Map([["ocdd.wake", "true"]]), "bridge");
+      world.floor.calls = [];
+      const flush = "conntrack -D -d 192.168.122.12";
+      let opened = -1;
+      const what = (): void => {
+        const forward = { ...AWAKE, target: named(world, "lazy").attachments[0]?.address ?? null };
+        const open = world.director.host.gate(named(world, "lazy").id, forward, "");
+        world.meanwhile(
+          open.then(() => {
+            opened = world.floor.calls.length;
+          }),
+        );
+      };
+      await world.run({ calls, when: "after", what });
+      if (opened < 0) continue;
+      const flushed = world.floor.calls.indexOf(flush);
+      if (flushed < opened) met += flushed < 0 ? 1 : 0;
+      else t.fail(`flushed at ${flushed}, opened at ${opened}: ${world.floor.calls.join("\n")}`);
+    }
+    t.ok(met > 3, `${met} flushes were left out`);
   },
 );
 
