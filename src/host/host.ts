@@ -160,8 +160,13 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     async apply(plan) {
       observer.applying(plan);
       const { flushed } = observer;
-      const revokedAliases = () => withdrawal.then(observer.revokedAliases);
-      const asOfNow = (path: DataPath) => withdrawal.then(() => observer.asOfNow(path));
+      /** Also of one that ended before this process knew its lease, so that `revoke` could not withdraw its name. */
+      const namesWithdrawn = async (): Promise<void> => {
+        await withdrawal;
+        if (observer.revokedAliases().size > 0) await patiently(zone.withdraw(observer.readZone));
+      };
+      const revokedAliases = () => namesWithdrawn().then(observer.revokedAliases);
+      const asOfNow = (path: DataPath) => namesWithdrawn().then(() => observer.asOfNow(path));
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
       const { opened } = observer;
       const means = { config, table, zone, asOfNow, revokedAliases, flushed, opened, announce };

@@ -118,6 +118,28 @@ t.test(
 );
 
 t.test(
+  "a container that ends while a new director observes: its name goes before its rule, wherever that is",
+  async (t) => {
+    let met = 0;
+    for (let calls = 0; calls < 20; calls++) {
+      const world = await served(t, "one", "two");
+      world.restart();
+      world.floor.calls = [];
+      const what = (): void => world.meanwhile(world.stop(named(world, "two")));
+      await world.run({ calls, when: "after", what });
+      const [name, rule] = [
+        /^rename toolbox\.example\.com\.zone$/,
+        /^iptables-restore .*(:OCDD |-D OCDD )/s,
+      ].map((kind) => world.floor.calls.findIndex((call) => kind.test(call)));
+      if (name === undefined || rule === undefined || rule < 0) continue;
+      met += 1;
+      t.ok(0 <= name && name < rule, `ended after ${world.floor.calls[calls]}: ${name}, ${rule}`);
+    }
+    t.ok(met > 5, `${met} moments`);
+  },
+);
+
+t.test(
   "its alias is led to it while a run would flush the flows of that alias: new flows stay",
   async (t) => {
     let met = 0;
