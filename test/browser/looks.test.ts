@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { type Gates, NO_GATES } from "../../src/core/lifecycle/gates.ts";
+import { type Results, withResult } from "../../src/core/methods/results.ts";
 import type { Container, Decision } from "../../src/core/model.ts";
 import { readTemplate } from "../../src/host/disk/page.ts";
 import { container, id as idOf } from "../core/make.ts";
@@ -46,6 +47,30 @@ function office(): Decision {
   return sampleDecision(left, template, before, now);
 }
 
+/** The same office, in which four services have been validated, one of them without success, and two are monitored. */
+function checkedOffice(): Decision {
+  const all = sampleContainers(14, now);
+  const run = (at: number, method: "validate" | "monitor", status: number, reason: string | null) => ({
+    container: all[at]?.id ?? "",
+    method,
+    ok: status === 0,
+    status,
+    reason,
+    startedAt: (now - 90) * 1000,
+    endedAt: (now - 89) * 1000,
+    by: "interval",
+  });
+  const results = [
+    run(0, "validate", 0, null),
+    run(1, "validate", 0, null),
+    run(3, "validate", 1, "migration 0231 is not applied: table action_run_attempt is missing"),
+    run(5, "validate", 0, null),
+    run(5, "monitor", 0, "OK: 214 dashboards"),
+    run(6, "monitor", 1, "WARNING: 81 % of the disk is used"),
+  ].reduce<Results>((before, next) => withResult(before, next, () => true), new Map());
+  return sampleDecision(all, template, undefined, now, { results });
+}
+
 async function openPage(
   t: Test,
   from: Browser,
@@ -65,6 +90,7 @@ t.test("each picture: axe-core reports nothing", async (t) => {
   const sites = {
     office: await openSite(office()),
     empty: await openSite(sampleDecision([], template, undefined, now)),
+    checked: await openSite(checkedOffice()),
     many: await openSite(sampleDecision(sampleContainers(200, now), template, undefined, now)),
   };
   t.teardown(() => Promise.all(Object.values(sites).map((site) => site.close())));
@@ -83,6 +109,8 @@ t.test("each picture: axe-core reports nothing", async (t) => {
     ["empty", sites.empty, {}],
     ["empty-dark", sites.empty, { colorScheme: "dark" }],
     ["200-services", sites.many, {}],
+    ["checked", sites.checked, { colorScheme: "light" }],
+    ["checked-phone", sites.checked, phone],
     ["no-script", sites.office, { javaScriptEnabled: false }],
   ];
   for (const [name, site, options] of kinds) {

@@ -67,7 +67,7 @@ function htmlOf(row: Row, zone: string): string {
   const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
   return `
 <li id=s-${row.name} class="${row.tone} ${row.icon}"><p>${linked}
-${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}</em>${since(row.since)}${checked(row)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}${checked(row)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 
 /** A stopped service whose address is on hold: no container answers there, so nothing is linked. */
@@ -150,10 +150,7 @@ function checked({ validate, monitor }: Row): string {
     ...(monitor?.result === "OK" ? [["monitor OK", monitor] as const] : []),
   ];
   return marks
-    .map(
-      ([text, { at }]) =>
-        `<i class=ok>${text} <time datetime="${at}">${at.slice(0, 16).replace("T", " ")}Z</time></i>`,
-    )
+    .map(([text, { at }]) => ` <small>${text} <span>${at.slice(0, 16).replace("T", " ")}Z</span></small>`)
     .join("");
 }
 
