@@ -5,7 +5,8 @@ import { takenOver } from "../core/addresses/assign.ts";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { checkForInitialize } from "../core/config/host-check.ts";
-import type { LeaseTable } from "../core/model.ts";
+import { decide } from "../core/decide.ts";
+import type { LeaseTable, Observation } from "../core/model.ts";
 import { emptyState } from "../core/page/empty.ts";
 import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
@@ -17,7 +18,8 @@ import { requirePrivilege } from "../host/install/privilege.ts";
 import { programsOf, requirePrograms } from "../host/install/programs.ts";
 
 /**
- * Prepares the host; safe to repeat. Leases stay, or are made of the bash script's rules: a container gets its address
+ * Prepares the host; safe to repeat: where services are in use already it removes only what no service uses, and interrupts no
+ * connection. Leases stay, or are made of the bash script's rules: a container gets its address
  * back. `say` prints a step. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
  */
 export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<Ipv4> {
@@ -37,11 +39,22 @@ export async function initialize(config: Config, now: number, say: (line: string
     say("- Removing OCDD specific iptables rules ...");
     say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
     say("- Removing services list from web server's index.html");
-    await clear(config, host, now, leases);
+    const inUse = planInUse(config, seen, now);
+    if (inUse === null) await clear(config, host, now, leases);
+    else await host.apply(inUse);
   } finally {
     await release();
   }
   return hostIp;
+}
+
+/** What a run would change, where OCDD's own leases and forwards are in force; null where there is nothing to keep. */
+function planInUse(config: Config, seen: Observation, now: number): Plan | null {
+  const { actual, legacy, leasesIntact, leasesStale } = seen;
+  if (legacy !== undefined || !leasesIntact || actual.dataPath.forwards.length === 0) return null;
+  const { desired, evicted } = decide(config, seen, now);
+  // the next run asks before it ends the leases of addresses that are no longer in the range
+  return evicted.length > 0 ? null : plan(actual, desired, leasesStale);
 }
 
 /**

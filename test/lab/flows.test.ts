@@ -1,7 +1,7 @@
 /** A change does not affect other services; clients follow a service that moves. On both engines. */
 
 import t from "tap";
-import { addresses, aliasOf, apply, ENGINES, initializedLab, list } from "./director.ts";
+import { addresses, aliasOf, apply, ENGINES, initializedLab, list, succeed } from "./director.ts";
 import { until } from "./process.ts";
 import { echoService, replier, tcpStream, udpFlow } from "./traffic.ts";
 
@@ -38,6 +38,7 @@ for (const engine of ENGINES) {
           up.set(name, !running);
           await apply(lab);
         }
+        succeed(await lab.ocdd(["initialize"]), "initialize, on a host in use");
         const report = { stream: await stream.stop(), flow: await flow.stop(), page: await page.stop() };
         t.equal(report.flow.lost, 0, `UDP: ${JSON.stringify(report.flow)}`);
         t.equal(report.flow.error, undefined);
