@@ -1,6 +1,6 @@
 /** A command as its argument vector: written as a JSON array, or as words. No shell is run. */
 
-/** Octets of a command, and its arguments, at most. */
+/** Characters of a command, and its arguments, at most. */
 const MOST_LENGTH = 65_536;
 const MOST_ARGUMENTS = 256;
 
@@ -8,15 +8,17 @@ export type Command = { readonly argv: readonly string[] } | { readonly problem:
 
 /**
  * `["validate", "--all"]`, or words split as a shell splits them: by blanks, with quotes and backslashes (POSIX Shell Command
- * Language §2.2). What only a shell could carry out (a pipe, a variable) is refused when it is not quoted.
+ * Language §2.2). What only a shell could carry out (a pipe, a variable, a pattern of file names) is refused when it is not quoted.
  */
 export function readCommand(text: string): Command {
   if (text.length > MOST_LENGTH) return { problem: `it is longer than ${MOST_LENGTH} characters` };
-  if (text.includes("\0")) return { problem: "it holds a NUL character" };
   const read = text.trimStart().startsWith("[") ? fromJson(text) : fromWords(text);
   if ("problem" in read) return read;
   if (read.argv.length === 0 || read.argv[0] === "") return { problem: "it names no program" };
   if (read.argv.length > MOST_ARGUMENTS) return { problem: `it has more than ${MOST_ARGUMENTS} arguments` };
+  if (read.argv.some((word) => word.includes("\0"))) return { problem: "it holds a NUL character" };
+  // Docker would replace it by another character
+  if (!read.argv.every((word) => word.isWellFormed())) return { problem: "it holds half a surrogate pair" };
   return read;
 }
 
@@ -25,23 +27,24 @@ function fromJson(text: string): Command {
   try {
     const value: unknown = JSON.parse(text);
     const isTexts = Array.isArray(value) && value.every((item) => typeof item === "string");
-    if (!isTexts) return { problem };
-    return value.some((item) => item.includes("\0"))
-      ? { problem: "it holds a NUL character" }
-      : { argv: value };
+    return isTexts ? { argv: value } : { problem };
   } catch {
     return { problem };
   }
 }
 
-/** Characters that are an instruction to a shell unless they are quoted. */
-const NEEDS_SHELL = new Set("|&;<>()$`\n");
+/** Characters that are an instruction to a shell unless they are quoted, and those that are one at the beginning of a word. */
+const NEEDS_SHELL = new Set("|&;<>()$`*?[\n");
+const NEEDS_SHELL_FIRST = new Set("#~");
 
 function fromWords(text: string): Command {
   const argv: string[] = [];
   let word: string | null = null;
   let quote = "";
-  for (let at = 0; at < text.length; at++) {
+  // line breaks before and after a command are blanks to a shell
+  const begin = text.length - text.trimStart().length;
+  const end = text.trimEnd().length;
+  for (let at = begin; at < text.length; at++) {
     const char = text[at] as string;
     const next = text[at + 1];
     if (quote === "'") {
@@ -51,7 +54,8 @@ function fromWords(text: string): Command {
       if (next === undefined) return { problem: "it ends with a backslash" };
       // within double quotes a backslash stands for itself, but for these
       const isKept = quote === '"' && !'$`"\\\n'.includes(next);
-      word = `${word ?? ""}${isKept ? "\\" : ""}${next === "\n" ? "" : next}`;
+      // a line that goes on: nothing, also between words
+      if (next !== "\n") word = `${word ?? ""}${isKept ? "\\" : ""}${next}`;
       at += 1;
     } else if (quote === '"') {
       if (char === '"') quote = "";
@@ -60,10 +64,11 @@ function fromWords(text: string): Command {
     } else if (char === "'" || char === '"') {
       quote = char;
       word ??= "";
-    } else if (/[ \t]/.test(char)) {
+    } else if (/[ \t]/.test(char) || (char === "\n" && at >= end)) {
       if (word !== null) argv.push(word);
       word = null;
-    } else if (NEEDS_SHELL.has(char)) return needsShell(char);
+    } else if (NEEDS_SHELL.has(char) || (word === null && NEEDS_SHELL_FIRST.has(char)))
+      return needsShell(char);
     else word = `${word ?? ""}${char}`;
   }
   if (quote !== "") return { problem: `a quote (${quote}) is not closed` };
@@ -72,7 +77,7 @@ function fromWords(text: string): Command {
 }
 
 const needsShell = (char: string): Command => ({
-  problem: `${char === "\n" ? "a line break" : `"${char}"`} needs a shell: write ["sh", "-c", "..."]`,
+  problem: `${char === "\n" ? "a line break" : `"${char}"`} needs a shell: quote it, or write ["sh", "-c", "..."]`,
 });
 
 /** An argument vector as a line that a shell would split again in the same way. */
