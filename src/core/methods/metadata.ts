@@ -38,7 +38,8 @@ const MOST_DEPTH = 16;
 
 /**
  * Reads a file. Of a key that is there twice the last one counts (ECMA-404 leaves it open). A file that is too large, too deep, or no
- * JSON object is a problem as a whole; a known field of another type counts as absent.
+ * JSON object is a problem as a whole; a known field of another type,
+ * or whose text is too long, counts as absent.
  */
 export function readMetadata(text: string, source: string): MetadataRead {
   if (text.length > MOST_METADATA_LENGTH)
@@ -67,7 +68,6 @@ export function metadataOf(value: unknown, source: string): MetadataRead {
     const found = fields.get(key);
     return typeof found === "boolean" ? found : null;
   };
-  const stamp = Number(fields.get("build_time_stamp") ?? Number.NaN);
   const methods = Object.fromEntries(
     METHOD_FIELDS.flatMap(([name, key]) => {
       const command = commandOf(fields.get(key));
@@ -84,7 +84,7 @@ export function metadataOf(value: unknown, source: string): MetadataRead {
       gitref: text("gitref"),
       buildCause: text("build_cause"),
       buildTime: text("build_time"),
-      buildTimeStamp: Number.isSafeInteger(stamp) && stamp > 0 ? stamp : null,
+      buildTimeStamp: stampOf(fields.get("build_time_stamp")),
       buildTag: text("build_tag"),
       validate: flag("validate"),
       methods,
@@ -101,6 +101,17 @@ const METHOD_FIELDS = [
   ["metrics", "metrics_method"],
 ] as const;
 
+/** The last second of the year 9999: later ones have no form in ISO 8601 that all programs read. */
+const LAST_SECOND = 253_402_300_799;
+
+/** A number, or a text of digits, as some write it. */
+function stampOf(value: unknown): number | null {
+  const seconds = typeof value === "string" && /^\d{1,12}$/.test(value) ? Number(value) : value;
+  return Number.isInteger(seconds) && isMoment(seconds as number) ? (seconds as number) : null;
+}
+
+const isMoment = (seconds: number): boolean => seconds > 0 && seconds <= LAST_SECOND;
+
 /** A text, or a list of arguments as JSON text. */
 function commandOf(value: unknown): string | null {
   if (typeof value === "string") return value.trim() === "" ? null : value;
@@ -108,8 +119,9 @@ function commandOf(value: unknown): string | null {
 }
 
 function textsOf(value: unknown): string[] {
-  if (typeof value === "string") return [value];
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string").slice(0, MOST_ITEMS) : [];
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const isText = (item: unknown): item is string => typeof item === "string" && item.length <= MOST_TEXT;
+  return list.filter(isText).slice(0, MOST_ITEMS);
 }
 
 /** Whether a value has few levels and short lists and texts, so that all that is done with it ends soon. Never recurses deeply. */
@@ -128,13 +140,13 @@ const OWN = "ocdd.meta.";
 export interface LabelMetadata {
   /** `org.opencontainers.image.revision` and so on. */
   readonly oci: ReadonlyMap<string, string>;
-  /** By the label's name after `ocdd.meta.`; a value that is JSON is parsed. */
+  /** By the label's name after `ocdd.meta.`; a value that is JSON is parsed, but not a number that would be written another way: 1.10. */
   readonly meta: ReadonlyMap<string, unknown>;
 }
 
 /** Reads them; values that are too long or too deep are left out. */
 export function labelMetadata(labels: ReadonlyMap<string, string>): LabelMetadata {
-  const entries = [...labels].filter(([, value]) => value.length <= MOST_TEXT);
+  const entries = [...labels].filter(([key, value]) => key.length <= MOST_TEXT && value.length <= MOST_TEXT);
   const oci = entries.filter(([key]) => key.startsWith(OCI)).slice(0, MOST_ITEMS);
   const meta = entries
     .filter(([key]) => key.startsWith(OWN) && key.length > OWN.length)
@@ -148,7 +160,9 @@ export function labelMetadata(labels: ReadonlyMap<string, string>): LabelMetadat
 
 function parsedOrText(value: string): unknown {
   try {
-    return JSON.parse(value);
+    const parsed: unknown = JSON.parse(value);
+    // the version 1.10, the hash 12e4567
+    return typeof parsed === "number" && String(parsed) !== value.trim() ? value : parsed;
   } catch {
     return value;
   }
@@ -167,7 +181,10 @@ export function fromOciLabels(oci: ReadonlyMap<string, string>): Metadata[] {
     const found = metadataOf(known, "OCI labels");
     return "metadata" in found && Object.keys(known).length > 0 ? [found.metadata] : [];
   };
-  const seconds = Math.floor(Date.parse(of("created") ?? "") / 1000);
+  // RFC 3339 §5.6; Date.parse reads much else
+  const [created = ""] =
+    /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*(?:[Zz]|[+-]\d\d:\d\d)$/.exec(of("created") ?? "") ?? [];
+  const seconds = Math.floor(Date.parse(created) / 1000);
   return [
     ...read({
       image_name: base,
@@ -179,11 +196,11 @@ export function fromOciLabels(oci: ReadonlyMap<string, string>): Metadata[] {
       project: of("title"),
       image_name: of("ref.name"),
       gitref: of("revision"),
-      ...(Number.isFinite(seconds) ? { build_time: utc(seconds), build_time_stamp: seconds } : {}),
+      ...(isMoment(seconds) ? { build_time: utc(seconds), build_time_stamp: seconds } : {}),
     }),
   ];
 }
 
-/** `YYYY-MM-DD HH:MM:SS`, UTC. */
+/** `YYYY-MM-DD HH:MM:SS`, UTC, of seconds since the epoch, up to the year 9999. */
 export const utc = (seconds: number): string =>
   new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
