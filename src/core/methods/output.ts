@@ -3,9 +3,9 @@
 /** Characters of a line; a longer one is given in pieces. */
 const LINE_LENGTH = 4_096;
 
-/** Escape sequences of terminals (ECMA-48 §5.4, §5.6): CSI, the strings of OSC and its like, and those of two characters. */
+/** Escape sequences of terminals: CSI, the strings of OSC and its like (ECMA-48 §5.4, §5.6), and the short ones (ECMA-35 §13.2). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const SEQUENCES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]/g;
+const SEQUENCES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]/g;
 
 /** One line without escape sequences; other control characters are replaced, but a tab stays. */
 export const printable = (line: string): string =>
@@ -24,16 +24,21 @@ export interface Lines {
 export function lines(onLine: (line: string) => void): Lines {
   const decoder = new TextDecoder();
   let rest = "";
+  // a carriage return begins a line anew, as programs do that show their progress
+  const give = (line: string): void => {
+    const parts = line.split("\r").filter((part) => part !== "");
+    for (const part of parts.length === 0 ? [""] : parts) onLine(printable(part));
+  };
   const take = (text: string): void => {
     rest += text;
     let from = 0;
-    for (;;) {
-      const end = rest.indexOf("\n", from);
-      const whole = end >= 0 && end - from <= LINE_LENGTH;
-      if (!whole && rest.length - from <= LINE_LENGTH) break;
-      const to = whole ? end : from + LINE_LENGTH;
-      onLine(printable(rest.slice(from, to)));
-      from = whole ? to + 1 : to;
+    for (let end = rest.indexOf("\n"); ; ) {
+      const isWhole = end >= 0 && end - from <= LINE_LENGTH;
+      if (!isWhole && rest.length - from <= LINE_LENGTH) break;
+      const to = isWhole ? end : pieceEnd(rest, from);
+      give(rest.slice(from, to));
+      from = isWhole ? to + 1 : to;
+      if (isWhole) end = rest.indexOf("\n", from);
     }
     rest = rest.slice(from);
   };
@@ -41,10 +46,16 @@ export function lines(onLine: (line: string) => void): Lines {
     push: (octets) => take(decoder.decode(octets, { stream: true })),
     end() {
       take(decoder.decode());
-      if (rest !== "") onLine(printable(rest));
+      if (rest !== "") give(rest);
       rest = "";
     },
   };
+}
+
+/** Not between the two halves of a character. */
+function pieceEnd(text: string, from: number): number {
+  const to = from + LINE_LENGTH;
+  return text.slice(from, to).isWellFormed() ? to : to - 1;
 }
 
 export interface Tail {
