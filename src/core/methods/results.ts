@@ -60,13 +60,21 @@ export function parseResults(text: string): Results | undefined {
   return found;
 }
 
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
+
 function resultFrom(item: unknown): MethodResult | undefined {
   const { container, method, ok, status, reason, startedAt, endedAt, by } = (item ?? {}) as Record<
     string,
     unknown
   >;
   const name = METHODS.find((one) => one === method);
-  if (typeof container !== "string" || name === undefined || typeof ok !== "boolean") return undefined;
+  if (
+    typeof container !== "string" ||
+    !CONTAINER_ID.test(container) ||
+    name === undefined ||
+    typeof ok !== "boolean"
+  )
+    return undefined;
   if (!Number.isFinite(startedAt) || !Number.isFinite(endedAt)) return undefined;
   return {
     container,
