@@ -1,10 +1,12 @@
 /** A command run inside a container through Docker, its output streamed, and ended when its time is over. */
-import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
+import { type RunningCommand, ticksNow } from "../kernel/processes.ts";
 import { readDocument } from "./answer.ts";
 import { connectEngine, type Engine, type EngineOptions } from "./engine.ts";
 import { dockerError, orNone } from "./error.ts";
-import { isContainerId, type Json, record, string } from "./json.ts";
+import { type OnOutput, readFrames } from "./frames.ts";
+import { isContainerId, number, record, string } from "./json.ts";
 
 export interface ExecRequest {
   /** Of 64 hexadecimal digits. */
@@ -14,14 +16,7 @@ export interface ExecRequest {
   readonly timeoutMs: number;
   /** Ends the command. */
   readonly signal?: AbortSignal;
-  /** Gets each part of the output as it comes; what the command prints waits meanwhile. */
-  readonly onOutput: (part: Output) => void | Promise<void>;
-}
-
-export interface Output {
-  readonly stream: "stdout" | "stderr";
-  /** Untrusted octets. Valid until the callback has returned. */
-  readonly octets: Buffer;
+  readonly onOutput: OnOutput;
 }
 
 export interface ExecResult {
@@ -33,16 +28,19 @@ export interface ExecResult {
   readonly runsOn: boolean;
 }
 
-/** Ends a process and those that it has started. Resolves with whether none is left. */
-export type EndProcesses = (pid: number) => Promise<boolean>;
+/** Ends a command's processes. Resolves with whether none is left. */
+export type EndProcesses = (command: RunningCommand) => Promise<boolean>;
 
-/** Milliseconds that Docker has to say that a command which was ended has ended. */
+/** Milliseconds that Docker has to say what became of a command that is to be ended. */
 const AFTER_END_MS = 2_000;
+/** Milliseconds until a timer of Node's is due at the latest: a longer one would be due at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs a command in a running container. Docker has no call that ends a command: `end` gets the number of its process on this host.
- * Throws HostError "docker" where the container is gone, does not run, or Docker does not answer; "refused", with the
- * runtime's words, where the program cannot be run, as when it does not exist there.
+ * A program that cannot be run, as when it does not exist there, gives a status of 126 or 127, and the runtime's words as its output.
+ * Throws HostError "docker" where the container is gone or does not run, or Docker does not answer; the command may go on then. What
+ * `onOutput` throws ends the command, and is thrown.
  */
 export async function execute(
   options: EngineOptions,
@@ -50,49 +48,56 @@ export async function execute(
   request: ExecRequest,
 ): Promise<ExecResult> {
   const engine = connectEngine(options);
-  const { container, argv, timeoutMs, signal } = request;
-  const id = await create(engine, options.socket, container, argv);
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(), timeoutMs);
-  const until = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
-  const broken = new AbortController();
+  const { container, timeoutMs, signal } = request;
+  const notBegun: ExecResult = { status: null, ended: "signal", runsOn: false };
+  const id = await create(engine, options.socket, request).catch((error: unknown) => {
+    if (signal?.aborted !== true) throw error;
+  });
+  if (id === undefined || signal?.aborted) return notBegun;
+  const since = ticksNow();
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), Math.min(timeoutMs, LONGEST_TIMER_MS));
+  const over = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
+  const connection = new AbortController();
   try {
     const path = `/exec/${id}/start`;
     const start = { method: "POST", path, body: { Detach: false, Tty: false } } as const;
-    const opened = engine.open(start, broken.signal);
-    const output = opened.then((body) => forward(body, request.onOutput));
-    const aborted = new Promise<"over">((resolve) => {
-      if (until.aborted) resolve("over");
-      until.addEventListener("abort", () => resolve("over"));
+    const failure = (error: unknown): HostError => dockerError(options.socket, error, null, start);
+    const opened = engine.open(start, connection.signal).catch((error: unknown) => {
+      throw failure(error);
     });
-    const first = await Promise.race([output, aborted]).catch((error: unknown) => {
-      throw dockerError(options.socket, error, null, start);
-    });
-    if (first !== "over") return await result(engine, id, null);
-    const ended = signal?.aborted === true ? "signal" : "timeout";
-    const { Running, Pid } = await state(engine, id);
-    const gone = Running !== true || (typeof Pid === "number" && Pid > 0 && (await end(Pid)));
-    // the rest of what it printed, and Docker's word that it has ended
-    await Promise.race([output.catch(() => undefined), pause(AFTER_END_MS)]);
-    return { status: null, ended, runsOn: !gone };
+    const output = opened.then((body) => readFrames(body, request.onOutput, connection.signal, failure));
+    const broken = await Promise.race([output, aborted(over)]).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
+    // Docker has refused it
+    if (broken !== undefined) await opened;
+    const found = broken === undefined ? await untilEnded(engine, id, over) : undefined;
+    if (found !== undefined) return found;
+    const status = await ended(engine, id, (pid) => end({ pid, container, since }));
+    // the rest of what it has printed
+    await Promise.race([output.catch(() => undefined), sleep(AFTER_END_MS)]);
+    if (broken !== undefined) throw broken.error;
+    if (typeof status === "number") return { status, ended: null, runsOn: false };
+    return { status: null, ended: signal?.aborted === true ? "signal" : "timeout", runsOn: !status };
   } finally {
     clearTimeout(timer);
-    broken.abort();
+    connection.abort();
   }
 }
 
 async function create(
   engine: Engine,
   socket: string,
-  container: string,
-  argv: readonly string[],
+  { container, argv, signal }: ExecRequest,
 ): Promise<string> {
   if (!isContainerId(container)) throw new HostError("docker", "no container id");
   const path = `/containers/${container}/exec`;
   const body = { Cmd: argv, AttachStdout: true, AttachStderr: true };
   // one that is made twice and never started does nothing
   const made = await engine
-    .ask({ method: "POST", path, body, success: [201] }, readDocument, { again: true })
+    .ask({ method: "POST", path, body, success: [201] }, readDocument, { again: true, signal })
     .catch(orNone(404));
   if (made === undefined) throw new HostError("docker", "its container has been removed");
   const id = string(record(made).Id);
@@ -101,55 +106,54 @@ async function create(
   return id;
 }
 
-const state = async (engine: Engine, id: string): Promise<Json> =>
-  record(await engine.ask({ path: `/exec/${id}/json` }, readDocument, { again: true }));
+/** What Docker knows of a command: it runs, it has this exit status, or nothing (null), as after its container's end. */
+type Known = { readonly pid: number } | { readonly status: number } | null;
 
-/** Exit statuses with which a runtime says that it could not run the program. */
-const NOT_RUN: ReadonlySet<number> = new Set([126, 127]);
+async function state(engine: Engine, id: string, again: boolean): Promise<Known> {
+  const answer = await engine
+    .ask({ path: `/exec/${id}/json` }, readDocument, { again })
+    .catch(orNone(404, 409));
+  if (answer === undefined) return null;
+  const { Running, ExitCode, Pid } = record(answer);
+  if (Running !== true && Number.isInteger(ExitCode)) return { status: ExitCode as number };
+  return { pid: number(Pid) };
+}
 
-async function result(engine: Engine, id: string, ended: ExecResult["ended"]): Promise<ExecResult> {
-  for (const began = performance.now(); ; await pause(20)) {
-    const { ExitCode, Running } = await state(engine, id);
-    const known = Running !== true && Number.isInteger(ExitCode);
-    // the output ends a moment before Docker notes the status
-    if (!known && performance.now() - began < AFTER_END_MS) continue;
-    return { status: known ? (ExitCode as number) : null, ended, runsOn: Running === true };
+/** Milliseconds between two questions for a command's state: the first, and at most. */
+const [FIRST_PAUSE_MS, MOST_PAUSE_MS] = [20, 500];
+
+/**
+ * Its result, once Docker knows that it has ended; undefined when it is over before. The output ends a moment before Docker knows,
+ * and long before where the command has closed it.
+ */
+async function untilEnded(engine: Engine, id: string, over: AbortSignal): Promise<ExecResult | undefined> {
+  for (let ms = FIRST_PAUSE_MS; !over.aborted; ms = Math.min(2 * ms, MOST_PAUSE_MS)) {
+    const now = await state(engine, id, true);
+    if (now === null) return { status: null, ended: null, runsOn: false };
+    if ("status" in now) return { ...now, ended: null, runsOn: false };
+    await sleep(ms, undefined, { signal: over }).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/** Ends it: its exit status where it has ended by itself, else whether it has been ended. */
+async function ended(
+  engine: Engine,
+  id: string,
+  end: (pid: number) => Promise<boolean>,
+): Promise<number | boolean> {
+  for (const began = performance.now(); ; await sleep(FIRST_PAUSE_MS)) {
+    const now = await state(engine, id, false);
+    if (now === null) return true;
+    if ("status" in now) return now.status;
+    if (now.pid > 0) return end(now.pid);
+    // it is being started
+    if (performance.now() - began > AFTER_END_MS) return false;
   }
 }
 
-/** Whether a status may mean that the program was not run at all: a program may use these as well. */
-export const mayBeNotRun = ({ status }: ExecResult): boolean => status !== null && NOT_RUN.has(status);
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-const STREAMS: ReadonlyMap<number, Output["stream"]> = new Map([
-  [1, "stdout"],
-  [2, "stderr"],
-]);
-const HEAD_OCTETS = 8;
-
-/** Docker's frames: a head of eight octets, stream and length, then the content (Engine API, ContainerAttach). */
-async function forward(body: Readable, onOutput: ExecRequest["onOutput"]): Promise<void> {
-  const head = Buffer.alloc(HEAD_OCTETS);
-  let filled = 0;
-  let left = 0;
-  for await (const part of body as AsyncIterable<Buffer>) {
-    let at = 0;
-    while (at < part.length) {
-      if (left === 0) {
-        const taken = part.copy(head, filled, at, at + HEAD_OCTETS - filled);
-        at += taken;
-        filled += taken;
-        if (filled < HEAD_OCTETS) break;
-        filled = 0;
-        left = head.readUInt32BE(4);
-        continue;
-      }
-      const octets = part.subarray(at, at + left);
-      at += octets.length;
-      left -= octets.length;
-      const stream = STREAMS.get(head[0] ?? 0);
-      if (stream !== undefined) await onOutput({ stream, octets });
-    }
-  }
-}
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
