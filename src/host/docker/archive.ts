@@ -49,15 +49,21 @@ async function readTar(body: Readable, suffix: string, limits: FileLimits): Prom
   const source = Readable.from(bounded(body, limits.total));
   source.on("error", (error) => entries.destroy(error));
   source.pipe(entries);
-  for await (const entry of entries) {
-    const { name: path, type, size = 0 } = entry.header;
-    const [, name = ""] = /^[^/]*\/([^/]+)$/.exec(path) ?? [];
-    const wanted = name.endsWith(suffix);
-    const fits = type === "file" && size <= limits.octets && files.size < limits.files;
-    const parts: Buffer[] = [];
-    for await (const part of entry) if (wanted && fits) parts.push(part as Buffer);
-    if (wanted && fits) files.set(name, Buffer.concat(parts).toString("utf8"));
-    else if (wanted) leave(name);
+  try {
+    for await (const entry of entries) {
+      const { name: path, type, size = 0 } = entry.header;
+      const [, name = ""] = /^[^/]*\/([^/]+)$/.exec(path) ?? [];
+      const wanted = name.endsWith(suffix);
+      const fits = type === "file" && size <= limits.octets && files.size < limits.files;
+      const parts: Buffer[] = [];
+      for await (const part of entry) if (wanted && fits) parts.push(part as Buffer);
+      if (wanted && fits) files.set(name, Buffer.concat(parts).toString("utf8"));
+      else if (wanted) leave(name);
+    }
+  } finally {
+    // the connection stays open for as long as its answer is not read to the end
+    source.destroy();
+    body.destroy();
   }
   return { files, leftOut };
 }

@@ -34,7 +34,9 @@ export function connectMethods(options: EngineOptions): DockerMethods {
   };
   return {
     async container(id) {
-      const item = await ask(`/containers/${encodeURIComponent(id)}/json`);
+      // ".." would be a part of the path
+      if (!/^\w[\w.-]*$/.test(id)) return undefined;
+      const item = await ask(`/containers/${id}/json`);
       return item === undefined ? undefined : readContainerDescription(item);
     },
     async image(reference) {
