@@ -7,7 +7,7 @@ import { run } from "../kernel/run.ts";
 import { PRIVATE, storageError } from "./file.ts";
 
 /** Takes the lock on an open file without waiting; false when another process has it. */
-type Flock = (fd: number) => Promise<boolean>;
+export type Flock = (fd: number) => Promise<boolean>;
 
 /**
  * Node has no flock(2), but a lock belongs to the open file and not to the process: flock(1) takes it on the

@@ -1,5 +1,5 @@
 /** The file of the methods' last results, which `watch` and commands write, and the locks that have a method run once at a time. */
-import { stat } from "node:fs/promises";
+import { readdir, stat, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import type { MethodName } from "../../core/methods/method.ts";
@@ -11,7 +11,7 @@ import {
   withResult,
 } from "../../core/methods/results.ts";
 import { makeDirectory, readText, writeWhole } from "./file.ts";
-import { takeLock } from "./lock.ts";
+import { type Flock, flockByCall, takeLock } from "./lock.ts";
 
 /** What is stored; nothing where it cannot be read. */
 export async function readResults(file: string): Promise<Results> {
@@ -35,8 +35,26 @@ const RETRY_MS = 50;
 /** Milliseconds for which writing waits for another process that writes. */
 const WRITE_MS = 5_000;
 
-/** Adds a result. Throws HostError "storage", also for a file that a newer version has written. */
-export async function storeResult(
+/** The last result that is being stored by this process: many that end together do not wait for each other's lock. */
+let storing: Promise<unknown> = Promise.resolve();
+
+/**
+ * Adds a result, and removes the results and locks of containers that do not exist. Throws HostError "storage", also for a file that a
+ * newer version has written.
+ */
+export function storeResult(
+  directory: string,
+  file: string,
+  result: MethodResult,
+  exists: (id: string) => boolean,
+): Promise<void> {
+  const store = (): Promise<void> => storeNext(directory, file, result, exists);
+  const stored = storing.then(store, store);
+  storing = stored.catch(() => undefined);
+  return stored;
+}
+
+async function storeNext(
   directory: string,
   file: string,
   result: MethodResult,
@@ -53,26 +71,49 @@ export async function storeResult(
         `${file} was written by a newer version of OCDD; the result is not stored`,
       );
     await writeWhole(file, renderResults(withResult(before, result, exists)), "utf8", "later");
+    await removeLocks(directory, (id) => id === result.container || exists(id));
   } finally {
     await release();
   }
 }
 
-/** Takes the lock for a method of a container; waits while another process runs it, for `mostMs` milliseconds at most. */
+/** Those that are held stay: the container may have been created since `exists` was asked for. */
+async function removeLocks(directory: string, exists: (id: string) => boolean): Promise<void> {
+  for (const name of await readdir(directory).catch(() => [])) {
+    const [, id = null] = /^([0-9a-f]{64})\.[a-z]+\.lock$/.exec(name) ?? [];
+    if (id === null || exists(id)) continue;
+    const path = `${directory}/${name}`;
+    const release = await takeLock(path, flock).catch(() => undefined);
+    if (release === undefined) continue;
+    await unlink(path).catch(() => undefined);
+    await release();
+  }
+}
+
+/**
+ * Takes the lock for a method of a container; waits while another process runs it, for `mostMs` milliseconds at most. Throws HostError
+ * "busy" after that, "storage", or the signal's reason.
+ */
 export async function methodLock(
   directory: string,
   container: string,
   method: MethodName,
   mostMs: number,
+  signal?: AbortSignal,
 ): Promise<() => Promise<void>> {
   await makeDirectory(directory);
-  return untilFree(`${directory}/${container.slice(0, 12)}.${method}.lock`, mostMs);
+  return untilFree(`${directory}/${container}.${method}.lock`, mostMs, signal);
 }
 
-async function untilFree(path: string, mostMs: number): Promise<() => Promise<void>> {
+/** Loaded once it is needed. */
+let flock: Flock | undefined;
+
+async function untilFree(path: string, mostMs: number, signal?: AbortSignal): Promise<() => Promise<void>> {
+  flock ??= flockByCall();
   for (const began = performance.now(); ; await sleep(RETRY_MS)) {
+    signal?.throwIfAborted();
     try {
-      return await takeLock(path);
+      return await takeLock(path, flock);
     } catch (error) {
       const isBusy = error instanceof HostError && error.fault === "busy";
       if (!isBusy || performance.now() - began > mostMs) throw error;

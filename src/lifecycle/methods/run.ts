@@ -1,7 +1,7 @@
 /** Runs a method of a container: once at a time, bounded, and its result is stored. */
 import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
-import type { Method, MethodName } from "../../core/methods/method.ts";
+import type { Method } from "../../core/methods/method.ts";
 import { lines, tail } from "../../core/methods/output.ts";
 import { type MethodResult, resultOf } from "../../core/methods/results.ts";
 import type { Paths } from "../../core/paths.ts";
@@ -34,7 +34,10 @@ export interface RanMethod extends MethodResult {
 }
 
 export interface MethodRunner {
-  /** Resolves with the result, also where it could not be run. Runs of one method of one container at the same time are one run. */
+  /**
+   * Resolves with the result, also where it could not be run. Runs of one method of one container at the same time are one run. Throws
+   * HostError "busy" where a run of another process goes on beyond its time.
+   */
   run(wanted: MethodRun): Promise<RanMethod>;
 }
 
@@ -72,20 +75,25 @@ export function methodRunner(means: RunnerMeans): MethodRunner {
 async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod> {
   const { container, method } = wanted;
   const { paths, now, exists } = means;
-  const asked = now();
+  const last = async (): Promise<MethodResult | undefined> =>
+    resultOf(await readResults(paths.results), container, method.name);
+  const before = await last();
   let release: (() => Promise<void>) | undefined;
   let notStored: string | null = null;
   try {
-    release = await methodLock(paths.methods, container, method.name, method.timeout * 1000 + PATIENCE_MS);
+    const mostMs = method.timeout * 1000 + PATIENCE_MS;
+    release = await methodLock(paths.methods, container, method.name, mostMs, wanted.signal);
   } catch (error) {
+    if (wanted.signal?.aborted) return { ...interrupted(wanted, now()), notStored: null };
     if (error instanceof HostError && error.fault === "busy") throw error;
     // a user who may not write there gets the result all the same
     notStored = reasonOf(error);
   }
   try {
-    const last = resultOf(await readResults(paths.results), container, method.name);
-    if (release !== undefined && last !== undefined && last.endedAt >= asked)
-      return { ...last, output: "", shared: true, notStored: null };
+    const after = await last();
+    // not by their times: the clock may have been set back
+    if (release !== undefined && after !== undefined && !isSame(before, after))
+      return { ...after, output: "", shared: true, notStored: null };
     const { output, ...result } = await carriedOut(wanted, means);
     notStored ??= await storeResult(paths.methods, paths.results, result, exists).then(() => null, reasonOf);
     return { ...result, output, shared: false, notStored };
@@ -93,6 +101,15 @@ async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod
     await release?.();
   }
 }
+
+const isSame = (one: MethodResult | undefined, other: MethodResult): boolean =>
+  one?.startedAt === other.startedAt && one.endedAt === other.endedAt;
+
+/** The result of a run that was not begun. */
+const interrupted = ({ container, method, by }: MethodRun, at: number): Omit<RanMethod, "notStored"> => ({
+  ...{ container, method: method.name, by, ok: false, status: null, reason: "it was interrupted" },
+  ...{ startedAt: at, endedAt: at, output: "", shared: false },
+});
 
 async function carriedOut(
   { container, method, by, signal, onLine }: MethodRun,
@@ -106,6 +123,10 @@ async function carriedOut(
   };
   // each stream has lines of its own
   const streams = { stdout: lines(take), stderr: lines(take) };
+  const endLines = (): void => {
+    streams.stdout.end();
+    streams.stderr.end();
+  };
   const startedAt = now();
   const head = { container, method: method.name, startedAt, by };
   if ("http" in method.action) throw new Error(`${method.name} is read by HTTP`);
@@ -118,13 +139,14 @@ async function carriedOut(
       onOutput: ({ stream, octets: part }) => {
         const before = octets;
         octets += part.length;
-        if (before <= MOST_OCTETS && octets > MOST_OCTETS)
+        if (before <= MOST_OCTETS && octets > MOST_OCTETS) {
+          endLines();
           take(`(more than ${MOST_OCTETS} octets: the rest is not shown)`);
+        }
         if (octets <= MOST_OCTETS) streams[stream].push(part);
       },
     });
-    streams.stdout.end();
-    streams.stderr.end();
+    endLines();
     const ok = ran.status === 0;
     const said = method.name === "monitor" ? kept.first() : kept.last();
     const reason = field(failureOf(ran, method) ?? (ok && method.name !== "monitor" ? null : said));
@@ -147,7 +169,7 @@ function failureOf({ status, ended, runsOn }: ExecResult, { timeout }: Method): 
   if (ended === "timeout") return `it was ended after ${counted(timeout, "second")}${on}`;
   if (ended === "signal") return `it was interrupted${on}`;
   return status === null
-    ? "Docker does not know its exit status: the container has stopped or was removed"
+    ? "Docker does not know its exit status: the container was stopped or removed, or Docker restarted"
     : null;
 }
 
@@ -157,6 +179,3 @@ export function resultWords(result: Pick<MethodResult, "ok" | "status" | "reason
   const status = result.status === null ? "failed" : `failed with status ${result.status}`;
   return result.reason === null ? status : `${status}: ${clip(result.reason, 200)}`;
 }
-
-/** Which methods write a stored result. */
-export const STORED: ReadonlySet<MethodName> = new Set(["update", "validate", "monitor"]);
