@@ -21,6 +21,8 @@ export interface MethodRun {
   readonly signal?: AbortSignal;
   /** Gets each line that it prints, printable. Not called where another process runs it. */
   readonly onLine?: (line: string) => void;
+  /** Whether a result says something of the service and is to be stored; without it each does. */
+  readonly counts?: (result: MethodResult) => Promise<boolean>;
 }
 
 /** A result with what is not stored of it. */
@@ -73,7 +75,7 @@ export function methodRunner(means: RunnerMeans): MethodRunner {
 
 /** Under the lock, so that a run of another process is not run beside it. */
 async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod> {
-  const { container, method } = wanted;
+  const { container, method, signal, counts } = wanted;
   const { paths, now, exists } = means;
   const last = async (): Promise<MethodResult | undefined> =>
     resultOf(await readResults(paths.results), container, method.name);
@@ -82,9 +84,9 @@ async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod
   let notStored: string | null = null;
   try {
     const mostMs = method.timeout * 1000 + PATIENCE_MS;
-    release = await methodLock(paths.methods, container, method.name, mostMs, wanted.signal);
+    release = await methodLock(paths.methods, container, method.name, mostMs, signal);
   } catch (error) {
-    if (wanted.signal?.aborted) return { ...interrupted(wanted, now()), notStored: null };
+    if (signal?.aborted) return { ...interrupted(wanted, now()), notStored: null };
     if (error instanceof HostError && error.fault === "busy") throw error;
     // a user who may not write there gets the result all the same
     notStored = reasonOf(error);
@@ -95,7 +97,8 @@ async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod
     if (release !== undefined && after !== undefined && !isSame(before, after))
       return { ...after, output: "", shared: true, notStored: null };
     const { output, ...result } = await carriedOut(wanted, means);
-    notStored ??= await storeResult(paths.methods, paths.results, result, exists).then(() => null, reasonOf);
+    if ((await counts?.(result)) !== false)
+      notStored ??= await storeResult(paths.methods, paths.results, result, exists).then(() => null, reasonOf);
     return { ...result, output, shared: false, notStored };
   } finally {
     await release?.();
