@@ -4,6 +4,7 @@ import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import { lifecycleOfContainer, mayWake, present } from "../lifecycle/sleep.ts";
 import { perObject } from "../memo.ts";
+import { cadenceOfContainer } from "../methods/cadence.ts";
 import type { Container, Observation } from "../model.ts";
 import { withoutLaterNetworks } from "./allowed.ts";
 import { asleepReach, networkIndex, type Reach, reachOf, type Surroundings, wishOf } from "./candidate.ts";
@@ -56,6 +57,7 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
           ? ["label ocdd.map has no effect: it has no alias of its own"]
           : []),
         ...sleep.notes,
+        ...cadenceOfContainer(container).notes,
         ...(sleep.refused === null ? [] : [`it is not woken by a visit: ${sleep.refused}`]),
         ...(sleep.wake && hasNoAlias(reach)
           ? ["label ocdd.wake has no effect: it has no alias of its own"]

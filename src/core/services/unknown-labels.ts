@@ -45,6 +45,7 @@ export const LABELS: readonly string[] = [
   "ocdd.monitor.interval",
   "ocdd.metrics",
   "ocdd.metrics.timeout",
+  "ocdd.metrics.interval",
   "ocdd.try",
 ];
 
