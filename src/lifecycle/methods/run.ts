@@ -98,7 +98,10 @@ async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod
       return { ...after, output: "", shared: true, notStored: null };
     const { output, ...result } = await carriedOut(wanted, means);
     if ((await counts?.(result)) !== false)
-      notStored ??= await storeResult(paths.methods, paths.results, result, exists).then(() => null, reasonOf);
+      notStored ??= await storeResult(paths.methods, paths.results, result, exists).then(
+        () => null,
+        reasonOf,
+      );
     return { ...result, output, shared: false, notStored };
   } finally {
     await release?.();
