@@ -61,3 +61,52 @@ export function httpStatus(
     asked.end();
   });
 }
+
+export interface BodyLimits {
+  /** Milliseconds until the whole answer must be there. */
+  readonly deadlineMs: number;
+  readonly octets: number;
+}
+
+/**
+ * The body of the answer to a GET: status 200, no redirect is followed, no content coding. Rejects with the reason in words, also when
+ * the signal is aborted. `path` is printable ASCII.
+ */
+export function httpBody(
+  to: ContainerPort & { readonly path: string; readonly host: string },
+  accept: string,
+  { deadlineMs, octets }: BodyLimits,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const { address, port, path, host } = to;
+    const headers = { Host: host, "User-Agent": "ocdd", Accept: accept, Connection: "close" };
+    const asked = request({ host: address, port, path, headers, agent: false, signal });
+    const fail = (reason: string): void => void asked.destroy(new Error(reason));
+    const late = setTimeout(
+      () => fail(`it did not answer within ${deadlineMs / 1000} s`),
+      Math.min(deadlineMs, LONGEST_MS),
+    );
+    asked.on("response", (response) => {
+      const parts: Buffer[] = [];
+      let length = 0;
+      response.on("error", reject);
+      response.on("aborted", () => reject(new Error("its answer is cut off")));
+      if (response.statusCode !== 200) return fail(`it answered with status ${response.statusCode}`);
+      if (!/^(?:identity)?$/i.test(response.headers["content-encoding"] ?? ""))
+        return fail("its answer has a content coding, which was not asked for");
+      response.on("data", (part: Buffer) => {
+        length += part.length;
+        if (length > octets) fail(`its answer is larger than ${octets} octets`);
+        else parts.push(part);
+      });
+      response.on("end", () => resolve(Buffer.concat(parts)));
+    });
+    asked.on("error", reject);
+    asked.once("close", () => {
+      clearTimeout(late);
+      reject(new Error("it closed the connection"));
+    });
+    asked.end();
+  });
+}
