@@ -1,11 +1,13 @@
-/** Metrics for Prometheus, and health for a supervisor. No label holds a container's name. */
+/** Metrics for Prometheus, and health for a supervisor. */
 import { createServer } from "node:http";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Endpoint } from "../core/config/endpoints.ts";
+import type { MethodFigures } from "../core/methods/figures.ts";
 import type { Decision } from "../core/model.ts";
 import type { Step } from "../core/plan.ts";
 import { SKIP_CODES } from "../core/services/skipped.ts";
 import type { Say } from "./log.ts";
+import { type MakeMetric, methodMetrics, type Settable } from "./method-metrics.ts";
 
 /** What a process answers about itself. */
 export interface Health {
@@ -74,7 +76,11 @@ const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** From a visit that unpauses a container to one that waits for a large program. */
 const WAKE_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
 
-export function directorMetrics(sleepers: () => Sleepers): DirectorMetrics {
+/** Both are asked at each scrape. */
+export function directorMetrics(
+  sleepers: () => Sleepers,
+  methods: () => Promise<MethodFigures>,
+): DirectorMetrics {
   const registers = [new Registry()];
   const runs = new Histogram({
     name: "ocdd_run_seconds",
@@ -122,12 +128,16 @@ export function directorMetrics(sleepers: () => Sleepers): DirectorMetrics {
   });
   const asleep = gauge("ocdd_asleep", "Services that are asleep");
   const held = gauge("ocdd_held_packets", "Connections and flows that wait for a container");
+  const setMethods = methodMetrics(settableIn(registers));
   return {
-    text() {
+    async text() {
       const now = sleepers();
       asleep.set(now.asleep);
       held.set(now.held);
-      return (registers[0] as Registry).metrics();
+      const figures = await methods();
+      setMethods(figures);
+      // the registry's text ends with a line break
+      return (await (registers[0] as Registry).metrics()) + figures.text;
     },
     ran(seconds, decision, steps, drift) {
       runs.observe({ result: "ok" }, seconds);
@@ -157,6 +167,17 @@ export function directorMetrics(sleepers: () => Sleepers): DirectorMetrics {
   };
 }
 
+/** Metrics whose values are counted elsewhere. */
+const settableIn =
+  (registers: Registry[]): MakeMetric =>
+  (name, help, labels) => {
+    const settings = { name, help, labelNames: [...labels], registers };
+    if (!name.endsWith("_total")) return new Gauge(settings);
+    const counter = new Counter(settings);
+    // it begins at zero after a reset
+    return { reset: () => counter.reset(), set: (of, n) => counter.inc(of, n) };
+  };
+
 /** A server's counters at the moment of a scrape. */
 export interface ServerCounters {
   readonly types: Readonly<Record<string, number>>;
@@ -169,14 +190,15 @@ export interface ServerCounters {
 /** Prometheus text of the server; `read` is called at each scrape. */
 export function serverMetrics(read: () => ServerCounters): () => Promise<string> {
   const registry = new Registry();
-  const counter = (name: string, help: string, label: string): Gauge =>
-    new Gauge({ name, help, labelNames: [label], registers: [registry] });
+  const make = settableIn([registry]);
+  const counter = (name: string, help: string, label: string): Settable => make(name, help, [label]);
   const types = counter("ocdd_dns_queries_total", "Queries by type", "type");
   const rcodes = counter("ocdd_dns_responses_total", "Responses by RCODE", "rcode");
   const events = counter("ocdd_dns_events_total", "Other name server events", "event");
   const statuses = counter("ocdd_http_responses_total", "Responses of the web server by status", "status");
   const engine = counter("ocdd_dns_engine", "1 for the UDP engine in use", "engine");
   return () => {
+    for (const metric of [types, rcodes, events, statuses, engine]) metric.reset();
     const now = read();
     for (const [type, n] of Object.entries(now.types)) types.set({ type }, n);
     for (const [rcode, n] of Object.entries(now.rcodes)) rcodes.set({ rcode }, n);

@@ -13,6 +13,8 @@ import { debouncedWakeup } from "../daemon/wakeup.ts";
 import { watchdogPing } from "../daemon/watchdog.ts";
 import { recordWatchStats } from "../host/disk/watch-stats.ts";
 import type { Host } from "../host/host.ts";
+import { openSchedule } from "../lifecycle/methods/open-schedule.ts";
+import type { Schedule } from "../lifecycle/methods/schedule.ts";
 import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import { causeOf, failureLine } from "./failure.ts";
 import { makePending } from "./pending.ts";
@@ -68,7 +70,12 @@ export async function watch(options: WatchOptions): Promise<void> {
   let lockedOutMs = 0;
   let retryMs = Number.POSITIVE_INFINITY;
   const sleepers = (): Sleepers => watched.lifecycle.counts();
-  metrics = await openMetrics(watched.config, () => ready, sleepers, say);
+  const changed = (container: string): void => {
+    pending.add({ action: "", container, network: "" });
+    wakeup.wake();
+  };
+  const methods = openSchedule({ say, changed });
+  metrics = await openMetrics(watched.config, () => ready, { sleepers, methods }, say);
 
   const adopt = async (): Promise<void> => {
     const next = await configuration.adopt();
@@ -94,6 +101,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     logChanges(plan.steps, say);
     following.runEnded();
     watched.lifecycle.update(outcome);
+    methods.update(watched.config, outcome);
     for (const container of watched.host.unsettled()) following.lookLater(container);
     // probes the next free addresses while no run waits for them; a failure is reported when one is needed
     watched.host.probe([], decision.spare).catch(() => undefined);
@@ -143,7 +151,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     ping.end();
     // a disk or a firewall that fails keeps nothing from ending
     await lock.unlessBusy(watched.host.stopHolding).catch(() => undefined);
-    await Promise.all([following.close(), stats.written()]);
+    await Promise.all([following.close(), methods.close(), stats.written()]);
   }
 }
 
@@ -157,12 +165,12 @@ const isDrift = ({ kind }: Step): boolean => kind !== "page" && kind !== "leases
 async function openMetrics(
   config: Config,
   ready: () => boolean,
-  sleepers: () => Sleepers,
+  sources: { readonly sleepers: () => Sleepers; readonly methods: Schedule },
   say: Say,
 ): Promise<DirectorMetrics | null> {
   if (config.metricsListen === null) return null;
   const { directorMetrics, serveHealth } = await import("../daemon/metrics.ts");
-  const metrics = directorMetrics(sleepers);
+  const metrics = directorMetrics(sources.sleepers, sources.methods.figures);
   serveHealth(config.metricsListen, { live: () => true, ready, metrics: metrics.text }, say);
   return metrics;
 }

@@ -5,20 +5,31 @@ import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import t from "tap";
 import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
+import { readExposition } from "../../src/core/methods/exposition.ts";
+import type { MethodFigures } from "../../src/core/methods/figures.ts";
 import type { Decision } from "../../src/core/model.ts";
 import type { Step } from "../../src/core/plan.ts";
 import { SKIP_CODES } from "../../src/core/services/skipped.ts";
-import { directorMetrics, type Sleepers, serveHealth } from "../../src/daemon/metrics.ts";
+import { directorMetrics, type Sleepers, serveHealth, serverMetrics } from "../../src/daemon/metrics.ts";
 import { forward } from "../core/make.ts";
 import { until } from "../lab/process.ts";
 import { freePorts } from "../serve/peers.ts";
 
+const NO_METHODS: MethodFigures = {
+  last: [],
+  monitor: new Map(),
+  runs: [],
+  series: new Map(),
+  leftOut: new Map(),
+  text: "",
+};
+const noMethods = async (): Promise<MethodFigures> => NO_METHODS;
 const NO_SLEEPERS = (): Sleepers => ({ asleep: 0, held: 0 });
 
 t.test(
   "containers not served: counted by reason, addresses by state; no label holds a container's text",
   async (t) => {
-    const metrics = directorMetrics(NO_SLEEPERS);
+    const metrics = directorMetrics(NO_SLEEPERS, noMethods);
     const range = { size: 20, used: 3, held: 2, conflict: 1, reserved: 1, free: 13 };
     const skipped = [
       { container: 'evil"} 1', code: "range-full", reason: "the address range is full" },
@@ -68,7 +79,7 @@ t.test(
   "sleep and wake: wakes by result, the time that visitors waited, what sleeps and waits now",
   async (t) => {
     let now: Sleepers = { asleep: 3, held: 2 };
-    const metrics = directorMetrics(() => now);
+    const metrics = directorMetrics(() => now, noMethods);
     const before = await metrics.text();
     t.match(before, /^ocdd_wakes_total\{result="ready"\} 0$/m, "there before the first wake");
     t.match(before, /^ocdd_wakes_total\{result="failed"\} 0$/m);
@@ -91,6 +102,71 @@ t.test(
     t.match(text, /^ocdd_held_packets 0$/m);
   },
 );
+
+t.test(
+  "methods: last runs, states and counts as of the scrape; the containers' metrics follow",
+  async (t) => {
+    const of = { service: "web", endedAt: 1_800_000_000.5, seconds: 0.25 };
+    let now: MethodFigures = {
+      last: [
+        { ...of, method: "validate", ok: true },
+        { ...of, method: "cron.backup", ok: false },
+      ],
+      monitor: new Map([["web", 2]]),
+      runs: [{ method: "validate", result: "ok", n: 3 }],
+      series: new Map([["web", 1]]),
+      leftOut: new Map([["web", 4]]),
+      text: '# HELP jobs x\n# TYPE jobs gauge\njobs{service="web"} 7\n',
+    };
+    const metrics = directorMetrics(NO_SLEEPERS, async () => now);
+    const text = await metrics.text();
+    for (const line of [
+      'ocdd_method_success{service="web",method="validate"} 1',
+      'ocdd_method_success{service="web",method="cron.backup"} 0',
+      'ocdd_method_last_run_timestamp_seconds{service="web",method="validate"} 1800000000.5',
+      'ocdd_method_duration_seconds{service="web",method="validate"} 0.25',
+      'ocdd_monitor_state{service="web"} 2',
+      "# TYPE ocdd_method_runs_total counter",
+      'ocdd_method_runs_total{method="validate",result="ok"} 3',
+      'ocdd_metrics_series{service="web"} 1',
+      'ocdd_metrics_left_out{service="web"} 4',
+      'jobs{service="web"} 7',
+    ])
+      t.ok(text.split("\n").includes(line), line);
+    t.match(readExposition(text, "x"), { families: [] }, "the whole is in the format, each metric once");
+    now = { ...NO_METHODS, runs: [{ method: "validate", result: "ok", n: 5 }] };
+    const after = await metrics.text();
+    t.match(after, /^ocdd_method_runs_total\{method="validate",result="ok"\} 5$/m);
+    t.notMatch(after, "web", "services that are gone");
+  },
+);
+
+t.test("no metric of the director or the server is one that Prometheus' own check reports", async (t) => {
+  const director = await directorMetrics(NO_SLEEPERS, noMethods).text();
+  const server = await serverMetrics(() => ({
+    types: { A: 1 },
+    rcodes: { NOERROR: 1 },
+    events: { dropped: 1 },
+    statuses: { 200: 1 },
+    engine: "batch",
+  }))();
+  const whole = director + server;
+  for (const [, name = "", type] of whole.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+    t.equal(name.endsWith("_total"), type === "counter", `${name} is a ${type}`);
+    t.match(whole, new RegExp(`^# HELP ${name} \\S`, "m"));
+  }
+});
+
+t.test("the server's counters are those of the scrape, with the type counter", async (t) => {
+  const now = { types: { A: 3 }, rcodes: {}, events: {}, statuses: {}, engine: "batch" };
+  const text = serverMetrics(() => now);
+  await text();
+  now.types.A = 5;
+  const second = await text();
+  t.match(second, /^# TYPE ocdd_dns_queries_total counter$/m);
+  t.match(second, /^ocdd_dns_queries_total\{type="A"\} 5$/m);
+  t.match(second, /^ocdd_dns_engine\{engine="batch"\} 1$/m);
+});
 
 const LOOPBACK = parseIpv4("127.0.0.1") as Ipv4;
 
@@ -147,7 +223,9 @@ t.test("a port in use: one line of log, and no error", async (t) => {
 });
 
 t.test("docs/metrics.md: every metric is described", async (t) => {
-  const source = readFileSync(new URL("../../src/daemon/metrics.ts", import.meta.url), "utf8");
+  const source = ["metrics", "method-metrics"]
+    .map((file) => readFileSync(new URL(`../../src/daemon/${file}.ts`, import.meta.url), "utf8"))
+    .join("");
   const described = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
   const names = new Set(source.match(/ocdd_[a-z_]+/g));
   t.ok(names.size > 10);
