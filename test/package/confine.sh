@@ -22,9 +22,10 @@ mount -o remount,bind,ro / # ProtectSystem=strict, the lab's directory for ReadW
 mount -t tmpfs -o ro,mode=000 home /home # ProtectHome=
 mount -t tmpfs -o ro,mode=000 root /root
 mount -o remount,bind,ro /sys # ProtectKernelTunables=
-# ProcSubset=pid, which ocdd-watch.service does not have, and ProtectProc=invisible
+# ProcSubset=pid and ProtectProc=invisible, neither of which ocdd-watch.service has; it has CAP_KILL
+capabilities=+net_admin,+net_raw
 case "$who $*" in
-  director*" watch") mount -t proc -o hidepid=invisible proc /proc ;;
+  director*" watch") mount -t proc proc /proc; capabilities=$capabilities,+kill ;;
   *) mount -t proc -o subset=pid,hidepid=invisible proc /proc ;;
 esac
 cd "$dir"
@@ -33,7 +34,7 @@ cd "$dir"
 if [ "$who" = director ]; then
   set -- env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin TMPDIR="$dir/tmp" OCDD_SERVICES=none \
     "$dir/node/$(basename "$node")" "$dir/product/src/cli/main.ts" "$@"
-  exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+net_admin,+net_raw "$@"
+  exec setpriv --no-new-privs --inh-caps=-all --bounding-set="-all,$capabilities" "$@"
 fi
 # Sockets=: the ports are opened before the server starts, and the server may open none
 set -- setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups \

@@ -1,6 +1,6 @@
 /** Director and server with the capabilities and restrictions of the systemd units, in the lab. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { ROOT } from "../../packaging/surface.ts";
@@ -42,7 +42,7 @@ t.test("confined", async (t) => {
     t.equal((await director("plan", "--detailed-exitcode")).code, 0, "and there is nothing left to do");
   });
 
-  await t.test("watch with two capabilities: follows Docker", async (t) => {
+  await t.test("watch with three capabilities: follows Docker", async (t) => {
     const watch = lab.spawn("host", argv("director", ["watch"]), { label: "watch" });
     // setpriv and the programs before it are this same process
     await until("watch runs", () => status(watch.pid, "NoNewPrivs") === "1");
@@ -50,8 +50,8 @@ t.test("confined", async (t) => {
       ["Uid", "CapEff", "CapBnd", "NoNewPrivs"].map((field) => status(watch.pid, field).split("\t")[0]),
       [
         "0",
-        "0000000000003000", // NET_ADMIN and NET_RAW
-        "0000000000003000",
+        "0000000000003020", // KILL, NET_ADMIN and NET_RAW
+        "0000000000003020",
         "1",
       ],
     );
@@ -89,6 +89,21 @@ t.test("confined", async (t) => {
       t.match(log, /"service":"sleeper".*"event":"stop","reason":"not used for 2 s"/);
       t.match(log, /"service":"sleeper".*"event":"start","reason":"visited by /);
       await lab.removeContainers("slow");
+    });
+    await t.test("a command in a container that runs as another user: ended after its timeout", async (t) => {
+      const labels = {
+        "ocdd.validate": "sleep 86399",
+        "ocdd.validate.interval": "3s",
+        "ocdd.validate.timeout": "1s",
+      };
+      await lab.startContainer({ name: "other", labels, args: ["--user", "65534"] });
+      const results = (): string => {
+        const file = `${storage(lab)}/methods.json`;
+        return existsSync(file) ? readFileSync(file, "utf8") : "";
+      };
+      await until("its time is over", async () => results().includes("it was ended after 1 second"), 60_000);
+      t.notMatch(results(), "could not be ended");
+      await lab.removeContainers("other");
     });
     await watch.stop();
     t.notMatch(watch.output(), /error|denied|permitted/i);
