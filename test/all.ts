@@ -95,10 +95,11 @@ async function inLab(name: string, patterns: readonly string[], jobs: number): P
 const checked = async (name: string, argv: readonly [string, ...string[]]): Promise<Count> =>
   (await check(name, argv)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 
-/** Tests outside of the lab that need root, or programs that setup.sh installs: BIND, NSD, Knot, iptables, nft, groff. */
+/** Tests outside of the lab that need root, or programs that setup.sh installs: BIND, NSD, Knot, iptables, nft, groff, promtool. */
 const PREPARED = [
   "test/{docs,golden}.test.ts",
   "test/core/zone/records.test.ts",
+  "test/daemon/promtool.test.ts",
   "test/dns/text/{rdata,zonefile}.test.ts",
   "test/dns/zone/conflict.test.ts",
   "test/host/*.test.ts",

@@ -5,7 +5,7 @@ set -eu
 
 PACKAGES="bind9 bind9-dnsutils bind9-utils docker.io docker-compose busybox-static iptables nftables conntrack
   iputils-arping iputils-ping jq curl socat iproute2 procps debootstrap nsd knot knot-dnsutils ldnsutils util-linux e2fsprogs
-  knot-dnssecutils zonemaster-cli bsdutils zsh fish mandoc groff-base lintian systemd chromium"
+  knot-dnssecutils zonemaster-cli bsdutils zsh fish mandoc groff-base lintian systemd chromium prometheus"
 
 missing() {
   for package in $PACKAGES; do
