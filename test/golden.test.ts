@@ -93,6 +93,7 @@ function readCase(directory: string): Case {
           host === undefined ? [] : addressRecords([], config.hostName, host),
         ),
       page: { html: "", services: "" },
+      self: "",
       history: NO_HISTORY,
     }),
   };

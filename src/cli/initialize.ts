@@ -13,6 +13,7 @@ import { type Plan, plan } from "../core/plan.ts";
 import { candidatesOf } from "../core/services/candidates.ts";
 import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
+import { makeSelvesDirectory } from "../host/disk/selves.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { programsOf, requirePrograms } from "../host/install/programs.ts";
@@ -75,6 +76,7 @@ async function makeDirectories(config: Config): Promise<void> {
   for (const directory of [config.storageDir, dirname(config.zoneFile), dirname(config.indexFile)]) {
     await makeDirectory(directory);
   }
+  await makeSelvesDirectory(pathsOf(config).self);
 }
 
 async function writeAddressList(config: Config, hostIp: Ipv4): Promise<void> {

@@ -169,6 +169,8 @@ export interface State {
   readonly zone: ZoneFile;
   /** The index page and its content for programs. */
   readonly page: PageFiles;
+  /** What each container is told of itself; empty when there is no file. */
+  readonly self: string;
   /** What is stored of each service for the page, also after it has stopped. */
   readonly history: ServiceHistory;
   /** Bridge ports in hairpin mode, through which a container reaches its own alias. */

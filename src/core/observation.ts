@@ -60,6 +60,7 @@ export interface Sighting {
   /** Messages about the observation itself. */
   readonly notices?: readonly string[];
   readonly page: PageFiles;
+  readonly self: string;
   readonly history: ServiceHistory;
   readonly template?: PageTemplate;
   readonly neighbours?: Neighbours;
@@ -90,6 +91,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
       aliases,
       zone: { serial: zone.serial, records: zone.records, text: zone.text },
       page: seen.page,
+      self: seen.self,
       history: seen.history,
       hairpins: links.bridgePorts.filter((port) => port.hairpin).map((port) => port.name),
     },

@@ -28,6 +28,8 @@ export interface Paths {
   readonly tries: string;
   /** Clean-up that a run still has to do; exists only during a run, or after it was killed. */
   readonly cleanup: string;
+  /** What each container is told of itself; in a directory that only root and `serve` can enter. */
+  readonly self: string;
   /** The page's content for programs, beside the page. */
   readonly services: string;
   /** Its modification time is that of the last successful run; beside the page. */
@@ -46,6 +48,7 @@ const IN_STORAGE = {
   methods: "methods",
   tries: "tries",
   cleanup: "owed",
+  self: "private/serve/self.json",
 } as const;
 
 /** Absolute paths. */

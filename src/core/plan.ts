@@ -24,7 +24,9 @@ export type Step =
   | { readonly kind: "hairpin"; readonly change: "add" | "remove"; readonly port: string }
   | { readonly kind: "record"; readonly change: "add" | "remove"; readonly record: OwnRecord }
   | { readonly kind: "zone"; readonly serial: number }
-  | { readonly kind: "page" };
+  | { readonly kind: "page" }
+  /** What containers are told of themselves. */
+  | { readonly kind: "self" };
 
 /** What a run has to do: the steps, and the states before and after them. Each step is idempotent. */
 export interface Plan {
@@ -51,6 +53,7 @@ export function plan(actual: State, desired: State, stale = false): Plan {
       ...hairpinSteps(actual, desired),
       ...zoneSteps(actual, desired),
       ...(samePage(actual, desired) ? [] : [{ kind: "page" } as const]),
+      ...(actual.self === desired.self ? [] : [{ kind: "self" } as const]),
     ],
     actual,
     desired,

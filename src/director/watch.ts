@@ -159,7 +159,7 @@ const now = (): number => Math.floor(Date.now() / 1000);
 const secondsSince = (started: number): number => (performance.now() - started) / 1000;
 
 /** A page that is updated a moment after a start is no drift, nor is a leases file. */
-const isDrift = ({ kind }: Step): boolean => kind !== "page" && kind !== "leases";
+const isDrift = ({ kind }: Step): boolean => !["page", "self", "leases"].includes(kind);
 
 /** Only with METRICS_LISTEN: otherwise the library is not loaded. */
 async function openMetrics(

@@ -10,6 +10,7 @@ import { aliasChanges, hairpinChanges, knownOwnersOnly, type Plan } from "../cor
 import { readCleanup, recordCleanup, removeCleanup } from "./disk/cleanup.ts";
 import { makeDurable, writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
+import { writeSelves } from "./disk/selves.ts";
 import type { ZoneWriter } from "./disk/zone-writer.ts";
 import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
 import { flushFlows } from "./kernel/conntrack.ts";
@@ -133,7 +134,7 @@ function joined(actual: DataPath, desired: DataPath): DataPath {
   return going.length === 0 ? desired : { ...desired, forwards: [...desired.forwards, ...going] };
 }
 
-/** The files. The page is last, because clients compare it with services.json. */
+/** The files. The page comes after services.json, because clients compare the two. */
 async function publish({ config, zone }: Means, paths: Paths, plan: Plan, steps: Steps): Promise<void> {
   const { actual, desired } = plan;
   await steps.run("write the zone", () => zone.publish(actual.zone, desired.zone));
@@ -150,6 +151,10 @@ async function publish({ config, zone }: Means, paths: Paths, plan: Plan, steps:
   if (desired.page.html !== actual.page.html)
     await steps.run("write the index page", () =>
       writeWhole(config.indexFile, desired.page.html, "utf8", "later"),
+    );
+  if (desired.self !== actual.self)
+    await steps.run("write what containers are told of themselves", () =>
+      writeSelves(paths.self, desired.self),
     );
 }
 

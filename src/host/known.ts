@@ -17,6 +17,7 @@ export interface Known {
   /** OCDD's aliases among the addresses. */
   readonly aliases: readonly DeviceAddress[];
   readonly page: PageFiles;
+  readonly self: string;
   readonly history: ServiceHistory;
   readonly template: PageTemplate;
   readonly neighbours: Neighbours;
@@ -38,6 +39,7 @@ export function afterApply(known: Known, desired: State): Known {
     path: { ...known.path, dataPath: desired.dataPath },
     leases: { status: "read", table: desired.table },
     page: desired.page,
+    self: desired.self,
     history: desired.history,
   };
 }

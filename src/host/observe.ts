@@ -147,23 +147,27 @@ export function makeObserver(parts: ObserverParts): Observer {
   const readAll = async (without: Scope["without"] = []): Promise<Known> => {
     leasedBy = await leasesId();
     learned.length = 0;
-    const [links, path, leases, html, services, history, template, nextHops, resolvers] = await Promise.all([
-      readLinks(),
-      without.includes("firewall") ? NOTHING_SEEN : table.read(),
-      readLeases(paths.leases),
-      readText(config.indexFile),
-      readText(paths.services),
-      readText(paths.history),
-      readTemplate(config.templateDir),
-      readNextHops(),
-      readResolvers(),
-    ]);
+    const [links, path, leases, html, services, self, history, template, nextHops, resolvers] =
+      await Promise.all([
+        readLinks(),
+        without.includes("firewall") ? NOTHING_SEEN : table.read(),
+        readLeases(paths.leases),
+        readText(config.indexFile),
+        readText(paths.services),
+        // only root enters its directory: without it the file counts as absent
+        readText(paths.self).catch(() => undefined),
+        readText(paths.history),
+        readTemplate(config.templateDir),
+        readNextHops(),
+        readResolvers(),
+      ]);
     const page = { html: html ?? "", services: services ?? "" };
     return {
       links,
       path,
       leases,
       page,
+      self: self ?? "",
       history: readHistory(history ?? ""),
       template,
       neighbours: { nextHops, resolvers },

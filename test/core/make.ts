@@ -118,6 +118,7 @@ export const BARE: State = {
   aliases: [],
   zone: { serial: 0, records: [], text: "" },
   page: { html: "", services: "" },
+  self: "",
   history: NO_HISTORY,
   hairpins: [],
 };

@@ -188,7 +188,7 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
     ),
     link("aliases", kinds("address"), `${desired.aliases.length} on ${config.device}`),
     link("zone file", kinds("record", "zone"), config.zoneFile),
-    link("index page", kinds("page"), config.indexFile),
+    link("index page", kinds("page", "self"), config.indexFile),
   ];
 }
 

@@ -46,6 +46,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
       html: foreign.has("page") ? page.html : renderPage(listing, seen.template),
       services: foreign.has("services") ? page.services : renderListing(listing),
     },
+    self: "",
     history: NO_HISTORY,
     hairpins: [],
   };

@@ -35,6 +35,8 @@ export function describe(step: Step): string[] {
       return [`~ zone file, serial ${step.serial}`];
     case "page":
       return ["~ index page"];
+    case "self":
+      return ["~ what containers are told of themselves"];
   }
 }
 
