@@ -81,6 +81,7 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
         servicesFile: pathsOf(config).services,
         lastRunFile: pathsOf(config).lastRun,
         zoneFile: config.zoneFile,
+        selfFile: pathsOf(config).self,
         allowTransfer: config.allowTransfer,
         fallbackUrl: config.fallbackUrl,
         activated: given.handed,

@@ -46,6 +46,7 @@ export async function openSite(
     servicesFile: join(directory, "services.json"),
     lastRunFile: join(directory, "last-run"),
     zoneFile: join(directory, "zone"),
+    selfFile: join(directory, "self.json"),
     log: () => undefined,
     ...options,
   });

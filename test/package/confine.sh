@@ -16,6 +16,13 @@ mkdir -p "$dir/tmp" # PrivateTmp=: the lab itself is in /tmp
 chmod 1777 "$dir/tmp"
 if [ "$who" = server ]; then
   mount --bind /dev/null "$dir/docker.sock" # InaccessiblePaths=
+  # TemporaryFileSystem= and BindReadOnlyPaths=: a directory that the user could not enter
+  mount --bind "$dir/storage/private/serve" "$dir/tmp"
+  mount -t tmpfs -o mode=755 private "$dir/storage/private"
+  mkdir "$dir/storage/private/serve"
+  mount --move "$dir/tmp" "$dir/storage/private/serve"
+  mount -o remount,bind,ro "$dir/storage/private/serve"
+  mount -o remount,ro "$dir/storage/private"
   mount -o remount,bind,ro "$dir"
 fi
 mount -o remount,bind,ro / # ProtectSystem=strict, the lab's directory for ReadWritePaths=

@@ -55,6 +55,19 @@ export function refuse(request: IncomingMessage, response: ServerResponse, refus
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
+/** Sends JSON that is for this client only: no cache keeps it. */
+export function sendPrivate(request: IncomingMessage, response: ServerResponse, json: string): void {
+  const octets = Buffer.from(json);
+  response.writeHead(200, {
+    ...SECURITY_HEADERS,
+    "Content-Security-Policy": STRICT_POLICY,
+    "Content-Type": "application/json",
+    "Content-Length": octets.length,
+    "Cache-Control": "no-store",
+  });
+  response.end(request.method === "HEAD" ? undefined : octets);
+}
+
 /** Leads to another URL for this once (RFC 9110 §15.4.3): the service may be gone at the next request. */
 export function redirect(response: ServerResponse, location: string): void {
   response.writeHead(302, {

@@ -1,6 +1,6 @@
 /**
  * The web server: the index page, the same as JSON, the zone as text, and a stream of changes for open pages.
- * It reads three files and a stamp, and nothing else of the director.
+ * To a container it tells what is known of that container. It reads four files and a stamp, and nothing else of the director.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connectionShare } from "../../daemon/connection-share.ts";
@@ -12,12 +12,20 @@ import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activatio
 import { openEvents } from "./events.ts";
 import { ownHosts } from "./hosts.ts";
 import { openPages } from "./pages.ts";
+import type { KernelFiles } from "./peer.ts";
 import { redirectOf } from "./redirect.ts";
-import { admit, type Refusal, redirect, refuse, send } from "./reply.ts";
+import { admit, type Refusal, redirect, refuse, send, sendPrivate } from "./reply.ts";
+import { openSelves } from "./self.ts";
 
 const NO_TRANSFER: Refusal = {
   status: 403,
   text: "zone.txt is the whole zone: only networks in DNS_ALLOW_TRANSFER may read it",
+};
+
+/** The same for all that are not told anything: it does not say which addresses are known. */
+const NO_SELF: Refusal = {
+  status: 404,
+  text: "only a container that has an alias is told about itself, at its address on a bridge network of this host",
 };
 
 export interface HttpOptions {
@@ -32,6 +40,10 @@ export interface HttpOptions {
   readonly servicesFile: string;
   readonly lastRunFile: string;
   readonly zoneFile: string;
+  /** What each container is told of itself. */
+  readonly selfFile: string;
+  /** Where the kernel shows which bridge port an address is behind; default: of this network namespace. */
+  readonly kernel?: KernelFiles;
   /** Items of DNS_ALLOW_TRANSFER: its networks may read the zone here too. A key cannot be shown over HTTP. Default: none. */
   readonly allowTransfer?: readonly string[];
   /** Where `/go/NAME` leads when no service has the name; default: the page. */
@@ -77,6 +89,8 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
   const files = { index: indexFile, services: servicesFile, zone: zoneFile, lastRun: lastRunFile };
   const pages = await openPages(files, events.broadcast, log);
 
+  const selves = openSelves(options.selfFile, log, options.kernel);
+
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     // a client that closes while it is written to is not a fault
     response.on("error", () => undefined);
@@ -89,6 +103,10 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     // the whole zone names services that are hidden on the page
     if (path === "/zone.txt" && !isAllowed(permission, request.socket.remoteAddress ?? ""))
       return refuse(request, response, NO_TRANSFER);
+    if (path === "/self") {
+      const self = selves.find(request.socket.remoteAddress ?? "");
+      return self === undefined ? refuse(request, response, NO_SELF) : sendPrivate(request, response, self);
+    }
     if (path === "/events") return events.open(request, response, pages.state());
     const page = await pages.find(path);
     if (page === undefined || path === "/") {
@@ -119,6 +137,7 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     bindings,
     async close() {
       pages.close();
+      selves.close();
       events.close();
       await Promise.all(bindings.map((binding) => binding.close()));
     },

@@ -58,6 +58,7 @@ async function site(
     servicesFile: join(directory, "services.json"),
     lastRunFile: join(directory, "last-run"),
     zoneFile: join(directory, "zone"),
+    selfFile: join(directory, "self.json"),
     allowTransfer: ["127.0.0.0/8"],
     log: (level, message) => log.push(`${level}: ${message}`),
     ...limits,
@@ -256,6 +257,7 @@ t.test("a port in use is logged with its owner and retried", async (t) => {
     servicesFile: join(first.directory, "services.json"),
     lastRunFile: join(first.directory, "last-run"),
     zoneFile: join(first.directory, "zone"),
+    selfFile: join(first.directory, "self.json"),
     log: (_level, message) => log.push(message),
   });
   t.teardown(() => second.close());
