@@ -17,7 +17,7 @@ import { whyBarred } from "./services/barred.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
 import { groupOf } from "./services/identity.ts";
 import { type Grant, grantNames } from "./services/names.ts";
-import { renderSelves, type SelfInput } from "./services/self.ts";
+import { renderSelves } from "./services/self.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
 import { conflictNotes, guardNotes } from "./services/service-notes.ts";
 import type { Skipped } from "./services/skipped.ts";
@@ -139,27 +139,9 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
     aliases: forwards.map(({ alias }) => ({ device: config.device, address: alias, prefix: 32, label })),
     zone: updateZone(seen.zone, zoneSettings(config), records, now, srv),
     page: { html: renderPage(listing, seen.template), services: renderListing(listing) },
-    self: config.webEnabled ? renderSelves(selfInput(config, seen, services, listing)) : "",
+    self: config.webEnabled ? renderSelves({ config, seen, services, listing, hostIp }) : "",
     history: historyOf(listing, services, seen.actual.history),
     hairpins: ports.map((port) => port.name),
-  };
-}
-
-/** Also containers that do not run: one that shares another's network may start at any time. */
-function selfInput(
-  config: Config,
-  seen: Observation,
-  services: readonly Service[],
-  listing: Listing,
-): SelfInput {
-  return {
-    services,
-    containers: [...seen.containers, ...(seen.stopped ?? [])],
-    networks: seen.networks,
-    bridgePorts: seen.bridgePorts,
-    since: new Map(listing.services.map(({ containerId, since }) => [containerId, since])),
-    zone: config.zone,
-    host: `${config.hostName}.${config.zone}`,
   };
 }
 

@@ -74,14 +74,12 @@ for (const engine of ENGINES) {
         address: services.find(({ name }) => name === "one")?.address,
         container: "one",
         containerId: one.id.slice(0, 12),
-        metadata: {
-          meta: { openssl: 3 },
-          oci: { "org.opencontainers.image.version": "2.4" },
-          runtime: { image: "lab/web:1", host: `dockerhost.${ZONE}` },
-        },
+        labels: { "org.opencontainers.image.version": "2.4" },
+        meta: { openssl: 3 },
+        runtime: { image: "lab/web:1", host: HOST_ADDRESS, host_name: `dockerhost.${ZONE}` },
       });
-      t.match(told.metadata.runtime.created, /^\d{4}-\d\d-\d\dT/);
-      t.match(told.metadata.runtime.started, /^\d{4}-\d\d-\d\dT/);
+      t.match(told.runtime.deployed_at, /^\d{4}-\d\d-\d\dT/);
+      t.match(told.runtime.started_at, /^\d{4}-\d\d-\d\dT/);
       const named = ["--resolve", `dockerhost.${ZONE}:80:${HOST_ADDRESS}`, `http://dockerhost.${ZONE}/self`];
       const { stdout } = await lab.run(one, ["curl", "-s", "--max-time", "3", ...named]);
       t.equal(nameOf(stdout), "one", "by the host's name");

@@ -3,23 +3,23 @@
  * packets come from, which is its address and the bridge port of its veth.
  */
 
+import type { Ipv4 } from "../addresses/ipv4.ts";
+import type { Config } from "../config/config.ts";
 import { perObject } from "../memo.ts";
+import { iso } from "../methods/document.ts";
 import { labelMetadata } from "../methods/metadata.ts";
-import type { BridgePort, Container, Network, Service } from "../model.ts";
+import type { Container, Observation, Service } from "../model.ts";
+import type { Listing } from "../page/listing.ts";
 import { field } from "../text.ts";
 import { networkIndex } from "./candidate.ts";
 
 export interface SelfInput {
+  readonly config: Pick<Config, "zone" | "hostName">;
+  readonly seen: Pick<Observation, "containers" | "stopped" | "networks" | "bridgePorts">;
   readonly services: readonly Service[];
-  /** All that exist, also those that do not run. */
-  readonly containers: readonly Container[];
-  readonly networks: readonly Network[];
-  readonly bridgePorts: readonly BridgePort[];
-  /** First twelve digits of a container's id → since when it runs, in seconds since the epoch, as far as that is known. */
-  readonly since: ReadonlyMap<string, number | null>;
-  readonly zone: string;
-  /** The Docker host's name, with the zone. */
-  readonly host: string;
+  /** Where it is known since when a container runs. */
+  readonly listing: Pick<Listing, "services">;
+  readonly hostIp: Ipv4;
 }
 
 /** Characters of one container's labels, as JSON; labels beyond them are left out. */
@@ -30,13 +30,15 @@ export const MOST_LABELS = 16_384;
  * networks; not one whose network another container shares: the two cannot be told apart.
  */
 export function renderSelves(input: SelfInput): string {
-  const containers = new Map(input.containers.map((one) => [one.id, one]));
-  const shared = new Set(input.containers.flatMap(({ networkMode }) => sharedWith(networkMode) ?? []));
-  const networkOf = networkIndex(input.networks);
+  const { seen, services } = input;
+  const containers = new Map(seen.containers.map((one) => [one.id, one]));
+  const shared = sharedNetworks(seen);
+  const networkOf = networkIndex(seen.networks);
   const ports = new Map(
-    input.bridgePorts.map(({ container, bridge, name }) => [`${container} ${bridge}`, name]),
+    seen.bridgePorts.map(({ container, bridge, name }) => [`${container} ${bridge}`, name]),
   );
-  const lines = input.services.flatMap((service) => {
+  const since = new Map(input.listing.services.map((row) => [row.containerId, row.since]));
+  const lines = services.flatMap((service) => {
     const container = containers.get(service.instances[0]?.id ?? "");
     if (service.kind !== "alias" || container === undefined) return [];
     if (shared.has(container.id) || shared.has(container.name)) return [];
@@ -47,9 +49,9 @@ export function renderSelves(input: SelfInput): string {
       return address === undefined || port === undefined ? [] : [{ address, port }];
     });
     if (at.length === 0) return [];
-    const since = input.since.get(container.id.slice(0, 12)) ?? null;
-    const key = JSON.stringify([at, since, input.zone, input.host]);
-    const make = () => JSON.stringify({ at, self: selfOf(service, container, since, input) });
+    const started = since.get(container.id.slice(0, 12)) ?? null;
+    const key = JSON.stringify([at, started, input.config.zone, input.config.hostName, input.hostIp]);
+    const make = () => JSON.stringify({ at, self: selfOf(service, container, started, input) });
     return [{ address: service.address, line: lineOf(service, key, make) }];
   });
   if (lines.length === 0) return "";
@@ -60,15 +62,17 @@ export function renderSelves(input: SelfInput): string {
 
 const lineOf = perObject<Service, string>();
 
-/** Id or name of the container whose network is shared. */
-const sharedWith = (mode: string): string | undefined => /^container:(.+)$/s.exec(mode)?.[1];
+/** Ids or names of containers whose network another one shares, which may not run now, and start at any time. */
+const sharedNetworks = ({ containers, stopped = [] }: SelfInput["seen"]): ReadonlySet<string> =>
+  new Set(
+    [...containers, ...stopped].flatMap(
+      ({ networkMode }) => /^container:(.+)$/s.exec(networkMode)?.[1] ?? [],
+    ),
+  );
 
-function selfOf(
-  service: Service,
-  container: Container,
-  since: number | null,
-  { zone, host }: SelfInput,
-): object {
+/** With the keys that `ocdd metadata` and services.json have. */
+function selfOf(service: Service, container: Container, started: number | null, input: SelfInput): object {
+  const { zone, hostName } = input.config;
   return {
     schemaVersion: 1,
     name: service.name,
@@ -77,31 +81,41 @@ function selfOf(
     address: service.address,
     container: field(container.name),
     containerId: container.id.slice(0, 12),
-    metadata: {
-      ...labelsOf(container.labels, "", () => boundedLabels(container.labels)),
-      runtime: { image: field(container.image), created: iso(container.created), started: iso(since), host },
+    ...labelsOf(container.labels, "", () => boundedLabels(container.labels)),
+    runtime: {
+      // Docker's list says 0 where it does not know
+      deployed_at: iso(container.created || null),
+      started_at: iso(started),
+      host: input.hostIp,
+      host_name: `${hostName}.${zone}`,
+      address: service.address,
+      image: field(container.image),
     },
   };
 }
 
-const labelsOf = perObject<ReadonlyMap<string, string>, { readonly oci: object; readonly meta: object }>();
-
-/** Labels by their names, as long as they fit. */
-function boundedLabels(labels: ReadonlyMap<string, string>): { readonly oci: object; readonly meta: object } {
-  const { oci, meta } = labelMetadata(labels);
-  let left = MOST_LABELS;
-  const fits = (entry: readonly [string, unknown]): boolean => {
-    const length = JSON.stringify(entry).length;
-    if (length <= left) left -= length;
-    else return false;
-    return true;
-  };
-  return { oci: Object.fromEntries([...oci].filter(fits)), meta: Object.fromEntries([...meta].filter(fits)) };
+interface Labels {
+  readonly labels: object;
+  readonly meta: object;
 }
 
-/** Null for a time that is not known. */
-const iso = (seconds: number | null): string | null =>
-  seconds === null || seconds === 0 ? null : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+const labelsOf = perObject<ReadonlyMap<string, string>, Labels>();
+
+/** As long as they fit. */
+function boundedLabels(all: ReadonlyMap<string, string>): Labels {
+  const { oci, meta } = labelMetadata(all);
+  let left = MOST_LABELS;
+  const fits = (label: readonly [string, unknown]): boolean => {
+    const length = JSON.stringify(label).length;
+    if (length > left) return false;
+    left -= length;
+    return true;
+  };
+  return {
+    labels: Object.fromEntries([...oci].filter(fits)),
+    meta: Object.fromEntries([...meta].filter(fits)),
+  };
+}
 
 /** What one container is told, and the bridge port through which it is told. */
 export interface Self {

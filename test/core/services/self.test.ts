@@ -66,15 +66,15 @@ t.test("a container: its names, its address, its labels of two kinds and what ru
       address: "192.168.122.11",
       container: "web",
       containerId: id("web").slice(0, 12),
-      metadata: {
-        oci: { "org.opencontainers.image.version": "2.4" },
-        meta: { openssl: 3, owner: "it", ["__proto__"]: {} },
-        runtime: {
-          image: "busybox:1",
-          created: "2027-01-15T07:58:30Z",
-          started: "2027-01-15T07:58:30Z",
-          host: `dockerhost.${ZONE}`,
-        },
+      labels: { "org.opencontainers.image.version": "2.4" },
+      meta: { openssl: 3, owner: "it", ["__proto__"]: {} },
+      runtime: {
+        deployed_at: "2027-01-15T07:58:30Z",
+        started_at: "2027-01-15T07:58:30Z",
+        host: "192.168.122.200",
+        host_name: `dockerhost.${ZONE}`,
+        address: "192.168.122.11",
+        image: "busybox:1",
       },
     })}\n`,
   );
@@ -116,7 +116,7 @@ t.test("told are containers with an alias only, at each of their addresses on br
     "172.20.0.2": { port: "veth2b", name: "two" },
     "172.17.0.4": { port: "veth4", name: "hidden" },
   });
-  t.equal(at(state, "172.17.0.4").metadata.runtime.started, null, "nothing is stored of a hidden one");
+  t.equal(at(state, "172.17.0.4").runtime.started_at, null, "nothing is stored of a hidden one");
   t.end();
 });
 
@@ -155,7 +155,7 @@ t.test("labels without end: those that fit, the file stays small", (t) => {
     containers: [container({ name: "web", labels })],
     bridgePorts: [port("web", "veth1")],
   });
-  const { meta } = at(state, "172.17.0.2").metadata;
+  const { meta } = at(state, "172.17.0.2");
   t.strictSame(Object.keys(meta), ["k000", "k001", "k002", "k003", "small"]);
   t.ok(state.self.length < MOST_LABELS + 2_000);
   t.end();
