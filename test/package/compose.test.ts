@@ -80,6 +80,9 @@ t.test("compose", async (t) => {
       return text.includes(`wiki.${ZONE}`) && text;
     };
     t.match(await until("the page has it", page), /wiki/);
+    const self = ["exec", "wiki", "wget", "-qO-", `http://${HOST_ADDRESS}/self`];
+    const told = await until("it is told of itself", () => lab.docker(...self).catch(() => false), 20_000);
+    t.equal(JSON.parse(String(told)).name, "wiki");
     const { services } = JSON.parse((await lab.ocdd(["list", "--json"])).stdout) as {
       services: { container: { name: string } }[];
     };

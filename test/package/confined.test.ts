@@ -124,6 +124,13 @@ t.test("confined", async (t) => {
       t.equal(await lab.dig(`web.${ZONE}`), aliasOf(table, "web"), "through IT's resolver");
       t.equal(await lab.dig(`web.${ZONE}`, `@${HOST_ADDRESS}`, "+tcp"), aliasOf(table, "web"), "TCP");
       t.match(await lab.curl(`http://${HOST_ADDRESS}/`), `web.${ZONE}`, "the page");
+      const self = ["exec", "web", "wget", "-qO-", `http://${HOST_ADDRESS}/self`];
+      t.equal(JSON.parse(await lab.docker(...self)).name, "web", "a container is told of itself");
+      const file = join(storage(lab), "private/serve/self.json");
+      const other = await run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "cat", file], {
+        check: false,
+      });
+      t.match(other, { code: 1, stdout: "" }, "the same user outside of the unit cannot read it");
       succeed(await director("teardown", "--yes"), "teardown");
       succeed(await director(), "apply");
       t.equal(

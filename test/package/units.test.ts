@@ -100,6 +100,17 @@ t.test("keys and home directories: the server can read what it needs", async (t)
   t.equal(await closedToOthers(way), way);
 });
 
+t.test(
+  "what containers are told of themselves: mounted for the server, where no other user enters",
+  async (t) => {
+    const serve = textIn(await unitsFor({ STORAGE_DIR: "/srv/ocdd" }), "ocdd-serve.service");
+    t.match(
+      serve,
+      /^TemporaryFileSystem=\/srv\/ocdd\/private:ro\nBindReadOnlyPaths=-\/srv\/ocdd\/private\/serve$/m,
+    );
+  },
+);
+
 /** Those of the Debian package, with the paths of program and manual in this work tree. */
 const packaged = join(directory, "packaged");
 mkdirSync(packaged);
