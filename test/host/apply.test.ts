@@ -400,3 +400,29 @@ t.test("leases lost, and the container ends during the observation: its alias is
   t.ok(last > 0);
   t.strictSame(aliases(world), []);
 });
+
+t.test(
+  "what containers are told of themselves: follows them, the last one takes the file with it",
+  async (t) => {
+    const world = await served(t, "one");
+    const { floor } = world;
+    const file = join(floor.directory, "private/serve/self.json");
+    const ports = (): string[] =>
+      [...readFileSync(file, "utf8").matchAll(/"port":"(\w+)"/g)].map(([, name]) => name ?? "");
+    t.strictSame(ports(), ["veth1"]);
+    await world.start("two", new Map(), "bridge");
+    await world.run();
+    t.strictSame(ports(), ["veth1", "veth2"]);
+    floor.calls = [];
+    world.director.pending.addAll();
+    await world.run();
+    t.notOk(floor.calls.includes("rename self.json"), "an idle run does not write it");
+    await world.again(named(world, "one"), false);
+    await world.run();
+    t.ok(floor.calls.includes("rename self.json"));
+    t.strictSame(ports(), ["veth3", "veth2"], "another port after a restart");
+    for (const name of ["one", "two"]) await world.stop(named(world, name));
+    await world.run();
+    t.notOk(existsSync(file));
+  },
+);
