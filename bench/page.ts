@@ -57,7 +57,7 @@ async function startServer(): Promise<ChildProcess> {
     import { serveHttp } from ${JSON.stringify(new URL("../src/serve/http/server.ts", import.meta.url).href)};
     const [site, port] = process.argv.slice(1);
     await serveHttp({ zone: "${ZONE}", hostNames: [], listen: ["127.0.0.1"], port: Number(port), indexFile: site + "/index.html",
-      servicesFile: site + "/services.json", lastRunFile: site + "/last-run", zoneFile: site + "/zone", log: () => undefined });
+      servicesFile: site + "/services.json", lastRunFile: site + "/last-run", zoneFile: site + "/zone", selfFile: site + "/self.json", log: () => undefined });
     process.on("message", () => { globalThis.gc(); process.send(process.memoryUsage().rss); });
     process.on("disconnect", () => process.exit());
     process.send("ready");`;
