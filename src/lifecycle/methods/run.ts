@@ -86,7 +86,11 @@ async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod
     const mostMs = method.timeout * 1000 + PATIENCE_MS;
     release = await methodLock(paths.methods, container, method.name, mostMs, signal);
   } catch (error) {
-    if (signal?.aborted) return { ...interrupted(wanted, now()), notStored: null };
+    if (signal?.aborted) {
+      const result = interrupted(wanted, now());
+      await counts?.(result);
+      return { ...result, notStored: null };
+    }
     if (error instanceof HostError && error.fault === "busy") throw error;
     // a user who may not write there gets the result all the same
     notStored = reasonOf(error);

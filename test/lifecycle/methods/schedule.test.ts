@@ -210,7 +210,7 @@ t.test("a container without the method: one line, and no more questions to Docke
   t.equal(asked, 1, "its methods are looked for once");
   t.same(stage.log.sort(), [
     'warning: MONITOR of "web" is not run: its container has no such method',
-    'warning: VALIDATE of "web" is not run: validate (label ocdd.validate) cannot be read: "|" needs a shell: write ["sh", "-c", "..."]: "a | b"',
+    'warning: VALIDATE of "web" is not run: validate (label ocdd.validate) cannot be read: "|" needs a shell: quote it, or write ["sh", "-c", "..."]: "a | b"',
   ]);
   t.equal(stage.docker.begun.length, 0);
   await stage.schedule.close();
