@@ -18,12 +18,15 @@ import { statusDocument, statusText } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { stoppedServices } from "../core/report/stopped.ts";
 import { reconcile } from "../director/reconcile.ts";
+import { eventLog } from "../host/disk/event-log.ts";
 import { readOctets } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { connectDocker } from "../host/docker/client.ts";
+import { connectCreation, type DockerCreation } from "../host/docker/creation.ts";
 import { openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
+import { reapTries } from "../lifecycle/methods/try-reaper.ts";
 import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
 import { serverAnswers, statusOf } from "./status.ts";
 
@@ -64,6 +67,7 @@ const jsonText = (document: object): string => `${JSON.stringify(document, null,
 export async function runApply(config: Config, { json, yes }: Wish): Promise<Answer> {
   await requirePrivilege();
   await prepareFirstRun(config, openHost(config));
+  const reaped = await reapLeftovers(config);
   const release = await takeLock(pathsOf(config).lock);
   try {
     const options = { now, apply: true, yes, confirmationMs: CONFIRMATION_MS };
@@ -71,13 +75,23 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
     const changes = describeAll(plan.steps);
     return {
       out: json ? jsonText(runDocument(config, decision, changes)) : `\n${runReport(config, decision)}`,
-      warnings,
+      warnings: [...reaped, ...warnings],
       details: changes,
       status: isPartial(decision) ? PARTIAL : 0,
     };
   } finally {
     await release();
   }
+}
+
+/** Removes what an `ocdd try` that was killed has left; a line for each. */
+export async function reapLeftovers(config: Config): Promise<string[]> {
+  const { events: file, tries: directory } = pathsOf(config);
+  const events = eventLog(file);
+  const docker = (): DockerCreation => connectCreation({ socket: config.dockerSocket, ...config.api });
+  const lines = await reapTries({ directory, docker, events });
+  await events.written();
+  return lines;
 }
 
 /** What a run would change. */

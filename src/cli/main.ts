@@ -388,9 +388,10 @@ export function commandTree(finish: (status: number) => void): Command {
 
 /** Adds a command that is described as data. */
 function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<number>) => Promise<void>): void {
-  const { name, text, argument, options, run } = spec;
+  const { name, text, argument, rest, options, run } = spec;
   const command = program.command(name).description(text);
   if (argument !== null) command.argument(...argument);
+  if (rest !== undefined) command.argument(...rest);
   for (const [flags, about, repeated] of options) {
     if (repeated === undefined) command.option(flags, about);
     else command.option(flags, about, (value: string, all: string[] = []) => [...all, value]);
@@ -402,6 +403,8 @@ function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<numbe
         done(configured(flags).then(async (config) => give(await work(config), config.debug))),
       answerAlone: (work) => done(work().then((answer) => give(answer, false))),
       say: (line) => out(`${line}\n`),
+      note: err,
+      hasTerminal: process.stdin.isTTY === true,
       stopped: untilStopped,
       environment,
       misused: (message) => command.error(`error: ${message}`),

@@ -1,5 +1,7 @@
 /** The commands about metadata and methods: names, arguments, options, and what each calls. `main.ts` adds them to the tree. */
+import { clip } from "../core/clip.ts";
 import type { Config } from "../core/config/config.ts";
+import { isVariable, readMount } from "../core/methods/try.ts";
 import type { Answer } from "./commands.ts";
 import type { MethodCommand } from "./methods.ts";
 
@@ -9,6 +11,8 @@ export interface CommandSpec {
   readonly text: string;
   /** `<name>`, and what it is; null for none. */
   readonly argument: readonly [name: string, text: string] | null;
+  /** What may follow it. */
+  readonly rest?: readonly [name: string, text: string];
   readonly options: readonly OptionSpec[];
   run(names: readonly string[], flags: MethodFlags, terminal: Terminal): Promise<void>;
 }
@@ -24,6 +28,10 @@ export interface Terminal {
   answerAlone(work: () => Promise<Answer>): Promise<void>;
   /** Prints a line at once. */
   say(line: string): void;
+  /** The same for a message, on standard error. */
+  note(line: string): void;
+  /** Standard input is a terminal. */
+  readonly hasTerminal: boolean;
   /** Aborted by SIGINT and SIGTERM. */
   stopped(): AbortSignal;
   environment(): ReadonlyMap<string, string>;
@@ -41,6 +49,9 @@ export interface MethodFlags {
   readonly where?: readonly string[];
   readonly olderThan?: string;
   readonly select?: string;
+  readonly mount?: readonly string[];
+  readonly env?: readonly string[];
+  readonly validate?: boolean;
 }
 
 const A_NAME = ["<name>", "a service or container"] as const;
@@ -125,6 +136,30 @@ const runs = (name: MethodCommand, text: string, options: readonly OptionSpec[] 
   },
 });
 
+const tryCommand: CommandSpec = {
+  name: "try",
+  text: "an instance of a service or image with a name and address of its own, while a command or VALIDATE runs",
+  argument: ["<name>", "a service, a container, or an image of this host"],
+  rest: ["[command...]", "run on this host; {name} and {address} are replaced in each argument"],
+  options: [
+    ["--mount <src:dst>", "a directory or file of this host at this path; :ro for reading only", "repeated"],
+    ["--env <name=value>", "a variable of its environment", "repeated"],
+    ["--validate", "run its VALIDATE method, and the command only when that passes"],
+  ],
+  run([name = "", ...command], { mount = [], env = [], validate = false, json }, terminal) {
+    const mounts = mount.map(
+      (text) =>
+        readMount(text) ??
+        terminal.misused(`option '--mount' needs SRC:DST or SRC:DST:ro, not '${clip(text)}'`),
+    );
+    // its value may be a secret
+    if (!env.every(isVariable)) return terminal.misused("option '--env' needs NAME=value");
+    const { hasTerminal } = terminal;
+    const options = { name, mounts, environment: env, validate, command, json: json === true, hasTerminal };
+    return terminal.answer(async (config) => (await import("./try.ts")).runTry(config, options, terminal));
+  },
+};
+
 export const METHOD_COMMANDS: readonly CommandSpec[] = [
   metadata,
   examine,
@@ -138,4 +173,5 @@ export const METHOD_COMMANDS: readonly CommandSpec[] = [
     "monitor",
     "run the MONITOR method of services; exit status as Nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
   ),
+  tryCommand,
 ];

@@ -5,6 +5,7 @@ import { reconnecting } from "../daemon/reconnecting.ts";
 import type { Wakeup } from "../daemon/wakeup.ts";
 import { connectActions } from "../host/docker/actions.ts";
 import { connectDocker, type Docker } from "../host/docker/client.ts";
+import { connectCreation } from "../host/docker/creation.ts";
 import { type Exits, makeExits } from "../host/docker/exits.ts";
 import type { DockerEvent } from "../host/docker/json.ts";
 import { connectMethods } from "../host/docker/methods.ts";
@@ -47,6 +48,7 @@ export function openWatched(config: Config, { pending, wakeup, say, heard }: Req
     config,
     docker: connectActions(engine),
     methods: connectMethods(engine),
+    creation: () => connectCreation(engine),
     list: () => lookOnce(docker),
     gate,
     look,

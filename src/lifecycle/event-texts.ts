@@ -11,7 +11,7 @@ export interface LoggedEvent {
   /** The service's name; null for a container that is started because another one needs it. */
   readonly service: string | null;
   readonly container: string;
-  readonly event: "start" | "ready" | "failed" | "stop" | "kept" | "update";
+  readonly event: "start" | "ready" | "failed" | "stop" | "kept" | "update" | "create" | "remove";
   readonly reason: string | null;
   /** Milliseconds from the start. */
   readonly ms?: number;

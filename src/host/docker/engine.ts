@@ -89,11 +89,11 @@ function dial(client: Dockerode, request: EngineRequest, abortSignal: AbortSigna
   return new Promise((resolve, reject) => {
     client.modem.dial(
       {
-        // the library adds the query only where the path ends in a question mark, and removes that otherwise
-        path: body === undefined ? `${path}?` : path,
+        // the library adds the query only where the path ends in a question mark; without a body it removes that
+        path: body === undefined || Object.keys(query).length > 0 ? `${path}?` : path,
         method,
         // of a POST it would send the query as the body too
-        options: body === undefined ? { ...query } : { _query: {}, _body: body },
+        options: body === undefined ? { ...query } : { _query: query, _body: body },
         abortSignal,
         isStream: true,
         statusCodes: ANY_STATUS,

@@ -1,4 +1,5 @@
 /** The one place where a program is started: argument vector in, stdout out, never a shell. */
+import { constants } from "node:os";
 import { execa, type Options } from "execa";
 import { HostError } from "../../core/errors.ts";
 
@@ -131,6 +132,46 @@ export async function follow(argv: Argv, signal: AbortSignal, onLine: (line: str
   if (signal.aborted) return;
   if (result.code === "ENOENT") throw missing(program, result);
   throw new HostError("command", `${argv.join(" ")} has ended`, { cause: result });
+}
+
+/** Milliseconds after SIGTERM until a program on the terminal is killed. */
+const KILL_AFTER_MS = 10_000;
+
+/** A program that has the terminal of this process. */
+export interface Attached {
+  /** Its exit status, 128 and the number of the signal that has ended it. Rejects with HostError where it cannot be run. */
+  readonly ended: Promise<number>;
+  signal(name: NodeJS.Signals): void;
+}
+
+/**
+ * Starts a program on this process's terminal, with its environment and directory. With `toStderr` what it prints on standard output
+ * goes to standard error.
+ */
+export function attached(argv: Argv, toStderr: boolean): Attached {
+  const [program, ...args] = argv;
+  const child = execa(program, args, {
+    stdin: "inherit",
+    stdout: toStderr ? 2 : "inherit",
+    stderr: "inherit",
+    reject: false,
+    // this process ends it, and waits for it
+    cleanup: false,
+    forceKillAfterDelay: KILL_AFTER_MS,
+  });
+  const ended = child.then((result) => {
+    if (result.exitCode !== undefined) return result.exitCode;
+    if (result.signal !== undefined) return 128 + constants.signals[result.signal as NodeJS.Signals];
+    const isMissing = result.code === "ENOENT";
+    throw new HostError(
+      "command",
+      `${program} cannot be run${isMissing ? ": there is no such program" : ""}`,
+      {
+        cause: result,
+      },
+    );
+  });
+  return { ended, signal: (name) => void child.kill(name) };
 }
 
 function failure(argv: Argv, code: number, stderr: string): HostError {

@@ -52,7 +52,8 @@ const PATIENCE_MS = 10_000;
 
 export interface RunnerMeans {
   readonly docker: DockerMethods;
-  readonly paths: Pick<Paths, "results" | "methods">;
+  /** Null: results are not stored, and no other process runs these methods. */
+  readonly paths: Pick<Paths, "results" | "methods"> | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Whether results of a container are kept. */
@@ -77,6 +78,7 @@ export function methodRunner(means: RunnerMeans): MethodRunner {
 async function runOnce(wanted: MethodRun, means: RunnerMeans): Promise<RanMethod> {
   const { container, method, signal, counts } = wanted;
   const { paths, now, exists } = means;
+  if (paths === null) return { ...(await carriedOut(wanted, means)), shared: false, notStored: null };
   const last = async (): Promise<MethodResult | undefined> =>
     resultOf(await readResults(paths.results), container, method.name);
   const before = await last();

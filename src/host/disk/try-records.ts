@@ -1,0 +1,50 @@
+/** The records of the containers that `ocdd try` has created: a file each, written before the container. */
+import { readdir, stat, unlink } from "node:fs/promises";
+import {
+  CREATION_SECONDS,
+  parseTryRecord,
+  renderTryRecord,
+  type TryRecord,
+} from "../../core/methods/try-record.ts";
+import { makeDirectory, PRIVATE, readText, storageError, writeWhole } from "./file.ts";
+
+const fileOf = (directory: string, name: string): string => `${directory}/${name}.json`;
+
+/** Throws HostError "storage". */
+export async function writeTryRecord(directory: string, record: TryRecord): Promise<void> {
+  await makeDirectory(directory);
+  await writeWhole(fileOf(directory, record.name), renderTryRecord(record), "utf8", "now", PRIVATE);
+}
+
+/** Throws HostError "storage"; one that is gone is no error. */
+export async function removeTryRecord(directory: string, name: string): Promise<void> {
+  const file = fileOf(directory, name);
+  await unlink(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw storageError(file, "remove", error);
+  });
+}
+
+/**
+ * All records. A file that can be none, as one whose writing was killed, is removed when it is old; one of a newer version is left.
+ * Costs one call where the directory is empty or absent. `now` is in milliseconds since the epoch.
+ */
+export async function readTryRecords(directory: string, now: number): Promise<TryRecord[]> {
+  const files = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw storageError(directory, "read", error);
+  });
+  const found: TryRecord[] = [];
+  for (const file of files) {
+    const path = `${directory}/${file}`;
+    const read = file.endsWith(".json") ? parseTryRecord((await readText(path)) ?? "") : "invalid";
+    if (typeof read === "object" && file === `${read.name}.json`) found.push(read);
+    else if (read !== "newer") await removeOld(path, now);
+  }
+  return found;
+}
+
+async function removeOld(path: string, now: number): Promise<void> {
+  const about = await stat(path).catch(() => undefined);
+  const isOld = about?.isFile() === true && now - about.mtimeMs > CREATION_SECONDS * 1000;
+  if (isOld) await unlink(path).catch(() => undefined);
+}
