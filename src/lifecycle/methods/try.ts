@@ -11,6 +11,7 @@ import type { EventLog } from "../../host/disk/event-log.ts";
 import { removeTryRecord, writeTryRecord } from "../../host/disk/try-records.ts";
 import type { DockerActions } from "../../host/docker/actions.ts";
 import type { DockerCreation } from "../../host/docker/creation.ts";
+import type { ContainerDetails } from "../../host/docker/details.ts";
 import { isUnanswered, reasonOf } from "../../host/docker/error.ts";
 import { thisProcess } from "../../host/kernel/process-owner.ts";
 import { commandEvent, type LoggedEvent } from "../event-texts.ts";
@@ -108,8 +109,9 @@ async function started(id: string, name: string, means: TryMeans, wanted: Wanted
   try {
     signal.throwIfAborted();
     await docker.start(id);
-    const ready = untilFit(id, docker, { health, grace: config.wakeGrace }, () => [], until).then((fit) => {
-      if (fit === null) throw new HostError("docker", "it does not run");
+    const settings = { health, grace: config.wakeGrace };
+    const ready = untilFit(id, docker, settings, () => [], until).then(async (fit) => {
+      if (fit === null) throw new HostError("command", endOf(await docker.inspect(id)));
     });
     const [{ service, hostIp }] = await Promise.all([inForce(id, name, means, until), ready]);
     say(`${name} is ready: ${service.fqdn} ${service.address}`);
@@ -163,10 +165,15 @@ export async function untilInterrupted(id: string, means: TryMeans): Promise<voi
       throw error;
     });
     if (now === null || now?.running === true) continue;
-    if (now === undefined) throw new HostError("command", "its container has been removed");
-    await lastLines(id, means);
-    throw new HostError("command", `its container has ended with status ${now.exitCode}`);
+    if (now !== undefined) await lastLines(id, means);
+    throw new HostError("command", endOf(now));
   }
+}
+
+/** Why it does not run. */
+function endOf(now: ContainerDetails | undefined): string {
+  if (now === undefined) return "its container has been removed";
+  return `its container has ended with status ${now.exitCode}${now.error === "" ? "" : `: ${now.error}`}`;
 }
 
 /** Resolves with whether it has been removed. Never rejects: what is left is removed by the next run, as after a kill. */
