@@ -1,5 +1,5 @@
 /** `ocdd try` on real engines: what the container is, that it answers while it lives, and that nothing of it is left in any case. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { aliases, ENGINES, initializedLab } from "./director.ts";
@@ -34,17 +34,18 @@ for (const engine of ENGINES)
     await t.test("two at the same time; removed by hand", (t) => beside(t, lab));
     await t.test("the range is full: said, and removed", (t) => full(t, lab));
     await t.test("kill -9: removed by the next run", (t) => killed(t, lab));
+    await t.test("kill -9 at each step: nothing is left", (t) => killedAnywhere(t, lab));
     await t.test("kill -9: removed by watch; watch is killed meanwhile", (t) => watched(t, lab));
   });
 
 /** A service as compose starts one, with data that its VALIDATE checks. */
 async function production(lab: Lab): Promise<void> {
   for (const [directory, text] of [
-    ["data", "good"],
-    ["other", "changed"],
-    ["bad", "broken"],
+    ["zones/good", "good"],
+    ["zones/other", "changed"],
+    ["zones/bad", "broken"],
   ] as const) {
-    mkdirSync(join(lab.dir, directory));
+    mkdirSync(join(lab.dir, directory), { recursive: true });
     writeFileSync(join(lab.dir, directory, "zone"), `${text}\n`);
   }
   await lab.docker("network", "create", "shop");
@@ -60,7 +61,16 @@ async function production(lab: Lab): Promise<void> {
       "ocdd.validate": `sh -c 'cat /data/zone; ! grep -q broken /data/zone || exit 5'`,
     },
     args: [
-      ...["-v", `${lab.dir}/data:/data:ro`, "-v", "named:/named", "-v", "/anonymous", "--tmpfs", "/run/x"],
+      ...[
+        "-v",
+        `${lab.dir}/zones/good:/data:ro`,
+        "-v",
+        "named:/named",
+        "-v",
+        "/anonymous",
+        "--tmpfs",
+        "/run/x",
+      ],
       ...["--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "--security-opt", "no-new-privileges"],
       ...["--memory", "64m", "--pids-limit", "50", "--ulimit", "nofile=1024", "--shm-size", "32m", "--init"],
       ...["--restart", "unless-stopped", "-p", "127.0.0.1:8099:80", "--hostname", "prod", "-w", "/tmp"],
@@ -102,7 +112,7 @@ async function answers(t: Test, lab: Lab, { fqdn, address }: Tried): Promise<voi
 }
 
 /** Neither container, nor record, name, alias and anonymous volume; production is as it was. */
-async function gone(t: Test, lab: Lab, { name, fqdn, address }: Tried): Promise<void> {
+async function gone(t: Test, lab: Lab, { name, fqdn, address }: Tried, others = 0): Promise<void> {
   t.notOk((await containers(lab)).includes(name), "its container");
   t.notOk(records(lab).includes(`${name}.json`), "its record");
   await until("its name is gone", async () => (await server(lab, fqdn)) === "");
@@ -110,7 +120,7 @@ async function gone(t: Test, lab: Lab, { name, fqdn, address }: Tried): Promise<
   const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
   t.notOk(stdout.includes(`${address}/32`), "its rule");
   const volumes = (await lab.docker("volume", "ls", "-q")).split("\n");
-  t.equal(volumes.length, 2, `the production container's own volumes: ${volumes.join(" ")}`);
+  t.equal(volumes.length, 2 + others, `a named one, and one for each container: ${volumes.join(" ")}`);
   t.equal(await lab.who(await addressOf(lab, "shop-web-1")), "shop-web-1");
 }
 
@@ -151,12 +161,12 @@ async function validated(t: Test, lab: Lab): Promise<void> {
     "-c",
     `dig +short @${HOST_ADDRESS} {name}; curl -sS --max-time 5 http://{address}/`,
   ];
-  const mount = ["--mount", `${lab.dir}/other:/data:ro`, "--env", "PAGE=tried"];
+  const mount = ["--mount", `${lab.dir}/zones/other:/data:ro`, "--env", "PAGE=tried"];
   const other = await lab.ocdd(["try", "web", "--validate", ...mount, ...resolve]);
   const [data, address, page] = other.stdout.split("\n");
   t.same([other.code, data, page], [0, "changed", "tried"], other.stderr);
   t.match(address, /^192\.168\.122\./, "the name answers as soon as the command runs");
-  const bad = await lab.ocdd(["try", "web", "--validate", "--mount", `${lab.dir}/bad:/data`, ...reach]);
+  const bad = await lab.ocdd(["try", "web", "--validate", "--mount", `${lab.dir}/zones/bad:/data`, ...reach]);
   t.same([bad.code, bad.stdout.trim()], [5, "broken"], "the command is not run");
   t.match(bad.stderr, /VALIDATE failed with status 5/);
   const absent = await lab.ocdd(["try", "web", "--mount", "none:/data"]);
@@ -270,11 +280,11 @@ async function beside(t: Test, lab: Lab): Promise<void> {
   await answers(t, lab, first.tried);
   await answers(t, lab, second.tried);
   t.equal(await first.daemon.stop("SIGINT", 60_000), 0);
-  await gone(t, lab, first.tried);
+  await gone(t, lab, first.tried, 1);
   await answers(t, lab, second.tried);
   await lab.docker("rm", "-f", "-v", second.tried.name);
   await until("it has ended by itself", () => !second.daemon.running(), 60_000);
-  t.match(second.daemon.output(), /its container has been removed/);
+  t.match(second.daemon.output(), /its container has (been removed|ended with status 137)/);
   await gone(t, lab, second.tried);
 }
 
@@ -296,12 +306,42 @@ async function killed(t: Test, lab: Lab): Promise<void> {
   await lab.docker("run", "-d", "--name", "label-only", "--label", `ocdd.try=${tried.name}`, "lab/web:1");
   const ran = await lab.ocdd();
   t.match(ran.stderr, `${tried.name} is removed: its ocdd try has ended without removing it`);
-  await gone(t, lab, tried);
+  await gone(t, lab, tried, 1);
   await answers(t, lab, other.tried);
   t.ok((await containers(lab)).includes("label-only"), "a label alone is not enough");
   await lab.removeContainers("label-only");
   await other.daemon.stop("SIGINT", 60_000);
   await gone(t, lab, other.tried);
+}
+
+async function killedAnywhere(t: Test, lab: Lab): Promise<void> {
+  const hasRecord = (): boolean => records(lab).some((file) => file.endsWith(".json"));
+  const says = (daemon: Daemon, words: string) => () => daemon.output().includes(words);
+  const before = (await aliases(lab)).join();
+  for (const [step, reached] of [
+    ["recorded", () => hasRecord],
+    ["created", (daemon: Daemon) => says(daemon, "is created")],
+    ["ready", (daemon: Daemon) => says(daemon, "is ready")],
+    ["being removed", (daemon: Daemon) => says(daemon, "is ready")],
+    ["removed", (daemon: Daemon) => says(daemon, "is removed")],
+  ] as const) {
+    const daemon = lab.startOcdd(["try", "web", ...(step === "removed" ? ["--", "true"] : [])]);
+    await until(`it is ${step}`, reached(daemon), 60_000, 2);
+    if (step === "being removed") process.kill(daemon.pid, "SIGINT");
+    await daemon.stop("SIGKILL");
+    // Docker may still be creating it
+    await until(
+      "nothing is left",
+      async () => {
+        const { code, stderr } = await lab.ocdd();
+        if (code !== 0) throw new Error(stderr);
+        return (await containers(lab)).join() === "shop-web-1" && (await aliases(lab)).join() === before;
+      },
+      60_000,
+    );
+    t.ok(records(lab).length <= 1, `${step}: ${records(lab).join(" ")}`);
+    for (const file of records(lab)) rmSync(join(storage(lab), "tries", file));
+  }
 }
 
 async function watched(t: Test, lab: Lab): Promise<void> {
