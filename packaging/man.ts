@@ -59,6 +59,15 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       `This needs ${bold("ocdd watch")}: while that does not run, such packets are refused.`,
       `A start that fails is shown by ${bold("ocdd list")} and ${bold("ocdd status")}, and a later visit tries again.`,
     ),
+    section(
+      "TRY",
+      `${bold("ocdd try")} creates an instance of a container beside it, with the same image, environment, mounts, rights, limits and networks, and removes it when its command has ended.`,
+      "What it writes to mounts that are not for reading only, production has; give it a copy with",
+      `${bold("--mount")}. In the arguments of the command ${bold("{name}")} and ${bold("{address}")} are replaced.`,
+      "The exit status is that of VALIDATE or of the command, 128 and the number of the signal that has ended it,",
+      "or 1 when the container does not become ready.",
+      `What a killed one has left is removed by the next run of ${bold("ocdd")} or ${bold("ocdd watch")}.`,
+    ),
     section("EXIT STATUS", ...[...statuses].map(([status, meaning]) => item(bold(status), plain(meaning)))),
     section(
       "SIGNALS",
@@ -100,8 +109,12 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ),
       item(
         italic("STORAGE_DIR/events.jsonl"),
-        "Each start and stop of a container by OCDD with its reason, a JSON object a line, up to 1 MB; the file before with",
+        "Each start, stop, creation and removal of a container by OCDD with its reason, a JSON object a line, up to 1 MB; the file before with",
         `${italic(".previous")} added.`,
+      ),
+      item(
+        italic("STORAGE_DIR/tries/"),
+        `A record of each container of ${bold("ocdd try")}, for as long as it exists.`,
       ),
       item(
         italic("/etc/systemd/system/ocdd*"),
@@ -120,6 +133,9 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       literal(
         "docker run -d --label ocdd.wake=true --label ocdd.idle=30m --name wiki requarks/wiki:2\nocdd wake wiki\ntail /opt/ocdd/events.jsonl",
       ),
+      ".PP",
+      "A changed zone, checked by a name server like the one in production before it is committed:",
+      literal("ocdd try dns --mount .:/etc/bind/zones:ro --validate -- dig @{address} www.example.com"),
     ),
     section(
       "SEE ALSO",
@@ -175,13 +191,15 @@ const choices = ({ choices }: Flag): string =>
   choices.length === 0 ? "" : `; one of ${choices.map((choice) => `\`${choice}\``).join(", ")}`;
 
 /** A command with the options that only it has. */
-function command({ name, text, argument, repeated, flags }: Word, global: readonly Flag[]): string {
+function command({ name, text, argument, repeated, rest, flags }: Word, global: readonly Flag[]): string {
   const tag =
     argument === undefined
       ? bold(name)
-      : repeated
-        ? `${bold(name)} ${italic(argument)} ...`
-        : `${bold(name)} [${italic(argument)}]`;
+      : rest !== undefined
+        ? `${bold(name)} ${italic(argument)} [${bold("--")} ${italic(rest)} ...]`
+        : repeated
+          ? `${bold(name)} ${italic(argument)} ...`
+          : `${bold(name)} [${italic(argument)}]`;
   const own = flags.filter(({ long }) => !global.some((flag) => flag.long === long));
   return item(tag, marked(sentence(text)), ...(own.length === 0 ? [] : [".RS", ...own.map(option), ".RE"]));
 }

@@ -23,6 +23,8 @@ export interface Word {
   readonly argument: string | undefined;
   /** It takes one such argument or more. */
   readonly repeated: boolean;
+  /** Name of what may follow its argument, once or more; undefined for nothing. */
+  readonly rest: string | undefined;
   /** Its own options; the global ones are understood after it as well. */
   readonly flags: readonly Flag[];
 }
@@ -70,6 +72,7 @@ export function readSurface(): Surface {
       text: command.description(),
       argument: command.registeredArguments[0]?.name(),
       repeated: command.registeredArguments[0]?.variadic === true,
+      rest: command.registeredArguments[1]?.name(),
       flags: command.options.map(flagOf),
     })),
     keys: Object.entries(KEYS).map(([name, key]) => ({

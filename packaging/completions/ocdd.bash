@@ -36,11 +36,17 @@ _ocdd() {
     --batch)
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
+    --mount)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --env)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor) word=${COMP_WORDS[i]}; break ;;
-      --config | --set | --log-format | --where | --older-than | --select | --project | --batch) ((i++)) ;;
+      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
+      --config | --set | --log-format | --where | --older-than | --select | --project | --batch | --mount | --env) ((i++)) ;;
     esac
   done
   case $word in
@@ -65,13 +71,14 @@ _ocdd() {
     validate) flags="--all --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
     update) flags="--all --project --batch --json --config --set --debug --no-color --yes -V --version -h --help" ;;
     monitor) flags="--all --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    try) flags="--mount --env --validate --json --config --set --debug --no-color --yes -V --version -h --help" ;;
     *) flags="--config --set --debug --json --no-color --yes -V --version -h --help" ;;
   esac
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor" -- "$cur")
-  elif [[ $word == @(doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
+  elif [[ $word == @(doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do
       [[ $name == "$cur"* ]] && COMPREPLY+=("$name")

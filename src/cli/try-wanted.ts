@@ -9,6 +9,7 @@ import { lifecycleOf } from "../core/lifecycle/settings.ts";
 import type { TryMount } from "../core/methods/try.ts";
 import { requestLike, requestOf, type TryRequest } from "../core/methods/try-body.ts";
 import type { DockerMethods } from "../host/docker/methods.ts";
+import { readyCheck } from "../lifecycle/methods/ready.ts";
 import type { Wanted } from "../lifecycle/methods/try.ts";
 import { lookAtServices } from "./select.ts";
 
@@ -18,6 +19,8 @@ export interface Asked {
   readonly mounts: readonly TryMount[];
   /** `NAME=value`. */
   readonly environment: readonly string[];
+  /** Its VALIDATE is run when it is ready. */
+  readonly validate: boolean;
 }
 
 /** Throws HostError "refused" where there is no such file. */
@@ -34,6 +37,12 @@ export async function wantedOf(config: Config, asked: Asked, docker: DockerMetho
   const { name, environment } = asked;
   const mounts = asked.mounts.map(onThisHost);
   const look = await lookAtServices(config);
+  const readinessOf = (labels: ReadonlyMap<string, string>): Pick<Wanted, "settings" | "check"> => {
+    const settings = lifecycleOf(labels, config);
+    // a VALIDATE that is to be run is to fail at once
+    const check = async (id: string) => (asked.validate ? undefined : readyCheck(docker, id, settings));
+    return { settings, check };
+  };
   const found = findNamed(name, config.zone, look.decision, look.seen);
   if (!("containers" in found)) {
     const image = await docker.image(name);
@@ -48,7 +57,7 @@ export async function wantedOf(config: Config, asked: Asked, docker: DockerMetho
     const wish = { mounts, environment, imageLabels: image.labels };
     return {
       like: name,
-      settings: lifecycleOf(image.labels, config),
+      ...readinessOf(image.labels),
       request: (own) => requestOf(image.id, { ...wish, name: own }),
     };
   }
@@ -65,5 +74,5 @@ export async function wantedOf(config: Config, asked: Asked, docker: DockerMetho
   // what cannot be tried is refused before anything is made
   request("try");
   const service = look.decision.services.find(({ instances }) => instances.some(({ id }) => id === about.id));
-  return { like: service?.name ?? about.name, settings: lifecycleOf(about.labels, config), request };
+  return { like: service?.name ?? about.name, ...readinessOf(about.labels), request };
 }

@@ -26,7 +26,6 @@ import { type TrySignals, trySignals } from "./try-signals.ts";
 import { type Asked, wantedOf } from "./try-wanted.ts";
 
 export interface TryOptions extends Asked {
-  readonly validate: boolean;
   /** Run on this host; empty for none. */
   readonly command: readonly string[];
   readonly json: boolean;

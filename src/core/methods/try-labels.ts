@@ -24,14 +24,12 @@ const OFF: ReadonlyMap<string, string> = new Map([
   ["ocdd.idle", "off"],
   ["sablier.enable", "false"],
   ["ocdd.aliases", ""],
-  ["ocdd.update.interval", "off"],
-  ["ocdd.validate.interval", "off"],
-  ["ocdd.monitor.interval", "off"],
 ]);
 
 /** Labels of those who count a container as one of their own. */
 const IDENTITY = /^com\.docker\.(compose|swarm|stack)\./;
-const CRON = /^ocdd\.cron\./;
+/** What runs something in it on a schedule. */
+const SCHEDULE = /^ocdd\.(cron\..*|(update|validate|monitor)\.interval)$/s;
 
 /** Docker has no way to leave out a label of the image: one that must not count is set to this. */
 const NOTHING = "";
@@ -47,10 +45,13 @@ export function tryLabels(
 ): Record<string, string> {
   const isKept = (key: string): boolean =>
     KEPT.has(key) ||
-    (/^\s*ocdd[._-]/i.test(key) && !LABELS.includes(key) && !/^ocdd\.(meta|cron)\./.test(key));
+    (/^\s*ocdd[._-]/i.test(key) &&
+      !LABELS.includes(key) &&
+      !SCHEDULE.test(key) &&
+      !key.startsWith("ocdd.meta."));
   const overridden = [...image.keys()].flatMap((key): [string, string][] => {
     if (IDENTITY.test(key)) return [[key, NOTHING]];
-    if (CRON.test(key)) return [[key, "off"]];
+    if (SCHEDULE.test(key)) return [[key, "off"]];
     const off = OFF.get(key);
     return off === undefined ? [] : [[key, off]];
   });

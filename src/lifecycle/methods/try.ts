@@ -17,6 +17,7 @@ import { thisProcess } from "../../host/kernel/process-owner.ts";
 import { commandEvent, type LoggedEvent } from "../event-texts.ts";
 import { interval } from "../readiness.ts";
 import { untilFit } from "../start.ts";
+import type { ReadyCheck } from "./ready.ts";
 import { TRY_LABEL } from "./try-reaper.ts";
 
 export interface TryMeans {
@@ -39,6 +40,8 @@ export interface TryMeans {
 export interface Wanted {
   readonly request: (name: string) => TryRequest;
   readonly settings: Pick<LifecycleSettings, "health" | "timeout">;
+  /** What comes before the other checks whether it is ready; undefined for nothing. */
+  readonly check: (id: string) => Promise<ReadyCheck | undefined>;
   /** What it is like, for the event log. */
   readonly like: string;
 }
@@ -109,8 +112,9 @@ async function started(id: string, name: string, means: TryMeans, wanted: Wanted
   try {
     signal.throwIfAborted();
     await docker.start(id);
-    const settings = { health, grace: config.wakeGrace };
-    const ready = untilFit(id, docker, settings, () => [], until).then(async (fit) => {
+    const ready = wanted.check(id).then(async (check) => {
+      const settings = { health, grace: config.wakeGrace, check };
+      const fit = await untilFit(id, docker, settings, () => [], until);
       if (fit === null) throw new HostError("command", endOf(await docker.inspect(id)));
     });
     const [{ service, hostIp }] = await Promise.all([inForce(id, name, means, until), ready]);

@@ -84,6 +84,7 @@ function world(t: Test, over: { becomes?: object } = {}) {
 const WANTED: Wanted = {
   request: () => ({ body: {}, networks: ["back"] }),
   settings: { health: null, timeout: 60 },
+  check: async () => undefined,
   like: "web",
 };
 
