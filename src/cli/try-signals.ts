@@ -17,14 +17,17 @@ export interface TrySignals {
 }
 
 /** Listens from now on. A second signal ends the process at once; what is left is removed by the next run. */
-export function trySignals(hasTerminal: boolean): TrySignals {
+export function trySignals(
+  hasTerminal: boolean,
+  own: Pick<NodeJS.EventEmitter, "on"> & Pick<NodeJS.Process, "exit"> = process,
+): TrySignals {
   const stop = new AbortController();
   let running: Attached | undefined;
   let first: (typeof NAMES)[number] | undefined;
   for (const name of NAMES)
-    process.on(name, () => {
+    own.on(name, () => {
       if (running !== undefined && name === "SIGINT" && hasTerminal) return;
-      if (first !== undefined) process.exit(128 + constants.signals[name]);
+      if (first !== undefined) own.exit(128 + constants.signals[name]);
       first = name;
       if (running === undefined) stop.abort(new Error("it was interrupted"));
       else running.signal(name);

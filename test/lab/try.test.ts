@@ -351,7 +351,7 @@ async function watched(t: Test, lab: Lab): Promise<void> {
   const isGone = async (one: Tried): Promise<boolean> => !(await containers(lab)).includes(one.name);
   await until("watch removes it", () => isGone(tried), 60_000);
   await until("its alias is gone", async () => !(await aliases(lab)).includes(tried.address), 60_000);
-  t.match(watch.output(), `${tried.name} is removed`);
+  await until("it says so", () => watch.output().includes(`${tried.name} is removed`), 60_000);
   await gone(t, lab, tried);
   const next = await start(lab);
   await answers(t, lab, next.tried);
