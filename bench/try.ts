@@ -9,7 +9,7 @@ import type { Lab } from "../test/lab/handle.ts";
 import { IMAGE } from "../test/lab/image.ts";
 import { until } from "../test/lab/process.ts";
 import { load, median, say, table } from "./report.ts";
-import { engines, raise } from "./wake-lab.ts";
+import { CONF, engines, raise } from "./wake-lab.ts";
 
 const ROUNDS = Number(process.env.ROUNDS ?? 20);
 const FORMS = {
@@ -20,7 +20,7 @@ type Form = keyof typeof FORMS;
 
 /** Milliseconds of a call, and until the container was ready and in force. */
 async function called(lab: Lab, form: Form): Promise<{ readonly ms: number; readonly readyMs: number }> {
-  const { code, stdout, stderr, ms } = await lab.ocdd(["try", "web", "--json", ...FORMS[form]]);
+  const { code, stdout, stderr, ms } = await lab.ocdd(["try", "web", "--json", ...FORMS[form]], CONF);
   if (code !== 0) throw new Error(stderr);
   return { ms, readyMs: (JSON.parse(stdout) as { readyMs: number }).readyMs };
 }
@@ -42,9 +42,9 @@ for (const engine of engines()) {
   const { lab, version } = await raise("bench-try", engine);
   await using _ = lab;
   await lab.startContainer({ name: "web", image: IMAGE, labels: { "ocdd.validate": "true" } });
-  await lab.ocdd();
+  await lab.ocdd([], CONF);
   for (const isWatched of [false, true]) {
-    const watch = isWatched ? lab.startOcdd(["watch"]) : undefined;
+    const watch = isWatched ? lab.startOcdd(["watch"], CONF) : undefined;
     for (const form of Object.keys(FORMS) as Form[]) {
       const rounds: { call: number; ready: number; own: number }[] = [];
       for (let n = 0; n < ROUNDS; n++) {

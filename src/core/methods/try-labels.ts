@@ -6,7 +6,6 @@ const KEPT: ReadonlySet<string> = new Set([
   "ocdd.ports",
   "ocdd.allow",
   "ocdd.map",
-  "ocdd.hide",
   "ocdd.network",
   "ocdd.health",
   "ocdd.health.status",
@@ -61,6 +60,8 @@ export function tryLabels(
     ["ocdd.wake", "false"],
     ["ocdd.idle", "off"],
     ["ocdd.enable", "true"],
+    // the page is for users, and would list it for as long as its address is on hold
+    ["ocdd.hide", "true"],
     ["ocdd.name", name],
     ["ocdd.try", name],
   ]);

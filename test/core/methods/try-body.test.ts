@@ -66,6 +66,7 @@ for (const engine of ["20.10", "28"])
         "ocdd.wake": "false",
         "ocdd.idle": "off",
         "ocdd.enable": "true",
+        "ocdd.hide": "true",
         "ocdd.name": NAME,
         "ocdd.try": NAME,
       });
@@ -206,7 +207,6 @@ t.test("labels: a restriction stays, a misspelt one and one that cannot be read 
     "ocdd.ports": "53/udp",
     "ocdd.allow": "10.0.0.0/8",
     "ocdd.map": "80:8080",
-    "ocdd.hide": "true",
   };
   t.match(Object.fromEntries(labelsOf(restrictions)), restrictions);
   t.not(readLabels(labelsOf({ "ocdd.alow": "10.0.0.0/8" })).refused, null);
