@@ -1,8 +1,10 @@
 /** What `watch` follows: Docker's events, lost aliases, changes of the firewall by other programs. */
 import type { Config } from "../core/config/config.ts";
+import { pathsOf } from "../core/paths.ts";
 import type { Say } from "../daemon/log.ts";
 import { reconnecting } from "../daemon/reconnecting.ts";
 import type { Wakeup } from "../daemon/wakeup.ts";
+import { eventLog } from "../host/disk/event-log.ts";
 import { connectActions } from "../host/docker/actions.ts";
 import { connectDocker, type Docker } from "../host/docker/client.ts";
 import { connectCreation } from "../host/docker/creation.ts";
@@ -14,6 +16,7 @@ import { type Host, openHost } from "../host/host.ts";
 import { followAddresses } from "../host/kernel/addresses.ts";
 import { followFirewall } from "../host/kernel/netfilter-events.ts";
 import { type Lifecycle, openLifecycle } from "../lifecycle/lifecycle.ts";
+import { backgroundReaper } from "../lifecycle/methods/try-reaper.ts";
 import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import type { Pending } from "./pending.ts";
 import { revokeEnded } from "./revoke.ts";
@@ -25,6 +28,8 @@ export interface Watched {
   readonly exits: Exits;
   readonly host: Host;
   readonly lifecycle: Lifecycle;
+  /** Removes what an `ocdd try` that was killed has left; nothing waits for it. */
+  readonly reap: () => void;
 }
 
 export interface Requests {
@@ -48,7 +53,6 @@ export function openWatched(config: Config, { pending, wakeup, say, heard }: Req
     config,
     docker: connectActions(engine),
     methods: connectMethods(engine),
-    creation: () => connectCreation(engine),
     list: () => lookOnce(docker),
     gate,
     look,
@@ -56,7 +60,9 @@ export function openWatched(config: Config, { pending, wakeup, say, heard }: Req
     ...(heard === undefined ? {} : { heard }),
   });
   const host = openHost(config, { docker, exits, gates: lifecycle.gates, observing: lifecycle.observing });
-  return { config, docker, exits, host, lifecycle };
+  const { tries: directory, events } = pathsOf(config);
+  const reaper = { directory, docker: () => connectCreation(engine), events: eventLog(events) };
+  return { config, docker, exits, host, lifecycle, reap: backgroundReaper(reaper, say) };
 }
 
 export interface Followers {

@@ -102,6 +102,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     following.runEnded();
     watched.lifecycle.update(outcome);
     methods.update(watched.config, outcome);
+    watched.reap();
     for (const container of watched.host.unsettled()) following.lookLater(container);
     // probes the next free addresses while no run waits for them; a failure is reported when one is needed
     watched.host.probe([], decision.spare).catch(() => undefined);

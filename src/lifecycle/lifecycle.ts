@@ -11,7 +11,6 @@ import type { Say } from "../daemon/log.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { failuresFile } from "../host/disk/failures.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
-import type { DockerCreation } from "../host/docker/creation.ts";
 import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
 import { readFlows } from "../host/kernel/flows/flows.ts";
@@ -22,7 +21,6 @@ import { actsOn } from "./acts.ts";
 import { eventLine, loggedEvent, neededEvent } from "./event-texts.ts";
 import { wokenWith } from "./group.ts";
 import { idleWatch } from "./idle.ts";
-import { reapTries } from "./methods/try-reaper.ts";
 import { neededIn } from "./needs.ts";
 import type { PlaceState } from "./place.ts";
 import { serveWaitingPage } from "./waiting-page.ts";
@@ -36,8 +34,6 @@ export interface LifecycleParts {
   /** All containers as Docker lists them now. */
   readonly list: () => Promise<Pick<Observation, "containers" | "stopped">>;
   readonly gate: Host["gate"];
-  /** Removes what an `ocdd try` that was killed has left. */
-  readonly creation: () => DockerCreation;
   /** Has a run observe a container again, now. */
   readonly look: (container: string) => void;
   readonly say: Say;
@@ -80,7 +76,6 @@ export function openLifecycle({
   config,
   docker,
   methods,
-  creation,
   list,
   gate,
   look,
@@ -158,15 +153,6 @@ export function openLifecycle({
     const starting = [...waker.places().values()].filter(({ phase }) => phase === "starting");
     return neededIn(seen, new Set(starting.map(({ service }) => idOf(service))));
   };
-  const reaper = { directory: pathsOf(config).tries, docker: creation, events };
-  let reaping = false;
-  /** One at a time; a Docker that hangs keeps no run waiting. */
-  const reap = async (): Promise<void> => {
-    if (reaping) return;
-    reaping = true;
-    for (const line of await reapTries(reaper)) say("warning", line);
-    reaping = false;
-  };
   const idle = idleWatch({ waker, usage: usageOf, needed, now });
 
   /** Reads the queue from now on: the next run leads packets there. */
@@ -222,7 +208,6 @@ export function openLifecycle({
       const services = outcome.decision.services.filter(({ sleep }) => sleep !== null);
       waker.update(services);
       schedule();
-      void reap();
     },
     observing: waker.observing,
     ended: waker.ended,

@@ -1,6 +1,7 @@
 /** Removes what an `ocdd try` that was killed has left. */
 import { clip } from "../../core/clip.ts";
 import { fateOf } from "../../core/methods/try-record.ts";
+import type { Say } from "../../daemon/log.ts";
 import type { EventLog } from "../../host/disk/event-log.ts";
 import { readTryRecords, removeTryRecord } from "../../host/disk/try-records.ts";
 import type { DockerCreation } from "../../host/docker/creation.ts";
@@ -36,6 +37,19 @@ export async function reapTries(means: ReaperMeans): Promise<string[]> {
     lines.push(`what an ended ocdd try has left cannot be removed: ${reasonOf(error)}`);
   }
   return lines;
+}
+
+/** The same in a long-running process: one at a time, so that a Docker that hangs keeps nothing waiting. */
+export function backgroundReaper(means: ReaperMeans, say: Say): () => void {
+  let isBusy = false;
+  return () => {
+    if (isBusy) return;
+    isBusy = true;
+    void reapTries(means).then((lines) => {
+      isBusy = false;
+      for (const line of lines) say("warning", line);
+    });
+  };
 }
 
 async function reap(

@@ -14,7 +14,7 @@ import { readTryRecords, writeTryRecord } from "../../../src/host/disk/try-recor
 import type { connectActions } from "../../../src/host/docker/actions.ts";
 import { look, thisProcess } from "../../../src/host/kernel/process-owner.ts";
 import { type TryMeans, untilInterrupted, type Wanted, withTry } from "../../../src/lifecycle/methods/try.ts";
-import { reapTries } from "../../../src/lifecycle/methods/try-reaper.ts";
+import { backgroundReaper, reapTries } from "../../../src/lifecycle/methods/try-reaper.ts";
 import { id, ip } from "../../core/make.ts";
 import { fakeDocker } from "../engine.ts";
 
@@ -282,6 +282,29 @@ t.test("the reaper: asks Docker nothing without a record of an ended process", a
   t.same(await reapTries({ ...reaper(it), docker }), []);
   await writeTryRecord(it.directory, { name: NAME, ...(await thisProcess()) });
   t.same(await reapTries({ ...reaper(it), docker }), []);
+});
+
+t.test("the reaper of watch: one at a time, and what it has removed is logged", async (t) => {
+  const it = world(t);
+  await writeTryRecord(it.directory, { name: NAME, ...(await endedProcess()) });
+  it.existing.set(NAME, id(NAME));
+  const { promise: hanging, resolve: answer } = Promise.withResolvers<void>();
+  const said = Promise.withResolvers<string>();
+  let asked = 0;
+  const labelled: TryMeans["creation"]["labelled"] = async (name) => {
+    asked += 1;
+    await hanging;
+    return it.means.creation.labelled(name, "", "");
+  };
+  const reap = backgroundReaper(
+    { ...reaper(it), docker: () => ({ ...it.means.creation, labelled }) },
+    (level, line) => said.resolve(`${level}: ${line}`),
+  );
+  reap();
+  reap();
+  answer();
+  t.match(await said.promise, `warning: ${NAME} is removed`);
+  t.same([asked, it.records()], [1, []]);
 });
 
 t.test("the reaper: Docker that does not answer is said, and the next run tries again", async (t) => {
