@@ -34,7 +34,8 @@ const CONCERNS = /^ocdd\.(?:metrics$|cron\.|(?:validate|update|monitor|metrics)\
 
 /** Reads the labels. Never throws. */
 export function cadenceOf(labels: ReadonlyMap<string, string>): Cadence {
-  if (![...labels.keys()].some((key) => CONCERNS.test(key))) return NONE;
+  // the container of an `ocdd try` has these labels from its image at most
+  if (labels.has("ocdd.try") || ![...labels.keys()].some((key) => CONCERNS.test(key))) return NONE;
   const notes: string[] = [];
   const intervals = new Map<Repeated, number>();
   for (const method of REPEATED) {

@@ -28,7 +28,7 @@ const OFF: ReadonlyMap<string, string> = new Map([
 /** Labels of those who count a container as one of their own. */
 const IDENTITY = /^com\.docker\.(compose|swarm|stack)\./;
 /** What runs something in it on a schedule. */
-const SCHEDULE = /^ocdd\.(cron\..*|(update|validate|monitor)\.interval)$/s;
+const SCHEDULE = /^ocdd\.(cron\..*|(update|validate|monitor|metrics)\.interval)$/s;
 
 /** Docker has no way to leave out a label of the image: one that must not count is set to this. */
 const NOTHING = "";

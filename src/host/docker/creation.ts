@@ -6,7 +6,7 @@ import { lines, type Tail, tail } from "../../core/methods/output.ts";
 import { readDocument, readList } from "./answer.ts";
 import { connectEngine, type EngineOptions } from "./engine.ts";
 import { dockerError, orNone } from "./error.ts";
-import { readFrames } from "./exec.ts";
+import { readFrames } from "./frames.ts";
 import { isContainerId, record, records, string } from "./json.ts";
 
 /** Each call throws HostError "docker" or "privilege", with Docker's own message. */
@@ -101,6 +101,8 @@ export function connectCreation(options: EngineOptions): DockerCreation {
   };
 }
 
+const NEVER = new AbortController().signal;
+
 /** A container with a terminal has one stream, without frames. */
 async function read(body: Readable, isTerminal: boolean, kept: Tail): Promise<void> {
   const text = lines(kept.add);
@@ -112,7 +114,13 @@ async function read(body: Readable, isTerminal: boolean, kept: Tail): Promise<vo
   };
   try {
     if (isTerminal) for await (const part of body as AsyncIterable<Buffer>) take(part);
-    else await readFrames(body, ({ octets: part }) => take(part));
+    else
+      await readFrames(
+        body,
+        ({ octets: part }) => take(part),
+        NEVER,
+        (error) => error as Error,
+      );
   } finally {
     text.end();
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import t from "tap";
 import { lifecycleOf } from "../../../src/core/lifecycle/settings.ts";
+import { cadenceOf } from "../../../src/core/methods/cadence.ts";
 import { requestLike, requestOf, type TryRequest, type TryWish } from "../../../src/core/methods/try-body.ts";
 import { readLabels } from "../../../src/core/services/labels.ts";
 
@@ -229,6 +230,8 @@ t.test("labels: what the image sets for sleep, schedules and identity has no eff
     "ocdd.update.interval": "1m",
     "ocdd.validate.interval": "1m",
     "ocdd.monitor.interval": "1m",
+    "ocdd.metrics": "http://:9100/metrics",
+    "ocdd.metrics.interval": "1m",
     "ocdd.try": "try-other-0000",
     "com.docker.compose.project": "shop",
     "com.docker.compose.oneoff": "True",
@@ -240,6 +243,8 @@ t.test("labels: what the image sets for sleep, schedules and identity has no eff
     t.match(wishes, { name: NAME, aliases: [], refused: null });
     t.match(lifecycleOf(labels, CONFIG), { wake: false, idle: null });
     t.equal(labels.get("ocdd.try"), NAME);
+    const { intervals, cron, notes } = cadenceOf(labels);
+    t.same([intervals.size, cron, notes], [0, [], []]);
     for (const [key, value] of labels)
       if (/interval|cron/.test(key)) t.equal(value, "off", key);
       else if (/^com\.docker/.test(key)) t.equal(value, "", key);
