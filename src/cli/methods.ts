@@ -2,7 +2,13 @@
 import type { Config } from "../core/config/config.ts";
 import type { MethodName } from "../core/methods/method.ts";
 import { pathsOf } from "../core/paths.ts";
-import { type MethodOutcome, outcomesDocument, roundText, succeeded } from "../core/report/methods.ts";
+import {
+  doneText,
+  type MethodOutcome,
+  outcomesDocument,
+  roundText,
+  succeeded,
+} from "../core/report/methods.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { connectMethods } from "../host/docker/methods.ts";
 import { commandEvent } from "../lifecycle/event-texts.ts";
@@ -34,8 +40,8 @@ export interface MethodOptions extends Wanted {
 }
 
 /**
- * Runs the command's methods for all containers that are named. `say` is called with each line of their output, which begins with the
- * service's name where there are several. The status of one service's only method is the command's; of several it is 1 when one has
+ * Runs the command's methods for all containers that are named. `say` is called with each line of their output; where there are several,
+ * it begins with the service's name, and a line says when each is done. The status of one service's only method is the command's; of several it is 1 when one has
  * failed. Throws HostError when Docker does not answer or a name is not known: nothing has been run then.
  */
 export async function runMethods(
@@ -53,6 +59,11 @@ export async function runMethods(
   const prefix = prefixOf(targets);
   const notStored = new Set<string>();
   let printed = false;
+  const print = (name: string, line: string): void => {
+    if (json) return;
+    printed = true;
+    say(`${prefix(name)}${line}`);
+  };
   const runner = methodRunner({
     docker,
     paths: pathsOf(config),
@@ -77,12 +88,9 @@ export async function runMethods(
           return result;
         },
       },
-      onLine(target, line) {
-        if (json) return;
-        printed = true;
-        say(`${prefix(target.name)}${line}`);
-      },
-      done: ({ container }, outcome) => {
+      onLine: ({ name }, line) => print(name, line),
+      done: ({ container, name }, outcome) => {
+        if (targets.length > 1) print(name, doneText(outcome));
         if (command !== "update") return;
         const last = outcome.results.at(-1);
         const result = outcome.skipped ?? (last === undefined ? "" : resultWords(last));

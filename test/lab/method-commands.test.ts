@@ -150,6 +150,7 @@ async function validates(t: Test, lab: Lab): Promise<void> {
     const { code, stdout } = await lab.ocdd(["validate", "--all"]);
     t.equal(code, 0);
     t.match(stdout, /^one +\| zone is good$/m);
+    t.match(stdout, /^two +\| VALIDATE passed \(\d+\.\d s\)$/m);
     t.match(stdout, /^1 service without VALIDATE method$/m);
     await put(lab, "two", "broken");
     await lab.docker("exec", "two", "/srv/update");

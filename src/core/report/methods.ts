@@ -21,6 +21,13 @@ export interface MethodOutcome {
 export const succeeded = ({ results, skipped }: MethodOutcome): boolean =>
   skipped === null && results.every(({ ok }) => ok);
 
+/** What is said when one of several is done: `VALIDATE passed (0.2 s)`. */
+export function doneText({ results, skipped }: MethodOutcome): string {
+  const last = results.at(-1);
+  if (last === undefined) return `not run: ${clip(skipped ?? "", 100)}`;
+  return `${last.method.toUpperCase()} ${word(last)} (${seconds(last)})`;
+}
+
 /** Containers for which nothing was run. */
 export interface LeftOut {
   /** How many have no such method, of those that were not named. */
