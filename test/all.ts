@@ -109,7 +109,7 @@ const PREPARED = [
   "test/serve/dns/**/*.test.ts",
 ];
 const UNPREPARED = globSync(
-  ["test/{cli,core,daemon,director,dns,host,lifecycle,serve}/**/*.test.ts", "test/*.test.ts"],
+  ["test/{cli,core,daemon,director,dns,examples,host,lifecycle,serve}/**/*.test.ts", "test/*.test.ts"],
   { exclude: PREPARED },
 );
 
