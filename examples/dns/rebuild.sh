@@ -17,7 +17,7 @@ compose() {
 swap() {
   docker tag "$1" dns:current || return
   compose up -d --no-build dns || return
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
+  for _ in 1 2 3 4 5 6; do
     if ocdd validate dns; then return; fi
     sleep 1
   done

@@ -188,6 +188,7 @@ async function commits(t: Test, scene: Scene): Promise<void> {
       ["Fetching...", "Validating...", "Reloading..."].map((step) => `  >> ${step}\n`).join(""),
     );
     t.match(hook.output(), `  ${commit} is served\n`);
+    t.notMatch(hook.output(), "not stored", "with what its unit leaves it");
     t.equal(await ask(scene, "www"), SERVED, "the others stay");
     t.equal(await inspected(lab, name, ".State.StartedAt"), started);
   });
@@ -294,7 +295,7 @@ async function rebuilds(t: Test, scene: Scene, env: Readonly<Record<string, stri
     mkdirSync(named);
     writeFileSync(
       join(named, "Dockerfile"),
-      `FROM ${BASE}\nRUN printf '#!/bin/sh\\nexec sleep 600\\n' >/named && chmod 755 /named && mv /named /bin/named\n`,
+      `FROM ${BASE}\nRUN printf '#!/bin/sh\\nexit 1\\n' >/named && chmod 755 /named && mv /named /bin/named\n`,
     );
     await lab.docker("build", "-t", "lab/broken:1", named);
     const { code, stdout } = await rebuild({ BASE: "lab/broken:1" });
