@@ -230,7 +230,7 @@ async function refusesBroken(t: Test, scene: Scene): Promise<void> {
       });
     },
   );
-  await t.test("VALIDATE: named does not answer with what is in the file", async (t) => {
+  await t.test("VALIDATE: named does not answer with what is in the file, a file is broken", async (t) => {
     const { lab, name } = scene;
     const change = (from: string, to: string): Promise<string> =>
       lab.docker("exec", name, "sed", "-i", `s/${from}/${to}/`, "/zones/example.com.zone");
@@ -242,6 +242,14 @@ async function refusesBroken(t: Test, scene: Scene): Promise<void> {
     const update = await lab.ocdd(["update", "dns"]);
     t.match([update.code, update.stdout], [1, "/zones has changes that are in no commit"]);
     await change("2026112999", "2026112904");
+    await change("192.168.122.82", "192.168.122.822");
+    const broken = await lab.ocdd(["validate", "dns"]);
+    t.equal(broken.code, 1);
+    t.match(
+      broken.stdout,
+      /^dns .* status 1: dns_rdata_fromtext: example.com.zone:5: near '192.168.122.822'/m,
+    );
+    await change("192.168.122.822", "192.168.122.82");
     t.equal((await lab.ocdd(["validate", "dns"])).code, 0);
   });
 }
