@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image anew with Debian's updates, and puts it in the place of the old one, which stays when anything fails. For cron:
+# Builds the image anew with Debian's updates, tries it, and puts it in the place of the old one, which stays when anything fails. For cron:
 #   30 3 * * *  root  /opt/ocdd-app/examples/dns/rebuild.sh
 # BASE is an image to build on in place of Debian's; it is not pulled.
 set -eu
@@ -8,6 +8,10 @@ cd "$(dirname "$0")"
 tag=$(date -u +%Y-%m-%d)
 image=dns:$tag
 KEEP=7
+# compose reads it too
+# shellcheck disable=SC1091
+if [ -e .env ]; then . ./.env; fi
+ZONES_GIT=${ZONES_GIT:-/srv/git/zones.git}
 
 compose() {
   if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi
@@ -35,6 +39,9 @@ CI=true BUILD_CAUSE=TIMERTRIGGER BUILD_TAG=dns-$tag GIT_COMMIT=$(git rev-parse H
   ocdd metadata --write "$context/etc/ocdd/metadata/20-dns.json"
 if [ -n "${BASE:-}" ]; then set -- --build-arg "BASE=$BASE"; else set -- --pull; fi
 docker build --quiet --no-cache "$@" --tag "$image" "$context"
+
+echo ">> Trying..."
+ocdd try "$image" --mount "$ZONES_GIT:/srv/zones.git:ro" --validate
 
 echo ">> Swapping..."
 old=$(docker image inspect --format '{{.Id}}' dns:current 2>/dev/null || true)

@@ -144,6 +144,7 @@ for (const engine of ENGINES) {
     await refusesBroken(t, scene);
     await refusesUnsigned(t, scene);
     await says(t, scene);
+    await tries(t, scene);
     // compose 1 cannot replace a container of a current engine
     if (engine === "debian") await rebuilds(t, scene, env);
   });
@@ -278,6 +279,33 @@ async function says(t: Test, { lab }: Scene): Promise<void> {
   });
 }
 
+async function tries(t: Test, scene: Scene): Promise<void> {
+  const { lab, zones } = scene;
+  const attempt = (...args: string[]): Promise<Outcome> =>
+    lab.ocdd(["try", "dns", "--mount", `${zones.work}:/zones:ro`, ...args]);
+  await t.test(
+    "ocdd try: a change that is not committed is shown, the service does not have it",
+    async (t) => {
+      zones.edit((zone) => zone.replace("192.168.122.82", "192.168.122.83"));
+      const dig = ["dig", "+short", "@{address}", "www.example.com"];
+      const shown = await attempt("--validate", "--", ...dig);
+      t.match([shown.code, shown.stdout], [0, /^192\.168\.122\.83$/m], shown.stderr);
+      t.equal(await ask(scene, "www"), "192.168.122.82");
+    },
+  );
+  await t.test("ocdd try: a mistake is shown before it is committed", async (t) => {
+    zones.edit((zone) => zone.replace("192.168.122.83", "192.168.122.833"));
+    const { code, stdout, stderr } = await attempt("--validate");
+    t.equal(code, 1);
+    t.match(
+      stderr,
+      /VALIDATE failed with status 1: dns_rdata_fromtext: example.com.zone:5: near '192.168.122.833'/,
+      stdout,
+    );
+    t.equal((await lab.docker("ps", "-aq")).split("\n").length, 1, "it is removed");
+  });
+}
+
 async function rebuilds(t: Test, scene: Scene, env: Readonly<Record<string, string>>): Promise<void> {
   const { lab, name } = scene;
   const rebuild = (more: Readonly<Record<string, string>>) =>
@@ -296,22 +324,43 @@ async function rebuilds(t: Test, scene: Scene, env: Readonly<Record<string, stri
     t.match(examined, /CI Run: true\n/);
     t.match(examined, /Build Cause: TIMERTRIGGER\n/);
   });
-  await t.test("rebuild.sh with an image that does not serve: the old one is put back", async (t) => {
-    const now = await lab.docker("ps", "--format", "{{.Names}}");
-    const before = await inspected(lab, now, ".Image");
-    const named = join(lab.dir, "broken");
-    mkdirSync(named);
-    writeFileSync(
-      join(named, "Dockerfile"),
-      `FROM ${BASE}\nRUN printf '#!/bin/sh\\nexit 1\\n' >/named && chmod 755 /named && mv /named /bin/named\n`,
-    );
-    await lab.docker("build", "-t", "lab/broken:1", named);
-    const { code, stdout } = await rebuild({ BASE: "lab/broken:1" });
-    t.equal(code, 1, stdout);
-    t.match(stdout, "the old one is put back");
-    await apply(lab);
-    const after = await lab.docker("ps", "--format", "{{.Names}}");
-    t.equal(await inspected(lab, after, ".Image"), before);
-    t.equal(await ask(scene, "www"), "192.168.122.82");
+  await t.test("rebuild.sh with an image that does not serve: it is not put in force", async (t) => {
+    const [before, image] = [await running(lab), await broken(lab, 1, "exit 1")];
+    const { code, stdout, stderr } = await rebuild({ BASE: image });
+    t.equal(code, 1, stdout + stderr);
+    t.match(stdout, />> Trying\.\.\.$/);
+    t.equal(await running(lab), before);
   });
+  await t.test(
+    "rebuild.sh with an image that serves only while it is tried: the old one is put back",
+    async (t) => {
+      const before = await inspected(lab, await running(lab), ".Image");
+      const image = await broken(
+        lab,
+        2,
+        "grep -q NoNewPrivs:.1 /proc/self/status && exit 1; exec named.real $@",
+      );
+      const { code, stdout, stderr } = await rebuild({ BASE: image });
+      t.equal(code, 1, stdout + stderr);
+      t.match(stdout, ">> Swapping...");
+      t.match(stdout, "the old one is put back");
+      await apply(lab);
+      t.equal(await inspected(lab, await running(lab), ".Image"), before);
+      t.equal(await ask(scene, "www"), "192.168.122.82");
+    },
+  );
+}
+
+/** Id of the container. */
+const running = (lab: Lab): Promise<string> => lab.docker("ps", "-q", "--no-trunc");
+
+/** The base with a script in the place of named. */
+async function broken(lab: Lab, number: number, script: string): Promise<string> {
+  const directory = join(lab.dir, `broken-${number}`);
+  mkdirSync(directory);
+  writeFileSync(join(directory, "named"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const lines = [`FROM ${BASE}`, "RUN mv /bin/named /bin/named.real", "COPY named /bin/named", ""];
+  writeFileSync(join(directory, "Dockerfile"), lines.join("\n"));
+  await lab.docker("build", "-t", `lab/broken:${number}`, directory);
+  return `lab/broken:${number}`;
 }
