@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { BASE } from "../core/methods/pienaar.ts";
 import { apply, ENGINES, initializedLab, lines } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { storage } from "./ocdd.ts";
@@ -10,18 +11,6 @@ import { inspected } from "./sleeper.ts";
 
 t.setTimeout(600_000);
 
-/** As formats.md has it: the base image, then the image itself. */
-const BASE = {
-  project: "centos_base",
-  image_name: "ripienaar/centos_base",
-  image_tag_names: ["hub.my.net/ripienaar/centos_base"],
-  ci: true,
-  gitref: "fcb5f3c664b293c7a196c9809a33714427804d40",
-  build_cause: "TIMERTRIGGER",
-  build_time: "2015-03-24 03:25:01",
-  build_time_stamp: 1_427_167_501,
-  build_tag: "jenkins-docker centos_base-20",
-};
 const OWN = {
   ...BASE,
   project: "rbldnsd",

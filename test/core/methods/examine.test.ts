@@ -4,18 +4,8 @@ import t from "tap";
 import { examineText } from "../../../src/core/methods/examine.ts";
 import { type Metadata, metadataOf } from "../../../src/core/methods/metadata.ts";
 import { methodsOf } from "../../../src/core/methods/method.ts";
+import { BASE } from "./pienaar.ts";
 
-const BASE = {
-  project: "centos_base",
-  image_name: "ripienaar/centos_base",
-  image_tag_names: ["hub.my.net/ripienaar/centos_base"],
-  ci: true,
-  gitref: "fcb5f3c664b293c7a196c9809a33714427804d40",
-  build_cause: "TIMERTRIGGER",
-  build_time: "2015-03-24 03:25:01",
-  build_time_stamp: 1_427_167_501,
-  build_tag: "jenkins-docker centos_base-20",
-};
 const SCRIPTS = "/srv/support/bin";
 
 function read(fields: object): Metadata {
