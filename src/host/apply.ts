@@ -25,7 +25,7 @@ export interface Means {
   readonly asOfNow: (path: DataPath) => Promise<DataPath>;
   /** Aliases of containers that have ended since the plan was made, once their names are withdrawn: none is put in force. */
   readonly revokedAliases: () => Promise<ReadonlySet<Ipv4>>;
-  /** Aliases whose flows were flushed when their forwards were revoked. */
+  /** Aliases whose flows were flushed when their forwards were revoked, and that have led nowhere since. */
   readonly flushed: ReadonlySet<Ipv4>;
   /** Aliases that have been led to their container since the plan was made: what is tracked of them is new, and stays. */
   readonly opened: () => ReadonlySet<Ipv4>;

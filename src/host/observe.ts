@@ -67,7 +67,7 @@ export interface Observer {
   readZone(): Promise<ZoneFile>;
   /** Aliases that have been led to their container since the last observation began. */
   opened(): ReadonlySet<Ipv4>;
-  /** Aliases whose tracked flows have been flushed since a plan was last carried out. */
+  /** Aliases whose tracked flows have been flushed since a plan was last carried out, and that have led nowhere since. */
   readonly flushed: Set<Ipv4>;
   /** Aliases of containers that were revoked since the last observation began. */
   revokedAliases(): ReadonlySet<Ipv4>;
@@ -247,6 +247,9 @@ export function makeObserver(parts: ObserverParts): Observer {
       before = known;
       known = undefined;
       leased = plan.desired.table.leases;
+      // an alias in force gets new flows, which were not flushed yet; also when the plan fails after its rules
+      for (const { dataPath } of [plan.actual, plan.desired])
+        for (const { alias } of dataPath.forwards) flushed.delete(alias);
     },
     gate,
     asOfNow: (path) => asOfNow(path, revokedAliases(), since.gated(), queue),

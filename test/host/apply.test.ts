@@ -6,7 +6,7 @@ import { HostError } from "../../src/core/errors.ts";
 import { canonical } from "../../src/core/forwards/forward.ts";
 import type { Container } from "../../src/core/model.ts";
 import type { Name } from "../../src/core/services/name.ts";
-import { ip } from "../core/make.ts";
+import { id, ip } from "../core/make.ts";
 import { World } from "../director/world.ts";
 
 const AWAKE = canonical({
@@ -380,6 +380,45 @@ t.test(
     floor.calls = [];
     await world.run();
     t.ok(floor.calls.includes("conntrack -D -d 192.168.122.12"));
+  },
+);
+
+t.test(
+  "an alias leads to a container again after its flows were flushed, then goes: its new flows are flushed too",
+  async (t) => {
+    const ways: Readonly<Record<string, (world: World) => Promise<void>>> = {
+      "by a run that fails after the rules": async (world) => {
+        await world.stop(named(world, "two"));
+        await world.start("two", new Map(), "bridge");
+        world.director.pending.addAll();
+        world.floor.fails = (command) => command.startsWith("conntrack -D");
+        await t.rejects(world.run(), { step: "flush tracked connections", message: /unavailable/ });
+        world.floor.fails = undefined;
+      },
+      "by a visit, before any run": async (world) => {
+        await world.start("two", new Map([["ocdd.wake", "true"]]), "bridge");
+        await world.run();
+        const two = named(world, "two");
+        await world.again(two, false);
+        const target = named(world, "two").attachments[0]?.address ?? null;
+        const { host } = world.director;
+        await world.director.as(() => host.gate(two.id, { ...AWAKE, target }, id("bridge")));
+      },
+    };
+    for (const [way, open] of Object.entries(ways)) {
+      const world = await served(t, "one", "two");
+      const { flows } = world.floor.kernel;
+      await open(world);
+      world.judge.connect();
+      t.ok(flows.has(ip("192.168.122.12")), `${way}: a client has connected`);
+      const { docker } = world.floor;
+      docker.containers_ = docker.containers_.filter(({ name }) => name !== "two");
+      docker.catchUp();
+      world.director.pending.addAll();
+      await world.run();
+      t.strictSame(aliases(world), ["192.168.122.11"], "no event has announced its end: the run finds it");
+      t.notOk(flows.has(ip("192.168.122.12")), `${way}: flushed`);
+    }
   },
 );
 
