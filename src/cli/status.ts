@@ -8,6 +8,7 @@ import { HostError } from "../core/errors.ts";
 import type { Observation, Service } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { plan } from "../core/plan.ts";
+import { hasEnded } from "../core/process-record.ts";
 import type { ServerAnswers, StatusReport } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { readUsage, type Usage } from "../core/report/usage.ts";
@@ -15,6 +16,7 @@ import { lastRunOf } from "../host/disk/page.ts";
 import { readWatchStats } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
 import type { Host } from "../host/host.ts";
+import { look } from "../host/kernel/process-owner.ts";
 import { nameServer } from "./doctor/answers.ts";
 import { webServer } from "./doctor/page.ts";
 
@@ -78,6 +80,10 @@ export async function statusOf(
     // only root sees which queues are read
     wakes: root ? seen.gates?.queue !== undefined : null,
     stats,
+    watching:
+      stats === null || stats.process === null
+        ? null
+        : !hasEnded(stats.process, await look(stats.process.pid)),
     ...(options.usage === true ? { usage: await usageOf(decision?.services ?? [], docker) } : {}),
   };
   return { report, notices: seen.notices };

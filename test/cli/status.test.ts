@@ -13,7 +13,7 @@ import { HostError } from "../../src/core/errors.ts";
 import { NO_GATES } from "../../src/core/lifecycle/gates.ts";
 import { pathsOf } from "../../src/core/paths.ts";
 import { type ServerAnswers, statusDocument, statusText } from "../../src/core/report/status.ts";
-import { parseWatchStats } from "../../src/core/report/watch-stats.ts";
+import { parseWatchStats, renderWatchStats, type WatchStats } from "../../src/core/report/watch-stats.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
 import { readWatchStats, recordWatchStats } from "../../src/host/disk/watch-stats.ts";
 import { attachment, config, container, HOST, id, NOW } from "../core/make.ts";
@@ -274,6 +274,20 @@ t.test("what watch has done is in the status", async (t) => {
   const told = async (): Promise<string> => statusText(conf, (await statusOf(conf, options)).report);
   t.match(await told(), /watch +7 changes in 2 h, 2 repairs, the last 60 min ago\n/);
   t.match(await told(), /last error +10 min ago: no space left\n/);
+  const recorded = (await readWatchStats(file)) as WatchStats;
+  t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { running: true } });
+  writeFileSync(
+    file,
+    renderWatchStats({ ...recorded, process: { ...recorded.process, started: "1" } } as WatchStats),
+  );
+  t.match(
+    await told(),
+    /watch +does not run; before it ended: 7 changes in 2 h/,
+    "another process has its number",
+  );
+  t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { running: false } });
+  writeFileSync(file, renderWatchStats({ ...recorded, process: null } as WatchStats));
+  t.match(await told(), /watch +7 changes in 2 h/, "a file of an earlier version");
   stats.succeeded(0, true);
   await stats.written();
   t.match(await told(), /last error +10 min ago, recovered since: no space left\n/);

@@ -47,6 +47,8 @@ export interface StatusReport {
   readonly wakes: boolean | null;
   /** What `watch` has recorded. */
   readonly stats: WatchStats | null;
+  /** Whether the process that has recorded it still runs; null where that is not known. */
+  readonly watching: boolean | null;
   /** What the services use; absent where it was not asked for. */
   readonly usage?: readonly Usage[];
 }
@@ -74,6 +76,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
     guarded: report.unguarded === undefined ? null : report.unguarded === null,
     server: report.server ?? null,
     watch: stats && {
+      running: report.watching,
       since: time(stats.since),
       changes: stats.changes,
       repaired: stats.repaired,
@@ -104,7 +107,7 @@ export function statusText(config: Config, report: StatusReport): string {
   const rows: [string, string][] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
     ["last run", lastRun === null ? "never succeeded" : `${ago(now - lastRun)} ago`],
-    ...(stats === null ? [] : watchRows(stats, now)),
+    ...(stats === null ? [] : watchRows(stats, report.watching, now)),
     ...(report.server === undefined ? [] : [serverRow(report.server)]),
     [
       "services",
@@ -177,11 +180,14 @@ function sleepRows(decision: Decision, wakes: boolean | null): [string, string][
 /** Characters of an error's message. */
 const LONG = 200;
 
-function watchRows(stats: WatchStats, now: number): [string, string][] {
+function watchRows(stats: WatchStats, watching: boolean | null, now: number): [string, string][] {
   const { since, changes, repaired, lastRepair, lastError } = stats;
   const when = lastRepair === null ? "" : `, the last ${ago(now - lastRepair)} ago`;
   return [
-    ["watch", `${counted(changes, "change")} in ${ago(now - since)}, ${counted(repaired, "repair")}${when}`],
+    [
+      "watch",
+      `${watching === false ? "does not run; before it ended: " : ""}${counted(changes, "change")} in ${ago(now - since)}, ${counted(repaired, "repair")}${when}`,
+    ],
     ...(lastError === null
       ? []
       : [

@@ -1,6 +1,7 @@
 /** What `watch` has done since it was started, for `ocdd status`. Times are seconds since the epoch. */
 
 import { isMoment } from "../moment.ts";
+import { type ProcessRecord, readProcessRecord } from "../process-record.ts";
 
 export interface WatchStats {
   readonly since: number;
@@ -11,6 +12,8 @@ export interface WatchStats {
   readonly lastRepair: number | null;
   /** The last failure of a run; `over` when one has succeeded since. */
   readonly lastError: { readonly at: number; readonly message: string; readonly over: boolean } | null;
+  /** The process that has recorded this; null where it is not known, as in a file of an earlier version. */
+  readonly process: ProcessRecord | null;
 }
 
 export const newWatchStats = (since: number): WatchStats => ({
@@ -19,6 +22,7 @@ export const newWatchStats = (since: number): WatchStats => ({
   repaired: 0,
   lastRepair: null,
   lastError: null,
+  process: null,
 });
 
 /** After a run that succeeded; the same value when nothing differs. */
@@ -48,7 +52,8 @@ export const renderWatchStats = (stats: WatchStats): string =>
 /** Reads it; null when it cannot be read. */
 export function parseWatchStats(text: string): WatchStats | null {
   try {
-    const { since, changes, repaired, lastRepair, lastError } = JSON.parse(text) as Partial<WatchStats>;
+    const read = JSON.parse(text) as Partial<WatchStats>;
+    const { since, changes, repaired, lastRepair, lastError } = read;
     if (![changes, repaired].every(Number.isFinite)) return null;
     if (![since, lastRepair ?? 0, lastError?.at ?? 0].every(isMoment)) return null;
     const error = lastError ?? null;
@@ -59,6 +64,7 @@ export function parseWatchStats(text: string): WatchStats | null {
       lastRepair: lastRepair ?? null,
       lastError:
         error === null ? null : { at: error.at, message: String(error.message), over: error.over === true },
+      process: readProcessRecord(read.process) ?? null,
     };
   } catch {
     return null;

@@ -7,6 +7,7 @@ import {
   renderWatchStats,
   type WatchStats,
 } from "../../core/report/watch-stats.ts";
+import { thisProcess } from "../kernel/process-owner.ts";
 import { readText, writeWhole } from "./file.ts";
 
 export interface WatchStatsLog {
@@ -21,6 +22,7 @@ export interface WatchStatsLog {
 /** Counts from now on. `now` gives seconds since the epoch. Never throws: a full disk must not stop `watch`. */
 export function recordWatchStats(file: string, now: () => number): WatchStatsLog {
   let stats = newWatchStats(now());
+  const own = thisProcess();
   let onDisk: WatchStats | undefined;
   let written = Promise.resolve();
   const record = (next: WatchStats): void => {
@@ -29,7 +31,8 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
       const latest = stats;
       if (onDisk === latest) return;
       // a report needs no fsync; a disk that is full is tried again with the next one
-      await writeWhole(file, renderWatchStats(latest), "utf8", "later").then(
+      const text = renderWatchStats({ ...latest, process: await own });
+      await writeWhole(file, text, "utf8", "later").then(
         () => {
           onDisk = latest;
         },

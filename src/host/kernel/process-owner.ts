@@ -1,10 +1,10 @@
 /** Which process of which boot wrote a record, and whether it still runs. */
 import { readFile, readlink } from "node:fs/promises";
 import { uptime } from "node:os";
-import type { ProcessSeen, TryRecord } from "../../core/methods/try-record.ts";
+import type { ProcessRecord, ProcessSeen } from "../../core/process-record.ts";
 
 /** What a record says of this process. */
-export async function thisProcess(): Promise<Omit<TryRecord, "name">> {
+export async function thisProcess(): Promise<ProcessRecord> {
   const { pid } = process;
   const { started, ...host } = await look(pid);
   return {

@@ -59,6 +59,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     remedy: null,
     wakes: null,
     stats: null,
+    watching: null,
   };
   for (const [what, one] of [
     ["with Docker", { ...standing, table: decision.desired.table, decision }],

@@ -12,12 +12,11 @@ import {
 import {
   CREATION_SECONDS,
   fateOf,
-  hasEnded,
-  type ProcessSeen,
   parseTryRecord,
   renderTryRecord,
   type TryRecord,
 } from "../../../src/core/methods/try-record.ts";
+import { hasEnded, type ProcessSeen } from "../../../src/core/process-record.ts";
 
 t.test("the container's name: from a service, a container or an image, one label of a zone", (t) => {
   for (const [from, name] of [
