@@ -1,0 +1,84 @@
+/** What others' tools for sleeping containers are known to do wrong: to each kind of client, and to other containers. */
+import t, { type Test } from "tap";
+import { initializedLab } from "./director.ts";
+import type { Lab } from "./handle.ts";
+import { until } from "./process.ts";
+import { addressOf, asleep, leads, stateOf, WAKE } from "./sleeper.ts";
+
+t.setTimeout(300_000);
+
+const IDLE = { ...WAKE, "ocdd.idle": "2s" } as const;
+
+t.test("clients of services that sleep", async (t) => {
+  const lab = await initializedLab(t, { name: "sleep-clients", dns: false });
+  const watch = lab.startOcdd(["watch"]);
+  t.teardown(() => watch.stop());
+  await database(t, lab);
+  await film(t, lab);
+  await webSocket(t, lab);
+});
+
+async function database(t: Test, lab: Lab): Promise<void> {
+  await t.test("a database, which speaks first: the client's first connection succeeds", async (t) => {
+    const speaks = ["socat", "TCP-LISTEN:5432,reuseaddr,fork", "EXEC:cat /etc/passwd"];
+    await lab.startContainer({ name: "db", labels: { ...WAKE, "ocdd.wake.ports": "5432" }, command: speaks });
+    const address = await addressOf(lab, "db");
+    await asleep(lab, "db", address);
+    // one connection, in which the client says nothing
+    const { code, stdout } = await lab.run("client", ["socat", "-u", `TCP:${address}:5432`, "STDOUT"], {
+      check: false,
+    });
+    t.match([code, stdout.split("\n")[0]], [0, /^root:/]);
+  });
+}
+
+async function film(t: Test, lab: Lab): Promise<void> {
+  await t.test("a film: one long stream is not cut, and only what asks for it is stopped", async (t) => {
+    await lab.startContainers(
+      { name: "film", labels: IDLE },
+      { name: "unused", labels: IDLE },
+      { name: "wakes-only", labels: WAKE },
+      "plain",
+    );
+    await lab.docker("exec", "film", "dd", "if=/dev/zero", "of=/www/film", "bs=1k", "count=160");
+    const address = await addressOf(lab, "film");
+    await asleep(lab, "film", address);
+    const argv = [
+      "curl",
+      "-s",
+      "-o",
+      "/dev/null",
+      "--limit-rate",
+      "20k",
+      "-w",
+      "%{http_code} %{size_download}",
+    ];
+    const { stdout } = await lab.run("client", [...argv, `http://${address}/film`]);
+    t.equal(stdout, "200 163840");
+    for (const name of ["film", "unused"])
+      await until(`${name} is stopped`, async () => (await stateOf(lab, name)) === "exited", 30_000);
+    for (const name of ["wakes-only", "plain"]) t.equal(await stateOf(lab, name), "running", name);
+  });
+}
+
+async function webSocket(t: Test, lab: Lab): Promise<void> {
+  await t.test("a connection that is silent in both directions is not cut", async (t) => {
+    const echoes = ["socat", "TCP-LISTEN:80,reuseaddr,fork", "EXEC:cat"];
+    await lab.startContainer({ name: "chat", labels: IDLE, command: echoes });
+    await lab.startContainer({ name: "witness", labels: IDLE });
+    const address = await addressOf(lab, "chat");
+    await leads(lab, address);
+    // silent until another one, which began to be unused later, has been stopped; then a word, and its echo
+    const script = `(while [ ! -e ${lab.dir}/speak ]; do sleep 0.2; done; echo word) | socat -t5 - TCP:${address}:80`;
+    const answer = lab.run("client", ["sh", "-c", script]);
+    await until("it is connected", async () => {
+      const { stdout } = await lab.run("client", ["ss", "-Htn", "state", "established", "dst", address]);
+      return stdout.includes(address);
+    });
+    await lab.docker("restart", "-t", "0", "witness");
+    await until("the other one is stopped", async () => (await stateOf(lab, "witness")) === "exited", 30_000);
+    t.equal(await stateOf(lab, "chat"), "running");
+    await lab.run("client", ["touch", `${lab.dir}/speak`]);
+    t.equal((await answer).stdout, "word");
+  });
+}
