@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -30,19 +31,45 @@ export interface Peer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Ports that were free a moment ago. */
+/** Below the ports that the kernel gives to sockets which ask for none: a query of another test would take one meanwhile. */
+const PORTS = { first: 10_000, last: 32_000 } as const;
+
+/** Ports that were free a moment ago, for TCP and UDP. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      server.listen({ host: "127.0.0.1", port: 0 });
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
+  const held: Held[] = [];
+  while (held.length < count) {
+    const found = await hold(randomInt(PORTS.first, PORTS.last));
+    if (found !== undefined) held.push(found);
+  }
+  await Promise.all(held.map(({ release }) => release()));
+  return held.map(({ port }) => port);
+}
+
+interface Held {
+  readonly port: number;
+  readonly release: () => Promise<void>;
+}
+
+/** Undefined where another socket has the port. */
+async function hold(port: number): Promise<Held | undefined> {
+  const server = createServer();
+  const socket = createSocket("udp4");
+  const release = async (): Promise<void> => {
+    await Promise.all([
+      new Promise<void>((done) => void server.close(() => done())),
+      new Promise<void>((done) => void socket.close(done)),
+    ]);
+  };
+  try {
+    server.listen({ host: "127.0.0.1", port });
+    await once(server, "listening");
+    socket.bind(port, "127.0.0.1");
+    await once(socket, "listening");
+    return { port, release };
+  } catch {
+    await release();
+    return undefined;
+  }
 }
 
 /** Ask over UDP; undefined when no answer comes in time. */
