@@ -4,7 +4,7 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeF
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
-import { apply, ENGINES, initializedLab } from "./director.ts";
+import { apply, initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { addProgram } from "./image.ts";
 import { HOST_ADDRESS } from "./network.ts";
@@ -125,30 +125,28 @@ async function call(lab: Lab, secret = SECRET): Promise<string> {
   return (await lab.run("client", [...curl, ...header, URL_OF_HOOK])).stdout;
 }
 
-for (const engine of ENGINES) {
-  t.test(`the example of a DNS service, engine ${engine}`, async (t) => {
-    const lab = await initializedLab(t, { name: `dns-example-${engine}`, engine, dns: false });
-    await importBind(lab);
-    const zones = new Zones(lab);
-    await zones.create();
-    const env = environment(lab, zones);
-    const compose = (...args: string[]) => run(["docker-compose", ...args], { env, cwd: EXAMPLE });
-    await compose("build", "--build-arg", `BASE=${BASE}`);
-    await compose("up", "-d", "--no-build");
-    await apply(lab);
-    const name = await lab.docker("ps", "--format", "{{.Names}}");
-    const address = await addressOf(lab, name);
-    const scene = { lab, zones, name, address, hook: await startHook(lab, env) };
-    await until("it serves", async () => (await ask(scene, "www")) === SERVED, 20_000);
-    await commits(t, scene);
-    await refusesBroken(t, scene);
-    await refusesUnsigned(t, scene);
-    await says(t, scene);
-    await tries(t, scene);
-    // compose 1 cannot replace a container of a current engine
-    if (engine === "debian") await rebuilds(t, scene, env);
-  });
-}
+t.test("the example of a DNS service", async (t) => {
+  const lab = await initializedLab(t, { name: "dns-example", dns: false });
+  await importBind(lab);
+  const zones = new Zones(lab);
+  await zones.create();
+  const env = environment(lab, zones);
+  const compose = (...args: string[]) => run(["docker-compose", ...args], { env, cwd: EXAMPLE });
+  await compose("build", "--build-arg", `BASE=${BASE}`);
+  await compose("up", "-d", "--no-build");
+  await apply(lab);
+  const name = await lab.docker("ps", "--format", "{{.Names}}");
+  const address = await addressOf(lab, name);
+  const scene = { lab, zones, name, address, hook: await startHook(lab, env) };
+  await until("it serves", async () => (await ask(scene, "www")) === SERVED, 20_000);
+  await commits(t, scene);
+  await refusesBroken(t, scene);
+  await refusesUnsigned(t, scene);
+  await says(t, scene);
+  await tries(t, scene);
+  // with engine 20.10: compose 1 cannot replace a container of a current one
+  await rebuilds(t, scene, env);
+});
 
 interface Scene {
   readonly lab: Lab;
