@@ -26,6 +26,13 @@ export interface ReadinessSettings {
   readonly check?: ((signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
+/** The container has ended while it was being checked. */
+export class EndedError extends HostError {
+  constructor(message: string) {
+    super("docker", message);
+  }
+}
+
 /** What asks Docker. */
 export interface ReadinessMeans {
   readonly exec: DockerActions["exec"];
@@ -181,7 +188,7 @@ async function ended(
     if (now === undefined) throw new HostError("docker", "it was removed");
     if (now !== null && !now.running) {
       const why = now.error === "" ? "" : `: ${clip(now.error, 300)}`;
-      throw new HostError("docker", `it ended with status ${now.exitCode}${why}`);
+      throw new EndedError(`it ended with status ${now.exitCode}${why}`);
     }
     await interval(stateMs, until);
   }

@@ -10,6 +10,7 @@ import type { Service } from "../core/model.ts";
 import { reasonOf } from "../host/docker/error.ts";
 import { QUEUE_LENGTH } from "../host/kernel/queue/queue.ts";
 import { makePlace, type Phase, type Place, stateOf } from "./place.ts";
+import { EndedError } from "./readiness.ts";
 import { verdictsOn } from "./verdicts.ts";
 import type { Acts, Waker } from "./waker-types.ts";
 
@@ -148,6 +149,8 @@ export function makeWaker(acts: Acts): Waker {
       open.delete(idOf(service));
       if (closing.signal.aborted) return;
       if (!isSame(place, service)) restart(place, service);
+      // it was started and stopped by others: the next visit starts it, and does not wait for a back-off
+      else if (watched && error instanceof EndedError) backToSleep(place, before);
       else fail(place, error, !watched);
     } finally {
       clearTimeout(timer);

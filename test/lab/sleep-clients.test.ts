@@ -1,4 +1,6 @@
 /** What others' tools for sleeping containers are known to do wrong: to each kind of client, and to other containers. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import t, { type Test } from "tap";
 import { initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
@@ -25,10 +27,9 @@ async function database(t: Test, lab: Lab): Promise<void> {
     const address = await addressOf(lab, "db");
     await asleep(lab, "db", address);
     // one connection, in which the client says nothing
-    const { code, stdout } = await lab.run("client", ["socat", "-u", `TCP:${address}:5432`, "STDOUT"], {
-      check: false,
-    });
-    t.match([code, stdout.split("\n")[0]], [0, /^root:/]);
+    const asks = ["socat", "-u", `TCP:${address}:5432`, "STDOUT"];
+    const { code, stdout, stderr } = await lab.run("client", asks, { check: false });
+    t.match([code, stdout.split("\n")[0]], [0, /^root:/], stderr);
   });
 }
 
@@ -40,9 +41,10 @@ async function film(t: Test, lab: Lab): Promise<void> {
       { name: "wakes-only", labels: WAKE },
       "plain",
     );
-    await lab.docker("exec", "film", "dd", "if=/dev/zero", "of=/www/film", "bs=1k", "count=160");
     const address = await addressOf(lab, "film");
     await asleep(lab, "film", address);
+    writeFileSync(join(lab.dir, "film"), Buffer.alloc(160 << 10));
+    await lab.docker("cp", join(lab.dir, "film"), "film:/www/film");
     const argv = [
       "curl",
       "-s",

@@ -5,6 +5,7 @@ import { waiting } from "../../src/core/forwards/forward.ts";
 import type { Flow } from "../../src/core/lifecycle/flow.ts";
 import { lifecycleOf } from "../../src/core/lifecycle/settings.ts";
 import type { Service } from "../../src/core/model.ts";
+import { EndedError } from "../../src/lifecycle/readiness.ts";
 import { makeWaker } from "../../src/lifecycle/waker.ts";
 import type { Acts, Started, Waker, WakerEvent } from "../../src/lifecycle/waker-types.ts";
 import { config, forward, id, ip, name } from "../core/make.ts";
@@ -292,6 +293,26 @@ t.test("a stop that fails: it is led to again", async (t) => {
   t.strictSame(done, ["shut", "busy?", "open"]);
   t.equal(waker.place(ALIAS)?.phase, "awake");
 });
+
+t.test(
+  "stopped by a command while it is checked: asleep, no failure; the next visit starts it at once",
+  async (t) => {
+    const ended = Promise.withResolvers<Started>();
+    const checks = [() => ended.promise, async () => STARTED];
+    const { waker, done, notes, verdicts } = host({
+      ready: async () => (checks.shift() ?? (() => null as never))(),
+    });
+    waker.update([service("starting")]);
+    await until("it is checked", () => checks.length === 1);
+    ended.reject(new EndedError("it ended with status 143"));
+    await until("it is asleep", () => waker.place(ALIAS)?.phase === "asleep");
+    t.strictSame([...waker.failed], []);
+    t.notOk(notes.some(({ kind }) => kind === "failed"));
+    waker.arrived(1, tcp(1));
+    await until("it is released", () => verdicts.length > 0);
+    t.strictSame([done, verdicts], [["start", "open"], ["1 release"]]);
+  },
+);
 
 t.test("started by a command: checked, its alias leads to it, and it is not started again", async (t) => {
   const { waker, done } = host();
