@@ -17,6 +17,7 @@ import {
 import { statusDocument, statusText } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { stoppedServices } from "../core/report/stopped.ts";
+import { CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { readOctets } from "../host/disk/file.ts";
@@ -35,9 +36,6 @@ const FAILED = 1;
 const PARTIAL = 3;
 const CHANGES = 2;
 const NO_DOCKER = 69;
-
-/** Milliseconds for which a mass removal must be observed before it is applied. */
-const CONFIRMATION_MS = 3_000;
 
 /** Options of every command. */
 export interface Wish {

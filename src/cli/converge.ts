@@ -4,6 +4,7 @@ import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
 import type { Decision } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
+import { CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { openHost } from "../host/host.ts";
@@ -11,8 +12,6 @@ import { openHost } from "../host/host.ts";
 /** Milliseconds between two tries to take the lock that another run holds, and until that is given up. */
 const LOCK_RETRY_MS = 50;
 const LOCK_MS = 60_000;
-/** Milliseconds for which a mass removal must be observed, as in any run. */
-const CONFIRMATION_MS = 3_000;
 
 /** One run, after that of another `ocdd` where one is in progress. Throws HostError. */
 export async function converge(config: Config): Promise<Decision> {

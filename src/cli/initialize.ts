@@ -11,6 +11,8 @@ import { emptyState } from "../core/page/empty.ts";
 import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
 import { candidatesOf } from "../core/services/candidates.ts";
+import { CONFIRMATION_MS } from "../director/confirm.ts";
+import { reconcile } from "../director/reconcile.ts";
 import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { makeSelvesDirectory } from "../host/disk/selves.ts";
@@ -40,23 +42,24 @@ export async function initialize(config: Config, now: number, say: (line: string
     say("- Removing OCDD specific iptables rules ...");
     say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
     say("- Removing services list from web server's index.html");
-    const inUse = planInUse(config, seen, now);
-    if (inUse === null) await clear(config, host, now, leases);
-    else await host.apply(inUse);
+    if (isInUse(config, seen, now)) await reconcile(config, host, runOptions(now));
+    else await clear(config, host, now, leases);
   } finally {
     await release();
   }
   return hostIp;
 }
 
-/** What a run would change, where OCDD's own leases and forwards are in force; null where there is nothing to keep. */
-function planInUse(config: Config, seen: Observation, now: number): Plan | null {
-  const { actual, legacy, leasesIntact, leasesStale } = seen;
-  if (legacy !== undefined || !leasesIntact || actual.dataPath.forwards.length === 0) return null;
-  const { desired, evicted } = decide(config, seen, now);
-  // the next run asks before it ends the leases of addresses that are no longer in the range
-  return evicted.length > 0 ? null : plan(actual, desired, leasesStale);
+/** Whether OCDD's own leases and forwards are in force, and all of them may stay: then a run like any other is enough. */
+function isInUse(config: Config, seen: Observation, now: number): boolean {
+  const { actual, legacy, leasesIntact } = seen;
+  if (legacy !== undefined || !leasesIntact || actual.dataPath.forwards.length === 0) return false;
+  // such a run ends no lease of an address that is no longer in the range: it is refused
+  return decide(config, seen, now).evicted.length === 0;
 }
+
+const runOptions = (now: number) =>
+  ({ now: () => now, apply: true, yes: false, confirmationMs: CONFIRMATION_MS }) as const;
 
 /**
  * The first part of a run without an `initialize` before it: the same, except that it starts no services and removes nothing.

@@ -9,6 +9,9 @@ import { counted } from "../core/text.ts";
 import type { Host } from "../host/host.ts";
 import type { Scope } from "../host/observe.ts";
 
+/** Milliseconds for which a mass removal must be observed. */
+export const CONFIRMATION_MS = 3_000;
+
 export interface ConfirmOptions {
   /** Seconds since the epoch. */
   readonly now: () => number;

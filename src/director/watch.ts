@@ -16,6 +16,7 @@ import type { Host } from "../host/host.ts";
 import { openSchedule } from "../lifecycle/methods/open-schedule.ts";
 import type { Schedule } from "../lifecycle/methods/schedule.ts";
 import type { WakerEvent } from "../lifecycle/waker-types.ts";
+import { CONFIRMATION_MS } from "./confirm.ts";
 import { causeOf, failureLine } from "./failure.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
@@ -32,8 +33,6 @@ const RETRY_MS = 1_000;
 /** Milliseconds before a lock that another run holds is tried again, and until that is logged. */
 const LOCK_RETRY_MS = 250;
 const LOCK_LOG_MS = 10_000;
-/** Milliseconds until a mass removal is accepted. */
-const CONFIRMATION_MS = 3_000;
 
 export interface WatchOptions extends ReloadOptions {
   /** The supervisor of this process. */

@@ -28,7 +28,7 @@ export interface MethodFigures {
   readonly text: string;
 }
 
-/** Methods whose last result is stored, whoever has run them. */
+/** Methods whose last result is stored, run by `watch` or by a command. */
 const STORED: readonly MethodName[] = ["update", "validate", "monitor"];
 
 /** Of services by the id of their container. */

@@ -122,7 +122,7 @@ t.test("entrypoint and command: as the container has them, not as its image", (t
 });
 
 t.test("--mount takes the place of whatever is at its destination", (t) => {
-  const mounts = [{ source: "/work/zone", destination: "/data", readOnly: true }];
+  const mounts = [{ source: "/srv/zone", destination: "/data", readOnly: true }];
   const item = inspected(
     { Volumes: { "/data": {}, "/keep": {} } },
     {
@@ -140,7 +140,7 @@ t.test("--mount takes the place of whatever is at its destination", (t) => {
     Binds: ["/b:/data/sub"],
     Mounts: [
       { Type: "bind", Source: "/c", Target: "/c" },
-      { Type: "bind", Source: "/work/zone", Target: "/data", ReadOnly: true },
+      { Type: "bind", Source: "/srv/zone", Target: "/data", ReadOnly: true },
     ],
     Tmpfs: { "/t": "" },
   });
