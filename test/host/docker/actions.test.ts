@@ -1,58 +1,20 @@
-/** Starting, stopping and checking containers with an engine that answers, hangs, refuses, or sends invalid answers. */
-import { mkdtempSync, rmSync } from "node:fs";
-import type { ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import fc from "fast-check";
 import t, { type Test } from "tap";
-import { idOf, startDockerDouble } from "../../../bench/docker-double.ts";
+import { idOf } from "../../../bench/docker-double.ts";
 import { HostError } from "../../../src/core/errors.ts";
 import { connectActions } from "../../../src/host/docker/actions.ts";
 import { reasonOf } from "../../../src/host/docker/error.ts";
+import { type Answer, type Script, says, scriptedEngine } from "./script.ts";
 
 const WEB = idOf("web");
 const RUN = idOf("run");
 
-/** What the engine does with a request. */
-type Answer = (response: ServerResponse, body: string) => void;
-
-const says =
-  (status: number, body: unknown = ""): Answer =>
-  (response) => {
-    response.writeHead(status, { "Content-Type": "application/json" });
-    response.end(body === "" ? "" : JSON.stringify(body));
-  };
 const hangs: Answer = () => undefined;
-
-/** `METHOD path` → its answers in order; the last one counts for all later requests. */
-type Script = Record<string, Answer | readonly Answer[]>;
 
 /** `deadline` in milliseconds: short only where it must pass, since the machine may be busy. */
 async function scripted(t: Test, script: Script, deadline = 10_000) {
-  const directory = mkdtempSync(join(tmpdir(), "ocdd-actions-"));
-  const asked: string[] = [];
-  const bodies: string[] = [];
-  const engine = await startDockerDouble(join(directory, "docker.sock"), {
-    containers: [],
-    networks: [],
-    instead(path, response, request) {
-      const key = `${request.method} ${path}`;
-      const before = asked.filter((one) => one === key).length;
-      asked.push(key);
-      const answers = [script[key] ?? says(404, { message: "page not found" })].flat();
-      void text(request).then((body) => {
-        bodies.push(body);
-        answers[Math.min(before, answers.length - 1)]?.(response, body);
-      });
-      return true;
-    },
-  });
-  t.teardown(async () => {
-    await engine.close();
-    rmSync(directory, { recursive: true });
-  });
-  const actions = connectActions({ socket: engine.socket, version: null, deadline });
+  const { socket, asked, bodies } = await scriptedEngine(t, script);
+  const actions = connectActions({ socket, version: null, deadline });
   return { actions, asked, bodies, script };
 }
 

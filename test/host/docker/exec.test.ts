@@ -1,15 +1,11 @@
-/** A command in a container, with an engine that answers, hangs, breaks off, or refuses. */
-import { mkdtempSync, rmSync } from "node:fs";
 import type { ServerResponse } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import t, { type Test } from "tap";
-import { idOf, startDockerDouble } from "../../../bench/docker-double.ts";
+import { idOf } from "../../../bench/docker-double.ts";
 import { reasonOf } from "../../../src/host/docker/error.ts";
 import { type ExecRequest, type ExecResult, execute } from "../../../src/host/docker/exec.ts";
 import { type RunningCommand, ticksNow } from "../../../src/host/kernel/processes.ts";
 import { frame } from "./frame.ts";
+import { type Answer, type Script, says, scriptedEngine } from "./script.ts";
 
 const WEB = idOf("web");
 const RUN = idOf("run");
@@ -17,14 +13,6 @@ const MAKE = `POST /containers/${WEB}/exec`;
 const START = `POST /exec/${RUN}/start`;
 const STATE = `GET /exec/${RUN}/json`;
 
-type Answer = (response: ServerResponse, body: string) => void;
-
-const says =
-  (status: number, body: unknown): Answer =>
-  (response) => {
-    response.writeHead(status, { "Content-Type": "application/json" });
-    response.end(JSON.stringify(body));
-  };
 const hangs: Answer = () => undefined;
 const made = says(201, { Id: RUN });
 const runs = says(200, { Running: true, ExitCode: null, Pid: 4711 });
@@ -47,39 +35,15 @@ const goesOn: Answer = (response) => {
   response.write(frame(1, "begun\n"));
 };
 
-/** `METHOD path` → its answers in order; the last one counts for all later requests. */
-type Script = Record<string, Answer | readonly Answer[]>;
-
 async function engineOf(t: Test, over: Script, deadline = 10_000) {
-  const directory = mkdtempSync(join(tmpdir(), "ocdd-exec-"));
   const script: Script = { [MAKE]: made, [START]: prints(), [STATE]: endedWith(0), ...over };
-  const asked: string[] = [];
-  const bodies: string[] = [];
-  const engine = await startDockerDouble(join(directory, "docker.sock"), {
-    containers: [],
-    networks: [],
-    instead(path, response, request) {
-      const key = `${request.method} ${path}`;
-      const before = asked.filter((one) => one === key).length;
-      asked.push(key);
-      const answers = [script[key] ?? says(404, { message: "page not found" })].flat();
-      void text(request).then((body) => {
-        bodies.push(body);
-        answers[Math.min(before, answers.length - 1)]?.(response, body);
-      });
-      return true;
-    },
-  });
-  t.teardown(async () => {
-    await engine.close();
-    rmSync(directory, { recursive: true });
-  });
+  const { socket, asked, bodies } = await scriptedEngine(t, script);
   const given: RunningCommand[] = [];
   const output: string[] = [];
   /** `ends`: whether the processes can be ended. */
   const run = (request: Partial<ExecRequest> = {}, ends: () => boolean = () => true): Promise<ExecResult> =>
     execute(
-      { socket: engine.socket, version: null, deadline },
+      { socket, version: null, deadline },
       async (command) => {
         given.push(command);
         return ends();
