@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { until } from "./process.ts";
-import { addressOf, asleep, leads, stateOf, WAKE } from "./sleeper.ts";
+import { addressOf, asleep, leads, stateOf, visit, WAKE } from "./sleeper.ts";
 
 t.setTimeout(300_000);
 
@@ -18,6 +18,7 @@ t.test("clients of services that sleep", async (t) => {
   await database(t, lab);
   await film(t, lab);
   await webSocket(t, lab);
+  await validated(t, lab);
 });
 
 async function database(t: Test, lab: Lab): Promise<void> {
@@ -83,4 +84,22 @@ async function webSocket(t: Test, lab: Lab): Promise<void> {
     await lab.run("client", ["touch", `${lab.dir}/speak`]);
     t.equal((await answer).stdout, "word");
   });
+}
+
+async function validated(t: Test, lab: Lab): Promise<void> {
+  await t.test(
+    "ocdd.ready=validate: a visit waits until VALIDATE passes, although the port accepts",
+    async (t) => {
+      // it answers from its start on, with the right page and the file that VALIDATE looks for a while later
+      const slow = "rm -f /tmp/ok; (sleep 2; echo loaded >/www/index.html; touch /tmp/ok) & exec /serve";
+      const labels = { ...WAKE, "ocdd.ready": "validate", "ocdd.validate": "test -e /tmp/ok" };
+      await lab.startContainer({ name: "loads", labels, command: ["sh", "-c", slow] });
+      const address = await addressOf(lab, "loads");
+      await asleep(lab, "loads", address);
+      t.equal(await visit(lab, address), "loaded");
+      await lab.docker("stop", "loads");
+      t.match((await lab.ocdd(["wake", "loads"])).stdout, /^loads is ready/);
+      t.equal(await lab.docker("exec", "loads", "cat", "/www/index.html"), "loaded");
+    },
+  );
 }
