@@ -18,10 +18,18 @@ export function parseIpv4(text: string): Ipv4 | undefined {
 
 /** The address as a number, 0 to 2³²-1. */
 export function toNumber(address: Ipv4): number {
-  let n = 0;
-  for (const octet of address.split(".")) n = n * 256 + Number(octet);
-  return n;
+  let [n, octet] = [0, 0];
+  // by characters: a run for 1 000 containers asks some 50 000 times
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === DOT) [n, octet] = [n * 256 + octet, 0];
+    else octet = octet * 10 + code - ZERO;
+  }
+  return n * 256 + octet;
 }
+
+const DOT = 0x2e;
+const ZERO = 0x30;
 
 /** The address of a number, 0 to 2³²-1. */
 export function fromNumber(n: number): Ipv4 {

@@ -38,6 +38,7 @@ export function renderSelves(input: SelfInput): string {
     seen.bridgePorts.map(({ container, bridge, name }) => [`${container} ${bridge}`, name]),
   );
   const since = new Map(input.listing.services.map((row) => [row.containerId, row.since]));
+  const where = `${input.config.zone} ${input.config.hostName} ${input.hostIp}`;
   const lines = services.flatMap((service) => {
     const container = containers.get(service.instances[0]?.id ?? "");
     if (service.kind !== "alias" || container === undefined) return [];
@@ -50,14 +51,16 @@ export function renderSelves(input: SelfInput): string {
     });
     if (at.length === 0) return [];
     const started = since.get(container.id.slice(0, 12)) ?? null;
-    const key = JSON.stringify([at, started, input.config.zone, input.config.hostName, input.hostIp]);
+    const key = `${where} ${started} ${at.map(({ address, port }) => `${address} ${port}`).join(" ")}`;
     const make = () => JSON.stringify({ at, self: selfOf(service, container, started, input) });
     return [{ address: service.address, line: lineOf(service, key, make) }];
   });
   if (lines.length === 0) return "";
   // in an order that does not depend on how Docker was asked
-  const sorted = lines.sort((a, b) => (a.address < b.address ? -1 : 1)).map(({ line }) => line);
-  return `{"schemaVersion":1,"containers":[\n${sorted.join(",\n")}\n]}\n`;
+  const sorted = lines.sort((a, b) => (a.address < b.address ? -1 : 1));
+  const last = sorted.length - 1;
+  const texts = sorted.map(({ line }, i) => (i === last ? `${line}\n]}\n` : `${line},\n`));
+  return `{"schemaVersion":1,"containers":[\n`.concat(...texts);
 }
 
 const lineOf = perObject<Service, string>();
