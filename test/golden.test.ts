@@ -56,7 +56,7 @@ function readCase(directory: string): Case {
     flags: [],
   });
   const items = (file: string): Record<string, unknown>[] => json(file, []);
-  const containers = items("containers.json").flatMap((item) => readContainer(item) ?? []);
+  const containers = items("containers.json").flatMap((item) => readContainer(item, NOW) ?? []);
   const networks = items("networks.json").map(readNetwork);
   const before = text("zone-before.txt", "");
   const address = (device: string, at: string, prefix: number) => ({

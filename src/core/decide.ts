@@ -84,7 +84,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       ...addresses.reserved.notes,
       ...disk.warnings,
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),
-      ...services.flatMap((service) => guardNotes(service, seen)),
+      ...services.flatMap((service) => guardNotes(service, seen, now)),
       ...conflictNotes(services, allocation.table),
       ...skipped.map((s) => `container "${clip(s.container)}" is not served: ${s.reason}`),
       ...(seen.template?.problems ?? []),

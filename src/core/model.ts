@@ -11,7 +11,7 @@ import type { Checks, Results } from "./methods/results.ts";
 import type { Card } from "./page/appearance.ts";
 import type { ServiceHistory } from "./page/history.ts";
 import type { PageTemplate } from "./page/template.ts";
-import type { UpBounds } from "./page/uptime.ts";
+import type { StartBounds } from "./page/uptime.ts";
 import type { NamedPort, Port } from "./ports.ts";
 import type { Name } from "./services/name.ts";
 import type { Skipped } from "./services/skipped.ts";
@@ -36,8 +36,8 @@ export interface Container {
   readonly created: number;
   readonly state: string;
   readonly health: "none" | "starting" | "healthy" | "unhealthy";
-  /** For how long it has been up, as far as Docker's list shows. */
-  readonly up?: UpBounds | undefined;
+  /** When it was started, as far as Docker's list shows. */
+  readonly started?: StartBounds | undefined;
   readonly labels: ReadonlyMap<string, string>;
   /** `bridge`, a network's name, `host`, `none` or `container:<id>`. */
   readonly networkMode: string;
@@ -145,7 +145,7 @@ export interface Service {
   readonly checks?: Checks;
   /** Seconds since the epoch. */
   readonly created: number;
-  readonly up: UpBounds | undefined;
+  readonly started: StartBounds | undefined;
   /** How it looks on the page. */
   readonly card: Card;
   /** Why it did not get the name it asked for. */

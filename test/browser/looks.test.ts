@@ -37,7 +37,7 @@ function office(): Decision {
       at: "172.17.9.9",
       image: "nginx:1.29",
       created: now - 90_000,
-      up: { least: 86_000, most: 90_000 },
+      started: { earliest: now - 90_000, latest: now - 86_000 },
       labels: new Map([["ocdd.name", "wiki"]]),
       ports: [{ protocol: "tcp", port: 80 }],
     }),

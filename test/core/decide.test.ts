@@ -384,12 +384,13 @@ t.test(
   "a running container whose bridge port is not found gets no packets, and the run says so",
   async (t) => {
     const firewall = { backend: "iptables", unguarded: null, obstacles: [], iptables: true } as const;
-    const one = { ...container({ name: "web", at: "172.17.0.2" }), up: { least: 60, most: 120 } };
+    const ago = (least: number, most: number) => ({ earliest: NOW - most, latest: NOW - least });
+    const one = { ...container({ name: "web", at: "172.17.0.2" }), started: ago(60, 120) };
     const port = { name: "veth1", bridge: "docker0", hairpin: true, container: one.id };
     t.match(decided([one], { firewall }).warnings, [/"web" gets no packets.*--pid host/]);
     t.strictSame(decided([one], { firewall, bridgePorts: [port] }).warnings, []);
     t.strictSame(decided([{ ...one, state: "starting" }], { firewall }).warnings, [], "while it starts");
-    t.strictSame(decided([{ ...one, up: { least: 2, most: 3 } }], { firewall }).warnings, [], "at first");
+    t.strictSame(decided([{ ...one, started: ago(2, 3) }], { firewall }).warnings, [], "at first");
     t.strictSame(decided([one]).warnings, [], "without a guard");
   },
 );

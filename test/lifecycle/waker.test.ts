@@ -36,7 +36,7 @@ function service(state: "asleep" | "starting" | "running", container = "web"): S
     forward: state === "running" ? OPEN : waiting(open),
     sleep: { settings: SETTINGS, open, networkId: id("bridge") },
     created: 0,
-    up: undefined,
+    started: undefined,
     card: {} as Service["card"],
     renamed: null,
     sharedNames: [],

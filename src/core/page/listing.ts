@@ -101,7 +101,7 @@ export function listingOf(input: ListingInput): Listing {
   const services = shown
     .map((service) => ({
       weight: service.card.weight,
-      row: rowOf(service, zone, history.get(service.name), now),
+      row: rowOf(service, zone, history.get(service.name)),
     }))
     .sort((a, b) => a.weight - b.weight || byName.compare(a.row.name, b.row.name))
     .map(({ row }) => row);
@@ -165,10 +165,10 @@ const iso = (seconds: number | null): string | null =>
 
 const rowsOf = perObject<Service, Row>();
 
-function rowOf(service: Service, zone: string, was: Remembered | undefined, now: number): Row {
+function rowOf(service: Service, zone: string, was: Remembered | undefined): Row {
   const before = was?.containerId === containerIdOf(service) ? was.since : null;
   const asleep = service.state === "asleep";
-  const since = asleep ? null : runningSince(service.up, service.created, before, now);
+  const since = asleep ? null : runningSince(service.started, service.created, before);
   return rowsOf(service, `${zone} ${since}`, () => makeRow(service, zone, since));
 }
 

@@ -4,11 +4,14 @@
  * page does not change every minute.
  */
 
-/** A container has been up for at least and at most this many seconds. */
-export interface UpBounds {
-  readonly least: number;
-  readonly most: number;
+/** Between these moments a container was started; seconds since the epoch. */
+export interface StartBounds {
+  readonly earliest: number;
+  readonly latest: number;
 }
+
+/** Seconds by which a clock and Docker's words may differ. */
+const SLACK = 2;
 
 const UNITS: ReadonlyMap<string, readonly [seconds: number, before: number]> = new Map([
   ["second", [1, 0]],
@@ -21,33 +24,35 @@ const UNITS: ReadonlyMap<string, readonly [seconds: number, before: number]> = n
   ["year", [31_536_000, 1_800]],
 ]);
 
-/** `Up 2 hours (healthy)` → bounds; undefined when the text says something else. */
-export function upBounds(status: string): UpBounds | undefined {
-  if (/^Up Less than a second/.test(status)) return { least: 0, most: 1 };
+/** `Up 2 hours (healthy)`, read at `now` → bounds; undefined when the text says something else. */
+export function startBounds(status: string, now: number): StartBounds | undefined {
+  if (/^Up Less than a second/.test(status)) return { earliest: now - 1, latest: now };
   const [, count, unit = ""] = /^Up (About an?|\d{1,6}) ([a-z]+?)s?(?: \(|$)/.exec(status) ?? [];
   const scale = UNITS.get(unit);
   if (count === undefined || scale === undefined) return undefined;
   const [seconds, before] = scale;
   const n = /^\d/.test(count) ? Number(count) : 1;
-  return { least: Math.max(n * seconds - before, 0), most: (n + 1) * seconds };
+  return { earliest: now - (n + 1) * seconds, latest: now - Math.max(n * seconds - before, 0) };
 }
+
+/** Whether both may be of one start. */
+export const sameStart = (one: StartBounds | undefined, other: StartBounds | undefined): boolean =>
+  one === undefined || other === undefined
+    ? one === other
+    : one.earliest - SLACK <= other.latest && other.earliest - SLACK <= one.latest;
 
 /** Seconds since the epoch; `before` is what was published last time. Null when nothing is known. */
 export function runningSince(
-  up: UpBounds | undefined,
+  started: StartBounds | undefined,
   created: number,
   before: number | null,
-  now: number,
 ): number | null {
-  if (up === undefined) return null;
-  const slack = 2;
+  if (started === undefined) return null;
+  const { earliest, latest } = started;
   const agrees = (moment: number, within: number): boolean =>
-    now - up.most - within <= moment && moment <= now - up.least + within;
-  if (before !== null && agrees(before, slack)) return before;
+    earliest - within <= moment && moment <= latest + within;
+  if (before !== null && agrees(before, SLACK)) return before;
   // most containers start when they are created; without slack, so that narrower bounds agree later
   if (agrees(created, 0)) return created;
-  return Math.max(
-    created,
-    now - (up.most - up.least > slack ? Math.floor((up.least + up.most) / 2) : up.least),
-  );
+  return Math.max(created, latest - earliest > SLACK ? Math.ceil((earliest + latest) / 2) : latest);
 }

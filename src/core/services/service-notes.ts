@@ -6,10 +6,14 @@ import type { LeaseTable, Observation, Service } from "../model.ts";
 const SETTLED = 10;
 
 /** A running container whose port is not found is refused by the guard: a director that cannot see PIDs reports why. */
-export function guardNotes({ instances, forward, state, up }: Service, { firewall }: Observation): string[] {
+export function guardNotes(
+  { instances, forward, state, started }: Service,
+  { firewall }: Observation,
+  now: number,
+): string[] {
   const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
   // one that has just started or is about to end has none for a moment
-  if (!refused || state !== "running" || (up?.least ?? 0) < SETTLED) return [];
+  if (!refused || state !== "running" || started === undefined || now - started.latest < SETTLED) return [];
   return instances.map(
     ({ name }) =>
       `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,

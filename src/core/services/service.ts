@@ -95,7 +95,7 @@ function makeService(
         ? null
         : { settings, open: forward, networkId: reach.network.id },
     created: container.created,
-    up: container.up,
+    started: container.started,
     card: readCard(container.labels, container.image),
     renamed: grant.renamed,
     sharedNames: grant.shared,

@@ -2,7 +2,7 @@
 import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Attachment, Container, Network } from "../../core/model.ts";
 import { isMoment } from "../../core/moment.ts";
-import { upBounds } from "../../core/page/uptime.ts";
+import { startBounds } from "../../core/page/uptime.ts";
 import type { Port, Protocol } from "../../core/ports.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -15,8 +15,8 @@ export const string = (value: unknown): string => (typeof value === "string" ? v
 export const number = (value: unknown): number =>
   typeof value === "number" && Number.isFinite(value) ? value : 0;
 
-/** Undefined for an item without a valid id: ids go into API paths. */
-export function readContainer(item: Json): Container | undefined {
+/** An item of Docker's list, read at `now` (seconds). Undefined for one without a valid id: ids go into API paths. */
+export function readContainer(item: Json, now: number): Container | undefined {
   const id = string(item.Id);
   if (!isContainerId(id)) return undefined;
   const networks = Object.entries(record(record(item.NetworkSettings).Networks));
@@ -29,7 +29,7 @@ export function readContainer(item: Json): Container | undefined {
     created: isMoment(item.Created) ? item.Created : 0,
     state: string(item.State) || "running",
     health: healthOf(item),
-    up: upBounds(string(item.Status)),
+    started: startBounds(string(item.Status), now),
     labels: new Map(Object.entries(record(item.Labels)).map(([key, value]) => [key, string(value)])),
     networkMode: string(record(item.HostConfig).NetworkMode),
     attachments: networks.map(([network, settings]) => readAttachment(network, record(settings))),

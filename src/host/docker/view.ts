@@ -1,6 +1,8 @@
 /** Docker's containers and networks as one observation shows them, and updated container by container. */
+import { isDeepStrictEqual } from "node:util";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Container, Network } from "../../core/model.ts";
+import { sameStart } from "../../core/page/uptime.ts";
 import type { Docker } from "./client.ts";
 import { type DockerEvent, type Json, networkId, readContainer, readEndpoints, readNetwork } from "./json.ts";
 
@@ -25,7 +27,7 @@ export async function lookOnce(docker: Docker): Promise<DockerView> {
     docker.containers({ all: true }),
     docker.networks(),
   ]);
-  const all = items.flatMap((item) => readContainer(item) ?? []);
+  const all = items.flatMap((item) => readContainer(item, seconds()) ?? []);
   return {
     containers: all.filter(({ state }) => RUNNING.has(state)),
     stopped: all.filter(({ state }) => !RUNNING.has(state)),
@@ -55,13 +57,12 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
   /** Containers whose loss of an endpoint is accepted although the list still shows it. */
   const unasked = new Set<string>();
-  /** When Docker described it, by a monotonic clock. */
-  const readAt = new WeakMap<Container, number>();
+  /** The value from before where nothing has changed: all that was computed from it is kept with it. */
   const read = (item: Json): Container | [] => {
-    const one = readContainer(item);
+    const one = readContainer(item, seconds());
     if (one === undefined) return [];
-    readAt.set(one, performance.now());
-    return one;
+    const before = listed.get(one.id);
+    return before !== undefined && isSame(before, one) ? before : one;
   };
   const lookAtEndpoints = async (id: string): Promise<void> => {
     endpoints.set(id, readEndpoints((await docker.network(id)) ?? {}));
@@ -71,7 +72,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     const containers: Container[] = [];
     const stopped: Container[] = [];
     for (const one of listed.values()) {
-      const running = gone.has(one.id) ? undefined : present(withUptime(one, readAt.get(one)), endpoints);
+      const running = gone.has(one.id) ? undefined : present(one, endpoints);
       if (running === undefined)
         stopped.push(gone.has(one.id) && RUNNING.has(one.state) ? { ...one, state: EXITED } : one);
       else containers.push(running);
@@ -135,13 +136,11 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   };
 }
 
-/** The container as Docker would describe it now: its uptime grows between two reads. */
-function withUptime(one: Container, readAt: number | undefined): Container {
-  if (one.up === undefined || readAt === undefined) return one;
-  const seconds = (performance.now() - readAt) / 1000;
-  const up = { least: one.up.least + Math.round(seconds), most: one.up.most + Math.round(seconds) };
-  return { ...one, up };
-}
+/** Whether Docker describes the same run of a container in the same state; the words for its uptime change with time. */
+const isSame = (before: Container, now: Container): boolean =>
+  sameStart(before.started, now.started) && isDeepStrictEqual(before, { ...now, started: before.started });
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
 
 /** Docker announces a pause a moment before its list shows it. */
 function withState(events: readonly DockerEvent[]): (one: Container) => Container {

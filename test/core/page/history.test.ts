@@ -21,7 +21,7 @@ const stopped = ({ desired }: Decision): { name: string; title: string | null }[
 
 t.test("services shown are remembered; what is written is read back", async (t) => {
   const { desired } = run([
-    container({ name: "web", up: { least: 900, most: 1_100 } }),
+    container({ name: "web", started: { earliest: NOW - 1_100, latest: NOW - 900 } }),
     secret({ "ocdd.title": 'A "title"\u2028' }),
   ]);
   t.strictSame([...desired.history.keys()], ["secret", "web"]);

@@ -6,6 +6,7 @@ import { decide } from "../../../src/core/decide.ts";
 import { NO_GATES } from "../../../src/core/lifecycle/gates.ts";
 import type { Container, Decision, Observation } from "../../../src/core/model.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
+import type { StartBounds } from "../../../src/core/page/uptime.ts";
 import { plan } from "../../../src/core/plan.ts";
 import { attachment, BARE, composeLabels, config, container, ip, NOW, observation, ZONE } from "../make.ts";
 
@@ -180,13 +181,13 @@ t.test("groups: by label, else by project, else one of their own", async (t) => 
 });
 
 t.test("unchanged containers at any later time: the same page", async (t) => {
-  const at = (seconds: number, text: { least: number; most: number }) =>
+  const at = (seconds: number, started: StartBounds) =>
     [
-      container({ name: "web", up: text, created: NOW - 50_000 }),
+      container({ name: "web", started, created: NOW - 50_000 }),
       container({ name: "x", at: "172.17.0.9" }),
     ].map((one) => ({ ...one, state: seconds > -1 ? "running" : "" }));
-  const first = run(at(0, { least: 120, most: 180 }));
-  const second = run(at(1, { least: 3_600, most: 7_200 }), first, NOW + 4_000);
+  const first = run(at(0, { earliest: NOW - 180, latest: NOW - 120 }));
+  const second = run(at(1, { earliest: NOW - 3_200, latest: NOW + 400 }), first, NOW + 4_000);
   t.equal(second.desired.page.html, first.desired.page.html);
   t.equal(second.desired.page.services, first.desired.page.services);
   t.same(plan(first.desired, second.desired).steps, []);

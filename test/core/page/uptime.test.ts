@@ -1,7 +1,7 @@
 /** Docker's words for how long a container has been up → since when, without a page that changes each minute. */
 import fc from "fast-check";
 import t from "tap";
-import { runningSince, upBounds } from "../../../src/core/page/uptime.ts";
+import { runningSince, sameStart, startBounds } from "../../../src/core/page/uptime.ts";
 
 /** HumanDuration of Docker's go-units, for seconds. */
 function words(seconds: number): string {
@@ -23,10 +23,10 @@ function words(seconds: number): string {
 t.test("Docker's words for an uptime: the bounds contain it", async () => {
   fc.assert(
     fc.property(fc.oneof(fc.nat(7_200), fc.nat(200_000), fc.nat(200_000_000)), (seconds) => {
-      const up = upBounds(
-        `${words(seconds)}${seconds % 3 === 0 ? " (healthy)" : seconds % 3 === 1 ? " (Paused)" : ""}`,
-      );
-      return up !== undefined && up.least <= seconds && seconds <= up.most;
+      const text = `${words(seconds)}${seconds % 3 === 0 ? " (healthy)" : seconds % 3 === 1 ? " (Paused)" : ""}`;
+      const bounds = startBounds(text, 1e9);
+      const started = 1e9 - seconds;
+      return bounds !== undefined && bounds.earliest <= started && started <= bounds.latest;
     }),
     { numRuns: 5_000 },
   );
@@ -42,7 +42,7 @@ t.test("text that is no uptime: no bounds", async (t) => {
     "Up 3 fortnights",
     "Restarting (1) 5 seconds ago",
   ])
-    t.equal(upBounds(text), undefined, text);
+    t.equal(startBounds(text, 1e9), undefined, text);
 });
 
 t.test("a start time shown once: unchanged while it fits Docker's words", async (t) => {
@@ -50,27 +50,44 @@ t.test("a start time shown once: unchanged while it fits Docker's words", async 
   let told: number | null = null;
   const changes = new Set<number>();
   for (let age = 3; age < 400_000; age += 60 + (age >> 6)) {
-    told = runningSince(upBounds(words(age)), started - 5, told, started + age);
+    told = runningSince(startBounds(words(age), started + age), started - 5, told);
     if (told !== null) changes.add(told);
   }
   t.same([...changes], [started], "to the second, through hours and days");
   const again = started + 500_000;
   t.equal(
-    runningSince(upBounds("Up 2 seconds"), started - 5, told, again + 2),
+    runningSince(startBounds("Up 2 seconds", again + 2), started - 5, told),
     again,
     "a restart is recognized",
   );
   t.equal(
-    runningSince(upBounds("Up 3 hours"), started, null, started + 3 * 3_600),
+    runningSince(startBounds("Up 3 hours", started + 3 * 3_600), started, null),
     started,
     "else its creation, where that agrees",
   );
   t.equal(
-    runningSince(upBounds("Up 3 hours"), started, null, started + 9e5),
+    runningSince(startBounds("Up 3 hours", started + 9e5), started, null),
     started + 9e5 - 11_700,
     "else the middle",
   );
-  t.equal(runningSince(undefined, started, told, again), null);
+  t.equal(runningSince(undefined, started, told), null);
+});
+
+t.test("two reads of one start agree at any times; those of a start and the next one do not", async () => {
+  const age = fc.integer({ min: 1, max: 200_000_000 });
+  const read = (started: number, at: number) => startBounds(words(at - started), at);
+  fc.assert(
+    fc.property(age, age, fc.nat(59), (first, more, soon) => {
+      const started = 1e9 - first;
+      const again = 1e9 + 10;
+      return (
+        sameStart(read(started, 1e9), read(started, 1e9 + more)) &&
+        !sameStart(read(started, 1e9), read(again, again + soon)) &&
+        !sameStart(read(started, 1e9), undefined)
+      );
+    }),
+    { numRuns: 5_000 },
+  );
 });
 
 t.test(
@@ -82,10 +99,9 @@ t.test(
         const started = 1_000_000 + created + start;
         const read = (after: number, before: number | null): number | null =>
           runningSince(
-            upBounds(words(Math.floor(after))),
+            startBounds(words(Math.floor(after)), Math.floor(started + after)),
             Math.floor(1_000_000 + created),
             before,
-            Math.floor(started + after),
           );
         const shown = read(first, null);
         return later.every((after) => read(first + after, shown) === shown);

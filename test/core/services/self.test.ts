@@ -52,7 +52,13 @@ t.test("a container: its names, its address, its labels of two kinds and what ru
     ["ocdd.title", "not of this kind"],
   ]);
   const containers = [
-    container({ name: "web", at: "172.17.0.3", labels, created: NOW - 90, up: { least: 80, most: 95 } }),
+    container({
+      name: "web",
+      at: "172.17.0.3",
+      labels,
+      created: NOW - 90,
+      started: { earliest: NOW - 95, latest: NOW - 80 },
+    }),
   ];
   const state = decided({ containers, bridgePorts: [port("web", "veth1")] });
   t.strictSame(told(state), { "172.17.0.3": { port: "veth1", name: "web" } });

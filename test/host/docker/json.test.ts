@@ -8,7 +8,7 @@ t.test("networks and attachments, with and without ids: matched by id", async (t
     dup: { NetworkID: id("second"), IPAddress: "172.30.0.2" },
     old: { IPAddress: "172.31.0.2" },
   };
-  const container = readContainer({ Id: id("c"), NetworkSettings: { Networks: networks } });
+  const container = readContainer({ Id: id("c"), NetworkSettings: { Networks: networks } }, 0);
   t.match(container?.attachments, [
     { network: "dup", networkId: id("second"), address: "172.30.0.2" },
     { network: "old", networkId: "", address: "172.31.0.2" },
