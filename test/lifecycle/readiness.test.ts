@@ -162,7 +162,7 @@ t.test("a health URL whose answer does not come within its timeout: asked again"
   });
   const settings = { health: { ...health, timeout: 0.05 }, grace: 0 };
   await untilReady(target(), settings, nothingAsked, means(), NEVER, PACE);
-  t.equal(n, 2);
+  t.ok(n > 1, `asked ${n} times`);
 });
 
 t.test("ports asked for: all of them must accept, also those asked for meanwhile", async (t) => {
