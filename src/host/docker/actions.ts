@@ -2,11 +2,13 @@
 import type { Readable } from "node:stream";
 import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
+import { endProcesses } from "../kernel/processes.ts";
 import { readDocument } from "./answer.ts";
 import { type ContainerDetails, readDetails } from "./details.ts";
 import { connectEngine, DOCKER_DEADLINE_MS, type EngineOptions, type Patience } from "./engine.ts";
 import { dockerError, orNone } from "./error.ts";
-import { isContainerId, type Json, record, records, string } from "./json.ts";
+import { type EndProcesses, execute } from "./exec.ts";
+import { isContainerId, type Json, record } from "./json.ts";
 
 /**
  * Calls for a container by its id of 64 hexadecimal digits. Each throws HostError "docker" or "privilege", with Docker's own
@@ -24,9 +26,8 @@ export interface DockerActions {
   /** One that is not paused is left as it is. */
   unpause(id: string): Promise<void>;
   /**
-   * Exit status of a command run inside the container; its output is discarded. Undefined when it could not be run, because the
-   * container is gone, does not run or is paused, or when Docker does not know the status. Docker has no call that ends a
-   * command: after `timeoutMs` it goes on without being waited for, and HostError is thrown.
+   * Exit status of a command run inside the container; its output is discarded. Undefined when Docker does not know the status.
+   * After `timeoutMs`, and when the signal is aborted, its processes are ended; after `timeoutMs` HostError is thrown.
    */
   exec(
     id: string,
@@ -42,7 +43,7 @@ const STOP_SECONDS = 10;
 const MOST_STOP_SECONDS = 3_600;
 
 /** `deadline` is in milliseconds, for all that does not wait for a container. */
-export function connectActions(options: EngineOptions): DockerActions {
+export function connectActions(options: EngineOptions, end: EndProcesses = endProcesses): DockerActions {
   const { socket, deadline = DOCKER_DEADLINE_MS } = options;
   const engine = connectEngine(options);
   const description = async (id: string, signal?: AbortSignal): Promise<Json | undefined> => {
@@ -83,28 +84,12 @@ export function connectActions(options: EngineOptions): DockerActions {
     pause: (id) => actUnless(id, "pause", ({ paused }) => paused),
     unpause: (id) => actUnless(id, "unpause", ({ paused }) => !paused),
     async exec(id, argv, timeoutMs, signal) {
-      const path = `/containers/${checked(id)}/exec`;
-      const body = { Cmd: argv, AttachStdout: true, AttachStderr: true };
-      // one that is made twice and never started does nothing
-      const made = await engine
-        .ask({ method: "POST", path, body, success: [201] }, readDocument, { again: true, signal })
-        .catch(orNone(404, 409));
-      if (made === undefined) return undefined;
-      const run = string(record(made).Id);
-      if (!isContainerId(run))
-        throw dockerError(socket, new Error("its answer holds no id"), null, { method: "POST", path });
-      const start = {
-        method: "POST",
-        path: `/exec/${run}/start`,
-        body: { Detach: false, Tty: false },
-      } as const;
-      const ran = await engine
-        .ask(start, (output) => discard(output).then(() => true), { deadline: timeoutMs, signal })
-        .catch(orNone(404, 409));
-      if (ran === undefined) return undefined;
-      const after = await engine.ask({ path: `/exec/${run}/json` }, readDocument, { again: true, signal });
-      const { ExitCode, Running } = records([after])[0] ?? {};
-      return Running !== true && Number.isInteger(ExitCode) ? (ExitCode as number) : undefined;
+      const command = { container: checked(id), argv, timeoutMs, onOutput: () => undefined };
+      const result = await execute(options, end, signal === undefined ? command : { ...command, signal });
+      if (result.ended === "signal") throw signal?.reason;
+      if (result.ended === "timeout")
+        throw new HostError("docker", `its command did not end within ${timeoutMs / 1000} s`);
+      return result.status ?? undefined;
     },
   };
 }

@@ -4,6 +4,8 @@ import { idOf } from "../../../bench/docker-double.ts";
 import { HostError } from "../../../src/core/errors.ts";
 import { connectActions } from "../../../src/host/docker/actions.ts";
 import { reasonOf } from "../../../src/host/docker/error.ts";
+import type { RunningCommand } from "../../../src/host/kernel/processes.ts";
+import { frame } from "./frame.ts";
 import { type Answer, type Script, says, scriptedEngine } from "./script.ts";
 
 const WEB = idOf("web");
@@ -14,8 +16,12 @@ const hangs: Answer = () => undefined;
 /** `deadline` in milliseconds: short only where it must pass, since the machine may be busy. */
 async function scripted(t: Test, script: Script, deadline = 10_000) {
   const { socket, asked, bodies } = await scriptedEngine(t, script);
-  const actions = connectActions({ socket, version: null, deadline });
-  return { actions, asked, bodies, script };
+  const ended: RunningCommand[] = [];
+  const actions = connectActions({ socket, version: null, deadline }, async (command) => {
+    ended.push(command);
+    return true;
+  });
+  return { actions, asked, bodies, script, ended };
 }
 
 async function refusal(work: Promise<unknown>): Promise<HostError> {
@@ -239,7 +245,8 @@ const [MAKE, START, RESULT] = EXEC;
 const made = says(201, { Id: RUN });
 const printed: Answer = (response) => {
   response.writeHead(200, { "Content-Type": "application/vnd.docker.raw-stream" });
-  response.end("output".repeat(100_000));
+  for (let n = 0; n < 1_000; n++) response.write(frame(1, "output".repeat(100)));
+  response.end();
 };
 
 t.test("exec: the exit status of the command; its output is discarded", async (t) => {
@@ -256,46 +263,47 @@ t.test("exec: the exit status of the command; its output is discarded", async (t
     AttachStderr: true,
   });
   t.strictSame(JSON.parse(bodies[1] ?? ""), { Detach: false, Tty: false });
-  const rows: [unknown, number | undefined][] = [
-    [{ Running: false, ExitCode: 126 }, 126],
-    [{ Running: true, ExitCode: 0 }, undefined],
-    [{ Running: false, ExitCode: null }, undefined],
-    [[], undefined],
-    ["x", undefined],
+  const rows: [Answer, number | undefined][] = [
+    [says(200, { Running: false, ExitCode: 126 }), 126],
+    [says(404, { message: "no such exec" }), undefined],
   ];
   for (const [answer, want] of rows) {
-    script[RESULT] = says(200, answer);
-    t.equal(await actions.exec(WEB, ["/check"], 5_000), want, JSON.stringify(answer));
+    script[RESULT] = answer;
+    t.equal(await actions.exec(WEB, ["/check"], 5_000), want);
   }
 });
 
-t.test(
-  "exec: undefined where the container is gone, stopped or paused; an error for anything else",
-  async (t) => {
-    const { actions, script } = await scripted(t, { [MAKE]: made, [START]: printed });
-    for (const status of [404, 409]) {
-      script[MAKE] = says(status, { message: "is paused" });
-      t.equal(await actions.exec(WEB, ["/check"], 5_000), undefined);
-      Object.assign(script, { [MAKE]: made, [START]: says(status, { message: "is not running" }) });
-      t.equal(await actions.exec(WEB, ["/check"], 5_000), undefined);
-    }
-    script[MAKE] = says(500, { message: "oh" });
-    t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /exec \(status 500\): oh$/ });
-    script[MAKE] = says(201, { Id: "../../images" });
-    t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /its answer holds no id/ });
-  },
-);
+t.test("exec: an error where the container is gone, stopped or paused, and for anything else", async (t) => {
+  const { actions, script } = await scripted(t, { [MAKE]: made, [START]: printed });
+  script[MAKE] = says(404, { message: "No such container" });
+  t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /container has been removed$/ });
+  script[MAKE] = says(409, { message: "is paused" });
+  t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /is paused$/ });
+  Object.assign(script, { [MAKE]: made, [START]: says(409, { message: "is not running" }) });
+  t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /is not running$/ });
+  script[MAKE] = says(500, { message: "oh" });
+  t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /exec \(status 500\): oh$/ });
+  script[MAKE] = says(201, { Id: "../../images" });
+  t.match(await refusal(actions.exec(WEB, ["/check"], 5_000)), { message: /its answer holds no id/ });
+});
 
 t.test(
-  "exec: a command that does not end in time is not started again; an aborted signal ends the wait",
+  "exec: a command that does not end in time, or is interrupted, is ended, not started again",
   async (t) => {
-    const { actions, asked, script } = await scripted(t, { [MAKE]: made, [START]: hangs });
-    t.match(await refusal(actions.exec(WEB, ["/check"], 200)), { message: /start within 0\.2 s$/ });
-    t.strictSame(asked, [MAKE, START]);
+    const runs = says(200, { Running: true, ExitCode: null, Pid: 4711 });
+    const { actions, asked, script, ended } = await scripted(t, {
+      [MAKE]: made,
+      [START]: hangs,
+      [RESULT]: runs,
+    });
+    t.match(await refusal(actions.exec(WEB, ["/check"], 200)), { message: /did not end within 0\.2 s$/ });
+    t.strictSame(asked.slice(0, 2), [MAKE, START]);
+    t.match(ended, [{ pid: 4711, container: WEB }]);
     const stop = new AbortController();
     const reason = new Error("the visit is over");
     script[START] = () => stop.abort(reason);
     await t.rejects(actions.exec(WEB, ["/check"], 60_000, stop.signal), reason);
+    t.equal(ended.length, 2);
     await t.rejects(actions.inspect(WEB, stop.signal), reason);
   },
 );
