@@ -2,6 +2,7 @@
 import { pausing } from "../daemon/wakeup.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import { isUnanswered } from "../host/docker/error.ts";
+import { unlessAborted } from "../platform/abort.ts";
 
 /** Milliseconds until Docker is asked again that has not answered. */
 const AGAIN_MS = 250;
@@ -38,19 +39,5 @@ export async function whileUnanswered<T>(ask: () => Promise<T>, signal: AbortSig
       await pausing(AGAIN_MS, signal);
       if (signal.aborted) throw error;
     }
-  }
-}
-
-/** Rejects with the signal's reason as soon as it is aborted, whatever becomes of the promise. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    promise.catch(() => undefined);
   }
 }

@@ -8,6 +8,7 @@ import { pausing } from "../daemon/wakeup.ts";
 import { accepts, httpStatus } from "../host/connect.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { ContainerDetails } from "../host/docker/details.ts";
+import { unlessAborted } from "../platform/abort.ts";
 
 export interface StartedContainer {
   readonly address: Ipv4;
@@ -81,9 +82,6 @@ export async function untilReady(
   signal.throwIfAborted();
   const own = new AbortController();
   const until = AbortSignal.any([signal, own.signal]);
-  const aborted = new Promise<never>((_, reject) => {
-    until.addEventListener("abort", () => reject(until.reason));
-  });
   const { healthcheck } = target;
   const { health, grace, check } = settings;
   const ready =
@@ -95,7 +93,7 @@ export async function untilReady(
           ? passes(() => healthPasses(target.address, health, until), pace, until)
           : portsAccept(target, grace, asked, pace, until);
   try {
-    await Promise.race([ready, ended(target.container, means, pace, until), aborted]);
+    await unlessAborted(Promise.race([ready, ended(target.container, means, pace, until)]), until);
   } finally {
     own.abort();
   }

@@ -1,6 +1,7 @@
 /** One request to Docker's Engine API: its deadline, a second try, a refusal with Docker's own message. */
 import type { Readable } from "node:stream";
 import Dockerode from "dockerode";
+import { unlessAborted } from "../../platform/abort.ts";
 import { dockerError } from "./error.ts";
 
 /** Milliseconds until an answer of Docker's must be complete. */
@@ -64,11 +65,8 @@ export function connectEngine({
         const late = new AbortController();
         const timer = setTimeout(() => late.abort(new Error("deadline")), deadline);
         const until = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
-        const aborted = new Promise<never>((_, reject) => {
-          until.addEventListener("abort", () => reject(until.reason));
-        });
         try {
-          return await Promise.race([open(request, until).then(read), aborted]);
+          return await unlessAborted(open(request, until).then(read), until);
         } catch (error) {
           if (signal?.aborted) throw signal.reason;
           if (late.signal.aborted && triesLeft > 0) continue;

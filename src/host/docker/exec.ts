@@ -1,6 +1,7 @@
 /** A command run inside a container through Docker, its output streamed, and ended when its time is over. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
+import { unlessAborted } from "../../platform/abort.ts";
 import { type RunningCommand, ticksNow } from "../kernel/processes.ts";
 import { readDocument } from "./answer.ts";
 import { connectEngine, type Engine, type EngineOptions } from "./engine.ts";
@@ -67,9 +68,9 @@ export async function execute(
       throw failure(error);
     });
     const output = opened.then((body) => readFrames(body, request.onOutput, connection.signal, failure));
-    const broken = await Promise.race([output, aborted(over)]).then(
+    const broken = await unlessAborted(output, over).then(
       () => undefined,
-      (error: unknown) => ({ error }),
+      (error: unknown) => (error === over.reason ? undefined : { error }),
     );
     // Docker has refused it
     if (broken !== undefined) await opened;
@@ -151,9 +152,3 @@ async function ended(
     if (performance.now() - began > AFTER_END_MS) return false;
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });

@@ -1,5 +1,6 @@
 /** Changes of the firewall by other programs, as the kernel announces them (nfnetlink, group of nf_tables). */
 import { setTimeout as sleep } from "node:timers/promises";
+import { unlessAborted } from "../../platform/abort.ts";
 import { missingPrograms } from "../install/programs.ts";
 import { NETLINK_NETFILTER, type Notifications, openNotifications } from "./netlink.ts";
 import { attributes } from "./netlink-message.ts";
@@ -38,18 +39,20 @@ export async function followFirewall(
   opened: () => void,
   changed: () => void,
 ): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
   const notifications = openNotifications(NETLINK_NETFILTER, NFNLGRP_NFTABLES);
   opened();
-  if ("reason" in notifications) return await stopped;
-  const { calls } = notifications;
+  const own = new AbortController();
+  const follow =
+    "reason" in notifications
+      ? new Promise<never>(() => undefined)
+      : Promise.all([poll(notifications.calls, own.signal, changed), pollLegacy(own.signal, changed)]);
   try {
-    await Promise.race([stopped, Promise.all([poll(calls, signal, changed), pollLegacy(signal, changed)])]);
+    await unlessAborted(follow, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
-    calls.close();
+    own.abort();
+    if ("calls" in notifications) notifications.calls.close();
   }
 }
 
