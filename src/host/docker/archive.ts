@@ -18,6 +18,8 @@ export interface FilesRead {
   readonly files: ReadonlyMap<string, string>;
   /** Names of files that were left out: too large, too many, or no regular file. Untrusted. */
   readonly leftOut: readonly string[];
+  /** What is there in place of the directory; null where it is one, or nothing is there. */
+  readonly instead: "link" | "file" | null;
 }
 
 /** Names of files that were left out which are kept. */
@@ -25,8 +27,8 @@ const MOST_NAMES = 16;
 const DEADLINE_MS = 10_000;
 
 /**
- * Regular files of one directory whose names end in `suffix`; links are not followed, directories in it not entered. None where there is
- * no such directory. Throws HostError.
+ * Regular files of one directory whose names end in `suffix`; links are not followed, nor is the directory itself where it is one;
+ * directories in it are not entered. None where there is no such directory. Throws HostError.
  */
 export async function readDirectory(
   engine: Engine,
@@ -38,12 +40,13 @@ export async function readDirectory(
   const request = { path: archivePath(container), query: { path: directory } };
   const read = (body: Readable): Promise<FilesRead> => readTar(body, suffix, limits);
   const found = await engine.ask(request, read, { deadline: DEADLINE_MS, again: true }).catch(orNone(404));
-  return found ?? { files: new Map(), leftOut: [] };
+  return found ?? { files: new Map(), leftOut: [], instead: null };
 }
 
 async function readTar(body: Readable, suffix: string, limits: FileLimits): Promise<FilesRead> {
   const files = new Map<string, string>();
   const leftOut: string[] = [];
+  let instead: FilesRead["instead"] = null;
   const leave = (name: string): void => void (leftOut.length < MOST_NAMES && leftOut.push(name));
   const entries = extract();
   const source = Readable.from(bounded(body, limits.total));
@@ -52,6 +55,8 @@ async function readTar(body: Readable, suffix: string, limits: FileLimits): Prom
   try {
     for await (const entry of entries) {
       const { name: path, type, size = 0 } = entry.header;
+      // what was asked for comes by its own name, without a directory before it
+      if (!path.includes("/") && type !== "directory") instead = type === "symlink" ? "link" : "file";
       const [, name = ""] = /^[^/]*\/([^/]+)$/.exec(path) ?? [];
       const wanted = name.endsWith(suffix);
       const fits = type === "file" && size <= limits.octets && files.size < limits.files;
@@ -65,7 +70,7 @@ async function readTar(body: Readable, suffix: string, limits: FileLimits): Prom
     source.destroy();
     body.destroy();
   }
-  return { files, leftOut };
+  return { files, leftOut, instead };
 }
 
 async function* bounded(body: AsyncIterable<Buffer>, most: number): AsyncGenerator<Buffer> {

@@ -29,6 +29,7 @@ export interface Described {
 /** Of the image's author's files. */
 export const METADATA_DIRECTORY = "/etc/ocdd/metadata";
 const SUFFIX = ".json";
+const INSTEAD = { link: "a symbolic link, which is not followed", file: "no directory" } as const;
 const LIMITS = { octets: MOST_METADATA_LENGTH, total: 16 << 20, files: 64 } as const;
 
 /** Where Docker looks for programs when the image does not say. */
@@ -49,10 +50,11 @@ export async function describe(docker: DockerMethods, id: string): Promise<Descr
     docker.image(container.imageId),
     docker.files(container.id, METADATA_DIRECTORY, SUFFIX, LIMITS).catch((error: unknown) => {
       notes.push(`${METADATA_DIRECTORY} cannot be read: ${reasonOf(error)}`);
-      return { files: new Map<string, string>(), leftOut: [] };
+      return { files: new Map<string, string>(), leftOut: [], instead: null };
     }),
     scriptOf(docker, container),
   ]);
+  if (read.instead !== null) notes.push(`${METADATA_DIRECTORY} is not read: it is ${INSTEAD[read.instead]}`);
   for (const name of read.leftOut)
     notes.push(`${METADATA_DIRECTORY}/${clip(name)} is left out: it is too large, or no file`);
   const files = [...read.files].sort(byName).flatMap(([name, text]) => {

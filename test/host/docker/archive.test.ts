@@ -83,17 +83,17 @@ t.test("a directory: its regular files of that suffix, and the names of those le
   t.strictSame(asked, [`GET /containers/${WEB}/archive?path=%2Fetc%2Focdd%2Fmetadata`]);
 });
 
-t.test("no such directory, an empty one, a link, a file: nothing", async (t) => {
-  const none = { files: new Map(), leftOut: [] };
+t.test("no such directory, an empty one, a link, a file: nothing is read", async (t) => {
   const missing: Answer = (response) => response.writeHead(404).end('{"message":"Could not find the file"}');
-  for (const answer of [
-    missing,
-    sends(DIRECTORY),
-    sends({ name: "metadata", type: "symlink", linkname: "/x" }),
-    sends({ name: "metadata", text: "{}" }),
-  ]) {
+  const rows: [Answer, "link" | "file" | null][] = [
+    [missing, null],
+    [sends(DIRECTORY), null],
+    [sends({ name: "metadata", type: "symlink", linkname: "/x" }), "link"],
+    [sends({ name: "metadata", text: "{}" }), "file"],
+  ];
+  for (const [answer, instead] of rows) {
     const { read } = await engineOf(t, answer);
-    t.strictSame(await read(), none);
+    t.strictSame(await read(), { files: new Map(), leftOut: [], instead });
   }
 });
 

@@ -10,7 +10,7 @@ const map = (values: Readonly<Record<string, string>>): Map<string, string> =>
   new Map(Object.entries(values));
 const files =
   (values: Readonly<Record<string, string>>, leftOut: readonly string[] = []): DockerMethods["files"] =>
-  async (): Promise<FilesRead> => ({ files: map(values), leftOut });
+  async (): Promise<FilesRead> => ({ files: map(values), leftOut, instead: null });
 const nothing: Acts = async () => ended(1);
 
 async function described(over: Partial<DockerMethods>, acts: Acts = nothing) {
@@ -73,6 +73,16 @@ t.test("ancestry: the files by name, oldest first; those that cannot be read are
   t.equal(notes.length, 4);
   t.match(notes.join("|"), /big\.json is left out.*c\.json is no JSON/);
   for (const note of notes) t.notMatch(note, /\p{Cc}/u);
+});
+
+t.test("ancestry: a link or a file in place of the directory is noted", async (t) => {
+  for (const [instead, words] of [
+    ["link", "is a symbolic link, which is not followed"],
+    ["file", "is no directory"],
+  ] as const) {
+    const { notes } = await described({ files: async () => ({ files: new Map(), leftOut: [], instead }) });
+    t.strictSame(notes, [`/etc/ocdd/metadata is not read: it ${words}`]);
+  }
 });
 
 t.test("ancestry without files: what the script says, else OCI's labels", async (t) => {

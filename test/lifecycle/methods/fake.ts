@@ -25,7 +25,7 @@ export function fakeMethods(acts: Acts, over: Partial<DockerMethods> = {}): Fake
   const docker: DockerMethods = {
     container: async () => describedAs({}),
     image: async () => imageOf({}),
-    files: async () => ({ files: new Map(), leftOut: [] }),
+    files: async () => ({ files: new Map(), leftOut: [], instead: null }),
     isExecutable: async () => false,
     execute(request) {
       ran.push(request.argv);

@@ -40,7 +40,7 @@ function docker(
       };
     },
     image: async () => undefined,
-    files: async () => ({ files: new Map(), leftOut: [] }),
+    files: async () => ({ files: new Map(), leftOut: [], instead: null }),
     isExecutable: async () => false,
     execute: () => Promise.reject(new Error("not in this test")),
   };

@@ -120,7 +120,7 @@ export function fakeMethods(containers: () => readonly Container[]): FakeMethods
       return found === undefined ? undefined : describedOf(found);
     },
     image: async () => undefined,
-    files: async () => ({ files: new Map(), leftOut: [] }),
+    files: async () => ({ files: new Map(), leftOut: [], instead: null }),
     isExecutable: async () => false,
     execute,
   };
