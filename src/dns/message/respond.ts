@@ -14,10 +14,12 @@ const writer = new MessageWriter();
 const scratch = new Uint8Array(65535 * 2);
 
 /** The answer before its size and the transport are considered. */
-interface Outcome {
+export interface Outcome {
   readonly rcode: number;
   readonly answer?: Answer;
   readonly ede?: number;
+  /** Bits of the header's fourth octet. */
+  readonly flags?: number;
 }
 
 const REFUSED: Outcome = { rcode: RCODE.REFUSED, ede: EDE.NOT_AUTHORITATIVE };
@@ -91,7 +93,7 @@ export function respond(authority: Authority, via: Via, message: Uint8Array, out
     return answerTo(authority, via, message, query, out);
   } catch {
     // A bug in this program: this client gets SERVFAIL (counted by RCODE), and the server continues.
-    return write(authority, via, message, query, { rcode: RCODE.SERVFAIL }, undefined, out);
+    return writeResponse(authority, via, message, query, { rcode: RCODE.SERVFAIL }, undefined, out);
   }
 }
 
@@ -110,11 +112,11 @@ function answerTo(
     const name = message.slice(12, query.questionEnd - 4);
     outcome = decide(authority, via, query, name, verdict);
   }
-  return write(authority, via, message, query, outcome, verdict, out);
+  return writeResponse(authority, via, message, query, outcome, verdict, out);
 }
 
-/** Write the response: header, question, sections as they fit, OPT, TSIG. */
-function write(
+/** Writes the response to `query` into `out`: header, question, sections as they fit, OPT, TSIG. Returns its octets. */
+export function writeResponse(
   authority: Authority,
   via: Via,
   message: Uint8Array,
@@ -134,9 +136,10 @@ function write(
   writer.begin(scratch, most - tail, query.questionEnd);
   const truncated = outcome.answer !== undefined && !sections(outcome.answer);
   const aa = outcome.answer?.aa === true ? 4 : 0;
-  // Z, AD and CD stay clear (RFC 1035 §4.1.1, RFC 4035 §3.1.6), and RA but for clients whose questions are forwarded.
+  // Z, AD and CD stay clear (RFC 1035 §4.1.1, RFC 4035 §3.1.6), CD and RA but for clients whose questions are forwarded.
   scratch[2] = 0x80 | (query.opcode << 3) | aa | (truncated ? 2 : 0) | (query.recursionDesired ? 1 : 0);
-  scratch[3] = (via.recursion === true ? RECURSION_AVAILABLE : 0) | (outcome.rcode & 15);
+  scratch[3] =
+    (via.recursion === true ? RECURSION_AVAILABLE : 0) | (outcome.flags ?? 0) | (outcome.rcode & 15);
   if (opt !== undefined) {
     scratch.set(opt, writer.at);
     writer.at += opt.length;

@@ -2,8 +2,10 @@
 
 import { clientOf } from "../../daemon/connection-share.ts";
 import type { Say } from "../../daemon/log.ts";
+import { answerFollowed, questionFor } from "../../dns/message/follow.ts";
 import { answerFrom } from "../../dns/message/forward.ts";
 import { parseQuery } from "../../dns/message/query.ts";
+import { aliasOut } from "../../dns/zone/alias.ts";
 import type { Authority, Via } from "../../dns/zone/authority.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import type { ForwardTarget } from "./forward-ask.ts";
@@ -45,10 +47,17 @@ export function openForwarding(
     async answer({ message, client, tcp }) {
       const query = parseQuery(message);
       if (query === undefined) return new Uint8Array();
-      const reply = await forwarder.ask({ message, query }, clientOf(addressText(client)));
+      const name = message.slice(12, query.questionEnd - 4);
+      // a copy: the zone may change meanwhile
+      const target = aliasOut(authority().zones, name, query.qtype)?.target.slice();
+      const question = target === undefined ? { message, query } : questionFor(target, message, query);
+      const reply = await forwarder.ask(question, clientOf(addressText(client)));
       const now = Math.floor(Date.now() / 1000);
       const via: Via = { tcp, client, now, mayTransfer: false, recursion: true };
-      const size = answerFrom(authority(), via, message, query, reply, out);
+      const size =
+        target === undefined
+          ? answerFrom(authority(), via, message, query, reply, out)
+          : answerFollowed(authority(), via, message, query, target, reply, out);
       countEvent(row, "forwarded");
       countAnswer(row, query.qtype, (out[3] as number) & 15);
       return out.slice(0, size);

@@ -102,6 +102,50 @@ for (const engine of ["fast", "portable"] as const)
     },
   );
 
+for (const engine of ["fast", "portable"] as const)
+  t.test(
+    `${engine} engine: an alias that leads out of the zone is followed by way of the forwarder`,
+    async (t) => {
+      const peer = await forwardPeer(t);
+      const forwarders = [{ address: "127.0.0.1", port: peer.port }];
+      const { server, ask } = await serve(t, { forwarders, ...(engine === "portable" ? { engine } : {}) });
+      const of = ({ records }: ReadMessage) =>
+        records.map(({ owner, type, ttl }) => `${owner} ${type} ${ttl}`);
+      const whole = ["ext.example.org. 5 60", "www.example.net. 1 9"];
+      const found = await ask(makeQuery("ext.example.org.", "A", { edns: {} }));
+      t.match(found, { rcode: 0, aa: true, questions: [{ name: "ext.example.org." }] });
+      t.equal(found.flags & 0xff, RA);
+      t.same(of(found), whole);
+      t.match(readMessage((peer.asked[0] as { query: Buffer }).query).questions, [
+        { name: "www.example.net." },
+      ]);
+      const [second] = await askTcp(server.port, [makeQuery("ext.example.org.", "A", { edns: {} })]);
+      t.same(of(second as ReadMessage), whole, "over TCP");
+      t.equal(peer.asked.length, 2);
+      t.same(of(await ask(makeQuery("ext.example.org.", "CNAME"))), [whole[0]]);
+      t.same(of(await ask(makeQuery("ext.example.org.", "A", { flags: 0 }))), [whole[0]]);
+      t.same(of(await ask(makeQuery("loop.example.org.", "A"))), [
+        "loop.example.org. 5 60",
+        "pool.example.org. 5 60",
+      ]);
+      t.equal(peer.asked.length, 2, "not asked for what the zone answers");
+    },
+  );
+
+t.test("a forwarder that leads an alias back to this server: ended, with SERVFAIL", async (t) => {
+  const peer = await forwardPeer(t);
+  const { server, ask } = await serve(t, { forwarders: [{ address: "127.0.0.1", port: peer.port }] });
+  let led = 0;
+  // it resolves the target by asking for the alias, and waits for that answer
+  peer.udp = () => {
+    led++;
+    void askUdp(server.port, makeQuery("ext.example.org.", "A"), 60_000);
+    return [];
+  };
+  t.match(await ask(makeQuery("ext.example.org.", "A")), { rcode: 2, aa: true });
+  t.equal(led, 1, "the same question is asked once");
+});
+
 t.test("over TCP: answers of zone and forwarder on one connection, all before it is closed", async (t) => {
   const peer = await forwardPeer(t);
   const { server } = await serve(t, { forwarders: [{ address: "127.0.0.1", port: peer.port }] });
