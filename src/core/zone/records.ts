@@ -33,7 +33,8 @@ export function readZoneOnDisk(
   settings: ZoneSettings,
   ours: readonly AddressRecord[],
 ): ZoneOnDisk {
-  const { statements, problems } = readZoneFile(text, settings.zone);
+  // the file that is written begins with this as $TTL
+  const { statements, problems } = readZoneFile(text, settings.zone, settings.ttl);
   const problemAt = new Map(problems.map((problem) => [problem.line, problem.message]));
   const host = new Set(ours.map((record) => `${record.owner} ${record.address}`));
   const owners = new Map<string, string>();

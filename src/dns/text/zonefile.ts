@@ -30,6 +30,7 @@ function walk(
   out: OctetWriter,
   visit: (at: number, line: number, cut: LogicalLine, meaning: Understood | ZoneTextError) => void,
   quickly?: (line: number) => void,
+  defaultTtl?: number,
 ): void {
   const absoluteOrigin = absolute(origin, ".");
   const context: Context = {
@@ -37,7 +38,7 @@ function walk(
     originText: absoluteOrigin,
     owner: undefined,
     ownerWire: parseName(absoluteOrigin),
-    defaultTtl: undefined,
+    defaultTtl,
     lastTtl: undefined,
     originLost: false,
   };
@@ -78,17 +79,18 @@ function walk(
 
 /**
  * Cut a master file (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) into statements whose texts joined give the file again.
- * Text is octets, one a character; `origin` is absolute with or without its trailing dot.
+ * Text is octets, one a character; `origin` is absolute with or without its trailing dot; `defaultTtl` (seconds) counts before any $TTL.
  * A line that cannot be read becomes an `unreadable` statement and a problem; the others are not affected.
  */
 export function readZoneFile(
   text: string,
   origin: string,
+  defaultTtl?: number,
 ): { statements: Statement[]; problems: ZoneProblem[] } {
   const statements: Statement[] = [];
   const problems: ZoneProblem[] = [];
   const out = new OctetWriter(1024);
-  walk(text, origin, out, (at, line, cut, meaning) => {
+  const visit: Parameters<typeof walk>[3] = (at, line, cut, meaning) => {
     out.length = 0;
     const span = {
       line,
@@ -100,7 +102,8 @@ export function readZoneFile(
       problems.push({ line, message: meaning.message });
       statements.push({ ...span, kind: "unreadable" });
     } else statements.push({ ...span, ...meaning });
-  });
+  };
+  walk(text, origin, out, visit, undefined, defaultTtl);
   return { statements, problems };
 }
 

@@ -18,6 +18,8 @@ import {
 } from "../../../src/core/zone/records.ts";
 import { addressRecords, srvRecords } from "../../../src/core/zone/service-records.ts";
 import { parseZoneFile } from "../../../src/dns/text/zonefile.ts";
+import { parseName } from "../../../src/dns/wire/name.ts";
+import { lookup } from "../../../src/dns/zone/answer.ts";
 import { compileZone } from "../../../src/dns/zone/compile.ts";
 import { BARE, config, container, HOST, ip, lease, NOW, observation, ZONE, zoneOnDisk } from "../make.ts";
 
@@ -350,6 +352,29 @@ t.test("hand-written records served before a run are served after it", async () 
     { numRuns: Number(process.env.OCDD_RUNS ?? 1500) },
   );
 });
+
+t.test(
+  "hand-written lines without a TTL take DNS_TTL, also before the first run and behind a SOA",
+  async (t) => {
+    for (const [text, ttl] of [
+      ["mail IN A 192.168.122.5\n", 60],
+      ["@ 3600 IN SOA ns it 99999999999 1 1 1 1\nmail IN A 192.168.122.5\n", 60],
+      [`@ 3600 IN SOA ns it 7 1 1 1 1\nmail IN A 192.168.122.5\n`, 60],
+      ["$TTL 900\nmail IN A 192.168.122.5\n", 900],
+    ] as const) {
+      const { warnings, addresses } = look(text);
+      t.strictSame(
+        warnings.filter((line) => line.includes("TTL")),
+        [],
+        text,
+      );
+      t.strictSame(lines(addresses), ["mail 192.168.122.5"], text);
+      const { zone } = compileZone(parseZoneFile(update(text), ZONE), ZONE, 1);
+      const answer = zone && lookup(zone, parseName(`mail.${ZONE}.`), 1);
+      t.equal(answer?.answer[0]?.set.ttl, ttl, text);
+    }
+  },
+);
 
 t.test("a zone file just rendered, read back, holds the records it was made from", async () => {
   const owner = fc.stringMatching(/^[a-z][a-z0-9]{0,5}$/);
