@@ -5,7 +5,7 @@ import { compareIpv4, type Ipv4, type Range, withoutAddresses } from "./addresse
 import { isHeld } from "./addresses/lease.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
-import { checkAgainstHost } from "./config/host-check.ts";
+import { checkAgainstHost, hostNotes } from "./config/host-check.ts";
 import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts";
 import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
@@ -80,6 +80,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     skipped,
     warnings: [
       ...seen.notices,
+      ...hostNotes(config, seen),
       ...candidates.flatMap(notesOn),
       ...addresses.reserved.notes,
       ...disk.warnings,

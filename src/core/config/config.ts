@@ -135,7 +135,11 @@ export function readConfig(sources: ConfigSources): Config {
   const where = (name: KeyName): string => set.get(name)?.where ?? sources.file;
   const pool =
     (set.get("IP_RANGE")?.value ? values.IP_RANGE : null) ??
-    threeKeyRange(values, (name, message) => problems.push({ where: where(name), key: name, message }));
+    threeKeyRange(
+      values,
+      (name, message) => problems.push({ where: where(name), key: name, message }),
+      unread,
+    );
   const ttl = values.DNS_TTL;
   const least = 2 * ttl + 60;
   const hold = values.ADDRESS_HOLD ?? least;

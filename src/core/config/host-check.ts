@@ -47,6 +47,14 @@ export function checkForInitialize(config: Config, seen: Observation): Ipv4 {
   );
 }
 
+/** What a run says of the settings. No error: an address may move here from another host, which runs the same until then. */
+export function hostNotes(config: Config, { addresses }: Pick<Observation, "addresses">): string[] {
+  const { hostIp, dnsListen, webEnabled, webListen } = config;
+  if (hostIp === null || addresses.some(({ address }) => address === hostIp)) return [];
+  if (!dnsListen.includes("HOST_IP") && !(webEnabled && webListen.includes("HOST_IP"))) return [];
+  return [`HOST_IP ${hostIp} is no address of this host: name server and page are not reached there`];
+}
+
 function checked(config: Config, seen: Observation, more: readonly Problem[]): Ipv4 {
   const problems: Problem[] = outputProblems(config, seen.actual);
   const where = config.where.get("NETWORK_DEVICE") ?? "default";

@@ -12,12 +12,16 @@ export interface ThreeKeys {
 export function threeKeyRange(
   keys: ThreeKeys,
   problem: (key: keyof ThreeKeys, message: string) => void,
+  unread: ReadonlySet<string> = new Set(),
 ): readonly Range[] {
-  // a key that could not be read is undefined here and has been reported already
+  // a key whose value is wrong is undefined here and has been reported already, as has one whose line could not be read
   const { IP_SUBNET: net, IP_RANGE_START: start, IP_RANGE_END: end } = keys;
-  if (net === "") problem("IP_SUBNET", "is not set (nor is IP_RANGE)");
-  if (start === null) problem("IP_RANGE_START", "is not set (nor is IP_RANGE)");
-  if (end === null) problem("IP_RANGE_END", "is not set (nor is IP_RANGE)");
+  const missing = (key: keyof ThreeKeys): void => {
+    if (!unread.has(key) && !unread.has("IP_RANGE")) problem(key, "is not set (nor is IP_RANGE)");
+  };
+  if (net === "") missing("IP_SUBNET");
+  if (start === null) missing("IP_RANGE_START");
+  if (end === null) missing("IP_RANGE_END");
   if (!net || typeof start !== "number" || typeof end !== "number") return [];
   if (start > end) {
     problem("IP_RANGE_END", `is ${end}, must not be below IP_RANGE_START (${start})`);

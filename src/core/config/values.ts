@@ -42,6 +42,13 @@ export function path(value: string): string {
   return value === "" ? "" : value.replace(/\/+$/, "") || "/";
 }
 
+/** A directory that is OCDD's alone. */
+export function ownDirectory(value: string): string {
+  const read = path(value);
+  if (read === "/") throw new Bad('is "/", must be a directory of its own');
+  return read;
+}
+
 /** For keys without which nothing can start; unset ones are reported as "is not set". */
 export function required<T>(parse: (value: string) => T): (value: string) => T {
   return (value) => {

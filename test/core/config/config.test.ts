@@ -125,7 +125,7 @@ t.test("valid values of each key: read", async (t) => {
     ["IP_SUBNET=10.1.2.0", { pool: [{ first: "10.1.2.11", last: "10.1.2.30" }] }],
     ["IP_RANGE_START=30", { pool: [{ first: "192.168.122.30", last: "192.168.122.30" }] }],
     ["STORAGE_DIR=/srv/x/", { storageDir: "/srv/x" }],
-    ["STORAGE_DIR=//", { storageDir: "/" }],
+    ["WEB_TEMPLATE_DIR=//", { templateDir: "/" }],
     ["DNS_ZONE_FILE=", { zoneFile: "/opt/ocdd/dns/toolbox.example.com.zone" }],
     ["WEB_NAMES='Toolbox, www.example.com'", { webNames: ["toolbox", "www.example.com"] }],
     ["FALLBACK_URL=", { fallbackUrl: "" }],
@@ -186,6 +186,7 @@ t.test("invalid values of each key: reported with file, line and key", async (t)
     ["DEBUG=yes", /must be 0 or 1/],
     ["DOCKER_SOCKET=docker.sock", /must be an absolute path/],
     ["DOCKER_SOCKET=", /DOCKER_SOCKET: is empty/],
+    ["STORAGE_DIR=//", /STORAGE_DIR: is "\/", must be a directory of its own/],
     ["DOCKER_API_URL=https://localhost/containers/json", /must be like http/],
     ["DOCKER_API_URL=http://localhost/images/json", /must be like http/],
     ["DOCKER_API_URL=nonsense", /must be like http/],
@@ -316,6 +317,18 @@ t.test("several mistakes: all reported at once, in the order of the lines", asyn
       );
     }),
   );
+});
+
+t.test("a line of the range that cannot be read: reported once, not as a key that is not set", async (t) => {
+  for (const [key, line] of [
+    ["IP_SUBNET", "IP_SUBNET=$(x)"],
+    ["IP_RANGE_START", "IP_RANGE_START=`x`"],
+  ] as const) {
+    const text = EXAMPLE.replace(new RegExp(`^${key}=.*$`, "m"), line);
+    const got = problems(() => readConfig(sources(text)));
+    t.equal(got.length, 1, got.join("\n"));
+    t.match(got[0], new RegExp(`${key}: a command in`));
+  }
 });
 
 t.test("keys that nothing sets, by the host's environment and default route, have values", async (t) => {

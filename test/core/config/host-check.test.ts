@@ -1,8 +1,9 @@
 import t from "tap";
 import { checkAgainstHost, checkForInitialize, hostAddress } from "../../../src/core/config/host-check.ts";
+import { decide } from "../../../src/core/decide.ts";
 import { ConfigError } from "../../../src/core/errors.ts";
 import type { DeviceAddress } from "../../../src/core/model.ts";
-import { alias, BRIDGE, config, HOST, ip, network, observation } from "../make.ts";
+import { alias, BRIDGE, config, HOST, ip, NOW, network, observation } from "../make.ts";
 
 const on = (device: string, address: string, prefix: number): DeviceAddress => ({
   device,
@@ -58,6 +59,22 @@ t.test("settings that the host contradicts: all reported at once, with their lin
   t.strictSame(messages({ HOST_IP: "192.168.122.12" }), []);
   t.equal(checkAgainstHost(config(), observation()), HOST);
 });
+
+t.test(
+  "HOST_IP that the host does not have: a warning, where name server or page are to listen there",
+  async (t) => {
+    const notes = (keys: Record<string, string>) => decide(config(keys), observation(), NOW).warnings;
+    t.strictSame(notes({ HOST_IP: "203.0.113.7" }), [
+      "HOST_IP 203.0.113.7 is no address of this host: name server and page are not reached there",
+    ]);
+    t.strictSame(notes({ HOST_IP: HOST }), []);
+    t.strictSame(
+      notes({ HOST_IP: "203.0.113.7", DNS_LISTEN: HOST }),
+      [],
+      "the address of a router before it",
+    );
+  },
+);
 
 t.test("a range that overlaps a network of Docker's is an error for initialize alone", async (t) => {
   const messages = messagesOf(checkForInitialize);
