@@ -150,8 +150,18 @@ export async function makeDirectory(path: string): Promise<void> {
       await chmod(made, 0o755);
     }
   } catch (error) {
-    throw storageError(path, "create", error);
+    throw storageError(path, "create", await mkdirError(error));
   }
+}
+
+/** Node's recursive mkdir says that a directory is missing where the file system is read-only; mkdir(2) gives the reason. */
+async function mkdirError(error: unknown): Promise<unknown> {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code !== "ENOENT" || path === undefined) return error;
+  return mkdir(path).then(
+    () => error,
+    (reason: unknown) => reason,
+  );
 }
 
 const REMEDIES = new Map([

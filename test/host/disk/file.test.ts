@@ -169,28 +169,31 @@ t.test("a failed write: the error has the reason and the remedy", async (t) => {
   });
 });
 
+/** What the writer prints on a file system of its own, with these options, in a mount namespace of its own. */
+async function mounted(options: string, deed: string, directory: string): Promise<unknown> {
+  const script = 'mount -t tmpfs -o "$1" tmpfs "$4" && exec "$2" "$3" "$5" "$4"';
+  const args = [options, process.execPath, WRITER, directory, deed];
+  const unshare = ["--mount", "--propagation", "private", "sh", "-ec", script, "sh", ...args];
+  return JSON.parse((await execa("unshare", unshare)).stdout);
+}
+
 t.test("a full disk: the old file stays unchanged, and nothing else is left", async (t) => {
   const directory = place(t);
-  // a disk of 64 KiB in a mount namespace of its own; the program prints what it found there
-  const script = 'mount -t tmpfs -o size=64k,mode=755 tmpfs "$1" && exec "$2" "$3" full "$1"';
-  const { stdout } = await execa("unshare", [
-    "--mount",
-    "--propagation",
-    "private",
-    "sh",
-    "-ec",
-    script,
-    "sh",
-    directory,
-    process.execPath,
-    WRITER,
-  ]);
-  t.strictSame(JSON.parse(stdout), {
+  t.strictSame(await mounted("size=64k,mode=755", "full", directory), {
     fault: "storage",
     message: `cannot write ${directory}/f: no space left on device`,
     remedy: "make room on that file system; nothing has been lost",
     files: ["f"],
     text: "old",
+  });
+});
+
+t.test("a directory on a read-only file system: the error says so", async (t) => {
+  const directory = place(t);
+  t.strictSame(await mounted("ro", "read-only", directory), {
+    fault: "storage",
+    message: `cannot create ${directory}/a/b: read-only file system`,
+    remedy: "the file system is read-only; remount it, or set STORAGE_DIR elsewhere",
   });
 });
 
