@@ -3,7 +3,16 @@
 import { escapeHtml } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
 import type { Listing } from "./listing.ts";
-import { attention, groupsOf, plainLines, rows, skippedRows, stoppedRow } from "./rows.ts";
+import {
+  attention,
+  CONFLICT_ICON,
+  groupsOf,
+  plainLines,
+  rows,
+  SKIPPED_ICON,
+  skippedRows,
+  stoppedRow,
+} from "./rows.ts";
 import { BARE_TEMPLATE, fill, type PageTemplate } from "./template.ts";
 
 /** The page as a whole document. It changes only when its content does, so that an idle run writes nothing. */
@@ -93,6 +102,8 @@ function count(n: number, one: string, many = `${one}s`): string {
 /** The icons in use, as masks: filled with a colour of the page. */
 function iconStyle(listing: Listing): string {
   const used = new Set<Icon>([...listing.services, ...listing.stopped].map((row) => row.icon));
+  if (listing.skipped.length > 0) used.add(SKIPPED_ICON);
+  if (listing.conflicts.length > 0) used.add(CONFLICT_ICON);
   return [...used]
     .sort()
     .map((icon) => {

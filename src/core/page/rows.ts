@@ -6,6 +6,7 @@
 import { toNumber } from "../addresses/ipv4.ts";
 import { perObject } from "../memo.ts";
 import { escapeHtml } from "../text.ts";
+import type { Icon } from "./icon.ts";
 import type { PortLink } from "./links.ts";
 import type { Listing, Row, Stopped } from "./listing.ts";
 
@@ -78,6 +79,9 @@ export function stoppedRow(one: Stopped, zone: string): string {
 ${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
 }
 
+export const SKIPPED_ICON: Icon = "box";
+export const CONFLICT_ICON: Icon = "network";
+
 /** Containers that are not served, and addresses in conflict. */
 export function skippedRows(listing: Listing): string[] {
   const served = new Set<string>(listing.services.map(({ address }) => address));
@@ -88,12 +92,12 @@ export function skippedRows(listing: Listing): string[] {
   return [
     ...listing.skipped.map(
       (one) => `
-<li class="bad box none"><p><a>${escapeHtml(one.container)}</a>
+<li class="bad ${SKIPPED_ICON} none"><p><a>${escapeHtml(one.container)}</a>
 ${note(one.reason)}</p><em>not served</em>`,
     ),
     ...listing.conflicts.map(
       (address) => `
-<li class="warn network none"><p><a>${escapeHtml(address)}</a>
+<li class="warn ${CONFLICT_ICON} none"><p><a>${escapeHtml(address)}</a>
 ${note(given(address))}</p><em>conflict</em>`,
     ),
   ];

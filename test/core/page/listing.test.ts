@@ -217,6 +217,18 @@ t.test("a stopped service stays listed while its address is on hold", async (t) 
   t.match(document(fourth).range, { size: 20, used: 0, held: 0 });
 });
 
+t.test("each row has its icon in the style, also one that is not served and one of a conflict", async (t) => {
+  const conflicts = [{ address: ip("192.168.122.12"), seenAt: NOW }];
+  const actual = { ...BARE, table: { ...BARE.table, conflicts } };
+  const labels = new Map([["ocdd.allow", "x"]]);
+  const containers = [container({ name: "db", image: "postgres:16" }), container({ name: "odd", labels })];
+  const { html } = run(containers, undefined, NOW, { actual }).desired.page;
+  const style = html.slice(html.indexOf("<style"), html.indexOf("</style>"));
+  const rows = [...html.matchAll(/<li (?:id=\S+ )?class="\w+ (\w+)/g)].map(([, icon]) => icon);
+  t.same(rows.length, 3);
+  for (const icon of rows) t.ok(style.includes(`.${icon}{--i:`), `${icon}`);
+});
+
 t.test("use of the range: counts and words", async (t) => {
   const actual = {
     ...BARE,
