@@ -10,9 +10,10 @@ export function plain(text: string): string {
     .replace(/^(?=[.'])/gm, "\\&");
 }
 
-/** Markdown's `code` and **words** in a text, in bold. */
+/** Markdown's `code` and **words** in a text, in bold; of a link into the same document its text. */
 export const marked = (text: string): string =>
   text
+    .replace(/\[([^\]]+)\]\(#[^)]+\)/g, "$1")
     .split(/`([^`]+)`|\*\*([^*]+)\*\*/)
     .map((part, i) => (part === undefined ? "" : i % 3 === 0 ? plain(part) : bold(part)))
     .join("");
@@ -37,11 +38,19 @@ export const literal = (text: string): string =>
 /** The same page in lines of at most 80 characters, which mandoc asks for; literal text and macros stay as they are. */
 export function wrapped(page: string): string {
   let literally = false;
+  let tag = false;
   return page
     .split("\n")
     .map((line) => {
       if (line === ".EX" || line === ".EE") literally = line === ".EX";
-      return literally || line.startsWith(".") ? line : fold(line);
+      if (literally || line.startsWith(".")) {
+        tag = line === ".TP";
+        return line;
+      }
+      // only one line is the tag of a paragraph: the rest would be its text
+      const folded = tag ? fold(line).replaceAll("\n", "\n.TQ\n") : fold(line);
+      tag = false;
+      return folded;
     })
     .join("\n");
 }

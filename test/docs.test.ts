@@ -128,7 +128,8 @@ t.test("the manual pages hold every command, option, key, label and status", (t)
       t.ok(readme.includes(`\`${choice}\``), `README: ${long} ${choice}`);
     }
   }
-  for (const { names } of surface.labels) t.match(page.replace(/\s+/g, " "), names.join(", "));
+  for (const { names } of surface.labels)
+    t.match(page.replaceAll("\n.TQ\n", " ").replace(/\s+/g, " "), names.join(", "));
   for (const status of surface.statuses.keys()) t.match(page, `.TP\n${status}\n`);
   const conf = bare("docs/ocdd.conf.5");
   for (const key of keys) t.match(conf, `.TP\n${key}\n`);
@@ -141,6 +142,9 @@ t.test("the manual pages are clean roff", async (t) => {
     t.same([groff.code, groff.stderr], [0, ""], `groff ${page}`);
     const mandoc = await run(["mandoc", "-Tlint", "-Wall", page], { check: false });
     t.same([mandoc.code, mandoc.stdout], [0, ""], `mandoc ${page}`);
+    const text = textOf(page);
+    t.notMatch(text, /\n\.T[PQ]\n[^\n]*,\n(?!\.TQ\n)/, "a tag goes on in a line of its own, not in the text");
+    t.notMatch(text, /\]\(/, "no link of Markdown's");
   }
 });
 
