@@ -88,7 +88,10 @@ export async function watch(options: WatchOptions): Promise<void> {
   };
   const succeeded = (outcome: Outcome, since: number | null, started: number): void => {
     const { decision, plan, warnings } = outcome;
-    if (!ready) notify.ready();
+    if (!ready) {
+      notify.ready();
+      say("info", `watching ${counted(decision.services.length, "service")}`);
+    }
     ready = true;
     lockedOutMs = 0;
     retryMs = Number.POSITIVE_INFINITY;
