@@ -125,3 +125,16 @@ t.test("files: small, or with a reason; no clock in the core; no shell", (t) => 
   }
   t.end();
 });
+
+t.test(
+  "programs that are started: none that a Docker host need not have, as dig, jq, curl, git (O-26)",
+  (t) => {
+    const started = [...texts.values()].flatMap((text) =>
+      [...text.matchAll(/\b(?:run|execa?|spawn)\(\[?\s*"([a-z][a-z-]*)"/g)].map(([, name = ""]) => name),
+    );
+    t.ok(started.includes("ip"), "programs are found");
+    for (const name of ["dig", "host", "jq", "curl", "wget", "git", "sed", "awk", "sh", "bash"])
+      t.notOk(started.includes(name), name);
+    t.end();
+  },
+);

@@ -40,7 +40,7 @@ function around(wrong: readonly string[], notes: readonly Note[]): string {
 }
 
 for (const engine of ENGINES) {
-  t.test(`churn on ${engine}`, async (t) => {
+  t.test(`churn on ${engine} (O-9, O-10)`, async (t) => {
     const lab = await initializedLab(t, { name: `churn-${engine}`, engine });
     const recorder = await record(lab);
     const server = await lab.serve();

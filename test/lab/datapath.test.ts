@@ -39,7 +39,7 @@ for (const engine of ENGINES) {
       return (await lab.run("client", argv, { check: false })).stdout;
     };
 
-    t.test("an alias that is added or removed: no other container or host answers", async (t) => {
+    t.test("an alias that is added or removed: no other container or host answers (N-6)", async (t) => {
       t.equal(at("early"), "192.168.122.11");
       t.equal(await lab.who(at("early")), "early");
       await lab.docker("stop", "early");

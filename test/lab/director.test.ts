@@ -144,7 +144,7 @@ for (const engine of ENGINES) {
       t.same(await aliases(lab), ["192.168.122.11", "192.168.122.12"], "the hold of the leases is over");
     });
 
-    t.test("teardown: the host is as it was", async (t) => {
+    t.test("teardown: the host is as it was (N-7)", async (t) => {
       const refused = await lab.ocdd(["teardown"], { ...original, input: "" });
       t.not(refused.code, 0, "without a terminal it needs --yes");
       t.equal((await aliases(lab)).length, 2);

@@ -56,34 +56,37 @@ for (const engine of ENGINES) {
       },
     );
 
-    t.test("a service with a new container address: followed, and its old flows are flushed", async (t) => {
-      await lab.startContainer({ name: "mover", env: { UDP: "1" } });
-      await apply(lab);
-      const address = aliasOf(await addresses(lab), "mover");
-      const before = await lab.container("mover");
-      // one flow from one port: to conntrack it is the same flow all the time
-      const ask = async (): Promise<string> => {
-        const target = `UDP:${address}:9999,sourceport=5555`;
-        return (await lab.run("client", ["socat", "-T1", "-", target], { input: "x\n", check: false }))
-          .stdout;
-      };
-      t.equal(await ask(), "mover");
-      await lab.docker("stop", "mover");
-      await lab.startContainer({ name: "squatter", env: { UDP: "1" } });
-      t.equal(
-        (await lab.container("squatter")).address,
-        before.address,
-        "Docker assigns the address to the next container",
-      );
-      await lab.docker("start", "mover");
-      t.not((await lab.container("mover")).address, before.address);
-      await apply(lab);
-      t.equal(aliasOf(await addresses(lab), "mover"), address);
-      t.equal(await ask(), "mover", "the old UDP flow");
-      t.equal(await lab.who(address), "mover", "a new connection");
-      await lab.removeContainers();
-      await apply(lab);
-    });
+    t.test(
+      "a service with a new container address: followed, and its old flows are flushed (O-27)",
+      async (t) => {
+        await lab.startContainer({ name: "mover", env: { UDP: "1" } });
+        await apply(lab);
+        const address = aliasOf(await addresses(lab), "mover");
+        const before = await lab.container("mover");
+        // one flow from one port: to conntrack it is the same flow all the time
+        const ask = async (): Promise<string> => {
+          const target = `UDP:${address}:9999,sourceport=5555`;
+          return (await lab.run("client", ["socat", "-T1", "-", target], { input: "x\n", check: false }))
+            .stdout;
+        };
+        t.equal(await ask(), "mover");
+        await lab.docker("stop", "mover");
+        await lab.startContainer({ name: "squatter", env: { UDP: "1" } });
+        t.equal(
+          (await lab.container("squatter")).address,
+          before.address,
+          "Docker assigns the address to the next container",
+        );
+        await lab.docker("start", "mover");
+        t.not((await lab.container("mover")).address, before.address);
+        await apply(lab);
+        t.equal(aliasOf(await addresses(lab), "mover"), address);
+        t.equal(await ask(), "mover", "the old UDP flow");
+        t.equal(await lab.who(address), "mover", "a new connection");
+        await lab.removeContainers();
+        await apply(lab);
+      },
+    );
 
     t.test("containers recreated: no answer of another container", async (t) => {
       await lab.startContainers("alpha", "beta", "gamma");

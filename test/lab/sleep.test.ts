@@ -118,34 +118,37 @@ t.test(
 );
 
 async function byHand(t: Test, lab: Lab): Promise<void> {
-  await t.test("stopped by hand: name, address and page stay; a visit from anywhere starts it", async (t) => {
-    const near = await lab.startContainer({ name: "near" });
-    await lab.docker("network", "create", "other");
-    const far = await lab.startContainer({ name: "far", network: "other" });
-    await lab.startContainer({ name: "web", labels: WAKE });
-    const address = await addressOf(lab, "web");
-    await leads(lab, address);
-    for (const [from, where] of [
-      ["the LAN", "client"],
-      ["the host itself", "host"],
-      ["a container of the same network", near],
-      ["a container of another network", far],
-    ] as const) {
+  await t.test(
+    "stopped by hand: name, address and page stay; a visit from anywhere starts it (N-4)",
+    async (t) => {
+      const near = await lab.startContainer({ name: "near" });
+      await lab.docker("network", "create", "other");
+      const far = await lab.startContainer({ name: "far", network: "other" });
+      await lab.startContainer({ name: "web", labels: WAKE });
+      const address = await addressOf(lab, "web");
+      await leads(lab, address);
+      for (const [from, where] of [
+        ["the LAN", "client"],
+        ["the host itself", "host"],
+        ["a container of the same network", near],
+        ["a container of another network", far],
+      ] as const) {
+        await asleep(lab, "web", address);
+        t.match(await listed(lab, "web"), { address, state: "asleep" });
+        t.equal(await stateOf(lab, "web"), "exited");
+        t.equal(await visit(lab, address, where), "web", `from ${from}`);
+        t.equal(await stateOf(lab, "web"), "running");
+      }
       await asleep(lab, "web", address);
-      t.match(await listed(lab, "web"), { address, state: "asleep" });
-      t.equal(await stateOf(lab, "web"), "exited");
-      t.equal(await visit(lab, address, where), "web", `from ${from}`);
-      t.equal(await stateOf(lab, "web"), "running");
-    }
-    await asleep(lab, "web", address);
-    const zone = await lab.ocdd(["zone"]);
-    t.match(zone.stdout, new RegExp(`^web\\.\\S+\\t\\d+\\tIN\\tA\\t${address}`, "m"), "its record stays");
-    t.equal(await lab.ocdd(["plan"]).then(({ stdout }) => stdout), "", "a run by hand changes nothing");
-    const { code, stdout } = await lab.ocdd(["wake", "web"]);
-    t.equal(code, 0);
-    t.match(stdout, /^web is ready \(\d+\.\d s\)$/m);
-    await leads(lab, address);
-  });
+      const zone = await lab.ocdd(["zone"]);
+      t.match(zone.stdout, new RegExp(`^web\\.\\S+\\t\\d+\\tIN\\tA\\t${address}`, "m"), "its record stays");
+      t.equal(await lab.ocdd(["plan"]).then(({ stdout }) => stdout), "", "a run by hand changes nothing");
+      const { code, stdout } = await lab.ocdd(["wake", "web"]);
+      t.equal(code, 0);
+      t.match(stdout, /^web is ready \(\d+\.\d s\)$/m);
+      await leads(lab, address);
+    },
+  );
 }
 
 async function everyProtocol(t: Test, lab: Lab): Promise<void> {

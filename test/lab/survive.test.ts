@@ -39,7 +39,7 @@ const RECORDS = [
 ];
 
 for (const engine of ENGINES) {
-  t.test(`foreign things on ${engine}`, async (t) => {
+  t.test(`foreign things on ${engine} (O-6, O-7)`, async (t) => {
     const lab = await labFor(t, { name: `survive-${engine}`, engine });
     const foreign = ["192.168.122.12", "192.168.122.77", "10.5.5.5"]; // the first within the pool
     for (const address of foreign)

@@ -98,7 +98,7 @@ t.test("unattended", async (t) => {
     t.ok(watch.running());
   });
 
-  await t.test("rules removed by another program: restored within the interval", async (t) => {
+  await t.test("rules removed by another program: restored within the interval (N-2)", async (t) => {
     const [alias = ""] = await aliases(lab);
     const serves = async (): Promise<boolean> => (await lab.who(alias)) === "labelled";
     const rules = async (): Promise<string> =>

@@ -70,7 +70,7 @@ for (const engine of ENGINES) {
       t.ok(watch.running());
     });
 
-    t.test("Docker restarts and crashes: events are followed again", async (t) => {
+    t.test("Docker restarts and crashes: events are followed again (O-21)", async (t) => {
       await lab.restartDockerd({ signal: "SIGKILL" });
       await lab.restartDockerd();
       await lab.startContainer({ name: "four" });

@@ -128,7 +128,7 @@ t.test(
   },
 );
 
-t.test("an address that another machine answered for: not given out for a while", async (t) => {
+t.test("an address that another machine answered for: not given out for a while (O-14)", async (t) => {
   const conflicts = [{ address: ip("10.0.0.1"), seenAt: NOW - CONFLICT_RETRY + 1 }];
   t.strictSame(active(given({ table: { ...table(), conflicts }, owners: [owner("a")] }).table), [
     "a 10.0.0.2",
@@ -246,7 +246,7 @@ t.test("lost leases: rebuilt from the rules; an address of an unknown owner is o
   );
 });
 
-t.test("a pool of many parts is used in order", async (t) => {
+t.test("a pool of many parts is used in order (O-29)", async (t) => {
   const pool = ["10.9.0.8/30", "10.1.0.0/31"]
     .flatMap((c) => parseCidr(c) ?? [])
     .sort((a, b) => compareIpv4(a.first, b.first));

@@ -106,25 +106,30 @@ t.test("the host's own address in the range, set or found: not handed out", asyn
   }
 });
 
-t.test("an address that the host itself has, in the range: no rule refuses or redirects it", async (t) => {
-  const vip = { device: "ens3", address: ip("192.168.122.29"), prefix: 32, label: "ens3" };
-  const seen = observation({ containers: containers(1) });
-  const first = decide(config(), seen, NOW);
-  t.strictSame(first.desired.dataPath.frame?.pool, POOL);
-  const addresses = [...seen.addresses, ...first.desired.aliases, vip];
-  const d = decide(config(), { ...seen, actual: first.desired, addresses }, NOW);
-  t.strictSame(d.desired.dataPath.frame?.pool, [
-    { first: "192.168.122.11", last: "192.168.122.28" },
-    { first: "192.168.122.30", last: "192.168.122.30" },
-  ]);
-  t.ok(d.warnings.some((line) => line.startsWith("192.168.122.29 of the range is an address of this host")));
-  const inside = decide(config({ IP_RANGE_START: "199", IP_RANGE_END: "201" }), seen, NOW);
-  t.strictSame(
-    inside.desired.dataPath.frame?.pool.map(({ first: a }) => a as string),
-    ["192.168.122.199", "192.168.122.201"],
-    "HOST_IP",
-  );
-});
+t.test(
+  "an address that the host itself has, in the range: no rule refuses or redirects it (O-7)",
+  async (t) => {
+    const vip = { device: "ens3", address: ip("192.168.122.29"), prefix: 32, label: "ens3" };
+    const seen = observation({ containers: containers(1) });
+    const first = decide(config(), seen, NOW);
+    t.strictSame(first.desired.dataPath.frame?.pool, POOL);
+    const addresses = [...seen.addresses, ...first.desired.aliases, vip];
+    const d = decide(config(), { ...seen, actual: first.desired, addresses }, NOW);
+    t.strictSame(d.desired.dataPath.frame?.pool, [
+      { first: "192.168.122.11", last: "192.168.122.28" },
+      { first: "192.168.122.30", last: "192.168.122.30" },
+    ]);
+    t.ok(
+      d.warnings.some((line) => line.startsWith("192.168.122.29 of the range is an address of this host")),
+    );
+    const inside = decide(config({ IP_RANGE_START: "199", IP_RANGE_END: "201" }), seen, NOW);
+    t.strictSame(
+      inside.desired.dataPath.frame?.pool.map(({ first: a }) => a as string),
+      ["192.168.122.199", "192.168.122.201"],
+      "HOST_IP",
+    );
+  },
+);
 
 t.test(".0 and .255 within a larger network: not handed out; an active lease on one stays", async (t) => {
   const addresses = [{ device: "ens3", address: ip("10.9.0.1"), prefix: 16, label: "ens3" }];

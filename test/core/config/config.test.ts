@@ -94,7 +94,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
   t.equal(where.get("IP_RANGE_END"), "ocdd.conf:7");
 });
 
-t.test("CRLF files, flags and the environment: read, in their precedence", async (t) => {
+t.test("CRLF files, flags and the environment: read, in their precedence (O-28)", async (t) => {
   t.strictSame(readConfig(sources(EXAMPLE.replaceAll("\n", "\r\n"))), readConfig(sources(EXAMPLE)));
   const environment = new Map([
     ["OCDD_NETWORK_DEVICE", "eth1"],

@@ -10,7 +10,7 @@ const WANTED = pathOf(FORWARDS);
 for (const engine of ["20.10", "28"] as const) {
   const docker = recorded(engine);
 
-  t.test(`Docker ${engine}: where each packet goes`, async (t) => {
+  t.test(`Docker ${engine}: where each packet goes (N-1)`, async (t) => {
     const foreign = applyTransaction(
       docker,
       "*nat\n-I PREROUTING 1 -d 192.168.122.200/32 -p tcp -m tcp --dport 9000 -j DNAT --to-destination 192.168.122.12:80\nCOMMIT\n",

@@ -149,7 +149,7 @@ for (const count of [LINEAR_RULES, LINEAR_RULES + 1, 300, 4000]) {
   });
 }
 
-t.test("nothing but names, addresses and numbers gets into a rule", async () => {
+t.test("nothing but names, addresses and numbers gets into a rule (O-5, N-8)", async () => {
   fc.assert(
     fc.property(someForwards, (forwards) =>
       [...render(pathOf(forwards)).values()].flat().every((rule) => /^[A-Za-z0-9 ./:,!-]+$/.test(rule)),

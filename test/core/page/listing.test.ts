@@ -256,7 +256,7 @@ t.test("teardown leaves an empty page", async (t) => {
   t.same(JSON.parse(empty.page.services).stopped, []);
 });
 
-t.test("any labels: the markup stays the same", async () => {
+t.test("any labels: the markup stays the same (O-25)", async () => {
   const text = fc.oneof(
     fc.string({ unit: "binary", maxLength: 300 }),
     fc.constantFrom(`"><script>`, "</title>", "'onload=x", "{{script}}", "$&", "&lt;"),

@@ -26,7 +26,7 @@ t.test("any text: an LDH label, and a label stays as it is", async () => {
   );
 });
 
-t.test("names of containers become labels", async (t) => {
+t.test("names of containers become labels (O-1, O-2, O-3)", async (t) => {
   const table: [string, string | undefined][] = [
     ["web", "web"],
     ["Web", "web"],

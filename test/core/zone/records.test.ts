@@ -167,7 +167,7 @@ t.test("named ports are found by SRV at every name, and lead to each container's
   t.equal(readZoneOnDisk(text, SETTINGS, OURS).handwritten, "", "they are OCDD's when read again");
 });
 
-t.test("serials rise (RFC 1982), from a hand-written date too, and after a lost file", async (t) => {
+t.test("serials rise (RFC 1982), from a hand-written date too, and after a lost file (O-11)", async (t) => {
   t.equal(nextSerial(0, NOW), NOW);
   t.equal(nextSerial(NOW, NOW), NOW + 1);
   t.equal(nextSerial(2_026_112_001, NOW), 2_026_112_002);

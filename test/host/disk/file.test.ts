@@ -198,7 +198,7 @@ t.test("a directory on a read-only file system: the error says so", async (t) =>
 });
 
 t.test(
-  "a writer killed at any moment: the old or the new file is there, and the next write succeeds",
+  "a writer killed at any moment: the old or the new file is there, and the next write succeeds (O-16)",
   async (t) => {
     const path = join(place(t), "f");
     const seen = new Set<string>();

@@ -31,7 +31,7 @@ async function holder(path: string): Promise<Child> {
   return child;
 }
 
-t.test("a second lock: refused with the holder's process id", async (t) => {
+t.test("a second lock: refused with the holder's process id (O-19)", async (t) => {
   const path = place(t);
   const release = await takeLock(path);
   t.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
