@@ -1,9 +1,17 @@
 #!/bin/sh
-# Set-up for the README's commands on a fresh Debian machine: npm's packages, then Debian's. Quick when all is there.
+# Set-up for the README's commands on a fresh Debian machine: prepare.sh [lab|all]
+# Debian's packages (setup.sh), then npm's. Says first what it is going to change, and is quick when all is there.
 set -eu
 cd "$(dirname "$0")/.."
+. test/lab/progress.sh
+
+npm=
 if ! cmp -s package-lock.json node_modules/.ocdd-lock; then
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+  npm=yes
+  say "npm ci puts $(grep -c '"resolved"' package-lock.json) packages (about 500 MB) into $PWD/node_modules, and runs no script of theirs"
+fi
+sh test/lab/setup.sh "${1:-all}"
+if [ -n "$npm" ]; then
+  with_progress "npm ci" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
   cp package-lock.json node_modules/.ocdd-lock
 fi
-exec sh test/lab/setup.sh

@@ -9,6 +9,10 @@ import { raiseLab } from "./lab.ts";
 const say = (text = ""): void => void writeSync(1, `${text}\n`);
 const indent = (text: string): string => text.replace(/^(?=.)/gm, "    ").trimEnd();
 
+if (process.getuid?.() !== 0) {
+  say("the demo needs root: it makes network namespaces and runs Docker");
+  process.exit(1);
+}
 say("An office network: a Docker host (192.168.122.200), IT's name server (.2), an office PC (.50).");
 say(
   "IT has delegated toolbox.example.com to the host and assigned it the addresses 192.168.122.11 to .30.\n",

@@ -1,6 +1,6 @@
 /**
  * The lab: an office network with a Docker host, an office PC and IT's name server, all on this machine and none of it
- * in the machine's own network. Needs root and the packages of setup.sh, which it installs.
+ * in the machine's own network. Needs root and the packages that setup.sh installs.
  *
  *     await using lab = await raiseLab({ name: "mine" });
  *     await lab.startContainer({ name: "web" });
@@ -9,12 +9,12 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type DaemonConfig, type EngineKind, startEngine } from "./engine.ts";
+import { type DaemonConfig, type EngineKind, startEngine, UNPACKED } from "./engine.ts";
 import { Lab } from "./handle.ts";
 import { importImage } from "./image.ts";
 import { startNames } from "./names.ts";
@@ -36,6 +36,9 @@ export interface LabOptions {
   readonly keep?: boolean;
 }
 
+// Docker's client, where no package has one
+process.env.PATH = `${process.env.PATH}:${UNPACKED}/client`;
+
 const SELF = fileURLToPath(import.meta.url);
 
 /**
@@ -54,7 +57,7 @@ function place(name: string): { prefix: string; directory: string } {
 export async function raiseLab(options: LabOptions): Promise<Lab> {
   if (process.getuid?.() !== 0)
     throw new Error("the lab needs root: it makes network namespaces and runs Docker");
-  await run(["sh", fileURLToPath(new URL("setup.sh", import.meta.url))], { timeout: 900_000 });
+  await run(["sh", fileURLToPath(new URL("setup.sh", import.meta.url)), "--check", "lab"]);
   const { prefix, directory } = place(options.name);
   const owner = ownerOf(directory);
   if (owner !== undefined)
@@ -122,6 +125,7 @@ function downAtExit(name: string, directory: string): void {
 const HELP = `usage: node test/lab/lab.ts COMMAND
   up [NAME] [--engine debian|sid] [--no-docker] [--no-dns]   build a lab and leave it up (NAME: play)
   down [NAME]                                                take it down
+  down --all                                                 take all down whose test has ended
   exec NAME host|client|it|lan COMMAND...                    run a program in one of its places
   docker NAME ARGUMENT...                                    Docker's client against its engine
   ocdd NAME ARGUMENT...                                      the product on its host, with the example's configuration
@@ -145,6 +149,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(`up in ${Math.round(performance.now() - start)} ms: ${lab.dir}`);
     return 0;
   }
+  if (command === "down" && name === "--all") return downAll();
   const { prefix, directory } = place(name);
   const lab = new Lab(prefix, directory);
   if (command === "down") {
@@ -156,6 +161,22 @@ async function main(argv: readonly string[]): Promise<number> {
   if (command === "ocdd") return attach(lab.ocddCommand(rest));
   process.stdout.write(HELP);
   return command === undefined || command === "--help" ? 0 : 64;
+}
+
+/** Takes every lab down that no running process has; the status is 1 where one has. */
+async function downAll(): Promise<number> {
+  let status = 0;
+  for (const entry of readdirSync(tmpdir(), { withFileTypes: true })) {
+    if (!entry.isDirectory() || !entry.name.startsWith("ocdd-lab-")) continue;
+    const directory = join(tmpdir(), entry.name);
+    const owner = ownerOf(directory);
+    if (owner === undefined) await raze(entry.name, directory);
+    else status = 1;
+    console.log(
+      owner === undefined ? `removed ${directory}` : `in use by process ${owner.pid}: ${directory}`,
+    );
+  }
+  return status;
 }
 
 /** Run a program on this terminal. */
