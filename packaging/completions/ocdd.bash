@@ -50,7 +50,7 @@ _ocdd() {
     esac
   done
   case $word in
-    initialize) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    initialize) flags="--json --yes --config --set --debug --no-color -V --version -h --help" ;;
     apply) flags="--json --yes --config --set --debug --no-color -V --version -h --help" ;;
     plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color -V --version -h --help" ;;
     watch) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;

@@ -1,5 +1,6 @@
 /** What each command does. Nothing is printed here: text goes back to the command line, which prints it. */
 
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
@@ -167,22 +168,33 @@ export async function runZone(config: Config, { json }: Wish): Promise<Answer> {
   return { out: json ? jsonText(document) : text, warnings: [], status: 0 };
 }
 
-/** First set-up; `say` is called with each step as it is done. `confFile` is empty for the default places. */
+/**
+ * First set-up; `say` is called with each step as it is done. `confFile` is empty for the default places. `ask` puts a question
+ * of yes or no; undefined where it can be put to no one.
+ */
 export async function runInitialize(
   config: Config,
-  { json }: Wish,
+  { json, yes }: Wish,
   confFile: string,
   say: (line: string) => void,
+  ask: ((question: string) => Promise<boolean>) | undefined,
 ): Promise<Answer> {
+  const kept: string[] = [];
+  const accept = async (left: readonly Ipv4[]): Promise<boolean> => {
+    const what = `${left.join(", ")}: on ${config.device} without a rule, as OctoCopDD leaves them, and not handed out`;
+    if (yes || (ask !== undefined && (await ask(`${what}. Remove?`)))) return true;
+    kept.push(`${what}; \`ocdd initialize --yes\` removes them`);
+    return false;
+  };
   const steps: string[] = [];
   const note = json ? (line: string): void => void steps.push(line) : say;
-  const hostIp = await initialize(config, now(), note);
+  const hostIp = await initialize(config, now(), note, accept);
   await startServices(config, confFile, hostIp, note);
   const next =
     "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
   return {
     out: json ? jsonText({ schemaVersion: SCHEMA_VERSION, steps }) : `\n${next}\n`,
-    warnings: [],
+    warnings: kept,
     status: 0,
   };
 }

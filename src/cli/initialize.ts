@@ -3,6 +3,7 @@
 import { dirname } from "node:path";
 import { takenOver } from "../core/addresses/assign.ts";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
+import { leftAliases } from "../core/addresses/leftover.ts";
 import type { Config } from "../core/config/config.ts";
 import { checkForInitialize } from "../core/config/host-check.ts";
 import { decide } from "../core/decide.ts";
@@ -19,13 +20,19 @@ import { makeSelvesDirectory } from "../host/disk/selves.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { programsOf, requirePrograms } from "../host/install/programs.ts";
+import { removeAddresses } from "../host/kernel/addresses.ts";
 
 /**
  * Prepares the host; safe to repeat: where services are in use already it removes only what no service uses, and interrupts no
  * connection. Leases stay, or are made of the bash script's rules: a container gets its address
- * back. `say` prints a step. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
+ * back. `accept` decides whether addresses are removed that the script has left without a rule. `say` prints a step. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
  */
-export async function initialize(config: Config, now: number, say: (line: string) => void): Promise<Ipv4> {
+export async function initialize(
+  config: Config,
+  now: number,
+  say: (line: string) => void,
+  accept: (left: readonly Ipv4[]) => Promise<boolean>,
+): Promise<Ipv4> {
   await requirePrivilege();
   await requirePrograms(programsOf(config.firewall === "iptables" ? "iptables" : null));
   const host = openHost(config);
@@ -33,6 +40,8 @@ export async function initialize(config: Config, now: number, say: (line: string
   await requirePrograms(programsOf(seen.firewall.iptables ? "iptables" : "nft"));
   const hostIp = checkForInitialize(config, seen);
   const leases = seen.legacy && takenOver(candidatesOf(config, seen), seen.legacy, now);
+  const left = leftAliases(config, seen);
+  const cleared = left.length > 0 && (await accept(left.map(({ address }) => address)));
   say("Initializing OCDD ...");
   await makeDirectories(config);
   const release = await takeLock(pathsOf(config).lock);
@@ -41,6 +50,7 @@ export async function initialize(config: Config, now: number, say: (line: string
     await writeAddressList(config, hostIp);
     say("- Removing OCDD specific iptables rules ...");
     say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
+    if (cleared) await removeAddresses(left);
     say("- Removing services list from web server's index.html");
     if (isInUse(config, seen, now)) await reconcile(config, host, runOptions(now));
     else await clear(config, host, now, leases);

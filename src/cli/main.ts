@@ -9,6 +9,7 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
 import { edits, nearest } from "../core/config/nearest.ts";
+import { firstSteps, isUnfilled } from "../core/config/proposal.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
 import { TEMPLATE_FILES } from "../host/disk/page.ts";
@@ -76,7 +77,7 @@ function configOf(flags: Flags): Config {
       const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
       const hint =
         named === undefined
-          ? "; copy ocdd.conf.example to /etc/ocdd/ocdd.conf and edit it, or use --config FILE"
+          ? "; run `ocdd initialize` on a terminal, which proposes one, or use --config FILE"
           : "";
       throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
     }
@@ -159,11 +160,65 @@ async function zone(flags: Flags): Promise<number> {
   return answer.status;
 }
 
+/** The file that is to be written first, with its text if it is there; undefined on a host that is configured. */
+function unconfigured(flags: Flags): { file: string; text: string | undefined } | undefined {
+  const named = flags.config ?? process.env.OCDD_CONF;
+  const variables = Object.keys(process.env).flatMap((name) => /^OCDD_(.+)/.exec(name)?.[1] ?? []);
+  const given = [...(flags.set ?? []), ...variables];
+  if (given.some((name) => !isUnfilled(name))) return undefined;
+  const places = named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
+  for (const file of places) {
+    try {
+      const text = readTrustedSync(file);
+      return isUnfilled(text) ? { file, text } : undefined;
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return undefined; // the next reading reports it
+    }
+  }
+  return { file: places.at(-1) ?? "", text: undefined };
+}
+
+/** Has a configuration written on a terminal, and says elsewhere how to write one. */
+async function firstConf(file: string, text: string | undefined, flags: Flags): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY || flags.json === true) {
+    err(`ocdd: ${file}: ${text === undefined ? "there is no such file" : "sets neither range nor zone"}`);
+    err(firstSteps(file));
+    return false;
+  }
+  const { offerConf } = await import("./first-conf.ts");
+  const input = createInterface({ input: process.stdin, terminal: false });
+  const answers = input[Symbol.asyncIterator]();
+  const ask = async (question: string): Promise<string> => {
+    process.stderr.write(question);
+    const { value } = await answers.next();
+    return String(value ?? "").trim();
+  };
+  try {
+    const written = await offerConf(file, text, { say: err, ask });
+    if (!written) err("ocdd: nothing has been written");
+    return written;
+  } finally {
+    input.close();
+  }
+}
+
 async function init(flags: Flags): Promise<number> {
+  const missing = unconfigured(flags);
+  if (missing !== undefined && !(await firstConf(missing.file, missing.text, flags))) return EXIT.config;
   const config = await configured(flags);
   const confFile = flags.config ?? process.env.OCDD_CONF ?? "";
   const { runInitialize } = await commands();
-  return give(await runInitialize(config, wishOf(flags), confFile, (line) => out(`${line}\n`)), config.debug);
+  const say = (line: string): void => out(`${line}\n`);
+  const ask = process.stdin.isTTY && flags.json !== true ? yesOrNo : undefined;
+  return give(await runInitialize(config, wishOf(flags), confFile, say, ask), config.debug);
+}
+
+async function yesOrNo(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(`${question} [y/N] `);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
 }
 
 async function down(flags: Flags): Promise<number> {
@@ -173,12 +228,7 @@ async function down(flags: Flags): Promise<number> {
       err("ocdd: teardown removes every alias, rule and chain of OCDD; without a terminal it needs --yes");
       return EXIT.usage;
     }
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
-    const answer = await terminal.question(
-      `Remove every alias, rule and chain of OCDD from ${config.device}? [y/N] `,
-    );
-    terminal.close();
-    if (!/^y(es)?$/i.test(answer.trim())) {
+    if (!(await yesOrNo(`Remove every alias, rule and chain of OCDD from ${config.device}?`))) {
       err("ocdd: nothing has been removed");
       return EXIT.failed;
     }
@@ -337,7 +387,11 @@ export function commandTree(finish: (status: number) => void): Command {
         const command = args.at(-1) as Command;
         return done(work(command.optsWithGlobals(), command.args[0]));
       });
-  add("initialize", "first set-up of this host; safe to repeat", init);
+  add(
+    "initialize",
+    "first set-up of this host; proposes a configuration where there is none; safe to repeat",
+    init,
+  ).option(...yes);
   add("apply", "update addresses, rules, zone and page (default command)", apply).option(...yes);
   add("plan", "show the changes apply would make, one per line", showPlan)
     .option("--detailed-exitcode", "exit status 2 when there are changes")

@@ -203,6 +203,8 @@ export interface Observation {
   readonly leasesIntact: boolean;
   /** The bash script's rules in force, where OCDD has had no leases yet: it takes over from them. */
   readonly legacy?: readonly LegacyForward[];
+  /** The bash script's rules in force, in any case; absent where there are none. */
+  readonly leftRules?: readonly LegacyForward[];
   /** The page's template; absent where it is not needed. */
   readonly template?: PageTemplate;
   /** True when the leases in use are not those of the file: it is written in any case. */

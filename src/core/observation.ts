@@ -103,6 +103,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     bridgePorts: links.bridgePorts,
     leasesIntact: !lost,
     ...(leases.status === "absent" && !lost ? { legacy: path.legacy } : {}),
+    ...(path.legacy.length > 0 ? { leftRules: path.legacy } : {}),
     leasesStale: lost || leases.status === "previous",
     notices: [...noticesOf(leases, lost, seen.leasesFile), ...(seen.notices ?? [])],
     firewall: path.firewall,

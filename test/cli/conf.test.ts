@@ -1,5 +1,5 @@
 /** Which configuration file is used, by a process of its own in a directory of its own. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,3 +61,28 @@ t.test("$HOSTNAME, which shells have without exporting it, is the host's name", 
   t.equal(exitCode, 1);
   t.match(stderr, `there is no zone file /nowhere/${hostname()}/dns/t.example.zone`);
 });
+
+t.test(
+  "initialize without a configuration and without a terminal: status 78, three lines to do, nothing is written",
+  async (t) => {
+    const file = join(place, "none.conf");
+    const run = () =>
+      execa(process.execPath, [MAIN, "--config", file, "initialize"], {
+        cwd: place,
+        reject: false,
+        input: "y\n",
+      });
+    const absent = await run();
+    t.equal(absent.exitCode, 78);
+    t.match(absent.stderr.split("\n"), [
+      /none\.conf: there is no such file$/,
+      /^1\. ask IT/,
+      /^2\. write to .*none\.conf/,
+      /^3\. /,
+    ]);
+    t.notOk(existsSync(file));
+    writeFileSync(file, "#IP_SUBNET=\nSTORAGE_DIR=/var/lib/ocdd\n");
+    t.match(await run(), { exitCode: 78, stderr: /none\.conf: sets neither range nor zone\n1\. / });
+    t.equal(readFileSync(file, "utf8"), "#IP_SUBNET=\nSTORAGE_DIR=/var/lib/ocdd\n");
+  },
+);

@@ -1,10 +1,10 @@
 /** `ocdd doctor`: OK for each component that works; the broken one and its remedy otherwise. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import t, { type Test } from "tap";
 import { addresses, aliasOf, apply, initializedLab } from "./director.ts";
 import { HOST_ADDRESS } from "./network.ts";
-import { type OcddOptions, storage } from "./ocdd.ts";
+import { type OcddOptions, ocddCommand, ocddEnvironment, storage } from "./ocdd.ts";
 import { until } from "./process.ts";
 
 t.setTimeout(600_000);
@@ -123,6 +123,60 @@ t.test("doctor", async (t) => {
     t.match((await lab.ocdd(["doctor"], { conf })).stdout, HOST_ADDRESS, "what IT must enter is said");
     await other.stop();
   });
+
+  t.test(
+    "initialize without a configuration, on a terminal: proposes one that avoids what is in use",
+    async (t) => {
+      await lab.ocdd(["teardown", "--yes"]);
+      await lab.run("client", ["ip", "addr", "add", "192.168.122.9/32", "dev", "lo"]);
+      await lab.run("host", ["ip", "addr", "add", "192.168.122.15/32", "dev", "ens3"]);
+      const file = `${lab.dir}/first/ocdd.conf`;
+      const set = [`DOCKER_SOCKET=${lab.dockerSocket}`, `STORAGE_DIR=${lab.dir}/first`].flatMap((key) => [
+        "--set",
+        key,
+      ]);
+      const first = (word: string) => ocddCommand(lab, ["--config", file, ...set, word, "--yes"]).join(" ");
+      const onTerminal = (input: string) =>
+        lab.run("host", ["script", "-qec", first("initialize"), "/dev/null"], {
+          check: false,
+          input,
+          env: ocddEnvironment(),
+        });
+      const refused = await onTerminal("first.example.com\nn\n");
+      t.equal(refused.code, 78, refused.stdout);
+      t.notOk(existsSync(file), "nothing is written without a yes");
+      const { code, stdout } = await onTerminal("no zone\nfirst.example.com\ny\n");
+      t.equal(code, 0, stdout);
+      t.match(readFileSync(file, "utf8").split("\n"), [
+        /^#/,
+        "NETWORK_DEVICE=ens3",
+        `HOST_IP=${HOST_ADDRESS}`,
+        /^#/,
+        "IP_RANGE=192.168.122.16-192.168.122.35",
+        /^#/,
+        "TOOLBOX_SUBDOMAIN_NAME=first.example.com",
+      ]);
+      t.equal(statSync(file).mode & 0o777, 0o644);
+      await lab.run("host", first("teardown").split(" "), { env: ocddEnvironment() });
+    },
+  );
+
+  t.test(
+    "an address that OctoCopDD has left: reported, kept by initialize, removed with --yes",
+    async (t) => {
+      const left = async () =>
+        (await lab.run("host", ["ip", "addr", "show", "dev", "ens3"])).stdout.includes("122.15/32");
+      await sick(
+        t,
+        /^FAIL addresses of OctoCopDD: 192\.168\.122\.15 on ens3 .*\n +remedy: .*initialize --yes/m,
+      );
+      const kept = await lab.ocdd(["initialize"]);
+      t.match(kept, { code: 0, stderr: /192\.168\.122\.15: on ens3 without a rule/ });
+      t.ok(await left());
+      t.match(await lab.ocdd(["initialize", "--yes"]), { code: 0, stderr: "" });
+      t.notOk(await left());
+    },
+  );
 
   t.test("Docker stopped: reported, status 1", async (t) => {
     await lab.stopDockerd();

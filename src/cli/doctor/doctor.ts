@@ -18,6 +18,7 @@ import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { hostFirewall } from "./host-firewall.ts";
+import { octoCopDD } from "./octocopdd.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
 import { kernelQueues, sleepFinding } from "./sleep.ts";
 
@@ -52,6 +53,7 @@ export async function diagnose(config: Config, name: string | undefined): Promis
   }
   findings.push(
     ...drift(config, seen, decision),
+    ...octoCopDD(config, seen),
     ...(await hostFirewall(config, decision.hostIp)),
     await sleepFinding(config, seen, decision, kernelQueues(), docker.filters),
   );

@@ -1,5 +1,15 @@
 /** Files that are replaced whole: a reader sees the old or the new content, never a part. */
-import { chmod, type FileHandle, mkdir, open, readFile, realpath, rename, unlink } from "node:fs/promises";
+import {
+  chmod,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rename,
+  unlink,
+} from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError } from "../../core/errors.ts";
 import { inTime } from "./deadline.ts";
@@ -56,6 +66,28 @@ export async function writeWhole(
       if (inFlight.get(path) === writing) inFlight.delete(path);
     }
   });
+}
+
+/** Writes a file, whole and for all to read, only where there is none. Throws HostError. */
+export async function writeNew(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    await unlink(temporary).catch(() => undefined);
+    const file = await open(temporary, "wx", PRIVATE);
+    try {
+      await file.chmod(PUBLIC); // root's umask may be 077
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await link(temporary, path); // unlike rename it replaces nothing
+    await syncDirectory(dirname(path));
+  } catch (error) {
+    throw storageError(path, "write", error);
+  } finally {
+    await unlink(temporary).catch(() => undefined);
+  }
 }
 
 /** Modes of written files: readable by all, and by the director alone. */

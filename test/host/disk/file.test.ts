@@ -24,6 +24,7 @@ import {
   PRIVATE,
   readOctets,
   readText,
+  writeNew,
   writeWhole,
 } from "../../../src/host/disk/file.ts";
 import { start } from "../child.ts";
@@ -78,6 +79,20 @@ t.test("a write: file and directory are synced before it resolves", async (t) =>
   });
   await writeWhole(path, "x");
   t.strictSame(synced, [false, true]);
+});
+
+t.test("writeNew: a whole file with mode 0644; one that is there, or a link, is not replaced", async (t) => {
+  const directory = place(t);
+  const before = process.umask(0o077);
+  t.teardown(() => process.umask(before));
+  const path = join(directory, "f");
+  await writeNew(path, "first");
+  t.strictSame([readFileSync(path, "utf8"), statSync(path).mode & 0o777], ["first", 0o644]);
+  await t.rejects(writeNew(path, "second"), { fault: "storage", message: /EEXIST|exists/ });
+  symlinkSync(join(directory, "elsewhere"), join(directory, "link"));
+  await t.rejects(writeNew(join(directory, "link"), "x"), { fault: "storage", message: /EEXIST|exists/ });
+  t.equal(readFileSync(path, "utf8"), "first");
+  t.strictSame(readdirSync(directory).sort(), ["f", "link"], "nothing is left beside it");
 });
 
 t.test("an existing directory: keeps its mode", async (t) => {

@@ -1,0 +1,94 @@
+/** `ocdd initialize` on a host that is not configured: proposes a configuration, and writes it when that is accepted. */
+
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import {
+  freeRange,
+  type Outlook,
+  outlook,
+  proposedConf,
+  proposedZone,
+  searchDomains,
+} from "../core/config/proposal.ts";
+import { isDomain } from "../core/config/values.ts";
+import { ConfigError, HostError } from "../core/errors.ts";
+import { makeDirectory, readText, writeNew, writeWhole } from "../host/disk/file.ts";
+import { readResolvers } from "../host/disk/resolvers.ts";
+import { requirePrivilege } from "../host/install/privilege.ts";
+import { requirePrograms } from "../host/install/programs.ts";
+import { readLinks } from "../host/kernel/addresses.ts";
+import { openArp } from "../host/kernel/arp/probe.ts";
+import { defaultDevice } from "../host/kernel/default-device.ts";
+import { readNextHops } from "../host/kernel/routes.ts";
+
+/** The person at the terminal. */
+export interface Terminal {
+  say(line: string): void;
+  /** An answer without its blanks; empty at the end of input. */
+  ask(question: string): Promise<string>;
+}
+
+/** Times that the zone is asked for. */
+const TRIES = 3;
+
+/**
+ * Proposes the file; `before` is its text where it is there and sets nothing yet. Resolves with whether it was written. Throws
+ * ConfigError where nothing can be proposed, and HostError; nothing has been changed then.
+ */
+export async function offerConf(
+  file: string,
+  before: string | undefined,
+  { say, ask }: Terminal,
+): Promise<boolean> {
+  await requirePrivilege();
+  await requirePrograms(["ip"]);
+  const nothing = (why: string): ConfigError =>
+    new ConfigError([{ where: file, message: `no configuration can be proposed: ${why}` }]);
+  const [{ addresses }, nextHops, resolvers] = await Promise.all([
+    readLinks(),
+    readNextHops(),
+    readResolvers(),
+  ]);
+  const seen = outlook({ device: defaultDevice(), addresses, avoided: [...nextHops, ...resolvers] });
+  if (typeof seen === "string") throw nothing(seen);
+  say(`This host is not configured. Looking for free addresses on ${seen.device}, by ARP ...`);
+  const range = freeRange(seen, await inUse(seen));
+  if (range === null) throw nothing(`no four addresses in a row are free beside ${seen.hostIp}`);
+  const zone = await askForZone(
+    ask,
+    proposedZone(hostname(), searchDomains((await readText("/etc/resolv.conf")) ?? "")),
+  );
+  if (zone === undefined) throw nothing("no zone was given");
+  const text = proposedConf({ device: seen.device, hostIp: seen.hostIp, range, zone }, before ?? "");
+  say(`\n${text}`);
+  if (!/^y(es)?$/i.test(await ask(`Write this to ${file}? [y/N] `))) return false;
+  await makeDirectory(dirname(file));
+  if (before === undefined) await writeNew(file, text);
+  else if ((await readText(file)) === before) await writeWhole(file, text);
+  else
+    throw new HostError("storage", `${file} has been changed meanwhile`, {
+      remedy: "run `ocdd initialize` again",
+    });
+  say(`Written: ${file}\n`);
+  return true;
+}
+
+async function inUse({ device, candidates }: Outlook): Promise<ReadonlySet<Ipv4>> {
+  const arp = openArp(device);
+  try {
+    return await arp.probe(candidates);
+  } finally {
+    arp.close();
+  }
+}
+
+async function askForZone(ask: Terminal["ask"], proposed: string | undefined): Promise<string | undefined> {
+  const hint = proposed === undefined ? "such as toolbox.example.com" : `[${proposed}]`;
+  for (let n = 0; n < TRIES; n++) {
+    const answer = (await ask(`The zone that IT delegates to this host ${hint}: `)) || (proposed ?? "");
+    const zone = answer.toLowerCase().replace(/\.$/, "");
+    if (zone.includes(".") && isDomain(zone)) return zone;
+  }
+  return undefined;
+}

@@ -1,0 +1,131 @@
+/** A first configuration that fits a host, from what its devices, its resolver and the network show. */
+
+import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } from "../addresses/ipv4.ts";
+import type { DeviceAddress } from "../model.ts";
+import { isDomain } from "./values.ts";
+
+/** What a proposal is made of. */
+export interface Surroundings {
+  /** That of the default route; undefined where there is none. */
+  readonly device: string | undefined;
+  /** IPv4 addresses of all devices. */
+  readonly addresses: readonly DeviceAddress[];
+  /** Next hops and name servers, which may be silent when they are asked by ARP. */
+  readonly avoided: readonly Ipv4[];
+}
+
+/** The host's own address, and the addresses beside it that might be free. */
+export interface Outlook {
+  readonly device: string;
+  readonly hostIp: Ipv4;
+  /** In order, at most 253: the host's network, or of a larger one the 256 addresses around the host's own. */
+  readonly candidates: readonly Ipv4[];
+}
+
+/** Addresses in a proposed range, at most and at least. */
+const MOST = 20;
+const LEAST = 4;
+
+/** What can be asked for on the network, or the reason in one line why nothing can be proposed. */
+export function outlook({ device, addresses, avoided }: Surroundings): Outlook | string {
+  if (device === undefined) return "this host has no default route";
+  if (!/^[\w.@+-]+$/.test(device)) return "the default route's device has an unusual name";
+  const own = addresses.find((one) => one.device === device && one.prefix < 31);
+  if (own === undefined) return `"${device}" has no IPv4 address with a network around it`;
+  const network = blockOf(own.address, own.prefix);
+  const { first, last } = own.prefix < 24 ? blockOf(own.address, 24) : network;
+  const others = addresses.flatMap((one) =>
+    one.device === device || one.prefix > 30 ? [] : [blockOf(one.address, one.prefix)],
+  );
+  const used = new Set([...addresses.map(({ address }) => address), ...avoided]);
+  const candidates: Ipv4[] = [];
+  // first and last address of the network, and of each /24, are avoided by some devices
+  for (let n = toNumber(first) + 1; n < toNumber(last); n++) {
+    const address = fromNumber(n);
+    if (!used.has(address) && !others.some((range) => contains(range, address))) candidates.push(address);
+  }
+  return { device, hostIp: own.address, candidates };
+}
+
+function blockOf(address: Ipv4, prefix: number): Range {
+  const size = 2 ** (32 - prefix);
+  const first = Math.floor(toNumber(address) / size) * size;
+  return { first: fromNumber(first), last: fromNumber(first + size - 1) };
+}
+
+/**
+ * The first run of 20 addresses that no machine has answered for, else the longest one; null where none has four. `taken` are
+ * the candidates that a machine uses.
+ */
+export function freeRange({ candidates }: Outlook, taken: ReadonlySet<Ipv4>): Range | null {
+  let best: Ipv4[] = [];
+  let run: Ipv4[] = [];
+  for (const address of candidates.toSorted(compareIpv4)) {
+    if (taken.has(address)) continue;
+    const before = run.at(-1);
+    run = before !== undefined && toNumber(address) === toNumber(before) + 1 ? [...run, address] : [address];
+    if (run.length > best.length) best = run;
+    if (best.length === MOST) break;
+  }
+  const [first, last] = [best[0], best.at(-1)];
+  return first === undefined || last === undefined || best.length < LEAST ? null : { first, last };
+}
+
+/** The zone that a host of this domain might be given; undefined where the domain says nothing. `names`: the host's own name, then its search domains. */
+export function proposedZone(hostName: string, searched: readonly string[]): string | undefined {
+  const own = hostName.includes(".") ? [hostName.slice(hostName.indexOf(".") + 1)] : [];
+  const domain = [...own, ...searched]
+    .map((name) => name.toLowerCase().replace(/\.$/, ""))
+    .find(
+      (name) =>
+        isDomain(name) && name.includes(".") && !/(^|\.)(local|localdomain|internal|arpa)$/.test(name),
+    );
+  return domain === undefined ? undefined : `toolbox.${domain}`;
+}
+
+/** Domains of resolv.conf(5), in the order in which they are searched. */
+export function searchDomains(text: string): string[] {
+  return text
+    .split("\n")
+    .flatMap((line) => /^(?:search|domain)\s+(.*)$/.exec(line.trim())?.[1]?.split(/\s+/) ?? []);
+}
+
+/** The values of a proposal. */
+export interface Proposal {
+  readonly device: string;
+  readonly hostIp: Ipv4;
+  readonly range: Range;
+  readonly zone: string;
+}
+
+const HEAD = "# Configuration of OCDD: see ocdd.conf(5) and the README. Proposed by `ocdd initialize`.";
+
+/** The file's whole text; `before` is the text of one that sets none of the proposed keys, which stays. */
+export function proposedConf({ device, hostIp, range, zone }: Proposal, before: string): string {
+  const storage = /^\s*STORAGE_DIR=/m.test(before) ? [] : ["STORAGE_DIR=/var/lib/ocdd"];
+  return [
+    ...(before === "" ? [HEAD] : [before.trimEnd(), "", "# Proposed by `ocdd initialize`:"]),
+    `NETWORK_DEVICE=${device}`,
+    `HOST_IP=${hostIp}`,
+    "# free when it was proposed: IT must keep it out of DHCP and give it to no other machine",
+    `IP_RANGE=${range.first}-${range.last}`,
+    "# IT delegates it to this host by an NS record",
+    `TOOLBOX_SUBDOMAIN_NAME=${zone}`,
+    ...storage,
+    "",
+  ].join("\n");
+}
+
+/** Whether a configuration file sets neither range nor zone: it is to be filled in, as the Debian package installs it. */
+export function isUnfilled(text: string): boolean {
+  return !/^\s*(export\s+)?(IP_|TOOLBOX_SUBDOMAIN_NAME)/m.test(text);
+}
+
+/** What to do without a terminal; three lines. */
+export function firstSteps(file: string): string {
+  return [
+    `1. ask IT for an address range beside this host's own, kept out of DHCP, and for a zone delegated to this host`,
+    `2. write to ${file}: IP_RANGE=FIRST-LAST, TOOLBOX_SUBDOMAIN_NAME=ZONE and STORAGE_DIR=/var/lib/ocdd, a line each`,
+    "3. run `ocdd initialize`; on a terminal it proposes such a file, with a range that is free",
+  ].join("\n");
+}

@@ -1,0 +1,150 @@
+import t from "tap";
+import { readConfig } from "../../../src/core/config/config.ts";
+import {
+  firstSteps,
+  freeRange,
+  isUnfilled,
+  type Outlook,
+  outlook,
+  proposedConf,
+  proposedZone,
+  searchDomains,
+} from "../../../src/core/config/proposal.ts";
+import { HOST, ip } from "../make.ts";
+
+const at = (device: string, address: string, prefix: number) => ({
+  device,
+  address: ip(address),
+  prefix,
+  label: device,
+});
+const GATEWAY = ip("192.168.122.1");
+const seen = (...addresses: ReturnType<typeof at>[]) =>
+  outlook({ device: "ens3", addresses, avoided: [GATEWAY] });
+const found = (...addresses: ReturnType<typeof at>[]): Outlook => seen(...addresses) as Outlook;
+
+t.test(
+  "outlook: the device's network without its ends, the host's own addresses, next hops and Docker's networks",
+  (t) => {
+    const own = at("ens3", HOST, 24);
+    const { device, hostIp, candidates } = found(own, at("docker0", "172.17.0.1", 16));
+    t.same([device, hostIp, candidates.length], ["ens3", HOST, 252]);
+    t.same([candidates[0], candidates.at(-1)], ["192.168.122.2", "192.168.122.254"]);
+    t.notOk(candidates.includes(HOST));
+    const bridge = found(own, at("br-1", "192.168.122.129", 25)).candidates;
+    t.equal(bridge.at(-1), "192.168.122.127", "a network of Docker's inside");
+    t.same(
+      found(at("ens3", "192.168.122.13", 32), own).candidates.filter((one) => one === "192.168.122.13"),
+      [],
+      "an address that a script has put on the device",
+    );
+    t.end();
+  },
+);
+
+t.test("outlook: a large network is not asked for as a whole, a small one is", (t) => {
+  const large = found(at("ens3", "10.20.30.40", 8)).candidates;
+  t.same([large.length, large[0], large.at(-1)], [253, "10.20.30.1", "10.20.30.254"]);
+  t.same(
+    found(at("ens3", "192.168.122.4", 29)).candidates,
+    ["2", "3", "5", "6"].map((n) => `192.168.122.${n}`),
+  );
+  t.end();
+});
+
+t.test("outlook: nothing to propose, and why", (t) => {
+  t.equal(outlook({ device: undefined, addresses: [], avoided: [] }), "this host has no default route");
+  t.match(seen(at("ens3", HOST, 32)), /"ens3" has no IPv4 address with a network/);
+  t.match(outlook({ device: "a'b\n", addresses: [], avoided: [] }), /unusual name/);
+  t.end();
+});
+
+t.test("freeRange: the first twenty in a row, else the longest run, else none", (t) => {
+  const range = (taken: (n: number) => boolean, prefix = 24) => {
+    const all = found(at("ens3", HOST, prefix));
+    return freeRange(all, new Set(all.candidates.filter((one) => taken(Number(one.split(".")[3])))));
+  };
+  t.same(
+    range(() => false),
+    { first: "192.168.122.2", last: "192.168.122.21" },
+  );
+  t.same(
+    range((n) => n === 9),
+    { first: "192.168.122.10", last: "192.168.122.29" },
+  );
+  t.same(
+    range((n) => n % 10 === 0),
+    { first: "192.168.122.11", last: "192.168.122.19" },
+  );
+  t.same(
+    range((n) => n % 4 === 0),
+    null,
+    "three in a row",
+  );
+  t.same(
+    range(() => true),
+    null,
+  );
+  t.end();
+});
+
+t.test("freeRange: the host's own address interrupts a run", (t) => {
+  const all = found(at("ens3", "192.168.122.10", 27));
+  t.same(freeRange(all, new Set()), { first: "192.168.122.11", last: "192.168.122.30" });
+  t.end();
+});
+
+t.test("proposedZone: below the host's domain; a domain that no DNS delegates says nothing", (t) => {
+  t.equal(proposedZone("dockerhost.Example.com", []), "toolbox.example.com");
+  t.equal(proposedZone("dockerhost", ["localdomain", "corp.local", "example.org."]), "toolbox.example.org");
+  for (const [name, ...searched] of [
+    ["dockerhost"],
+    ["pc.local"],
+    ["x", "com"],
+    ["x", "$(id).example.com"],
+  ] as const)
+    t.equal(proposedZone(name, searched), undefined, name);
+  t.same(searchDomains("# c\nnameserver 192.168.122.2\nsearch example.com  lab.example.com\n"), [
+    "example.com",
+    "lab.example.com",
+  ]);
+  t.end();
+});
+
+const PROPOSAL = {
+  device: "ens3",
+  hostIp: HOST,
+  range: { first: ip("192.168.122.11"), last: ip("192.168.122.30") },
+  zone: "toolbox.example.com",
+};
+const read = (text: string) => readConfig({ file: "ocdd.conf", text, environment: new Map(), flags: [] });
+const EXPECTED = {
+  device: "ens3",
+  hostIp: HOST,
+  pool: [PROPOSAL.range],
+  zone: "toolbox.example.com",
+  storageDir: "/var/lib/ocdd",
+};
+
+t.test("proposedConf: a whole configuration that OCDD reads as it was meant", (t) => {
+  t.match(read(proposedConf(PROPOSAL, "")), EXPECTED);
+  t.end();
+});
+
+t.test("proposedConf: what the Debian package has installed stays, with the proposal behind it", (t) => {
+  const before = "# IP_SUBNET: as installed\n#IP_SUBNET='192.168.122'\nSTORAGE_DIR=/srv/ocdd\nDNS_TTL=30\n";
+  t.ok(isUnfilled(before));
+  const text = proposedConf(PROPOSAL, before);
+  t.ok(text.startsWith(before));
+  t.match(read(text), { ...EXPECTED, storageDir: "/srv/ocdd", ttl: 30 });
+  t.notOk(isUnfilled(text));
+  t.notOk(isUnfilled("export IP_SUBNET=192.168.122\n"));
+  t.end();
+});
+
+t.test("firstSteps: three lines that name the file", (t) => {
+  const lines = firstSteps("/etc/ocdd/ocdd.conf").split("\n");
+  t.equal(lines.length, 3);
+  t.match(lines[1], "/etc/ocdd/ocdd.conf: IP_RANGE=");
+  t.end();
+});
