@@ -105,7 +105,7 @@ if [ -n "$wanted" ]; then
     sed -n -e 's/^Need to get \(.*\) of archives\.$/\1 to download, /p' -e 's/^After this operation, \(.*\) of additional.*/\1 on disk/p' | tr -d '\n')
   say "apt installs $(grep -c '^Inst ' "$scratch/plan") packages, the missing ones and what they depend on: ${sizes:-size unknown}"
 fi
-[ -z "$unpack" ] || say "docker.io is not installed (apt would remove $unpack): its engine is unpacked into $engine (500 MB)"
+[ -z "$unpack" ] || say "docker.io is not installed (apt would remove $unpack): its engine is unpacked into $engine (400 MB)"
 say "no package is removed, no service started or enabled; \`npm run clean:lab\` takes it away again"
 if [ -t 0 ] && [ -t 1 ]; then
   printf 'prepare: continue? [Y/n] '
