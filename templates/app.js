@@ -6,7 +6,9 @@ const none = document.querySelector("#none");
 const fresh = document.querySelector("#fresh");
 const said = document.querySelector("#said");
 const style = document.querySelector("style");
-const zone = document.querySelector("footer code")?.textContent ?? "";
+const hits = document.querySelector("#hits");
+const compact = document.querySelector("#compact");
+const zone = document.querySelector("#zone, footer code")?.textContent ?? "";
 const rowsOf = (place) => [...place.querySelectorAll("li")];
 const nameOf = (row) => row.querySelector("p > a");
 
@@ -24,17 +26,38 @@ function source(row) {
 function dress(row) {
   if (pristine.has(row)) return;
   source(row);
-  const name = nameOf(row);
+  const title = nameOf(row);
   const address = row.querySelector(":scope > code");
   if (address === null) return;
-  const time = row.querySelector("time");
-  if (time !== null) {
+  // when it was validated and monitored
+  for (const span of row.querySelectorAll("em small > span")) {
+    const time = document.createElement("time");
+    time.className = "ago";
+    time.textContent = span.textContent;
+    span.replaceWith(time);
+  }
+  for (const time of row.querySelectorAll("time")) {
     if (!time.dateTime) time.dateTime = time.textContent.replace(" ", "T");
     time.title = exactly.format(new Date(time.dateTime));
     sayTime(time);
   }
-  name.after(copyButton("name", name.textContent));
+  const name = `${row.id.slice(2)}.${zone}`;
+  title.title = name;
+  title.after(copyButton("name", name));
   address.append(copyButton("address", address.textContent));
+  if (!row.matches(".off")) for (const port of row.querySelectorAll("div > span")) dressPort(port, name);
+}
+
+// A port that is no link: a click copies what a client program asks for.
+function dressPort(port, name) {
+  const number = /^\d+/.exec(port.textContent)?.[0];
+  if (number === undefined) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.copy = `${name}:${number}`;
+  button.title = `Copy ${button.dataset.copy}`;
+  button.append(...port.childNodes);
+  port.replaceWith(button);
 }
 
 // Rows in the window first, the others when the browser is idle.
@@ -52,7 +75,9 @@ function dressAll() {
 function wordsOf(row) {
   let text = words.get(row);
   if (text === undefined) {
-    const names = row.querySelector("u")?.textContent.slice("also ".length).split(", ") ?? [];
+    const also = [row.querySelector("p").title, row.querySelector("u")?.textContent ?? ""];
+    const names = also.flatMap((list) => list.replace(/^also /, "").split(", ")).filter(Boolean);
+    if (row.id !== "") names.push(row.id.slice(2));
     const group = row.closest("section").querySelector("h2").textContent;
     const image = row.querySelector("samp")?.title ?? "";
     text = [row.textContent, image, group, ...names.map((name) => `${name}.${zone}`)].join(" ").toLowerCase();
@@ -71,9 +96,10 @@ function copyButton(what, text) {
   return button;
 }
 
-document.addEventListener("click", async ({ target }) => {
-  const text = target.dataset?.copy;
-  if (text === undefined) return;
+document.addEventListener("click", async (event) => {
+  const target = event.target.closest?.("[data-copy]");
+  if (!target) return;
+  const text = target.dataset.copy;
   const done = await copy(text);
   target.classList.toggle("done", done);
   say(done ? `Copied ${text}` : "Copying is not allowed here");
@@ -105,39 +131,132 @@ function say(text) {
   said.textContent = text;
 }
 
-// Search: every word must be in the row. The query is kept in the address bar.
+// Search: every word must be in the row, and the row in the chosen state. Both are kept in the address bar.
+let state = "";
+const isIn = (row) =>
+  state === "" ||
+  (row.closest(".attention") !== null ? state === "attention" : row.classList.contains(state));
+
 function filter() {
   const terms = find.value
     .toLowerCase()
     .replaceAll(/\s:(?=\d)/g, " ")
     .split(/\s+/)
     .filter(Boolean);
-  let hits = 0;
+  const everything = terms.length === 0 && state === "";
+  let shown = 0;
+  let all = 0;
   for (const section of main.children) {
-    let any = terms.length === 0;
+    let any = everything;
     for (const row of section.querySelectorAll("li")) {
-      const hit = terms.every((term) => wordsOf(row).includes(term));
+      const hit = isIn(row) && terms.every((term) => wordsOf(row).includes(term));
       if (row.hidden === hit) row.hidden = !hit;
-      if (hit) hits += 1;
+      all += 1;
+      if (hit) shown += 1;
       any ||= hit;
     }
     section.hidden = !any;
+    fold(section, everything);
   }
-  none.hidden = terms.length === 0 || hits > 0;
-  return hits;
+  none.hidden = everything || shown > 0;
+  if (hits !== null) hits.textContent = everything ? "" : `${shown} of ${all}`;
+  return shown;
 }
 
-function search(query) {
+function search(query, wanted = state) {
   if (find.value !== query) find.value = query;
-  const hits = filter();
+  state = wanted;
+  showStates();
+  const shown = filter();
   const url = new URL(location.href);
-  if (query === "") url.searchParams.delete("q");
-  else url.searchParams.set("q", query);
+  for (const [key, value] of Object.entries({ q: query, state })) {
+    if (value === "") url.searchParams.delete(key);
+    else url.searchParams.set(key, value);
+  }
   if (url.href !== location.href) history.replaceState(null, "", url);
-  if (query !== "") say(hits === 1 ? "1 service found" : `${hits} services found`);
+  if (query !== "" || state !== "") say(shown === 1 ? "1 service found" : `${shown} services found`);
 }
 
-const targets = () => [...main.querySelectorAll("li:not([hidden]) > p > a[href]")];
+// The counts of states: each is a button that filters.
+function showStates() {
+  for (const part of document.querySelectorAll("[data-state]")) {
+    if (part.tagName !== "BUTTON") {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.state = part.dataset.state;
+      button.textContent = part.textContent;
+      // the comma before it
+      part.previousSibling?.nodeType === Node.TEXT_NODE && part.previousSibling.remove();
+      part.replaceWith(button);
+    }
+  }
+  for (const button of document.querySelectorAll("button[data-state]"))
+    button.setAttribute("aria-pressed", button.dataset.state === state);
+  // a state that has no count any more can be left
+  if (state !== "" && !document.querySelector(`button[data-state="${CSS.escape(state)}"]`)) state = "";
+}
+
+document.addEventListener("click", ({ target }) => {
+  const chosen = target.closest?.("button[data-state]")?.dataset.state;
+  if (chosen !== undefined) search(find.value, chosen === state ? "" : chosen);
+});
+
+// What a visitor has chosen, in this browser. It may refuse to store anything.
+function stored(key) {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return null;
+  }
+}
+
+function store(key, value) {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // it holds for this page
+  }
+}
+
+const folded = new Set(Array.isArray(stored("folded")) ? stored("folded") : []);
+const headingOf = (section) => section.querySelector("h2")?.textContent ?? "";
+
+// A group that is folded opens while something is searched for.
+function fold(section, everything) {
+  const details = section.querySelector("details");
+  if (details === null) return;
+  const open = !everything || !folded.has(headingOf(section));
+  if (details.open !== open) details.open = open;
+}
+
+main.addEventListener("click", ({ target }) => {
+  const details = target.closest("summary")?.parentElement;
+  if (!details || find.value !== "" || state !== "") return;
+  const heading = headingOf(details.parentElement);
+  // before the click changes it
+  if (details.open) folded.add(heading);
+  else folded.delete(heading);
+  store("folded", [...folded]);
+});
+
+if (compact !== null) {
+  compact.checked = stored("compact") === true;
+  compact.addEventListener("change", () => store("compact", compact.checked));
+}
+
+// The list of groups closes when one is chosen, and when something else is clicked.
+document.addEventListener("click", ({ target }) => {
+  const list = document.querySelector("#groups details[open]");
+  if (list === null || (list.contains(target) && target.closest("a") === null)) return;
+  list.open = false;
+  const section = document.getElementById(target.closest("#groups a")?.hash.slice(1) ?? "");
+  if (section === null) return;
+  folded.delete(headingOf(section));
+  store("folded", [...folded]);
+  search("", "");
+});
+
+const targets = () => [...main.querySelectorAll("details[open] li:not([hidden]) > p > a[href]")];
 
 find.addEventListener("input", () => search(find.value));
 find.form.addEventListener("submit", (event) => {
@@ -145,7 +264,7 @@ find.form.addEventListener("submit", (event) => {
   if (find.value !== "") targets()[0]?.click();
 });
 none.querySelector("button").addEventListener("click", () => {
-  search("");
+  search("", "");
   find.focus();
 });
 document.addEventListener("keydown", (event) => {
@@ -155,9 +274,13 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     find.focus();
     find.select();
+  } else if (event.key === "?" && !typing) {
+    document.querySelector("#help")?.scrollIntoView();
   } else if (event.key === "Escape") {
-    if (find.value === "") find.blur();
-    else search("");
+    const list = document.querySelector("#groups details[open]");
+    if (list !== null) list.open = false;
+    else if (find.value === "" && state === "") find.blur();
+    else search("", "");
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     const row = document.activeElement?.closest("li");
     // elsewhere the arrow keys scroll
@@ -182,12 +305,11 @@ function ago(seconds) {
 
 function sayTime(time) {
   const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
-  const text =
-    time.className !== "until"
-      ? `up ${ago(seconds)}`
-      : seconds < 0
-        ? `address reserved for ${ago(-seconds)}`
-        : "address free again";
+  const kinds = {
+    ago: () => `${ago(seconds)} ago`,
+    until: () => (seconds < 0 ? `address reserved for ${ago(-seconds)}` : "address free again"),
+  };
+  const text = kinds[time.className]?.() ?? `up ${ago(seconds)}`;
   if (time.textContent !== text) time.textContent = text;
 }
 
@@ -226,7 +348,7 @@ async function refresh() {
   fetching = true;
   try {
     const reply = await fetch(location.pathname, { cache: "no-cache" });
-    if (reply.ok) update(new DOMParser().parseFromString(await reply.text(), "text/html"));
+    if (reply.ok) update(await reply.text());
   } catch {
     // the stream or the next poll tries again
   }
@@ -237,18 +359,32 @@ async function refresh() {
   }
 }
 
-function update(page) {
+function replace(id, page) {
+  const [now, next] = [document.querySelector(id), page.querySelector(id)];
+  if (now !== null && next !== null && source(now) !== source(next)) {
+    const open = now.querySelector("details[open]") !== null;
+    now.replaceChildren(...next.childNodes);
+    pristine.set(now, source(next));
+    if (open) now.querySelector("details")?.setAttribute("open", "");
+  }
+}
+
+function update(text) {
+  // a parsed style element is checked against the Content-Security-Policy, which has the hash of this page's own only
+  const inHead = /<style>([\s\S]*?)<\/style>/;
+  const css = inHead.exec(text)?.[1];
+  const page = new DOMParser().parseFromString(text.replace(inHead, ""), "text/html");
   const next = page.documentElement.dataset.version;
   if (next === version() || page.querySelector("#services") === null) return;
   if (page.querySelector("script")?.text !== document.querySelector("script")?.text) return location.reload();
   document.documentElement.dataset.version = next;
   document.title = page.title;
   document.querySelector("h1").textContent = page.querySelector("h1").textContent;
-  document.querySelector("#summary").replaceChildren(...page.querySelector("#summary").childNodes);
-  if (page.querySelector("style").textContent !== style.textContent) {
+  for (const id of ["#summary", "#counts", "#range", "#groups"]) replace(id, page);
+  if (css !== undefined && css !== style.textContent) {
     // a new icon; a sheet made by the script needs no hash in the Content-Security-Policy
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(page.querySelector("style").textContent);
+    sheet.replaceSync(css);
     document.adoptedStyleSheets = [sheet];
   }
   const held = document.activeElement?.closest("li")?.id;
@@ -268,6 +404,12 @@ function update(page) {
       return row;
     });
     const place = there?.querySelector("ul") ? there : document.adoptNode(section);
+    if (place === there) {
+      place.id = section.id;
+      place
+        .querySelector("summary")
+        ?.replaceChildren(...(section.querySelector("summary")?.childNodes ?? []));
+    }
     arrange(place.querySelector("ul"), rows);
     return place;
   });
@@ -279,6 +421,7 @@ function update(page) {
   }
   if (held && document.activeElement === document.body)
     nameOf(document.getElementById(held) ?? main)?.focus();
+  showStates();
   filter();
 }
 
@@ -347,8 +490,15 @@ async function pollOnce() {
   sayFresh();
 }
 
-const query = new URLSearchParams(location.search).get("q") ?? "";
-if (query !== "") search(query);
+for (const id of ["#summary", "#counts", "#range", "#groups"]) {
+  const part = document.querySelector(id);
+  if (part !== null) source(part);
+}
+const asked = new URLSearchParams(location.search);
+state = asked.get("state") ?? "";
+showStates();
+if (asked.has("q") || state !== "") search(asked.get("q") ?? "");
+else if (folded.size > 0) filter();
 // not before the first paint; a page in the background has no next frame
 await new Promise((painted) => {
   requestAnimationFrame(() => setTimeout(painted));

@@ -6,12 +6,15 @@
 import { readBoolean } from "../services/boolean.ts";
 import { field } from "../text.ts";
 import { type Icon, iconOf } from "./icon.ts";
+import { type Logo, logoOf } from "./logo.ts";
 
 export interface Card {
   readonly title: string | null;
   readonly description: string | null;
   readonly group: string | null;
   readonly icon: Icon;
+  /** Shown in place of the icon. */
+  readonly logo: Logo | null;
   /** A path, or an http or https URL: where the service's link leads; null is worked out from the ports. */
   readonly url: string | null;
   /** Where the image comes from, an http or https URL. */
@@ -37,6 +40,7 @@ export function readCard(labels: ReadonlyMap<string, string>, image: string): Ca
     description: first(field, "ocdd.description", "homepage.description", oci("description")),
     group: first(field, "ocdd.group", "homepage.group"),
     icon: iconOf(labels.get("ocdd.icon"), labels.get("homepage.icon"), image),
+    logo: logoOf(labels.get("ocdd.icon"), labels.get("homepage.icon"), image),
     url: first((text) => safePath(text) ?? safeUrl(text), "ocdd.url", "homepage.href"),
     about: first(safeUrl, oci("url")),
     version: first(field, oci("version")),

@@ -4,6 +4,7 @@ import { isMoment } from "../moment.ts";
 import type { Port } from "../ports.ts";
 import { field } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
+import { type Logo, logoNamed } from "./logo.ts";
 
 /** How a service looks on the page, also after its container has stopped. */
 export interface Remembered {
@@ -11,6 +12,7 @@ export interface Remembered {
   readonly fqdn: string;
   readonly title: string | null;
   readonly icon: Icon;
+  readonly logo: Logo | null;
   readonly group: string | null;
   readonly image: string;
   readonly container: string;
@@ -55,6 +57,7 @@ export function readHistory(text: string): ServiceHistory {
         fqdn,
         title: line(row.title),
         icon: typeof icon === "string" && Object.hasOwn(ICONS, icon) ? (icon as Icon) : "box",
+        logo: logoNamed(row.logo),
         group: line(row.group),
         image: line(row.image) ?? "?",
         container: line(row.container) ?? "?",

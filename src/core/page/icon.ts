@@ -87,7 +87,8 @@ export function iconOf(own: string | undefined, foreign: string | undefined, ima
   return "box";
 }
 
-function plain(text: string | undefined): string {
+/** What a label names an icon by, without the suffix of an image file. */
+export function plain(text: string | undefined): string {
   return (text ?? "")
     .slice(0, 256)
     .trim()

@@ -11,6 +11,7 @@ import { field, textVersion } from "../text.ts";
 import type { Remembered, ServiceHistory } from "./history.ts";
 import type { Icon } from "./icon.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
+import type { Logo } from "./logo.ts";
 import { type Status, statusOf, type Tone, troubleOf } from "./status.ts";
 import { runningSince } from "./uptime.ts";
 
@@ -28,6 +29,8 @@ export interface Row {
   readonly title: string | null;
   readonly description: string | null;
   readonly icon: Icon;
+  /** The logo of a program, shown in place of the icon. */
+  readonly logo: Logo | null;
   readonly group: string | null;
   readonly url: string | null;
   readonly elsewhere: string | null;
@@ -187,6 +190,7 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     title: card.title,
     description: card.description,
     icon: card.icon,
+    logo: card.logo,
     group: card.group ?? field(service.project),
     ...links,
     ports,
@@ -214,9 +218,20 @@ export function historyOf(
     services.flatMap((one) => (one.sleep === null ? [] : [[one.name as string, one.ports]])),
   );
   const shown = listing.services.map(
-    ({ name, fqdn, title, icon, group, image, container, containerId, since }): [string, Remembered] => {
+    ({
+      name,
+      fqdn,
+      title,
+      icon,
+      logo,
+      group,
+      image,
+      container,
+      containerId,
+      since,
+    }): [string, Remembered] => {
       const ports = sleeping.get(name);
-      const look = { name, fqdn, title, icon, group, image, container, containerId, since };
+      const look = { name, fqdn, title, icon, logo, group, image, container, containerId, since };
       return [name, ports === undefined ? look : { ...look, ports }];
     },
   );

@@ -1,8 +1,9 @@
 /** The listing → the index page: complete without a script, nothing is loaded from another host. */
 
-import { escapeHtml } from "../text.ts";
+import { counted, escapeHtml } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
 import type { Listing } from "./listing.ts";
+import { drawingOf, type Logo } from "./logo.ts";
 import {
   attention,
   CONFLICT_ICON,
@@ -13,102 +14,102 @@ import {
   skippedRows,
   stoppedRow,
 } from "./rows.ts";
+import { countsOf, rangeOf, summaryOf } from "./summary.ts";
 import { BARE_TEMPLATE, fill, type PageTemplate } from "./template.ts";
 
 /** The page as a whole document. It changes only when its content does, so that an idle run writes nothing. */
 export function renderPage(listing: Listing, template: PageTemplate = BARE_TEMPLATE): string {
+  const sections = sectionsOf(listing);
   return fill(template.index, {
     title: escapeHtml(listing.title),
     zone: escapeHtml(listing.zone),
-    host: escapeHtml(listing.host ?? ""),
+    host: escapeHtml(listing.host ?? "?"),
     version: listing.version,
     style: `${template.style}${iconStyle(listing)}`,
     script: template.script,
-    summary: summary(listing),
-    services: services(listing),
+    summary: summaryOf(listing),
+    counts: countsOf(listing),
+    range: rangeOf(listing),
+    groups: groupLinks(sections),
+    services: sections.length === 0 ? EMPTY : services(sections, plainLines(listing)),
   });
 }
 
-function services(listing: Listing): string {
+interface Section {
+  readonly id: string;
+  readonly heading: string;
+  readonly list: readonly string[];
+}
+
+/** What needs attention, then the groups. */
+function sectionsOf(listing: Listing): Section[] {
   const { zone } = listing;
   const problems = [...rows(attention(listing), zone), ...skippedRows(listing)];
   const groups = groupsOf(listing).map(
-    ({ name, services: members, stopped }): Section => ({
+    ({ name, services: members, stopped }, i): Section => ({
+      id: `g-${i + 1}`,
       heading: name ?? "Other services",
-      list: [...rows(members, zone), ...stopped.map((one) => stoppedRow(one, zone))],
-      attribute: "",
+      list: [...rows(members, zone), ...stopped.map(stoppedRow)],
     }),
   );
-  const first = { heading: "Needs attention", list: problems, attribute: " class=attention" };
-  const sections = problems.length > 0 ? [first, ...groups] : groups;
-  if (sections.length === 0) return EMPTY;
+  return problems.length === 0
+    ? groups
+    : [{ id: ATTENTION, heading: "Needs attention", list: problems }, ...groups];
+}
+
+const ATTENTION = "attention";
+
+function services(sections: readonly Section[], after: string): string {
   const last = sections.length - 1;
-  return sections.map((one, i) => section(one, i === last ? plainLines(listing) : "")).join("\n");
+  return sections.map((one, i) => section(one, i === last ? after : "")).join("\n");
 }
 
-interface Section {
-  readonly heading: string;
-  readonly list: readonly string[];
-  readonly attribute: string;
+function section({ id, heading, list }: Section, after: string): string {
+  return `<section id=${id}${id === ATTENTION ? " class=attention" : ""}><details open><summary><h2>${escapeHtml(heading)}</h2>${list.length}</summary><ul>${list.join("")}
+</ul></details>${after}</section>`;
 }
 
-function section({ heading, list, attribute }: Section, after: string): string {
-  return `<section${attribute}><h2>${escapeHtml(heading)}</h2><ul>${list.join("")}
-</ul>${after}</section>`;
+/** With fewer groups the page is short enough without links to them. */
+const GROUPS_TO_LINK = 4;
+
+function groupLinks(sections: readonly Section[]): string {
+  if (sections.length < GROUPS_TO_LINK) return "";
+  const links = sections.map(
+    ({ id, heading, list }) => `<a href=#${id}>${escapeHtml(heading)} <span>${list.length}</span></a>`,
+  );
+  return `<details><summary>${counted(sections.length, "group")}</summary><nav aria-label=Groups>\n${links.join("\n")}\n</nav></details>`;
 }
 
 const EMPTY = `<div class="empty">
-<h2>No containers found!</h2>
-<p>A container that runs gets a name and an address of its own, and is listed here.
-<p>Start one, then run OCDD:
+<h2>There are no services here yet</h2>
+<p>Programs that run in containers on this host are listed here, each with a name and an address of its own.
+This page shows them by itself as soon as there are any. Is something missing? Ask the administrator of this host.
+<h2>For the administrator</h2>
+<p>No containers found! Start one, then run OCDD:
 <pre><code>docker run -d --name web nginx
 ocdd</code></pre>
 <p><code>ocdd watch</code> does this by itself when a container starts or stops. <code>ocdd doctor</code> shows what is wrong.
 </div>`;
 
-function summary({ services: list, stopped, skipped, conflicts, range, host }: Listing): string {
-  const asleep = list.filter((row) => row.tone === "asleep").length;
-  const bad = list.filter((row) => row.tone === "bad").length + skipped.length + conflicts.length;
-  const { size, used, held, conflict, reserved, free } = range;
-  const parts: readonly (readonly [string, number, string])[] = [
-    ["used", used, "in use"],
-    ["held", held, "on hold"],
-    ["conflict", conflict, "conflicts"],
-    ["reserved", reserved, "reserved"],
-    ["free", free, "free"],
-  ];
-  const shown = parts.filter(([kind, n]) => n > 0 || kind === "used" || kind === "free");
-  let x = 0;
-  const bars = shown.map(([kind, n]) => {
-    const bar = kind === "free" || n === 0 ? "" : `<rect class="${kind}" x="${x}" width="${n}" height="1"/>`;
-    x += n;
-    return bar;
-  });
-  const words = shown.map(([kind, n, text]) => `<span class="${kind}">${n} ${text}</span>`).join(", ");
-  const plain = shown.map(([, n, text]) => `${n} ${text}`).join(", ");
-  return `<p class="counts"><strong>${count(list.length, "service")}</strong>${
-    bad > 0 ? `, <span class="bad">${bad} ${bad === 1 ? "needs" : "need"} attention</span>` : ""
-  }${asleep > 0 ? `, ${asleep} asleep` : ""}${stopped.length > 0 ? `, ${stopped.length} stopped` : ""}${
-    host === null ? "" : ` <span class="host">on host <code>${escapeHtml(host)}</code></span>`
-  }</p>
-<div class="range"><svg viewBox="0 0 ${Math.max(size, 1)} 1" preserveAspectRatio="none" role="img" aria-label="Of ${size} addresses ${plain}">${bars.join("")}</svg>
-<p>${count(size, "address", "addresses")}: ${words}</p></div>`;
-}
-
-function count(n: number, one: string, many = `${one}s`): string {
-  return `${n} ${n === 1 ? one : many}`;
-}
-
-/** The icons in use, as masks: filled with a colour of the page. */
+/** The icons in use, as masks: filled with a colour of the page, a logo with its own. */
 function iconStyle(listing: Listing): string {
-  const used = new Set<Icon>([...listing.services, ...listing.stopped].map((row) => row.icon));
-  if (listing.skipped.length > 0) used.add(SKIPPED_ICON);
-  if (listing.conflicts.length > 0) used.add(CONFLICT_ICON);
-  return [...used]
-    .sort()
-    .map((icon) => {
-      const svg = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23000' stroke-width='1.75' stroke-linecap='round' stroke-linejoin='round'><path d='${ICONS[icon]}'/></svg>`;
-      return `.${icon}{--i:url("data:image/svg+xml,${svg.replaceAll("<", "%3C").replaceAll(">", "%3E")}")}\n`;
-    })
-    .join("");
+  const all = [...listing.services, ...listing.stopped];
+  const logos = new Set<Logo>(all.flatMap(({ logo }) => logo ?? []));
+  const icons = new Set<Icon>(all.flatMap(({ icon, logo }) => (logo === null ? [icon] : [])));
+  if (listing.skipped.length > 0) icons.add(SKIPPED_ICON);
+  if (listing.conflicts.length > 0) icons.add(CONFLICT_ICON);
+  const lines = [
+    ...[...icons].sort().map((icon) => `.${icon}{${mask(24, STROKE, ICONS[icon])}}\n`),
+    ...[...logos].sort().map((logo) => {
+      const { colour, path } = drawingOf(logo);
+      return `.l-${logo}{--c:#${colour};${mask(240, "", path)}}\n`;
+    }),
+  ];
+  return lines.join("");
 }
+
+const STROKE =
+  " fill='none' stroke='%23000' stroke-width='1.75' stroke-linecap='round' stroke-linejoin='round'";
+
+const mask = (grid: number, paint: string, path: string): string =>
+  `--i:url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 ${grid} ${grid}'${paint}%3E%3Cpath d='${path}'/%3E%3C/svg%3E")`;

@@ -64,19 +64,27 @@ const VISIT: ReadonlyMap<string, string> = new Map([
 const rowHtml = perObject<Row, string>();
 
 function htmlOf(row: Row, zone: string): string {
-  const name = nameOf(row.fqdn, zone);
-  const linked = row.url === null ? `<a>${name}</a>` : `<a href="${escapeHtml(row.url)}">${name}</a>`;
+  const { also, hover } = furtherNames(row, zone);
+  const link = row.url === null ? "" : ` href=${attribute(row.url)}`;
   return `
-<li id=s-${row.name} class="${row.tone} ${row.icon}"><p>${linked}
-${also(row, zone)}${about(row.title, row.name, row.description)}${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}${checked(row)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+<li id=s-${row.name} class="${row.tone} ${look(row)}"><p${hover}><a${link}>${escapeHtml(row.title ?? row.name)}</a>${below(row, row.description, also)}
+${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}${checked(row)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
 }
 
+/** The class that gives a row its icon. */
+export const look = ({ icon, logo }: Pick<Row, "icon" | "logo">): string =>
+  logo === null ? icon : `logo l-${logo}`;
+
+/** An attribute's value, without quotes where HTML needs none (HTML Standard, 13.1.2.3). */
+const attribute = (text: string): string =>
+  /^[\w:/.?&-]+$/.test(text) ? text.replaceAll("&", "&amp;") : `"${escapeHtml(text)}"`;
+
 /** A stopped service whose address is on hold: no container answers there, so nothing is linked. */
-export function stoppedRow(one: Stopped, zone: string): string {
+export function stoppedRow(one: Stopped): string {
   const until = new Date(one.until * 1000).toISOString();
   return `
-<li id=s-${escapeHtml(one.name)} class="off ${one.icon}"><p><a>${nameOf(one.fqdn, zone)}</a>
-${about(one.title, one.name, null)}</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
+<li id=s-${escapeHtml(one.name)} class="off ${look(one)}"><p><a>${escapeHtml(one.title ?? one.name)}</a>${below(one, null)}
+</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
 }
 
 export const SKIPPED_ICON: Icon = "box";
@@ -103,24 +111,23 @@ ${note(given(address))}</p><em>conflict</em>`,
   ];
 }
 
-function nameOf(fqdn: string, zone: string): string {
-  const own = fqdn.endsWith(`.${zone}`) ? fqdn.slice(0, -zone.length - 1) : fqdn;
-  return `${escapeHtml(own)}<span>${escapeHtml(fqdn.slice(own.length))}</span>`;
-}
-
-/** Further names, without the zone. */
-function also(row: Row, zone: string): string {
-  if (row.names.length === 0) return "";
+/** Further names, without the zone. `name.project` can be derived: it is shown by pointing at the name. */
+function furtherNames(row: Row, zone: string): { readonly also: string; readonly hover: string } {
   const short = row.names.map((name) => (name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name));
-  return `<u>also ${escapeHtml(short.join(", "))}</u>`;
+  const derived = short.filter((name) => name.startsWith(`${row.name}.`));
+  const own = short.filter((name) => !derived.includes(name));
+  return {
+    also: own.length === 0 ? "" : `<u>also ${escapeHtml(own.join(", "))}</u>`,
+    hover: derived.length === 0 ? "" : ` title="also ${escapeHtml(derived.join(", "))}"`,
+  };
 }
 
-function about(title: string | null, name: string, description: string | null): string {
-  const own = title !== null && title.toLowerCase() !== name ? `<strong>${escapeHtml(title)}</strong>` : "";
-  const text = description === null ? "" : escapeHtml(description);
-  return own === "" && text === ""
-    ? ""
-    : `<small>${own}${own !== "" && text !== "" ? " " : ""}${text}</small>`;
+/** The line below the title: the name, where it is another text, what it is, and further names. */
+function below({ title, name }: Pick<Row, "title" | "name">, description: string | null, also = ""): string {
+  const own = title === null || title.toLowerCase() === name ? "" : `<b>${escapeHtml(name)}</b> `;
+  const text = description === null ? "" : `<small>${escapeHtml(description)}</small>`;
+  const line = `${own}${text}${also}`;
+  return line === "" ? "" : `<br>${line}`;
 }
 
 function note(reason: string | null): string {
@@ -137,7 +144,7 @@ function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null
   const items = list.slice(0, MOST_PORTS).map((port) => {
     const text = port.protocol === "tcp" ? `${port.port}` : `${port.port}/${port.protocol}`;
     const whole = port.to === null ? text : `${text}<span> \u2192 ${port.to}</span>`;
-    return port.url === null ? `<span>${whole}</span>` : `<a href="${escapeHtml(port.url)}">${whole}</a>`;
+    return port.url === null ? `<span>${whole}</span>` : `<a href=${attribute(port.url)}>${whole}</a>`;
   });
   if (list.length > MOST_PORTS) items.push(`<span>and ${list.length - MOST_PORTS} more</span>`);
   if (elsewhere !== null) {

@@ -19,8 +19,14 @@ export interface Slots {
   readonly version: string;
   readonly style: string;
   readonly script: string;
-  /** How many services, and how much of the range is in use. */
+  /** `counts`, the host and `range` together. */
   readonly summary: string;
+  /** How many services there are, and how many in each state that is not the usual one. */
+  readonly counts: string;
+  /** How much of the range is in use. */
+  readonly range: string;
+  /** Links to the groups; empty where there are few. */
+  readonly groups: string;
   /** The services in their groups, with what needs attention first. */
   readonly services: string;
 }

@@ -39,10 +39,15 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
           problems.push(`${storageError(file, "read", error).message}; the page's own ${name} is used`);
       }
     }
-    return readFile(join(OWN, name), "utf8").catch(() => "");
+    return readFile(join(OWN, name), "utf8").then(slim, () => "");
   };
   const [index = "", style = "", script = ""] = await Promise.all(TEMPLATE_FILES.map(read));
   return templateOf({ index, style, script }, problems);
+}
+
+/** Without comments and indentation: every visitor loads them. Only for OCDD's own files, which have them on lines of their own. */
+function slim(text: string): string {
+  return text.replace(/^[ \t]+/gm, "").replace(/^(\/\/.*|\/\*[^*]*\*\/)?\n/gm, "");
 }
 
 /**

@@ -6,6 +6,7 @@ import { decide } from "../../../src/core/decide.ts";
 import { NO_GATES } from "../../../src/core/lifecycle/gates.ts";
 import type { Container, Decision, Observation } from "../../../src/core/model.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
+import { BARE_TEMPLATE } from "../../../src/core/page/template.ts";
 import type { StartBounds } from "../../../src/core/page/uptime.ts";
 import { plan } from "../../../src/core/plan.ts";
 import { attachment, BARE, composeLabels, config, container, ip, NOW, observation, ZONE } from "../make.ts";
@@ -145,8 +146,8 @@ t.test("services that sleep: links with the ports from before; a failed start ne
     stopped: [],
   });
   const { html } = after.desired.page;
-  t.match(html, ", 1 asleep");
-  t.match(html, `<a href="${url}">wiki<span>`);
+  t.match(html, ", <span data-state=asleep>1 asleep</span>");
+  t.match(html, `<a href=${url}>wiki</a>`);
   t.match(html, "<em>asleep <small>starts when visited</small></em>");
   t.match(
     html,
@@ -178,6 +179,43 @@ t.test("groups: by label, else by project, else one of their own", async (t) => 
   t.same(heads, ["Alpha", "beta", "Other services"]);
   const order = [...desired.page.html.matchAll(/id=s-([\w-]+)/g)].map(([, name]) => name);
   t.same(order, ["store", "first", "db", "last", "web-1", "web-2", "web-10"]);
+});
+
+t.test("a row: the title, below it the name; `name.project` is shown on pointing at it", async (t) => {
+  const row = (labels: Record<string, string>): string => {
+    const { html } = run([labelled("x", { ...Object.fromEntries(composeLabels("shop", "web")), ...labels })])
+      .desired.page;
+    return html.slice(html.indexOf("<li id=s-web"), html.indexOf("<code>172") - 1);
+  };
+  t.match(row({}), `<p title="also web.shop"><a href=http://web.${ZONE}/>web</a>\n</p>`);
+  t.match(row({ "ocdd.title": "WEB" }), ">WEB</a>\n</p>", "a title that is the name is not followed by it");
+  t.match(
+    row({ "ocdd.title": "<Shop>", "ocdd.description": "For all", "ocdd.aliases": "store" }),
+    ">&lt;Shop&gt;</a><br><b>web</b> <small>For all</small><u>also store</u>\n",
+  );
+  t.match(row({ "ocdd.url": `/a?b='"&c` }), `<a href="http://web.${ZONE}/a?b=%27%22&amp;c">`);
+  const names = Array.from({ length: 5 }, (_, i) => `p${i}`);
+  const many = names.map((name, i) =>
+    container({ name, at: `172.17.0.${i + 2}`, labels: composeLabels(`<${name}>`, "web") }),
+  );
+  const template = { ...BARE_TEMPLATE, index: "{{title}} {{groups}} {{services}}" };
+  const links = (of: Container[]) => run(of, undefined, NOW, { template }).desired.page.html;
+  t.match(links(many), "<a href=#g-1>&lt;p0&gt; <span>1</span></a>", "groups are linked");
+  t.notMatch(links(many.slice(0, 3)), "<nav", "where there are many");
+});
+
+t.test("icons of the page: those that its rows have, and no other", async (t) => {
+  const styles = (images: readonly string[], over: Partial<Container> = {}): string[] => {
+    const all = images.map((image, i) =>
+      container({ name: `c${i}`, at: `172.17.0.${i + 2}`, image, ...over }),
+    );
+    const { html } = run(all).desired.page;
+    return [...html.matchAll(/^\.([\w-]+)\{(?:--c:#[0-9a-f]{6};)?--i:url\("[^"]+"\)\}$/gm)].map(
+      ([, name]) => name ?? "",
+    );
+  };
+  t.same(styles(["postgres:17", "redis", "busybox"]), ["box", "l-postgresql", "l-redis"]);
+  t.same(styles(["redis"], { networkMode: "none", attachments: [] }), ["box"], "that of a row not served");
 });
 
 t.test("unchanged containers at any later time: the same page", async (t) => {
@@ -224,9 +262,9 @@ t.test("each row has its icon in the style, also one that is not served and one 
   const containers = [container({ name: "db", image: "postgres:16" }), container({ name: "odd", labels })];
   const { html } = run(containers, undefined, NOW, { actual }).desired.page;
   const style = html.slice(html.indexOf("<style"), html.indexOf("</style>"));
-  const rows = [...html.matchAll(/<li (?:id=\S+ )?class="\w+ (\w+)/g)].map(([, icon]) => icon);
+  const rows = [...html.matchAll(/<li (?:id=\S+ )?class="\w+ (?:logo )?([\w-]+)/g)].map(([, icon]) => icon);
   t.same(rows.length, 3);
-  for (const icon of rows) t.ok(style.includes(`.${icon}{--i:`), `${icon}`);
+  for (const icon of rows) t.match(style, new RegExp(`\\.${icon}\\{(--c:#[0-9a-f]{6};)?--i:`), icon);
 });
 
 t.test("use of the range: counts and words", async (t) => {
@@ -237,7 +275,7 @@ t.test("use of the range: counts and words", async (t) => {
   const { desired } = run([container({ name: "web" })], undefined, NOW, { actual });
   t.match(document({ desired } as Decision).range, { size: 20, used: 1, held: 0, conflict: 1, reserved: 0 });
   t.match(desired.page.html, "20 addresses: ");
-  t.match(desired.page.html, /1 in use<.*1 conflicts<.*18 free</);
+  t.match(desired.page.html, /1 in use<.*1 conflict<.*18 free</);
   t.match(desired.page.html, "192.168.122.12");
 });
 

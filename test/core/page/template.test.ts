@@ -16,6 +16,9 @@ const slots = {
   style: "s",
   script: "{{title}}",
   summary: "$&",
+  counts: "c",
+  range: "r",
+  groups: "g",
   services: "{{script}}",
 };
 
@@ -64,6 +67,6 @@ t.test("a site's own files: each replaces the one of OCDD", async (t) => {
 
 t.test("without any template: the page is plain, and complete", async (t) => {
   const { desired } = sampleDecision([container({ name: "web" })]);
-  t.match(desired.page.html, "web<span>.toolbox.example.com</span>");
+  t.match(desired.page.html, "<a href=http://web.toolbox.example.com/>web</a>");
   t.notMatch(desired.page.html, "<script");
 });
