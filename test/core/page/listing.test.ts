@@ -264,7 +264,7 @@ t.test("each row has its icon in the style, also one that is not served and one 
   const style = html.slice(html.indexOf("<style"), html.indexOf("</style>"));
   const rows = [...html.matchAll(/<li (?:id=\S+ )?class="\w+ (?:logo )?([\w-]+)/g)].map(([, icon]) => icon);
   t.same(rows.length, 3);
-  for (const icon of rows) t.match(style, new RegExp(`\\.${icon}\\{(--c:#[0-9a-f]{6};)?--i:`), icon);
+  for (const icon of rows) t.match(style, new RegExp(`\\.${icon}\\{(--c:#[0-9a-f]{6};)?--i:`), `${icon}`);
 });
 
 t.test("use of the range: counts and words", async (t) => {
