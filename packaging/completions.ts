@@ -38,7 +38,8 @@ function takers({ flags, words }: Surface): Flag[] {
 export function bashCompletion(surface: Surface): string {
   const { flags, words, keys } = surface;
   const takes = takers(surface);
-  const values = takes.map(({ long, choices }) => {
+  const values = takes.map((flag) => {
+    const { long, choices } = flag;
     if (long === "--config") {
       return `    ${long})
       compopt -o filenames 2>/dev/null
@@ -46,7 +47,7 @@ export function bashCompletion(surface: Surface): string {
       return ;;`;
     }
     const list = long === "--set" ? keys.map(({ name }) => name) : choices;
-    return `    ${long})${long === "--set" ? "\n      compopt -o nospace 2>/dev/null" : ""}
+    return `    ${spellings(flag).join(" | ")})${long === "--set" ? "\n      compopt -o nospace 2>/dev/null" : ""}
       mapfile -t COMPREPLY < <(compgen${long === "--set" ? " -S =" : ""} -W "${list.join(" ")}" -- "$cur")
       return ;;`;
   });
@@ -71,7 +72,7 @@ ${values.join("\n")}
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
       ${words.map(({ name }) => name).join(" | ")}) word=\${COMP_WORDS[i]}; break ;;
-      ${takes.map(({ long }) => long).join(" | ")}) ((i++)) ;;
+      ${takes.flatMap(spellings).join(" | ")}) ((i++)) ;;
     esac
   done
   case $word in

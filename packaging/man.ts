@@ -191,15 +191,11 @@ const choices = ({ choices }: Flag): string =>
   choices.length === 0 ? "" : `; one of ${choices.map((choice) => `\`${choice}\``).join(", ")}`;
 
 /** A command with the options that only it has. */
-function command({ name, text, argument, repeated, rest, flags }: Word, global: readonly Flag[]): string {
-  const tag =
-    argument === undefined
-      ? bold(name)
-      : rest !== undefined
-        ? `${bold(name)} ${italic(argument)} [${bold("--")} ${italic(rest)} ...]`
-        : repeated
-          ? `${bold(name)} ${italic(argument)} ...`
-          : `${bold(name)} [${italic(argument)}]`;
+function command(word: Word, global: readonly Flag[]): string {
+  const { name, text, argument, required, repeated, rest, flags } = word;
+  const more = rest !== undefined ? ` [${bold("--")} ${italic(rest)} ...]` : "";
+  const first = argument === undefined ? "" : `${italic(argument)}${repeated ? " ..." : ""}`;
+  const tag = `${bold(name)}${first === "" ? "" : required ? ` ${first}` : ` [${first}]`}${more}`;
   const own = flags.filter(({ long }) => !global.some((flag) => flag.long === long));
   return item(tag, marked(sentence(text)), ...(own.length === 0 ? [] : [".RS", ...own.map(option), ".RE"]));
 }

@@ -21,6 +21,8 @@ export interface Word {
   readonly text: string;
   /** Name of its argument; undefined when it takes none. */
   readonly argument: string | undefined;
+  /** There is no call without it. */
+  readonly required: boolean;
   /** It takes one such argument or more. */
   readonly repeated: boolean;
   /** Name of what may follow its argument, once or more; undefined for nothing. */
@@ -71,6 +73,7 @@ export function readSurface(): Surface {
       name: command.name(),
       text: command.description(),
       argument: command.registeredArguments[0]?.name(),
+      required: command.registeredArguments[0]?.required === true,
       repeated: command.registeredArguments[0]?.variadic === true,
       rest: command.registeredArguments[1]?.name(),
       flags: command.options.map(flagOf),

@@ -21,6 +21,18 @@ _ocdd() {
     --log-format)
       mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur")
       return ;;
+    -o | --output)
+      mapfile -t COMPREPLY < <(compgen -W "wide name json" -- "$cur")
+      return ;;
+    --state)
+      mapfile -t COMPREPLY < <(compgen -W "running healthy unhealthy starting restarting paused pending asleep failed stopped" -- "$cur")
+      return ;;
+    --network)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --project)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
     --where)
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
@@ -28,9 +40,6 @@ _ocdd() {
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
     --select)
-      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
-      return ;;
-    --project)
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
     --batch)
@@ -46,7 +55,7 @@ _ocdd() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
       initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
-      --config | --set | --log-format | --where | --older-than | --select | --project | --batch | --mount | --env) ((i++)) ;;
+      --config | --set | --log-format | -o | --output | --state | --network | --project | --where | --older-than | --select | --batch | --mount | --env) ((i++)) ;;
     esac
   done
   case $word in
@@ -55,7 +64,7 @@ _ocdd() {
     plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color -V --version -h --help" ;;
     watch) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
     serve) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
-    list) flags="--json --all --config --set --debug --no-color --yes -V --version -h --help" ;;
+    list) flags="--all -o --output --state --network --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
     status) flags="--json --stats --config --set --debug --no-color --yes -V --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
@@ -78,7 +87,7 @@ _ocdd() {
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
     mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
-  elif [[ $word == @(doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
+  elif [[ $word == @(list|doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do
       [[ $name == "$cur"* ]] && COMPREPLY+=("$name")

@@ -2,22 +2,13 @@
 
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
 import { pathsOf } from "../core/paths.ts";
 import { isEmpty } from "../core/plan.ts";
-import {
-  isPartial,
-  listDocument,
-  listText,
-  noServices,
-  runDocument,
-  runReport,
-  SCHEMA_VERSION,
-} from "../core/report/report.ts";
+import type { Paint } from "../core/report/paint.ts";
+import { isPartial, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
-import { stoppedServices } from "../core/report/stopped.ts";
 import { CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
@@ -44,8 +35,8 @@ export interface Wish {
   readonly yes: boolean;
   /** With `status`: also what the services use. */
   readonly stats?: boolean;
-  /** With `list`: also services whose container has stopped. */
-  readonly all?: boolean;
+  /** Colours for `out`. */
+  readonly paint?: Paint;
 }
 
 export interface Answer {
@@ -102,25 +93,6 @@ export async function runPlan(config: Config, { json, yes }: Wish, detailed: boo
     out: json ? jsonText(runDocument(config, decision, changes)) : lines(changes),
     warnings: decision.warnings,
     status: detailed && !isEmpty(plan) ? CHANGES : 0,
-  };
-}
-
-/** The services as they are. Needs Docker's socket, not root. */
-export async function runList(config: Config, { json, all = false }: Wish): Promise<Answer> {
-  const seen = await openHost(config).observe({ without: ["firewall"] });
-  const at = now();
-  const decision = decide(config, seen, at);
-  const stopped = all ? stoppedServices(config, decision, seen, at) : undefined;
-  const { conflicts } = decision.desired.table;
-  const none = decision.services.length === 0 && (stopped ?? []).length === 0;
-  const text = none ? `${noServices(config, decision)}\n` : listText(decision, stopped);
-  return {
-    out: json ? jsonText(listDocument(config, decision, stopped)) : text,
-    warnings: [
-      ...decision.warnings,
-      ...conflicts.map(({ address }) => `${address} is in use by another machine on the network`),
-    ],
-    status: 0,
   };
 }
 

@@ -16,8 +16,11 @@ import { TEMPLATE_FILES } from "../host/disk/page.ts";
 import { type NamedPath, readTrustedSync, requireTrusted } from "../host/disk/trusted-file.ts";
 import { defaultDevice } from "../host/kernel/default-device.ts";
 import { HOME } from "../platform/home.ts";
+import { colours } from "./colour.ts";
+import type { CommandSpec, SpecFlags } from "./command-spec.ts";
 import type { Answer, Wish } from "./commands.ts";
-import { type CommandSpec, METHOD_COMMANDS, type MethodFlags } from "./method-commands.ts";
+import { METHOD_COMMANDS } from "./method-commands.ts";
+import { SERVICE_COMMANDS } from "./service-commands.ts";
 
 // A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing else could be
 // read meanwhile. The variable is read when the pool is first used, which no import does.
@@ -51,7 +54,7 @@ interface Flags {
   readonly debug?: boolean;
   readonly yes?: boolean;
   readonly stats?: boolean;
-  readonly all?: boolean;
+  readonly color?: boolean;
   readonly detailedExitcode?: boolean;
   readonly logFormat?: LogFormat;
 }
@@ -122,7 +125,7 @@ const wishOf = (flags: Flags): Wish => ({
   json: flags.json === true,
   yes: flags.yes === true,
   stats: flags.stats === true,
-  all: flags.all === true,
+  paint: colours(flags.color !== false, process.stdout),
 });
 
 function give(answer: Answer, debug: boolean): number {
@@ -141,11 +144,6 @@ async function showPlan(flags: Flags): Promise<number> {
   const config = await configured(flags);
   const answer = await (await commands()).runPlan(config, wishOf(flags), flags.detailedExitcode === true);
   return give(answer, config.debug);
-}
-
-async function list(flags: Flags): Promise<number> {
-  const config = await configured(flags);
-  return give(await (await commands()).runList(config, wishOf(flags)), config.debug);
 }
 
 async function status(flags: Flags): Promise<number> {
@@ -402,10 +400,7 @@ export function commandTree(finish: (status: number) => void): Command {
     keepWatch,
   ).addOption(logFormat());
   add("serve", "serve the zone (UDP and TCP) and the index page", serve).addOption(logFormat());
-  add("list", "list the services: name, address, container, ports, state", list).option(
-    "--all",
-    "also services whose container has stopped and whose address is on hold",
-  );
+  for (const spec of SERVICE_COMMANDS) addSpec(program, spec, done);
   add(
     "status",
     "overview: last run, whether the servers answer, containers not served and why, drift, versions",
@@ -446,12 +441,16 @@ function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<numbe
   const command = program.command(name).description(text);
   if (argument !== null) command.argument(...argument);
   if (rest !== undefined) command.argument(...rest);
-  for (const [flags, about, repeated] of options) {
-    if (repeated === undefined) command.option(flags, about);
-    else command.option(flags, about, (value: string, all: string[] = []) => [...all, value]);
+  for (const [flags, about, takes] of options) {
+    if (takes === "repeated")
+      command.option(flags, about, (value: string, all: string[] = []) => [...all, value]);
+    else
+      command.addOption(
+        takes === undefined ? new Option(flags, about) : new Option(flags, about).choices(takes),
+      );
   }
   command.option("--json", "print one JSON document").action(() => {
-    const flags = command.optsWithGlobals<Flags & MethodFlags>();
+    const flags = command.optsWithGlobals<Flags & SpecFlags>();
     return run(command.args, flags, {
       answer: (work) =>
         done(configured(flags).then(async (config) => give(await work(config), config.debug))),
@@ -461,6 +460,7 @@ function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<numbe
       hasTerminal: process.stdin.isTTY === true,
       stopped: untilStopped,
       environment,
+      paint: colours(flags.color !== false, process.stdout),
       misused: (message) => command.error(`error: ${message}`),
     });
   });

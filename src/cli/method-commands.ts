@@ -1,58 +1,8 @@
-/** The commands about metadata and methods: names, arguments, options, and what each calls. `main.ts` adds them to the tree. */
+/** The commands about metadata and methods: names, arguments, options, and what each calls. */
 import { clip } from "../core/clip.ts";
-import type { Config } from "../core/config/config.ts";
 import { isVariable, readMount } from "../core/methods/try.ts";
-import type { Answer } from "./commands.ts";
+import type { CommandSpec, OptionSpec } from "./command-spec.ts";
 import type { MethodCommand } from "./methods.ts";
-
-/** A command of the tree. */
-export interface CommandSpec {
-  readonly name: string;
-  readonly text: string;
-  /** `<name>`, and what it is; null for none. */
-  readonly argument: readonly [name: string, text: string] | null;
-  /** What may follow it. */
-  readonly rest?: readonly [name: string, text: string];
-  readonly options: readonly OptionSpec[];
-  run(names: readonly string[], flags: MethodFlags, terminal: Terminal): Promise<void>;
-}
-
-/** An option that may be repeated is a list. */
-export type OptionSpec = readonly [flags: string, text: string, repeated?: "repeated"];
-
-/** What `main.ts` does for each command. */
-export interface Terminal {
-  /** Reads the configuration that the program's options name, carries out the command, and prints its answer. */
-  answer(work: (config: Config) => Promise<Answer>): Promise<void>;
-  /** The same for a command that needs no configuration. */
-  answerAlone(work: () => Promise<Answer>): Promise<void>;
-  /** Prints a line at once. */
-  say(line: string): void;
-  /** The same for a message, on standard error. */
-  note(line: string): void;
-  /** Standard input is a terminal. */
-  readonly hasTerminal: boolean;
-  /** Aborted by SIGINT and SIGTERM. */
-  stopped(): AbortSignal;
-  environment(): ReadonlyMap<string, string>;
-  /** Ends the command: it was called in a wrong way. */
-  misused(message: string): never;
-}
-
-export interface MethodFlags {
-  readonly json?: boolean;
-  readonly all?: boolean;
-  readonly project?: string;
-  readonly batch?: string;
-  readonly showEnv?: boolean;
-  readonly write?: string | true;
-  readonly where?: readonly string[];
-  readonly olderThan?: string;
-  readonly select?: string;
-  readonly mount?: readonly string[];
-  readonly env?: readonly string[];
-  readonly validate?: boolean;
-}
 
 const A_NAME = ["<name>", "a service or container"] as const;
 

@@ -36,6 +36,13 @@ export function escapeHtml(text: string): string {
 /** `1 change`, `2 changes`. */
 export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
+/** A time in seconds, as `90 s`, `5 min`, `3 h` or `4 days`. */
+export function age(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
+
 /** A text's name: 53 bits in 14 hexadecimal digits (cyrb53; no secret, only to distinguish contents). */
 export function textVersion(text: string): string {
   let a = 0xdeadbeef;

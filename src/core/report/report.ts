@@ -3,11 +3,9 @@
 import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
-import type { Check } from "../methods/results.ts";
 import type { Decision, Service } from "../model.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
-import { columns } from "./columns.ts";
 import type { StoppedService } from "./stopped.ts";
 
 /** Version of every JSON document; later changes only add. */
@@ -76,33 +74,9 @@ export function stateWord(service: Service): string {
   return clip(service.health === "none" ? service.state : service.health, 40);
 }
 
-/** One service a line, in columns; then those whose container has stopped. */
-export function listText(decision: Decision, stopped: readonly StoppedService[] = []): string {
-  const checks = (["validate", "monitor"] as const).filter((method) =>
-    decision.services.some((one) => one.checks?.[method] !== undefined),
-  );
-  const head = [
-    ...["NAME", "ADDRESS", "CONTAINER", "CONTAINER ADDRESS", "PORTS", "STATE"],
-    ...checks.map((method) => method.toUpperCase()),
-  ];
-  const fresh = new Set(decision.fresh);
-  const rows = decision.services.map((s) => [
-    s.name,
-    s.address,
-    clip(s.instances[0]?.name ?? "-"),
-    s.instances[0]?.address ?? "-",
-    portsText(s.ports) || "-",
-    fresh.has(s.address) ? "pending" : stateWord(s),
-    ...checks.map((method) => checkText(s.checks?.[method])),
-  ]);
-  for (const { name, address, container } of stopped)
-    rows.push([name, address, clip(container ?? "-"), "-", "-", "stopped"]);
-  return columns(head, rows);
-}
-
-/** `passed 2026-11-29 06:21Z`. */
-const checkText = (check: Check<string> | undefined): string =>
-  check === undefined ? "-" : `${check.result} ${check.at.slice(0, 16).replace("T", " ")}Z`;
+/** The same; a service whose address has not been given yet is pending. */
+export const shownState = (service: Service, pending: ReadonlySet<string>): string =>
+  pending.has(service.address) ? "pending" : stateWord(service);
 
 /** The document of `list --json`; with `stopped` that of `list --all --json`. */
 export function listDocument(

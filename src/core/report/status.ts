@@ -5,7 +5,7 @@ import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
-import { counted } from "../text.ts";
+import { age, counted } from "../text.ts";
 import { checkRows, checksDocument, failingLines } from "./checks.ts";
 import { SCHEMA_VERSION } from "./report.ts";
 import { type Usage, usageLines } from "./usage.ts";
@@ -106,7 +106,7 @@ export function statusText(config: Config, report: StatusReport): string {
   const { size, used, held, conflict, free, inForce } = use(config, report);
   const rows: [string, string][] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
-    ["last run", lastRun === null ? "never succeeded" : `${ago(now - lastRun)} ago`],
+    ["last run", lastRun === null ? "never succeeded" : `${age(now - lastRun)} ago`],
     ...(stats === null ? [] : watchRows(stats, report.watching, now)),
     ...(report.server === undefined ? [] : [serverRow(report.server)]),
     [
@@ -182,18 +182,18 @@ const LONG = 200;
 
 function watchRows(stats: WatchStats, watching: boolean | null, now: number): [string, string][] {
   const { since, changes, repaired, lastRepair, lastError } = stats;
-  const when = lastRepair === null ? "" : `, the last ${ago(now - lastRepair)} ago`;
+  const when = lastRepair === null ? "" : `, the last ${age(now - lastRepair)} ago`;
   return [
     [
       "watch",
-      `${watching === false ? "does not run; before it ended: " : ""}${counted(changes, "change")} in ${ago(now - since)}, ${counted(repaired, "repair")}${when}`,
+      `${watching === false ? "does not run; before it ended: " : ""}${counted(changes, "change")} in ${age(now - since)}, ${counted(repaired, "repair")}${when}`,
     ],
     ...(lastError === null
       ? []
       : [
           [
             "last error",
-            `${ago(now - lastError.at)} ago${lastError.over ? ", recovered since" : ""}: ${clip(lastError.message, LONG)}`,
+            `${age(now - lastError.at)} ago${lastError.over ? ", recovered since" : ""}: ${clip(lastError.message, LONG)}`,
           ] as [string, string],
         ]),
   ];
@@ -220,10 +220,3 @@ function use(
 
 const time = (seconds: number | null): string | null =>
   seconds === null ? null : new Date(seconds * 1000).toISOString();
-
-/** A duration in words. */
-function ago(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
-}

@@ -3,7 +3,7 @@ import t from "tap";
 import { decide } from "../../../src/core/decide.ts";
 import type { MethodName } from "../../../src/core/methods/method.ts";
 import { type MethodResult, type Results, withResult } from "../../../src/core/methods/results.ts";
-import { listText } from "../../../src/core/report/report.ts";
+import { listText } from "../../../src/core/report/list.ts";
 import { config, container, id, observation } from "../make.ts";
 
 const AT = Date.UTC(2026, 10, 29, 6, 21, 40);

@@ -2,10 +2,10 @@ import t from "tap";
 import { decide } from "../../../src/core/decide.ts";
 import { ConfigError, HostError } from "../../../src/core/errors.ts";
 import type { Container } from "../../../src/core/model.ts";
+import { listText } from "../../../src/core/report/list.ts";
 import {
   isPartial,
   listDocument,
-  listText,
   noServices,
   portsText,
   runDocument,
@@ -148,11 +148,16 @@ t.test("the list with all: also stopped services whose address is on hold, until
   });
   const decision = decide(settings, seen, NOW);
   const stopped = stoppedServices(settings, decision, seen, NOW);
-  t.same(listText(decision, stopped).split("\n").slice(3), [
-    "gone     192.168.122.16  -                  -                  -         stopped",
-    "wiki     192.168.122.15  wiki               -                  -         stopped",
-    "",
-  ]);
+  t.same(
+    listText({ ...decision, stopped })
+      .split("\n")
+      .slice(3),
+    [
+      "gone     192.168.122.16  -                  -                  -         stopped",
+      "wiki     192.168.122.15  wiki               -                  -         stopped",
+      "",
+    ],
+  );
   t.match(listDocument(settings, decision, stopped), {
     services: [{ name: "dns" }, { name: "jenkins" }],
     stopped: [

@@ -1,0 +1,67 @@
+/** The command that lists services. */
+import { clip } from "../core/clip.ts";
+import type { Config } from "../core/config/config.ts";
+import type { Decision } from "../core/model.ts";
+import { ANY, type Filter, isPattern, type Listed, listed } from "../core/report/filter.ts";
+import { listText, namesText } from "../core/report/list.ts";
+import type { Paint } from "../core/report/paint.ts";
+import { listDocument, noServices } from "../core/report/report.ts";
+import { type StoppedService, stoppedServices } from "../core/report/stopped.ts";
+import type { Answer } from "./commands.ts";
+import { containersOf, type Look, lookAtServices } from "./select.ts";
+
+export interface ListOptions {
+  readonly filter: Filter;
+  /** Also services whose container has stopped. */
+  readonly all: boolean;
+  readonly form: "text" | "wide" | "name" | "json";
+  readonly paint: Paint;
+}
+
+/** The services as they are. Needs Docker's socket, not root. Throws HostError, also for a name that nothing has. */
+export async function runList(config: Config, options: ListOptions): Promise<Answer> {
+  const look = await lookAtServices(config);
+  return listAnswer(config, look, options, Math.floor(Date.now() / 1000));
+}
+
+/** `now` is in seconds since the epoch. Throws HostError "refused" for a name that nothing has. */
+export function listAnswer(config: Config, look: Look, options: ListOptions, now: number): Answer {
+  const { filter, form, paint } = options;
+  const stopped = stoppedServices(config, look.decision, look.seen, now);
+  const all = options.all || filter.state === "stopped";
+  const list = listed(look.decision, all ? stopped : undefined, filter);
+  const document = listDocument(config, { ...look.decision, services: list.services }, list.stopped);
+  const filtered = Object.values(filter).some((one) => one !== undefined && one.length > 0);
+  const warnings = filtered
+    ? [...unserved(config, look, filter.names, stopped), ...(isEmpty(list) ? ["no service matches"] : [])]
+    : warningsOf(look.decision);
+  if (form === "json") return { out: `${JSON.stringify(document, null, 2)}\n`, warnings, status: 0 };
+  if (form === "name") return { out: namesText(list), warnings, status: 0 };
+  const none = filtered ? "" : `${noServices(config, look.decision)}\n`;
+  return {
+    out: isEmpty(list) ? none : listText(list, { wide: form === "wide", paint }),
+    warnings,
+    status: 0,
+  };
+}
+
+const isEmpty = ({ services, stopped = [] }: Listed): boolean => services.length + stopped.length === 0;
+
+const warningsOf = ({ warnings, desired }: Decision): string[] => [
+  ...warnings,
+  ...desired.table.conflicts.map(({ address }) => `${address} is in use by another machine on the network`),
+];
+
+/** A line for each name of a container that exists and is not served. Throws HostError for a name that nothing has. */
+function unserved(
+  config: Config,
+  look: Look,
+  names: readonly string[],
+  stopped: readonly StoppedService[],
+): string[] {
+  return names.flatMap((name) => {
+    if (isPattern(name) || !isEmpty(listed(look.decision, stopped, { ...ANY, names: [name] }))) return [];
+    containersOf(name, config, look);
+    return [`${clip(name)} is not served: see ocdd show ${clip(name)}`];
+  });
+}

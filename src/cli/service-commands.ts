@@ -1,0 +1,27 @@
+/** The commands that show services, leases and the configuration: names, arguments, options, and what each calls. */
+import { STATES } from "../core/report/filter.ts";
+import type { CommandSpec } from "./command-spec.ts";
+import type { ListOptions } from "./list.ts";
+
+const list: CommandSpec = {
+  name: "list",
+  text: "list the services, sorted by name: name, address, container, ports, state",
+  argument: [
+    "[name...]",
+    "only these services, containers or addresses; * and ? match any text and any character",
+  ],
+  options: [
+    ["--all", "also services whose container has stopped and whose address is on hold"],
+    ["-o, --output <form>", "wide has more columns, name only names", ["wide", "name", "json"]],
+    ["--state <state>", "only services in this state", STATES],
+    ["--network <network>", "only services that are reached on this Docker network"],
+    ["--project <project>", "only those of one compose project"],
+  ],
+  run(names, { all = false, output, json, state, network, project }, terminal) {
+    const form: ListOptions["form"] = json === true ? "json" : (output ?? "text");
+    const options = { filter: { names, state, network, project }, all, form, paint: terminal.paint };
+    return terminal.answer(async (config) => (await import("./list.ts")).runList(config, options));
+  },
+};
+
+export const SERVICE_COMMANDS: readonly CommandSpec[] = [list];
