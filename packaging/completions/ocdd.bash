@@ -54,7 +54,7 @@ _ocdd() {
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
+      initialize | apply | plan | watch | serve | list | show | leases | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
       --config | --set | --log-format | -o | --output | --state | --network | --project | --where | --older-than | --select | --batch | --mount | --env) ((i++)) ;;
     esac
   done
@@ -65,6 +65,8 @@ _ocdd() {
     watch) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
     serve) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
     list) flags="--all -o --output --state --network --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    show) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    leases) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     status) flags="--json --stats --config --set --debug --no-color --yes -V --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
@@ -86,8 +88,8 @@ _ocdd() {
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
-  elif [[ $word == @(list|doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list show leases status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
+  elif [[ $word == @(list|show|doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do
       [[ $name == "$cur"* ]] && COMPREPLY+=("$name")

@@ -24,4 +24,24 @@ const list: CommandSpec = {
   },
 };
 
-export const SERVICE_COMMANDS: readonly CommandSpec[] = [list];
+const show: CommandSpec = {
+  name: "show",
+  text: "all of one service: names, address, lease, forward, state, when it sleeps, metadata; or why it is not served",
+  argument: ["<name>", "a service, a container, or an address"],
+  options: [],
+  run: ([name = ""], { json }, { answer, paint }) =>
+    answer(async (config) =>
+      (await import("./show.ts")).runShow(config, name, { json: json === true, paint }),
+    ),
+};
+
+const leases: CommandSpec = {
+  name: "leases",
+  text: "the leases: address, name, owner, state, since when and until when; works when Docker is down",
+  argument: null,
+  options: [],
+  run: (_names, { json }, { answer, paint }) =>
+    answer(async (config) => (await import("./show.ts")).runLeases(config, { json: json === true, paint })),
+};
+
+export const SERVICE_COMMANDS: readonly CommandSpec[] = [list, show, leases];

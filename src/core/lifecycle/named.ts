@@ -16,8 +16,7 @@ export function findNamed(
   seen: Pick<Observation, "containers" | "stopped">,
 ): Found {
   const all = new Map([...seen.containers, ...(seen.stopped ?? [])].map((one) => [one.id, one]));
-  const short = name.toLowerCase().replace(/\.$/, "");
-  const label = short.endsWith(`.${zone}`) ? short.slice(0, -zone.length - 1) : short;
+  const label = labelIn(zone, name);
   const served = services.filter(({ names }) => names.includes(label));
   const onHold = desired.table.leases.filter(
     (lease) => lease.releasedAt !== null && lease.names.includes(label),
@@ -31,4 +30,10 @@ export function findNamed(
   if (named.length > 0) return { containers: named };
   const known = [...services.flatMap(({ names }) => names), ...[...all.values()].map((one) => one.name)];
   return { nearest: known.length === 0 ? null : nearest(name, known) };
+}
+
+/** A name relative to the zone, in lower case, of one that may be fully qualified. */
+export function labelIn(zone: string, name: string): string {
+  const short = name.toLowerCase().replace(/\.$/, "");
+  return short.endsWith(`.${zone}`) ? short.slice(0, -zone.length - 1) : short;
 }

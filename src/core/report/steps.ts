@@ -52,7 +52,7 @@ const PARTS = {
 export const describeAll = (steps: readonly Step[]): string[] => steps.flatMap(describe);
 
 /** `rule jenkins 192.168.122.12 tcp/80 -> 172.18.0.3:8080`. */
-function forwardLines({ name, alias, target: address, waits, map, ports, allow }: Forward): string[] {
+export function forwardLines({ name, alias, target: address, waits, map, ports, allow }: Forward): string[] {
   const target = waits === true || address === null ? "(waits)" : address;
   const sources = allow === null ? [""] : allow.map((cidr) => ` from ${cidr}`);
   const offered = (protocol: string, port: number): boolean =>

@@ -1,0 +1,110 @@
+/** The commands that show one service, and the leases. */
+import { type Ipv4, parseIpv4 } from "../core/addresses/ipv4.ts";
+import { clip } from "../core/clip.ts";
+import type { Config } from "../core/config/config.ts";
+import { HostError } from "../core/errors.ts";
+import { findNamed, labelIn } from "../core/lifecycle/named.ts";
+import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
+import type { Container } from "../core/model.ts";
+import { type LeaseRow, leaseRows, leasesDocument, leasesText } from "../core/report/leases.ts";
+import type { Paint } from "../core/report/paint.ts";
+import { type Shown, showDocument, showText } from "../core/report/show.ts";
+import { whyNotServed } from "../core/services/unserved.ts";
+import { openHost } from "../host/host.ts";
+import type { Answer } from "./commands.ts";
+import { containersOf, type Look, lookAtServices } from "./select.ts";
+
+interface Form {
+  readonly json: boolean;
+  readonly paint: Paint;
+}
+
+const seconds = (): number => Math.floor(Date.now() / 1000);
+const answer = (document: object, text: string, json: boolean): Answer => ({
+  out: json ? `${JSON.stringify(document, null, 2)}\n` : text,
+  warnings: [],
+  status: 0,
+});
+
+/** Needs Docker's socket, not root. Throws HostError, also for a name that nothing has. */
+export async function runShow(config: Config, name: string, { json, paint }: Form): Promise<Answer> {
+  const all = shownOf(config, name, await lookAtServices(config), seconds());
+  return answer(showDocument(all), all.map((one) => showText(one, paint)).join("\n"), json);
+}
+
+/** The leases as the last run has left them: Docker is not asked. Throws HostError. */
+export async function runLeases(config: Config, { json, paint }: Form): Promise<Answer> {
+  const { actual } = await openHost(config).observe({ without: ["docker", "firewall"] });
+  const rows = leaseRows(actual, config.addressHold, seconds());
+  return answer(leasesDocument(rows), rows.length === 0 ? "No leases\n" : leasesText(rows, paint), json);
+}
+
+/**
+ * What a name or an address means: containers, or a lease whose container has been removed. `now` is in seconds since the
+ * epoch. Throws HostError "refused" where it means nothing.
+ */
+export function shownOf(config: Config, name: string, look: Look, now: number): Shown[] {
+  const { decision, seen } = look;
+  const rows = leaseRows({ ...seen.actual, table: decision.desired.table }, config.addressHold, now);
+  const address = parseIpv4(name);
+  const found = findNamed(name, config.zone, decision, seen);
+  const containers =
+    address === undefined ? ("containers" in found ? found.containers : []) : containersAt(address, look);
+  if (containers.length > 0) return containers.map((one) => shown(one, config, look, rows));
+  const label = labelIn(config.zone, name);
+  const lease = rows.find(
+    (row) => row.owner !== null && (row.address === address || row.names.includes(label)),
+  );
+  if (lease !== undefined) return [withoutContainer(lease, config.zone)];
+  if (address === undefined) containersOf(name, config, look);
+  throw new HostError("refused", `no service and no container has the address ${clip(name)}`, {
+    remedy: "ocdd leases",
+  });
+}
+
+/** Those of the services that have it, else those with this address of their own, else the one that had it last. */
+function containersAt(address: Ipv4, { decision, seen }: Look): readonly Container[] {
+  const all = [...seen.containers, ...(seen.stopped ?? [])];
+  const ids = new Set(
+    decision.services
+      .filter((one) => one.address === address)
+      .flatMap(({ instances }) => instances.map(({ id }) => id)),
+  );
+  const leased = decision.desired.table.leases.find((one) => one.address === address)?.container;
+  return (
+    [
+      all.filter(({ id }) => ids.has(id)),
+      all.filter(({ attachments }) => attachments.some((one) => one.address === address)),
+      all.filter(({ id }) => id === leased),
+    ].find((some) => some.length > 0) ?? []
+  );
+}
+
+function shown(container: Container, config: Config, look: Look, rows: readonly LeaseRow[]): Shown {
+  const { decision, seen } = look;
+  const service =
+    decision.services.find(({ instances }) => instances.some(({ id }) => id === container.id)) ?? null;
+  const key = decision.desired.table.leases.find((one) => one.container === container.id)?.key;
+  const lease = rows.find(({ owner }) => owner !== null && owner === (service?.key ?? key)) ?? null;
+  return {
+    name: service?.name ?? container.name,
+    zone: config.zone,
+    service,
+    reason: whyNotServed(container, config, decision, seen),
+    container,
+    lease,
+    pending: lease !== null && decision.fresh.includes(lease.address),
+    settings: lifecycleOfContainer(container, config),
+  };
+}
+
+const withoutContainer = (lease: LeaseRow, zone: string): Shown => ({
+  name: lease.names[0] ?? lease.address,
+  zone,
+  service: null,
+  reason: "its container has been removed",
+  container: null,
+  lease,
+  pending: false,
+  settings: null,
+});

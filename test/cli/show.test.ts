@@ -1,0 +1,182 @@
+/** `ocdd show`: one service, why a container has none, and what a name means. */
+import t from "tap";
+import { shownOf } from "../../src/cli/show.ts";
+import { decide } from "../../src/core/decide.ts";
+import type { Container, Lease, Observation } from "../../src/core/model.ts";
+import { showDocument, showText } from "../../src/core/report/show.ts";
+import { BARE, composeLabels, config, container, id, lease, NOW, observation } from "../core/make.ts";
+
+const CONFIG = config({ ADDRESS_HOLD: "600" });
+
+function show(
+  name: string,
+  containers: readonly Container[],
+  over: Partial<Observation> = {},
+  leases: Lease[] = [],
+) {
+  const actual = { ...BARE, table: { ...BARE.table, leases } };
+  const seen = observation({ containers, actual, ...over });
+  return shownOf(CONFIG, name, { seen, decision: decide(CONFIG, seen, NOW) }, NOW);
+}
+const text = (...args: Parameters<typeof show>): string =>
+  show(...args)
+    .map((one) => showText(one))
+    .join("\n");
+
+const WIKI = container({
+  name: "shop-wiki-1",
+  image: "wiki:2",
+  labels: new Map([
+    ...composeLabels("shop", "wiki"),
+    ["ocdd.map", "80:3000"],
+    ["ocdd.ports", "80,443"],
+    ["ocdd.allow", "10.0.0.0/8"],
+    ["ocdd.wake", "true"],
+    ["ocdd.wake.from", "10.1.0.0/16"],
+    ["ocdd.wake.with", "db"],
+    ["ocdd.idle", "30m"],
+    ["ocdd.meta.owner", "ops\u001b[2J"],
+    ["ocdd.meta.rank", "3"],
+    ["org.opencontainers.image.revision", "4e1243b"],
+  ]),
+  health: "healthy",
+  up: { least: 7_200, most: 9_000 },
+  ports: [{ protocol: "tcp", port: 3000 }],
+});
+const LEASE = lease("192.168.122.13", "compose:shop/wiki/1", { names: ["wiki"], container: WIKI.id });
+
+t.test("a service: all of it, one property a line", async (t) => {
+  t.equal(
+    text("wiki", [WIKI], {}, [LEASE]),
+    `name           wiki.toolbox.example.com
+further names  wiki.shop
+address        192.168.122.13 (alias on the network device)
+lease          192.168.122.13 of compose:shop/wiki/1, in use
+container      shop-wiki-1 (73686f702d77)
+image          wiki:2
+network        bridge, 172.17.0.2
+state          healthy, up 2 h
+ports          3000/tcp
+forward        192.168.122.13 tcp/80 from 10.0.0.0/8 -> 172.17.0.2:3000
+               192.168.122.13 tcp/443 from 10.0.0.0/8 -> 172.17.0.2
+sleep          stopped after 30 min without use; a visit from 10.1.0.0/16 starts it, after db, ready within 60 s
+metadata       owner: ops\ufffd[2J
+               rank: 3
+               org.opencontainers.image.revision: 4e1243b
+`,
+  );
+});
+
+t.test("the same as a document", async (t) => {
+  t.match(showDocument(show("wiki", [WIKI], {}, [LEASE])), {
+    schemaVersion: 1,
+    services: [
+      {
+        name: "wiki",
+        fqdn: "wiki.toolbox.example.com",
+        served: true,
+        reason: null,
+        address: "192.168.122.13",
+        pending: false,
+        lease: { owner: "compose:shop/wiki/1", state: "used", until: null },
+        container: { name: "shop-wiki-1", networks: [{ network: "bridge", address: "172.17.0.2" }] },
+        forward: { target: "172.17.0.2", waits: false, map: [{ port: 80, to: 3000 }], allow: ["10.0.0.0/8"] },
+        sleep: { idle: 1800, action: "stop", with: ["db"], timeout: 60, from: ["10.1.0.0/16"] },
+        metadata: { meta: { owner: "ops\u001b[2J", rank: 3 } },
+      },
+    ],
+  });
+});
+
+t.test("it is found by any of its names, its container's, and its addresses", async (t) => {
+  for (const name of [
+    ...["wiki", "WIKI.shop", "wiki.toolbox.example.com.", "shop-wiki-1"],
+    ...["192.168.122.13", "172.17.0.2"],
+  ])
+    t.same(
+      show(name, [WIKI], {}, [LEASE]).map(({ service }) => service?.name),
+      ["wiki"],
+      name,
+    );
+});
+
+t.test("an unknown name or address: an error with the nearest name, and where to look", async (t) => {
+  t.throws(() => show("wike", [WIKI]), {
+    fault: "refused",
+    message: 'there is no service and no container "wike": the nearest name is wiki',
+    remedy: "ocdd list",
+  });
+  t.throws(() => show("192.168.122.29", [WIKI]), {
+    fault: "refused",
+    message: "no service and no container has the address 192.168.122.29",
+    remedy: "ocdd leases",
+  });
+});
+
+t.test("several containers of one service: each of them", async (t) => {
+  const two = [1, 2].map((n) =>
+    container({ name: `shop-web-${n}`, at: `172.17.0.${n + 1}`, labels: composeLabels("shop", "web", n) }),
+  );
+  t.same(
+    show("web", two).map(({ name }) => name),
+    ["web-1", "web-2"],
+  );
+});
+
+t.test("an address that the next run gives", async (t) => {
+  t.match(text("wiki", [WIKI]), /^lease +pending: the next run gives it its address$/m);
+  t.match(text("wiki", [WIKI]), /^state +pending, up 2 h$/m);
+});
+
+t.test("a container that is not served: why", async (t) => {
+  const reason = (one: Container, over: Partial<Observation> = {}, conf = CONFIG): string | null => {
+    const seen = observation({ containers: [one], ...over });
+    return shownOf(conf, one.name, { seen, decision: decide(conf, seen, NOW) }, NOW)[0]?.reason ?? null;
+  };
+  const labelled = (key: string, value: string) => container({ name: "x", labels: new Map([[key, value]]) });
+  t.equal(
+    reason(labelled("ocdd.ports", "y")),
+    'label ocdd.ports cannot be read: "y" is not a list of ports such as 80,443/tcp,53/udp',
+  );
+  t.equal(reason(labelled("ocdd.enable", "off")), 'its label ocdd.enable is "off"');
+  t.equal(
+    reason(labelled("a", "b"), {}, config({ EXPOSE: "labelled" })),
+    "EXPOSE is labelled, and it has no label ocdd.enable=true",
+  );
+  const stopped = (one: Container) => ({ containers: [], stopped: [{ ...one, state: "exited" }] });
+  const plain = labelled("a", "b");
+  t.equal(
+    reason(plain, stopped(plain)),
+    "it does not run (exited), and no visit starts it: it has no label ocdd.wake=true",
+  );
+  const wake = labelled("ocdd.wake", "true");
+  t.equal(reason(wake, stopped(wake)), null, "it is asleep");
+  t.equal(
+    reason(wake, stopped(wake), config({ WAKE: "off" })),
+    "it does not run (exited), and no visit starts it: WAKE is off",
+  );
+  const odd = labelled("ocdd.wake", "perhaps");
+  t.match(reason(odd, stopped(odd)), /no visit starts it: label ocdd\.wake cannot be read: "perhaps"$/);
+});
+
+t.test("a container that has stopped, or has been removed: its lease", async (t) => {
+  const old = lease("192.168.122.14", "container:old", {
+    names: ["old"],
+    container: id("old"),
+    releasedAt: NOW - 60,
+  });
+  const stopped = [container({ name: "old", state: "exited" })];
+  for (const name of ["old", "192.168.122.14"]) {
+    t.match(
+      text(name, [], { stopped }, [old]),
+      /^not served +it does not run[\s\S]*^lease +192\.168\.122\.14 of container:old, on hold until 2027-01-15T08:09:00Z$/m,
+    );
+    t.equal(
+      text(name, [], {}, [old]),
+      `name           old
+not served     its container has been removed
+lease          192.168.122.14 of container:old, on hold until 2027-01-15T08:09:00Z
+`,
+    );
+  }
+});
