@@ -54,7 +54,7 @@ _ocdd() {
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | show | leases | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
+      initialize | apply | plan | watch | serve | list | show | leases | config | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
       --config | --set | --log-format | -o | --output | --state | --network | --project | --where | --older-than | --select | --batch | --mount | --env) ((i++)) ;;
     esac
   done
@@ -67,6 +67,7 @@ _ocdd() {
     list) flags="--all -o --output --state --network --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
     show) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     leases) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    config) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     status) flags="--json --stats --config --set --debug --no-color --yes -V --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
@@ -88,7 +89,7 @@ _ocdd() {
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list show leases status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list show leases config status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
   elif [[ $word == @(list|show|doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do

@@ -44,4 +44,17 @@ const leases: CommandSpec = {
     answer(async (config) => (await import("./show.ts")).runLeases(config, { json: json === true, paint })),
 };
 
-export const SERVICE_COMMANDS: readonly CommandSpec[] = [list, show, leases];
+const configuration: CommandSpec = {
+  name: "config",
+  text: "check the configuration and print each key: where its value comes from, and the value",
+  argument: null,
+  options: [],
+  run: (_names, { json }, { answer }) =>
+    answer(async (config) => {
+      const { settingsDocument, settingsText } = await import("../core/report/settings.ts");
+      const document = `${JSON.stringify(settingsDocument(config), null, 2)}\n`;
+      return { out: json === true ? document : settingsText(config), warnings: [], status: 0 };
+    }),
+};
+
+export const SERVICE_COMMANDS: readonly CommandSpec[] = [list, show, leases, configuration];

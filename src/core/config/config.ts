@@ -76,6 +76,10 @@ export interface Config {
   readonly firewall: Firewall;
   /** Where each key was set, for problems that only the host can show. */
   readonly where: ReadonlyMap<string, string>;
+  /** The text of each key that was set. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** The configuration file. */
+  readonly file: string;
 }
 
 export interface ConfigSources {
@@ -205,6 +209,8 @@ export function readConfig(sources: ConfigSources): Config {
     idleIgnore: values.IDLE_IGNORE,
     services: values.SERVICES,
     where: new Map([...set].map(([name, assignment]) => [name, assignment.where])),
+    texts: new Map([...set].map(([name, assignment]) => [name, assignment.value])),
+    file,
   };
 }
 

@@ -46,7 +46,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
     readFileSync(new URL("../../../ocdd.conf.example", import.meta.url), "utf8").startsWith(EXAMPLE),
     true,
   );
-  const { where, ...config } = readConfig(sources(EXAMPLE));
+  const { where, texts, file, ...config } = readConfig(sources(EXAMPLE));
   t.strictSame(config, {
     debug: false,
     dockerSocket: "/var/run/docker.sock",
@@ -92,6 +92,8 @@ t.test("the contract's example works unchanged, every default as the contract ha
     services: "auto",
   });
   t.equal(where.get("IP_RANGE_END"), "ocdd.conf:7");
+  t.equal(texts.get("IP_RANGE_END"), "30");
+  t.equal(file, "ocdd.conf");
 });
 
 t.test("CRLF files, flags and the environment: read, in their precedence (O-28)", async (t) => {
