@@ -102,7 +102,7 @@ export async function runPlan(config: Config, { json, yes }: Wish, detailed: boo
  */
 export async function runStatus(
   config: Config,
-  { json, stats = false }: Wish,
+  { json, stats = false, paint }: Wish,
   version: string,
 ): Promise<Answer> {
   const docker = connectDocker({ socket: config.dockerSocket, ...config.api });
@@ -122,7 +122,7 @@ export async function runStatus(
   const { trouble, remedy } = report;
   const down = trouble === null ? [] : [`${trouble}${remedy === null ? "" : ` (${remedy})`}`];
   return {
-    out: json ? jsonText(statusDocument(config, report)) : statusText(config, report),
+    out: json ? jsonText(statusDocument(config, report)) : statusText(config, report, paint),
     warnings: [...notices, ...down],
     status: trouble === null ? 0 : NO_DOCKER,
   };

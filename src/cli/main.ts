@@ -317,8 +317,10 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
   const findings = await diagnose(config, name);
   if (flags.json === true) out(`${JSON.stringify({ schemaVersion: 1, checks: findings }, null, 2)}\n`);
   else {
+    const paint = colours(flags.color !== false, process.stdout);
     for (const { ok, subject, message, remedy } of findings) {
-      out(`${ok === null ? "-   " : ok ? "OK  " : "FAIL"} ${subject}: ${message}\n`);
+      const word = ok === null ? "-   " : ok ? paint("OK  ", "good") : paint("FAIL", "bad");
+      out(`${word} ${subject}: ${message}\n`);
       if (ok === false && remedy !== null) out(`       remedy: ${remedy}\n`);
     }
   }

@@ -66,7 +66,8 @@ t.test("a host in force: text and document of its status say the same", async (t
   t.match(text, /drift +none/);
   t.match(text, /sealed: the container has no network/);
   t.notMatch(text, "\u001b", "Docker's text is clipped");
-  t.notMatch(text, /^(watch|last error)/m, "watch has recorded nothing");
+  t.match(text, /^watch +has not run on this host$/m, "it has recorded nothing");
+  t.notMatch(text, /^last error/m);
   t.match(statusDocument(conf, report), {
     schemaVersion: 1,
     host: HOST,
@@ -120,21 +121,41 @@ t.test(
 
 t.test("the servers: asked one by one, in text and document", async (t) => {
   const { conf, options } = await inForce(t);
-  const shown = async (server: ServerAnswers | undefined): Promise<[string | undefined, unknown]> => {
+  const shown = async (server: ServerAnswers | undefined): Promise<unknown[]> => {
     const { report } = await statusOf(conf, { ...options, server: async () => server });
-    const row = /^server +(.*)$/m.exec(statusText(conf, report))?.[1];
-    return [row, (statusDocument(conf, report) as { server: unknown }).server];
+    const rows = [...statusText(conf, report).matchAll(/^(?:name server|page) +(.*)$/gm)];
+    return [...rows.map(([, row]) => row), (statusDocument(conf, report) as { server: unknown }).server];
   };
   const hung = { dns: true, web: false };
-  t.same(await shown(hung), ["name server answers, page does not answer", hung]);
+  t.same(await shown(hung), ["answers", "does not answer", hung]);
   const foreign: ServerAnswers = { dns: false, web: false, other: ["dns"] };
   t.same(await shown(foreign), [
-    "name server is not OCDD's, or out of date: see `ocdd doctor`, page does not answer",
+    "is not OCDD's, or out of date: see `ocdd doctor`",
+    "does not answer",
     foreign,
   ]);
   const without = { dns: false, web: null };
-  t.same(await shown(without), ["name server does not answer", without]);
-  t.same(await shown(undefined), [undefined, null]);
+  t.same(await shown(without), ["does not answer", "off (WEB_ENABLED=0)", without]);
+  const unknown = "unknown (the host has no address yet)";
+  t.same(await shown(undefined), [unknown, unknown, null]);
+});
+
+t.test("colours of the overview: what is good, what asks for attention", async (t) => {
+  const { conf, host, options } = await inForce(t);
+  const paint = (text: string, tone: string): string => `<${tone}>${text}</>`;
+  const shown = async (over: Partial<StatusOptions> = {}): Promise<string> =>
+    statusText(conf, (await statusOf(conf, { ...options, ...over })).report, paint);
+  host.over = { firewall: { backend: "iptables", unguarded: null, obstacles: [], iptables: true } };
+  const text = await shown({ server: async () => ({ dns: true, web: false }) });
+  t.match(text, /^name server +<good>answers<\/>\npage +<bad>does not answer<\/>$/m);
+  t.match(
+    text,
+    /^guard +<good>guarded: a packet reaches the container that holds the address, or nothing<\/>$/m,
+  );
+  t.match(text, /^watch +<warn>has not run/m);
+  t.match(await shown({ root: false }), /^guard +unknown \(needs root\)$/m);
+  host.actual = { ...host.actual, aliases: [] };
+  t.match(await shown(), /^drift +<warn>\d+ changes? for the next run<\/>$/m);
 });
 
 t.test("a server whose main thread hangs: its name server answers, its page does not", async (t) => {
@@ -272,7 +293,7 @@ t.test("what watch has done is in the status", async (t) => {
   stats.failed("no space left");
   await stats.written();
   const told = async (): Promise<string> => statusText(conf, (await statusOf(conf, options)).report);
-  t.match(await told(), /watch +7 changes in 2 h, 2 repairs, the last 60 min ago\n/);
+  t.match(await told(), /watch +runs: 7 changes in 2 h, 2 repairs, the last 60 min ago\n/);
   t.match(await told(), /last error +10 min ago: no space left\n/);
   const recorded = (await readWatchStats(file)) as WatchStats;
   t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { running: true } });

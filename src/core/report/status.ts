@@ -7,18 +7,21 @@ import type { Config } from "../config/config.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
 import { age, counted } from "../text.ts";
 import { checkRows, checksDocument, failingLines } from "./checks.ts";
+import { type Paint, PLAIN } from "./paint.ts";
 import { SCHEMA_VERSION } from "./report.ts";
+import {
+  driftRow,
+  guardRow,
+  LONG,
+  type Row,
+  type ServerAnswers,
+  serverRows,
+  watchRows,
+} from "./status-rows.ts";
 import { type Usage, usageLines } from "./usage.ts";
 import type { WatchStats } from "./watch-stats.ts";
 
-/** Whether the two servers answer: while the UDP thread answers DNS, the page may not answer. */
-export interface ServerAnswers {
-  readonly dns: boolean;
-  /** Null: there is no page (WEB_ENABLED=0). */
-  readonly web: boolean | null;
-  /** Those of the two that answer, but with something else than OCDD's files hold: they count as not answering. */
-  readonly other?: readonly ("dns" | "web")[];
-}
+export type { ServerAnswers } from "./status-rows.ts";
 
 /** What is known; null for what is not. Times are seconds since the epoch. */
 export interface StatusReport {
@@ -101,19 +104,20 @@ function addressesDocument(config: Config, report: StatusReport): object {
 }
 
 /** The same in lines. */
-export function statusText(config: Config, report: StatusReport): string {
+export function statusText(config: Config, report: StatusReport, paint: Paint = PLAIN): string {
   const { decision, drift, lastRun, now, trouble, stats } = report;
   const { size, used, held, conflict, free, inForce } = use(config, report);
-  const rows: [string, string][] = [
+  const rows: Row[] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
-    ["last run", lastRun === null ? "never succeeded" : `${age(now - lastRun)} ago`],
-    ...(stats === null ? [] : watchRows(stats, report.watching, now)),
-    ...(report.server === undefined ? [] : [serverRow(report.server)]),
+    lastRun === null ? ["last run", "never succeeded", "bad"] : ["last run", `${age(now - lastRun)} ago`],
+    ...watchRows(stats, report.watching, now),
+    ...serverRows(report.server),
     [
       "services",
       decision === null
         ? `unknown: ${clip(trouble ?? "", LONG)}`
         : `${decision.services.length} served, ${decision.skipped.length} skipped`,
+      decision === null ? "bad" : undefined,
     ],
     ...(decision === null ? [] : sleepRows(decision, report.wakes)),
     ...(decision === null ? [] : checkRows(decision)),
@@ -121,22 +125,13 @@ export function statusText(config: Config, report: StatusReport): string {
       "addresses",
       `${used} of ${size} in use, ${held} on hold, ${counted(conflict, "conflict")}, ${free} free; ${inForce} on the device`,
     ],
-    [
-      "drift",
-      drift === null
-        ? decision === null
-          ? "unknown (Docker is down; rules stay in place)"
-          : "unknown (needs root)"
-        : drift.length === 0
-          ? "none"
-          : `${counted(drift.length, "change")} for the next run`,
-    ],
-    ...(typeof report.unguarded === "string"
-      ? [["guard", `not guarded: ${clip(report.unguarded, LONG)}`] as [string, string]]
-      : []),
+    driftRow(drift, decision === null),
+    guardRow(report.unguarded),
     ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];
-  const lines = rows.map(([name, text]) => `${name.padEnd(10)}  ${text}`);
+  const lines = rows.map(
+    ([title, text, tone]) => `${title.padEnd(11)}  ${tone === undefined ? text : paint(text, tone)}`,
+  );
   const list = (title: string, items: readonly string[]): string[] =>
     items.length === 0 ? [] : ["", `${title}:`, ...items.map((item) => `  ${item}`)];
   return [
@@ -166,46 +161,15 @@ const failedIn = ({ services }: Decision): { readonly name: string; readonly rea
   );
 
 /** No row where no service sleeps. */
-function sleepRows(decision: Decision, wakes: boolean | null): [string, string][] {
+function sleepRows(decision: Decision, wakes: boolean | null): Row[] {
   const asleep = asleepIn(decision).length;
   const failed = failedIn(decision).length;
   if (asleep + failed === 0) return [];
   const not = failed === 0 ? "" : `, ${failed} could not be started`;
-  const row: [string, string] = ["asleep", `${counted(asleep, "service")}${not}`];
+  const row: Row = ["asleep", `${counted(asleep, "service")}${not}`, failed > 0 ? "bad" : undefined];
   return wakes === false
-    ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run"]]
+    ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run", "bad"]]
     : [row];
-}
-
-/** Characters of an error's message. */
-const LONG = 200;
-
-function watchRows(stats: WatchStats, watching: boolean | null, now: number): [string, string][] {
-  const { since, changes, repaired, lastRepair, lastError } = stats;
-  const when = lastRepair === null ? "" : `, the last ${age(now - lastRepair)} ago`;
-  return [
-    [
-      "watch",
-      `${watching === false ? "does not run; before it ended: " : ""}${counted(changes, "change")} in ${age(now - since)}, ${counted(repaired, "repair")}${when}`,
-    ],
-    ...(lastError === null
-      ? []
-      : [
-          [
-            "last error",
-            `${age(now - lastError.at)} ago${lastError.over ? ", recovered since" : ""}: ${clip(lastError.message, LONG)}`,
-          ] as [string, string],
-        ]),
-  ];
-}
-
-function serverRow({ dns, web, other = [] }: ServerAnswers): [string, string] {
-  const verb = (which: "dns" | "web", answers: boolean): string => {
-    if (answers) return "answers";
-    return other.includes(which) ? "is not OCDD's, or out of date: see `ocdd doctor`" : "does not answer";
-  };
-  const page = web === null ? "" : `, page ${verb("web", web)}`;
-  return ["server", `name server ${verb("dns", dns)}${page}`];
 }
 
 /** From the leases where Docker does not answer. */

@@ -1,0 +1,80 @@
+/** Rows of the overview: what runs, and what a run would change. */
+import { clip } from "../clip.ts";
+import { age, counted } from "../text.ts";
+import type { Tone } from "./paint.ts";
+import type { WatchStats } from "./watch-stats.ts";
+
+/** Whether the two servers answer: while the UDP thread answers DNS, the page may not answer. */
+export interface ServerAnswers {
+  readonly dns: boolean;
+  /** Null: there is no page (WEB_ENABLED=0). */
+  readonly web: boolean | null;
+  /** Those of the two that answer, but with something else than OCDD's files hold: they count as not answering. */
+  readonly other?: readonly ("dns" | "web")[];
+}
+
+/** A line of the overview; with a tone where its text has a colour. */
+export type Row = readonly [title: string, text: string, tone?: Tone | undefined];
+
+/** Characters of an error's message. */
+export const LONG = 200;
+
+/** What `watch` has recorded; `watching` says whether it runs. */
+export function watchRows(stats: WatchStats | null, watching: boolean | null, now: number): Row[] {
+  if (stats === null) return [["watch", "has not run on this host", "warn"]];
+  const { since, changes, repaired, lastRepair, lastError } = stats;
+  const when = lastRepair === null ? "" : `, the last ${age(now - lastRepair)} ago`;
+  const done = `${counted(changes, "change")} in ${age(now - since)}, ${counted(repaired, "repair")}${when}`;
+  return [
+    watching === null
+      ? ["watch", done]
+      : watching
+        ? ["watch", `runs: ${done}`, "good"]
+        : ["watch", `does not run; before it ended: ${done}`, "warn"],
+    ...(lastError === null ? [] : [errorRow(lastError, now)]),
+  ];
+}
+
+function errorRow({ at, over, message }: NonNullable<WatchStats["lastError"]>, now: number): Row {
+  const when = `${age(now - at)} ago`;
+  return over
+    ? ["last error", `${when}, recovered since: ${clip(message, LONG)}`]
+    : ["last error", `${when}: ${clip(message, LONG)}`, "bad"];
+}
+
+/** What `ocdd serve` answers. */
+export function serverRows(server: ServerAnswers | undefined): Row[] {
+  const row = (title: string, which: "dns" | "web", answers: boolean): Row => {
+    if (answers) return [title, "answers", "good"];
+    const other = server?.other?.includes(which) === true;
+    return [title, other ? "is not OCDD's, or out of date: see `ocdd doctor`" : "does not answer", "bad"];
+  };
+  if (server === undefined)
+    return [
+      ["name server", UNASKED],
+      ["page", UNASKED],
+    ];
+  const { dns, web } = server;
+  return [
+    row("name server", "dns", dns),
+    web === null ? ["page", "off (WEB_ENABLED=0)"] : row("page", "web", web),
+  ];
+}
+
+const UNASKED = "unknown (the host has no address yet)";
+
+/** What a run would change; null where that is not known. */
+export function driftRow(drift: readonly string[] | null, dockerDown: boolean): Row {
+  if (drift === null)
+    return ["drift", dockerDown ? "unknown (Docker is down; rules stay in place)" : "unknown (needs root)"];
+  if (drift.length === 0) return ["drift", "none"];
+  return ["drift", `${counted(drift.length, "change")} for the next run`, "warn"];
+}
+
+/** Why the guard cannot be in force; null when it can, undefined when that is not known. */
+export function guardRow(unguarded: string | null | undefined): Row {
+  if (unguarded === undefined) return ["guard", "unknown (needs root)"];
+  return unguarded === null
+    ? ["guard", "guarded: a packet reaches the container that holds the address, or nothing", "good"]
+    : ["guard", `not guarded: ${clip(unguarded, LONG)}`, "warn"];
+}
