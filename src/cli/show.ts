@@ -5,7 +5,7 @@ import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
 import { findNamed, labelIn } from "../core/lifecycle/named.ts";
 import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
-import type { Container } from "../core/model.ts";
+import type { Container, Decision } from "../core/model.ts";
 import { type LeaseRow, leaseRows, leasesDocument, leasesText } from "../core/report/leases.ts";
 import type { Paint } from "../core/report/paint.ts";
 import { type Shown, showDocument, showText } from "../core/report/show.ts";
@@ -94,8 +94,17 @@ function shown(container: Container, config: Config, look: Look, rows: readonly 
     container,
     lease,
     pending: lease !== null && decision.fresh.includes(lease.address),
+    warnings: warningsOf(container, decision),
     settings: lifecycleOfContainer(container, config),
   };
+}
+
+/** Without the container's name, and without why it is not served. */
+function warningsOf({ name }: Container, { warnings }: Decision): string[] {
+  const begin = `container "${clip(name)}"`;
+  return warnings
+    .filter((text) => text.startsWith(begin) && !text.startsWith(`${begin} is not served`))
+    .map((text) => text.slice(begin.length).replace(/^:? /, ""));
 }
 
 const withoutContainer = (lease: LeaseRow, zone: string): Shown => ({
@@ -106,5 +115,6 @@ const withoutContainer = (lease: LeaseRow, zone: string): Shown => ({
   container: null,
   lease,
   pending: false,
+  warnings: [],
   settings: null,
 });

@@ -19,7 +19,7 @@ import { groupOf } from "./services/identity.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { renderSelves } from "./services/self.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
-import { conflictNotes, guardNotes } from "./services/service-notes.ts";
+import { addressNotes, conflictNotes, guardNotes } from "./services/service-notes.ts";
 import type { Skipped } from "./services/skipped.ts";
 import { updateZone, zoneSettings } from "./zone/records.ts";
 import { addressRecords, serverNames, srvRecords } from "./zone/service-records.ts";
@@ -82,6 +82,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       ...seen.notices,
       ...hostNotes(config, seen),
       ...candidates.flatMap(notesOn),
+      ...served.flatMap((candidate) => addressNotes(candidate, addresses)),
       ...addresses.reserved.notes,
       ...disk.warnings,
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),

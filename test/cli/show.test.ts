@@ -159,6 +159,24 @@ t.test("a container that is not served: why", async (t) => {
   t.match(reason(odd, stopped(odd)), /no visit starts it: label ocdd\.wake cannot be read: "perhaps"$/);
 });
 
+t.test("what a run warns of about this container, and no other", async (t) => {
+  const one = container({
+    name: "one",
+    labels: new Map([
+      ["ocdd.address", "10.0.0.1"],
+      ["ocdd.map", "x"],
+    ]),
+  });
+  const other = container({ name: "other", at: "172.17.0.3", labels: new Map([["ocdd.map", "y"]]) });
+  t.match(
+    text("one", [one, other]),
+    /^warning +label ocdd\.map cannot be read and is ignored: "x"\n +has 192\.168\.122\.\d+, not the address that its label ocdd\.address asks for: 10\.0\.0\.1 is not in the range\naddress/m,
+  );
+  t.notMatch(text("one", [one, other]), '"y"');
+  const odd = container({ name: "odd", labels: new Map([["ocdd.ports", "y"]]) });
+  t.notMatch(text("odd", [odd]), /^warning/m, "why it is not served is said once");
+});
+
 t.test("a container that has stopped, or has been removed: its lease", async (t) => {
   const old = lease("192.168.122.14", "container:old", {
     names: ["old"],

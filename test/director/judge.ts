@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ipv4 } from "../../src/core/addresses/ipv4.ts";
+import { MOVED } from "../../src/core/addresses/lease.ts";
 import type { Forward } from "../../src/core/forwards/forward.ts";
 import { parse } from "../../src/core/forwards/iptables-parse.ts";
 import { forwardsOf, parseTables } from "../../src/core/forwards/nft-parse.ts";
@@ -26,6 +27,9 @@ const ROUTES = [
 export function fail(message: string): never {
   throw new Error(message);
 }
+
+/** The key of a lease, also of one that its owner has left for the address that it asks for. */
+const ownerOf = (lease: Lease | undefined): string | undefined => lease?.key.replace(MOVED, "");
 
 export class Judge {
   readonly #floor: Floor;
@@ -111,7 +115,7 @@ export class Judge {
       if (reaches === undefined) this.#right.delete(alias);
       if (reaches === undefined) continue;
       const lease = this.#last.get(alias);
-      const holds = lease?.container === reaches.id || lease?.key === this.keys.get(reaches.id);
+      const holds = lease?.container === reaches.id || ownerOf(lease) === this.keys.get(reaches.id);
       // one that was renamed after a run that failed: nothing has changed but its name, until the next run
       const right = `${reaches.id} ${lease?.key} ${lease?.container}`;
       if (holds) this.#right.set(alias, right);
@@ -147,14 +151,14 @@ export class Judge {
     );
     for (const l of active) {
       const last = this.#history.get(l.address);
-      if (last !== undefined && last.key !== l.key && now < last.until)
+      if (last !== undefined && last.key !== ownerOf(l) && now < last.until)
         fail(`${l.address} went from ${last.key} to ${l.key} while it was held`);
     }
     this.#history.clear();
-    for (const { address, key, releasedAt } of table.leases)
-      this.#history.set(address, {
-        key,
-        until: releasedAt === null ? Number.POSITIVE_INFINITY : releasedAt + LEAST_HOLD,
+    for (const lease of table.leases)
+      this.#history.set(lease.address, {
+        key: ownerOf(lease) ?? "",
+        until: lease.releasedAt === null ? Number.POSITIVE_INFINITY : lease.releasedAt + LEAST_HOLD,
       });
   }
 

@@ -50,6 +50,12 @@ const labels = fc.oneof(
   },
   {
     weight: 2,
+    arbitrary: fc
+      .integer({ min: 11, max: 32 })
+      .map((octet) => new Map([["ocdd.address", `192.168.122.${octet}`]])),
+  },
+  {
+    weight: 2,
     arbitrary: fc.constantFrom(
       new Map([["ocdd.map", "80:8080"]]),
       new Map([["ocdd.ports", "80,53/udp"]]),
@@ -67,6 +73,7 @@ const labels = fc.oneof(
           "ocdd.ports",
           "ocdd.allow",
           "ocdd.srv",
+          "ocdd.address",
           "ocdd.enable",
         ),
         fc.constantFrom(

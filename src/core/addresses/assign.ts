@@ -10,6 +10,7 @@ import { contains, type Ipv4 } from "./ipv4.ts";
 import { type Allocation, allocate, type Owner, rebuildTable } from "./lease.ts";
 import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 import { type Reserved, reservedAddresses } from "./reserved.ts";
+import { grantWishes } from "./wishes.ts";
 
 export interface Addresses {
   /** The leases used by this decision. */
@@ -21,6 +22,8 @@ export interface Addresses {
   readonly reserved: Reserved;
   /** All reserved addresses, for counting. */
   readonly excluded: ReadonlySet<Ipv4>;
+  /** Key of a candidate that has not got the address that it asks for → why. */
+  readonly denied: ReadonlyMap<string, string>;
 }
 
 /**
@@ -45,13 +48,13 @@ export function giveAddresses(
         reach.kind === "asleep" ||
         (reach.kind === "none" && reach.keeps && known.has(key)),
     )
-    .map((c) => ({ key: c.key, container: c.container.id }));
+    .map((c) => ({ key: c.key, container: c.container.id, wish: wishOf(c) }));
   const listens = [...config.dnsListen, ...config.webListen].flatMap((address) =>
     address === "HOST_IP" ? [] : address,
   );
   const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours, listens);
   const { excluded, avoided } = reserved;
-  const allocation = allocate({
+  const input = {
     table: before,
     owners,
     pool: config.pool,
@@ -61,16 +64,25 @@ export function giveAddresses(
     hold: config.addressHold,
     leastHold: config.ttl,
     isGone: goneIn(seen, config),
-  });
+  };
+  const { granted, denied } = grantWishes(input);
+  const allocation = allocate({ ...input, granted });
   const kept = new Set([...excluded, ...avoided]);
   return {
     before,
     allocation,
     reserved,
     excluded: kept,
+    denied,
     addressOf: addressesOf(candidates, allocation, hostIp),
   };
 }
+
+/** A one-off's labels are copies of its service's, and a container that cannot be reached keeps what it has. */
+const wishOf = ({ wishes, identity, reach }: Candidate): Ipv4 | undefined =>
+  identity.oneOff || (reach.kind !== "alias" && reach.kind !== "asleep")
+    ? undefined
+    : (wishes.address ?? undefined);
 
 /** Ids and lease keys of all containers that exist. */
 interface Known {

@@ -10,6 +10,8 @@ export interface Owner {
   readonly key: string;
   /** Container id. */
   readonly container: string;
+  /** The address that it asks for. */
+  readonly wish?: Ipv4 | undefined;
 }
 
 export interface AllocateInput {
@@ -29,6 +31,8 @@ export interface AllocateInput {
   readonly leastHold: number;
   /** True for a lease whose container is known to exist no more. */
   readonly isGone: (lease: Lease) => boolean;
+  /** Key of an owner → the address that it asks for and gets: no lease in use or on hold for another owner has it. */
+  readonly granted?: ReadonlyMap<string, Ipv4>;
 }
 
 export interface Allocation {
@@ -45,8 +49,15 @@ export interface Allocation {
 /** Seconds after which an address that another machine answered for is tried again. */
 export const CONFLICT_RETRY = 600;
 
+/** Before the key of a lease that its owner has left for the address that it asks for: nothing else gets it while it is on hold. */
+export const MOVED = "moved:";
+
 /** How many addresses are probed ahead: then a conflict or a new container needs no second wait. */
 const SPARES = 8;
+
+/** Those that are not to be tried again yet. */
+export const conflictsNow = ({ conflicts }: LeaseTable, now: number): Conflict[] =>
+  conflicts.filter(({ seenAt }) => now - seenAt < CONFLICT_RETRY && now >= seenAt);
 
 /** True while a lease is in use or on hold: no other service gets its names. */
 export function isHeld(lease: Lease, now: number, hold: number): boolean {
@@ -54,48 +65,53 @@ export function isHeld(lease: Lease, now: number, hold: number): boolean {
 }
 
 /**
- * Keeps every lease it can, then gives the lowest address never leased, then the one released longest ago. When the
+ * Keeps every lease it can, then gives the addresses that owners ask for, then the lowest address never leased, then the one released longest ago. When the
  * range is full, addresses on hold for containers that no longer exist are given as well, after `leastHold` seconds.
  */
 export function allocate(input: AllocateInput): Allocation {
-  const { pool, excluded, avoided, now } = input;
-  const conflicts = input.table.conflicts.filter((c) => now - c.seenAt < CONFLICT_RETRY && now >= c.seenAt);
+  const { pool, excluded, avoided, now, granted = new Map<string, Ipv4>() } = input;
+  const conflicts = conflictsNow(input.table, now);
   const taken = new Set([...avoided, ...conflicts.map((c: Conflict) => c.address)]);
   const owners = new Map(input.owners.map((owner) => [owner.key, owner]));
   const leases = new Map<Ipv4, Lease>();
   const served = new Set<string>();
   const evicted: Lease[] = [];
+  /** Names of leases that end here, by their keys: an owner that moves keeps its names. */
+  const names = new Map<string, Lease["names"]>();
   for (const lease of input.table.leases) {
     const owner = owners.get(lease.key);
     const usable = pool.some((range) => contains(range, lease.address)) && !excluded.has(lease.address);
+    // a release in the future is a clock set back: the hold starts again
+    const releasedAt = Math.min(lease.releasedAt ?? now, now);
     if (!usable) {
-      if (lease.releasedAt === null && owner !== undefined) evicted.push(lease);
+      if (lease.releasedAt === null && owner !== undefined) {
+        evicted.push(lease);
+        names.set(lease.key, lease.names);
+      }
+    } else if (owner !== undefined && granted.has(lease.key) && !leases.has(lease.address)) {
+      names.set(lease.key, lease.names);
+      leases.set(lease.address, { ...lease, key: `${MOVED}${lease.key}`, names: [], releasedAt });
     } else if (owner !== undefined && !served.has(lease.key) && !leases.has(lease.address)) {
       served.add(lease.key);
       leases.set(lease.address, { ...lease, container: owner.container, releasedAt: null });
     } else if (!leases.has(lease.address)) {
-      // a release in the future is a clock set back: the hold starts again
-      leases.set(lease.address, { ...lease, releasedAt: Math.min(lease.releasedAt ?? now, now) });
+      leases.set(lease.address, { ...lease, releasedAt });
     }
   }
   const next = nextAddresses(input, taken, leases);
   const unserved: Owner[] = [];
   const fresh: Ipv4[] = [];
+  const give = ({ key, container }: Owner, address: Ipv4): void => {
+    fresh.push(address);
+    served.add(key);
+    leases.set(address, { key, address, names: names.get(key) ?? [], container, releasedAt: null });
+  };
+  for (const [key, address] of granted) give(owners.get(key) as Owner, address);
   for (const owner of owners.values()) {
     if (served.has(owner.key)) continue;
     const address = next.next().value;
     if (address === undefined) unserved.push(owner);
-    else {
-      fresh.push(address);
-      leases.set(address, {
-        key: owner.key,
-        address,
-        // an owner that must move keeps its names
-        names: evicted.find((lease) => lease.key === owner.key)?.names ?? [],
-        container: owner.container,
-        releasedAt: null,
-      });
-    }
+    else give(owner, address);
   }
   const spare: Ipv4[] = [];
   while (spare.length < SPARES) {

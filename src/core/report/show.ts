@@ -25,6 +25,8 @@ export interface Shown {
   readonly lease: LeaseRow | null;
   /** Its address has not been given to it yet: the next run does. */
   readonly pending: boolean;
+  /** What a run warns of about it, one line each. */
+  readonly warnings: readonly string[];
   /** What its labels ask for. */
   readonly settings: LifecycleSettings | null;
 }
@@ -45,6 +47,7 @@ export function showText(shown: Shown, paint: Paint = PLAIN): string {
     ["further names", service?.names.slice(1).join(", ")],
     ["renamed", service?.renamed],
     ["not served", reason === null ? null : paint(reason, "bad")],
+    ...shown.warnings.map((text): [string, string] => ["warning", paint(text, "warn")]),
     ["address", service === null ? null : `${service.address} (${KINDS[service.kind]})`],
     ["lease", leaseText(lease, pending)],
     ["container", container === null ? null : `${clip(container.name)} (${container.id.slice(0, 12)})`],
@@ -127,7 +130,17 @@ export const showDocument = (all: readonly Shown[]): object => ({
   services: all.map(documentOf),
 });
 
-function documentOf({ name, zone, service, reason, container, lease, pending, settings }: Shown): object {
+function documentOf({
+  name,
+  zone,
+  service,
+  reason,
+  container,
+  lease,
+  pending,
+  settings,
+  warnings,
+}: Shown): object {
   const [instance] = service?.instances ?? [];
   const metadata = container === null ? null : labelMetadata(container.labels);
   return {
@@ -141,6 +154,7 @@ function documentOf({ name, zone, service, reason, container, lease, pending, se
     address: service?.address ?? null,
     kind: service?.kind ?? null,
     pending,
+    warnings,
     lease: lease === null ? null : leaseDocument(lease),
     state: service?.state ?? container?.state ?? null,
     health: service?.health ?? container?.health ?? null,

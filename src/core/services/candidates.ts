@@ -56,6 +56,9 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
         ...(labels.map.length > 0 && hasNoAlias(reach)
           ? ["label ocdd.map has no effect: it has no alias of its own"]
           : []),
+        ...(labels.address !== null && hasNoAlias(reach)
+          ? ["label ocdd.address has no effect: it has no alias of its own"]
+          : []),
         ...sleep.notes,
         ...cadenceOfContainer(container).notes,
         ...(sleep.refused === null ? [] : [`it is not woken by a visit: ${sleep.refused}`]),

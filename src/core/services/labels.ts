@@ -1,6 +1,6 @@
 /** The labels a container carries → what it asks for. Labels are untrusted: every field is bounded. */
 
-import { compareIpv4, parseCidr, toCidrs } from "../addresses/ipv4.ts";
+import { compareIpv4, type Ipv4, parseCidr, parseIpv4, toCidrs } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { NamedPort, Port, PortMap, Protocol } from "../ports.ts";
 import { readBoolean } from "./boolean.ts";
@@ -12,6 +12,8 @@ export interface Wishes {
   readonly name: string | null;
   readonly aliases: readonly Name[];
   readonly network: string | null;
+  /** The address of the range that it asks for. */
+  readonly address: Ipv4 | null;
   readonly map: readonly PortMap[];
   readonly ports: readonly Port[] | null;
   readonly allow: readonly string[] | null;
@@ -43,6 +45,7 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
   const srv = listOf(labels.get("ocdd.srv"), srvPort);
   if (srv === undefined)
     notes.push(`label ocdd.srv cannot be read and is ignored: "${clip(labels.get("ocdd.srv"))}"`);
+  const address = addressIn(labels.get("ocdd.address"), notes);
   const ports = listOf(labels.get("ocdd.ports"), port);
   const allow = listOf(labels.get("ocdd.allow"), parseCidr);
   const cidrs = allow ? toCidrs([...allow].sort((a, b) => compareIpv4(a.first, b.first))) : null;
@@ -59,6 +62,7 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
     name: labels.get("ocdd.name") ?? null,
     aliases: aliases(labels.get("ocdd.aliases"), notes),
     network: labels.get("ocdd.network") || null,
+    address,
     map: map ?? [],
     ports: ports ?? null,
     allow: sources,
@@ -71,6 +75,14 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
           : unknown.refused,
     notes,
   };
+}
+
+function addressIn(text: string | undefined, notes: string[]): Ipv4 | null {
+  if (text === undefined) return null;
+  const address = parseIpv4(text.trim());
+  if (address === undefined)
+    notes.push(`label ocdd.address cannot be read and is ignored: "${clip(text)}" is no IPv4 address`);
+  return address ?? null;
 }
 
 /** What a restriction has to be. */

@@ -1,6 +1,8 @@
 /** What is to be said about services that are served and do not work as they should. */
+import type { Addresses } from "../addresses/assign.ts";
 import { clip } from "../clip.ts";
 import type { LeaseTable, Observation, Service } from "../model.ts";
+import type { Candidate } from "./candidates.ts";
 
 /** Seconds after which a running container has a bridge port. */
 const SETTLED = 10;
@@ -32,4 +34,17 @@ export function conflictNotes(services: readonly Service[], { conflicts }: Lease
       ({ name, address }) =>
         `${address} of "${name}" is in use by another machine on the network as well: clients may reach that one`,
     );
+}
+
+/** A container that has another address than its label ocdd.address asks for. */
+export function addressNotes(
+  { container, key }: Candidate,
+  { denied, addressOf }: Pick<Addresses, "denied" | "addressOf">,
+): string[] {
+  const why = denied.get(key);
+  if (why === undefined) return [];
+  const address = addressOf.get(container.id);
+  return [
+    `container "${clip(container.name)}" has ${address}, not the address that its label ocdd.address asks for: ${why}`,
+  ];
 }

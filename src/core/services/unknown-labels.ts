@@ -9,6 +9,7 @@ export const LABELS: readonly string[] = [
   "ocdd.name",
   "ocdd.aliases",
   "ocdd.network",
+  "ocdd.address",
   "ocdd.map",
   "ocdd.ports",
   "ocdd.allow",

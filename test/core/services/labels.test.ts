@@ -6,7 +6,7 @@ import { isShown, readLabels } from "../../../src/core/services/labels.ts";
 
 const wishes = (labels: Record<string, string>) => readLabels(new Map(Object.entries(labels)));
 
-const KEYS = ["name", "aliases", "network", "map", "ports", "allow", "srv", "enable"].map(
+const KEYS = ["name", "aliases", "network", "address", "map", "ports", "allow", "srv", "enable"].map(
   (key) => `ocdd.${key}`,
 );
 /** Untrusted labels: near misses of the grammar, and any text. */
