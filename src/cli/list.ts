@@ -39,7 +39,7 @@ export function listAnswer(config: Config, look: Look, options: ListOptions, now
   if (form === "name") return { out: namesText(list), warnings, status: 0 };
   const none = filtered ? "" : `${noServices(config, look.decision)}\n`;
   return {
-    out: isEmpty(list) ? none : listText(list, { wide: form === "wide", paint }),
+    out: isEmpty(list) ? none : listText(list, { wide: form === "wide", now, paint }),
     warnings,
     status: 0,
   };

@@ -50,12 +50,12 @@ export function shownOf(config: Config, name: string, look: Look, now: number): 
   const found = findNamed(name, config.zone, decision, seen);
   const containers =
     address === undefined ? ("containers" in found ? found.containers : []) : containersAt(address, look);
-  if (containers.length > 0) return containers.map((one) => shown(one, config, look, rows));
+  if (containers.length > 0) return containers.map((one) => shown(one, config, look, rows, now));
   const label = labelIn(config.zone, name);
   const lease = rows.find(
     (row) => row.owner !== null && (row.address === address || row.names.includes(label)),
   );
-  if (lease !== undefined) return [withoutContainer(lease, config.zone)];
+  if (lease !== undefined) return [withoutContainer(lease, config.zone, now)];
   if (address === undefined) containersOf(name, config, look);
   throw new HostError("refused", `no service and no container has the address ${clip(name)}`, {
     remedy: "ocdd leases",
@@ -80,7 +80,13 @@ function containersAt(address: Ipv4, { decision, seen }: Look): readonly Contain
   );
 }
 
-function shown(container: Container, config: Config, look: Look, rows: readonly LeaseRow[]): Shown {
+function shown(
+  container: Container,
+  config: Config,
+  look: Look,
+  rows: readonly LeaseRow[],
+  now: number,
+): Shown {
   const { decision, seen } = look;
   const service =
     decision.services.find(({ instances }) => instances.some(({ id }) => id === container.id)) ?? null;
@@ -89,6 +95,7 @@ function shown(container: Container, config: Config, look: Look, rows: readonly 
   return {
     name: service?.name ?? container.name,
     zone: config.zone,
+    now,
     service,
     reason: whyNotServed(container, config, decision, seen),
     container,
@@ -107,9 +114,10 @@ function warningsOf({ name }: Container, { warnings }: Decision): string[] {
     .map((text) => text.slice(begin.length).replace(/^:? /, ""));
 }
 
-const withoutContainer = (lease: LeaseRow, zone: string): Shown => ({
+const withoutContainer = (lease: LeaseRow, zone: string, now: number): Shown => ({
   name: lease.names[0] ?? lease.address,
   zone,
+  now,
   service: null,
   reason: "its container has been removed",
   container: null,

@@ -33,7 +33,7 @@ function look() {
       at: `172.17.0.${number}`,
       labels: new Map([...composeLabels("shop", "web", number), ["ocdd.name", `web-${number}`]]),
       health,
-      up: { least: 7_200, most: 7_300 },
+      started: { earliest: NOW - 7_300, latest: NOW - 7_200 },
     });
   const seen = observation({
     containers: [

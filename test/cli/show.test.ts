@@ -40,7 +40,7 @@ const WIKI = container({
     ["org.opencontainers.image.revision", "4e1243b"],
   ]),
   health: "healthy",
-  up: { least: 7_200, most: 9_000 },
+  started: { earliest: NOW - 9_000, latest: NOW - 7_200 },
   ports: [{ protocol: "tcp", port: 3000 }],
 });
 const LEASE = lease("192.168.122.13", "compose:shop/wiki/1", { names: ["wiki"], container: WIKI.id });

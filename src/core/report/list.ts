@@ -13,13 +13,15 @@ const CHECKS = ["validate", "monitor"] as const;
 export interface ListForm {
   /** With network, image, project, for how long it has run, and further names. */
   readonly wide?: boolean;
+  /** Seconds since the epoch, for how long a container has run. */
+  readonly now?: number;
   readonly paint?: Paint;
 }
 
 /** One service a line, in columns; then those whose container has stopped. */
 export function listText(
   { services, stopped = [], fresh }: Listed,
-  { wide = false, paint = PLAIN }: ListForm = {},
+  { wide = false, now = 0, paint = PLAIN }: ListForm = {},
 ): string {
   const checks = CHECKS.filter((method) => services.some((one) => one.checks?.[method] !== undefined));
   const head = [
@@ -36,7 +38,7 @@ export function listText(
     portsText(s.ports) || "-",
     shownState(s, pending),
     ...checks.map((method) => checkText(s.checks?.[method])),
-    ...(wide ? wideCells(s) : []),
+    ...(wide ? wideCells(s, now) : []),
   ]);
   const blank = head.slice(6).map(() => "-");
   for (const { name, address, container } of stopped)
@@ -49,16 +51,21 @@ export function listText(
 export const namesText = ({ services, stopped = [] }: Listed): string =>
   [...services, ...stopped].map(({ name }) => `${name}\n`).join("");
 
-function wideCells({ instances, project, up, state, names }: Service): string[] {
+function wideCells(service: Service, now: number): string[] {
+  const { instances, project, names } = service;
   const [instance] = instances;
   return [
     clip(instance?.network ?? "-"),
     clip(instance?.image ?? "-"),
     clip(project ?? "-"),
-    up === undefined || state === "asleep" ? "-" : age(up.least),
+    upText(service, now) ?? "-",
     names.slice(1).join(" ") || "-",
   ];
 }
+
+/** For how long its container has run, at least; null where it does not, or that is not known. `now`: seconds since the epoch. */
+export const upText = ({ started, state }: Service, now: number): string | null =>
+  started === undefined || state === "asleep" ? null : age(Math.max(0, now - started.latest));
 
 /** `passed 2026-11-29 06:21Z`. */
 export const checkText = (check: Check<string> | undefined): string =>

@@ -6,7 +6,7 @@ import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Service } from "../model.ts";
 import { age } from "../text.ts";
 import { type LeaseRow, leaseDocument, leaseState } from "./leases.ts";
-import { checkText } from "./list.ts";
+import { checkText, upText } from "./list.ts";
 import { byState, type Paint, PLAIN } from "./paint.ts";
 import { portsText, SCHEMA_VERSION, stateWord } from "./report.ts";
 import { forwardLines } from "./steps.ts";
@@ -15,6 +15,8 @@ export interface Shown {
   /** The service's name, else the container's or the lease's; printable. */
   readonly name: string;
   readonly zone: string;
+  /** Seconds since the epoch. */
+  readonly now: number;
   /** Null where it is not served. */
   readonly service: Service | null;
   /** Why it is not served, or null. */
@@ -85,10 +87,11 @@ function networkText(service: Service | null, container: Container | null): stri
   return others.length === 0 ? used : `${used} (also: ${others.join("; ")})`;
 }
 
-function stateText({ service, container, pending }: Shown, paint: Paint): string | null {
+function stateText({ service, container, pending, now }: Shown, paint: Paint): string | null {
   if (service === null) return container === null ? null : clip(container.state, 40);
   const word = byState(pending ? "pending" : stateWord(service), paint);
-  const up = service.up === undefined || service.state === "asleep" ? "" : `, up ${age(service.up.least)}`;
+  const ran = upText(service, now);
+  const up = ran === null ? "" : `, up ${ran}`;
   return `${word}${up}${service.failure === undefined ? "" : `: ${clip(service.failure, 200)}`}`;
 }
 
