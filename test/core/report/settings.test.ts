@@ -11,7 +11,7 @@ IP_RANGE_END=30
 TOOLBOX_SUBDOMAIN_NAME=old.example.com
 TOOLBOX_SUBDOMAIN_NAME=toolbox.example.com
 STORAGE_DIR=/opt/ocdd
-WEB_TITLE="a\u001b[31mb"
+WEB_TITLE="a b"
 SOA_EMAIL=
 DNS_TSIG_KEY_FILE=/etc/ocdd/keys
 `,
@@ -60,7 +60,8 @@ t.test("text: one key a line, made printable; document: values as they are", asy
   const lines = settingsText(CONFIG).split("\n");
   t.equal(lines[0], "The configuration file is /etc/ocdd/ocdd.conf");
   t.equal(lines.length, Object.keys(KEYS).length + 4);
-  t.match(settingsText(CONFIG), /^WEB_TITLE +\/etc\/ocdd\/ocdd\.conf:7 +a\ufffd\[31mb$/m);
+  t.match(settingsText(CONFIG), /^WEB_TITLE +\/etc\/ocdd\/ocdd\.conf:7 +a b$/m);
+  t.match(settingsText({ ...CONFIG, file: "/x\u001b[31m" }), /^The configuration file is \/x\ufffd\[31m$/m);
   t.match(
     settingsText(CONFIG),
     /^DNS_TSIG_KEY_FILE +\/etc\/ocdd\/ocdd\.conf:9 +\/etc\/ocdd\/keys$/m,
