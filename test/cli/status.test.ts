@@ -148,10 +148,7 @@ t.test("colours of the overview: what is good, what asks for attention", async (
   host.over = { firewall: { backend: "iptables", unguarded: null, obstacles: [], iptables: true } };
   const text = await shown({ server: async () => ({ dns: true, web: false }) });
   t.match(text, /^name server +<good>answers<\/>\npage +<bad>does not answer<\/>$/m);
-  t.match(
-    text,
-    /^guard +<good>guarded: a packet reaches the container that holds the address, or nothing<\/>$/m,
-  );
+  t.match(text, /^guard +<good>available on this host<\/>$/m);
   t.match(text, /^watch +<warn>has not run/m);
   t.match(await shown({ root: false }), /^guard +unknown \(needs root\)$/m);
   host.actual = { ...host.actual, aliases: [] };

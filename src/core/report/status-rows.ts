@@ -75,6 +75,6 @@ export function driftRow(drift: readonly string[] | null, dockerDown: boolean): 
 export function guardRow(unguarded: string | null | undefined): Row {
   if (unguarded === undefined) return ["guard", "unknown (needs root)"];
   return unguarded === null
-    ? ["guard", "guarded: a packet reaches the container that holds the address, or nothing", "good"]
+    ? ["guard", "available on this host", "good"]
     : ["guard", `not guarded: ${clip(unguarded, LONG)}`, "warn"];
 }
