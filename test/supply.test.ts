@@ -96,7 +96,7 @@ t.test("docker-compose.yml: OCDD's own image only, which publishes nothing of it
     .slice(1);
   t.ok(services.length > 1, "services are found");
   for (const service of services) {
-    t.match(service, /^ {4}image: ocdd$/m);
+    t.match(service, /^ {4}image: "\$\{OCDD_IMAGE:-ocdd\}"$/m);
     t.match(service, 'labels: { ocdd.enable: "false" }');
   }
   t.end();

@@ -45,6 +45,7 @@ function __ocdd_keys
     printf '%s\t%s\n' IDLE_IGNORE= 'networks whose traffic does not count as use of a container, such as those of monitors'
     printf '%s\t%s\n' METRICS_LISTEN= 'loopback ADDRESS:PORT for metrics and health of the director; the server uses the next port'
     printf '%s\t%s\n' SERVICES= 'how watch and serve are started'
+    printf '%s\t%s\n' IMAGE= 'the container image of watch and serve where SERVICES is compose'
 end
 
 function __ocdd_names

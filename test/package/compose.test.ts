@@ -12,6 +12,9 @@ import { until } from "../lab/process.ts";
 import { BASE, importBase } from "./base-image.ts";
 import { seccompProfile } from "./seccomp.ts";
 
+/** As one that was built elsewhere and loaded: the configuration says which it is. */
+const IMAGE = "registry.test/ocdd:built";
+
 t.setTimeout(300_000);
 
 t.test("compose", async (t) => {
@@ -22,12 +25,12 @@ t.test("compose", async (t) => {
     DOCKER_BUILDKIT: "0",
   };
   const compose = {
-    conf: { SERVICES: "compose" },
+    conf: { SERVICES: "compose", IMAGE },
     env: { ...engine, OCDD_SERVICES: "compose" },
     timeout: 120_000,
   };
   const running = async (): Promise<string[]> =>
-    (await lab.docker("ps", "--format", "{{.Names}}", "--filter", "ancestor=ocdd"))
+    (await lab.docker("ps", "--format", "{{.Names}}", "--filter", `ancestor=${IMAGE}`))
       .split("\n")
       .filter(Boolean)
       .sort();
@@ -35,11 +38,8 @@ t.test("compose", async (t) => {
 
   await t.test("the image: built on a base that has the programs, without network", async (t) => {
     await importBase(lab);
-    await buildImage(
-      ["--quiet", "--network", "none", "--build-arg", `BASE=${BASE}`, "--tag", "ocdd"],
-      engine,
-    );
-    const version = await lab.docker("run", "--rm", "--network", "none", "ocdd", "--version");
+    await buildImage(["--quiet", "--network", "none", "--build-arg", `BASE=${BASE}`, "--tag", IMAGE], engine);
+    const version = await lab.docker("run", "--rm", "--network", "none", IMAGE, "--version");
     t.equal(version, (JSON.parse(textOf("package.json")) as { version: string }).version);
   });
 
@@ -52,7 +52,7 @@ t.test("compose", async (t) => {
   await t.test("initialize: director and server are started", async (t) => {
     succeed(await lab.ocdd(["initialize"], compose), "initialize");
     t.equal((await running()).length, 2);
-    const ids = (await lab.docker("ps", "-q", "--filter", "ancestor=ocdd")).split("\n");
+    const ids = (await lab.docker("ps", "-q", "--filter", `ancestor=${IMAGE}`)).split("\n");
     for (const id of ids) {
       const text = await lab.docker(
         "inspect",
@@ -96,7 +96,8 @@ t.test("compose", async (t) => {
   await t.test(
     "a changed configuration: active after initialize; a replaced file: after SIGHUP",
     async (t) => {
-      const ids = (): Promise<string> => lab.docker("ps", "-q", "--no-trunc", "--filter", "ancestor=ocdd");
+      const ids = (): Promise<string> =>
+        lab.docker("ps", "-q", "--no-trunc", "--filter", `ancestor=${IMAGE}`);
       const earlier = (await ids()).split("\n");
       succeed(await lab.ocdd(["initialize"], compose), "initialize");
       const now = (await ids()).split("\n");
@@ -172,7 +173,7 @@ t.test("compose", async (t) => {
         ...capabilities.flatMap((name) => ["--cap-add", name]),
         ...["--security-opt", "no-new-privileges", "--security-opt", `seccomp=${profile}`],
         ...[conf, storage(lab), lab.dockerSocket].flatMap((path) => ["--volume", `${path}:${path}`]),
-        ...["--env", "OCDD_SERVICES=none", "ocdd", "--config", conf, ...args],
+        ...["--env", "OCDD_SERVICES=none", IMAGE, "--config", conf, ...args],
       );
     };
     await lab.docker("stop", ...(await running()));

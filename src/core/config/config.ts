@@ -73,6 +73,8 @@ export interface Config {
   /** CIDRs whose traffic does not count as use of a container. */
   readonly idleIgnore: readonly string[];
   readonly services: "auto" | "systemd" | "compose" | "none";
+  /** The container image of director and server under compose. */
+  readonly image: string;
   readonly firewall: Firewall;
   /** Where each key was set, for problems that only the host can show. */
   readonly where: ReadonlyMap<string, string>;
@@ -208,6 +210,7 @@ export function readConfig(sources: ConfigSources): Config {
     wakeConcurrency: values.WAKE_CONCURRENCY,
     idleIgnore: values.IDLE_IGNORE,
     services: values.SERVICES,
+    image: values.IMAGE,
     where: new Map([...set].map(([name, assignment]) => [name, assignment.where])),
     texts: new Map([...set].map(([name, assignment]) => [name, assignment.value])),
     file,

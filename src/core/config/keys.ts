@@ -10,6 +10,7 @@ import {
   flag,
   hostNames,
   identity,
+  image,
   integer,
   label,
   listen,
@@ -144,6 +145,7 @@ export const KEYS = {
     "loopback ADDRESS:PORT for metrics and health of the director; the server uses the next port",
   ),
   SERVICES: key("auto", oneOf("auto", "systemd", "compose", "none"), "how watch and serve are started"),
+  IMAGE: key("ocdd", image, "the container image of watch and serve where SERVICES is compose"),
 } as const;
 
 export type KeyName = keyof typeof KEYS;

@@ -104,6 +104,13 @@ export function device(value: string): string {
   return value;
 }
 
+/** A container image as Docker names it: `ocdd`, `registry.example.com/ocdd:2.0.0`, with or without a digest. */
+export function image(value: string): string {
+  if (!/^[a-z0-9][\w./:@-]{0,254}$/i.test(value))
+    throw new Bad(`is "${value}", must be the name of an image`);
+  return value;
+}
+
 /** First three octets; a whole /24 or its first address says the same. */
 export function subnet(value: string): string {
   if (value === "") return "";

@@ -150,6 +150,7 @@ async function compose(config: Config, confFile: string, args: readonly string[]
     `OCDD_CONF_DIR=${dirname(conf)}`,
     `OCDD_CONF_NAME=${basename(conf)}`,
     `OCDD_STORAGE=${config.storageDir}`,
+    `OCDD_IMAGE=${config.image}`,
     `OCDD_SOCKET_DIR=${dirname(socket)}`,
     `OCDD_SOCKET_NAME=${basename(socket)}`,
     `DOCKER_HOST=unix://${config.dockerSocket}`,

@@ -90,6 +90,7 @@ t.test("the contract's example works unchanged, every default as the contract ha
     wakeConcurrency: 4,
     idleIgnore: [],
     services: "auto",
+    image: "ocdd",
   });
   t.equal(where.get("IP_RANGE_END"), "ocdd.conf:7");
   t.equal(texts.get("IP_RANGE_END"), "30");
@@ -178,6 +179,7 @@ t.test("valid values of each key: read", async (t) => {
       { idleIgnore: ["10.1.2.3/32", "192.168.0.0/16"] },
     ],
     ["SERVICES=compose", { services: "compose" }],
+    ["IMAGE=registry.example.com:5000/ocdd:2.0.0", { image: "registry.example.com:5000/ocdd:2.0.0" }],
   ];
   for (const [text, want] of table) t.match(read(text), want, text);
 });
@@ -197,6 +199,9 @@ t.test("invalid values of each key: reported with file, line and key", async (t)
     ["NETWORK_DEVICE=a/b", /name of a network device/],
     ["NETWORK_DEVICE=abcdefghijklmnop", /1 to 15 characters/],
     ["NETWORK_DEVICE=..", /name of a network device/],
+    ["IMAGE=", /IMAGE: is "", must be the name of an image/],
+    ["IMAGE=--privileged", /must be the name of an image/],
+    ["IMAGE='ocdd x'", /must be the name of an image/],
     ["IP_SUBNET=192.168", /first three octets/],
     ["IP_SUBNET=192.168.256", /first three octets/],
     ["IP_SUBNET=192.168.122.1", /first three octets/],
