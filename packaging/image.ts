@@ -1,10 +1,9 @@
 /** `npm run image -- ARGUMENT...`: the product's container image, by `docker build ARGUMENT...` on a context of its own. */
 
-import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { ROOT } from "./surface.ts";
 import { layTree } from "./tree.ts";
 
 /** Builds the image; `environment` says which engine. Throws with what docker said. */
@@ -15,8 +14,6 @@ export async function buildImage(
   const context = await mkdtemp(join(tmpdir(), "ocdd-image-"));
   try {
     await layTree(context);
-    await cp(join(ROOT, "Dockerfile"), join(context, "Dockerfile"));
-    await writeFile(join(context, ".dockerignore"), "Dockerfile\n.dockerignore\n");
     await execa("docker", ["build", ...args, context], {
       env: environment,
       stdin: "ignore",

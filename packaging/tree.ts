@@ -4,12 +4,21 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { bundle } from "./bundle.ts";
 import { licenceFile } from "./licences.ts";
+import { ownParts, type Parts } from "./parts.ts";
 import { ROOT } from "./surface.ts";
 
 /** Beside the compiled code: what it reads, and what the licence asks for. */
-const FILES = ["bin", "templates", "LICENSE", "README.md", "ocdd.conf.example", "docker-compose.yml"];
+const FILES = [
+  "bin",
+  "templates",
+  "LICENSE",
+  "README.md",
+  "ocdd.conf.example",
+  "docker-compose.yml",
+  "Dockerfile",
+];
 
-/** Machine code: koffi, and what it has for this machine. All other packages are within the bundle. */
+/** Machine code: koffi, and what it has for one processor. All other packages are within the bundle. */
 const BESIDE = /^(koffi$|@koromix\/koffi-)/;
 
 /** The licence of koffi, and of its machine code, whose packages hold no text of it. */
@@ -19,8 +28,8 @@ const KOFFI_LICENCE = "node_modules/koffi/LICENSE.txt";
 const LEFT_OUT =
   /\.(d\.[cm]?ts|map|md|markdown|c|cc|h|gyp|gypi|o|a)$|^(\..+|docs?|tests?|examples?|vendor|musl_\w+)$/;
 
-/** Lays the product into a directory, which is emptied. */
-export async function layTree(directory: string): Promise<void> {
+/** Lays the product into a directory, which is emptied, with koffi of the node_modules in `from`. */
+export async function layTree(directory: string, from: string = ROOT): Promise<void> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   await bundle(join(directory, "dist"));
@@ -30,18 +39,18 @@ export async function layTree(directory: string): Promise<void> {
   ) as Record<string, unknown>;
   const own = { name, version, description, license, type, engines, optionalDependencies };
   await writeFile(join(directory, "package.json"), `${JSON.stringify(own, null, 2)}\n`);
-  for (const path of await packagesBeside()) {
-    await copyPackage(path, directory);
+  for (const path of await packagesBeside(from)) {
+    await copyPackage(join(from, path), join(directory, path));
     if ((await licenceFile(join(directory, path))) === undefined)
       await cp(join(ROOT, KOFFI_LICENCE), join(directory, path, basename(KOFFI_LICENCE)));
   }
 }
 
 /** Copies the Node that the product is tested with, and its licences, to where `bin/ocdd` looks first. */
-export async function addNode(directory: string): Promise<void> {
-  const node = `node_modules/node-linux-${process.arch}`;
+export async function addNode(directory: string, parts: Parts = ownParts()): Promise<void> {
+  const node = `node_modules/node-linux-${parts.processor}`;
   for (const path of ["package.json", "LICENSE", "bin/node"]) {
-    await cp(join(ROOT, node, path), join(directory, node, path));
+    await cp(join(parts.directory, node, path), join(directory, node, path));
   }
 }
 
@@ -49,20 +58,18 @@ interface Locked {
   readonly os?: readonly string[];
 }
 
-/** Paths of the packages that stay outside the bundle, as the lock file has them and as they are installed here. */
-async function packagesBeside(): Promise<string[]> {
+/** Paths of the packages that stay outside the bundle, as the lock file has them and as they are installed. */
+async function packagesBeside(directory: string): Promise<string[]> {
   const lock = JSON.parse(await readFile(join(ROOT, "package-lock.json"), "utf8")) as {
     readonly packages: Readonly<Record<string, Locked>>;
   };
-  const here = (os: readonly string[] | undefined): boolean =>
-    os === undefined || os.includes(process.platform);
   const wanted = Object.entries(lock.packages).filter(
-    ([path, { os }]) => here(os) && BESIDE.test(nameOf(path)),
+    ([path, { os }]) => (os?.includes("linux") ?? true) && BESIDE.test(nameOf(path)),
   );
   const there = await Promise.all(
     // an optional package of another processor is not installed
     wanted.map(([path]) =>
-      readdir(join(ROOT, path)).then(
+      readdir(join(directory, path)).then(
         () => [path],
         () => [],
       ),
@@ -74,10 +81,9 @@ async function packagesBeside(): Promise<string[]> {
 const nameOf = (path: string): string =>
   path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
 
-async function copyPackage(path: string, directory: string): Promise<void> {
-  const top = join(ROOT, path);
-  await mkdir(dirname(join(directory, path)), { recursive: true });
-  await cp(top, join(directory, path), {
+async function copyPackage(top: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  await cp(top, to, {
     recursive: true,
     filter: (from) => {
       if (from === top) return true;

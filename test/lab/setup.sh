@@ -11,7 +11,7 @@ here=$(dirname "$0")
 LAB="bind9 bind9-dnsutils bind9-utils docker.io busybox-static socat iptables nftables conntrack iputils-arping iputils-ping
   curl iproute2 procps debootstrap util-linux"
 TESTS="docker-compose jq nsd knot knot-dnsutils ldnsutils e2fsprogs knot-dnssecutils zonemaster-cli bsdutils zsh fish mandoc
-  groff-base lintian systemd chromium prometheus"
+  groff-base lintian rpm systemd chromium prometheus"
 
 check=
 [ "${1:-}" != --check ] || { check=yes; shift; }

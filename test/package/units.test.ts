@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import t from "tap";
-import { packagedUnits } from "../../packaging/deb.ts";
+import { packagedUnits } from "../../packaging/files.ts";
 import { ROOT, textOf } from "../../packaging/surface.ts";
 import { parseIpv4 } from "../../src/core/addresses/ipv4.ts";
 import { readConfig } from "../../src/core/config/config.ts";
