@@ -43,7 +43,8 @@ function __ocdd_keys
     printf '%s\t%s\n' WAKE_GRACE= 'how long to wait for a container whose readiness cannot be checked'
     printf '%s\t%s\n' WAKE_CONCURRENCY= 'containers that are started at the same time, at most'
     printf '%s\t%s\n' IDLE_IGNORE= 'networks whose traffic does not count as use of a container, such as those of monitors'
-    printf '%s\t%s\n' METRICS_LISTEN= 'loopback ADDRESS:PORT for metrics and health of the director; the server uses the next port'
+    printf '%s\t%s\n' METRICS_LISTEN= 'ADDRESS:PORT for metrics and health of the director; the server uses the next port'
+    printf '%s\t%s\n' METRICS_ALLOW= 'networks that may read metrics and health, comma separated; the host itself always may; required where METRICS_LISTEN is no loopback address'
     printf '%s\t%s\n' SERVICES= 'how watch and serve are started'
     printf '%s\t%s\n' IMAGE= 'the container image of watch and serve where SERVICES is compose'
 end

@@ -3,7 +3,7 @@
  * The command line: the only file that reads arguments and the environment, prints, and sets the exit status.
  * Longer than most, since every command and option is to be seen in one place.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { constants, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
@@ -18,6 +18,7 @@ import { defaultDevice } from "../host/kernel/default-device.ts";
 import { HOME } from "../platform/home.ts";
 import { colours } from "./colour.ts";
 import type { CommandSpec, SpecFlags } from "./command-spec.ts";
+import { version } from "../platform/version.ts";
 import type { Answer, Wish } from "./commands.ts";
 import { METHOD_COMMANDS } from "./method-commands.ts";
 import { SERVICE_COMMANDS } from "./service-commands.ts";
@@ -325,11 +326,6 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
     }
   }
   return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
-}
-
-function version(): string {
-  const text = readFileSync(`${HOME}/package.json`, "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** The command that a mistyped one was to be, where one is at most two edits away. */

@@ -24,6 +24,8 @@ interface Place {
   readonly port: number;
   /** Descriptor of a socket that is bound there already; it becomes Node's. */
   readonly inherited: number | undefined;
+  /** Whether a peer's address may connect to an own one: all others' connections are closed unread. Without it all may. */
+  readonly admits?: (peer: string, own: string) => boolean;
 }
 
 /** What one client may do. */
@@ -62,6 +64,11 @@ export function openHttp(
   const perClient = new Map<string, number>();
   const connections = new Map<Socket, SharedConnection>();
   server.on("connection", (socket: Socket) => {
+    if (place.admits?.(socket.remoteAddress ?? "", socket.localAddress ?? "") === false) {
+      counts.refused += 1;
+      socket.destroy();
+      return;
+    }
     const client = clientOf(socket.remoteAddress ?? "");
     const open = perClient.get(client) ?? 0;
     if (open >= patience.connections) {

@@ -1,14 +1,6 @@
 /** The director's metrics about methods of containers. The label `service` is a name of OCDD's zone. */
 import type { MethodFigures } from "../core/methods/figures.ts";
-
-/** A metric that is set anew at each scrape. */
-export interface Settable {
-  reset(): void;
-  set(labels: Record<string, string>, value: number): void;
-}
-
-/** A name that ends in `_total` is a counter's, any other a gauge's. */
-export type MakeMetric = (name: string, help: string, labels: readonly string[]) => Settable;
+import type { MakeMetric } from "./settable.ts";
 
 /** Makes the metrics; the result sets them. */
 export function methodMetrics(make: MakeMetric): (figures: MethodFigures) => void {

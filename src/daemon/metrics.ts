@@ -1,50 +1,16 @@
-/** Metrics for Prometheus, and health for a supervisor. */
-import { createServer } from "node:http";
+/** Metrics for Prometheus. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Endpoint } from "../core/config/endpoints.ts";
+import type { Family } from "../core/methods/exposition.ts";
 import type { MethodFigures } from "../core/methods/figures.ts";
+import { merged } from "../core/methods/merge.ts";
 import type { Decision } from "../core/model.ts";
 import type { Step } from "../core/plan.ts";
 import { SKIP_CODES } from "../core/services/skipped.ts";
-import type { Say } from "./log.ts";
-import { type MakeMetric, methodMetrics, type Settable } from "./method-metrics.ts";
-
-/** What a process answers about itself. */
-export interface Health {
-  /** The process works; if not, it should be restarted. */
-  readonly live: () => boolean;
-  /** Its first work is done; if not, no load should be sent to it yet. */
-  readonly ready: () => boolean;
-  /** Prometheus text. */
-  readonly metrics: () => Promise<string>;
-}
-
-/** Answers /metrics, /livez and /readyz on a loopback address. A port in use is logged; nothing else depends on it. */
-export function serveHealth(at: Endpoint, health: Health, say: Say): { readonly close: () => void } {
-  const server = createServer((request, response) => {
-    const verdict = (good: boolean): void => {
-      response.writeHead(good ? 200 : 503, { "content-type": "text/plain; charset=utf-8" });
-      response.end(good ? "ok\n" : "not ok\n");
-    };
-    const path = request.url?.split("?")[0];
-    if (path === "/livez") verdict(health.live());
-    else if (path === "/readyz") verdict(health.ready());
-    else if (path === "/metrics") {
-      health.metrics().then(
-        (text) => response.writeHead(200, { "content-type": Registry.PROMETHEUS_CONTENT_TYPE }).end(text),
-        () => verdict(false),
-      );
-    } else response.writeHead(404).end();
-  });
-  server.requestTimeout = 5_000;
-  server.maxConnections = 32;
-  server.on("error", (error: NodeJS.ErrnoException) => {
-    say("error", `cannot listen on ${at.address}:${at.port} for metrics (${error.code ?? error.message})`);
-  });
-  server.listen(at.port, at.address);
-  server.unref();
-  return { close: () => server.close() };
-}
+import { version } from "../platform/version.ts";
+import { methodMetrics } from "./method-metrics.ts";
+import { processMetrics } from "./process-metrics.ts";
+import { answerTimes, type ServerCounters, serverFigures } from "./server-metrics.ts";
+import type { MakeMetric } from "./settable.ts";
 
 /** What the director counts. */
 export interface DirectorMetrics {
@@ -71,15 +37,18 @@ export interface Sleepers {
   readonly held: number;
 }
 
+/** The metric that every process has, with the version that runs. */
+const BUILD = ["ocdd_build_info", "1, with the version of OCDD", ["version"]] as const;
+
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** From a visit that unpauses a container to one that waits for a large program. */
 const WAKE_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
 
-/** Both are asked at each scrape. */
+/** Both are asked at each scrape; `methods` puts the metrics that it is given, those of the process, in its text. */
 export function directorMetrics(
   sleepers: () => Sleepers,
-  methods: () => Promise<MethodFigures>,
+  methods: (own: readonly Family[]) => Promise<MethodFigures>,
 ): DirectorMetrics {
   const registers = [new Registry()];
   const runs = new Histogram({
@@ -104,6 +73,8 @@ export function directorMetrics(
   const gauge = (name: string, help: string, label?: string): Gauge =>
     new Gauge({ name, help, registers, labelNames: label === undefined ? [] : [label] });
   const services = gauge("ocdd_services", "Containers served");
+  const failing = gauge("ocdd_services_failed", "Services whose last start has failed");
+  const unhealthy = gauge("ocdd_services_unhealthy", "Services whose health check fails");
   const skipped = gauge("ocdd_skipped", "Containers not served, by reason", "reason");
   const addresses = gauge("ocdd_addresses", "Addresses of the range by state", "state");
   const docker = gauge("ocdd_docker_up", "1 when Docker answered the last run");
@@ -128,13 +99,15 @@ export function directorMetrics(
   });
   const asleep = gauge("ocdd_asleep", "Services that are asleep");
   const held = gauge("ocdd_held_packets", "Connections and flows that wait for a container");
-  const setMethods = methodMetrics(settableIn(registers));
+  const make = settableIn(registers);
+  make(...BUILD).set({ version: version() }, 1);
+  const setMethods = methodMetrics(make);
   return {
     async text() {
       const now = sleepers();
       asleep.set(now.asleep);
       held.set(now.held);
-      const figures = await methods();
+      const figures = await methods(await processMetrics());
       setMethods(figures);
       // the registry's text ends with a line break
       return (await (registers[0] as Registry).metrics()) + figures.text;
@@ -143,6 +116,8 @@ export function directorMetrics(
       runs.observe({ result: "ok" }, seconds);
       for (const { kind } of steps) changes.inc({ kind, drift: String(drift) });
       services.set(decision.services.length);
+      failing.set(decision.services.filter(({ failure }) => failure !== undefined).length);
+      unhealthy.set(decision.services.filter(({ health }) => health === "unhealthy").length);
       for (const reason of SKIP_CODES)
         skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
       const { used, held, conflict, reserved, free } = decision.range;
@@ -178,33 +153,16 @@ const settableIn =
     return { reset: () => counter.reset(), set: (of, n) => counter.inc(of, n) };
   };
 
-/** A server's counters at the moment of a scrape. */
-export interface ServerCounters {
-  readonly types: Readonly<Record<string, number>>;
-  readonly rcodes: Readonly<Record<string, number>>;
-  readonly events: Readonly<Record<string, number>>;
-  readonly statuses: Readonly<Record<string, number>>;
-  readonly engine: string;
-}
-
 /** Prometheus text of the server; `read` is called at each scrape. */
 export function serverMetrics(read: () => ServerCounters): () => Promise<string> {
   const registry = new Registry();
   const make = settableIn([registry]);
-  const counter = (name: string, help: string, label: string): Settable => make(name, help, [label]);
-  const types = counter("ocdd_dns_queries_total", "Queries by type", "type");
-  const rcodes = counter("ocdd_dns_responses_total", "Responses by RCODE", "rcode");
-  const events = counter("ocdd_dns_events_total", "Other name server events", "event");
-  const statuses = counter("ocdd_http_responses_total", "Responses of the web server by status", "status");
-  const engine = counter("ocdd_dns_engine", "1 for the UDP engine in use", "engine");
-  return () => {
-    for (const metric of [types, rcodes, events, statuses, engine]) metric.reset();
+  make(...BUILD).set({ version: version() }, 1);
+  const set = serverFigures(make);
+  return async () => {
     const now = read();
-    for (const [type, n] of Object.entries(now.types)) types.set({ type }, n);
-    for (const [rcode, n] of Object.entries(now.rcodes)) rcodes.set({ rcode }, n);
-    for (const [event, n] of Object.entries(now.events)) events.set({ event }, n);
-    for (const [status, n] of Object.entries(now.statuses)) statuses.set({ status }, n);
-    engine.set({ engine: now.engine }, 1);
-    return registry.metrics();
+    set(now);
+    const own = merged(new Map(), [answerTimes(now.answers), ...(await processMetrics())]);
+    return (await registry.metrics()) + own.text;
   };
 }

@@ -5,6 +5,7 @@ import { pathsOf } from "../core/paths.ts";
 import type { Step } from "../core/plan.ts";
 import { describe } from "../core/report/steps.ts";
 import { counted } from "../core/text.ts";
+import type { serveHealth } from "../daemon/health.ts";
 import type { Say } from "../daemon/log.ts";
 import { dedupedLog } from "../daemon/log-once.ts";
 import type { DirectorMetrics, Sleepers } from "../daemon/metrics.ts";
@@ -55,7 +56,7 @@ export async function watch(options: WatchOptions): Promise<void> {
   const ping = watchdogPing(notify);
   const lock = runLock(() => pathsOf(watched.config).lock);
   const sameContainers = changeDetector();
-  let metrics: DirectorMetrics | null = null;
+  let metrics: ServedMetrics | null = null;
   const heard = (event: WakerEvent): void => {
     if (metrics !== null) countEvent(metrics, event);
   };
@@ -79,8 +80,12 @@ export async function watch(options: WatchOptions): Promise<void> {
   const adopt = async (): Promise<void> => {
     const next = await configuration.adopt();
     if (next === undefined) return;
-    if (JSON.stringify(next.config.metricsListen) !== JSON.stringify(watched.config.metricsListen))
-      say("warning", "METRICS_LISTEN changed: restart ocdd-watch to apply");
+    for (const [key, of] of [
+      ["METRICS_LISTEN", ({ metricsListen }: Config) => metricsListen],
+      ["METRICS_ALLOW", ({ metricsAllow }: Config) => metricsAllow],
+    ] as const)
+      if (JSON.stringify(of(next.config)) !== JSON.stringify(of(watched.config)))
+        say("warning", `${key} changed: restart ocdd-watch to apply`);
     await following.close();
     watched = next;
     pending.addAll();
@@ -154,7 +159,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     ping.end();
     // a disk or a firewall that fails keeps nothing from ending
     await lock.unlessBusy(watched.host.stopHolding).catch(() => undefined);
-    await Promise.all([following.close(), methods.close(), stats.written()]);
+    await Promise.all([following.close(), methods.close(), stats.written(), metrics?.close()]);
   }
 }
 
@@ -164,18 +169,22 @@ const secondsSince = (started: number): number => (performance.now() - started) 
 /** A page that is updated a moment after a start is no drift, nor is a leases file. */
 const isDrift = ({ kind }: Step): boolean => !["page", "self", "leases"].includes(kind);
 
+type ServedMetrics = DirectorMetrics & ReturnType<typeof serveHealth>;
+
 /** Only with METRICS_LISTEN: otherwise the library is not loaded. */
 async function openMetrics(
   config: Config,
   ready: () => boolean,
   sources: { readonly sleepers: () => Sleepers; readonly methods: Schedule },
   say: Say,
-): Promise<DirectorMetrics | null> {
-  if (config.metricsListen === null) return null;
-  const { directorMetrics, serveHealth } = await import("../daemon/metrics.ts");
+): Promise<ServedMetrics | null> {
+  const { metricsListen, metricsAllow } = config;
+  if (metricsListen === null) return null;
+  const { directorMetrics } = await import("../daemon/metrics.ts");
+  const { serveHealth } = await import("../daemon/health.ts");
   const metrics = directorMetrics(sources.sleepers, sources.methods.figures);
-  serveHealth(config.metricsListen, { live: () => true, ready, metrics: metrics.text }, say);
-  return metrics;
+  const health = { live: () => true, ready, metrics: metrics.text };
+  return { ...metrics, ...serveHealth(metricsListen, metricsAllow, health, say) };
 }
 
 function countEvent(metrics: DirectorMetrics, event: WakerEvent): void {

@@ -8,6 +8,7 @@ import type { ListenAddress } from "../core/config/values.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { LogFormat, Say } from "../daemon/log.ts";
 import { endpointName } from "./bind.ts";
+import { ANSWER_BOUNDS } from "./dns/counters.ts";
 import { HANG_MS } from "./dns/hang.ts";
 import { type DnsOptions, type DnsServer, serveDns } from "./dns/server.ts";
 import { logExit } from "./exit-log.ts";
@@ -98,32 +99,41 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
   const pages = (web?.bindings ?? []).filter((each) => each.bound());
   for (const { address } of pages) open.push(`http://${address}:${config.webPort}/`);
   if (open.length > 0) say("info", `listening on ${open.join(", ")}`);
-  const health = config.metricsListen && (await openHealth(config.metricsListen, dns, web, say));
+  const health =
+    config.metricsListen && (await openHealth(config.metricsListen, config.metricsAllow, dns, web, say));
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve());
   });
-  health?.close();
-  await Promise.all([dns.close(), web?.close()]);
+  await Promise.all([dns.close(), web?.close(), health?.close()]);
 }
 
 /** Metrics and health, one port above the director's. The library is loaded only when it is configured. */
 async function openHealth(
   at: Endpoint,
+  networks: readonly string[],
   dns: DnsServer,
   web: WebServer | undefined,
   say: Say,
-): Promise<{ readonly close: () => void }> {
-  const { serverMetrics, serveHealth } = await import("../daemon/metrics.ts");
-  const metrics = serverMetrics(() => ({
-    ...dns.counters,
-    statuses: web?.counters.statuses ?? {},
-    engine: dns.engine,
-  }));
-  const ready = (): boolean =>
-    dns.loaded && dns.answering && dns.endpoints.every((endpoint) => endpoint.bound);
-  return serveHealth({ ...at, port: at.port + 1 }, { live: () => dns.answering, ready, metrics }, say);
+): Promise<{ readonly close: () => Promise<void> }> {
+  const { serverMetrics } = await import("../daemon/metrics.ts");
+  const { serveHealth } = await import("../daemon/health.ts");
+  const metrics = serverMetrics(() => {
+    const { counters, zones, engine } = dns;
+    const answers = { ...counters.answers, bounds: ANSWER_BOUNDS };
+    return { ...counters, ...zones, answers, engine, statuses: web?.counters.statuses ?? {} };
+  });
+  const health = { live: () => dns.answering, ready: () => isReady(dns), metrics };
+  return serveHealth({ ...at, port: at.port + 1 }, networks, health, say);
 }
+
+/** A zone is served at every address, and the server answers its own queries. */
+export const isReady = ({
+  loaded,
+  answering,
+  endpoints,
+}: Pick<DnsServer, "loaded" | "answering" | "endpoints">): boolean =>
+  loaded && answering && endpoints.every(({ bound }) => bound);
 
 function keysOf(
   config: Config,

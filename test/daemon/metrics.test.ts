@@ -1,19 +1,16 @@
-/** The director's figures for Prometheus, and its health for a supervisor. */
+/** The figures of director and server for Prometheus. */
 
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import t from "tap";
-import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
 import { readExposition } from "../../src/core/methods/exposition.ts";
 import type { MethodFigures } from "../../src/core/methods/figures.ts";
 import type { Decision } from "../../src/core/model.ts";
 import type { Step } from "../../src/core/plan.ts";
 import { SKIP_CODES } from "../../src/core/services/skipped.ts";
-import { directorMetrics, type Sleepers, serveHealth, serverMetrics } from "../../src/daemon/metrics.ts";
+import { directorMetrics, type Sleepers, serverMetrics } from "../../src/daemon/metrics.ts";
+import { version } from "../../src/platform/version.ts";
 import { forward } from "../core/make.ts";
-import { until } from "../lab/process.ts";
-import { freePorts } from "../serve/peers.ts";
+import { COUNTERS, directorText, serverText } from "./figures.ts";
 
 const NO_METHODS: MethodFigures = {
   last: [],
@@ -142,93 +139,90 @@ t.test(
 );
 
 t.test("no metric of the director or the server is one that Prometheus' own check reports", async (t) => {
-  const director = await directorMetrics(NO_SLEEPERS, noMethods).text();
-  const server = await serverMetrics(() => ({
-    types: { A: 1 },
-    rcodes: { NOERROR: 1 },
-    events: { dropped: 1 },
-    statuses: { 200: 1 },
-    engine: "batch",
-  }))();
-  const whole = director + server;
-  for (const [, name = "", type] of whole.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
-    t.equal(name.endsWith("_total"), type === "counter", `${name} is a ${type}`);
-    t.match(whole, new RegExp(`^# HELP ${name} \\S`, "m"));
+  for (const whole of [await directorText(), await serverText()])
+    for (const [, name = "", type] of whole.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+      t.equal(name.endsWith("_total"), type === "counter", `${name} is a ${type}`);
+      t.match(whole, new RegExp(`^# HELP ${name} \\S`, "m"));
+    }
+});
+
+t.test("both: version, and the process by the usual names, each once", async (t) => {
+  for (const whole of [await directorText(), await serverText()]) {
+    const values = new Map(
+      [...whole.matchAll(/^(\w+) (\S+)$/gm)].map(([, name = "", value]) => [name, Number(value)]),
+    );
+    t.ok(whole.includes(`\nocdd_build_info{version="${version()}"} 1\n`));
+    t.ok((values.get("process_cpu_seconds_total") ?? 0) > 0);
+    t.ok((values.get("process_resident_memory_bytes") ?? 0) > 1e7);
+    t.ok((values.get("process_open_fds") ?? 0) > 3);
+    t.ok(Math.abs((values.get("process_start_time_seconds") ?? 0) * 1000 - performance.timeOrigin) < 1);
+    t.ok((values.get("nodejs_eventloop_lag_seconds") ?? -1) >= 0);
   }
 });
 
+t.test("metrics that containers have as well: one group, the director's own first", async (t) => {
+  const lines = ['process_open_fds{service="web"} 9'];
+  const web = { name: "process_open_fds", help: "x", lines };
+  const text = await directorText(new Map([["web", [{ ...web, type: "gauge" as const }]]]));
+  t.match(
+    text,
+    /^# TYPE process_open_fds gauge\nprocess_open_fds \d+\nprocess_open_fds\{service="web"\} 9$/m,
+  );
+  t.equal(text.match(/^# TYPE process_open_fds/gm)?.length, 1);
+  const other = await directorText(new Map([["web", [{ ...web, type: "counter" as const }]]]));
+  t.notMatch(other, 'process_open_fds{service="web"}', "one of another type");
+  t.match(other, /^ocdd_metrics_left_out\{service="web"\} 1$/m, "is left out, and counted");
+});
+
+t.test("services that have failed or are unhealthy are counted", async (t) => {
+  const text = await directorText();
+  t.match(text, /^ocdd_services 3$/m);
+  t.match(text, /^ocdd_services_failed 1$/m);
+  t.match(text, /^ocdd_services_unhealthy 1$/m);
+});
+
+t.test("the server: zones, file, secondaries, and times of answers as a histogram", async (t) => {
+  const text = await serverText();
+  for (const line of [
+    'ocdd_dns_responses_total{rcode="NXDOMAIN"} 2',
+    'ocdd_dns_zone_loaded{zone="toolbox.example.com"} 1',
+    'ocdd_dns_zone_serial{zone="toolbox.example.com"} 7',
+    'ocdd_dns_zone_loaded{zone="122.168.192.in-addr.arpa"} 0',
+    "ocdd_dns_zone_file_served 0",
+    "ocdd_dns_zone_load_failures_total 2",
+    'ocdd_dns_secondary_behind{secondary="192.0.2.53@53",zone="toolbox.example.com"} 1',
+    "# TYPE ocdd_dns_answer_seconds histogram",
+    'ocdd_dns_answer_seconds_bucket{le="0.001"} 3',
+    'ocdd_dns_answer_seconds_bucket{le="0.01"} 3',
+    'ocdd_dns_answer_seconds_bucket{le="+Inf"} 4',
+    "ocdd_dns_answer_seconds_sum 0.5",
+    "ocdd_dns_answer_seconds_count 4",
+  ])
+    t.ok(text.split("\n").includes(line), line);
+  t.notMatch(text, 'ocdd_dns_zone_serial{zone="122', "a zone that is not served has no serial");
+});
+
 t.test("the server's counters are those of the scrape, with the type counter", async (t) => {
-  const now = { types: { A: 3 }, rcodes: {}, events: {}, statuses: {}, engine: "batch" };
+  const now = { ...COUNTERS, types: { A: 3 } };
   const text = serverMetrics(() => now);
   await text();
   now.types.A = 5;
   const second = await text();
   t.match(second, /^# TYPE ocdd_dns_queries_total counter$/m);
   t.match(second, /^ocdd_dns_queries_total\{type="A"\} 5$/m);
-  t.match(second, /^ocdd_dns_engine\{engine="batch"\} 1$/m);
+  t.match(second, /^ocdd_dns_engine\{engine="fast"\} 1$/m);
 });
 
-const LOOPBACK = parseIpv4("127.0.0.1") as Ipv4;
-
-t.test("health and metrics are served on loopback", async (t) => {
-  const [port] = (await freePorts(1)) as [number];
-  const health = { live: true, ready: false, broken: false };
-  const metrics = async (): Promise<string> => {
-    if (health.broken) throw new Error("no figures");
-    return "ocdd_services 2\n";
-  };
-  const said: string[] = [];
-  const { close } = serveHealth(
-    { address: LOOPBACK, port },
-    { live: () => health.live, ready: () => health.ready, metrics },
-    (_, message) => void said.push(message),
-  );
-  t.teardown(close);
-  const ask = async (path: string): Promise<[number, string]> => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
-    return [answer.status, await answer.text()];
-  };
-  await until("it listens", () =>
-    ask("/livez").then(
-      () => true,
-      () => false,
-    ),
-  );
-  t.same(await ask("/livez"), [200, "ok\n"]);
-  t.same(await ask("/readyz"), [503, "not ok\n"], "before the first run");
-  health.ready = true;
-  t.same(await ask("/readyz?verbose"), [200, "ok\n"], "after it");
-  health.live = false;
-  t.same(await ask("/livez"), [503, "not ok\n"]);
-  t.same(await ask("/metrics"), [200, "ocdd_services 2\n"]);
-  health.broken = true;
-  t.same(await ask("/metrics"), [503, "not ok\n"], "figures that fail end nothing");
-  t.same(await ask("/"), [404, ""]);
-  t.same(said, []);
-});
-
-t.test("a port in use: one line of log, and no error", async (t) => {
-  const holder = createServer().listen(0, "127.0.0.1");
-  t.teardown(() => holder.close());
-  await once(holder, "listening");
-  const { port } = holder.address() as AddressInfo;
-  const said: string[] = [];
-  const health = { live: () => true, ready: () => true, metrics: async () => "" };
-  const { close } = serveHealth({ address: LOOPBACK, port }, health, (level, message) => {
-    said.push(`${level}: ${message}`);
-  });
-  await until("it is said", () => said.length > 0);
-  t.match(said, [new RegExp(`^error: .*127\\.0\\.0\\.1:${port} .*\\(EADDRINUSE\\)`)]);
-  t.doesNotThrow(close);
-});
-
-t.test("docs/metrics.md: every metric is described", async (t) => {
-  const source = ["metrics", "method-metrics"]
-    .map((file) => readFileSync(new URL(`../../src/daemon/${file}.ts`, import.meta.url), "utf8"))
-    .join("");
+t.test("docs/metrics.md: the metrics of both processes, and no other", async (t) => {
   const described = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
-  const names = new Set(source.match(/ocdd_[a-z_]+/g));
-  t.ok(names.size > 10);
-  for (const name of names) t.match(described, `\`${name}`, name);
-  for (const code of SKIP_CODES) t.match(described, `\`${code}\``, code);
+  const [, director = "", server = ""] = described.split(/^## (?:Director|Server)$/m);
+  const rows = (section: string): string[] =>
+    [...`${section}`.matchAll(/^\| `(\w+)(?:\{[\w,]+\})?` /gm)].map(([, name = ""]) => name).sort();
+  const exported = (text: string): string[] =>
+    [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name = ""]) => name).sort();
+  const both = rows(described.split(/^## Both$/m)[1]?.split(/^## /m)[0] ?? "");
+  t.ok(both.includes("ocdd_build_info"));
+  t.same([...both, ...rows(director)].sort(), exported(await directorText()));
+  t.same([...both, ...rows(server)].sort(), exported(await serverText()));
+  for (const code of SKIP_CODES) t.match(director, `\`${code}\``, code);
 });

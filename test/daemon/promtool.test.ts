@@ -1,10 +1,8 @@
 /** All metrics, judged by Prometheus' own checker: the director's with those of containers in them, and the server's. */
 import t from "tap";
 import { readExposition } from "../../src/core/methods/exposition.ts";
-import { merged } from "../../src/core/methods/merge.ts";
-import type { Decision } from "../../src/core/model.ts";
-import { directorMetrics, serverMetrics } from "../../src/daemon/metrics.ts";
 import { run } from "../lab/process.ts";
+import { directorText, serverText } from "./figures.ts";
 
 const promtool = async (input: string) => run(["promtool", "check", "metrics"], { input, check: false });
 
@@ -25,6 +23,9 @@ http_requests_total 4
 # HELP memory_bytes Memory, "resident".
 # TYPE memory_bytes gauge
 memory_bytes{path="C:\\\\x\\n"} 1e+06
+# HELP process_resident_memory_bytes Resident memory size in bytes.
+# TYPE process_resident_memory_bytes gauge
+process_resident_memory_bytes 7
 `;
 
 function familiesOf(text: string, service: string) {
@@ -38,42 +39,19 @@ t.test("promtool: finds faults", async (t) => {
 });
 
 t.test("promtool: the director's metrics, with methods and the metrics of containers", async (t) => {
-  const { text } = merged(
+  const whole = await directorText(
     new Map([
       ["web", familiesOf(WEB, "web")],
       ["db", familiesOf(DB, "db")],
     ]),
   );
-  const figures = {
-    last: [{ service: "web", method: "validate", ok: true, endedAt: 1_764_400_000, seconds: 0.2 }],
-    monitor: new Map([["web", 1]]),
-    runs: [{ method: "validate", result: "ok", n: 3 }],
-    series: new Map([["web", 4]]),
-    leftOut: new Map([["db", 1]]),
-    text,
-  };
-  const metrics = directorMetrics(
-    () => ({ asleep: 1, held: 2 }),
-    async () => figures,
-  );
-  const range = { size: 20, used: 3, held: 2, conflict: 1, reserved: 1, free: 13 };
-  metrics.ran(0.02, { services: [{}], skipped: [], range } as unknown as Decision, [], true);
-  metrics.failed(1, "docker");
-  metrics.woke(0.4);
-  const whole = await metrics.text();
   t.match(whole, /^http_requests_total\{.*exported_service="its own".*\} 1027/m);
+  t.match(whole, /^process_resident_memory_bytes \d+\nprocess_resident_memory_bytes\{service="db"\} 7$/m);
   const { code, stdout, stderr } = await promtool(whole);
   t.same([code, stdout, stderr], [0, "", ""]);
 });
 
 t.test("promtool: the server's metrics", async (t) => {
-  const whole = await serverMetrics(() => ({
-    types: { A: 1, TYPE65: 2 },
-    rcodes: { NOERROR: 1 },
-    events: { dropped: 1 },
-    statuses: { 200: 1 },
-    engine: "batch",
-  }))();
-  const { code, stdout, stderr } = await promtool(whole);
+  const { code, stdout, stderr } = await promtool(await serverText());
   t.same([code, stdout, stderr], [0, "", ""]);
 });

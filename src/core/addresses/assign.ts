@@ -49,7 +49,8 @@ export function giveAddresses(
         (reach.kind === "none" && reach.keeps && known.has(key)),
     )
     .map((c) => ({ key: c.key, container: c.container.id, wish: wishOf(c) }));
-  const listens = [...config.dnsListen, ...config.webListen].flatMap((address) =>
+  const metrics = config.metricsListen === null ? [] : [config.metricsListen.address];
+  const listens = [...config.dnsListen, ...config.webListen, ...metrics].flatMap((address) =>
     address === "HOST_IP" ? [] : address,
   );
   const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours, listens);

@@ -7,7 +7,7 @@ import { isReserved } from "../paths.ts";
 import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
-import type { Endpoint, ForwarderAddress } from "./endpoints.ts";
+import { type Endpoint, type ForwarderAddress, unlisted } from "./endpoints.ts";
 import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
 import { nearest } from "./nearest.ts";
 import { threeKeyRange } from "./pool.ts";
@@ -58,6 +58,8 @@ export interface Config {
   readonly version: string;
   /** Where the director serves its metrics; the server's are one port above. */
   readonly metricsListen: Endpoint | null;
+  /** CIDRs that may read metrics, beside the host itself. */
+  readonly metricsAllow: readonly string[];
   /** Seconds. */
   readonly syncInterval: number;
   /** Which stopped containers a visit starts. */
@@ -166,6 +168,9 @@ export function readConfig(sources: ConfigSources): Config {
     const message = `is ${indexFile}, as DNS_ZONE_FILE is; they must be two files`;
     problems.push({ where: where("WEB_INDEX_FILE"), key: "WEB_INDEX_FILE", message });
   }
+  const open = values.METRICS_ALLOW && unlisted(values.METRICS_LISTEN ?? null, values.METRICS_ALLOW);
+  if (open !== undefined)
+    problems.push({ where: where("METRICS_LISTEN"), key: "METRICS_LISTEN", message: open });
   if (problems.length > 0) throw new ConfigError(inOrder(problems));
   return {
     debug: values.DEBUG,
@@ -202,6 +207,7 @@ export function readConfig(sources: ConfigSources): Config {
     nsid: values.DNS_NSID,
     version: values.DNS_VERSION,
     metricsListen: values.METRICS_LISTEN,
+    metricsAllow: values.METRICS_ALLOW,
     syncInterval: values.SYNC_INTERVAL,
     wake: values.WAKE,
     wakePage: values.WAKE_PAGE,

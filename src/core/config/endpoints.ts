@@ -24,25 +24,25 @@ export function forwarders(value: string): ForwarderAddress[] {
   return found;
 }
 
-/** An address and a port of this host alone. */
+/** An address and a port of this host. */
 export interface Endpoint {
   readonly address: Ipv4;
   readonly port: number;
 }
 
-/** `127.0.0.1:9553`. Metrics are for the host alone: only loopback is accepted. */
+/** `127.0.0.1:9553`. The port above it is used too. */
 export function endpoint(value: string): Endpoint {
   const [addressText = "", portText = "", more] = value.split(":");
   const at = parseIpv4(addressText);
   const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
-  if (
-    at === undefined ||
-    more !== undefined ||
-    !addressText.startsWith("127.") ||
-    port < 1 ||
-    port > 65_534
-  ) {
-    throw new Bad(`is "${value}", must be a loopback address and a port, such as 127.0.0.1:9553`);
+  if (at === undefined || more !== undefined || port < 1 || port > 65_534) {
+    throw new Bad(`is "${value}", must be an IPv4 address and a port, such as 127.0.0.1:9553`);
   }
   return { address: at, port };
+}
+
+/** What is wrong with an address that other machines can reach while no network may read there; else undefined. */
+export function unlisted(at: Endpoint | null, networks: readonly string[]): string | undefined {
+  if (at === null || at.address.startsWith("127.") || networks.length > 0) return undefined;
+  return `is ${at.address}:${at.port}, which is no loopback address: set METRICS_ALLOW to the networks that may read there, such as 192.0.2.0/24`;
 }

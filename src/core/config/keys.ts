@@ -142,7 +142,12 @@ export const KEYS = {
   METRICS_LISTEN: key(
     "",
     optional(endpoint),
-    "loopback ADDRESS:PORT for metrics and health of the director; the server uses the next port",
+    "ADDRESS:PORT for metrics and health of the director; the server uses the next port",
+  ),
+  METRICS_ALLOW: key(
+    "",
+    networks,
+    "networks that may read metrics and health, comma separated; the host itself always may; required where METRICS_LISTEN is no loopback address",
   ),
   SERVICES: key("auto", oneOf("auto", "systemd", "compose", "none"), "how watch and serve are started"),
   IMAGE: key("ocdd", image, "the container image of watch and serve where SERVICES is compose"),

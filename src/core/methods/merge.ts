@@ -16,13 +16,21 @@ const NO_HELP = "A metric of a container, which gives no help text.";
 
 /**
  * One HELP and one TYPE for each name. Left out are metrics whose name is one of OCDD's, and those that another service before it has
- * with another type, or has as a part of a histogram or summary.
+ * with another type, or has as a part of a histogram or summary. `own` are those of the director that other programs have as well: they
+ * come first.
  */
-export function merged(services: ReadonlyMap<string, readonly Family[]>): Merged {
+export function merged(
+  services: ReadonlyMap<string, readonly Family[]>,
+  own: readonly Family[] = [],
+): Merged {
   /** Name of a series → the family that has it. */
   const owners = new Map<string, Family>();
   const groups = new Map<string, Family[]>();
   const leftOut = new Map<string, number>();
+  for (const family of own) {
+    groups.set(family.name, [family]);
+    for (const name of namesIn(family)) owners.set(name, family);
+  }
   for (const [service, families] of services) {
     leftOut.set(service, 0);
     for (const family of families) {

@@ -70,6 +70,11 @@ export const RCODE = {
   BADCOOKIE: 23,
 } as const;
 
+/** The mnemonic of an RCODE, `RCODEnnn` where there is none here. Of 16, which has two, that of EDNS. */
+export function rcodeName(code: number): string {
+  return Object.entries(RCODE).find(([, number]) => number === code)?.[0] ?? `RCODE${code}`;
+}
+
 /** Classes. */
 export const CLASS = { IN: 1, CH: 3, NONE: 254, ANY: 255 } as const;
 

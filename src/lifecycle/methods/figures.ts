@@ -1,4 +1,5 @@
 /** What is known of the runs so far, for the metrics. */
+import type { Family } from "../../core/methods/exposition.ts";
 import { figureOf, type MethodFigures, storedFigures } from "../../core/methods/figures.ts";
 import { merged } from "../../core/methods/merge.ts";
 import type { Results } from "../../core/methods/results.ts";
@@ -16,8 +17,8 @@ export interface Figures {
   skipped(): void;
   /** Only these tasks are still known. */
   keep(tasks: readonly Task[]): void;
-  /** `services`: container id → name. */
-  read(services: ReadonlyMap<string, string>, results: Results): MethodFigures;
+  /** `services`: container id → name. `own`: metrics of the director that containers may have as well, to be in the text too. */
+  read(services: ReadonlyMap<string, string>, results: Results, own?: readonly Family[]): MethodFigures;
 }
 
 /** Characters of all services' metrics together. */
@@ -59,16 +60,17 @@ export function makeFigures(): Figures {
       );
       for (const service of collected.keys()) if (!services.has(service)) collected.delete(service);
     },
-    read(services, results) {
+    read(services, results, own) {
       const stored = storedFigures(services, results);
       const { text, leftOut } = merged(
         new Map([...collected].map(([service, { families }]) => [service, families])),
+        own,
       );
-      const own = [...last.values()].map(({ task, report }) =>
+      const kept = [...last.values()].map(({ task, report }) =>
         figureOf(task.service, taskName(task), report),
       );
       return {
-        last: [...stored.last, ...own],
+        last: [...stored.last, ...kept],
         monitor: stored.monitor,
         runs: [...runs.values()],
         series: new Map([...collected].map(([service, { series }]) => [service, series])),

@@ -1,5 +1,6 @@
 /** Has `watch` run methods of containers at the times that their labels ask for. */
 import type { Config } from "../../core/config/config.ts";
+import type { Family } from "../../core/methods/exposition.ts";
 import type { MethodFigures } from "../../core/methods/figures.ts";
 import type { Results } from "../../core/methods/results.ts";
 import { firstDelayMs, isMissed, nextDueMs, type Task, taskName, tasksOf } from "../../core/methods/tasks.ts";
@@ -40,7 +41,7 @@ export interface Schedule {
   /** A run has put this in force. */
   update(config: Config, outcome: { readonly seen: Observation; readonly decision: Decision }): void;
   /** For the metrics. */
-  figures(): Promise<MethodFigures>;
+  figures(own?: readonly Family[]): Promise<MethodFigures>;
   /** Ends what runs; resolves when it has ended, or after some seconds. */
   close(): Promise<void>;
 }
@@ -210,13 +211,13 @@ export function makeSchedule({ open, changed, say, clock }: ScheduleParts): Sche
       if (added.length > 0) void plan(added, means);
       arm();
     },
-    async figures() {
+    async figures(own) {
       const services = new Map(
         (outcome?.decision.services ?? []).flatMap(({ name, instances }) =>
           instances.slice(0, 1).map(({ id }): [string, string] => [id, name]),
         ),
       );
-      return figures.read(services, (await opened?.means.results()) ?? new Map());
+      return figures.read(services, (await opened?.means.results()) ?? new Map(), own);
     },
     async close() {
       over.abort();

@@ -8,7 +8,7 @@ import { tsigOfResponse } from "../../dns/message/query.ts";
 import { signRequest, type TsigKeys, verifyTsig } from "../../dns/message/tsig.ts";
 import { type NotifyTarget, parseNotifyTarget } from "../../dns/text/peers.ts";
 import { type Codec, loadCodec } from "../../dns/wire/codec.ts";
-import { nameKey, type WireName } from "../../dns/wire/name.ts";
+import { formatName, nameKey, type WireName } from "../../dns/wire/name.ts";
 import { OPCODE } from "../../dns/wire/types.ts";
 import { tsigKeyId } from "./networks.ts";
 
@@ -33,16 +33,36 @@ export function notifyTargets(items: readonly string[], keys: TsigKeys, log: Say
 
 const now = (): number => Math.floor(Date.now() / 1000);
 
+/** What is known of a secondary. */
+export interface SecondaryState {
+  /** `192.0.2.53@53`. */
+  readonly secondary: string;
+  readonly zone: string;
+  /** It has not acknowledged the zone's serial of now, or has refused to. */
+  readonly behind: boolean;
+}
+
 /** Notifies secondaries of new serials until each has acknowledged. */
 export interface Notifier {
   /** The zone has a new serial: notify all, and stop retries for older serials. */
   notify(zone: WireName, serial: number): void;
+  secondaries(): readonly SecondaryState[];
   close(): void;
 }
+
+const stateOf = ({ address, port }: NotifyTarget, zone: WireName, behind: boolean): SecondaryState => ({
+  secondary: `${address}@${port}`,
+  zone: zoneText(zone),
+  behind,
+});
+
+/** A zone's name without the dot at its end, as in the configuration. */
+export const zoneText = (zone: WireName): string => formatName(zone).replace(/(?<=.)\.$/, "");
 
 /** A notifier for these targets; a target without an answer is logged once, and so is the answer that follows. */
 export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: Say): Notifier {
   const running = new Map<string, () => void>();
+  const states = new Map<string, SecondaryState>();
   let codec: Promise<Codec> | undefined;
 
   const notifyOne = async (
@@ -112,7 +132,8 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
       }
       // NOTIMP and REFUSED are answers too: a retry would change nothing (RFC 1996 §4.8).
       if (got.rcode !== 0) log("warning", `secondary ${name} refuses NOTIFY (rcode ${got.rcode})`);
-      else if (silent) log("info", `secondary ${name} acknowledges NOTIFY of serial ${serial}`);
+      else states.set(`${name} ${nameKey(zone)}`, stateOf(target, zone, false));
+      if (got.rcode === 0 && silent) log("info", `secondary ${name} acknowledges NOTIFY of serial ${serial}`);
       running.delete(`${name} ${nameKey(zone)}`);
       stop();
     });
@@ -124,6 +145,7 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
       for (const target of targets) {
         const name = `${target.address}@${target.port} ${nameKey(zone)}`;
         running.get(name)?.();
+        states.set(name, stateOf(target, zone, true));
         const signal = { stopped: false };
         running.set(name, () => {
           signal.stopped = true;
@@ -131,6 +153,7 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
         void notifyOne(target, zone, serial, signal);
       }
     },
+    secondaries: () => [...states.values()],
     close() {
       for (const stop of running.values()) stop();
       running.clear();

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { connectionShare } from "../../daemon/connection-share.ts";
 import type { Say } from "../../daemon/log.ts";
+import type { ServerCounters } from "../../daemon/server-metrics.ts";
 import { ANSWERS_PER_SECOND } from "../../dns/message/rate-limit.ts";
 import type { Authority, Served } from "../../dns/zone/authority.ts";
 import { serialOf } from "../../dns/zone/zone.ts";
@@ -13,7 +14,7 @@ import type { ForwardTarget } from "./forward-ask.ts";
 import { openForwarding } from "./forwarding.ts";
 import { freePort } from "./free-port.ts";
 import { readPermission, transferKeys } from "./networks.ts";
-import { notifier, notifyTargets } from "./notify.ts";
+import { notifier, notifyTargets, zoneText } from "./notify.ts";
 import { type ReverseOptions, reverseZones } from "./reverse-zones.ts";
 import { runSelfCheck } from "./self-check.ts";
 import { openTcp } from "./tcp.ts";
@@ -78,6 +79,8 @@ export interface DnsServer {
   readonly endpoints: readonly { address: string; protocol: "udp" | "tcp"; bound: boolean }[];
   /** A version of the zone is served. */
   readonly loaded: boolean;
+  /** The zone, then the reverse zones; its file; secondaries. */
+  readonly zones: Pick<ServerCounters, "zones" | "loads" | "secondaries">;
   /** False while the server does not answer its own queries. */
   readonly answering: boolean;
   close(): Promise<void>;
@@ -217,6 +220,11 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     },
     get loaded() {
       return loader.served().zone !== undefined;
+    },
+    get zones() {
+      const serial = (zone: Served["zone"]) => (zone === undefined ? null : serialOf(zone));
+      const zones = zonesNow().map(({ origin, zone }) => ({ zone: zoneText(origin), serial: serial(zone) }));
+      return { zones, loads: loader.loads(), secondaries: secondaries.secondaries() };
     },
     get answering() {
       return check?.answering() ?? true;

@@ -7,7 +7,7 @@ import { respond } from "../../dns/message/respond.ts";
 import { transfer } from "../../dns/message/transfer.ts";
 import { type Authority, loadedZones, type Served, type Via } from "../../dns/zone/authority.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
-import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+import { type CounterRow, countAnswer, countEvent, countTime } from "./counters.ts";
 import type { Forwarding } from "./forwarding.ts";
 import { isAllowed, type Permission } from "./networks.ts";
 import type { TcpAnswer } from "./tcp-types.ts";
@@ -43,6 +43,7 @@ export function tcpAnswer(
       countEvent(row, "tcp");
       countAnswer(row, qtype, rcode);
     },
+    sent: (answers, milliseconds) => countTime(row, answers, milliseconds),
     mayAsk,
     forward(message, address) {
       if (forwarding === undefined || !mayAsk(address)) return undefined;

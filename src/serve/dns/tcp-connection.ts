@@ -82,6 +82,8 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
     let used = 0;
     let at = 0;
     let answered = 0;
+    let written = 0;
+    const began = performance.now();
     const flush = () => {
       if (used > 0) socket.write(Buffer.from(out.subarray(0, used)), taken);
       used = 0;
@@ -123,8 +125,10 @@ export function tcpTalk(answer: TcpAnswer, share: ConnectionShare): TcpTalk {
       out[used] = octets >>> 8;
       out[used + 1] = octets;
       used += 2 + octets;
+      written++;
     }
     flush();
+    if (written > 0) answer.sent(written, performance.now() - began);
     if (at > 0) connection.active = performance.now();
     connection.pending = rest(pending, at);
     if (connection.stream !== undefined) pump(connection);

@@ -9,6 +9,8 @@ export interface TcpAnswer {
   zones(): readonly Zone[];
   /** A plain question was answered so. */
   answered(qtype: number, rcode: number): void;
+  /** So many answers have been written, so many milliseconds after their queries were complete. */
+  sent(answers: number, milliseconds: number): void;
   /** Are questions of this client forwarded? Its answers have RA then. */
   mayAsk(address: string): boolean;
   /** The later answer to a message that a forwarder is asked; undefined for all others. */

@@ -8,7 +8,7 @@ import { RCODE, RECURSION_AVAILABLE } from "../../dns/wire/types.ts";
 import { type Authority, loadedZones, MAX_UDP_OCTETS, type Via } from "../../dns/zone/authority.ts";
 import { type Asked, answerInPlace } from "../../dns/zone/fast.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
-import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
+import { type CounterRow, countAnswer, countEvent, countTime } from "./counters.ts";
 
 /** The answer comes later, from a forwarder. */
 export const FORWARD = -1;
@@ -28,6 +28,8 @@ export interface UdpResponder {
     clientSize: number,
     now: number,
   ): number;
+  /** So many answers have been sent, so many milliseconds after their queries were read. */
+  sent(answers: number, milliseconds: number): void;
   /** Answer from this authority from now on. */
   use(authority: Authority): void;
 }
@@ -114,6 +116,7 @@ export function udpResponder(
   };
 
   return {
+    sent: (answers, milliseconds) => countTime(row, answers, milliseconds),
     use(next) {
       authority = next;
       zones = loadedZones(next.zones);

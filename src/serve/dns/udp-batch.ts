@@ -72,6 +72,7 @@ export function batch(calls: SocketCalls, take: TakeForwarded): Batch {
         return BROKEN.has(calls.failure()) ? -1 : 0;
       }
       const now = Date.now();
+      const began = performance.now();
       const addressAt = ipv6 ? 8 : 4;
       const addressSize = ipv6 ? 16 : 4;
       let answers = 0;
@@ -114,6 +115,7 @@ export function batch(calls: SocketCalls, take: TakeForwarded): Batch {
         // One that cannot be sent (a firewall, no route) concerns that client alone.
         sent += more > 0 ? more : 1;
       }
+      if (answers > 0) responder.sent(answers, performance.now() - began);
       return got;
     },
   };

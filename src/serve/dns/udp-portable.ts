@@ -51,12 +51,14 @@ export function openPortableUdp(
         lastAddress = from.address;
         client = addressOctets(from.address);
       }
+      const began = performance.now();
       octets.set(message);
       const size = responder.answer(octets, 0, message.length, client, 0, client.length, Date.now());
       if (size === FORWARD) void sendLater(message, from.port, from.address);
       if (size <= 0) return;
       // No callback: it would cost a turn of the loop an answer, and a lost one is asked for again.
       socket.send(octets, 0, size, from.port, from.address);
+      responder.sent(1, performance.now() - began);
       // The kernel reads later what it did not take at once: the next answer is written elsewhere.
       if (socket.getSendQueueCount() > 0) octets = Buffer.allocUnsafeSlow(MAX_QUERY_OCTETS);
     });

@@ -20,9 +20,19 @@ const MAX_CHANGED_RECORDS = 20_000;
 /** Milliseconds after which the old version is released. */
 const COLLECT_DELAY_MS = 50;
 
+/** How the reading of a zone file went. */
+export interface ZoneLoads {
+  /** The file as it is now is served. */
+  readonly ok: boolean;
+  /** Versions that could not be served, and times at which there was no file that can be read. */
+  readonly failures: number;
+}
+
 /** A zone that follows its file. */
 export interface ZoneLoader {
   served(): Served;
+  /** How the reading of its file went. */
+  loads(): ZoneLoads;
   /** Read the file now, and follow it from then on. */
   follow(): void;
   close(): void;
@@ -82,15 +92,21 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
   let good = "";
   /** The problems logged for the previous version: one that stays is not logged again. */
   let known: ReadonlySet<string> = new Set();
+  let loads: ZoneLoads = { ok: false, failures: 0 };
+  const failed = (message: string, level: "warning" | "error" = "error"): void => {
+    loads = { ok: false, failures: loads.failures + 1 };
+    log(level, message);
+  };
   const seen = (found: Found) => {
     const old = served.zone;
     const kept =
       old === undefined ? "nothing is served until it is valid" : `serial ${serialOf(old)} is still served`;
     if ("absent" in found) {
-      log(old === undefined ? "warning" : "error", `zone ${origin}: ${path} ${found.absent}; ${kept}`);
+      failed(`zone ${origin}: ${path} ${found.absent}; ${kept}`, old === undefined ? "warning" : "error");
       return;
     }
     const now = createHash("sha1").update(found.octets).digest("hex");
+    loads = { ...loads, ok: now === good };
     if (now === digest) return;
     digest = now;
     if (now === good) {
@@ -107,7 +123,7 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
         patched === undefined ? compileZone(records, origin, seed) : { ...patched, ...NOTHING_WRONG };
     } catch (error) {
       // an invalid file never ends the server
-      log("error", `${path}: cannot be compiled (${error}); ${kept}`);
+      failed(`${path}: cannot be compiled (${error}); ${kept}`);
       return;
     }
     const { zone, errors, warnings } = compiled;
@@ -115,7 +131,7 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
     known = new Set(warnings.map(({ message }) => message));
     if (fresh.length > 0) log("warning", located(path, fresh));
     if (zone === undefined) {
-      log("error", `${located(path, errors)}; ${kept}`);
+      failed(`${located(path, errors)}; ${kept}`);
       return;
     }
     if (old !== undefined && !serialAfter(serialOf(zone), serialOf(old))) {
@@ -125,6 +141,7 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
       );
     }
     good = now;
+    loads = { ...loads, ok: true };
     plain = warnings.length === 0 ? records : undefined;
     // Queries first: the journal and the secondaries follow when they are answered from the new version.
     const history = served.history ?? [];
@@ -139,6 +156,7 @@ export function zoneLoader(origin: string, path: string, log: Say, on: ZoneEvent
   let source: FollowedFile | undefined;
   return {
     served: () => served,
+    loads: () => loads,
     follow() {
       source ??= followFile(path, seen);
     },

@@ -82,13 +82,16 @@ t.test(
 t.test(
   "an address of the range that OCDD is to listen on: not handed out, and the reason is reported",
   async (t) => {
-    for (const key of ["DNS_LISTEN", "WEB_LISTEN"]) {
-      const keys = { [key]: "HOST_IP, 192.168.122.11" };
+    for (const keys of [
+      { DNS_LISTEN: "HOST_IP, 192.168.122.11" },
+      { WEB_LISTEN: "HOST_IP, 192.168.122.11" },
+      { METRICS_LISTEN: "192.168.122.11:9553", METRICS_ALLOW: "192.168.122.0/24" },
+    ]) {
       const d = decide(config(keys), observation({ containers: containers(1) }), NOW);
       t.strictSame(
         d.services.map(({ address }) => address as string),
         ["192.168.122.12"],
-        key,
+        JSON.stringify(keys),
       );
       t.ok(
         d.warnings.some((line) => /^192\.168\.122\.11 of the range is one that OCDD's servers/.test(line)),

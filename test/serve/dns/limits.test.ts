@@ -8,7 +8,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import t, { type Test } from "tap";
 import { loadSockets } from "../../../src/platform/libc.ts";
-import { countAnswer, countEvent, counterRow, readCounters } from "../../../src/serve/dns/counters.ts";
+import {
+  ANSWER_BOUNDS,
+  countAnswer,
+  countEvent,
+  counterRow,
+  countTime,
+  readCounters,
+} from "../../../src/serve/dns/counters.ts";
 import { type DnsOptions, serveDns } from "../../../src/serve/dns/server.ts";
 import { summaryOf } from "../../../src/serve/summary.ts";
 import { makeQuery, readMessage } from "../../dns/message.ts";
@@ -143,6 +150,21 @@ t.test("malformed and limited traffic is summed up in one log line", async (t) =
     summaryOf(before, readCounters([row])),
     "in the last minute: 3 malformed queries, 1 answers dropped by the rate limit",
   );
+});
+
+t.test("times of answers: counted by bounds, and added up over the threads", async (t) => {
+  const [one, other] = [counterRow(), counterRow()];
+  countTime(one, 64, 0.01);
+  countTime(one, 1, 0.0101);
+  countTime(other, 2, 5_000);
+  const { counts, seconds } = readCounters([one, other]).answers;
+  t.equal(counts.length, ANSWER_BOUNDS.length + 1);
+  t.same([counts[0], counts[1], counts.at(-1)], [64, 1, 2], "a bound is within");
+  t.equal(
+    counts.reduce((sum, n) => sum + n),
+    67,
+  );
+  t.ok(Math.abs(seconds - 10.000_650_1) < 1e-9);
 });
 
 /** A UDP socket that is bound to the port already, as systemd would. */

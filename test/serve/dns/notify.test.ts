@@ -69,7 +69,10 @@ async function scene(t: Test, key?: string) {
 
 t.test("NOTIFY is retried until it is acknowledged, and not after that", async (t) => {
   const { heard, told, secondary, answer, next, quiet, logs } = await scene(t);
+  const behind = () => told.secondaries().map((one) => one.behind);
+  t.same(told.secondaries(), []);
   told.notify(ZONE, 8);
+  t.match(told.secondaries(), [{ secondary: /^127\.0\.0\.1@\d+$/, zone: "example.org", behind: true }]);
   const first = await next("the first");
   const second = await next("a retry");
   const third = await next("another one");
@@ -88,11 +91,17 @@ t.test("NOTIFY is retried until it is acknowledged, and not after that", async (
   while (!(await quiet(2500)));
   t.ok(heard.length <= 4, "the next one would have come after 2 s, and one more after 4 s");
   t.strictSame(logs, [], "a short silence is no news");
+  t.same(behind(), [false]);
   secondary.replies = (message) => [plain(message, RCODE.REFUSED)];
   told.notify(ZONE, 9);
+  t.same(behind(), [true], "it has not acknowledged the new serial");
   await until("it says no", () => logs.length === 1, TEST_TIMEOUT_MS);
   t.match(logs, [/^warning: secondary 127.0.0.1@\d+ refuses NOTIFY \(rcode 5\)$/]);
   t.ok(await quiet(1000), "and need not be notified again");
+  t.same(behind(), [true], "it does not fetch the zone when it is notified");
+  secondary.replies = (message) => [plain(message)];
+  told.notify(ZONE, 10);
+  await until("it has acknowledged", () => behind()[0] === false, TEST_TIMEOUT_MS);
 });
 
 t.test("a secondary without an answer is logged once, and so is its answer", async (t) => {

@@ -49,6 +49,7 @@ async function open(t: Test, octets: number, limits: Partial<ConnectionLimits> =
   const answer: TcpAnswer = {
     zones: () => [],
     answered: () => {},
+    sent: () => {},
     respond(_message, _address, out) {
       count.answered++;
       out.fill(7, 0, octets);

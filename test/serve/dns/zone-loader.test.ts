@@ -105,6 +105,30 @@ t.test("a file that cannot be read is waited for, with the reason", async (t) =>
   await until("it is served", () => serial(it) === 5);
 });
 
+t.test("loads: whether the file of now is served, and how often it could not be", async (t) => {
+  const it = kept(t);
+  const loads = () => it.keeper.loads();
+  t.same(loads(), { ok: false, failures: 0 });
+  it.keeper.follow();
+  t.same(loads(), { ok: false, failures: 1 }, "no file");
+  it.replace(head(1));
+  await until("it is served", () => serial(it) === 1);
+  t.same(loads(), { ok: true, failures: 1 });
+  const broken = "@ NS ns1\n";
+  it.replace(broken);
+  await until("it is noticed", () => loads().failures === 2);
+  t.same([loads().ok, serial(it)], [false, 1]);
+  it.replace(head(1));
+  await until("the file that is served is back", () => loads().ok);
+  it.replace(broken);
+  await until("it is noticed again", () => loads().failures === 3);
+  rmSync(it.file);
+  await until("it is missed", () => loads().failures === 4);
+  it.replace(head(2));
+  await until("the next is served", () => serial(it) === 2);
+  t.same(loads(), { ok: true, failures: 4 });
+});
+
 t.test("a signed zone: served, with a warning that its signatures are not sent", async (t) => {
   const it = kept(t);
   it.replace(`${head(1)}@ DNSKEY 256 3 8 AAAA\n`);
