@@ -62,6 +62,7 @@ export async function prepare(work: string, options: PackageOptions): Promise<Pr
   for (const name of DOCUMENTS) await put(root, `${DOC}/${name}.gz`, gzip(textOf(name)));
   await put(root, `${DOC}/changelog.gz`, gzip(textOf("CHANGELOG.md")));
   await cp(join(ROOT, "examples"), join(root, DOC, "examples"), { recursive: true });
+  await cp(join(ROOT, "contrib"), join(root, DOC, "examples/contrib"), { recursive: true });
   const cron = textOf("templates/ocdd.cron").replace("/usr/local/bin/ocdd", "/usr/bin/ocdd");
   await put(root, `${DOC}/examples/ocdd.cron`, cron);
   await put(root, `${DOC}/examples/ocdd.conf`, textOf("ocdd.conf.example"));

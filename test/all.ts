@@ -98,6 +98,7 @@ const checked = async (name: string, argv: readonly [string, ...string[]]): Prom
 /** Tests outside of the lab that need root, or programs that setup.sh installs: BIND, NSD, Knot, iptables, nft, groff, promtool. */
 const PREPARED = [
   "test/{docs,golden}.test.ts",
+  "test/contrib/*.test.ts",
   "test/core/zone/records.test.ts",
   "test/daemon/promtool.test.ts",
   "test/dns/text/{rdata,zonefile}.test.ts",

@@ -16,10 +16,22 @@ _ocdd() {
       return ;;
     --set)
       compopt -o nospace 2>/dev/null
-      mapfile -t COMPREPLY < <(compgen -S = -W "DEBUG DOCKER_SOCKET DOCKER_API_URL NETWORK_DEVICE IP_SUBNET IP_RANGE_START IP_RANGE_END IP_RANGE HOST_IP HOST_NAME TOOLBOX_SUBDOMAIN_NAME STORAGE_DIR DNS_ZONE_FILE WEB_INDEX_FILE SOA_EMAIL DNS_TTL DNS_LISTEN DNS_PORT DNS_ALLOW_TRANSFER DNS_TSIG_KEY_FILE DNS_NOTIFY DNS_FORWARDERS DNS_REVERSE DNS_REVERSE_ZONE DNS_NSID DNS_VERSION WEB_ENABLED WEB_LISTEN WEB_PORT WEB_TITLE WEB_NAMES FALLBACK_URL WEB_TEMPLATE_DIR ADDRESS_HOLD EXPOSE FIREWALL SYNC_INTERVAL WAKE WAKE_PAGE WAKE_TIMEOUT WAKE_GRACE WAKE_CONCURRENCY IDLE_IGNORE METRICS_LISTEN METRICS_ALLOW SERVICES" -- "$cur")
+      mapfile -t COMPREPLY < <(compgen -S = -W "DEBUG DOCKER_SOCKET DOCKER_API_URL NETWORK_DEVICE IP_SUBNET IP_RANGE_START IP_RANGE_END IP_RANGE HOST_IP HOST_NAME TOOLBOX_SUBDOMAIN_NAME STORAGE_DIR DNS_ZONE_FILE WEB_INDEX_FILE SOA_EMAIL DNS_TTL DNS_LISTEN DNS_PORT DNS_ALLOW_TRANSFER DNS_TSIG_KEY_FILE DNS_NOTIFY DNS_FORWARDERS DNS_REVERSE DNS_REVERSE_ZONE DNS_NSID DNS_VERSION WEB_ENABLED WEB_LISTEN WEB_PORT WEB_TITLE WEB_NAMES FALLBACK_URL WEB_TEMPLATE_DIR ADDRESS_HOLD EXPOSE FIREWALL SYNC_INTERVAL WAKE WAKE_PAGE WAKE_TIMEOUT WAKE_GRACE WAKE_CONCURRENCY IDLE_IGNORE METRICS_LISTEN METRICS_ALLOW SERVICES IMAGE" -- "$cur")
       return ;;
     --log-format)
       mapfile -t COMPREPLY < <(compgen -W "text journal json" -- "$cur")
+      return ;;
+    -o | --output)
+      mapfile -t COMPREPLY < <(compgen -W "wide name json" -- "$cur")
+      return ;;
+    --state)
+      mapfile -t COMPREPLY < <(compgen -W "running healthy unhealthy starting restarting paused pending asleep failed stopped" -- "$cur")
+      return ;;
+    --network)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
+      return ;;
+    --project)
+      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
     --where)
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
@@ -28,9 +40,6 @@ _ocdd() {
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
     --select)
-      mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
-      return ;;
-    --project)
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")
       return ;;
     --batch)
@@ -45,8 +54,8 @@ _ocdd() {
   esac
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      initialize | apply | plan | watch | serve | list | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
-      --config | --set | --log-format | --where | --older-than | --select | --project | --batch | --mount | --env) ((i++)) ;;
+      initialize | apply | plan | watch | serve | list | show | leases | config | status | zone | doctor | teardown | wake | start | stop | restart | metadata | examine | inspect | audit | validate | update | monitor | try) word=${COMP_WORDS[i]}; break ;;
+      --config | --set | --log-format | -o | --output | --state | --network | --project | --where | --older-than | --select | --batch | --mount | --env) ((i++)) ;;
     esac
   done
   case $word in
@@ -55,7 +64,10 @@ _ocdd() {
     plan) flags="--json --detailed-exitcode --yes --config --set --debug --no-color -V --version -h --help" ;;
     watch) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
     serve) flags="--json --log-format --config --set --debug --no-color --yes -V --version -h --help" ;;
-    list) flags="--json --all --config --set --debug --no-color --yes -V --version -h --help" ;;
+    list) flags="--all -o --output --state --network --project --json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    show) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    leases) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
+    config) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     status) flags="--json --stats --config --set --debug --no-color --yes -V --version -h --help" ;;
     zone) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
     doctor) flags="--json --config --set --debug --no-color --yes -V --version -h --help" ;;
@@ -77,8 +89,8 @@ _ocdd() {
   if [[ $cur == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$cur")
   elif [[ -z $word ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
-  elif [[ $word == @(doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "initialize apply plan watch serve list show leases config status zone doctor teardown wake start stop restart metadata examine inspect audit validate update monitor try" -- "$cur")
+  elif [[ $word == @(list|show|doctor|wake|start|stop|restart|metadata|examine|inspect|validate|update|monitor|try) ]]; then
     # not by compgen -W, which expands its words: a name is text of someone else's
     while IFS= read -r name; do
       [[ $name == "$cur"* ]] && COMPREPLY+=("$name")

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import t, { type Test } from "tap";
 import { addresses, aliasOf, apply, initializedLab } from "./director.ts";
-import { HOST_ADDRESS } from "./network.ts";
+import { CLIENT_ADDRESS, HOST_ADDRESS, IT_ADDRESS } from "./network.ts";
 import { type OcddOptions, ocddCommand, ocddEnvironment, storage } from "./ocdd.ts";
 import { until } from "./process.ts";
 
@@ -42,12 +42,18 @@ t.test("doctor", async (t) => {
 
   t.test("the UDP engine: reported", async (t) => {
     t.match((await lab.ocdd(["doctor"])).stdout, /^OK +UDP engine: fast \(koffi\)$/m);
-    const conf = { METRICS_LISTEN: "127.0.0.1:9553", DNS_PORT: "5300", WEB_PORT: "8000" };
+    const listen = { METRICS_LISTEN: `${HOST_ADDRESS}:9553`, METRICS_ALLOW: CLIENT_ADDRESS };
+    const conf = { ...listen, DNS_PORT: "5300", WEB_PORT: "8000" };
     const silent = await lab.ocdd(["doctor"], { conf });
     t.match(silent.stdout, /^- +UDP engine: unknown: ocdd-serve does not answer/m);
     const other = await lab.serve({ conf });
     const { stdout } = await lab.ocdd(["doctor"], { conf });
-    t.match(stdout, /^OK +UDP engine: fast \(reported by ocdd-serve\)$/m);
+    t.match(stdout, /^OK +UDP engine: fast \(reported by ocdd-serve\)$/m, "the host itself may read");
+    const curl = ["curl", "-sS", "--max-time", "10", `http://${HOST_ADDRESS}:9554/readyz`];
+    t.equal((await lab.run("client", curl)).stdout, "ok\n", "METRICS_ALLOW names it");
+    const { code, stdout: none } = await lab.run("it", curl, { check: false });
+    t.same([code, none], [56, ""], "closed unread (curl's status 56)");
+    t.match(other.output(), `connections from ${IT_ADDRESS} are closed`);
     await other.stop();
   });
 

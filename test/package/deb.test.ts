@@ -155,6 +155,8 @@ t.test("deb and rpm", async (t) => {
     t.match(unset.stderr, /TOOLBOX_SUBDOMAIN_NAME: is not set/);
     t.equal(await lab.snapshotHost(), before);
     await ok("test", "-L", "/usr/bin/ocdd");
+    for (const name of ["prometheus.yml", "ocdd.rules.yml", "grafana-dashboard.json"])
+      await ok("test", "-f", `/usr/share/doc/ocdd/examples/contrib/${name}`);
     for (const unit of ["ocdd-watch.service", "ocdd-serve.service", "ocdd.service", "ocdd.timer"])
       t.notMatch(await ok("cat", `/usr/lib/systemd/system/${unit}`), /@[A-Z_]+@/, unit);
     t.equal(await ok("find", "/etc/systemd", "-name", "ocdd*"), "");
