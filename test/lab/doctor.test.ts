@@ -50,9 +50,10 @@ t.test("doctor", async (t) => {
     const { stdout } = await lab.ocdd(["doctor"], { conf });
     t.match(stdout, /^OK +UDP engine: fast \(reported by ocdd-serve\)$/m, "the host itself may read");
     const curl = ["curl", "-sS", "--max-time", "10", `http://${HOST_ADDRESS}:9554/readyz`];
-    t.equal((await lab.run("client", curl)).stdout, "ok\n", "METRICS_ALLOW names it");
+    t.equal((await lab.run("client", curl)).stdout, "ok", "METRICS_ALLOW names it");
     const { code, stdout: none } = await lab.run("it", curl, { check: false });
-    t.same([code, none], [56, ""], "closed unread (curl's status 56)");
+    // curl's status: 52 after an end without an answer, 56 after a reset
+    t.ok(none === "" && [52, 56].includes(code), `closed unread: ${code} ${none}`);
     t.match(other.output(), `connections from ${IT_ADDRESS} are closed`);
     await other.stop();
   });
