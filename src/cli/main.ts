@@ -15,7 +15,6 @@ import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
 import { TEMPLATE_FILES } from "../host/disk/page.ts";
 import { type NamedPath, readTrustedSync, requireTrusted } from "../host/disk/trusted-file.ts";
 import { defaultDevice } from "../host/kernel/default-device.ts";
-import { HOME } from "../platform/home.ts";
 import { version } from "../platform/version.ts";
 import { colours } from "./colour.ts";
 import type { CommandSpec, SpecFlags } from "./command-spec.ts";
