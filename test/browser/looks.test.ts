@@ -20,7 +20,7 @@ import { complaints, violations } from "./watch.ts";
 const PICTURES = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
 const WIDE = { width: 1280, height: 800 };
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 mkdirSync(PICTURES, { recursive: true });
 const template = await readTemplate("");
 const now = Math.floor(Date.now() / 1000);

@@ -17,7 +17,7 @@ const PICTURES = fileURLToPath(new URL("pictures/", import.meta.url));
 const ALIAS = "127.0.0.13";
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 mkdirSync(PICTURES, { recursive: true });
 const { browser, close } = await openBrowser();
 t.teardown(close);

@@ -8,7 +8,7 @@ import { CLIENT_ADDRESS, HOST_ADDRESS, IT_ADDRESS } from "./network.ts";
 import { run, sleep, until } from "./process.ts";
 import { echoService, replier, tcpStream, udpFlow } from "./traffic.ts";
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** The machine's own network, which no lab may touch. */
 const machine = (): string =>

@@ -7,7 +7,7 @@ import type { Lab } from "./handle.ts";
 import { until } from "./process.ts";
 import { addressOf, asleep, leads, stateOf, visit, WAKE } from "./sleeper.ts";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 const IDLE = { ...WAKE, "ocdd.idle": "2s" } as const;
 

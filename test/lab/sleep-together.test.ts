@@ -118,7 +118,7 @@ async function migrations(t: Test, lab: Lab, watch: Daemon): Promise<void> {
     await asleep(lab, "shop-app-1", address);
     const words = /shop-migrate-1, which it needs: it ended with status 1/;
     t.match(await visit(lab, address), /Failed to connect|which it needs/);
-    t.match(watch.output(), words);
+    await until("the log says why", () => words.test(watch.output()));
     t.equal(await stateOf(lab, "shop-app-1"), "exited");
     t.equal(await stateOf(lab, "shop-db-1"), "running", "what has no label of OCDD's is never stopped");
     await lab.removeContainers("shop-app-1", "shop-db-1", "shop-cache-1", "shop-migrate-1");

@@ -15,7 +15,7 @@ import { seccompProfile } from "./seccomp.ts";
 /** As one that was built elsewhere and loaded: the configuration says which it is. */
 const IMAGE = "registry.test/ocdd:built";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 t.test("compose", async (t) => {
   const lab = await labFor(t, { name: "compose", daemon: { "live-restore": true } });

@@ -9,7 +9,7 @@ import { HOST_ADDRESS, ZONE } from "../lab/network.ts";
 import { storage, writeConf } from "../lab/ocdd.ts";
 import { type Outcome, run, until } from "../lab/process.ts";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 t.test("confined", async (t) => {
   const lab = await labFor(t, { name: "confined" });

@@ -22,7 +22,7 @@ import { makePlace } from "../serve/place.ts";
 const ZONE = "toolbox.example.com";
 const TEXT = "@ 60 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns1\nns1 60 IN A 127.0.0.1\n";
 
-t.setTimeout(300_000);
+t.setTimeout(600_000);
 
 t.test("npm's package", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-npm-"));
