@@ -59,10 +59,13 @@ export async function until<T>(
 ): Promise<T> {
   const end = performance.now() + deadline;
   for (;;) {
+    const asked = performance.now();
     const answer = await ask();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > end) throw new Error(`not within ${deadline} ms: ${what}`);
-    await sleep(pause);
+    const now = performance.now();
+    if (now > end) throw new Error(`not within ${deadline} ms: ${what}`);
+    // a question that starts a program leaves the processor to what is waited for
+    await sleep(Math.max(pause, 2 * (now - asked)));
   }
 }
 
