@@ -5,6 +5,7 @@
  */
 
 import { globSync } from "node:fs";
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 
@@ -31,6 +32,29 @@ async function check(name: string, argv: readonly [string, ...string[]]): Promis
   return ok;
 }
 
+/** Files that take more than a minute: begun first, so that none of them is left to run alone at the end. */
+const LONG = [
+  "try",
+  "methods",
+  "sleep-together",
+  "flows",
+  "sleep",
+  "race",
+  "faults",
+  "sleep-by-hand",
+  "hardship",
+  "deb",
+];
+
+/** The long ones, then the others by name. */
+function inOrder(files: readonly string[]): string[] {
+  const rank = (file: string): number => {
+    const found = LONG.indexOf(basename(file, ".test.ts"));
+    return found < 0 || !/test\/(lab|package)\//.test(file) ? LONG.length : found;
+  };
+  return [...files].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
 /** Run test files under tap, `jobs` at a time, `env` on top of the environment. */
 async function tests(
   name: string,
@@ -38,7 +62,7 @@ async function tests(
   jobs: number,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Count> {
-  const files = globSync(patterns).sort();
+  const files = inOrder(globSync(patterns));
   if (files.length === 0) throw new Error(`${name}: no test file matches ${patterns.join(" ")}`);
   const started = performance.now();
   say(`\n${name}: ${files.length} files`);

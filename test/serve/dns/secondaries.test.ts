@@ -11,7 +11,8 @@ import { makeQuery } from "../../dns/message.ts";
 import { askUdp, freePorts, type Peer, type PeerOptions, startBind, startKnot, startNsd } from "../peers.ts";
 
 const run = promisify(execFile);
-const CHANGES = Number(process.env.TRANSFER_CHANGES ?? 100);
+/** Each takes a second (Knot). */
+const CHANGES = Number(process.env.TRANSFER_CHANGES ?? 20);
 /** Milliseconds within which a secondary that is notified follows: without NOTIFY it asks once an hour (SOA refresh). */
 const NOTIFIED_MS = 60_000;
 const KEY = {
