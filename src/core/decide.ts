@@ -8,6 +8,7 @@ import type { Config } from "./config/config.ts";
 import { checkAgainstHost, hostNotes } from "./config/host-check.ts";
 import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts";
 import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
+import { withAnswer } from "./lifecycle/port-check.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
 import { withChecks } from "./methods/checks.ts";
 import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
@@ -41,22 +42,11 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const services = served.flatMap((candidate) => {
     const grant = grants.get(candidate.key);
     const address = addressOf.get(candidate.container.id);
-    return grant === undefined || address === undefined
-      ? []
-      : [
-          withChecks(
-            gated(
-              serviceOf(candidate, grant, address, {
-                zone: config.zone,
-                bridgePort: bridgePortOf(candidate),
-                settings: settingsFor(candidate.container, seen, config),
-              }),
-              candidate.container,
-              seen,
-            ),
-            seen.results,
-          ),
-        ];
+    if (grant === undefined || address === undefined) return [];
+    const settings = settingsFor(candidate.container, seen, config);
+    const place = { zone: config.zone, bridgePort: bridgePortOf(candidate), settings };
+    const service = gated(serviceOf(candidate, grant, address, place), candidate.container, seen);
+    return [withAnswer(withChecks(service, seen.results), seen.unanswered)];
   });
   const skipped = candidates.flatMap((candidate) => skip(candidate, addresses, config));
   const listing = listingOf({

@@ -143,6 +143,10 @@ export interface Service {
   readonly failure?: string;
   /** The last results of its methods. */
   readonly checks?: Checks;
+  /** TCP ports of its container on which `watch` tries connections; absent where it tries none. */
+  readonly check?: readonly number[];
+  /** True where its container runs and none of them accepts a connection. */
+  readonly unanswered?: true;
   /** Seconds since the epoch. */
   readonly created: number;
   readonly started: StartBounds | undefined;
@@ -224,6 +228,8 @@ export interface Observation {
   readonly neighbours?: Neighbours;
   /** The last results of methods. */
   readonly results?: Results;
+  /** Ids of containers none of whose ports accepts a connection, as `watch` has found; absent where that is not known. */
+  readonly unanswered?: ReadonlySet<string>;
 }
 
 /** Addresses of the range, by what they are used for. */

@@ -67,6 +67,8 @@ export interface Sighting {
   readonly gates?: Gates;
   /** The last results of methods. */
   readonly results?: Results;
+  /** Ids of containers that do not answer. */
+  readonly unanswered?: ReadonlySet<string>;
 }
 
 /** Joins the parts. */
@@ -111,6 +113,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     ...(seen.ended === undefined ? {} : { ended: seen.ended }),
     ...(seen.gates === undefined ? {} : { gates: seen.gates }),
     ...(seen.results === undefined ? {} : { results: seen.results }),
+    ...(seen.unanswered === undefined ? {} : { unanswered: seen.unanswered }),
     ...(seen.neighbours === undefined ? {} : { neighbours: seen.neighbours }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };

@@ -15,6 +15,7 @@ import { lookOnce } from "../host/docker/view.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { followAddresses } from "../host/kernel/addresses.ts";
 import { followFirewall } from "../host/kernel/netfilter-events.ts";
+import type { Unanswered } from "../host/observe.ts";
 import { type Lifecycle, openLifecycle } from "../lifecycle/lifecycle.ts";
 import { backgroundReaper } from "../lifecycle/methods/try-reaper.ts";
 import type { WakerEvent } from "../lifecycle/waker-types.ts";
@@ -38,9 +39,11 @@ export interface Requests {
   readonly say: Say;
   /** What the lifecycle tells, for the metrics. */
   readonly heard?: (event: WakerEvent) => void;
+  /** The containers that do not answer. */
+  readonly unanswered?: Unanswered;
 }
 
-export function openWatched(config: Config, { pending, wakeup, say, heard }: Requests): Watched {
+export function openWatched(config: Config, { pending, wakeup, say, heard, unanswered }: Requests): Watched {
   const engine = { socket: config.dockerSocket, ...config.api };
   const docker = connectDocker(engine);
   const exits = makeExits(() => performance.now());
@@ -59,7 +62,13 @@ export function openWatched(config: Config, { pending, wakeup, say, heard }: Req
     say,
     ...(heard === undefined ? {} : { heard }),
   });
-  const host = openHost(config, { docker, exits, gates: lifecycle.gates, observing: lifecycle.observing });
+  const host = openHost(config, {
+    docker,
+    exits,
+    gates: lifecycle.gates,
+    observing: lifecycle.observing,
+    ...(unanswered === undefined ? {} : { unanswered }),
+  });
   const { tries: directory, events } = pathsOf(config);
   const reaper = { directory, docker: () => connectCreation(engine), events: eventLog(events) };
   return { config, docker, exits, host, lifecycle, reap: backgroundReaper(reaper, say) };

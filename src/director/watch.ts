@@ -16,6 +16,7 @@ import { recordWatchStats } from "../host/disk/watch-stats.ts";
 import type { Host } from "../host/host.ts";
 import { openSchedule } from "../lifecycle/methods/open-schedule.ts";
 import type { Schedule } from "../lifecycle/methods/schedule.ts";
+import { openPortChecks } from "../lifecycle/port-checks.ts";
 import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import { CONFIRMATION_MS } from "./confirm.ts";
 import { causeOf, failureLine } from "./failure.ts";
@@ -60,7 +61,13 @@ export async function watch(options: WatchOptions): Promise<void> {
   const heard = (event: WakerEvent): void => {
     if (metrics !== null) countEvent(metrics, event);
   };
-  const open = (config: Config): Watched => openWatched(config, { pending, wakeup, say, heard });
+  const changed = (container: string): void => {
+    pending.add({ action: "", container, network: "" });
+    wakeup.wake();
+  };
+  const ports = openPortChecks({ say, changed, store: (containers) => stats.unanswered(containers) });
+  const requests = { pending, wakeup, say, heard, unanswered: ports.unanswered };
+  const open = (config: Config): Watched => openWatched(config, requests);
   let watched = open(options.read());
   const followers = { pending, wakeup, signal, say, locked: lock.unlessBusy };
   let following = followHost(watched, followers);
@@ -70,10 +77,6 @@ export async function watch(options: WatchOptions): Promise<void> {
   let lockedOutMs = 0;
   let retryMs = Number.POSITIVE_INFINITY;
   const sleepers = (): Sleepers => watched.lifecycle.counts();
-  const changed = (container: string): void => {
-    pending.add({ action: "", container, network: "" });
-    wakeup.wake();
-  };
   const methods = openSchedule({ say, changed });
   metrics = await openMetrics(watched.config, () => ready, { sleepers, methods }, say);
 
@@ -109,6 +112,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     following.runEnded();
     watched.lifecycle.update(outcome);
     methods.update(watched.config, outcome);
+    ports.update(watched.config, decision);
     watched.reap();
     for (const container of watched.host.unsettled()) following.lookLater(container);
     // probes the next free addresses while no run waits for them; a failure is reported when one is needed
@@ -125,6 +129,7 @@ export async function watch(options: WatchOptions): Promise<void> {
       lockedOutMs += LOCK_RETRY_MS;
       if (lockedOutMs < LOCK_LOG_MS) return;
     } else retryMs = Number.isFinite(retryMs) ? retryMs * 2 : RETRY_MS;
+    ports.pause();
     log.failed(failureLine(cause));
     stats.failed(cause.message);
   };
@@ -159,7 +164,7 @@ export async function watch(options: WatchOptions): Promise<void> {
     ping.end();
     // a disk or a firewall that fails keeps nothing from ending
     await lock.unlessBusy(watched.host.stopHolding).catch(() => undefined);
-    await Promise.all([following.close(), methods.close(), stats.written(), metrics?.close()]);
+    await Promise.all([following.close(), methods.close(), ports.close(), stats.written(), metrics?.close()]);
   }
 }
 

@@ -18,7 +18,7 @@ import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
 import { flushFlows, flushFlowsTo } from "./kernel/conntrack.ts";
 import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
-import { type FallenAsleep, type GatesOf, makeObserver, type Scope } from "./observe.ts";
+import { type FallenAsleep, type GatesOf, makeObserver, type Scope, type Unanswered } from "./observe.ts";
 
 export interface Host {
   /** Reads Docker, devices, firewall and files. Throws HostError; nothing is changed. */
@@ -75,6 +75,7 @@ export interface Followed {
   readonly exits: Exits;
   /** What the lifecycle of this process tells. */
   readonly gates?: GatesOf;
+  readonly unanswered?: Unanswered;
   /** An observation begins: what the lifecycle is told later is newer than what it sees. */
   readonly observing?: () => void;
 }
@@ -121,6 +122,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     bridgePorts,
     exits: followed?.exits,
     gates: followed?.gates,
+    unanswered: followed?.unanswered,
   });
   const zone = zoneWriter(config, observer.revokedAliases);
   /** Names of containers that have ended are being withdrawn. */

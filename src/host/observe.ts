@@ -21,6 +21,7 @@ import { readLeases } from "./disk/leases.ts";
 import { resultsReader } from "./disk/method-results.ts";
 import { readTemplate } from "./disk/page.ts";
 import { readResolvers } from "./disk/resolvers.ts";
+import { readUnanswered } from "./disk/watch-stats.ts";
 import { zoneReader } from "./disk/zone-reader.ts";
 import type { Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
@@ -53,7 +54,12 @@ export interface ObserverParts {
   readonly exits: Exits | undefined;
   /** What this process's lifecycle tells; undefined where it has none. */
   readonly gates?: GatesOf | undefined;
+  /** The containers that do not answer, as this process has found; undefined where it tries none. */
+  readonly unanswered?: Unanswered | undefined;
 }
+
+/** Ids. */
+export type Unanswered = () => ReadonlySet<string>;
 
 /** What the lifecycle tells about the containers seen. */
 export type GatesOf = (seen: Pick<Observation, "containers" | "stopped">) => Gates;
@@ -214,11 +220,12 @@ export function makeObserver(parts: ObserverParts): Observer {
           : left === undefined
             ? followed.whole()
             : followed.refresh(events ?? []);
-      const [seen, now, text, results] = await Promise.all([
+      const [seen, now, text, results, unanswered] = await Promise.all([
         look,
         left ?? readAll(without),
         readOctets(config.zoneFile),
         readMethodResults(),
+        parts.unanswered?.() ?? readUnanswered(paths.watchStats),
       ]);
       view = seen;
       const replaced = events?.filter(({ action }) => REPLACING.has(action)) ?? [];
@@ -235,6 +242,7 @@ export function makeObserver(parts: ObserverParts): Observer {
         ...view,
         gates: told,
         results,
+        unanswered,
         ended: exits?.ended(),
         leasesFile: paths.leases,
         readZone: (host) => zones.read(text ?? "", host),

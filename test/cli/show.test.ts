@@ -88,6 +88,18 @@ t.test("the same as a document", async (t) => {
   });
 });
 
+t.test("no answer: the state, with the ports that were tried", async (t) => {
+  const one = container({ name: "web", ports: [{ protocol: "tcp", port: 80 }] });
+  const unanswered = new Set([one.id]);
+  const held = [lease("192.168.122.13", "container:web", { names: ["web"], container: one.id })];
+  t.match(
+    text("web", [one], { unanswered }, held),
+    /^state +no answer: no connection is accepted on TCP port 80$/m,
+  );
+  const document = showDocument(show("web", [one], { unanswered }, held));
+  t.match(document, { services: [{ state: "running", unanswered: [80] }] });
+});
+
 t.test("it is found by any of its names, its container's, and its addresses", async (t) => {
   for (const name of [
     ...["wiki", "WIKI.shop", "wiki.toolbox.example.com.", "shop-wiki-1"],

@@ -80,7 +80,7 @@ export const nextDueMs = (interval: number, startedAt: number, endedAt: number):
   Math.max(startedAt + interval * 1000, endedAt + REST_MS);
 
 /** From 0 to below 1, evenly, always the same for a text. */
-const share = (text: string): number => Number.parseInt(textVersion(text).slice(-8), 16) / 2 ** 32;
+export const share = (text: string): number => Number.parseInt(textVersion(text).slice(-8), 16) / 2 ** 32;
 
 /** Milliseconds by which a cron entry may begin late: what was missed while the host was suspended is not made up for. */
 const LATE_MS = 300_000;

@@ -3,6 +3,7 @@
 import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
 import { addressUse } from "../addresses/use.ts";
+import { silenceOf } from "../lifecycle/port-check.ts";
 import { perObject } from "../memo.ts";
 import type { Checks } from "../methods/results.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
@@ -186,7 +187,7 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     names: service.names.map((name) => `${name}.${zone}`).filter((name) => name !== fqdn),
     address: service.address,
     ...statusOf(service),
-    reason: field(service.failure ?? troubleOf(service.checks) ?? service.renamed),
+    reason: field(service.failure ?? troubleOf(service.checks) ?? silenceOf(service) ?? service.renamed),
     title: card.title,
     description: card.description,
     icon: card.icon,

@@ -13,11 +13,12 @@ export type Status =
   | "invalid"
   | "critical"
   | "warning"
+  | "no answer"
   | (string & {});
 export type Tone = "good" | "wait" | "warn" | "bad" | "asleep";
 
 /** Health comes before state; a name that was not granted is reported only when the service itself works. */
-export function statusOf({ state, health, renamed, checks = {} }: Service): {
+export function statusOf({ state, health, renamed, checks = {}, unanswered }: Service): {
   readonly status: Status;
   readonly tone: Tone;
 } {
@@ -29,6 +30,8 @@ export function statusOf({ state, health, renamed, checks = {} }: Service): {
   if (checks.monitor?.result === "CRITICAL") return { status: "critical", tone: "bad" };
   if (health === "starting") return { status: "starting", tone: "wait" };
   if (checks.monitor?.result === "WARNING") return { status: "warning", tone: "warn" };
+  // no severer: it may serve on a port that it does not declare
+  if (unanswered === true) return { status: "no answer", tone: "warn" };
   if (renamed !== null) return { status: "renamed", tone: "warn" };
   return { status: health === "healthy" ? "healthy" : "running", tone: "good" };
 }

@@ -6,7 +6,7 @@ import type { StoppedService } from "./stopped.ts";
 /** The words that `--state` takes: Docker's, those of its health checks, and OCDD's own. */
 export const STATES = [
   ...["running", "healthy", "unhealthy", "starting", "restarting", "paused"],
-  ...["pending", "asleep", "failed", "stopped"],
+  ...["pending", "asleep", "failed", "no-answer", "stopped"],
 ] as const;
 
 /** Absent is any. */
@@ -46,7 +46,9 @@ export function listed(
   const pending: ReadonlySet<string> = new Set(fresh);
   const inState = (service: Service): boolean =>
     // a healthy service runs as well
-    [shownState(service, pending), service.state, service.health].includes(state ?? service.state);
+    [shownState(service, pending).replace(" ", "-"), service.state, service.health].includes(
+      state ?? service.state,
+    );
   return {
     services: services
       .filter(

@@ -10,7 +10,7 @@ export const PLAIN: Paint = (text) => text;
 
 const TONES: ReadonlyMap<string, Tone> = new Map([
   ...["running", "healthy", "passed", "ok"].map((word) => [word, "good"] as const),
-  ...["starting", "pending", "restarting", "paused", "warning", "unknown"].map(
+  ...["starting", "pending", "restarting", "paused", "warning", "unknown", "no answer"].map(
     (word) => [word, "warn"] as const,
   ),
   ...["unhealthy", "failed", "exited", "dead", "critical"].map((word) => [word, "bad"] as const),
@@ -18,6 +18,6 @@ const TONES: ReadonlyMap<string, Tone> = new Map([
 
 /** A text that begins with a state or a result, in its colour; any other as it is. */
 export function byState(text: string, paint: Paint): string {
-  const tone = TONES.get(text.split(" ", 1)[0]?.toLowerCase() ?? "");
+  const tone = TONES.get(text) ?? TONES.get(text.split(" ", 1)[0]?.toLowerCase() ?? "");
   return tone === undefined ? text : paint(text, tone);
 }

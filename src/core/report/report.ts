@@ -69,9 +69,9 @@ export function portsText(ports: readonly Port[]): string {
   return ports.map((port) => `${port.port}/${port.protocol}`).join(" ");
 }
 
-/** State as one word: the health where a check is defined. */
-export function stateWord(service: Service): string {
-  return clip(service.health === "none" ? service.state : service.health, 40);
+/** State in a word or two: the health where a check is defined. */
+export function stateWord({ state, health, unanswered }: Service): string {
+  return unanswered === true ? "no answer" : clip(health === "none" ? state : health, 40);
 }
 
 /** The same; a service whose address has not been given yet is pending. */
@@ -102,6 +102,7 @@ export function listDocument(
       ports: s.ports,
       ...(s.renamed === null ? {} : { renamed: s.renamed }),
       ...s.checks,
+      ...(s.unanswered && { unanswered: s.check }),
     })),
     ...(stopped === undefined
       ? {}

@@ -1,6 +1,7 @@
 /** All that `ocdd show` says of one container: its service, or why it has none. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
+import { silenceOf } from "../lifecycle/port-check.ts";
 import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Service } from "../model.ts";
@@ -92,7 +93,8 @@ function stateText({ service, container, pending, now }: Shown, paint: Paint): s
   const word = byState(pending ? "pending" : stateWord(service), paint);
   const ran = upText(service, now);
   const up = ran === null ? "" : `, up ${ran}`;
-  return `${word}${up}${service.failure === undefined ? "" : `: ${clip(service.failure, 200)}`}`;
+  const why = service.failure ?? silenceOf(service);
+  return `${word}${up}${why === null ? "" : `: ${clip(why, 200)}`}`;
 }
 
 /** Without the service's name. */
@@ -180,6 +182,7 @@ function documentOf({
       meta: Object.fromEntries(metadata.meta),
     },
     ...service?.checks,
+    ...(service?.unanswered && { unanswered: service.check }),
   };
 }
 

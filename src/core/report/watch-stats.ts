@@ -12,6 +12,8 @@ export interface WatchStats {
   readonly lastRepair: number | null;
   /** The last failure of a run; `over` when one has succeeded since. */
   readonly lastError: { readonly at: number; readonly message: string; readonly over: boolean } | null;
+  /** Ids of the containers that run and do not answer, as it has found. */
+  readonly unanswered: readonly string[];
   /** The process that has recorded this; null where it is not known, as in a file of an earlier version. */
   readonly process: ProcessRecord | null;
 }
@@ -22,6 +24,7 @@ export const newWatchStats = (since: number): WatchStats => ({
   repaired: 0,
   lastRepair: null,
   lastError: null,
+  unanswered: [],
   process: null,
 });
 
@@ -64,6 +67,9 @@ export function parseWatchStats(text: string): WatchStats | null {
       lastRepair: lastRepair ?? null,
       lastError:
         error === null ? null : { at: error.at, message: String(error.message), over: error.over === true },
+      unanswered: Array.isArray(read.unanswered)
+        ? read.unanswered.filter((id: unknown) => typeof id === "string")
+        : [],
       process: readProcessRecord(read.process) ?? null,
     };
   } catch {

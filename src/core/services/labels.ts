@@ -19,6 +19,8 @@ export interface Wishes {
   readonly allow: readonly string[] | null;
   /** Ports with their service names, for SRV records. */
   readonly srv: readonly NamedPort[];
+  /** Whether `watch` tries connections to its ports. */
+  readonly check: boolean;
   /** Why the container must not be served: a restriction that cannot be read never counts as no restriction. */
   readonly refused: string | null;
   readonly notes: readonly string[];
@@ -67,6 +69,7 @@ export function readLabels(labels: ReadonlyMap<string, string>): Wishes {
     ports: ports ?? null,
     allow: sources,
     srv: srv ?? [],
+    check: checkIn(labels.get("ocdd.check"), notes),
     refused:
       bad !== undefined
         ? `label ${bad} cannot be read: "${clip(labels.get(bad))}" is not ${FORMS[bad]}`
@@ -83,6 +86,13 @@ function addressIn(text: string | undefined, notes: string[]): Ipv4 | null {
   if (address === undefined)
     notes.push(`label ocdd.address cannot be read and is ignored: "${clip(text)}" is no IPv4 address`);
   return address ?? null;
+}
+
+function checkIn(text: string | undefined, notes: string[]): boolean {
+  const wanted = text === undefined ? true : readBoolean(text);
+  if (wanted === undefined)
+    notes.push(`label ocdd.check cannot be read and is ignored: "${clip(text)}" is not true or false`);
+  return wanted ?? true;
 }
 
 /** What a restriction has to be. */

@@ -3,6 +3,7 @@
 import { type Ipv4, sizeOf } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { canonical, type Forward } from "../forwards/forward.ts";
+import { portsToCheck } from "../lifecycle/port-check.ts";
 import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { perObject } from "../memo.ts";
 import type { Container, LeaseTable, Service } from "../model.ts";
@@ -67,11 +68,17 @@ function makeService(
           allow: wishes.allow,
         })
       : null;
+  const fqdn = `${grant.own}.${zone}`;
+  // the host does not reach containers with an address of their own on the LAN, as with macvlan
+  const check =
+    wishes.check && reach.kind === "alias"
+      ? portsToCheck({ fqdn, forward, ports: container.ports }, container)
+      : [];
   return {
     key,
     name: grant.own,
     names: grant.names,
-    fqdn: `${grant.own}.${zone}`,
+    fqdn,
     address,
     kind: reach.kind === "none" || reach.kind === "asleep" ? "alias" : reach.kind,
     state: container.state,
@@ -90,6 +97,7 @@ function makeService(
     ports: container.ports,
     srv: wishes.srv,
     forward,
+    ...(check.length > 0 && { check }),
     sleep:
       forward === null || settings === null || !("network" in reach)
         ? null

@@ -33,6 +33,7 @@ export const LABELS: readonly string[] = [
   "ocdd.health.status",
   "ocdd.health.timeout",
   "ocdd.health.interval",
+  "ocdd.check",
   "ocdd.ready",
   "ocdd.start",
   "ocdd.update",

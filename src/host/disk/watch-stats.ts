@@ -1,4 +1,5 @@
 /** The file in which `watch` records what it has done, for `ocdd status`. */
+import { hasEnded } from "../../core/process-record.ts";
 import {
   afterFailure,
   afterRun,
@@ -7,7 +8,7 @@ import {
   renderWatchStats,
   type WatchStats,
 } from "../../core/report/watch-stats.ts";
-import { thisProcess } from "../kernel/process-owner.ts";
+import { look, thisProcess } from "../kernel/process-owner.ts";
 import { readText, writeWhole } from "./file.ts";
 
 export interface WatchStatsLog {
@@ -15,6 +16,8 @@ export interface WatchStatsLog {
   succeeded(changes: number, drift: boolean): void;
   /** A run failed with this message. */
   failed(message: string): void;
+  /** These containers run and do not answer, by their ids. */
+  unanswered(containers: readonly string[]): void;
   /** Resolves when what was recorded last is on disk, or cannot be written. */
   readonly written: () => Promise<void>;
 }
@@ -43,6 +46,7 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
   return {
     succeeded: (changes, drift) => record(afterRun(stats, changes, drift, now())),
     failed: (message) => record(afterFailure(stats, message, now())),
+    unanswered: (containers) => record({ ...stats, unanswered: containers }),
     written: () => written,
   };
 }
@@ -51,4 +55,11 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
 export async function readWatchStats(file: string): Promise<WatchStats | null> {
   const text = await readText(file).catch(() => undefined);
   return text === undefined ? null : parseWatchStats(text);
+}
+
+/** The containers that do not answer, as a `watch` that still runs has found. */
+export async function readUnanswered(file: string): Promise<ReadonlySet<string>> {
+  const stats = await readWatchStats(file);
+  if (stats === null || stats.process === null || stats.unanswered.length === 0) return new Set();
+  return new Set(hasEnded(stats.process, await look(stats.process.pid)) ? [] : stats.unanswered);
 }

@@ -6,7 +6,8 @@ import { methodRunner } from "./run.ts";
 import { type Clock, makeSchedule, type Schedule, type ScheduleParts } from "./schedule.ts";
 import { taskRuns } from "./task-runs.ts";
 
-const clock: Clock = {
+/** The real one. */
+export const clock: Clock = {
   now: () => performance.now(),
   date: Date.now,
   after(milliseconds, act) {
