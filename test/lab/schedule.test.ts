@@ -1,5 +1,6 @@
 /** Methods at intervals, commands by cron and metrics of containers: `watch` on real engines. */
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import t, { type Test } from "tap";
 import { readExposition } from "../../src/core/methods/exposition.ts";
 import { initializedLab } from "./director.ts";
@@ -61,10 +62,14 @@ for (const engine of ["debian"] as const) {
     });
     await put(lab, "web", "/tmp/monitor", "0 fine");
     await put(lab, "web", "/tmp/metrics", '# TYPE jobs gauge\njobs{service="own"} 7');
+    // its ports are tried once a minute: the other tests are run meanwhile
+    await lab.startContainer({ name: "mute", command: ["sleep", "9999"] });
     await results(t, lab, watch);
     await collected(t, lab, watch);
     await asleep(t, lab);
+    await silent(t, lab);
     await cron(t, lab, watch);
+    await answers(t, lab, watch);
     await ends(t, lab, watch);
   });
 }
@@ -142,6 +147,34 @@ async function asleep(t: Test, lab: Lab): Promise<void> {
       t.match(text, 'ocdd_method_success{service="sleeper",method="validate"} 1', "its last result stays");
     },
   );
+}
+
+/** What the page says of the container that listens on nothing. */
+const statusOfMute = (lab: Lab): string => {
+  const text = readFileSync(join(storage(lab), "www/services.json"), "utf8");
+  const { services } = JSON.parse(text) as { services: { name: string; status: string }[] };
+  return services.find(({ name }) => name === "mute")?.status ?? "";
+};
+
+async function silent(t: Test, lab: Lab): Promise<void> {
+  await t.test(
+    "a container that runs and listens on nothing: no answer, for other commands too",
+    async (t) => {
+      await until("the page shows it", () => statusOfMute(lab) === "no answer", 180_000);
+      const { stdout } = await lab.ocdd(["list", "--state", "no-answer"], CONF);
+      t.match(stdout, /^mute .* no answer$/m);
+      t.equal(stdout.trim().split("\n").length, 2, "all others answer");
+      await lab.docker("exec", "-d", "mute", "/serve");
+    },
+  );
+}
+
+async function answers(t: Test, lab: Lab, watch: Daemon): Promise<void> {
+  await t.test("it listens: shown as running again", async (t) => {
+    await until("the page shows it", () => statusOfMute(lab) === "running", 120_000);
+    t.match(watch.output(), '"mute" runs and does not answer: no connection is accepted on TCP port 80');
+    t.match(watch.output(), '"mute" answers again');
+  });
 }
 
 async function cron(t: Test, lab: Lab, watch: Daemon): Promise<void> {
