@@ -144,7 +144,7 @@ const STAGES: Readonly<Record<string, () => Promise<Count>>> = {
   types: () => checked("types", ["tsc", "-p", "tsconfig.json"]),
   unit: () => tests("unit", UNPREPARED, 2),
   root: () => tests("root", PREPARED, 2),
-  lab: () => inLab("lab", ["test/lab/*.test.ts"], 2),
+  lab: () => inLab("lab", ["test/lab/*.test.ts"], 3),
   package: () => tests("package", ["test/package/*.test.ts"], 2),
   browser: () => inLab("browser", ["test/browser/*.test.ts"], 1),
 };

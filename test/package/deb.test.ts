@@ -269,7 +269,7 @@ t.test("deb and rpm", async (t) => {
   await t.test("rpm: installed, configured, upgraded while services are in use", async (t) => {
     const { code, stdout, stderr } = await rpm("--install", rpms[1] ?? "");
     t.same([code, stderr], [0, ""]);
-    t.match(stdout, "ocdd: edit /etc/ocdd/ocdd.conf, then run: ocdd initialize");
+    t.match(stdout, "ocdd: run `ocdd initialize` on a terminal: it proposes a configuration");
     t.equal(await ok("ocdd", "--version"), EARLIER.version);
     t.same(told(), ["daemon-reload"]);
     await upgrade(t, await configure(t), () => rpm("--upgrade", rpms[0] ?? ""));
