@@ -34,8 +34,9 @@ async function check(name: string, argv: readonly [string, ...string[]]): Promis
 
 /** Files that take more than a minute: begun first, so that none of them is left to run alone at the end. */
 const LONG = [
-  "try",
+  "schedule",
   "methods",
+  "try",
   "sleep-together",
   "flows",
   "sleep",
