@@ -56,13 +56,14 @@ export async function offerConf(
   const range = freeRange(seen, await inUse(seen));
   if (range === null) throw nothing(`no four addresses in a row are free beside ${seen.hostIp}`);
   const zone = await askForZone(
-    ask,
+    { say, ask },
     proposedZone(hostname(), searchDomains((await readText("/etc/resolv.conf")) ?? "")),
   );
   if (zone === undefined) throw nothing("no zone was given");
   const text = proposedConf({ device: seen.device, hostIp: seen.hostIp, range, zone }, before ?? "");
   say(`\n${text}`);
-  if (!/^y(es)?$/i.test(await ask(`Write this to ${file}? [y/N] `))) return false;
+  if (!/^y(es)?$/i.test(await ask(`Write this to ${file}, and set up this host with it? [y/N] `)))
+    return false;
   await makeDirectory(dirname(file));
   if (before === undefined) await writeNew(file, text);
   else if ((await readText(file)) === before) await writeWhole(file, text);
@@ -83,12 +84,13 @@ async function inUse({ device, candidates }: Outlook): Promise<ReadonlySet<Ipv4>
   }
 }
 
-async function askForZone(ask: Terminal["ask"], proposed: string | undefined): Promise<string | undefined> {
-  const hint = proposed === undefined ? "such as toolbox.example.com" : `[${proposed}]`;
+async function askForZone({ say, ask }: Terminal, proposed: string | undefined): Promise<string | undefined> {
+  const hint = proposed === undefined ? "(such as toolbox.example.com)" : `[${proposed}]`;
   for (let n = 0; n < TRIES; n++) {
     const answer = (await ask(`The zone that IT delegates to this host ${hint}: `)) || (proposed ?? "");
     const zone = answer.toLowerCase().replace(/\.$/, "");
     if (zone.includes(".") && isDomain(zone)) return zone;
+    say("This is no name of a zone: labels of letters, digits and hyphens, with dots between them.");
   }
   return undefined;
 }

@@ -108,7 +108,9 @@ export async function runMethods(
       ? `${JSON.stringify(outcomesDocument(command, outcomes, left.notTouched), null, 2)}\n`
       : `${printed ? "\n" : ""}${roundText(asked, outcomes, left)}`,
     warnings: [
-      ...missing.map(({ name }) => `${name} has no ${asked.toUpperCase()} method (ocdd metadata ${name})`),
+      ...missing.map(
+        ({ name }) => `${name} has no ${asked.toUpperCase()} method: the label ocdd.${asked} gives it one`,
+      ),
       ...[...notStored].map((reason) => `the result is not stored: ${reason}`),
     ],
     status: signal.aborted

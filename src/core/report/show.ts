@@ -108,14 +108,14 @@ function sleepText({ sleep, forward }: Service, settings: LifecycleSettings | nu
   const idle =
     settings.idle === null
       ? null
-      : `${settings.idleAction === "pause" ? "paused" : "stopped"} after ${age(settings.idle)} without use`;
+      : `is ${settings.idleAction === "pause" ? "paused" : "stopped"} after ${age(settings.idle)} without use`;
   if (sleep === null) return settings.refused ?? idle;
   const ports = settings.ports === null ? "" : ` to ${portsText(settings.ports)}`;
   const from = settings.from === null ? "" : ` from ${settings.from.join(", ")}`;
   const first = settings.with.length === 0 ? "" : `, after ${settings.with.join(", ")}`;
   return [
-    idle ?? "not stopped by OCDD",
-    `a visit${ports}${from} starts it${first}, ready within ${age(settings.timeout)}`,
+    idle ?? "is not stopped by OCDD",
+    `a visit${ports}${from} starts it${first}; it must be ready within ${age(settings.timeout)}`,
   ].join("; ");
 }
 

@@ -25,8 +25,9 @@ export async function startServices(config: Config, confFile: string, hostIp: Ip
   if (kind === "systemd") await startUnits(config, confFile, hostIp, say);
   else if (kind === "compose") await startCompose(config, confFile, say);
   else {
-    say("- Nothing is started (SERVICES=none). Start the name server and the index page with: ocdd serve");
-    say("  and have `ocdd` run by cron: see templates/ocdd.cron");
+    const why = config.services === "none" ? "SERVICES is none" : "systemd does not run here";
+    say(`- Nothing is started: ${why}. Start the name server and the index page with: ocdd serve`);
+    say("  and beside it `ocdd watch`, or have `ocdd` run by cron every minute");
   }
 }
 
