@@ -118,10 +118,14 @@ export interface FallenAsleep {
   readonly written: () => boolean;
 }
 
-/** Another process may read the queue. */
-async function gatesOfOthers(failures: string): Promise<Gates> {
+/**
+ * Another process may read the queue. Where the rules are not read it is not known which aliases wait: a container that runs
+ * counts as awake then.
+ */
+async function gatesOfOthers(failures: string, withRules: boolean): Promise<Gates> {
   if ((await queueHasReader(QUEUE_NUMBER)) !== true) return NO_GATES;
-  return { ...NO_GATES, queue: QUEUE_NUMBER, failed: await readFailures(failures) };
+  const gates = { ...NO_GATES, failed: await readFailures(failures) };
+  return withRules ? { ...gates, queue: QUEUE_NUMBER } : gates;
 }
 
 /** Actions of events after which a container may have another bridge port. */
@@ -234,7 +238,10 @@ export function makeObserver(parts: ObserverParts): Observer {
       const current = { ...now, links };
       const own = gates?.(view);
       // where this process reads no queue, another may: its rules stay
-      const others = own?.queue === undefined ? await gatesOfOthers(paths.failures) : NO_GATES;
+      const others =
+        own?.queue === undefined
+          ? await gatesOfOthers(paths.failures, !without.includes("firewall"))
+          : NO_GATES;
       const told = own === undefined || others.queue !== undefined ? others : own;
       queue = told.queue;
       const observation = observationOf(config, {

@@ -256,6 +256,7 @@ async function reboot(t: Test, lab: Lab, watch: Daemon): Promise<void> {
       await holds(lab, address);
       t.match(await listed(lab, "patient"), { name: "patient", address, state: "asleep" });
       t.equal(await visit(lab, address), "patient");
+      t.match(await listed(lab, "patient"), { state: "running" });
     },
   );
 }
