@@ -65,8 +65,9 @@ export function isHeld(lease: Lease, now: number, hold: number): boolean {
 }
 
 /**
- * Keeps every lease it can, then gives the addresses that owners ask for, then the lowest address never leased, then the one released longest ago. When the
- * range is full, addresses on hold for containers that no longer exist are given as well, after `leastHold` seconds.
+ * Keeps every lease it can, then gives the addresses that owners ask for, then the lowest address never leased, then the one
+ * released longest ago. When the range is full, addresses on hold for containers that no longer exist are given as well,
+ * after `leastHold` seconds.
  */
 export function allocate(input: AllocateInput): Allocation {
   const { pool, excluded, avoided, now, granted = new Map<string, Ipv4>() } = input;

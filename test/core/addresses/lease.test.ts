@@ -18,26 +18,13 @@ import {
 } from "../../../src/core/addresses/lease.ts";
 import type { Lease, LeaseTable } from "../../../src/core/model.ts";
 import { ip, lease, NOW, name } from "../make.ts";
+import { HOLD, inputOf, LEAST, table } from "./input.ts";
 
-const HOLD = 180;
-const LEAST = 60;
 const POOL: readonly Range[] = [{ first: ip("10.0.0.1"), last: ip("10.0.0.8") }];
 const owner = (key: string): Owner => ({ key, container: `id-${key}` });
-const table = (...leases: Lease[]): LeaseTable => ({ leases, conflicts: [], hairpins: [] });
 
 function given(over: Partial<AllocateInput>) {
-  return allocate({
-    table: table(),
-    owners: [],
-    pool: POOL,
-    excluded: new Set(),
-    avoided: new Set(),
-    now: NOW,
-    hold: HOLD,
-    leastHold: LEAST,
-    isGone: () => false,
-    ...over,
-  });
+  return allocate(inputOf(POOL, over));
 }
 
 /** Active leases as `key address`. */

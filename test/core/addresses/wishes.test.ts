@@ -12,13 +12,11 @@ import {
 } from "../../../src/core/addresses/lease.ts";
 import { grantWishes } from "../../../src/core/addresses/wishes.ts";
 import { decide } from "../../../src/core/decide.ts";
-import type { Container, Lease, LeaseTable, Observation } from "../../../src/core/model.ts";
+import type { Container, Lease, Observation } from "../../../src/core/model.ts";
 import { BARE, composeLabels, config, container, id, ip, lease, NOW, network, observation } from "../make.ts";
+import { HOLD, inputOf, LEAST, table } from "./input.ts";
 
-const HOLD = 180;
-const LEAST = 60;
 const POOL: readonly Range[] = [{ first: ip("10.0.0.1"), last: ip("10.0.0.8") }];
-const table = (...leases: Lease[]): LeaseTable => ({ leases, conflicts: [], hairpins: [] });
 const owner = (key: string, wish?: string, container = `id-${key}`): Owner => ({
   key,
   container,
@@ -28,18 +26,7 @@ const owner = (key: string, wish?: string, container = `id-${key}`): Owner => ({
 type Given = Allocation & { readonly denied: ReadonlyMap<string, string> };
 
 function given(over: Partial<AllocateInput>): Given {
-  const input: AllocateInput = {
-    table: table(),
-    owners: [],
-    pool: POOL,
-    excluded: new Set(),
-    avoided: new Set(),
-    now: NOW,
-    hold: HOLD,
-    leastHold: LEAST,
-    isGone: () => false,
-    ...over,
-  };
+  const input = inputOf(POOL, over);
   const { granted, denied } = grantWishes(input);
   return { ...allocate({ ...input, granted }), denied };
 }
