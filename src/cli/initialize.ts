@@ -20,7 +20,7 @@ import { makeSelvesDirectory } from "../host/disk/selves.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { programsOf, requirePrograms } from "../host/install/programs.ts";
-import { removeAddresses } from "../host/kernel/addresses.ts";
+import { openLinkChanges } from "../host/kernel/link-changes.ts";
 
 /**
  * Prepares the host; safe to repeat: where services are in use already it removes only what no service uses, and interrupts no
@@ -50,7 +50,7 @@ export async function initialize(
     await writeAddressList(config, hostIp);
     say("- Removing OCDD specific iptables rules ...");
     say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
-    if (cleared) await removeAddresses(left);
+    if (cleared) await openLinkChanges().remove(left);
     say("- Removing services list from web server's index.html");
     if (isInUse(config, seen, now)) await reconcile(config, host, runOptions(now));
     else await clear(config, host, now, leases);

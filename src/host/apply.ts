@@ -12,14 +12,16 @@ import { makeDurable, writeWhole } from "./disk/file.ts";
 import { writeLeases } from "./disk/leases.ts";
 import { writeSelves } from "./disk/selves.ts";
 import type { ZoneWriter } from "./disk/zone-writer.ts";
-import { addAddresses, removeAddresses, setHairpin } from "./kernel/addresses.ts";
-import { flushFlows } from "./kernel/conntrack.ts";
+import type { Conntrack } from "./kernel/conntrack.ts";
 import type { ForwardTable, Refusal } from "./kernel/forwards.ts";
+import type { LinkChanges } from "./kernel/link-changes.ts";
 
 /** What a plan is carried out with. */
 export interface Means {
   readonly config: Config;
   readonly table: ForwardTable;
+  readonly links: LinkChanges;
+  readonly conntrack: Conntrack;
   readonly zone: ZoneWriter;
   /** A data path as it is to be now, although it was planned earlier; once the names of what has ended are withdrawn. */
   readonly asOfNow: (path: DataPath) => Promise<DataPath>;
@@ -109,14 +111,14 @@ async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promi
   });
   await steps.run("add aliases", async () => {
     const gone = await means.revokedAliases();
-    return addAddresses(added.filter(({ address }) => !gone.has(address)));
+    return means.links.add(added.filter(({ address }) => !gone.has(address)));
   });
-  await steps.run("set hairpin mode", () => setHairpin(on, "on"));
+  await steps.run("set hairpin mode", () => means.links.setHairpin(on, "on"));
   // flows of removed aliases are flushed after their names are withdrawn, which must not wait for it
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
   await steps.run("flush tracked connections", () => {
     const opened = means.opened();
-    return flushFlows(todo.flushed.filter((alias) => staying.has(alias) && !opened.has(alias)));
+    return means.conntrack.flush(todo.flushed.filter((alias) => staying.has(alias) && !opened.has(alias)));
   });
   await steps.run("announce aliases", () => means.announce(todo.announced));
   return refused;
@@ -171,13 +173,13 @@ async function takeAway(
   await steps.always("remove aliases", async () => {
     // also aliases revoked before their leases were known, after a restart or the loss of the leases
     const gone = await means.revokedAliases();
-    return removeAddresses([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
+    return means.links.remove([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
   });
   if (joined(actual.dataPath, desired.dataPath) !== desired.dataPath)
     await steps.always("remove rules", async () => {
       refused = await commit(means, desired.dataPath);
     });
-  await steps.always("unset hairpin mode", () => setHairpin(off, "off"));
+  await steps.always("unset hairpin mode", () => means.links.setHairpin(off, "off"));
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
   const last = desired.dataPath.frame === null;
   // the guard also refuses flows of containers that were revoked earlier, so these are flushed before it is removed
@@ -185,7 +187,7 @@ async function takeAway(
   const opened = means.opened();
   const tracked = todo.flushed.filter((alias) => !means.flushed.has(alias) && !opened.has(alias));
   const gone = [...tracked, ...all].filter((alias) => !staying.has(alias));
-  await steps.always("flush tracked connections", () => flushFlows([...new Set(gone)]));
+  await steps.always("flush tracked connections", () => means.conntrack.flush([...new Set(gone)]));
   // a flow that is still tracked would lead to the next container with that address
   if (last && !steps.failed()) await steps.always("remove the guard", () => means.table.removeGuard());
   return refused;

@@ -11,13 +11,13 @@ import { noteRun } from "./disk/page.ts";
 import { zoneWriter } from "./disk/zone-writer.ts";
 import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
-import { removeAddresses } from "./kernel/addresses.ts";
 import type { Arp } from "./kernel/arp/arp.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
 import { type BridgePorts, openBridgePorts } from "./kernel/bridge-ports.ts";
-import { flushFlows, flushFlowsTo } from "./kernel/conntrack.ts";
+import { type Conntrack, openConntrack } from "./kernel/conntrack.ts";
 import { type ForwardTable, openForwardTable, type Refusal } from "./kernel/forwards.ts";
+import { type LinkChanges, openLinkChanges } from "./kernel/link-changes.ts";
 import { type FallenAsleep, type GatesOf, makeObserver, type Scope, type Unanswered } from "./observe.ts";
 
 export interface Host {
@@ -80,17 +80,21 @@ export interface Followed {
   readonly observing?: () => void;
 }
 
-/** Access to the kernel, beside programs. */
+/** Access to the kernel. */
 export interface KernelAccess {
   readonly table: ForwardTable;
   readonly bridgePorts: BridgePorts;
   readonly arp: Arp;
+  readonly links: LinkChanges;
+  readonly conntrack: Conntrack;
 }
 
 const kernelOf = (config: Config): KernelAccess => ({
   table: openForwardTable(config),
   bridgePorts: openBridgePorts(),
   arp: openArp(config.device),
+  links: openLinkChanges(),
+  conntrack: openConntrack(),
 });
 
 /**
@@ -114,7 +118,7 @@ async function patiently(promise: Promise<unknown>): Promise<void> {
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
-  const { table, bridgePorts, arp } = kernel;
+  const { table, bridgePorts, arp, links, conntrack } = kernel;
   const observer = makeObserver({
     config,
     docker,
@@ -144,7 +148,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
     for (const { forward, target, written } of asleep) {
       // one that has been started again meanwhile has new connections
       if (!written()) continue;
-      await flushFlowsTo(forward.alias, target);
+      await conntrack.flushTo(forward.alias, target);
       observer.flushed.add(forward.alias);
     }
   };
@@ -171,7 +175,18 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       const asOfNow = (path: DataPath) => namesWithdrawn().then(() => observer.asOfNow(path));
       const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
       const { opened } = observer;
-      const means = { config, table, zone, asOfNow, revokedAliases, flushed, opened, announce };
+      const means = {
+        config,
+        table,
+        links,
+        conntrack,
+        zone,
+        asOfNow,
+        revokedAliases,
+        flushed,
+        opened,
+        announce,
+      };
       const refused = await apply(means, plan);
       await observer.applied(plan);
       return refused;
@@ -185,8 +200,8 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       await withdrawal;
       await table.revoke(aliases);
       // until the address is removed from the device, no service of the host answers on it: INPUT refuses
-      await removeAddresses(gone);
-      await flushFlows(aliases);
+      await links.remove(gone);
+      await conntrack.flush(aliases);
       for (const address of aliases) observer.flushed.add(address);
     },
     withdraw: () => zone.withdraw(observer.readZone),
@@ -225,6 +240,8 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       table.close();
       bridgePorts.close();
       arp.close();
+      links.close();
+      conntrack.close();
     },
   };
 }

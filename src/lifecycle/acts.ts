@@ -8,7 +8,7 @@ import type { Port } from "../core/ports.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
-import { flushFlows } from "../host/kernel/conntrack.ts";
+import type { Conntrack } from "../host/kernel/conntrack.ts";
 import { readyCheck } from "./methods/ready.ts";
 import { hasNeeds } from "./needs.ts";
 import { patient, whileUnanswered } from "./patient.ts";
@@ -23,6 +23,7 @@ export interface ActsParts {
   readonly docker: DockerActions;
   readonly methods: DockerMethods;
   readonly gate: Host["gate"];
+  readonly conntrack: Pick<Conntrack, "flush">;
   /** Port of the page of services that wait; undefined where none is shown. */
   readonly pagePort: () => Promise<number | undefined>;
   /** A container has been started because this service needs it. */
@@ -49,7 +50,7 @@ const ALWAYS =
 type Done = Pick<Acts, "isVisit" | "start" | "ready" | "stop" | "open" | "shut" | "page" | "busy">;
 
 export function actsOn(parts: ActsParts): Done {
-  const { config, docker, methods, gate, pagePort, useOf, seen, list, needed, startedFor } = parts;
+  const { config, docker, methods, gate, conntrack, pagePort, useOf, seen, list, needed, startedFor } = parts;
   const inSlot = slots(config.wakeConcurrency);
   /** Container id → ports of its image. Asked for once, however many packets arrive until Docker has answered. */
   const exposed = new Map<string, Promise<readonly Port[]>>();
@@ -125,7 +126,7 @@ export function actsOn(parts: ActsParts): Done {
       );
       const note = await stop;
       // a closed connection that is still tracked would lead past the queue
-      await flushFlows([address]);
+      await conntrack.flush([address]);
       return note;
     },
     async open({ sleep, instances: [instance] }, { address }) {

@@ -13,6 +13,7 @@ import { failuresFile } from "../host/disk/failures.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
+import { openConntrack } from "../host/kernel/conntrack.ts";
 import { readFlows } from "../host/kernel/flows/flows.ts";
 import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../host/kernel/netlink.ts";
@@ -119,6 +120,7 @@ export function openLifecycle({
       docker,
       methods,
       gate,
+      conntrack: openConntrack(netfilter),
       pagePort: async () => (config.wakePage ? (await servePage()).port : undefined),
       seen: () => seen,
       list,

@@ -17,7 +17,9 @@ import { type Exits, makeExits } from "../../src/host/docker/exits.ts";
 import type { DockerEvent } from "../../src/host/docker/json.ts";
 import { type Host, openHost } from "../../src/host/host.ts";
 import type { BridgePorts } from "../../src/host/kernel/bridge-ports.ts";
+import { openConntrack } from "../../src/host/kernel/conntrack.ts";
 import { openForwardTable } from "../../src/host/kernel/forwards.ts";
+import { openLinkChanges } from "../../src/host/kernel/link-changes.ts";
 import { type Netlink, NetlinkError } from "../../src/host/kernel/netlink.ts";
 import { type RunResult, runWith } from "../../src/host/kernel/run.ts";
 import type { Loaded } from "../../src/platform/libc.ts";
@@ -172,6 +174,9 @@ export class Floor {
       table: openForwardTable(config, this.#netlink(process)),
       bridgePorts: this.#bridgePorts(process),
       arp: this.#arp(process),
+      // by programs, which are simulated
+      links: openLinkChanges({ reason: "in memory" }),
+      conntrack: openConntrack({ reason: "in memory" }),
     };
     const host = current.run(process, () => openHost(config, { docker: this.docker, exits }, kernel));
     let going: Promise<void>[] = [];

@@ -6,7 +6,9 @@ import { execa } from "execa";
 import { makeExits } from "../../src/host/docker/exits.ts";
 import { openHost } from "../../src/host/host.ts";
 import { openArp } from "../../src/host/kernel/arp/probe.ts";
+import { openConntrack } from "../../src/host/kernel/conntrack.ts";
 import { openForwardTable } from "../../src/host/kernel/forwards.ts";
+import { openLinkChanges } from "../../src/host/kernel/link-changes.ts";
 import { config, id, ip } from "../core/make.ts";
 import { FakeDocker } from "../fake/docker.ts";
 import { holdToContract, NAMES } from "./contract.ts";
@@ -55,6 +57,8 @@ const host = openHost(
   {
     table: openForwardTable(settings),
     arp: openArp(settings.device),
+    links: openLinkChanges(),
+    conntrack: openConntrack(),
     // a container's process is found by its control group, which only an engine makes
     bridgePorts: {
       find: async (wanted) =>

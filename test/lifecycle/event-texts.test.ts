@@ -108,6 +108,7 @@ t.test("what a service needs and is started with it: named with the service", as
     methods: {} as never,
     docker,
     gate: async () => undefined,
+    conntrack: { flush: async () => undefined },
     pagePort: async () => undefined,
     startedFor: (one, by) => void needed.push(`${one.name} for ${by}`),
     needed: () => false,

@@ -1,4 +1,4 @@
-/** Devices and their addresses: one `ip` to read, one to change. */
+/** Devices and their addresses, as `ip` lists them. */
 
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
@@ -75,42 +75,4 @@ export async function followAddresses(
   });
   opened();
   await streaming;
-}
-
-/** Adds aliases. Each line is idempotent: a batch cut short is completed by the next run. */
-export async function addAddresses(aliases: readonly DeviceAddress[]): Promise<void> {
-  await batch(aliases.map((a) => `addr replace ${a.address}/32 dev ${a.device} label ${a.label}`));
-}
-
-/** Removes aliases; one that is gone already is no failure. */
-export async function removeAddresses(aliases: readonly DeviceAddress[]): Promise<void> {
-  await batch(
-    aliases.map((a) => `addr del ${a.address}/32 dev ${a.device}`),
-    /Cannot assign requested address|Address not found|Cannot find device/,
-  );
-}
-
-/** Switches hairpin mode of bridge ports; a port that is gone with its container is no failure. */
-export async function setHairpin(ports: readonly string[], mode: "on" | "off"): Promise<void> {
-  await batch(
-    ports.map((port) => `link set dev ${port} type bridge_slave hairpin ${mode}`),
-    /Cannot find device|does not exist|No such device|Invalid argument|Operation not supported/,
-  );
-}
-
-/** `tolerated`: messages of lines that may fail without stopping the others. */
-async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void> {
-  if (lines.length === 0) return;
-  const input = `${lines.join("\n")}\n`;
-  if (tolerated === undefined) {
-    await run(["ip", "-batch", "-"], { input });
-    return;
-  }
-  const result = await run(["ip", "-force", "-batch", "-"], { input, ok: [0, 1] });
-  if (result.code === 0) return;
-  const bad = result.stderr
-    .split("\n")
-    .filter((line) => line.trim() !== "" && !line.startsWith("Command failed") && !tolerated.test(line));
-  if (bad.length > 0)
-    throw new HostError("command", `ip failed: ${bad[0]}`, { cause: { lines, stderr: result.stderr } });
 }

@@ -3,6 +3,7 @@
 export const REQUEST = 1;
 export const ACK = 4;
 export const DUMP = 0x300;
+export const REPLACE = 0x100;
 export const CREATE = 0x400;
 /** Bit of an attribute's type: its payload is attributes. */
 export const NESTED = 0x8000;

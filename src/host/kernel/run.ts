@@ -46,6 +46,11 @@ export function traceCommands(trace: (line: string) => void): void {
   tracer = trace;
 }
 
+/** Reports a change that was made without a program. */
+export const trace = (line: string): void => tracer?.(line);
+
+export const NEEDS_PRIVILEGE = "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW";
+
 export type Argv = readonly [program: string, ...args: string[]];
 
 /** Runs a program to its end, whatever its exit status. Throws HostError when it cannot be run. */
@@ -182,7 +187,7 @@ function failure(argv: Argv, code: number, stderr: string): HostError {
     `${argv[0]} failed with exit status ${code}: ${said || "no message"}`,
     {
       cause: { argv, code, stderr },
-      ...(denied ? { remedy: "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW" } : {}),
+      ...(denied ? { remedy: NEEDS_PRIVILEGE } : {}),
     },
   );
 }
