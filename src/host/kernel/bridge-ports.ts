@@ -1,7 +1,8 @@
 /** Bridge port of a container: the host's end of its veth pair. Read from the kernel, where no container can write it. */
 import { readFileSync } from "node:fs";
-import { NETLINK_ROUTE, type Netlink, openNetlink } from "./netlink.ts";
-import { attribute, attributes, DUMP, int32, type Message, REQUEST } from "./netlink-message.ts";
+import type { Loaded } from "../../platform/libc.ts";
+import { NETLINK_ROUTE, type Netlink, NetlinkError, openNetlink } from "./netlink.ts";
+import { attribute, DUMP, int32, type Message, REQUEST, seek, text } from "./netlink-message.ts";
 import { run } from "./run.ts";
 
 const RTM_GETLINK = 18;
@@ -9,8 +10,16 @@ const RTM_GETNSID = 90;
 const NETNSA_NSID = 1;
 const NETNSA_PID = 2;
 const IFLA_IFNAME = 3;
+const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
+const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
+const IFLA_TARGET_NETNSID = 46;
+/** No counters of packets, which are most of a device's answer. */
+const SKIP_STATS = 1 << 3;
+/** Octets of struct ifinfomsg and of struct rtgenmsg, in front of the attributes. */
+const LINK_HEADER = 16;
+const NSID_HEADER = 4;
 
 /** A container as Docker reported it before the call. */
 export interface Wanted {
@@ -37,27 +46,38 @@ interface Link {
   readonly namespace: number | undefined;
 }
 
+/** Whether a process is in the control group of a container. */
+type IsOf = (pid: number, id: string) => boolean;
+
 /** Opens the search: by netlink where it loads, else with the programs ip and lsns, some 20 ms a container. */
-export function openBridgePorts(): BridgePorts {
-  const netlink = openNetlink(NETLINK_ROUTE);
-  if ("reason" in netlink) return { find: findWithPrograms, close: () => undefined };
+export function openBridgePorts(
+  netlink: Loaded<Netlink> = openNetlink(NETLINK_ROUTE),
+  isOf: IsOf = isOfContainer,
+): BridgePorts {
+  if ("reason" in netlink)
+    return { find: (wanted) => findWithPrograms(wanted, isOf), close: () => undefined };
   const route = netlink.calls;
-  return { find: async (wanted) => find(route, wanted), close: () => route.close() };
+  return { find: async (wanted) => find(route, wanted, isOf), close: () => route.close() };
 }
+
+/** For more containers than so many one list of all devices takes less time. */
+const FEW = 8;
 
 /**
  * The devices are read first: a port that is listed with the number of an earlier namespace has ended with it, and a rule
  * for it lets nothing through. In the opposite order the number could be another container's by the time of the list.
  */
-function find(route: Netlink, wanted: readonly Wanted[]): Map<string, string> {
-  const links = wanted.length === 0 ? [] : readLinks(route);
-  return matched(wanted, links, (pid) => namespaceOf(route, pid));
+function find(route: Netlink, wanted: readonly Wanted[], isOf: IsOf): Map<string, string> {
+  if (wanted.length === 0) return new Map();
+  const links = (wanted.length > FEW ? undefined : linksOf(route, wanted)) ?? readLinks(route);
+  return matched(wanted, links, (pid) => namespaceOf(route, pid), isOf);
 }
 
 function matched(
   wanted: readonly Wanted[],
   links: readonly Link[],
   namespaceOf: (pid: number) => number | undefined,
+  isOf: IsOf,
 ): Map<string, string> {
   const ports = new Map<string, Link[]>();
   for (const link of links) {
@@ -70,7 +90,7 @@ function matched(
   for (const { id, pid, bridge } of wanted) {
     const namespace = namespaceOf(pid);
     // Docker reported the PID before, this confirms it after: in between it was no other process's
-    if (namespace === undefined || !isOfContainer(pid, id)) continue;
+    if (namespace === undefined || !isOf(pid, id)) continue;
     const here =
       ports.get(`${bridges.get(bridge)} ${namespace}`) ?? ports.get(`${bridge} ${namespace}`) ?? [];
     const [port] = here;
@@ -82,12 +102,12 @@ function matched(
 
 /** By PID and not by /proc/PID/ns/net, which needs the privilege to trace other users' processes. */
 function namespaceOf(route: Netlink, pid: number): number | undefined {
-  const body = Buffer.concat([Buffer.alloc(4), attribute(NETNSA_PID, int32(pid))]);
+  const body = Buffer.concat([Buffer.alloc(NSID_HEADER), attribute(NETNSA_PID, int32(pid))]);
   try {
     const reply = route.ask([{ type: RTM_GETNSID, flags: REQUEST, body }]).messages[0];
-    const number =
-      reply === undefined ? undefined : attributes(reply.body.subarray(4)).get(NETNSA_NSID)?.readInt32LE(0);
-    return number === undefined || number < 0 ? undefined : number;
+    const at = reply === undefined ? -1 : seek(reply.body, NSID_HEADER, [NETNSA_NSID], 4);
+    const number = at < 0 ? -1 : (reply?.body.readInt32LE(at) ?? -1);
+    return number < 0 ? undefined : number;
   } catch {
     // the process has ended
     return undefined;
@@ -106,22 +126,70 @@ function isOfContainer(pid: number, id: string): boolean {
 const TRIES = 5;
 
 function readLinks(route: Netlink): Link[] {
-  const question: Message = { type: RTM_GETLINK, flags: REQUEST | DUMP, body: Buffer.alloc(16) };
+  const question = linkQuestion(DUMP);
   let replies = route.ask([question]);
   for (let tries = 1; replies.interrupted && tries < TRIES; tries++) replies = route.ask([question]);
-  return replies.messages.map(({ body }) => {
-    const found = attributes(body.subarray(16));
-    return {
-      name: (found.get(IFLA_IFNAME)?.toString("latin1") ?? "").replace(/\0.*$/s, ""),
-      index: body.readInt32LE(4),
-      master: found.get(IFLA_MASTER)?.readInt32LE(0),
-      namespace: found.get(IFLA_LINK_NETNSID)?.readInt32LE(0),
-    };
-  });
+  return replies.messages.map(({ body }) => linkOf(body));
+}
+
+/**
+ * The bridges, and what is at the other end of the devices of each container: a few questions a container, however many
+ * devices the host has. Undefined where the kernel does not list another namespace's devices: before Linux 4.15, or where the
+ * namespace has gone.
+ */
+function linksOf(route: Netlink, wanted: readonly Wanted[]): Link[] | undefined {
+  const links = [...new Set(wanted.map(({ bridge }) => bridge))].flatMap((bridge) =>
+    asked(route, linkQuestion(0, attribute(IFLA_IFNAME, text(bridge)))),
+  );
+  for (const { pid } of wanted) {
+    const namespace = namespaceOf(route, pid);
+    if (namespace === undefined) continue;
+    const inside = asked(route, linkQuestion(DUMP, attribute(IFLA_TARGET_NETNSID, int32(namespace))));
+    // a kernel that does not know the attribute lists this namespace's devices
+    if (inside.length === 0 || inside.some((body) => seek(body, LINK_HEADER, [IFLA_TARGET_NETNSID], 4) < 0))
+      return undefined;
+    for (const body of inside) {
+      const at = seek(body, LINK_HEADER, [IFLA_LINK], 4);
+      if (at >= 0) links.push(...asked(route, linkQuestion(0, Buffer.alloc(0), body.readInt32LE(at))));
+    }
+  }
+  return links.map(linkOf);
+}
+
+/** Without `index` and a name it is for all devices. */
+function linkQuestion(flags: number, attributes: Buffer = Buffer.alloc(0), index = 0): Message {
+  const header = Buffer.alloc(LINK_HEADER);
+  header.writeInt32LE(index, 4);
+  const body = Buffer.concat([header, attributes, attribute(IFLA_EXT_MASK, int32(SKIP_STATS))]);
+  return { type: RTM_GETLINK, flags: REQUEST | flags, body };
+}
+
+/** The devices of an answer; none where the kernel refuses, as for a device or a namespace that has gone. */
+function asked(route: Netlink, question: Message): Buffer[] {
+  try {
+    return route.ask([question]).messages.map(({ body }) => body);
+  } catch (error) {
+    if (error instanceof NetlinkError) return [];
+    throw error;
+  }
+}
+
+function linkOf(body: Buffer): Link {
+  const number = (type: number): number | undefined => {
+    const at = seek(body, LINK_HEADER, [type], 4);
+    return at < 0 ? undefined : body.readInt32LE(at);
+  };
+  const name = seek(body, LINK_HEADER, [IFLA_IFNAME], 1);
+  return {
+    name: name < 0 ? "" : body.toString("latin1", name, body.indexOf(0, name)),
+    index: body.readInt32LE(4),
+    master: number(IFLA_MASTER),
+    namespace: number(IFLA_LINK_NETNSID),
+  };
 }
 
 /** The same result without netlink. */
-export async function findWithPrograms(wanted: readonly Wanted[]): Promise<Map<string, string>> {
+async function findWithPrograms(wanted: readonly Wanted[], isOf: IsOf): Promise<Map<string, string>> {
   if (wanted.length === 0) return new Map();
   const { stdout } = await run(["ip", "-json", "-details", "link"]);
   const links = (JSON.parse(stdout) as Record<string, unknown>[]).map((link) => ({
@@ -132,7 +200,7 @@ export async function findWithPrograms(wanted: readonly Wanted[]): Promise<Map<s
   }));
   const namespaces = new Map<number, number | undefined>();
   for (const { pid } of wanted) namespaces.set(pid, await namespaceByProgram(pid));
-  return matched(wanted, links, (pid) => namespaces.get(pid));
+  return matched(wanted, links, (pid) => namespaces.get(pid), isOf);
 }
 
 async function namespaceByProgram(pid: number): Promise<number | undefined> {
