@@ -3,7 +3,7 @@
  * writes the results again: read the difference. BIND, iptables and nft check the files as well.
  *
  *     ocdd.conf containers.json networks.json [leases.json] [zone-before.txt]
- *     → rules.txt zone.txt plan.txt report.txt list.json [page.html]
+ *     → rules.txt zone.txt plan.txt report.txt list.json [leases.txt] [page.html]
  *
  * rules.txt is the input of iptables-restore, and after the line `# nft` that of nft.
  */
@@ -25,6 +25,7 @@ import type { BridgePort, Container, LeaseTable, Network, Observation } from "..
 import { observationOf } from "../src/core/observation.ts";
 import { NO_HISTORY } from "../src/core/page/history.ts";
 import { isEmpty, plan } from "../src/core/plan.ts";
+import { leaseRows, leasesText } from "../src/core/report/leases.ts";
 import { listDocument, runReport } from "../src/core/report/report.ts";
 import { describeAll } from "../src/core/report/steps.ts";
 import { readZoneOnDisk, zoneSettings } from "../src/core/zone/records.ts";
@@ -41,6 +42,8 @@ const UPDATE = process.env.UPDATE === "1";
 interface Case {
   readonly config: Config;
   readonly seen: Observation;
+  /** It begins with leases: what `ocdd leases` shows after the run is a result too. */
+  readonly hasLeases: boolean;
 }
 
 function readCase(directory: string): Case {
@@ -67,6 +70,7 @@ function readCase(directory: string): Case {
   });
   return {
     config,
+    hasLeases: existsSync(join(directory, "leases.json")),
     seen: observationOf(config, {
       containers,
       networks,
@@ -125,12 +129,13 @@ const PAGES: ReadonlySet<string> = new Set(["contract-table", "hostile"]);
 
 /** Every result file of a case. */
 function results(name: string, case_: Case): Record<string, string> {
-  const { config, seen } = case_;
+  const { config, seen, hasLeases } = case_;
   const decision = decide(config, seen, NOW);
   const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
   const warnings = decision.warnings.map((line) => `warning: ${line}\n`).join("");
   return {
     ...(PAGES.has(name) ? { "page.html": decision.desired.page.html } : {}),
+    ...(hasLeases ? { "leases.txt": leasesText(leaseRows(decision.desired, config.addressHold, NOW)) } : {}),
     "rules.txt": rulesOf(case_, decision.desired.dataPath),
     "zone.txt": decision.desired.zone.text,
     "plan.txt": describeAll(steps)
