@@ -26,6 +26,8 @@ for (const engine of ENGINES) {
     };
     const served = (name: string, address: string) => async () => (await lab.who(address)) === name;
     await wait("what runs already is served", served("one", "192.168.122.12"), 6000);
+    const said = () => watch.output().match(/^watching .*$/gm);
+    await wait("it says so", async () => said() !== null, 6000);
     const table = await addresses(lab);
     const one = aliasOf(table, "one");
     const two = aliasOf(table, "two");
@@ -136,6 +138,7 @@ for (const engine of ENGINES) {
 
     t.test("SIGTERM: it ends by itself, and rules and aliases stay", async (t) => {
       t.equal(await watch.stop(), 0);
+      t.same(said(), ["watching 2 services"], "of all its runs only the first one tells how many");
       t.equal((await aliases(lab)).length, 4);
       t.equal(await lab.who(one), "one");
     });
