@@ -3,22 +3,19 @@
  * in test/browser/pictures to be inspected by a person; axe-core on every one of them.
  */
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
 import { createServer, get, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
-import { fileURLToPath } from "node:url";
 import t, { type Test } from "tap";
 import { until } from "../lab/process.ts";
 import { openStage, type Stage, waitingFor } from "../lifecycle/stage.ts";
 import { type BrowserContextOptions, openBrowser, type Page } from "./chromium.ts";
+import { takePicture } from "./pictures.ts";
 import { complaints, violations } from "./watch.ts";
 
-const PICTURES = fileURLToPath(new URL("pictures/", import.meta.url));
 const ALIAS = "127.0.0.13";
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
 t.setTimeout(600_000);
-mkdirSync(PICTURES, { recursive: true });
 const { browser, close } = await openBrowser();
 t.teardown(close);
 
@@ -174,7 +171,7 @@ t.test("each picture: axe-core reports nothing, nothing to scroll sideways", asy
     site.set(ALIAS, state);
     for (const [look, options] of looks) {
       const { page } = await visit(t, site.url, options);
-      await page.screenshot({ path: `${PICTURES}waiting-${phase}${look}.png` });
+      await takePicture(page, `waiting-${phase}${look}`);
       t.same(await violations(page), [], `${phase}${look}: axe-core`);
       const wide = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
       t.ok(wide <= 0, `${phase}${look}: ${wide}`);
