@@ -131,7 +131,7 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ".PP",
       "A service that sleeps when it is not used, started by a command in place of a visit; and why it was started or stopped:",
       literal(
-        "docker run -d --label ocdd.wake=true --label ocdd.idle=30m --name wiki requarks/wiki:2\nocdd wake wiki\ntail /opt/ocdd/events.jsonl",
+        "docker run -d --label ocdd.wake=true --label ocdd.idle=30m --name wiki requarks/wiki:2\nocdd wake wiki\ntail /var/lib/ocdd/events.jsonl",
       ),
       ".PP",
       "A changed zone, checked by a name server like the one in production before it is committed:",
@@ -170,7 +170,16 @@ export function confPage({ version, keys }: Surface): string {
       "All mistakes are reported at once, each with its line; an unknown key is one.",
     ),
     section("KEYS", ...keys.map(keyItem)),
-    section("EXAMPLE", literal(textOf("ocdd.conf.example"))),
+    section(
+      "EXAMPLES",
+      "What a new host needs at least:",
+      literal(
+        "IP_RANGE=192.168.122.11-192.168.122.30\nTOOLBOX_SUBDOMAIN_NAME=toolbox.example.com\nSTORAGE_DIR=/var/lib/ocdd",
+      ),
+      ".PP",
+      "A file of the bash script OctoCopDD, which works unchanged:",
+      literal(textOf("ocdd.conf.example")),
+    ),
     section("FILES", item(italic("/etc/ocdd/ocdd.conf"), "The configuration of the services.")),
     section("SEE ALSO", ".BR ocdd (8)"),
   );
@@ -178,8 +187,10 @@ export function confPage({ version, keys }: Surface): string {
 
 const page = (...parts: readonly string[]): string => `${wrapped([GENERATED, ...parts].join("\n"))}\n`;
 
-const tagOf = ({ long, argument }: Flag): string =>
-  argument === undefined ? bold(long) : `${bold(long)} ${italic(argument)}`;
+function tagOf({ long, argument, optional }: Flag): string {
+  if (argument !== undefined) return `${bold(long)} ${italic(argument)}`;
+  return optional === undefined ? bold(long) : `${bold(long)} [${italic(optional)}]`;
+}
 
 const option = (flag: Flag): string =>
   item(

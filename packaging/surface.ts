@@ -9,8 +9,10 @@ import { KEYS, type KeyName } from "../src/core/config/keys.ts";
 export interface Flag {
   readonly short: string | undefined;
   readonly long: string;
-  /** Name of its argument, such as `file`; undefined when it takes none. */
+  /** Name of the argument that it must have, such as `file`; undefined when it takes none. */
   readonly argument: string | undefined;
+  /** Name of an argument that it may have. */
+  readonly optional: string | undefined;
   /** The values it takes, where they are few. */
   readonly choices: readonly string[];
   readonly text: string;
@@ -127,6 +129,7 @@ function flagOf(option: OptionLike): Flag {
     short: option.short,
     long: option.long ?? "",
     argument: /<([^>]+)>/.exec(option.flags)?.[1],
+    optional: /\[([^\]]+)\]/.exec(option.flags)?.[1],
     choices: option.argChoices ?? [],
     text: option.description,
   };
