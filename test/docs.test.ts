@@ -1,8 +1,10 @@
 /** The documentation agrees with the program: README, --help, the keys, the example, the manual pages, the completions. */
 
+import { existsSync, globSync } from "node:fs";
+import { dirname, join } from "node:path";
 import t from "tap";
 import { generated } from "../packaging/docs.ts";
-import { quoted, readmeTable, readSurface, textOf } from "../packaging/surface.ts";
+import { type Flag, quoted, ROOT, readmeTable, readSurface, textOf } from "../packaging/surface.ts";
 import { readConfFile } from "../src/core/config/conf-file.ts";
 import { decide } from "../src/core/decide.ts";
 import { composeLabels, config, container, NOW, observation } from "./core/make.ts";
@@ -29,6 +31,53 @@ t.test("README: every option, and no other", (t) => {
   const section = readme.split(/^## /m).find((part) => part.startsWith("Commands\n")) ?? "";
   const named = quoted(section).flatMap((text) => text.match(/--[a-z][a-z-]*/g) ?? []);
   t.same(sorted(named), sorted(flags.map(({ long }) => long)));
+  t.end();
+});
+
+t.test("README's table of options: those that each command has, with their arguments", (t) => {
+  const rows = readmeTable("Commands");
+  const named = new Map<string, string[]>();
+  let commands: string[] = [];
+  for (const [first = "", options = "", text] of rows) {
+    // the table of commands has two columns
+    if (text === undefined) continue;
+    if (first !== "") commands = quoted(first).map((command) => command.replace("ocdd ", ""));
+    const spelt = quoted(options).filter((option) => option.startsWith("--"));
+    for (const name of commands.length > 0 ? commands : [""])
+      named.set(name, [...(named.get(name) ?? []), ...spelt]);
+  }
+  const spell = ({ long, argument, optional }: Flag): string => {
+    if (argument !== undefined) return `${long} ${argument.toUpperCase()}`;
+    return optional === undefined ? long : `${long} [${optional.toUpperCase()}]`;
+  };
+  const global = surface.flags.map(({ long }) => long);
+  const has = new Map([["", surface.flags.map(spell)]]);
+  for (const { name, flags } of surface.words) {
+    const own = flags.filter(({ long }) => !global.includes(long));
+    if (own.length > 0) has.set(name, own.map(spell));
+  }
+  t.same(sorted(named.keys()), sorted(has.keys()));
+  for (const [name, options] of has) t.same(sorted(named.get(name) ?? []), sorted(options), name);
+  t.end();
+});
+
+t.test("links in the documents: files and headings that there are", (t) => {
+  const anchors = (path: string): string[] =>
+    [...textOf(path).matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-"),
+    );
+  for (const from of globSync("{*.md,docs/*.md,examples/*/*.md,test/lab/*.md}", { cwd: ROOT })) {
+    for (const [, target = ""] of textOf(from).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [file = "", heading] = target.split("#");
+      const path = file === "" ? from : join(dirname(from), file);
+      t.ok(existsSync(join(ROOT, path)), `${from}: ${target}`);
+      if (heading !== undefined) t.ok(anchors(path).includes(heading), `${from}: ${target}`);
+    }
+  }
   t.end();
 });
 
