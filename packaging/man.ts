@@ -7,7 +7,7 @@ import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surfa
 const DATE = "2026-11-29";
 
 const GENERATED =
-  '.\\" Written by "npm run man": change src/cli/main.ts, src/core/config/keys.ts or packaging/man.ts instead.';
+  '.\\" Written by "npm run man": change src/cli/, src/core/config/keys.ts, the labels in README.md or packaging/man.ts instead.';
 
 /** ocdd(8): commands and options. */
 export function commandPage({ version, summary, flags, words, labels, statuses }: Surface): string {
@@ -62,11 +62,11 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
     section(
       "TRY",
       `${bold("ocdd try")} creates an instance of a container beside it, with the same image, environment, mounts, rights, limits and networks, and removes it when its command has ended.`,
-      "What it writes to mounts that are not for reading only, production has; give it a copy with",
+      "Its mounts are those of production, and what it writes there is written in production: put a copy in their place with",
       `${bold("--mount")}. In the arguments of the command ${bold("{name}")} and ${bold("{address}")} are replaced.`,
       "The exit status is that of VALIDATE or of the command, 128 and the number of the signal that has ended it,",
       "or 1 when the container does not become ready.",
-      `What a killed one has left is removed by the next run of ${bold("ocdd")} or ${bold("ocdd watch")}.`,
+      `If it is killed the next run removes the container: ${bold("ocdd")} or ${bold("ocdd watch")}.`,
     ),
     section("EXIT STATUS", ...[...statuses].map(([status, meaning]) => item(bold(status), plain(meaning)))),
     section(
@@ -77,7 +77,7 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ),
       item(
         bold("SIGTERM"),
-        `${bold("ocdd watch")} and ${bold("ocdd serve")} finish the step in progress. A single run is interrupted, and the next one completes it. Addresses, rules and files stay as they are.`,
+        `${bold("ocdd watch")} ends after the run in progress, ${bold("ocdd serve")} when its sockets are closed; a second signal ends them at once. A single run is interrupted, and the next one completes it. Addresses, rules and files stay as they are.`,
       ),
     ),
     section(

@@ -84,7 +84,8 @@ export function readSurface(): Surface {
       name: name as KeyName,
       text: key.doc,
       fallback: key.fallback,
-      required: key.fallback === "" && refuses(key.parse),
+      // a default that is worked out stands in its text
+      required: key.fallback === "" && !key.doc.includes("; default: ") && refuses(key.parse),
     })),
     labels: labels(),
     statuses: statuses(tree),

@@ -34,10 +34,10 @@ function __ocdd_keys
     printf '%s\t%s\n' FALLBACK_URL= 'the http or https URL to which /go/NAME on the index page leads when no service has the name; default: the page'
     printf '%s\t%s\n' WEB_TEMPLATE_DIR= 'a directory whose index.html, style.css and app.js replace the page\'s own'
     printf '%s\t%s\n' ADDRESS_HOLD= 'seconds before a released address is given to another container; default and minimum: 2 x DNS_TTL + 60'
-    printf '%s\t%s\n' EXPOSE= 'all containers, or only those labelled ocdd.enable=true'
-    printf '%s\t%s\n' FIREWALL= 'what redirects the aliases; auto: nft where Docker\'s own backend is nftables or iptables is not installed'
+    printf '%s\t%s\n' EXPOSE= 'all: every container is served; labelled: only those with ocdd.enable=true'
+    printf '%s\t%s\n' FIREWALL= 'what redirects the aliases: iptables, nft, or auto, which is nft where Docker\'s own backend is nftables or iptables is not installed, else iptables'
     printf '%s\t%s\n' SYNC_INTERVAL= 'seconds between two full runs of watch'
-    printf '%s\t%s\n' WAKE= 'which stopped containers keep name and address and are started by the first visit: those labelled ocdd.wake=true, all, or none'
+    printf '%s\t%s\n' WAKE= 'which stopped containers keep name and address and are started by the first visit: labelled (those with ocdd.wake=true), all, or off (none)'
     printf '%s\t%s\n' WAKE_PAGE= '0 shows browsers no page while a container is being started'
     printf '%s\t%s\n' WAKE_TIMEOUT= 'how long a container that is being started may take to be ready'
     printf '%s\t%s\n' WAKE_GRACE= 'how long to wait for a container whose readiness cannot be checked'
@@ -45,7 +45,7 @@ function __ocdd_keys
     printf '%s\t%s\n' IDLE_IGNORE= 'networks whose traffic does not count as use of a container, such as those of monitors'
     printf '%s\t%s\n' METRICS_LISTEN= 'ADDRESS:PORT for metrics and health of the director; the server uses the next port'
     printf '%s\t%s\n' METRICS_ALLOW= 'networks that may read metrics and health, comma separated; the host itself always may; required where METRICS_LISTEN is no loopback address'
-    printf '%s\t%s\n' SERVICES= 'how watch and serve are started'
+    printf '%s\t%s\n' SERVICES= 'how watch and serve are started: systemd, compose, none, or auto, which is systemd where that runs, else none'
     printf '%s\t%s\n' IMAGE= 'the container image of watch and serve where SERVICES is compose'
 end
 

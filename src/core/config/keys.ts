@@ -118,17 +118,21 @@ export const KEYS = {
     optionalInteger(0, 31_536_000),
     "seconds before a released address is given to another container; default and minimum: 2 x DNS_TTL + 60",
   ),
-  EXPOSE: key("all", oneOf("all", "labelled"), "all containers, or only those labelled ocdd.enable=true"),
+  EXPOSE: key(
+    "all",
+    oneOf("all", "labelled"),
+    "all: every container is served; labelled: only those with ocdd.enable=true",
+  ),
   FIREWALL: key(
     "auto",
     oneOf("auto", "iptables", "nft"),
-    "what redirects the aliases; auto: nft where Docker's own backend is nftables or iptables is not installed",
+    "what redirects the aliases: iptables, nft, or auto, which is nft where Docker's own backend is nftables or iptables is not installed, else iptables",
   ),
   SYNC_INTERVAL: key("60", integer(1, 86_400), "seconds between two full runs of watch"),
   WAKE: key(
     "labelled",
     oneOf("labelled", "all", "off"),
-    "which stopped containers keep name and address and are started by the first visit: those labelled ocdd.wake=true, all, or none",
+    "which stopped containers keep name and address and are started by the first visit: labelled (those with ocdd.wake=true), all, or off (none)",
   ),
   WAKE_PAGE: key("1", flag, "0 shows browsers no page while a container is being started"),
   WAKE_TIMEOUT: key("60s", duration, "how long a container that is being started may take to be ready"),
@@ -149,7 +153,11 @@ export const KEYS = {
     networks,
     "networks that may read metrics and health, comma separated; the host itself always may; required where METRICS_LISTEN is no loopback address",
   ),
-  SERVICES: key("auto", oneOf("auto", "systemd", "compose", "none"), "how watch and serve are started"),
+  SERVICES: key(
+    "auto",
+    oneOf("auto", "systemd", "compose", "none"),
+    "how watch and serve are started: systemd, compose, none, or auto, which is systemd where that runs, else none",
+  ),
   IMAGE: key("ocdd", image, "the container image of watch and serve where SERVICES is compose"),
 } as const;
 
