@@ -97,7 +97,7 @@ t.test("README has every key with its default, and no other", (t) => {
 });
 
 t.test("README has every exit status", (t) => {
-  const line = /^Exit status: ([\s\S]*?)\n\n/m.exec(readme)?.[1] ?? "";
+  const line = /^### Exit status\n\n([\s\S]*?)\n\n/m.exec(readme)?.[1] ?? "";
   const statuses = line.split(" · ").map((item) => /^\d+/.exec(item.trim())?.[0] ?? "");
   t.same(statuses, [...surface.statuses.keys()]);
   t.end();
