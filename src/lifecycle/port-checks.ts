@@ -37,6 +37,11 @@ const LEAST_INTERVAL = 60;
 const DEADLINE_MS = 2_000;
 /** Connections at the same time. */
 const AT_ONCE = 8;
+/**
+ * Checks a second, at most: with more than 600 containers each is checked less often, so that the work has a bound. With two ports
+ * that refuse each check takes about a millisecond of processor time.
+ */
+const PER_SECOND = 10;
 /** Checks in a row that must fail: a container that is being restarted may miss one. */
 const MISSES = 2;
 /** The longest time that a timer is set to, in milliseconds. */
@@ -59,6 +64,7 @@ export function makePortChecks({ accepts, clock, changed, store, say }: PortChec
   const running = new Set<Promise<void>>();
   const turn = slots(AT_ONCE);
   const over = new AbortController();
+  let leastS = LEAST_INTERVAL;
   let intervalS = LEAST_INTERVAL;
   let paused = false;
   let cancel = (): void => undefined;
@@ -96,8 +102,10 @@ export function makePortChecks({ accepts, clock, changed, store, say }: PortChec
     const startedAt = clock.now();
     const open = await withOwnSignal(over.signal, (signal) => openPort(plan, signal));
     if (!isCurrent()) return;
-    plan.at = nextDueMs(intervalS, startedAt, clock.now());
     if (!paused) heard(plan, open);
+    // one miss is soon followed by the check that decides
+    const nextS = plan.misses === 1 ? leastS : intervalS;
+    plan.at = nextDueMs(nextS, startedAt, clock.now());
   };
 
   const tick = (): void => {
@@ -141,12 +149,13 @@ export function makePortChecks({ accepts, clock, changed, store, say }: PortChec
   return {
     update({ syncInterval }, { services }) {
       paused = false;
-      intervalS = Math.max(syncInterval, LEAST_INTERVAL);
       const wanted = new Map(portChecksOf(services).map((check) => [check.container, check]));
+      leastS = Math.max(syncInterval, LEAST_INTERVAL);
+      intervalS = Math.max(leastS, Math.ceil(wanted.size / PER_SECOND));
       for (const container of plans.keys()) if (!wanted.has(container)) forget(container);
       for (const [container, check] of wanted) {
         const known = plans.get(container);
-        if (JSON.stringify(known?.check) === JSON.stringify(check)) continue;
+        if (known !== undefined && sameCheck(known.check, check)) continue;
         // the run that has just ended has still shown it as one that does not answer
         if (forget(container)) changed(container);
         const at = clock.now() + share(container) * intervalS * 1000;
@@ -165,6 +174,9 @@ export function makePortChecks({ accepts, clock, changed, store, say }: PortChec
     },
   };
 }
+
+const sameCheck = (a: PortCheck, b: PortCheck): boolean =>
+  a.service === b.service && a.address === b.address && a.ports.join() === b.ports.join();
 
 export const openPortChecks = (parts: Pick<PortCheckParts, "changed" | "store" | "say">): PortChecks =>
   makePortChecks({ ...parts, accepts, clock: realClock });

@@ -4,6 +4,7 @@ import { type AddressInfo, createConnection, createServer, type Server } from "n
 import { Worker } from "node:worker_threads";
 import t, { type Test } from "tap";
 import { decide } from "../../src/core/decide.ts";
+import { share } from "../../src/core/methods/tasks.ts";
 import type { Container } from "../../src/core/model.ts";
 import { accepts, type ContainerPort } from "../../src/host/connect.ts";
 import { makePortChecks, type PortCheckParts } from "../../src/lifecycle/port-checks.ts";
@@ -102,6 +103,24 @@ t.test("several ports: one is enough, and it is tried first the next time", asyn
   );
   t.strictSame(stage.changed, []);
 });
+
+t.test(
+  "many containers: at most ten checks a second, and the one after a first miss is not later",
+  async (t) => {
+    const all = Array.from({ length: 960 }, (_, n) => web(`w${n}`, `172.17.${1 + (n >> 8)}.${n & 255}`));
+    const silent = all.find((one) => share(one.id) < 0.1);
+    const stage = makeStage(({ address }) => address !== silent?.attachments[0]?.address);
+    stage.update(all);
+    const triedIn = async (seconds: number): Promise<number> => {
+      const before = stage.tried.length;
+      for (let n = 0; n < seconds; n += 4) await stage.clock.advance(4_000);
+      return stage.tried.length - before;
+    };
+    t.equal(await triedIn(96), 961, "once in 96 s, and the one that missed once more");
+    t.equal(await triedIn(192), 2 * 960, "after its second miss as often as the others");
+    t.strictSame([...stage.checks.unanswered()], [silent?.id]);
+  },
+);
 
 t.test("SYNC_INTERVAL counts where it is longer than a minute", async (t) => {
   for (const [interval, count] of [
