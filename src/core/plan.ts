@@ -215,15 +215,17 @@ export function hairpinChanges(
 function zoneSteps(actual: State, desired: State): Step[] {
   if (actual.zone.text === desired.zone.text) return [];
   const id = (r: OwnRecord): string => `${r.owner} ${r.type} ${r.rdata}`;
-  const old = new Set(actual.zone.records.map(id));
-  const wanted = new Set(desired.zone.records.map(id));
+  // most are the very same objects
+  const [before, after] = [new Set(actual.zone.records), new Set(desired.zone.records)];
+  const gone = new Map(actual.zone.records.flatMap((r) => (after.has(r) ? [] : [[id(r), r]])));
+  const fresh = new Map(desired.zone.records.flatMap((r) => (before.has(r) ? [] : [[id(r), r]])));
   return [
-    ...desired.zone.records
-      .filter((record) => !old.has(id(record)))
-      .map((record): Step => ({ kind: "record", change: "add", record })),
-    ...actual.zone.records
-      .filter((record) => !wanted.has(id(record)))
-      .map((record): Step => ({ kind: "record", change: "remove", record })),
+    ...[...fresh].flatMap(([key, record]): Step[] =>
+      gone.has(key) ? [] : [{ kind: "record", change: "add", record }],
+    ),
+    ...[...gone].flatMap(([key, record]): Step[] =>
+      fresh.has(key) ? [] : [{ kind: "record", change: "remove", record }],
+    ),
     { kind: "zone", serial: desired.zone.serial },
   ];
 }

@@ -124,7 +124,7 @@ export function listingOf(input: ListingInput): Listing {
     zone,
     host: input.host ?? null,
     staleAfter: Math.max(STALE_LEAST, 3 * input.interval),
-    range: addressUse({ pool, table, reserved: (address) => input.excluded.has(address), hold, now }),
+    range: addressUse({ pool, table, reserved: input.excluded, hold, now }),
     services,
     stopped: stopped.sort((a, b) => byName.compare(a.name, b.name)),
     skipped: input.skipped.map((one) => ({

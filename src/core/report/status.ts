@@ -177,7 +177,7 @@ function use(
   config: Config,
   { table, inForce, decision, hostIp, now }: StatusReport,
 ): AddressUse & { inForce: number } {
-  const reserved = (address: Ipv4): boolean => address === hostIp;
+  const reserved = new Set<Ipv4>(hostIp === null ? [] : [hostIp]);
   const input = { pool: config.pool, table, reserved, hold: config.addressHold, now };
   return { ...(decision?.range ?? addressUse(input)), inForce };
 }

@@ -155,7 +155,13 @@ function identityNotes(
 }
 
 /** The names that a candidate claims. */
-export function claimOf(candidate: Candidate): Claim {
+export const claimOf = (candidate: Candidate): Claim =>
+  claimed(candidate.identity, candidate.key, () => makeClaim(candidate));
+
+/** An identity is that of one container, and labels do not change. */
+const claimed = perObject<Identity, Claim>();
+
+function makeClaim(candidate: Candidate): Claim {
   const { container, wishes, identity, key } = candidate;
   const { membership, oneOff } = identity;
   return {

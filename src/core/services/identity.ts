@@ -1,5 +1,6 @@
 /** The service that a container belongs to, where that is certain: any user can set labels, Docker keeps names unique. */
 
+import { perObject } from "../memo.ts";
 import type { Container, Lease } from "../model.ts";
 import { fingerprint } from "./name.ts";
 
@@ -29,19 +30,38 @@ export interface Identity {
  * other container have it, or when this very container (`lease`, by the key its labels claim) had it before; else the name's.
  */
 export function identityOf(container: Container, lastSeen: ReadonlyMap<string, string>): Identity {
-  const byName = `container:${part(container.name)}`;
-  if (isOneOff(container)) return { key: byName, membership: null, oneOff: true, rejectedKey: null };
-  const membership = membershipOf(container);
-  const claimed = membership === null ? null : keyOf(membership);
-  if (membership === null || claimed === null)
-    return { key: byName, membership, oneOff: false, rejectedKey: null };
+  const said = claims(container, "", () => claimsOf(container));
+  const { byName, membership, claimed } = said;
+  if (claimed === null) return said.alone;
   const accepted = isNamedSo(container.name, membership) || lastSeen.get(claimed) === container.id;
-  return {
+  return identities(container, String(accepted), () => ({
     key: accepted ? claimed : byName,
     membership,
     oneOff: false,
     rejectedKey: accepted ? null : claimed,
-  };
+  }));
+}
+
+/** What a container says of itself. */
+interface Claims {
+  /** The key of its name. */
+  readonly byName: string;
+  readonly membership: Membership | null;
+  /** The key that its labels claim; null where they claim none. */
+  readonly claimed: string | null;
+  /** Its identity where they claim none. */
+  readonly alone: Identity;
+}
+
+const claims = perObject<Container, Claims>();
+const identities = perObject<Container, Identity>();
+
+function claimsOf(container: Container): Claims {
+  const byName = `container:${part(container.name)}`;
+  const oneOff = isOneOff(container);
+  const membership = oneOff ? null : membershipOf(container);
+  const claimed = membership === null ? null : keyOf(membership);
+  return { byName, membership, claimed, alone: { key: byName, membership, oneOff, rejectedKey: null } };
 }
 
 /** Key → id of the container last seen with it. */
@@ -86,7 +106,9 @@ function keyOf({ kind, project, service, number }: Membership): string | null {
 }
 
 /** Is this the name that compose (before and since version 2) or swarm gives this member? */
-function isNamedSo(name: string, { kind, project, service, number }: Membership): boolean {
+function isNamedSo(name: string, membership: Membership | null): boolean {
+  if (membership === null) return false;
+  const { kind, project, service, number } = membership;
   // of swarm's tasks the number itself is read from the name
   if (kind === "swarm") return true;
   return name === `${project}-${service}-${number}` || name === `${project}_${service}_${number}`;

@@ -1,4 +1,5 @@
 /** Assigns names to containers: (claims, names held) → grants. A container keeps a name it holds in any order of start. */
+import { perObject } from "../memo.ts";
 import { fingerprint, type Name, suffixed } from "./name.ts";
 
 /** The names that a container asks for. */
@@ -121,16 +122,25 @@ function grantOnce(
         if (refused !== null) notes.push(refused);
         return refused === null;
       });
-      const names = new Set<string>([own, base, ...aliases]);
       const service = dotted !== null && dottedRefused === null ? [dotted] : [];
-      for (const name of service) names.add(name);
-      const shared = unit.claims.length > 1 ? [...names].filter((name) => name !== own) : [];
-      const kept = [...new Set([base, own, ...aliases, ...service])];
-      grants.set(claim.key, { own, names: [...names], shared, kept, renamed, notes });
+      const others = unit.claims.length > 1;
+      const said = JSON.stringify([own, base, aliases, service, others, renamed, notes]);
+      grants.set(
+        claim.key,
+        made(claim, said, () => {
+          const names = [...new Set<string>([own, base, ...aliases, ...service])];
+          const shared = others ? names.filter((name) => name !== own) : [];
+          const kept = [...new Set([base, own, ...aliases, ...service])];
+          return { own, names, shared, kept, renamed, notes };
+        }),
+      );
     }
   }
   return grants;
 }
+
+/** The same value as long as nothing of it changes: what follows from it is computed once. */
+const made = perObject<Claim, Grant>();
 
 type Take = (name: string, unit: Unit) => string | null;
 

@@ -6,36 +6,25 @@ import { canonical, type Forward } from "../forwards/forward.ts";
 import { portsToCheck } from "../lifecycle/port-check.ts";
 import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { perObject } from "../memo.ts";
-import type { Container, LeaseTable, Service } from "../model.ts";
+import type { LeaseTable, Service } from "../model.ts";
 import { readCard } from "../page/appearance.ts";
 import type { Candidate } from "./candidates.ts";
 import type { Grant } from "./names.ts";
 import type { Skipped } from "./skipped.ts";
 
-/** The service of a candidate; the same value as long as nothing of it changes. */
+/**
+ * The service of a candidate; the same value as long as nothing of it changes. A grant is that of one container, with its names; the
+ * rest of what a service is made of is compared.
+ */
 export function serviceOf(candidate: Candidate, grant: Grant, address: Ipv4, place: Place): Service {
   const { zone, bridgePort, settings } = place;
-  const { key, reach, container, identity, wishes } = candidate;
-  const target = [
-    ...("target" in reach ? [reach.target] : []),
-    ...("network" in reach ? [reach.network.name] : []),
-  ];
-  const said = [
-    key,
-    reach.kind,
-    identity.membership,
-    ...target,
-    address,
-    zone,
-    bridgePort,
-    settings,
-    wishes.allow,
-    grant.renamed,
-    ...grant.names,
-    "",
-    ...grant.shared,
-  ];
-  return services(container, JSON.stringify(said), () => makeService(candidate, grant, address, place));
+  const { reach, container, wishes } = candidate;
+  const target = "target" in reach ? reach.target : "";
+  const network = "network" in reach ? reach.network.name : "";
+  const { allow } = wishes;
+  const rest = allow === null && settings === null ? "" : JSON.stringify([allow, settings]);
+  const said = [reach.kind, target, address, zone, bridgePort, network, container.state, rest].join("\n");
+  return services(grant, said, () => makeService(candidate, grant, address, place));
 }
 
 /** The parts of a service that do not come from its container. */
@@ -46,7 +35,7 @@ interface Place {
   readonly settings: LifecycleSettings | null;
 }
 
-const services = perObject<Container, Service>();
+const services = perObject<Grant, Service>();
 
 function makeService(
   candidate: Candidate,

@@ -4,6 +4,7 @@ import { formatName, parseName } from "../../dns/wire/name.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import { perObject } from "../memo.ts";
 import { contradictions } from "./contradiction.ts";
 import type { AddressRecord, OwnRecord, SrvRecord, ZoneFile, ZoneOnDisk } from "./zone-file.ts";
 
@@ -136,6 +137,9 @@ function relative(owner: string, zone: string): string | null {
   return name.endsWith(`.${zone}.`) ? name.slice(0, -zone.length - 2) : null;
 }
 
+/** A record's line, with its end. */
+const addressLine = perObject<AddressRecord, string>();
+
 /** The zone file: OCDD's lines, each with the mark, then the hand-written ones. */
 export function renderZone(
   settings: ZoneSettings,
@@ -150,18 +154,24 @@ export function renderZone(
   // RFC 1035 §8: a dot in the mailbox's local part is escaped
   const rname = `${local.replaceAll(".", "\\.")}.${domain}.`;
   const name = (owner: string): string => (owner === "@" ? `${zone}.` : `${owner}.${zone}.`);
-  const lines = [
+  const marked = (line: string): string => `${line}\t; ${MARK}\n`;
+  const place = `${ttl} ${zone}`;
+  const head = [
     `$ORIGIN ${zone}.`,
     `$TTL ${ttl}`,
     // refresh, retry, expire as RFC 1912 §2.2 advises for a zone that changes; MINIMUM is the negative TTL (RFC 2308 §4)
     `${zone}.\t${ttl}\tIN\tSOA\t${hostName}.${zone}. ${rname} ${serial} 3600 600 1209600 ${ttl}`,
     // RFC 2181 §5.2: records of one name and type have one TTL, and those written by hand stay as they are
     `${zone}.\t${nsTtl ?? ttl}\tIN\tNS\t${hostName}.${zone}.`,
-    ...records.map((record) => `${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`),
-    // priority and weight 0: no preference among several targets
-    ...srv.map(({ owner, port, target }) => `${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
   ];
-  const own = `${lines.map((line) => `${line}\t; ${MARK}`).join("\n")}\n`;
+  const addresses = records.map((record) =>
+    addressLine(record, place, () => marked(`${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`)),
+  );
+  const ports = srv.map(({ owner, port, target }) =>
+    // priority and weight 0: no preference among several targets
+    marked(`${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
+  );
+  const own = [...head.map(marked), ...addresses, ...ports].join("");
   return handwritten === "" ? own : `${own}\n${handwritten}`;
 }
 
@@ -195,7 +205,9 @@ export function updateZone(
   };
 }
 
-const ofAddress = ({ owner, address }: AddressRecord): OwnRecord => ({ owner, type: "A", rdata: address });
+const ownRecords = perObject<AddressRecord, OwnRecord>();
+const ofAddress = (record: AddressRecord): OwnRecord =>
+  ownRecords(record, "", () => ({ owner: record.owner, type: "A", rdata: record.address }));
 const ofService =
   (zone: string) =>
   ({ owner, port, target }: SrvRecord): OwnRecord => ({

@@ -1,6 +1,7 @@
 /** Services → the zone's records: addresses, and the ports that have names. */
 import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
+import { perObject } from "../memo.ts";
 import type { Service } from "../model.ts";
 import { barredByHand } from "../services/barred.ts";
 import type { AddressRecord, SrvRecord } from "./zone-file.ts";
@@ -30,29 +31,52 @@ export function addressRecords(
   hostIp: Ipv4,
   also: readonly string[] = [],
 ): AddressRecord[] {
-  const byName = new Map<string, Map<Ipv4, boolean>>();
-  for (const service of services) {
-    const fit = service.health === "none" || service.health === "healthy";
-    for (const name of service.names) {
-      const addresses = byName.get(name) ?? new Map<Ipv4, boolean>();
-      byName.set(name, addresses);
-      // its own name always answers; a shared one leaves out unhealthy and starting ones while another is healthy
-      const counts = fit || !service.sharedNames.includes(name);
-      addresses.set(service.address, counts || addresses.get(service.address) === true);
-    }
-  }
+  const all = services.flatMap(claimsOf).sort(inOrder);
   const records: AddressRecord[] = [];
-  for (const [owner, addresses] of [...byName].sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
-    const fit = [...addresses].filter(([, counts]) => counts);
-    for (const [address] of (fit.length > 0 ? fit : [...addresses]).sort((a, b) => compareIpv4(a[0], b[0]))) {
-      records.push({ owner, address });
-    }
+  for (let first = 0; first < all.length; ) {
+    const owner = all[first]?.record.owner;
+    let after = first + 1;
+    while (all[after]?.record.owner === owner) after += 1;
+    records.push(...answersOf(all.slice(first, after)));
+    first = after;
   }
   for (const owner of [hostName, ...also]) {
     const at = records.findIndex((record) => record.owner > owner);
     records.splice(at < 0 ? records.length : at, 0, { owner, address: hostIp });
   }
   return [{ owner: "@", address: hostIp }, ...records];
+}
+
+/** A service's address at one of its names. */
+interface Claimed {
+  readonly record: AddressRecord;
+  /** Its own name always answers; a shared one leaves out unhealthy and starting ones while another is healthy. */
+  readonly counts: boolean;
+}
+
+const claims = perObject<Service, readonly Claimed[]>();
+
+const claimsOf = (service: Service): readonly Claimed[] =>
+  claims(service, "", () => {
+    const { names, sharedNames, address, health } = service;
+    const fit = health === "none" || health === "healthy";
+    return names.map((owner) => ({
+      record: { owner, address },
+      counts: fit || !sharedNames.includes(owner),
+    }));
+  });
+
+const inOrder = ({ record: a }: Claimed, { record: b }: Claimed): number =>
+  a.owner === b.owner ? compareIpv4(a.address, b.address) : a.owner < b.owner ? -1 : 1;
+
+/** What one name answers, given all that claim it in the order of their addresses. */
+function answersOf(all: readonly Claimed[]): AddressRecord[] {
+  const fit = all.filter(({ counts }) => counts);
+  const answering = fit.length > 0 ? fit : all;
+  // two services have one address where a container shares another's network
+  return answering.flatMap(({ record }, i) =>
+    answering[i - 1]?.record.address === record.address ? [] : record,
+  );
 }
 
 /**

@@ -28,8 +28,8 @@ t.test("each address of the range is counted once, with any leases and conflicts
         conflicts: states.flatMap((s, i) => (s.conflict ? [{ address: ip(at(i)), seenAt: NOW }] : [])),
         hairpins: [],
       };
-      const reserved = new Set(states.flatMap((s, i) => (s.reserved ? [at(i)] : [])));
-      const use = addressUse({ pool: POOL, table, reserved: (a) => reserved.has(a), hold: HOLD, now: NOW });
+      const reserved = new Set(states.flatMap((s, i) => (s.reserved ? [ip(at(i))] : [])));
+      const use = addressUse({ pool: POOL, table, reserved, hold: HOLD, now: NOW });
       const { size, used, held, conflict, free } = use;
       return (
         size === 20 &&
