@@ -105,6 +105,7 @@ function meet(
     const verdict = walk().toLowerCase();
     if (verdict === "reject") return "rejected";
     if (verdict === "drop") return "dropped";
+    if (verdict === "nfqueue") return "waits";
   }
   return undefined;
 }
@@ -171,6 +172,8 @@ function wordsOf(
     ["meta mark \\. meta oifname @(\\S+)", ([set = ""]) => lookup(table, set, marked) !== undefined],
     ["meta mark @(\\S+)", ([set = ""]) => lookup(table, set, String(flow.mark)) !== undefined],
     ["ct status dnat", () => flow.original !== undefined || packet.answer === "redirected"],
+    ["ct original proto-dst (\\d+)", ([port]) => packet.port === Number(port)],
+    ["tcp dport != (\\d+)", ([port]) => packet.protocol === "tcp" && flow.port !== Number(port)],
     ["ct state (\\S+)", ([states = ""]) => states.split(",").includes(state)],
     ["fib daddr type local", () => around.local.includes(flow.to)],
     ["meta l4proto tcp", () => packet.protocol === "tcp"],

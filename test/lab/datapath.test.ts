@@ -129,5 +129,25 @@ for (const engine of ENGINES) {
       await lab.run("host", ["ip", "route", "del", "192.168.122.0/24", "dev", "ens3"]);
       await lab.run("host", ["ip", "addr", "add", `${HOST_ADDRESS}/24`, "brd", "+", "dev", "ens3"]);
     });
+
+    t.test(
+      "iptables' rules removed by another program: the host's services answer on no alias",
+      async (t) => {
+        const { stdout: saved } = await lab.run("host", ["iptables-save"]);
+        for (const table of ["filter", "nat"]) {
+          await lab.run("host", ["iptables", "-t", table, "-F"]);
+          for (const name of ["limited", "web"]) {
+            t.equal(await lab.who(at(name, ":2222")), undefined, `${name}, after ${table}`);
+            t.equal(await lab.who(at(name, ":2222"), "host"), undefined, `${name}, from the host`);
+          }
+          const argv = ["curl", "-s", "--connect-timeout", "30", `http://${at("limited", ":2222")}/`];
+          t.equal((await lab.run("client", argv, { check: false })).code, 7, "by a reset, not by a time-out");
+        }
+        t.equal(await lab.who(`${HOST_ADDRESS}:2222`), "the host itself");
+        await lab.run("host", ["iptables-restore"], { input: saved });
+        t.equal(await lab.who(at("web")), "web");
+        t.equal((await lab.ocdd(["plan"])).stdout, "");
+      },
+    );
   });
 }

@@ -114,6 +114,10 @@ t.test(
     await asleep(lab, "web", address);
     t.equal(await datagram(lab, address), "web");
     t.equal((await lab.ocdd(["plan"], nft)).stdout, "", "a run by hand changes nothing");
+    const broken = await created(lab, "broken", "/no/such/program");
+    t.match(await visit(lab, broken), REFUSED);
+    await until("it has failed", async () => (await listed(lab, "broken"))?.state === "failed");
+    t.match(await visit(lab, broken), /\/no\/such\/program/, "port 80: the page says why");
   },
 );
 

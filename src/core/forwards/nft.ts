@@ -109,6 +109,7 @@ function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): st
       `ct direction original ${STALE} reject with icmp type port-unreachable`,
     ]),
     full ? renderRedirect(frame) : "",
+    renderRefusal(mode),
     "}\n",
   ].join("");
 }
@@ -126,17 +127,34 @@ function renderRedirect(frame: Frame): string {
         (net) => `ip saddr ${net} ip daddr ${net} ct status dnat ct original ip daddr @pool masquerade`,
       ),
     ),
+  ].join("");
+}
+
+/**
+ * No service of the host answers on an alias. Where iptables redirects, it refuses as well: then this chain, which comes after
+ * its filter, is for the time after another program has removed those rules, when nothing is redirected any more.
+ */
+function renderRefusal(mode: Mode): string {
+  return [
     // answers to the host's own connections through an alias come back to the alias
     chain("refused", "", [
       "ct direction reply accept",
       "meta l4proto tcp reject with tcp reset",
       "reject with icmp type port-unreachable",
     ]),
-    // also connections that are redirected to an address of the host
-    chain("input", "filter hook input priority -10", [
-      "ip daddr @pool jump refused",
-      "ct status dnat ct original ip daddr @pool jump refused",
-    ]),
+    mode === "guard"
+      ? // what iptables has redirected to the host is judged there: the page of services that wait
+        chain("input", "filter hook input priority 10", [
+          "ct status dnat accept",
+          "ip daddr @pool jump refused",
+        ])
+      : chain("input", "filter hook input priority -10", [
+          // redirected by iptables, which judges it: the page of services that wait
+          "ip daddr @pool tcp dport != 80 ct status dnat ct original proto-dst 80 accept",
+          // also connections that are redirected to an address of the host
+          "ip daddr @pool jump refused",
+          "ct status dnat ct original ip daddr @pool jump refused",
+        ]),
   ].join("");
 }
 

@@ -2,8 +2,12 @@
 import fc from "fast-check";
 import t from "tap";
 import { canonical, type Forward, waiting } from "../../../src/core/forwards/forward.ts";
+import { renderAll } from "../../../src/core/forwards/nft.ts";
+import { type Packet, readRuleset } from "../../trace.ts";
+import { traceNft } from "../../trace-nft.ts";
+import { readNft } from "../../trace-nft-read.ts";
 import { anyForward, converge, FRAME, forward, look, pathOf, recorded } from "./iptables.ts";
-import { at, CLIENT, FAR, SELF, tcp, udp, verdict, WEB } from "./packets.ts";
+import { AROUND, at, CLIENT, FAR, SELF, tcp, udp, verdict, WEB } from "./packets.ts";
 
 const QUEUE = { ...FRAME, queue: 47_053 };
 const PAGE = 40_001;
@@ -49,6 +53,19 @@ for (const engine of ["20.10", "28"] as const) {
       "no page where port 80 is not offered",
     );
     t.strictSame(verdict({ ...CLIENT, ...tcp(80, ".11") }, held), at("172.17.0.2", 80), "one that runs");
+  });
+  t.test(`beside Docker ${engine}, with the nftables tables: the same`, async (t) => {
+    const frame = { ...QUEUE, page: PAGE };
+    for (const mode of ["guard", "full"] as const) {
+      const rules = readNft(renderAll(frame, FORWARDS, { mode, markEarly: false }));
+      const waits = mode === "full" ? FORWARDS.filter((one) => one.waits === true) : FORWARDS;
+      const iptables = readRuleset(converge(recorded(engine), pathOf(waits, frame)));
+      const trace = (packet: Packet) => traceNft(packet, rules, { ...AROUND, iptables });
+      t.equal(trace({ ...CLIENT, ...tcp(80, ".12") }), "waits", mode);
+      t.equal(trace({ ...CLIENT, ...tcp(81, ".13") }), "rejected", mode);
+      t.strictSame(trace({ ...CLIENT, ...tcp(80, ".16") }), at("192.168.122.16", PAGE), `${mode}: the page`);
+      t.equal(trace({ ...CLIENT, ...tcp(PAGE, ".13") }), "rejected", mode);
+    }
   });
   t.test(`beside Docker ${engine}, where nothing reads a queue: refused`, async (t) => {
     for (const packet of [tcp(80, ".12"), udp(53, ".12"), tcp(80, ".13")])

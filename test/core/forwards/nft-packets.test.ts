@@ -32,6 +32,12 @@ function beside(layout: Layout, forwards: readonly Forward[], around: Partial<Nf
     traceNft(packet, rules, { ...AROUND, bridgePorts: PORTS, ...iptables, ...around });
 }
 
+/** Chains without rules, as `iptables -F` leaves them. */
+const CHAINS: Readonly<Record<string, string>> = {
+  filter: ":INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n",
+  nat: ":PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n",
+};
+
 /** Rows about iptables' policy, or about another program's rule. */
 const NOT_BY_29 = new Set(["outside the pool, on either side"]);
 const FOREIGN = "an alias as the target of a redirection by others";
@@ -60,6 +66,36 @@ for (const layout of ["20.10", "28", "29"] as const) {
     }
     t.end();
   });
+}
+
+for (const flushed of ["none", "filter", "nat", "both"] as const) {
+  t.test(
+    `iptables redirects, ${flushed} of its rules removed by another program: the host answers on no alias`,
+    (t) => {
+      const forwards = guarded(FORWARDS);
+      const tables = renderAll(FRAME, forwards, { mode: "guard", markEarly: false });
+      const whole = converge(recorded("28"), pathOf(forwards));
+      const gone = ["filter", "nat"].filter((table) => flushed === table || flushed === "both");
+      // iptables -F and -X, and every policy ACCEPT
+      const left = gone.reduce(
+        (text, table) =>
+          text.replace(new RegExp(`\\*${table}\n[^]*?COMMIT\n`), `*${table}\n${CHAINS[table]}COMMIT\n`),
+        whole,
+      );
+      const rules = readNft(tables);
+      const trace = (packet: Packet): Verdict =>
+        traceNft(packet, rules, { ...AROUND, bridgePorts: PORTS, iptables: readRuleset(left) });
+      const [one] = forwards;
+      const alias = one?.alias ?? "";
+      for (const from of [CLIENT, FAR, SELF, WEB]) {
+        t.equal(trace({ ...from, ...tcp(22, ".29") }), "rejected", "an alias that no container has");
+        if (gone.includes("nat")) t.equal(trace({ ...from, ...tcp(22, alias) }), "rejected", "one in use");
+      }
+      // the host's own address stays what it is
+      t.equal(trace({ ...CLIENT, ...tcp(22, ".200") }), "untouched");
+      t.end();
+    },
+  );
 }
 
 t.test("Docker 29 without the mark in its configuration: no alias is reached from outside", (t) => {
