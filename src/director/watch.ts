@@ -5,21 +5,20 @@ import { pathsOf } from "../core/paths.ts";
 import type { Step } from "../core/plan.ts";
 import { describe } from "../core/report/steps.ts";
 import { counted } from "../core/text.ts";
-import type { serveHealth } from "../daemon/health.ts";
 import type { Say } from "../daemon/log.ts";
 import { dedupedLog } from "../daemon/log-once.ts";
-import type { DirectorMetrics, Sleepers } from "../daemon/metrics.ts";
+import type { Sleepers } from "../daemon/metrics.ts";
 import type { Notifier } from "../daemon/sd-notify.ts";
 import { debouncedWakeup } from "../daemon/wakeup.ts";
 import { watchdogPing } from "../daemon/watchdog.ts";
 import { recordWatchStats } from "../host/disk/watch-stats.ts";
 import type { Host } from "../host/host.ts";
 import { openSchedule } from "../lifecycle/methods/open-schedule.ts";
-import type { Schedule } from "../lifecycle/methods/schedule.ts";
 import { openPortChecks } from "../lifecycle/port-checks.ts";
 import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import { CONFIRMATION_MS } from "./confirm.ts";
 import { causeOf, failureLine } from "./failure.ts";
+import { countEvent, openMetrics, type ServedMetrics } from "./metrics.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 import { type ReloadOptions, reloadable } from "./reload.ts";
@@ -173,30 +172,6 @@ const secondsSince = (started: number): number => (performance.now() - started) 
 
 /** A page that is updated a moment after a start is no drift, nor is a leases file. */
 const isDrift = ({ kind }: Step): boolean => !["page", "self", "leases"].includes(kind);
-
-type ServedMetrics = DirectorMetrics & ReturnType<typeof serveHealth>;
-
-/** Only with METRICS_LISTEN: otherwise the library is not loaded. */
-async function openMetrics(
-  config: Config,
-  ready: () => boolean,
-  sources: { readonly sleepers: () => Sleepers; readonly methods: Schedule },
-  say: Say,
-): Promise<ServedMetrics | null> {
-  const { metricsListen, metricsAllow } = config;
-  if (metricsListen === null) return null;
-  const { directorMetrics } = await import("../daemon/metrics.ts");
-  const { serveHealth } = await import("../daemon/health.ts");
-  const metrics = directorMetrics(sources.sleepers, sources.methods.figures);
-  const health = { live: () => true, ready, metrics: metrics.text };
-  return { ...metrics, ...serveHealth(metricsListen, metricsAllow, health, say) };
-}
-
-function countEvent(metrics: DirectorMetrics, event: WakerEvent): void {
-  if (event.kind === "ready" && event.woken) metrics.woke(event.waited === null ? null : event.waited / 1000);
-  else if (event.kind === "failed" && event.woken) metrics.notWoken();
-  else if (event.kind === "stopped") metrics.stopped();
-}
 
 /** True when the containers are those of the run before: changes of such a run repair drift. */
 function changeDetector(): (outcome: Outcome) => boolean {
