@@ -10,6 +10,8 @@ export interface Paths {
   /** The leases; the version before is kept beside it with `.previous` added. */
   readonly leases: string;
   readonly lock: string;
+  /** Held by `watch` as long as it runs. */
+  readonly watchLock: string;
   /** Every address of the range, one a line. */
   readonly addressList: string;
   /** What is stored of each service for the page. */
@@ -39,6 +41,7 @@ export interface Paths {
 const IN_STORAGE = {
   leases: "leases.json",
   lock: "ocdd.lock",
+  watchLock: "watch.lock",
   addressList: "iplist.txt",
   history: "history.json",
   watchStats: "watch.json",

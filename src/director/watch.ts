@@ -19,6 +19,7 @@ import type { WakerEvent } from "../lifecycle/waker-types.ts";
 import { CONFIRMATION_MS } from "./confirm.ts";
 import { causeOf, failureLine } from "./failure.ts";
 import { countEvent, openMetrics, type ServedMetrics } from "./metrics.ts";
+import { alone } from "./only-watch.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 import { type ReloadOptions, reloadable } from "./reload.ts";
@@ -43,10 +44,17 @@ export interface WatchOptions extends ReloadOptions {
 }
 
 /**
- * Keeps the host converged until the signal is aborted. After a failure the current addresses and rules stay. Rejects
- * only with a fault of the program itself, and leaves nothing running then: the supervisor starts it again.
+ * Keeps the host converged until the signal is aborted. After a failure the current addresses and rules stay. Throws HostError
+ * "busy" where another `watch` runs. Rejects else only with a fault of the program itself, and leaves nothing running then: the
+ * supervisor starts it again.
  */
 export async function watch(options: WatchOptions): Promise<void> {
+  const config = options.read();
+  // before anything is opened or written: the two would undo each other's work
+  await alone(pathsOf(config).watchLock, options.signal, () => keepConverged(config, options));
+}
+
+async function keepConverged(config: Config, options: WatchOptions): Promise<void> {
   const { say, notify } = options;
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
@@ -67,7 +75,7 @@ export async function watch(options: WatchOptions): Promise<void> {
   const ports = openPortChecks({ say, changed, store: (containers) => stats.unanswered(containers) });
   const requests = { pending, wakeup, say, heard, unanswered: ports.unanswered };
   const open = (config: Config): Watched => openWatched(config, requests);
-  let watched = open(options.read());
+  let watched = open(config);
   const followers = { pending, wakeup, signal, say, locked: lock.unlessBusy };
   let following = followHost(watched, followers);
   const configuration = reloadable(options, open, wakeup.wake);

@@ -1,4 +1,4 @@
-/** One run at a time, by flock(2): the kernel releases the lock when its holder ends. */
+/** One run and one `watch` at a time, by flock(2): the kernel releases a lock when its holder ends. */
 import { constants, type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
@@ -32,12 +32,26 @@ export function flockByCall(): Flock {
     flock(fd, LOCK_EX_NB) === 0 || (failure() !== "EWOULDBLOCK" && failure() !== "EAGAIN" && byProgram(fd));
 }
 
+/** The error for a lock that another process has; `pid` is undefined where its number is not known. */
+export type Busy = (path: string, pid: number | undefined) => HostError;
+
+const otherRun: Busy = (path, pid) => {
+  const who = pid === undefined ? "" : ` (process ${pid})`;
+  return new HostError("busy", `another ocdd is running${who}, it holds ${path}`, {
+    remedy: "try again when it has ended",
+  });
+};
+
 /**
  * Takes the lock and returns its release. Throws HostError "busy" with the holder's process id. An existing
  * file is not created again and the disk is not waited for, so that ended containers are removed even while it hangs or is
  * read-only.
  */
-export async function takeLock(path: string, flock: Flock = byProgram): Promise<() => Promise<void>> {
+export async function takeLock(
+  path: string,
+  flock: Flock = byProgram,
+  busy: Busy = otherRun,
+): Promise<() => Promise<void>> {
   let file: FileHandle;
   try {
     // opened for writing, since NFS locks no other files
@@ -54,10 +68,7 @@ export async function takeLock(path: string, flock: Flock = byProgram): Promise<
     const holder = async (): Promise<string> => (await file.readFile("utf8")).trim();
     if (!(await flock(file.fd))) {
       const pid = Number(/^\d{1,10}$/.exec(await holder())?.[0] ?? 0);
-      const who = isAlive(pid) ? ` (process ${pid})` : "";
-      throw new HostError("busy", `another ocdd is running${who}, it holds ${path}`, {
-        remedy: "try again when it has ended",
-      });
+      throw busy(path, isAlive(pid) ? pid : undefined);
     }
     if ((await holder()) !== String(process.pid))
       await Promise.race([writeHolder(path), sleep(DISK_WAIT_MS)]);
