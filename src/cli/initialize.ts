@@ -12,6 +12,7 @@ import { emptyState } from "../core/page/empty.ts";
 import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
 import { candidatesOf } from "../core/services/candidates.ts";
+import { counted } from "../core/text.ts";
 import { CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
@@ -48,16 +49,37 @@ export async function initialize(
   try {
     say("- Building fresh iplist.txt");
     await writeAddressList(config, hostIp);
-    say("- Removing OCDD specific iptables rules ...");
-    say(`- Removing additional IP addresses from the network interface - ${config.device} ...`);
+    const inUse = isInUse(config, seen, now);
+    const steps = inUse ? keptSteps(config, seen, cleared ? left.length : 0) : scriptSteps(config);
+    for (const step of steps) say(step);
     if (cleared) await openLinkChanges().remove(left);
-    say("- Removing services list from web server's index.html");
-    if (isInUse(config, seen, now)) await reconcile(config, host, runOptions(now));
+    if (inUse) await reconcile(config, host, runOptions(now));
     else await clear(config, host, now, leases);
   } finally {
     await release();
   }
   return hostIp;
+}
+
+/** What is said where all of OCDD's is removed: the bash script's own words. */
+const scriptSteps = ({ device }: Config): string[] => [
+  "- Removing OCDD specific iptables rules ...",
+  `- Removing additional IP addresses from the network interface - ${device} ...`,
+  "- Removing services list from web server's index.html",
+];
+
+/** What is said where services are in use; `removed` addresses of the bash script are not. */
+export function keptSteps({ device }: Config, { actual }: Observation, removed: number): string[] {
+  const { aliases, dataPath } = actual;
+  const kept = `${counted(aliases.length, "address", "addresses")}, the rules of ${counted(dataPath.forwards.length, "service")} and the index page`;
+  return [
+    `- Keeping ${kept}: they are in use, and no connection is interrupted`,
+    ...(removed === 0
+      ? []
+      : [
+          `- Removing ${counted(removed, "address", "addresses")} of OctoCopDD from the network interface - ${device} ...`,
+        ]),
+  ];
 }
 
 /** Whether OCDD's own leases and forwards are in force, and all of them may stay: then a run like any other is enough. */

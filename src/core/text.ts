@@ -34,7 +34,8 @@ export function escapeHtml(text: string): string {
 }
 
 /** `1 change`, `2 changes`. */
-export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
+export const counted = (n: number, noun: string, many: string = `${noun}s`): string =>
+  `${n} ${n === 1 ? noun : many}`;
 
 /** A time in seconds, as `90 s`, `5 min`, `3 h` or `4 days`. */
 export function age(seconds: number): string {

@@ -91,7 +91,13 @@ for (const engine of ENGINES) {
     t.equal(await ask("_ldap._tcp.", "SRV"), `0 5 389 printer.${ZONE}.`);
     await server.stop();
 
-    succeed(await lab.ocdd(["initialize"]), "initialize again");
+    const again = await lab.ocdd(["initialize"]);
+    succeed(again, "initialize again");
+    t.match(
+      again.stdout,
+      /^- Keeping \d+ address(es)?, the rules of \d+ services? and the index page: they are in use/m,
+    );
+    t.notMatch(again.stdout, "Removing");
     await rules();
     await records();
     await apply(lab);
