@@ -8,7 +8,7 @@ import { constants, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
-import { edits, nearest } from "../core/config/nearest.ts";
+import { meant } from "../core/config/nearest.ts";
 import { firstSteps, isUnfilled } from "../core/config/proposal.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
@@ -327,10 +327,11 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
   return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
 }
 
-/** The command that a mistyped one was to be, where one is at most two edits away. */
-function meant(word: string, program: Command): string {
-  const command = nearest(word, [...program.commands.map((one) => one.name()), "help", "version"]);
-  return edits(word.toLowerCase().slice(0, 64), command) <= 2 ? `, did you mean ${command}?` : "";
+/** The error for a word that is no command. */
+function unknownCommand(word: string, program: Command): string {
+  const command = meant(word, [...program.commands.map((one) => one.name()), "help", "version"]);
+  const hint = command === null ? "" : `, did you mean ${command}?`;
+  return `ocdd: unknown command '${word}'${hint}; see ocdd --help`;
 }
 
 /** The whole command tree. */
@@ -364,8 +365,7 @@ export function commandTree(finish: (status: number) => void): Command {
     .helpCommand("help [command]", "print help")
     .action((word: string | undefined) => {
       if (word === "version") return out(`${version()}\n`);
-      if (word !== undefined)
-        program.error(`ocdd: unknown command '${word}'${meant(word, program)}; see ocdd --help`);
+      if (word !== undefined) program.error(unknownCommand(word, program));
       return done(apply(program.opts()));
     });
   const logFormat = (): Option =>

@@ -27,13 +27,14 @@ export async function lookAtServices(config: Config): Promise<Look> {
   return { seen, decision: decide(config, seen, Math.floor(Date.now() / 1000)) };
 }
 
-/** The containers of one name. Throws HostError "refused" with the nearest name when there is none. */
+/** The containers of one name. Throws HostError "refused" with a name that is near, where there is one. */
 export function containersOf(name: string, config: Config, { seen, decision }: Look): readonly Container[] {
   const found = findNamed(name, config.zone, decision, seen);
   if ("containers" in found) return found.containers;
-  const hint =
-    found.nearest === null ? "there is no container at all" : `the nearest name is ${clip(found.nearest)}`;
-  throw new HostError("refused", `there is no service and no container "${clip(name)}": ${hint}`, {
+  const none = seen.containers.length + (seen.stopped ?? []).length === 0;
+  const near = found.meant === null ? "" : `: the nearest name is ${clip(found.meant)}`;
+  const hint = none ? ": there is no container at all" : near;
+  throw new HostError("refused", `there is no service and no container "${clip(name)}"${hint}`, {
     remedy: "ocdd list",
   });
 }

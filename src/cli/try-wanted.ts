@@ -47,7 +47,7 @@ export async function wantedOf(config: Config, asked: Asked, docker: DockerMetho
   if (!("containers" in found)) {
     const image = await docker.image(name);
     if (image === undefined) {
-      const hint = found.nearest === null ? "" : `; the nearest name is ${clip(found.nearest)}`;
+      const hint = found.meant === null ? "" : `; the nearest name is ${clip(found.meant)}`;
       throw new HostError(
         "refused",
         `there is no service, no container and no image "${clip(name)}" on this host${hint}`,

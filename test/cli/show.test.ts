@@ -118,6 +118,13 @@ t.test("an unknown name or address: an error with the nearest name, and where to
     message: 'there is no service and no container "wike": the nearest name is wiki',
     remedy: "ocdd list",
   });
+  for (const far of ["grafana", "ab"])
+    t.throws(() => show(far, [WIKI, container({ name: "xy" })]), {
+      message: `there is no service and no container "${far}"`,
+    });
+  t.throws(() => show("wike", []), {
+    message: 'there is no service and no container "wike": there is no container at all',
+  });
   t.throws(() => show("192.168.122.29", [WIKI]), {
     fault: "refused",
     message: "no service and no container has the address 192.168.122.29",

@@ -8,6 +8,17 @@ export function nearest(name: string, known: readonly string[]): string {
   );
 }
 
+/** Edits between a name and one that it was meant to be, at most. */
+const FEW = 2;
+
+/** The same where so few edits are between them that it was meant; null where none is so near. */
+export function meant(name: string, known: readonly string[]): string | null {
+  const word = nearest(name, known);
+  const distance = edits(name.toUpperCase().slice(0, 64), word.toUpperCase());
+  // as many edits as letters make any word of any other
+  return distance <= FEW && distance < name.length ? word : null;
+}
+
 /** Levenshtein distance. */
 export function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

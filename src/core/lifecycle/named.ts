@@ -1,9 +1,9 @@
 /** The containers that a name on the command line means. */
-import { nearest } from "../config/nearest.ts";
+import { meant } from "../config/nearest.ts";
 import type { Container, Decision, Observation } from "../model.ts";
 
-/** Containers of one name, or the known name nearest to it; null where there is none at all. */
-export type Found = { readonly containers: readonly Container[] } | { readonly nearest: string | null };
+/** Containers of one name, or the known name that was meant; null where none is near to it. */
+export type Found = { readonly containers: readonly Container[] } | { readonly meant: string | null };
 
 /**
  * A name is a service's, in the zone or fully qualified; else that of a stopped service whose address is on hold; else a
@@ -29,7 +29,7 @@ export function findNamed(
   const named = found.length > 0 ? found : [...all.values()].filter((one) => one.name === name);
   if (named.length > 0) return { containers: named };
   const known = [...services.flatMap(({ names }) => names), ...[...all.values()].map((one) => one.name)];
-  return { nearest: known.length === 0 ? null : nearest(name, known) };
+  return { meant: meant(name, known) };
 }
 
 /** A name relative to the zone, in lower case, of one that may be fully qualified. */
