@@ -34,7 +34,7 @@ export function listAnswer(config: Config, look: Look, options: ListOptions, now
   const filtered = Object.values(filter).some((one) => one !== undefined && one.length > 0);
   const warnings = filtered
     ? [...unserved(config, look, filter.names, stopped), ...(isEmpty(list) ? ["no service matches"] : [])]
-    : warningsOf(look.decision);
+    : warningsOf(config, look.decision);
   if (form === "json") return { out: `${JSON.stringify(document, null, 2)}\n`, warnings, status: 0 };
   if (form === "name") return { out: namesText(list), warnings, status: 0 };
   const none = filtered ? "" : `${noServices(config, look.decision)}\n`;
@@ -47,10 +47,20 @@ export function listAnswer(config: Config, look: Look, options: ListOptions, now
 
 const isEmpty = ({ services, stopped = [] }: Listed): boolean => services.length + stopped.length === 0;
 
-const warningsOf = ({ warnings, desired }: Decision): string[] => [
-  ...warnings,
-  ...desired.table.conflicts.map(({ address }) => `${address} is in use by another machine on the network`),
-];
+/** Several about containers are counted in one line, unless DEBUG is set. Of two that want one name `list` says which gets another. */
+function warningsOf({ debug }: Pick<Config, "debug">, { warnings, desired }: Decision): string[] {
+  const counts = (line: string): boolean =>
+    line.startsWith('container "') && !line.includes('" is renamed to "');
+  const about = warnings.filter(counts);
+  const isShort = about.length > 1 && !debug;
+  return [
+    ...(isShort ? warnings.filter((line) => !counts(line)) : warnings),
+    ...(isShort
+      ? [`${about.length} warnings about containers: \`ocdd show NAME\` or \`ocdd list --debug\``]
+      : []),
+    ...desired.table.conflicts.map(({ address }) => `${address} is in use by another machine on the network`),
+  ];
+}
 
 /** A line for each name of a container that exists and is not served. Throws HostError for a name that nothing has. */
 function unserved(

@@ -12,6 +12,7 @@ import {
   config,
   container,
   id,
+  ip,
   lease,
   NOW,
   network,
@@ -136,8 +137,38 @@ t.test("filters that match nothing: nothing on standard output, and a line that 
   });
 });
 
+t.test(
+  "several warnings about containers: one line, or all with DEBUG; others are always shown",
+  async (t) => {
+    const web = (project: string) =>
+      container({ name: `${project}-web-1`, id: id(project), labels: composeLabels(project, "web") });
+    const sealed = (name: string) => container({ name, networkMode: "none", attachments: [] });
+    const table = { ...BARE.table, conflicts: [{ address: ip("192.168.122.30"), seenAt: NOW }] };
+    const seen = observation({
+      containers: [web("shop"), web("blog"), sealed("one"), sealed("two")],
+      notices: ["a notice of the host"],
+      actual: { ...BARE, table },
+    });
+    const of = (keys: Record<string, string>): readonly string[] => {
+      const conf = config(keys);
+      const options = { filter: ANY, all: false, form: "text", paint: PLAIN } as const;
+      return listAnswer(conf, { seen, decision: decide(conf, seen, NOW) }, options, NOW).warnings;
+    };
+    t.match(of({}), [
+      "a notice of the host",
+      /^container "\w+-web-1" is renamed to "web-/,
+      "2 warnings about containers: `ocdd show NAME` or `ocdd list --debug`",
+      "192.168.122.30 is in use by another machine on the network",
+    ]);
+    t.equal(of({}).length, 4);
+    const all = of({ DEBUG: "1" });
+    t.equal(all.length, 5);
+    t.match(all[3], /^container "two" is not served/);
+  },
+);
+
 t.test("no filter: the warnings of the host; no service at all: why", async (t) => {
-  t.equal(listing({}).warnings.at(-1), 'container "sealed" is not served: the container has no network');
+  t.match(listing({}).warnings.at(-1), /^2 warnings about containers/);
   const seen = observation({});
   const none = listAnswer(
     CONFIG,
