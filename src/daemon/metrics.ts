@@ -75,6 +75,10 @@ export function directorMetrics(
   const services = gauge("ocdd_services", "Containers served");
   const failing = gauge("ocdd_services_failed", "Services whose last start has failed");
   const unhealthy = gauge("ocdd_services_unhealthy", "Services whose health check fails");
+  const silent = gauge(
+    "ocdd_services_unanswered",
+    "Services that run and accept no connection on their ports",
+  );
   const skipped = gauge("ocdd_skipped", "Containers not served, by reason", "reason");
   const addresses = gauge("ocdd_addresses", "Addresses of the range by state", "state");
   const docker = gauge("ocdd_docker_up", "1 when Docker answered the last run");
@@ -118,6 +122,7 @@ export function directorMetrics(
       services.set(decision.services.length);
       failing.set(decision.services.filter(({ failure }) => failure !== undefined).length);
       unhealthy.set(decision.services.filter(({ health }) => health === "unhealthy").length);
+      silent.set(decision.services.filter(({ unanswered }) => unanswered === true).length);
       for (const reason of SKIP_CODES)
         skipped.set({ reason }, decision.skipped.filter(({ code }) => code === reason).length);
       const { used, held, conflict, reserved, free } = decision.range;

@@ -1,7 +1,7 @@
 /** `ocdd doctor` names the component that is at fault, not those that depend on it. */
 import t from "tap";
-import { oneService } from "../../src/cli/doctor/answers.ts";
-import { afterNameServer, dockerEngine } from "../../src/cli/doctor/doctor.ts";
+import { answerFinding, oneService } from "../../src/cli/doctor/answers.ts";
+import { afterNameServer, dockerEngine, drift } from "../../src/cli/doctor/doctor.ts";
 import { bad, good } from "../../src/cli/doctor/finding.ts";
 import { decide } from "../../src/core/decide.ts";
 import { config, container, NOW, observation } from "../core/make.ts";
@@ -38,4 +38,28 @@ t.test("a container that is not served: its reason, and the remedy for that", as
     ["nobody", /ocdd list/],
   ] as const)
     t.match(await oneService(conf, decision, name), [{ ok: false, remedy }], name);
+});
+
+t.test("a service that watch has found not to answer: said, with what helps", async (t) => {
+  const conf = config();
+  const web = container({ name: "shop-web", ports: [{ protocol: "tcp", port: 80 }] });
+  const of = (unanswered: ReadonlySet<string>, open: boolean) =>
+    decide(conf, observation({ containers: [web], unanswered }), NOW).services.flatMap((one) =>
+      answerFinding(one, open),
+    );
+  const silent = new Set([web.id]);
+  const message = 'it is shown as "no answer": no connection is accepted on TCP port 80';
+  t.match(of(silent, false), [
+    { ok: false, subject: "service shop-web", message, remedy: /docker logs shop-web.*ocdd\.check=off/ },
+  ]);
+  t.match(of(silent, true), [{ ok: null, message: /when `ocdd watch` tried last/ }], "it accepts one now");
+  t.same(of(new Set(), false), []);
+});
+
+t.test("what is in order is said in words", async (t) => {
+  const conf = config();
+  const seen = observation();
+  const said = new Map(drift(conf, seen, decide(conf, seen, NOW)).map((one) => [one.subject, one.message]));
+  t.match(said.get("forward accept"), /^packets to services are let through/);
+  t.match(said.get("unused ports"), /^connections to ports of services that no container has are refused/);
 });

@@ -7,7 +7,7 @@ import { type Gates, NO_GATES } from "../../src/core/lifecycle/gates.ts";
 import type { Observation } from "../../src/core/model.ts";
 import { attachment, config, container, id, NOW, observation } from "../core/make.ts";
 
-const CONFIG = config();
+const CONFIG = config({ SERVICES: "systemd" });
 const WAKES = new Map([["ocdd.wake", "true"]]);
 const asleep = container({
   name: "wiki",
@@ -22,10 +22,11 @@ const find = (
   reader: boolean | undefined,
   available = true,
   docker: "iptables" | "nft" = "iptables",
+  conf = CONFIG,
 ) => {
   const seen = observation({ stopped: [asleep], ...over });
   const queues: Queues = { hasReader: async () => reader, available: async () => available };
-  return sleepFinding(CONFIG, seen, decide(CONFIG, seen, NOW), queues, docker);
+  return sleepFinding(conf, seen, decide(conf, seen, NOW), queues, docker);
 };
 
 t.test("the check of sleep: good with a reader of the queue, else the reason and its remedy", async (t) => {
@@ -34,12 +35,20 @@ t.test("the check of sleep: good with a reader of the queue, else the reason and
     ok: true,
     message: "1 container may sleep, 1 asleep; a visit starts them",
   });
-  const silent = { ok: false, message: /`ocdd watch` does not run$/, remedy: /^systemctl start ocdd-watch/ };
+  const silent = { ok: false, message: /`ocdd watch` does not run$/, remedy: "systemctl start ocdd-watch" };
   t.match(await find({}, false), silent);
   t.match(await find({}, undefined, true), silent, "the kernel loads its queues for the first reader");
   t.match(await find({}, undefined, false), { ok: false, remedy: /nfnetlink_queue and xt_NFQUEUE/ });
   t.match(await find({ firewall: NFT }, undefined), { ok: false, remedy: "apt-get install iptables" });
   t.match(await find({ firewall: NFT }, undefined, true, "nft"), { ok: false, remedy: /firewall-backend/ });
+});
+
+t.test("the remedy is a command of what runs OCDD on this host", async (t) => {
+  for (const [services, remedy] of [
+    ["compose", "run `ocdd initialize`, which starts the compose app"],
+    ["none", "start `ocdd watch`"],
+  ] as const)
+    t.match(await find({}, false, true, "iptables", config({ SERVICES: services })), { remedy });
 });
 
 /** What `doctor wiki` says of it, beside its name, which no server answers here. */

@@ -15,6 +15,7 @@ t.test("a name that the page answers with 421: a note that names WEB_NAMES", asy
   const files = { storageDir: "/nowhere", indexFile: "/nowhere/index.html" };
   const config = {
     ...files,
+    services: "none" as const,
     webListen: ["HOST_IP" as const],
     webPort,
     zone: "toolbox.example.com",

@@ -44,7 +44,7 @@ export function directorText(
   const metrics = directorMetrics(() => ({ asleep: 1, held: 2 }), methods);
   const range = { size: 20, used: 3, held: 2, conflict: 1, reserved: 1, free: 13 };
   const skipped = [{ container: "sealed", code: "no-network", reason: "the container has no network" }];
-  const services = [{ failure: "it ended" }, { health: "unhealthy" }, {}];
+  const services = [{ failure: "it ended" }, { health: "unhealthy" }, { unanswered: true }];
   const decision = { services, skipped, range } as unknown as Decision;
   metrics.ran(0.02, decision, [{ kind: "hairpin", change: "add", port: "veth1" }], true);
   metrics.failed(1, "docker");

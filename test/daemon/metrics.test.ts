@@ -174,11 +174,12 @@ t.test("metrics that containers have as well: one group, the director's own firs
   t.match(other, /^ocdd_metrics_left_out\{service="web"\} 1$/m, "is left out, and counted");
 });
 
-t.test("services that have failed or are unhealthy are counted", async (t) => {
+t.test("services that have failed, are unhealthy or do not answer are counted", async (t) => {
   const text = await directorText();
   t.match(text, /^ocdd_services 3$/m);
   t.match(text, /^ocdd_services_failed 1$/m);
   t.match(text, /^ocdd_services_unhealthy 1$/m);
+  t.match(text, /^ocdd_services_unanswered 1$/m);
 });
 
 t.test("the server: zones, file, secondaries, and times of answers as a histogram", async (t) => {

@@ -2,8 +2,10 @@
 import { createConnection } from "node:net";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
+import { silenceOf } from "../../core/lifecycle/port-check.ts";
 import type { Decision, Service } from "../../core/model.ts";
 import type { SkipCode } from "../../core/services/skipped.ts";
+import { startRemedy } from "../../host/install/manager.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { ANSWER_TIMEOUT_MS, asking, codeOf, servedZone } from "./served.ts";
 
@@ -29,7 +31,7 @@ export async function nameServer(config: Config, host: string): Promise<Finding>
       return bad(
         subject,
         `${where} does not answer for ${config.zone} (${served.why})`,
-        "start `ocdd serve`; if it runs, its log names the process that holds the port",
+        `${startRemedy(config, "serve")}; if it runs, its log names the process that holds the port`,
       );
   }
 }
@@ -169,6 +171,7 @@ async function checkService(config: Config, host: string, service: Service): Pro
   );
   // an image may declare ports that its program does not open: it is a fault only when it opens none
   const someOpen = knocks.some(({ direct }) => direct === "open");
+  findings.push(...answerFinding(service, someOpen));
   for (const { port, inside, direct, alias } of knocks) {
     const here = `${subject}, port ${port}`;
     const silent = `no program listens in the container: ${inside}:${port}: ${REFUSED.get(direct) ?? direct}`;
@@ -189,6 +192,26 @@ async function checkService(config: Config, host: string, service: Service): Pro
       );
   }
   return findings;
+}
+
+/** Of a service that `watch` has found not to answer; `open`: it accepts a connection now. */
+export function answerFinding(service: Service, open: boolean): Finding[] {
+  const silence = silenceOf(service);
+  if (silence === null) return [];
+  const { name, instances } = service;
+  const shown = `it is shown as "no answer": ${silence}`;
+  return [
+    open
+      ? none(
+          `service ${name}`,
+          `${shown} when \`ocdd watch\` tried last; it tries again within a minute or SYNC_INTERVAL`,
+        )
+      : bad(
+          `service ${name}`,
+          shown,
+          `see the program's log: docker logs ${clip(instances[0]?.name ?? name)}; if it is to have no such port: the label ocdd.check=off`,
+        ),
+  ];
 }
 
 /** Of a service whose alias leads to no container now. */

@@ -156,7 +156,7 @@ async function firewalld(): Promise<Finding> {
 }
 
 /** What a run would repair, by component. */
-function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
+export function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
   const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
   const link = (subject: string, concerns: (step: Step) => boolean, fine: string): Finding => {
     const lines = steps.filter(concerns).flatMap(describe);
@@ -180,13 +180,25 @@ function drift(config: Config, seen: Observation, decision: Decision): Finding[]
   return [
     link("leases", kinds("lease", "conflict", "leases"), `${served} in use`),
     range(config, seen, decision),
-    link("forward accept", frame("accept"), "present, behind the operator's own rules"),
+    link(
+      "forward accept",
+      frame("accept"),
+      "packets to services are let through (FORWARD), after the operator's own rules",
+    ),
     obstacles(seen),
-    link("refusal in INPUT", frame("refusal"), "present"),
-    link("rules", redirection, "present, before Docker's own"),
+    link(
+      "unused ports",
+      frame("refusal"),
+      "connections to ports of services that no container has are refused (INPUT)",
+    ),
+    link("rules", redirection, "the address of each service leads to its container"),
     guard(
       seen,
-      link("guard", (step) => step.kind === "guard" || frame("guard")(step), "present"),
+      link(
+        "guard",
+        (step) => step.kind === "guard" || frame("guard")(step),
+        "packets to a service reach its own container, or none",
+      ),
     ),
     link("aliases", kinds("address"), `${desired.aliases.length} on ${config.device}`),
     link("zone file", kinds("record", "zone"), config.zoneFile),

@@ -4,13 +4,17 @@ import { hostname } from "node:os";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { isDomain } from "../../core/config/values.ts";
+import { startRemedy } from "../../host/install/manager.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { ANSWER_TIMEOUT_MS, codeOf, type Place, page, servedPage } from "./served.ts";
 
 /** Names of the host that are tried: a resolver may return any number of them. */
 const MAX_NAMES = 4;
 
-type Web = Pick<Config, "webListen" | "webPort" | "zone" | "webEnabled" | "indexFile" | "storageDir">;
+type Web = Pick<
+  Config,
+  "services" | "webListen" | "webPort" | "zone" | "webEnabled" | "indexFile" | "storageDir"
+>;
 
 function placeOf(config: Web, host: string): Place {
   const address = config.webListen.map((listen) => (listen === "HOST_IP" ? host : listen))[0] ?? host;
@@ -33,7 +37,7 @@ export async function webServer(config: Web, host: string): Promise<Finding> {
     return bad(
       subject,
       `${where} does not send the index page (${status})`,
-      "start `ocdd serve`; if it runs, its log names the process that holds the port",
+      `${startRemedy(config, "serve")}; if it runs, its log names the process that holds the port`,
     );
   const served = await servedPage(config, at);
   if (served.state === "current") return good(subject, `${where} answers`);

@@ -3,6 +3,7 @@ import type { Config } from "../../core/config/config.ts";
 import { canWait, mayWake } from "../../core/lifecycle/sleep.ts";
 import type { Decision, Observation } from "../../core/model.ts";
 import { counted } from "../../core/text.ts";
+import { startRemedy } from "../../host/install/manager.ts";
 import type { Writes } from "../../host/install/programs.ts";
 import { QUEUE_NUMBER, queueHasReader } from "../../host/kernel/queue/queue.ts";
 import { run } from "../../host/kernel/run.ts";
@@ -59,6 +60,6 @@ export async function sleepFinding(
   return bad(
     SUBJECT,
     `${which}, ${asleep} asleep, but visits start none and are refused: \`ocdd watch\` does not run`,
-    "systemctl start ocdd-watch, or run `ocdd watch`",
+    startRemedy(config, "watch"),
   );
 }

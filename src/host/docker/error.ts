@@ -2,14 +2,16 @@
 import { statSync } from "node:fs";
 import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
+import { systemdRuns } from "../install/manager.ts";
+
+// neither is a command where systemd does not run
+const startDocker = systemdRuns() ? "start Docker: systemctl start docker" : "start Docker";
+const dockerLog = systemdRuns() ? "look at Docker's log: journalctl -u docker" : "look at Docker's log";
 
 const REASONS = new Map<string, [fault: "docker" | "privilege", message: string, remedy: string]>([
   ["ENOENT", ["docker", "does not exist", "start Docker, or set DOCKER_SOCKET to where its socket is"]],
   ["ENOTSOCK", ["docker", "is not a socket", "set DOCKER_SOCKET to where Docker's socket is"]],
-  [
-    "ECONNREFUSED",
-    ["docker", "refuses connections: no process listens there", "start Docker: systemctl start docker"],
-  ],
+  ["ECONNREFUSED", ["docker", "refuses connections: no process listens there", startDocker]],
   ["EACCES", ["privilege", "denies access to this user", "run as root, or as a member of the group docker"]],
   ["EPERM", ["privilege", "denies access to this user", "run as root, or as a member of the group docker"]],
 ]);
@@ -31,7 +33,7 @@ export function dockerError(
       "docker",
       `Docker at ${socket} did not answer ${request} within ${lateMs / 1000} s`,
       {
-        remedy: `look at Docker's log: journalctl -u docker${unchanged}`,
+        remedy: `${dockerLog}${unchanged}`,
         cause: error,
       },
     );

@@ -1,5 +1,5 @@
 /** How the director and the server are started on this host: by systemd, by compose, or by the operator. */
-import { readdir, readFile, realpath, stat, unlink } from "node:fs/promises";
+import { readdir, readFile, realpath, unlink } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Config } from "../../core/config/config.ts";
@@ -8,6 +8,7 @@ import { HOME } from "../../platform/home.ts";
 import { storageError, writeWhole } from "../disk/file.ts";
 import { closedToOthers } from "../disk/path-permissions.ts";
 import { run } from "../kernel/run.ts";
+import { managerOf } from "./manager.ts";
 import { unitsOf } from "./units.ts";
 
 const UNITS = "/etc/systemd/system";
@@ -21,7 +22,7 @@ type Say = (line: string) => void;
  * address that HOST_IP stands for.
  */
 export async function startServices(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
-  const kind = await kindOf(config);
+  const kind = managerOf(config);
   if (kind === "systemd") await startUnits(config, confFile, hostIp, say);
   else if (kind === "compose") await startCompose(config, confFile, say);
   else {
@@ -36,7 +37,7 @@ export async function startServices(config: Config, confFile: string, hostIp: Ip
  * compose app that cannot be reached: what it has done can be undone without Docker.
  */
 export async function stopServices(config: Config): Promise<string[]> {
-  const kind = await kindOf(config);
+  const kind = managerOf(config);
   if (kind === "compose") return stopCompose(config);
   if (kind !== "systemd") return [];
   const ours = await ownUnits();
@@ -44,15 +45,6 @@ export async function stopServices(config: Config): Promise<string[]> {
   await removeUnits(ours);
   await run(["systemctl", "daemon-reload"]);
   return [];
-}
-
-async function kindOf(config: Config): Promise<"systemd" | "compose" | "none"> {
-  if (config.services !== "auto") return config.services;
-  const booted = await stat("/run/systemd/system").then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  return booted ? "systemd" : "none";
 }
 
 /**
