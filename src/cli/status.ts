@@ -16,6 +16,7 @@ import { lastRunOf } from "../host/disk/page.ts";
 import { readWatchStats } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
 import type { Host } from "../host/host.ts";
+import { startRemedy } from "../host/install/manager.ts";
 import { look } from "../host/kernel/process-owner.ts";
 import { nameServer } from "./doctor/answers.ts";
 import { webServer } from "./doctor/page.ts";
@@ -80,6 +81,7 @@ export async function statusOf(
     // only root sees which queues are read
     wakes: root ? seen.gates?.queue !== undefined : null,
     stats,
+    starts: { watch: startRemedy(config, "watch"), serve: startRemedy(config, "serve") },
     watching:
       stats === null || stats.process === null
         ? null

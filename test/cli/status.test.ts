@@ -119,6 +119,47 @@ t.test(
   },
 );
 
+t.test(
+  "rows that are not good say what helps, in words of what runs OCDD here; others say nothing",
+  async (t) => {
+    const { conf, host, options } = await inForce(t);
+    const remedies = async (
+      over: Partial<Config>,
+      server: ServerAnswers,
+    ): Promise<(string | undefined)[][]> => {
+      const here = { ...conf, ...over };
+      const { report } = await statusOf(here, { ...options, server: async () => server });
+      const rows = statusText(here, report).matchAll(/^(\S.*?) {2,}.*\n {13}remedy: (.*)$/gm);
+      return [...rows].map(([, title, remedy]) => [title, remedy]);
+    };
+    host.over = {
+      firewall: { backend: "iptables", unguarded: "not installed: nft", obstacles: [], iptables: true },
+    };
+    host.actual = { ...host.actual, aliases: [] };
+    t.match(await remedies({ services: "systemd" }, { dns: false, web: true }), [
+      ["watch", /^systemctl start ocdd-watch; not needed where cron/],
+      ["name server", /^systemctl start ocdd-serve; if it runs/],
+      ["drift", /^`ocdd`/],
+      ["guard", /nftables/],
+    ]);
+    t.match(await remedies({ services: "none" }, { dns: true, web: false }), [
+      ["watch", /^start `ocdd watch`/],
+      ["page", /^start `ocdd serve`/],
+      ["drift"],
+      ["guard"],
+    ]);
+    const fine = { unguarded: null, backend: "iptables", obstacles: [], iptables: true } as const;
+    host.over = { firewall: fine };
+    await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
+    recordWatchStats(pathsOf(conf).watchStats, () => options.now).succeeded(1, false);
+    await until(
+      "watch has been recorded",
+      async () => (await readWatchStats(pathsOf(conf).watchStats)) !== null,
+    );
+    t.same(await remedies({}, { dns: true, web: true }), []);
+  },
+);
+
 t.test("the servers: asked one by one, in text and document", async (t) => {
   const { conf, options } = await inForce(t);
   const shown = async (server: ServerAnswers | undefined): Promise<unknown[]> => {

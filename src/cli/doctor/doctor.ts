@@ -8,6 +8,7 @@ import { ConfigError, HostError } from "../../core/errors.ts";
 import type { Part } from "../../core/forwards/forward.ts";
 import type { Decision, Observation } from "../../core/model.ts";
 import { plan, type Step } from "../../core/plan.ts";
+import { UNGUARDED } from "../../core/report/status-rows.ts";
 import { describe } from "../../core/report/steps.ts";
 import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
@@ -242,9 +243,5 @@ function obstacles({ firewall }: Observation): Finding {
 
 function guard({ firewall }: Observation, drift: Finding): Finding {
   if (firewall.unguarded === null) return drift;
-  return bad(
-    "guard",
-    `not guarded: ${clip(firewall.unguarded, 120)}`,
-    "apt-get install nftables, on a kernel with nf_tables' bridge family",
-  );
+  return bad("guard", `not guarded: ${clip(firewall.unguarded, 120)}`, UNGUARDED);
 }

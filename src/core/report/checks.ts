@@ -2,8 +2,12 @@
 import { clip } from "../clip.ts";
 import type { Checks } from "../methods/results.ts";
 import type { Decision } from "../model.ts";
+import type { Row } from "./status-rows.ts";
 
 const CHECKS = ["validate", "monitor"] as const;
+
+/** Results that are good. */
+const GOOD: ReadonlySet<string> = new Set(["passed", "OK"]);
 
 /** Characters of a reason. */
 const LONG = 200;
@@ -19,20 +23,14 @@ function countsOf({ services }: Decision, method: keyof Checks): Map<string, num
 }
 
 /** No row where nothing has been run. */
-export const checkRows = (decision: Decision): [string, string][] =>
-  CHECKS.flatMap((method): [string, string][] => {
-    const counts = countsOf(decision, method);
-    return counts.size === 0
-      ? []
-      : [
-          [
-            method,
-            [...counts]
-              .sort()
-              .map(([result, n]) => `${n} ${result}`)
-              .join(", "),
-          ],
-        ];
+export const checkRows = (decision: Decision): Row[] =>
+  CHECKS.flatMap((method): Row[] => {
+    const counts = [...countsOf(decision, method)].sort();
+    if (counts.length === 0) return [];
+    const text = counts.map(([result, n]) => `${n} ${result}`).join(", ");
+    return counts.every(([result]) => GOOD.has(result))
+      ? [[method, text]]
+      : [[method, text, "warn", `the reasons are below; \`ocdd ${method} NAME\` runs it again`]];
   });
 
 /** Services whose last VALIDATE has failed, or whose MONITOR is not OK. */
@@ -40,7 +38,7 @@ export const failingLines = ({ services }: Decision): string[] =>
   services.flatMap(({ name, checks }) =>
     CHECKS.flatMap((method) => {
       const one = checks?.[method];
-      return one === undefined || one.result === "passed" || one.result === "OK"
+      return one === undefined || GOOD.has(one.result)
         ? []
         : [
             `${name}: ${method.toUpperCase()} ${one.result}${one.reason === null ? "" : `: ${clip(one.reason, LONG)}`}`,

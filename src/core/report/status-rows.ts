@@ -13,15 +13,32 @@ export interface ServerAnswers {
   readonly other?: readonly ("dns" | "web")[];
 }
 
-/** A line of the overview; with a tone where its text has a colour. */
-export type Row = readonly [title: string, text: string, tone?: Tone | undefined];
+/** A line of the overview; with a tone where its text has a colour, and with what helps where it is not good. */
+export type Row = readonly [
+  title: string,
+  text: string,
+  tone?: Tone | undefined,
+  remedy?: string | undefined,
+];
+
+/** What starts the two processes of OCDD on this host. */
+export interface Starts {
+  readonly watch: string;
+  readonly serve: string;
+}
 
 /** Characters of an error's message. */
 export const LONG = 200;
 
 /** What `watch` has recorded; `watching` says whether it runs. */
-export function watchRows(stats: WatchStats | null, watching: boolean | null, now: number): Row[] {
-  if (stats === null) return [["watch", "has not run on this host", "warn"]];
+export function watchRows(
+  stats: WatchStats | null,
+  watching: boolean | null,
+  now: number,
+  { watch }: Starts,
+): Row[] {
+  const start = `${watch}; not needed where cron or a timer runs \`ocdd\``;
+  if (stats === null) return [["watch", "has not run on this host", "warn", start]];
   const { since, changes, repaired, lastRepair, lastError } = stats;
   const when = lastRepair === null ? "" : `, the last ${age(now - lastRepair)} ago`;
   const done = `${counted(changes, "change")} in ${age(now - since)}, ${counted(repaired, "repair")}${when}`;
@@ -30,7 +47,7 @@ export function watchRows(stats: WatchStats | null, watching: boolean | null, no
       ? ["watch", done]
       : watching
         ? ["watch", `runs: ${done}`, "good"]
-        : ["watch", `does not run; before it ended: ${done}`, "warn"],
+        : ["watch", `does not run; before it ended: ${done}`, "warn", start],
     ...(lastError === null ? [] : [errorRow(lastError, now)]),
   ];
 }
@@ -39,15 +56,21 @@ function errorRow({ at, over, message }: NonNullable<WatchStats["lastError"]>, n
   const when = `${age(now - at)} ago`;
   return over
     ? ["last error", `${when}, recovered since: ${clip(message, LONG)}`]
-    : ["last error", `${when}: ${clip(message, LONG)}`, "bad"];
+    : [
+        "last error",
+        `${when}: ${clip(message, LONG)}`,
+        "bad",
+        "`ocdd doctor` finds the cause; `ocdd` tries again now",
+      ];
 }
 
 /** What `ocdd serve` answers. */
-export function serverRows(server: ServerAnswers | undefined): Row[] {
+export function serverRows(server: ServerAnswers | undefined, { serve }: Starts): Row[] {
   const row = (title: string, which: "dns" | "web", answers: boolean): Row => {
     if (answers) return [title, "answers", "good"];
     const other = server?.other?.includes(which) === true;
-    return [title, other ? "is not OCDD's, or out of date: see `ocdd doctor`" : "does not answer", "bad"];
+    if (other) return [title, "is not OCDD's, or out of date: see `ocdd doctor`", "bad"];
+    return [title, "does not answer", "bad", `${serve}; if it runs, its log says why`];
   };
   if (server === undefined)
     return [
@@ -68,13 +91,16 @@ export function driftRow(drift: readonly string[] | null, dockerDown: boolean): 
   if (drift === null)
     return ["drift", dockerDown ? "unknown (Docker is down; rules stay in place)" : "unknown (needs root)"];
   if (drift.length === 0) return ["drift", "none"];
-  return ["drift", `${counted(drift.length, "change")} for the next run`, "warn"];
+  return ["drift", `${counted(drift.length, "change")} for the next run`, "warn", "`ocdd` makes them now"];
 }
+
+/** What helps where there is no guard. */
+export const UNGUARDED = "apt-get install nftables, on a kernel with nf_tables' bridge family";
 
 /** Why the guard cannot be in force; null when it can, undefined when that is not known. */
 export function guardRow(unguarded: string | null | undefined): Row {
   if (unguarded === undefined) return ["guard", "unknown (needs root)"];
   return unguarded === null
     ? ["guard", "available on this host", "good"]
-    : ["guard", `not guarded: ${clip(unguarded, LONG)}`, "warn"];
+    : ["guard", `not guarded: ${clip(unguarded, LONG)}`, "warn", UNGUARDED];
 }

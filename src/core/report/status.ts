@@ -15,6 +15,7 @@ import {
   LONG,
   type Row,
   type ServerAnswers,
+  type Starts,
   serverRows,
   watchRows,
 } from "./status-rows.ts";
@@ -52,6 +53,7 @@ export interface StatusReport {
   readonly stats: WatchStats | null;
   /** Whether the process that has recorded it still runs; null where that is not known. */
   readonly watching: boolean | null;
+  readonly starts: Starts;
   /** What the services use; absent where it was not asked for. */
   readonly usage?: readonly Usage[];
 }
@@ -109,17 +111,20 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
   const { size, used, held, conflict, free, inForce } = use(config, report);
   const rows: Row[] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
-    lastRun === null ? ["last run", "never succeeded", "bad"] : ["last run", `${age(now - lastRun)} ago`],
-    ...watchRows(stats, report.watching, now),
-    ...serverRows(report.server),
+    lastRun === null
+      ? ["last run", "never succeeded", "bad", "`ocdd` runs now and says what is wrong"]
+      : ["last run", `${age(now - lastRun)} ago`],
+    ...watchRows(stats, report.watching, now, report.starts),
+    ...serverRows(report.server, report.starts),
     [
       "services",
       decision === null
         ? `unknown: ${clip(trouble ?? "", LONG)}`
         : `${decision.services.length} served, ${decision.skipped.length} skipped`,
       decision === null ? "bad" : undefined,
+      report.remedy ?? undefined,
     ],
-    ...(decision === null ? [] : sleepRows(decision, report.wakes)),
+    ...(decision === null ? [] : sleepRows(decision, report.wakes, report.starts)),
     ...(decision === null ? [] : checkRows(decision)),
     [
       "addresses",
@@ -129,9 +134,10 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
     guardRow(report.unguarded),
     ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];
-  const lines = rows.map(
-    ([title, text, tone]) => `${title.padEnd(11)}  ${tone === undefined ? text : paint(text, tone)}`,
-  );
+  const lines = rows.flatMap(([title, text, tone, remedy]) => [
+    `${title.padEnd(11)}  ${tone === undefined ? text : paint(text, tone)}`,
+    ...(remedy === undefined ? [] : [`${"".padEnd(11)}  remedy: ${clip(remedy, LONG)}`]),
+  ]);
   const list = (title: string, items: readonly string[]): string[] =>
     items.length === 0 ? [] : ["", `${title}:`, ...items.map((item) => `  ${item}`)];
   return [
@@ -161,14 +167,22 @@ const failedIn = ({ services }: Decision): { readonly name: string; readonly rea
   );
 
 /** No row where no service sleeps. */
-function sleepRows(decision: Decision, wakes: boolean | null): Row[] {
+function sleepRows(decision: Decision, wakes: boolean | null, { watch }: Starts): Row[] {
   const asleep = asleepIn(decision).length;
   const failed = failedIn(decision).length;
   if (asleep + failed === 0) return [];
   const not = failed === 0 ? "" : `, ${failed} could not be started`;
-  const row: Row = ["asleep", `${counted(asleep, "service")}${not}`, failed > 0 ? "bad" : undefined];
+  const row: Row =
+    failed > 0
+      ? [
+          "asleep",
+          `${counted(asleep, "service")}${not}`,
+          "bad",
+          "`ocdd wake NAME` tries again; the reasons are below",
+        ]
+      : ["asleep", counted(asleep, "service")];
   return wakes === false
-    ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run", "bad"]]
+    ? [row, ["visits", "start no service and are refused: `ocdd watch` does not run", "bad", watch]]
     : [row];
 }
 

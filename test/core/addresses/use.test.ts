@@ -60,6 +60,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     wakes: null,
     stats: null,
     watching: null,
+    starts: { watch: "", serve: "" },
   };
   for (const [what, one] of [
     ["with Docker", { ...standing, table: decision.desired.table, decision }],

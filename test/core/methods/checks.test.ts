@@ -3,6 +3,7 @@ import t from "tap";
 import { decide } from "../../../src/core/decide.ts";
 import type { MethodName } from "../../../src/core/methods/method.ts";
 import { type MethodResult, type Results, withResult } from "../../../src/core/methods/results.ts";
+import { checkRows } from "../../../src/core/report/checks.ts";
 import { listText } from "../../../src/core/report/list.ts";
 import { config, container, id, observation } from "../make.ts";
 
@@ -109,5 +110,14 @@ t.test("list: a column for each method that has been run", (t) => {
     / -$/,
   );
   t.notMatch(listText(decide(config(), seen(new Map()), 1_764_400_000)), "VALIDATE");
+  t.end();
+});
+
+t.test("status: a row for each method, which says what helps where one is not good", (t) => {
+  const rows = (found: Results) => checkRows(decide(config(), seen(found), 1_764_400_000));
+  t.same(rows(results({ of: "web", method: "validate" })), [["validate", "1 passed"]]);
+  t.match(rows(results({ of: "web", method: "validate" }, { of: "db", method: "validate", status: 1 })), [
+    ["validate", "1 failed, 1 passed", "warn", /`ocdd validate NAME`/],
+  ]);
   t.end();
 });
