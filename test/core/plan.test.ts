@@ -150,7 +150,12 @@ t.test("each kind of step in words", async (t) => {
       base,
       ["+ address 192.168.122.11", "- address 192.168.122.11"],
     ],
-    ["a hairpin", base, { ...base, hairpins: ["veth1"] }, ["+ hairpin veth1"]],
+    [
+      "a hairpin",
+      base,
+      { ...base, hairpins: ["veth1"] },
+      ["+ hairpin veth1, for connections of a container to its own address"],
+    ],
     ["the page", base, { ...base, page: { html: "x", services: "" } }, ["~ index page"]],
     ["its content for programs", base, { ...base, page: { ...base.page, services: "x" } }, ["~ index page"]],
     [
@@ -243,7 +248,10 @@ t.test("an address is given to a new owner: the leases file is written first", a
 t.test("hairpin mode: undone only on ports where OCDD had set it", async (t) => {
   const base = state({});
   const actual = withTable({ ...base, hairpins: ["mine", "theirs"] }, { hairpins: ["mine"] });
-  t.strictSame(lines(actual, base), ["~ leases file", "- hairpin mine"]);
+  t.strictSame(lines(actual, base), [
+    "~ leases file",
+    "- hairpin mine, for connections of a container to its own address",
+  ]);
 });
 
 t.test("aliases: distinguished by device and address, not by their label", async (t) => {

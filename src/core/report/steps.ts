@@ -3,6 +3,9 @@ import { clip } from "../clip.ts";
 import type { Forward } from "../forwards/forward.ts";
 import type { Change, Step } from "../plan.ts";
 
+/** What hairpin mode of a bridge port, and its rules, are for. */
+const HAIRPIN = "for connections of a container to its own address";
+
 const SIGNS: Readonly<Record<Change, string>> = { add: "+", change: "~", remove: "-" };
 
 /** Lines for a step; a forward of single ports has one for each. */
@@ -28,7 +31,7 @@ export function describe(step: Step): string[] {
     case "address":
       return [`${SIGNS[step.change]} address ${step.alias.address}`];
     case "hairpin":
-      return [`${SIGNS[step.change]} hairpin ${clip(step.port)}`];
+      return [`${SIGNS[step.change]} hairpin ${clip(step.port)}, ${HAIRPIN}`];
     case "record":
       return [`${SIGNS[step.change]} record ${step.record.owner} ${step.record.type} ${step.record.rdata}`];
     case "zone":
@@ -43,7 +46,7 @@ export function describe(step: Step): string[] {
 const PARTS = {
   accept: "accepting forwarded traffic",
   refusal: "refusing ports without a container",
-  hairpin: "hairpin traffic",
+  hairpin: `hairpin traffic, ${HAIRPIN}`,
   redirect: "redirecting aliases",
   guard: "the guard",
 } as const;
