@@ -163,6 +163,7 @@ async function use(tried: Tried, use: UseMeans): Promise<Done> {
   const [program, ...args] = filled(options.command, { name: fqdn, address });
   if (!options.validate && program === undefined) {
     if (!options.json) printer.say(`${fqdn} ${address}`);
+    printer.note(stayNote(tried.name, options.hasTerminal));
     await untilInterrupted(tried.id, use.means);
     return NOTHING;
   }
@@ -172,6 +173,10 @@ async function use(tried: Tried, use: UseMeans): Promise<Done> {
   const argv: Argv = [program, ...args];
   return { validate, command: await signals.passTo(attached(argv, options.json)) };
 }
+
+/** What is said where nothing else is to be done with it. */
+export const stayNote = (name: string, hasTerminal: boolean): string =>
+  `${name} stays until ${hasTerminal ? "Ctrl-C is pressed" : `process ${process.pid} gets SIGTERM`}; it is removed then`;
 
 async function validated(
   { id, name }: Tried,

@@ -1,6 +1,7 @@
 /** What signals do to `ocdd try`: before and after its command they end it, meanwhile they are the command's. */
 import { EventEmitter } from "node:events";
 import t from "tap";
+import { stayNote } from "../../src/cli/try.ts";
 import { trySignals } from "../../src/cli/try-signals.ts";
 
 /** A program that gets signals, and ends when it is told. */
@@ -66,4 +67,11 @@ t.test("a command without a terminal gets each signal; after it a signal ends th
   t.same(one.got, ["SIGINT"]);
   one.end(130);
   t.equal(await passed, 130);
+});
+
+t.test("one that only stays says how it is ended", (t) => {
+  t.equal(stayNote("try-web-3fa2", true), "try-web-3fa2 stays until Ctrl-C is pressed; it is removed then");
+  const without = `try-web-3fa2 stays until process ${process.pid} gets SIGTERM; it is removed then`;
+  t.equal(stayNote("try-web-3fa2", false), without);
+  t.end();
 });

@@ -268,6 +268,8 @@ async function interrupted(t: Test, lab: Lab): Promise<void> {
   ] as const) {
     const { daemon, tried } = await start(lab, ...args);
     await answers(t, lab, tried);
+    if (status === 0)
+      await until("it says how it is ended", () => daemon.output().includes("SIGTERM; it is removed then"));
     t.equal(await daemon.stop(name, 60_000), status, `${name} ${args.join(" ")}`);
     await gone(t, lab, tried);
   }
