@@ -327,11 +327,15 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
   return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
 }
 
+/** Whether a command has an option of its own in the place of one of the program's. */
+const hasOption = (command: Command, { long }: Option): boolean =>
+  command.options.some((own) => own.long === long);
+
 /** The error for a word that is no command. */
 function unknownCommand(word: string, program: Command): string {
   const command = meant(word, [...program.commands.map((one) => one.name()), "help", "version"]);
   const hint = command === null ? "" : `, did you mean ${command}?`;
-  return `ocdd: unknown command '${word}'${hint}; see ocdd --help`;
+  return `ocdd: unknown command '${word}'${hint}`;
 }
 
 /** The whole command tree. */
@@ -360,9 +364,17 @@ export function commandTree(finish: (status: number) => void): Command {
     .usage("[options] [command]")
     .exitOverride()
     // every command understands the options of the program too
-    .configureHelp({ visibleArguments: () => [], showGlobalOptions: true })
+    .configureHelp({
+      visibleArguments: () => [],
+      showGlobalOptions: true,
+      visibleGlobalOptions: (command) => program.options.filter((one) => !hasOption(command, one)),
+    })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ocdd: ")) })
     .helpCommand("help [command]", "print help")
+    // an error only after `help` and a word that is no command
+    .addHelpText("beforeAll", ({ error }) =>
+      error ? program.error(unknownCommand(program.args[1] ?? "", program)) : "",
+    )
     .action((word: string | undefined) => {
       if (word === "version") return out(`${version()}\n`);
       if (word !== undefined) program.error(unknownCommand(word, program));
@@ -429,6 +441,9 @@ export function commandTree(finish: (status: number) => void): Command {
     "after",
     "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode),\n3 partial (some containers are not served), 64 usage, 69 Docker not reachable,\n75 another run holds the lock, 77 privilege missing, 78 bad configuration.",
   );
+  program.showHelpAfterError("remedy: `ocdd --help` lists commands and options");
+  for (const command of program.commands)
+    command.showHelpAfterError(`remedy: \`ocdd ${command.name()} --help\` lists arguments and options`);
   return program;
 }
 

@@ -21,22 +21,31 @@ t.test("help and version, as words and options", async (t) => {
 });
 
 t.test("the help of a command has the options of the program too", async (t) => {
-  t.match((await ocdd("list", "--help")).out, /--config <file>[\s\S]*--debug/);
+  const { out } = await ocdd("list", "--help");
+  t.match(out, /--config <file>[\s\S]*--debug/);
+  t.equal(out.match(/--json/g)?.length, 1, "one that both have is listed once");
+  t.match((await ocdd("show", "--help")).out, /--json[\s\S]*--yes/);
 });
 
 t.test("a word that is no command: status 64, and the command that was meant", async (t) => {
   t.match(await ocdd("lst"), {
     status: 64,
-    err: /^ocdd: unknown command 'lst', did you mean list\?; see ocdd --help$/,
+    err: /^ocdd: unknown command 'lst', did you mean list\?\nremedy: `ocdd --help` lists/,
   });
+  t.same(await ocdd("help", "lst"), await ocdd("lst"));
   t.match(await ocdd("something"), {
     status: 64,
-    err: /^ocdd: unknown command 'something'; see ocdd --help$/,
+    err: /^ocdd: unknown command 'something'\nremedy: `ocdd --help` lists/,
   });
   for (const args of [
     ["list", "--frob"],
     ["apply", "one", "two"],
     ["watch", "--log-format", "x"],
   ])
-    t.match(await ocdd(...args), { status: 64, err: /^ocdd: / }, args.join(" "));
+    t.match(
+      await ocdd(...args),
+      { status: 64, err: new RegExp(`^ocdd: .*\nremedy: \`ocdd ${args[0]} --help\` lists`) },
+      args.join(" "),
+    );
+  t.match(await ocdd("--frob"), { status: 64, err: /unknown option '--frob'\nremedy: `ocdd --help` lists/ });
 });
