@@ -2,9 +2,20 @@
 import t from "tap";
 import { shownOf } from "../../src/cli/show.ts";
 import { decide } from "../../src/core/decide.ts";
+import { NO_GATES } from "../../src/core/lifecycle/gates.ts";
 import type { Container, Lease, Observation } from "../../src/core/model.ts";
 import { showDocument, showText } from "../../src/core/report/show.ts";
-import { BARE, composeLabels, config, container, id, lease, NOW, observation } from "../core/make.ts";
+import {
+  attachment,
+  BARE,
+  composeLabels,
+  config,
+  container,
+  id,
+  lease,
+  NOW,
+  observation,
+} from "../core/make.ts";
 
 const CONFIG = config({ ADDRESS_HOLD: "600" });
 
@@ -166,13 +177,13 @@ t.test("a container that is not served: why", async (t) => {
   const plain = labelled("a", "b");
   t.equal(
     reason(plain, stopped(plain)),
-    "it does not run (exited), and no visit starts it: it has no label ocdd.wake=true",
+    "it does not run (stopped), and no visit starts it: it has no label ocdd.wake=true",
   );
   const wake = labelled("ocdd.wake", "true");
   t.equal(reason(wake, stopped(wake)), null, "it is asleep");
   t.equal(
     reason(wake, stopped(wake), config({ WAKE: "off" })),
-    "it does not run (exited), and no visit starts it: WAKE is off",
+    "it does not run (stopped), and no visit starts it: WAKE is off",
   );
   const odd = labelled("ocdd.wake", "perhaps");
   t.match(reason(odd, stopped(odd)), /no visit starts it: label ocdd\.wake cannot be read: "perhaps"$/);
@@ -203,10 +214,11 @@ t.test("a container that has stopped, or has been removed: its lease", async (t)
     releasedAt: NOW - 60,
   });
   const stopped = [container({ name: "old", state: "exited" })];
+  t.match(text("old", [], { stopped }, [old]), /^state +stopped$/m, "the word of the list");
   for (const name of ["old", "192.168.122.14"]) {
     t.match(
       text(name, [], { stopped }, [old]),
-      /^not served +it does not run[\s\S]*^lease +192\.168\.122\.14 of container:old, on hold until 2027-01-15T08:09:00Z$/m,
+      /^not served +it does not run \(stopped\)[\s\S]*^lease +192\.168\.122\.14 of container:old, on hold until 2027-01-15T08:09:00Z$/m,
     );
     t.equal(
       text(name, [], {}, [old]),
@@ -216,4 +228,16 @@ lease          192.168.122.14 of container:old, on hold until 2027-01-15T08:09:0
 `,
     );
   }
+});
+
+t.test("a service asleep: its forward says until when it waits", async (t) => {
+  const labels = new Map([["ocdd.wake", "true"]]);
+  const asleep = container({
+    name: "wiki",
+    state: "exited",
+    labels,
+    attachments: [attachment("bridge", undefined)],
+  });
+  const shown = text("wiki", [], { stopped: [asleep], gates: { ...NO_GATES, queue: 1 } });
+  t.match(shown, /^forward +192\.168\.122\.11 -> \(waits until its container is ready\)$/m);
 });

@@ -5,6 +5,7 @@ import { silenceOf } from "../lifecycle/port-check.ts";
 import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Service } from "../model.ts";
+import { runWord } from "../services/unserved.ts";
 import { age } from "../text.ts";
 import { type LeaseRow, leaseDocument, leaseState } from "./leases.ts";
 import { checkText, upText } from "./list.ts";
@@ -89,7 +90,7 @@ function networkText(service: Service | null, container: Container | null): stri
 }
 
 function stateText({ service, container, pending, now }: Shown, paint: Paint): string | null {
-  if (service === null) return container === null ? null : clip(container.state, 40);
+  if (service === null) return container === null ? null : clip(runWord(container.state), 40);
   const word = byState(pending ? "pending" : stateWord(service), paint);
   const ran = upText(service, now);
   const up = ran === null ? "" : `, up ${ran}`;
@@ -101,7 +102,9 @@ function stateText({ service, container, pending, now }: Shown, paint: Paint): s
 const forwardsOf = (service: Service | null): string[] =>
   service?.forward == null
     ? []
-    : forwardLines(service.forward).map((line) => line.split(" ").slice(2).join(" "));
+    : forwardLines(service.forward).map((line) =>
+        line.split(" ").slice(2).join(" ").replace("(waits)", "(waits until its container is ready)"),
+      );
 
 function sleepText({ sleep, forward }: Service, settings: LifecycleSettings | null): string | null {
   if (forward === null || settings === null) return null;

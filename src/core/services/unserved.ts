@@ -5,6 +5,9 @@ import { lifecycleOfContainer } from "../lifecycle/sleep.ts";
 import type { Container, Decision, Observation } from "../model.ts";
 import { isShown } from "./labels.ts";
 
+/** Docker's word for a container's state, with the word of `ocdd list` and `ocdd stop` for one that has ended. */
+export const runWord = (state: string): string => (state === "exited" ? "stopped" : state);
+
 /** One line, made printable; null for one that is served. */
 export function whyNotServed(
   container: Container,
@@ -24,5 +27,5 @@ export function whyNotServed(
   const { wake, refused } = lifecycleOfContainer(container, config);
   const why =
     refused ?? (wake ? null : config.wake === "off" ? "WAKE is off" : "it has no label ocdd.wake=true");
-  return `it does not run (${clip(state)})${why === null ? "" : `, and no visit starts it: ${why}`}`;
+  return `it does not run (${clip(runWord(state))})${why === null ? "" : `, and no visit starts it: ${why}`}`;
 }
