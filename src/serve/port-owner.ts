@@ -20,15 +20,28 @@ export async function portOwner(protocol: "tcp" | "udp", port: number): Promise<
       if (!inodes.has(target)) continue;
       // The thread's name of a Node program is always MainThread: its arguments identify it.
       const argv = await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "");
-      const program =
-        argv.split("\0").join(" ").trim() || (await readFile(`/proc/${pid}/comm`, "latin1").catch(() => ""));
-      return `pid ${pid} (${
-        program
-          .trim()
-          .replace(/[^ -~]/g, "?")
-          .slice(0, 80) || "unknown"
-      })`;
+      const program = programIn(argv) || (await readFile(`/proc/${pid}/comm`, "latin1").catch(() => ""));
+      return `pid ${pid} (${printable(program) || "unknown"})`;
     }
   }
   return undefined;
 }
+
+/** Characters of a program and its arguments. */
+const MOST = 80;
+
+/** The program and as many whole arguments as fit, from /proc/PID/cmdline; paths without their directories. */
+export function programIn(argv: string): string {
+  const words = argv
+    .split("\0")
+    .filter((word) => word !== "")
+    .map((word) => word.replace(/^\/.*\/(?=[^/])/, ""));
+  while (words.length > 1 && words.join(" ").length > MOST) words.pop();
+  return words.join(" ");
+}
+
+const printable = (text: string): string =>
+  text
+    .trim()
+    .replace(/[^ -~]/g, "?")
+    .slice(0, MOST);
