@@ -50,11 +50,7 @@ const configuration: CommandSpec = {
   argument: null,
   options: [],
   run: (_names, { json }, { answer }) =>
-    answer(async (config) => {
-      const { settingsDocument, settingsText } = await import("../core/report/settings.ts");
-      const document = `${JSON.stringify(settingsDocument(config), null, 2)}\n`;
-      return { out: json === true ? document : settingsText(config), warnings: [], status: 0 };
-    }),
+    answer(async (config) => (await import("./configuration.ts")).runConfiguration(config, json === true)),
 };
 
 export const SERVICE_COMMANDS: readonly CommandSpec[] = [list, show, leases, configuration];

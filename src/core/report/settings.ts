@@ -1,4 +1,5 @@
 /** The configuration in force: the value of each key, and where it comes from. No file that a key names is read. */
+import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config, KeyName } from "../config/config.ts";
 import { KEYS } from "../config/keys.ts";
@@ -15,13 +16,13 @@ export interface Setting {
 
 const THREE_KEYS = ["IP_SUBNET", "IP_RANGE_START", "IP_RANGE_END"];
 
-/** In the order of the manual page. */
-export function settingsOf(config: Config): Setting[] {
+/** In the order of the manual page. `hostIp`: the address that HOST_IP stands for on this host, where it is known. */
+export function settingsOf(config: Config, hostIp?: Ipv4): Setting[] {
   const { texts, where } = config;
   return (Object.keys(KEYS) as KeyName[]).map((key) => {
     const text = texts.get(key);
     // an empty value counts as none for keys whose default is worked out
-    const computed = text ? undefined : defaultOf(key, config);
+    const computed = text ? undefined : defaultOf(key, config, hostIp);
     const from = (where.get(key) ?? "default").replace(/^environment:/, "");
     if (computed !== undefined) return { key, ...computed };
     return { key, from, value: (text ?? KEYS[key].fallback) || null };
@@ -29,7 +30,7 @@ export function settingsOf(config: Config): Setting[] {
 }
 
 /** The value of a key that is not set and follows from others. */
-function defaultOf(key: KeyName, config: Config): Omit<Setting, "key"> | undefined {
+function defaultOf(key: KeyName, config: Config, hostIp: Ipv4 | undefined): Omit<Setting, "key"> | undefined {
   const { pool, zoneFile, indexFile, soaEmail, webListen, addressHold } = config;
   switch (key) {
     case "IP_RANGE":
@@ -37,6 +38,8 @@ function defaultOf(key: KeyName, config: Config): Omit<Setting, "key"> | undefin
         from: THREE_KEYS.join(", "),
         value: pool.map(({ first, last }) => `${first}-${last}`).join(", "),
       };
+    case "HOST_IP":
+      return hostIp && { from: "NETWORK_DEVICE", value: hostIp };
     case "DNS_ZONE_FILE":
       return { from: "STORAGE_DIR, TOOLBOX_SUBDOMAIN_NAME", value: zoneFile };
     case "WEB_INDEX_FILE":
@@ -53,8 +56,8 @@ function defaultOf(key: KeyName, config: Config): Omit<Setting, "key"> | undefin
 }
 
 /** One key a line. */
-export function settingsText(config: Config): string {
-  const rows = settingsOf(config).map(({ key, from, value }) => [
+export function settingsText(config: Config, hostIp?: Ipv4): string {
+  const rows = settingsOf(config, hostIp).map(({ key, from, value }) => [
     key,
     clip(from, 200),
     clip(value ?? "-", 2_000),
@@ -63,8 +66,8 @@ export function settingsText(config: Config): string {
 }
 
 /** The document of `config --json`. */
-export const settingsDocument = (config: Config): object => ({
+export const settingsDocument = (config: Config, hostIp?: Ipv4): object => ({
   schemaVersion: SCHEMA_VERSION,
   file: config.file,
-  keys: settingsOf(config),
+  keys: settingsOf(config, hostIp),
 });

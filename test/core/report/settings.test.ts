@@ -2,6 +2,7 @@ import t from "tap";
 import { readConfig } from "../../../src/core/config/config.ts";
 import { KEYS } from "../../../src/core/config/keys.ts";
 import { settingsDocument, settingsOf, settingsText } from "../../../src/core/report/settings.ts";
+import { config, HOST } from "../make.ts";
 
 const CONFIG = readConfig({
   file: "/etc/ocdd/ocdd.conf",
@@ -54,6 +55,13 @@ t.test("values that follow from other keys", async (t) => {
   );
   t.same(BY_KEY.get("WEB_LISTEN"), ["DNS_LISTEN", "HOST_IP, 127.0.0.1"]);
   t.match(BY_KEY.get("DNS_ZONE_FILE"), [/^STORAGE_DIR/, "/opt/ocdd/dns/toolbox.example.com.zone"]);
+});
+
+t.test("HOST_IP that is not set: the address of the device, where it is known", async (t) => {
+  t.match(settingsText(CONFIG, HOST), /^HOST_IP +NETWORK_DEVICE +192\.168\.122\.200$/m);
+  t.match(settingsText(CONFIG), /^HOST_IP +default +-$/m);
+  const own = config({ HOST_IP: "192.168.122.5" });
+  t.match(settingsText(own, HOST), /^HOST_IP +\S+ +192\.168\.122\.5$/m, "one that is set");
 });
 
 t.test("text: one key a line, made printable; document: values as they are", async (t) => {
