@@ -1,8 +1,8 @@
 /** `ocdd doctor` names the component that is at fault, not those that depend on it. */
 import t from "tap";
-import { answerFinding, oneService } from "../../src/cli/doctor/answers.ts";
 import { afterNameServer, dockerEngine, drift } from "../../src/cli/doctor/doctor.ts";
 import { bad, good } from "../../src/cli/doctor/finding.ts";
+import { answerFinding, oneService } from "../../src/cli/doctor/service.ts";
 import { decide } from "../../src/core/decide.ts";
 import { config, container, NOW, observation } from "../core/make.ts";
 

@@ -1,6 +1,6 @@
 /** `doctor`: whether visits start services that may sleep; and a service asleep is not woken by being looked at. */
 import t from "tap";
-import { oneService } from "../../src/cli/doctor/answers.ts";
+import { oneService } from "../../src/cli/doctor/service.ts";
 import { type Queues, sleepFinding } from "../../src/cli/doctor/sleep.ts";
 import { decide } from "../../src/core/decide.ts";
 import { type Gates, NO_GATES } from "../../src/core/lifecycle/gates.ts";

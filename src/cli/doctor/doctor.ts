@@ -14,13 +14,14 @@ import { connectDocker } from "../../host/docker/client.ts";
 import { openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
-import { delegation, forwarders, NAME, nameServer, oneService } from "./answers.ts";
+import { delegation, forwarders, nameServer } from "./answers.ts";
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { hostFirewall } from "./host-firewall.ts";
 import { octoCopDD } from "./octocopdd.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
+import { NAME, oneService } from "./service.ts";
 import { kernelQueues, sleepFinding } from "./sleep.ts";
 
 /** Checks every component, and with a name that service end to end. Changes nothing. */
