@@ -4,7 +4,9 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import {
+  firstSteps,
   freeRange,
+  isUnfilled,
   type Outlook,
   outlook,
   proposedConf,
@@ -15,6 +17,7 @@ import { isDomain } from "../core/config/values.ts";
 import { ConfigError, HostError } from "../core/errors.ts";
 import { makeDirectory, readText, writeNew, writeWhole } from "../host/disk/file.ts";
 import { readResolvers } from "../host/disk/resolvers.ts";
+import { readTrustedSync } from "../host/disk/trusted-file.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { requirePrograms } from "../host/install/programs.ts";
 import { readLinks } from "../host/kernel/addresses.ts";
@@ -23,10 +26,61 @@ import { defaultDevice } from "../host/kernel/default-device.ts";
 import { readNextHops } from "../host/kernel/routes.ts";
 
 /** The person at the terminal. */
-export interface Terminal {
-  say(line: string): void;
+export interface Questions {
   /** An answer without its blanks; empty at the end of input. */
   ask(question: string): Promise<string>;
+  close(): void;
+}
+
+interface Terminal extends Pick<Questions, "ask"> {
+  say(line: string): void;
+}
+
+/** A configuration file that is to be filled in; `text` is undefined where it does not exist. */
+export interface Unfilled {
+  readonly file: string;
+  readonly text: string | undefined;
+}
+
+/**
+ * The file that is to be written first; undefined on a host that is configured. `given`: what is set outside of a file, by
+ * the name of its key. Throws ConfigError for a file that another user may write.
+ */
+export function unconfigured(places: readonly string[], given: readonly string[]): Unfilled | undefined {
+  if (given.some((name) => !isUnfilled(name))) return undefined;
+  for (const file of places) {
+    try {
+      const text = readTrustedSync(file);
+      return isUnfilled(text) ? { file, text } : undefined;
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return undefined; // the next reading reports it
+    }
+  }
+  return { file: places.at(-1) ?? "", text: undefined };
+}
+
+/**
+ * Has a configuration written by the person at the terminal, and says elsewhere (`questions` is undefined) how to write one. Resolves
+ * with whether it was written; throws as offerConf does.
+ */
+export async function firstConf(
+  { file, text }: Unfilled,
+  say: (line: string) => void,
+  questions: Questions | undefined,
+): Promise<boolean> {
+  if (questions === undefined) {
+    say(`ocdd: ${file}: ${text === undefined ? "there is no such file" : "sets neither range nor zone"}`);
+    say(firstSteps(file));
+    return false;
+  }
+  try {
+    const written = await offerConf(file, text, { say, ask: questions.ask });
+    if (!written) say("ocdd: nothing has been written");
+    return written;
+  } finally {
+    questions.close();
+  }
 }
 
 /** Times that the zone is asked for. */
@@ -36,11 +90,7 @@ const TRIES = 3;
  * Proposes the file; `before` is its text where it is there and sets nothing yet. Resolves with whether it was written. Throws
  * ConfigError where nothing can be proposed, and HostError; nothing has been changed then.
  */
-export async function offerConf(
-  file: string,
-  before: string | undefined,
-  { say, ask }: Terminal,
-): Promise<boolean> {
+async function offerConf(file: string, before: string | undefined, { say, ask }: Terminal): Promise<boolean> {
   await requirePrivilege();
   await requirePrograms(["ip"]);
   const nothing = (why: string): ConfigError =>

@@ -9,7 +9,6 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
 import { meant } from "../core/config/nearest.ts";
-import { firstSteps, isUnfilled } from "../core/config/proposal.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
 import { TEMPLATE_FILES } from "../host/disk/page.ts";
@@ -19,6 +18,7 @@ import { version } from "../platform/version.ts";
 import { colours } from "./colour.ts";
 import type { CommandSpec, SpecFlags } from "./command-spec.ts";
 import type { Answer, Wish } from "./commands.ts";
+import type { Questions } from "./first-conf.ts";
 import { METHOD_COMMANDS } from "./method-commands.ts";
 import { SERVICE_COMMANDS } from "./service-commands.ts";
 
@@ -65,10 +65,15 @@ const err = (line: string): void => void process.stderr.write(`${line}\n`);
 const environment = (): ReadonlyMap<string, string> =>
   new Map(Object.entries(process.env).map(([key, value]) => [key, value ?? ""]));
 
+/** Where the configuration is looked for. */
+function confPlaces(flags: Flags): readonly string[] {
+  const named = flags.config ?? process.env.OCDD_CONF;
+  return named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
+}
+
 /** The configuration, from the first place that has one. */
 function configOf(flags: Flags): Config {
-  const named = flags.config ?? process.env.OCDD_CONF;
-  const places = named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
+  const places = confPlaces(flags);
   for (const file of places) {
     let text: string;
     try {
@@ -79,7 +84,7 @@ function configOf(flags: Flags): Config {
       if (code === "ENOENT" && file !== places.at(-1)) continue;
       const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
       const hint =
-        named === undefined
+        places.length > 1
           ? "; run `ocdd initialize` on a terminal, which proposes one, or use --config FILE"
           : "";
       throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
@@ -158,52 +163,26 @@ async function zone(flags: Flags): Promise<number> {
   return answer.status;
 }
 
-/** The file that is to be written first, with its text if it is there; undefined on a host that is configured. */
-function unconfigured(flags: Flags): { file: string; text: string | undefined } | undefined {
-  const named = flags.config ?? process.env.OCDD_CONF;
-  const variables = Object.keys(process.env).flatMap((name) => /^OCDD_(.+)/.exec(name)?.[1] ?? []);
-  const given = [...(flags.set ?? []), ...variables];
-  if (given.some((name) => !isUnfilled(name))) return undefined;
-  const places = named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
-  for (const file of places) {
-    try {
-      const text = readTrustedSync(file);
-      return isUnfilled(text) ? { file, text } : undefined;
-    } catch (error) {
-      if (error instanceof ConfigError) throw error;
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return undefined; // the next reading reports it
-    }
-  }
-  return { file: places.at(-1) ?? "", text: undefined };
-}
-
-/** Has a configuration written on a terminal, and says elsewhere how to write one. */
-async function firstConf(file: string, text: string | undefined, flags: Flags): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY || flags.json === true) {
-    err(`ocdd: ${file}: ${text === undefined ? "there is no such file" : "sets neither range nor zone"}`);
-    err(firstSteps(file));
-    return false;
-  }
-  const { offerConf } = await import("./first-conf.ts");
+/** Puts one question after the other to a person; undefined where there is no terminal. */
+function questions(flags: Flags): Questions | undefined {
+  if (!process.stdin.isTTY || !process.stderr.isTTY || flags.json === true) return undefined;
   const input = createInterface({ input: process.stdin, terminal: false });
   const answers = input[Symbol.asyncIterator]();
-  const ask = async (question: string): Promise<string> => {
-    process.stderr.write(question);
-    const { value } = await answers.next();
-    return String(value ?? "").trim();
+  return {
+    async ask(question) {
+      process.stderr.write(question);
+      const { value } = await answers.next();
+      return String(value ?? "").trim();
+    },
+    close: () => input.close(),
   };
-  try {
-    const written = await offerConf(file, text, { say: err, ask });
-    if (!written) err("ocdd: nothing has been written");
-    return written;
-  } finally {
-    input.close();
-  }
 }
 
 async function init(flags: Flags): Promise<number> {
-  const missing = unconfigured(flags);
-  if (missing !== undefined && !(await firstConf(missing.file, missing.text, flags))) return EXIT.config;
+  const { firstConf, unconfigured } = await import("./first-conf.ts");
+  const variables = Object.keys(process.env).flatMap((name) => /^OCDD_(.+)/.exec(name)?.[1] ?? []);
+  const missing = unconfigured(confPlaces(flags), [...(flags.set ?? []), ...variables]);
+  if (missing !== undefined && !(await firstConf(missing, err, questions(flags)))) return EXIT.config;
   const config = await configured(flags);
   const confFile = flags.config ?? process.env.OCDD_CONF ?? "";
   const { runInitialize } = await commands();

@@ -1,0 +1,30 @@
+/** The first configuration of a host: where there is none, and what is asked for. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import t from "tap";
+import { firstConf, unconfigured } from "../../src/cli/first-conf.ts";
+
+t.test("unconfigured: the file that is to be written; none where a range or a zone is set anywhere", (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "ocdd-first-"));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const [here, etc] = [join(directory, "ocdd.conf"), join(directory, "etc.conf")];
+  t.same(unconfigured([here, etc], ["STORAGE_DIR=/x"]), { file: etc, text: undefined });
+  t.equal(unconfigured([here, etc], ["IP_SUBNET"]), undefined, "by --set or a variable");
+  writeFileSync(here, "#IP_RANGE=\n", { mode: 0o644 });
+  t.same(unconfigured([here, etc], []), { file: here, text: "#IP_RANGE=\n" });
+  writeFileSync(here, "IP_RANGE=10.0.0.0/24\n");
+  t.equal(unconfigured([here, etc], []), undefined);
+  t.end();
+});
+
+t.test("firstConf without a terminal: what to do is said, and nothing is written", async (t) => {
+  const said: string[] = [];
+  const written = await firstConf(
+    { file: "/nowhere/ocdd.conf", text: undefined },
+    (line) => said.push(line),
+    undefined,
+  );
+  t.notOk(written);
+  t.match(said, ["ocdd: /nowhere/ocdd.conf: there is no such file", /^1\. ask IT/]);
+});
