@@ -2,15 +2,17 @@
 
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import type { Ipv4, Range } from "../core/addresses/ipv4.ts";
 import {
   firstSteps,
   freeRange,
   isUnfilled,
   type Outlook,
   outlook,
+  poolText,
   proposedConf,
   proposedZone,
+  readPool,
   searchDomains,
 } from "../core/config/proposal.ts";
 import { isDomain } from "../core/config/values.ts";
@@ -83,7 +85,7 @@ export async function firstConf(
   }
 }
 
-/** Times that the zone is asked for. */
+/** Times that zone and range are asked for. */
 const TRIES = 3;
 
 /**
@@ -110,7 +112,11 @@ async function offerConf(file: string, before: string | undefined, { say, ask }:
     proposedZone(hostname(), searchDomains((await readText("/etc/resolv.conf")) ?? "")),
   );
   if (zone === undefined) throw nothing("no zone was given");
-  const text = proposedConf({ device: seen.device, hostIp: seen.hostIp, range, zone }, before ?? "");
+  const pool = await askForRange({ say, ask }, range);
+  if (pool === undefined) throw nothing("no range was given");
+  const isFound = poolText(pool) === poolText([range]);
+  const proposal = { device: seen.device, hostIp: seen.hostIp, pool, isFound, zone };
+  const text = proposedConf(proposal, before ?? "");
   say(`\n${text}`);
   if (!/^y(es)?$/i.test(await ask(`Write this to ${file}, and set up this host with it? [y/N] `)))
     return false;
@@ -141,6 +147,20 @@ async function askForZone({ say, ask }: Terminal, proposed: string | undefined):
     const zone = answer.toLowerCase().replace(/\.$/, "");
     if (zone.includes(".") && isDomain(zone)) return zone;
     say("This is no name of a zone: labels of letters, digits and hyphens, with dots between them.");
+  }
+  return undefined;
+}
+
+/** The range that is to be used; undefined where no answer can be read. Enter takes the proposed one. */
+export async function askForRange(
+  { say, ask }: Terminal,
+  proposed: Range,
+): Promise<readonly Range[] | undefined> {
+  for (let n = 0; n < TRIES; n++) {
+    const answer = await ask(`The range that IT has granted, kept out of DHCP [${poolText([proposed])}]: `);
+    const pool = answer === "" ? [proposed] : readPool(answer);
+    if (typeof pool !== "string") return pool;
+    say(`The range ${pool}.`);
   }
   return undefined;
 }

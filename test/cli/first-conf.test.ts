@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
-import { firstConf, unconfigured } from "../../src/cli/first-conf.ts";
+import { askForRange, firstConf, unconfigured } from "../../src/cli/first-conf.ts";
+import { ip } from "../core/make.ts";
 
 t.test("unconfigured: the file that is to be written; none where a range or a zone is set anywhere", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-first-"));
@@ -27,4 +28,20 @@ t.test("firstConf without a terminal: what to do is said, and nothing is written
   );
   t.notOk(written);
   t.match(said, ["ocdd: /nowhere/ocdd.conf: there is no such file", /^1\. ask IT/]);
+});
+
+t.test("askForRange: Enter takes the proposal; what cannot be read is asked for again", async (t) => {
+  const proposed = { first: ip("192.168.122.11"), last: ip("192.168.122.30") };
+  const asked = async (...answers: string[]) => {
+    const said: string[] = [];
+    const ask = async (): Promise<string> => answers.shift() ?? "";
+    return { pool: await askForRange({ say: (line) => said.push(line), ask }, proposed), said };
+  };
+  t.same(await asked(""), { pool: [proposed], said: [] });
+  const granted = { first: ip("192.168.122.40"), last: ip("192.168.122.47") };
+  const second = await asked("192.168.122.40-39", "192.168.122.40/29");
+  t.same(second.pool, [granted]);
+  t.equal(second.said.length, 1);
+  t.match(second.said, [/^The range .*192\.168\.122\.40-39/]);
+  t.equal((await asked("x", "y", "z")).pool, undefined);
 });

@@ -152,10 +152,10 @@ t.test("doctor", async (t) => {
           input,
           env: ocddEnvironment(),
         });
-      const refused = await onTerminal("first.example.com\nn\n");
+      const refused = await onTerminal("first.example.com\n\nn\n");
       t.equal(refused.code, 78, refused.stdout);
       t.notOk(existsSync(file), "nothing is written without a yes");
-      const { code, stdout } = await onTerminal("no zone\nfirst.example.com\ny\n");
+      const { code, stdout } = await onTerminal("no zone\nfirst.example.com\nno range\n\ny\n");
       t.equal(code, 0, stdout);
       t.match(readFileSync(file, "utf8").split("\n"), [
         /^#/,

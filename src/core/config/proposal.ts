@@ -2,7 +2,7 @@
 
 import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } from "../addresses/ipv4.ts";
 import type { DeviceAddress } from "../model.ts";
-import { isDomain } from "./values.ts";
+import { Bad, isDomain, ranges } from "./values.ts";
 
 /** What a proposal is made of. */
 export interface Surroundings {
@@ -94,24 +94,42 @@ export function searchDomains(text: string): string[] {
 export interface Proposal {
   readonly device: string;
   readonly hostIp: Ipv4;
-  readonly range: Range;
+  readonly pool: readonly Range[];
+  /** Whether the range is the one that was found free; else it is what IT has granted. */
+  readonly isFound: boolean;
   readonly zone: string;
 }
 
 const HEAD = "# Configuration of OCDD: see ocdd.conf(5) and the README. Proposed by `ocdd initialize`.";
 
+/** Ranges in the form of IP_RANGE. */
+export const poolText = (pool: readonly Range[]): string =>
+  pool.map(({ first, last }) => `${first}-${last}`).join(", ");
+
+/** Reads an answer as IP_RANGE; a text says what is wrong with it. */
+export function readPool(answer: string): readonly Range[] | string {
+  try {
+    const pool = ranges(answer);
+    return pool.length === 0 ? "is empty" : pool;
+  } catch (error) {
+    if (error instanceof Bad) return error.message;
+    throw error;
+  }
+}
+
 /** The file's whole text; `before` is the text of one that sets none of the proposed keys, which stays. */
-export function proposedConf({ device, hostIp, range, zone }: Proposal, before: string): string {
-  const storage = /^\s*STORAGE_DIR=/m.test(before) ? [] : ["STORAGE_DIR=/var/lib/ocdd"];
+export function proposedConf({ device, hostIp, pool, isFound, zone }: Proposal, before: string): string {
+  const unset = (key: string): boolean => !new RegExp(`^\\s*(export\\s+)?${key}=`, "m").test(before);
   return [
     ...(before === "" ? [HEAD] : [before.trimEnd(), "", "# Proposed by `ocdd initialize`:"]),
     `NETWORK_DEVICE=${device}`,
     `HOST_IP=${hostIp}`,
-    "# free when it was proposed: IT must keep it out of DHCP and give it to no other machine",
-    `IP_RANGE=${range.first}-${range.last}`,
+    `# ${isFound ? "free when it was proposed: " : ""}IT must keep it out of DHCP and give it to no other machine`,
+    `IP_RANGE=${pool.length === 1 ? poolText(pool) : `"${poolText(pool)}"`}`,
     "# IT delegates it to this host by an NS record",
     `TOOLBOX_SUBDOMAIN_NAME=${zone}`,
-    ...storage,
+    ...(unset("STORAGE_DIR") ? ["STORAGE_DIR=/var/lib/ocdd"] : []),
+    ...(unset("WEB_TITLE") ? ["# title of the index page", `WEB_TITLE="Services of ${zone}"`] : []),
     "",
   ].join("\n");
 }

@@ -8,6 +8,7 @@ import {
   outlook,
   proposedConf,
   proposedZone,
+  readPool,
   searchDomains,
 } from "../../../src/core/config/proposal.ts";
 import { HOST, ip } from "../make.ts";
@@ -114,20 +115,32 @@ t.test("proposedZone: below the host's domain; a domain that no DNS delegates sa
 const PROPOSAL = {
   device: "ens3",
   hostIp: HOST,
-  range: { first: ip("192.168.122.11"), last: ip("192.168.122.30") },
+  pool: [{ first: ip("192.168.122.11"), last: ip("192.168.122.30") }],
+  isFound: true,
   zone: "toolbox.example.com",
 };
 const read = (text: string) => readConfig({ file: "ocdd.conf", text, environment: new Map(), flags: [] });
 const EXPECTED = {
   device: "ens3",
   hostIp: HOST,
-  pool: [PROPOSAL.range],
+  pool: PROPOSAL.pool,
   zone: "toolbox.example.com",
   storageDir: "/var/lib/ocdd",
 };
 
 t.test("proposedConf: a whole configuration that OCDD reads as it was meant", (t) => {
-  t.match(read(proposedConf(PROPOSAL, "")), EXPECTED);
+  t.match(read(proposedConf(PROPOSAL, "")), { ...EXPECTED, webTitle: "Services of toolbox.example.com" });
+  const pool = [{ first: ip("10.9.0.0"), last: ip("10.9.0.255") }, ...PROPOSAL.pool];
+  const granted = proposedConf({ ...PROPOSAL, pool, isFound: false }, 'WEB_TITLE="Ours"\n');
+  t.match(read(granted), { pool, webTitle: "Ours" }, "several ranges, and a title that is set already");
+  t.notMatch(granted, "free when");
+  t.end();
+});
+
+t.test("readPool: what IP_RANGE takes, else what is wrong", (t) => {
+  t.same(readPool("192.168.122.11-192.168.122.30"), PROPOSAL.pool);
+  for (const wrong of ["x", "192.168.122.30-192.168.122.11", "127.0.0.0/8", "", '1.2.3.4"; rm'])
+    t.type(readPool(wrong), "string", wrong);
   t.end();
 });
 
