@@ -176,6 +176,7 @@ export async function runTeardown(config: Config, { json }: Wish): Promise<Answe
   await requirePrivilege();
   const left = await stopServices(config);
   const changes = describeAll((await teardown(config, now())).steps);
-  const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : lines(changes);
+  const text = changes.length === 0 ? "nothing of OCDD is on this host\n" : lines(changes);
+  const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : text;
   return { out, warnings: left, status: left.length > 0 ? FAILED : 0 };
 }

@@ -121,9 +121,17 @@ async function writeAddressList(config: Config, hostIp: Ipv4): Promise<void> {
   await writeWhole(pathsOf(config).addressList, `${addresses.join("\n")}\n`);
 }
 
-/** Removes every alias, rule and chain of OCDD and nothing else. Needs no Docker. */
+/**
+ * Removes every alias, rule and chain of OCDD and nothing else. Needs no Docker. Resolves with an empty plan, and writes nothing, on
+ * a host where OCDD has never run.
+ */
 export async function teardown(config: Config, now: number): Promise<Plan> {
   await requirePrivilege();
+  // what is in force without this file belongs to a storage that is not mounted: taking the lock reports that
+  if ((await readText(pathsOf(config).lock)) === undefined) {
+    const seen = await openHost(config).observe({ without: ["docker"] });
+    if (isUntouched(seen)) return plan(seen.actual, seen.actual);
+  }
   const release = await takeLock(pathsOf(config).lock);
   try {
     return await clear(config, openHost(config), now);
@@ -131,6 +139,10 @@ export async function teardown(config: Config, now: number): Promise<Plan> {
     await release();
   }
 }
+
+/** Whether no alias and no rule of OCDD is on the host. */
+export const isUntouched = ({ actual: { aliases, dataPath } }: Pick<Observation, "actual">): boolean =>
+  aliases.length + dataPath.forwards.length + dataPath.damaged.length === 0 && dataPath.frame === null;
 
 /** `leases` are used where none could be read. */
 async function clear(config: Config, host: Host, now: number, leases?: LeaseTable): Promise<Plan> {

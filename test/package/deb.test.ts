@@ -171,6 +171,18 @@ t.test("deb and rpm", async (t) => {
     told();
   });
 
+  await t.test("removed after its configuration was written and before initialize: no message", async (t) => {
+    const text = readFileSync(conf, "utf8");
+    writeFileSync(conf, text.replace(/^#(NETWORK_DEVICE|IP_|TOOLBOX_)/gm, "$1"));
+    t.equal(await ok("ocdd", "teardown", "--yes"), "nothing of OCDD is on this host");
+    const { code, stdout, stderr } = await dpkg("--remove", "ocdd");
+    t.equal(code, 0, stderr);
+    t.notMatch(`${stdout}${stderr}`, /ocdd: |teardown/);
+    writeFileSync(conf, text);
+    await ok("dpkg", "--install", inTmp(earlier));
+    told();
+  });
+
   let services: Service[] = [];
   const rpms: string[] = [];
   await t.test("configured, it runs", async (t) => {
