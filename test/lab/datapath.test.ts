@@ -49,6 +49,9 @@ for (const engine of ENGINES) {
       t.ok(heard.delete("early"), "it was heard");
       heard.delete(undefined);
       t.same([...heard], [], "not the container that publishes port 80, not the host's page");
+      // the PC has asked until now: its neighbour entry still leads to the host
+      const argv = ["curl", "-s", "--connect-timeout", "30", `http://${at("early")}/`];
+      t.equal((await lab.run("client", argv, { check: false })).code, 7, "by a reset, not by a time-out");
     });
 
     t.test("a published port: does not answer on another container's alias", async (t) => {

@@ -25,13 +25,20 @@ export interface BackendsSeen {
   readonly unguarded: string | null;
 }
 
-/** Chooses by the configuration and one reading of the host; iptables where nftables cannot be used. */
-export function chooseBackend(firewall: Firewall, { docker, iptables, unguarded }: BackendsSeen): Backend {
+/**
+ * Chooses by the configuration and one reading of the host; iptables where nftables cannot be used. `device`: the network's, unless it is a
+ * bridge.
+ */
+export function chooseBackend(
+  firewall: Firewall,
+  { docker, iptables, unguarded }: BackendsSeen,
+  device?: string,
+): Backend {
   const wanted = firewall === "nft" || (firewall === "auto" && (docker || !iptables));
   const redirect = wanted && unguarded === null ? "nft" : "iptables";
   const mode = redirect === "nft" ? "full" : "guard";
   const rules = redirect === "iptables" || (iptables && !docker);
-  return { redirect, rules, style: { mode, markEarly: docker } };
+  return { redirect, rules, style: { mode, markEarly: docker, device } };
 }
 
 /** `rules`: what iptables has, null where it was not asked. `tables`: OCDD's of nftables, null where there are none. */

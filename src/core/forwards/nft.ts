@@ -17,6 +17,8 @@ export interface NftStyle {
   readonly mode: Mode;
   /** Docker filters with nftables and accepts by mark (its bridge-accept-fwmark): the mark is set before its filter too. */
   readonly markEarly: boolean;
+  /** The network's device, where packets that come by it and would leave by it are none that a bridge passes on. */
+  readonly device?: string | undefined;
 }
 
 /** Name of the chain whose comment holds the stamp of the constant part. */
@@ -80,7 +82,7 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
 /** Of a flow that was opened to an alias which no container holds. */
 const STALE = "ct status dnat ct original ip daddr @pool ct original ip daddr != @leased counter";
 
-function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): string {
+function renderIp(frame: Frame, { mode, markEarly, device }: NftStyle, name: string): string {
   const pool = mergeRanges(frame.pool);
   const marks = pool.flatMap((range) =>
     [...addressesOf(range)].map((alias) => `${alias} : ${markOf(alias)}`),
@@ -102,7 +104,13 @@ function renderIp(frame: Frame, { mode, markEarly }: NftStyle, name: string): st
     chain("forward-mark", "filter hook forward priority 300", ["jump mark-alias"]),
     // after all other rules that mark packets
     chain("postrouting-mark", "filter hook postrouting priority 400", ["jump mark-alias"]),
-    chain("stale", "filter hook forward priority -10", [`${STALE} reject with icmp type port-unreachable`]),
+    chain("stale", "filter hook forward priority -10", [
+      `${STALE} reject with icmp type port-unreachable`,
+      // a neighbour that still sends an alias's packets here after its end: it is told at once, and does not wait
+      ...(device === undefined
+        ? []
+        : [`iifname "${device}" oifname "${device}" ip daddr @pool jump refused`]),
+    ]),
     // connections of the host itself are not forwarded; a refusal that it sends is of the flow's other direction
     chain("stale-output", "filter hook output priority -10", [
       `ct direction original meta l4proto tcp ${STALE} reject with tcp reset`,

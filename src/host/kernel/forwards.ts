@@ -1,4 +1,5 @@
 /** The one writer of the data path: rules and guard, read and written as data types. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Ipv4, Range } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
@@ -11,6 +12,7 @@ import {
 } from "../../core/forwards/backend.ts";
 import { type DataPath, type Forward, withForwards } from "../../core/forwards/forward.ts";
 import type { SeenTables } from "../../core/forwards/iptables-parse.ts";
+import { isDevice } from "../../core/forwards/nft-elements.ts";
 import type { DataPathSeen } from "../../core/observation.ts";
 import type { Loaded } from "../../platform/libc.ts";
 import type { Refused } from "./commit-most.ts";
@@ -52,6 +54,7 @@ export interface ForwardTable {
 export interface ForwardOptions {
   readonly pool: readonly Range[];
   readonly firewall: Firewall;
+  readonly device?: string;
 }
 
 /** The last reading: what is written where, and what is in the other backend. */
@@ -65,7 +68,7 @@ interface Choice {
 
 /** Opens both backends; each reading chooses again, because Docker may have been started with another one. */
 export function openForwardTable(
-  { pool, firewall }: ForwardOptions,
+  { pool, firewall, device }: ForwardOptions,
   netlink: Loaded<Netlink> = openNetlink(NETLINK_NETFILTER),
 ): ForwardTable {
   const iptables = openIptablesTable(pool);
@@ -83,7 +86,7 @@ export function openForwardTable(
   const read = async (): Promise<DataPathSeen> => {
     const [first, guard] = await Promise.all([readRules(), nft.read()]);
     const filters = first !== null || guard.iptables || (await legacyFilters());
-    const backend = chooseBackend(firewall, { ...guard, iptables: filters });
+    const backend = chooseBackend(firewall, { ...guard, iptables: filters }, unlessBridge(device));
     if (first === null && guard.unguarded !== null && firewall !== "iptables")
       throw noFirewall(guard.unguarded);
     // an error when iptables is needed and not installed
@@ -172,6 +175,10 @@ export function openForwardTable(
     close: () => nft.close(),
   };
 }
+
+/** The frames that a bridge passes on are seen by the same rules. */
+const unlessBridge = (device = ""): string | undefined =>
+  isDevice(device) && !existsSync(`/sys/class/net/${device}/bridge`) ? device : undefined;
 
 /** Tables of iptables-legacy are in the kernel: a program that is not on the search path has created them. */
 const legacyFilters = async (): Promise<boolean> =>

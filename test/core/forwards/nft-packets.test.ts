@@ -98,6 +98,35 @@ for (const flushed of ["none", "filter", "nat", "both"] as const) {
   );
 }
 
+for (const [layout, mode] of [
+  ["28", "guard"],
+  ["28", "full"],
+  ["29", "full"],
+] as const) {
+  t.test(
+    `Docker ${layout}, ${mode}: what a neighbour still sends for an alias that is gone is refused at once`,
+    (t) => {
+      const tables = (device?: string): string =>
+        renderAll(FRAME, guarded(FORWARDS), { mode, markEarly: layout === "29", device });
+      const rules = (device?: string) =>
+        readNft(layout === "29" ? `${DOCKER_29}\n${tables(device)}` : tables(device));
+      const around: NftAround = {
+        ...AROUND,
+        local: AROUND.local.filter((address) => address !== "192.168.122.29"),
+        bridgePorts: PORTS,
+        ...(layout === "29" ? {} : { iptables: readRuleset(converge(recorded("28"), pathOf([]))) }),
+      };
+      const trace = (packet: Packet, device?: string): Verdict => traceNft(packet, rules(device), around);
+      t.equal(trace({ ...CLIENT, ...tcp(80, ".29") }, "ens3"), "rejected");
+      t.not(trace({ ...CLIENT, ...tcp(80, ".29") }), "rejected", "not where the device is a bridge");
+      t.not(trace({ ...WEB, ...tcp(80, ".29") }, "ens3"), "rejected", "a container asks the network");
+      for (const packet of [tcp(80, ".200"), tcp(80, "198.51.100.1"), udp(53, ".12")])
+        t.strictSame(trace({ ...CLIENT, ...packet }, "ens3"), trace({ ...CLIENT, ...packet }), packet.to);
+      t.end();
+    },
+  );
+}
+
 t.test("Docker 29 without the mark in its configuration: no alias is reached from outside", (t) => {
   const tables = renderAll(FRAME, guarded(FORWARDS), { mode: "full", markEarly: true });
   const rules = readNft(`${DOCKER_29.replaceAll(/.*ALLOW FW MARK.*\n/g, "")}\n${tables}`);
