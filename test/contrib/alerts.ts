@@ -99,6 +99,12 @@ export const ALERTS: readonly AlertCase[] = [
     labels: WATCH,
     value: "1",
   },
+  {
+    alert: "OCDDServiceNoAnswer",
+    series: [still("ocdd_services_unanswered", WATCH, 1)],
+    labels: WATCH,
+    value: "1",
+  },
   { alert: "OCDDMethodFailed", series: [still("ocdd_method_success", METHOD, 0)], labels: METHOD },
   {
     alert: "OCDDMonitorCritical",
