@@ -351,25 +351,12 @@ t.test("hostile labels: shown as text", async (t) => {
   t.same(said, [], "no script ran, none was even stopped");
 });
 
-t.test("500 services: quick, and 120 kB apart from their rows", async (t) => {
+t.test("500 services: 120 kB apart from their rows", async (t) => {
   const decision = sampleDecision(sampleContainers(500, now), template, undefined, now);
   const { html } = decision.desired.page;
   const frame = html.replace(/\n<li [\s\S]*?(?=\n<li |\n<\/ul>)/g, "");
   t.notMatch(frame, "<li ");
   t.ok(Buffer.byteLength(frame) <= 120_000, `${Buffer.byteLength(frame)} octets`);
-  const site = await openSite(decision);
-  t.teardown(() => site.close());
-  const { page } = await openPage(t, browser, site);
-  const typed = await page.evaluate<number[]>(`["p", "po", "postgres", "", "8080"].map((query) => {
-    const find = document.querySelector("#find");
-    const start = performance.now();
-    find.value = query;
-    find.dispatchEvent(new Event("input"));
-    document.body.offsetHeight;
-    return performance.now() - start;
-  })`);
-  t.comment(`milliseconds a key: ${typed.map(Math.round)}`);
-  t.ok((typed.toSorted((a, b) => a - b)[2] ?? Infinity) < 50);
 });
 
 t.test("served by another web server, such as nginx: the page polls", async (t) => {

@@ -33,7 +33,7 @@ const settings = ({ dir, dns, web }: Place, over: Record<string, string> = {}) =
 async function served(t: Test, serial: number): Promise<Place> {
   const place = await makePlace(ZONE, zoneText(serial));
   writeFileSync(join(place.dir, "www/services.json"), listing("00000000000001"));
-  serveAt(t, place);
+  await serveAt(t, place);
   return place;
 }
 

@@ -16,7 +16,7 @@ t.test("/readyz is 503 before a zone is loaded and 200 after, /livez is 200 all 
   const [port] = (await freePorts(1)) as [number];
   const keys = { WEB_ENABLED: "0", METRICS_LISTEN: `127.0.0.1:${port}` };
   const place = await makePlace(ZONE, "; no zone yet\n", keys);
-  serveAt(t, place);
+  await serveAt(t, place);
   const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port + 1}${path}`);
   const status = (path: string): Promise<number> =>
     ask(path).then(

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
 import { readConfig } from "../../src/core/config/config.ts";
+import type { Say } from "../../src/daemon/log.ts";
 import { serveAll } from "../../src/serve/serve.ts";
 import { NO_ACTIVATED_SOCKETS } from "../../src/serve/socket-activation.ts";
 import { freePorts } from "./peers.ts";
@@ -44,14 +45,19 @@ export async function makePlace(
   return { dir, dns, web, conf };
 }
 
-/** Runs `ocdd serve` there, in this process, until the test ends; then the directory is removed. */
-export function serveAt(t: Test, { dir, conf }: Place): void {
+/** Runs `ocdd serve` there, in this process, until the test ends; then the directory is removed. Resolves when it listens. */
+export async function serveAt(t: Test, { dir, conf }: Place): Promise<void> {
   const sources = { file: conf, text: readFileSync(conf, "utf8"), environment: new Map(), flags: [] };
   const over = new AbortController();
-  const served = serveAll(readConfig(sources), () => {}, over.signal, { handed: NO_ACTIVATED_SOCKETS });
+  const listening = Promise.withResolvers<void>();
+  const say: Say = (_, text) => {
+    if (text.startsWith("listening on ")) listening.resolve();
+  };
+  const served = serveAll(readConfig(sources), say, over.signal, { handed: NO_ACTIVATED_SOCKETS });
   t.teardown(async () => {
     over.abort();
     await served;
     rmSync(dir, { recursive: true });
   });
+  await Promise.race([listening.promise, served]);
 }

@@ -13,7 +13,7 @@ const ZONE = "toolbox.example.com";
 async function told(t: Test, keys: Readonly<Record<string, string>>) {
   const text = `@ 60 IN SOA ns1 hostmaster 1 3600 600 86400 60\n@ 60 IN NS ns1\nns1 60 IN A 127.0.0.1\n`;
   const place = await makePlace(ZONE, text, { ...keys, WEB_ENABLED: "0" });
-  serveAt(t, place);
+  await serveAt(t, place);
   const soa = makeQuery(`${ZONE}.`, "SOA", { edns: { options: [[3, new Uint8Array()]] } });
   const end = performance.now() + 30_000;
   let nsid = await askUdp(place.dns, soa);

@@ -10,7 +10,7 @@ t.setTimeout(120_000);
 
 t.test("the zone, the host's name and www in it, and WEB_NAMES: the page; another name: 421", async (t) => {
   const place = await makePlace(ZONE, "", { WEB_NAMES: "tools.example.com" });
-  serveAt(t, place);
+  await serveAt(t, place);
   const { web } = place;
   const status = (Host: string): Promise<number> =>
     new Promise((resolve) => {
