@@ -21,6 +21,7 @@ import {
   observation,
   ZONE,
   zoneFile,
+  zoneOnDisk,
 } from "./make.ts";
 
 const decided = (
@@ -505,3 +506,54 @@ t.test(
     t.strictSame(served(d), ["a 192.168.122.11", "b 192.168.122.12", "newest 192.168.122.13"]);
   },
 );
+
+t.test("one container of many changes: every value of the others is the very same object", async (t) => {
+  const of = (n: number, over: Partial<Container> = {}): Container =>
+    container({
+      name: `shop${n}-web${n}-1`,
+      at: `172.17.1.${n}`,
+      created: NOW - 1000 - n,
+      labels: composeLabels(`shop${n}`, `web${n}`),
+      ports: [{ protocol: "tcp", port: 80 }],
+      ...over,
+    });
+  const pool = {
+    IP_RANGE: "192.168.122.1-192.168.122.199",
+    IP_SUBNET: null,
+    IP_RANGE_START: null,
+    IP_RANGE_END: null,
+  };
+  const all = Array.from({ length: 150 }, (_, n) => of(n + 1));
+  const first = decided(all, {}, pool);
+  /** As for a process that has written the zone itself. */
+  const again = (containers: readonly Container[], actual = first.desired): Decision =>
+    decided(
+      containers,
+      { actual, zone: { ...zoneOnDisk(actual.zone.text), records: actual.zone.records } },
+      pool,
+    );
+  /** How many of `after` are in no list of `before`. */
+  const made = <T>(before: readonly T[], after: readonly T[]): number =>
+    after.filter((one) => !new Set(before).has(one)).length;
+  const counts = (before: Decision, after: Decision): Record<string, number> => ({
+    services: made(before.services, after.services),
+    forwards: made(before.desired.dataPath.forwards, after.desired.dataPath.forwards),
+    records: made(before.desired.zone.records, after.desired.zone.records),
+    names: made(
+      before.services.map((one) => one.names),
+      after.services.map((one) => one.names),
+    ),
+    cards: made(
+      before.services.map((one) => one.card),
+      after.services.map((one) => one.card),
+    ),
+  });
+  const settled = again(all);
+  const sick = again(all.with(70, of(71, { health: "unhealthy" })), settled.desired);
+  t.strictSame(counts(settled, sick), { services: 1, forwards: 1, records: 0, names: 1, cards: 1 });
+  const moved = again(all.with(70, of(71, { attachments: [attachment("bridge", "172.17.2.9")] })));
+  t.strictSame(counts(settled, moved), { services: 1, forwards: 1, records: 0, names: 1, cards: 1 });
+  const gone = again(all.toSpliced(70, 1), settled.desired);
+  // what is left of the zone is made of the records that there were, but for the host's own
+  t.strictSame(counts(settled, gone), { services: 0, forwards: 0, records: 4, names: 0, cards: 0 });
+});
