@@ -191,7 +191,7 @@ export function drift(config: Config, seen: Observation, decision: Decision): Fi
     link(
       "unused ports",
       frame("refusal"),
-      "connections to ports of services that no container has are refused (INPUT)",
+      "what a service does not offer is refused, and no program of the host answers in its place (INPUT)",
     ),
     link("rules", redirection, "the address of each service leads to its container"),
     guard(
