@@ -61,5 +61,5 @@ t.test("what is in order is said in words", async (t) => {
   const seen = observation();
   const said = new Map(drift(conf, seen, decide(conf, seen, NOW)).map((one) => [one.subject, one.message]));
   t.match(said.get("forward accept"), /^packets to services are let through/);
-  t.match(said.get("unused ports"), /^connections to ports of services that no container has are refused/);
+  t.match(said.get("unused ports"), /^what a service does not offer is refused/);
 });
