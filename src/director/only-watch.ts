@@ -14,7 +14,7 @@ const otherWatch: Busy = (_path, pid) =>
 
 /**
  * Does the work of `watch` while this process holds its lock. Where the file cannot be opened it is done all the same: the disk may be
- * mounted later. Throws HostError "busy" when another process still has the lock after `patienceMs`, and what the work throws.
+ * mounted later. It is held for as long as the host runs, so it must not keep the disk from being made read-only. Throws HostError "busy" when another process still has the lock after `patienceMs`, and what the work throws.
  */
 export async function alone(
   path: string,
@@ -31,7 +31,7 @@ export async function alone(
   }
 }
 
-/** The release; undefined where the file cannot be opened, or the signal is aborted before the lock is free. */
+/** The release; undefined where the file cannot be opened or locked (NFS, since it is open for reading only), or the signal is aborted before the lock is free. */
 async function taken(
   path: string,
   signal: AbortSignal,
@@ -41,7 +41,7 @@ async function taken(
   const looks = Math.floor(patienceMs / LOOK_MS);
   for (let look = 0; !signal.aborted; look++) {
     try {
-      return await takeLock(path, flock, otherWatch);
+      return await takeLock(path, flock, otherWatch, "read");
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       if (error.fault !== "busy") return undefined;

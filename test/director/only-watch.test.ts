@@ -1,5 +1,5 @@
 /** A second `watch` on a host: it ends, or begins when the first one has ended. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -37,6 +37,24 @@ t.test("another one runs: refused with its process id, and the work is not done"
     message: `another \`ocdd watch\` runs (process ${process.pid})`,
     remedy: new RegExp(`^stop it first: .*kill ${process.pid}\``),
   });
+  await end();
+});
+
+t.test("while it runs no file is open for writing: the disk can be made read-only", async (t) => {
+  const path = place(t);
+  const end = await first(path);
+  const open = readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path;
+    } catch {
+      return false; // of this listing itself
+    }
+  });
+  const access = open.map((fd) => {
+    const [, octal = ""] = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8")) ?? [];
+    return Number.parseInt(octal, 8) & 3;
+  });
+  t.strictSame(access, [0], "O_RDONLY");
   await end();
 });
 

@@ -19,6 +19,10 @@ const byProgram: Flock = async (fd) =>
 // not through a link, which could lead to a file of another program: it would be truncated
 const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
 
+/** How the file is opened: NFS locks none that is not open for writing, and a disk with one that is cannot be made read-only. */
+export type Access = "write" | "read";
+const FLAGS: Readonly<Record<Access, number>> = { write: O_RDWR, read: O_RDONLY };
+
 // flock(2): exclusive, not blocking
 const LOCK_EX_NB = 2 | 4;
 
@@ -51,12 +55,13 @@ export async function takeLock(
   path: string,
   flock: Flock = byProgram,
   busy: Busy = otherRun,
+  access: Access = "write",
 ): Promise<() => Promise<void>> {
+  const flags = FLAGS[access] | O_NOFOLLOW;
   let file: FileHandle;
   try {
-    // opened for writing, since NFS locks no other files
-    file = await open(path, O_RDWR | O_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return open(path, O_RDWR | O_NOFOLLOW | O_CREAT, PRIVATE);
+    file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return open(path, flags | O_CREAT, PRIVATE);
       if (error.code === "EROFS") return open(path, O_RDONLY | O_NOFOLLOW);
       throw error;
     });
