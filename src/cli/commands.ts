@@ -14,6 +14,7 @@ import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { readOctets } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
+import { runningWatch } from "../host/disk/watch-stats.ts";
 import { connectDocker } from "../host/docker/client.ts";
 import { connectCreation, type DockerCreation } from "../host/docker/creation.ts";
 import { openHost } from "../host/host.ts";
@@ -171,12 +172,23 @@ export async function runInitialize(
   };
 }
 
+/** A `watch` that no supervisor has started is not ended here. */
+async function watchLeft(config: Config): Promise<string[]> {
+  const pid = await runningWatch(pathsOf(config).watchStats);
+  return pid === null
+    ? []
+    : [
+        `\`ocdd watch\` (process ${pid}) runs and puts all of it back: stop it, then run \`ocdd teardown\` again`,
+      ];
+}
+
 /** Removes everything of OCDD; its services first, because they would restore it. Status 1 when they are still there. */
 export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
   await requirePrivilege();
   const left = await stopServices(config);
+  const watching = await watchLeft(config);
   const changes = describeAll((await teardown(config, now())).steps);
   const text = changes.length === 0 ? "nothing of OCDD is on this host\n" : lines(changes);
   const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : text;
-  return { out, warnings: left, status: left.length > 0 ? FAILED : 0 };
+  return { out, warnings: [...left, ...watching], status: left.length > 0 ? FAILED : 0 };
 }

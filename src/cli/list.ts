@@ -55,11 +55,19 @@ function warningsOf({ debug }: Pick<Config, "debug">, { warnings, desired }: Dec
   const isShort = about.length > 1 && !debug;
   return [
     ...(isShort ? warnings.filter((line) => !counts(line)) : warnings),
-    ...(isShort
-      ? [`${about.length} warnings about containers: \`ocdd show NAME\` or \`ocdd list --debug\``]
-      : []),
+    ...(isShort ? [`${about.length} warnings about ${namedIn(about)}: see \`ocdd show NAME\``] : []),
     ...desired.table.conflicts.map(({ address }) => `${address} is in use by another machine on the network`),
   ];
+}
+
+/** Containers named in one line. */
+const NAMED = 5;
+
+/** The containers that warnings begin with, some by name. */
+function namedIn(warnings: readonly string[]): string {
+  const names = [...new Set(warnings.flatMap((line) => /^container "([^"]*)"/.exec(line)?.[1] ?? []))];
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
+  return `${names.length === 1 ? "container" : "containers"} ${names.slice(0, NAMED).join(", ")}${more}`;
 }
 
 /** A line for each name of a container that exists and is not served. Throws HostError for a name that nothing has. */

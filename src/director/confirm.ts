@@ -69,15 +69,22 @@ function isMassRemoval({ seen, decision }: Decided): boolean {
   return before.length > 4 && gone > before.length / 2;
 }
 
+/** Leases named in one line. */
+const NAMED = 10;
+
 /** Refuses what would end active leases, unless that has been accepted. */
 function accepted(now: Decided, { yes }: ConfirmOptions): Decided {
   const { evicted } = now.decision;
   if (evicted.length === 0 || yes) return now;
-  const list = evicted.map((lease) => `  ${lease.address} ${lease.names[0] ?? lease.key}`).join("\n");
+  const some = evicted.slice(0, NAMED).map((lease) => `${lease.address} ${lease.names[0] ?? lease.key}`);
+  const more = evicted.length > NAMED ? ` and ${evicted.length - NAMED} more` : "";
   throw new HostError(
     "refused",
-    `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address:\n${list}`,
-    { remedy: "restore the range or the host's address, or accept the change with --yes" },
+    `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address: ${some.join(", ")}${more}`,
+    {
+      remedy:
+        "restore the range or the host's address, or accept the change with `ocdd --yes` and then reload `ocdd watch`",
+    },
   );
 }
 

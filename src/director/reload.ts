@@ -1,6 +1,6 @@
 /** Reads the configuration again while `watch` runs, and adopts it once it is valid for the host. */
 import type { Config } from "../core/config/config.ts";
-import { ConfigError } from "../core/errors.ts";
+import { ConfigError, HostError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
 import { causeOf } from "./failure.ts";
 import { reconcile } from "./reconcile.ts";
@@ -64,5 +64,7 @@ export function reloadable(
 }
 
 function refuse(error: unknown, say: Say): void {
-  for (const line of causeOf(error).message.split("\n")) say("error", `${line}; the old configuration stays`);
+  const cause = causeOf(error);
+  const remedy = cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";
+  for (const line of cause.message.split("\n")) say("error", `${line}; the old configuration stays${remedy}`);
 }

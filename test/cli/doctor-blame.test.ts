@@ -2,7 +2,7 @@
 import t from "tap";
 import { afterNameServer, dockerEngine, drift } from "../../src/cli/doctor/doctor.ts";
 import { bad, good } from "../../src/cli/doctor/finding.ts";
-import { answerFinding, oneService } from "../../src/cli/doctor/service.ts";
+import { answerFinding, oneService, portFinding } from "../../src/cli/doctor/service.ts";
 import { decide } from "../../src/core/decide.ts";
 import { config, container, NOW, observation } from "../core/make.ts";
 
@@ -55,6 +55,29 @@ t.test("a service that watch has found not to answer: said, with what helps", as
   t.match(of(silent, true), [{ ok: null, message: /when `ocdd watch` tried last/ }], "it accepts one now");
   t.same(of(new Set(), false), []);
 });
+
+t.test(
+  "a port that ocdd.map leads to another one, where no program listens: the label is named",
+  async (t) => {
+    const labels = new Map([["ocdd.map", "80:8080"]]);
+    const [web] = decide(
+      config(),
+      observation({ containers: [container({ name: "web", labels })] }),
+      NOW,
+    ).services;
+    if (web === undefined) throw new Error("it is not served");
+    const of = (port: number, direct: string, alias: string) =>
+      portFinding(web, { port, inside: "172.17.0.2", direct, alias }, true);
+    t.match(of(80, "open", "ECONNREFUSED"), {
+      ok: false,
+      message: /^ocdd\.map leads it to port 8080 .*refused/,
+      remedy: /ocdd\.map/,
+    });
+    t.match(of(81, "open", "ECONNREFUSED"), { ok: false, remedy: /ocdd\.ports/ });
+    t.match(of(80, "open", "open"), { ok: true });
+    t.match(of(80, "ECONNREFUSED", "open"), { ok: null });
+  },
+);
 
 t.test("what is in order is said in words", async (t) => {
   const conf = config();

@@ -157,7 +157,7 @@ t.test(
     t.match(of({}), [
       "a notice of the host",
       /^container "\w+-web-1" is renamed to "web-/,
-      "2 warnings about containers: `ocdd show NAME` or `ocdd list --debug`",
+      "2 warnings about containers one, two: see `ocdd show NAME`",
       "192.168.122.30 is in use by another machine on the network",
     ]);
     t.equal(of({}).length, 4);

@@ -1,4 +1,5 @@
 /** Checks that send a query: name server, delegation, forwarders. */
+import { getServers } from "node:dns";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { startRemedy } from "../../host/install/manager.ts";
@@ -53,9 +54,21 @@ export async function delegation(config: Config, host: string): Promise<Finding>
       remedy,
     );
   } catch (error) {
-    return bad("delegation", `this host's resolver finds no ${config.zone} (${codeOf(error)})`, remedy);
+    const code = codeOf(error);
+    return RESOLVER_DOWN.has(code)
+      ? bad(
+          "delegation",
+          `this host's resolver does not answer (${code})`,
+          `check the name servers in /etc/resolv.conf: ${getServers()
+            .map((one) => clip(one))
+            .join(", ")}`,
+        )
+      : bad("delegation", `this host's resolver finds no ${config.zone} (${code})`, remedy);
   }
 }
+
+/** Codes of a resolver that has not answered at all: nothing is known of the records at IT. */
+const RESOLVER_DOWN: ReadonlySet<string> = new Set(["ETIMEOUT", "ECONNREFUSED"]);
 
 /** Codes of a resolver that has answered: it has no such name, or no such record. */
 const ANSWERED: ReadonlySet<string> = new Set(["ENOTFOUND", "ENODATA"]);

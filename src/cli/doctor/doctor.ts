@@ -18,11 +18,12 @@ import { delegation, forwarders, nameServer } from "./answers.ts";
 import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
 import { udpEngine } from "./engine.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
-import { hostFirewall } from "./host-firewall.ts";
+import { firewalld, hostFirewall } from "./host-firewall.ts";
 import { octoCopDD } from "./octocopdd.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
 import { NAME, oneService } from "./service.ts";
 import { kernelQueues, sleepFinding } from "./sleep.ts";
+import { watchFinding } from "./watch.ts";
 
 /** Checks every component, and with a name that service end to end. Changes nothing. */
 export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
@@ -38,7 +39,9 @@ export async function diagnose(config: Config, name: string | undefined): Promis
       return "CAP_NET_ADMIN and CAP_NET_RAW are present";
     }),
     ...docker.findings,
-    await forwarding(),
+    docker.filters === null
+      ? none("forwarding", "not checked: Docker sets net.ipv4.ip_forward when it starts")
+      : await forwarding(),
     await firewalld(),
   ];
   if (findings.some(({ ok }) => ok === false)) {
@@ -55,6 +58,7 @@ export async function diagnose(config: Config, name: string | undefined): Promis
   }
   findings.push(
     ...drift(config, seen, decision),
+    await watchFinding(config, now),
     ...octoCopDD(config, seen),
     ...(await hostFirewall(config, decision.hostIp)),
     await sleepFinding(config, seen, decision, kernelQueues(), docker.filters),
@@ -143,18 +147,6 @@ async function forwarding(): Promise<Finding> {
         `net.ipv4.ip_forward is ${value.trim()}: no packet reaches a container`,
         "sysctl -w net.ipv4.ip_forward=1; set it in /etc/sysctl.d to survive a reboot",
       );
-}
-
-/** firewalld with StrictForwardPorts=yes rejects what it has not forwarded itself. */
-async function firewalld(): Promise<Finding> {
-  const text = await readFile("/etc/firewalld/firewalld.conf", "utf8").catch(() => "");
-  return /^\s*StrictForwardPorts\s*=\s*(yes|true)/im.test(text)
-    ? bad(
-        "firewalld",
-        "StrictForwardPorts=yes rejects every alias",
-        "set StrictForwardPorts=no in /etc/firewalld/firewalld.conf and reload firewalld",
-      )
-    : good("firewalld", "no conflict");
 }
 
 /** What a run would repair, by component. */

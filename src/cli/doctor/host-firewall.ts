@@ -1,4 +1,5 @@
 /** Whether the host's own firewall lets clients reach OCDD's servers: a question from the host itself does not pass it. */
+import { readFile } from "node:fs/promises";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
@@ -67,3 +68,15 @@ function portsOf({ dnsPort, webPort, webEnabled }: Listens): Port[] {
 
 const nameOf = ({ protocol, port }: Port): string => `${port}/${protocol}`;
 const listOf = (ports: readonly Port[]): string => ports.map(nameOf).join(", ");
+
+/** firewalld with StrictForwardPorts=yes rejects what it has not forwarded itself. */
+export async function firewalld(): Promise<Finding> {
+  const text = await readFile("/etc/firewalld/firewalld.conf", "utf8").catch(() => "");
+  return /^\s*StrictForwardPorts\s*=\s*(yes|true)/im.test(text)
+    ? bad(
+        "firewalld",
+        "StrictForwardPorts=yes rejects every alias",
+        "set StrictForwardPorts=no in /etc/firewalld/firewalld.conf and reload firewalld",
+      )
+    : good("firewalld", "no conflict");
+}

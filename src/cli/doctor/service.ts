@@ -43,6 +43,10 @@ export async function oneService(config: Config, decision: Decision, name: strin
   return findings.flat();
 }
 
+/** The container's port that a TCP port of the alias is led to by ocdd.map, where it is another one. */
+const mapped = ({ forward }: Service, port: number): number | undefined =>
+  forward?.map.find((one) => one.protocol === "tcp" && one.port === port && one.to !== port)?.to;
+
 async function checkService(config: Config, host: string, service: Service): Promise<Finding[]> {
   const subject = `service ${service.name}`;
   const { address } = service;
@@ -76,26 +80,46 @@ async function checkService(config: Config, host: string, service: Service): Pro
   // an image may declare ports that its program does not open: it is a fault only when it opens none
   const someOpen = knocks.some(({ direct }) => direct === "open");
   findings.push(...answerFinding(service, someOpen));
-  for (const { port, inside, direct, alias } of knocks) {
-    const here = `${subject}, port ${port}`;
-    const silent = `no program listens in the container: ${inside}:${port}: ${REFUSED.get(direct) ?? direct}`;
-    if (direct !== "open" && someOpen) findings.push(none(here, silent));
-    else if (direct !== "open")
-      findings.push(
-        bad(here, silent, `see the program's log: docker logs ${clip(instance?.name ?? service.name)}`),
-      );
-    else if (alias === "open")
-      findings.push(good(here, `${address}:${port} is forwarded to ${inside ?? "the host"}`));
-    else
-      findings.push(
-        bad(
-          here,
-          `${address}:${port}: ${REFUSED.get(alias) ?? alias}, but the container listens`,
-          "run `ocdd`; see also the labels ocdd.ports and ocdd.allow",
-        ),
-      );
-  }
+  findings.push(...knocks.map((one) => portFinding(service, one, someOpen)));
   return findings;
+}
+
+/** What became of two connections to a port: `open`, or why not. */
+interface Knocks {
+  readonly port: number;
+  /** The container's own address; null where it has none. */
+  readonly inside: string | null;
+  /** To the container's own address, and to the alias. */
+  readonly direct: string;
+  readonly alias: string;
+}
+
+/** `someOpen`: the container accepts connections on one port at least. */
+export function portFinding(
+  service: Service,
+  { port, inside, direct, alias }: Knocks,
+  someOpen: boolean,
+): Finding {
+  const { name, address, instances } = service;
+  const here = `service ${name}, port ${port}`;
+  const silent = `no program listens in the container: ${inside}:${port}: ${REFUSED.get(direct) ?? direct}`;
+  if (direct !== "open" && someOpen) return none(here, silent);
+  if (direct !== "open")
+    return bad(here, silent, `see the program's log: docker logs ${clip(instances[0]?.name ?? name)}`);
+  if (alias === "open") return good(here, `${address}:${port} is forwarded to ${inside ?? "the host"}`);
+  const why = REFUSED.get(alias) ?? alias;
+  const to = mapped(service, port);
+  return to === undefined
+    ? bad(
+        here,
+        `${address}:${port}: ${why}, but the container listens`,
+        "run `ocdd`; see also the labels ocdd.ports and ocdd.allow",
+      )
+    : bad(
+        here,
+        `ocdd.map leads it to port ${to} of the container, which does not accept the connection (${why})`,
+        "correct the label ocdd.map, or the port of the program",
+      );
 }
 
 /** Of a service that `watch` has found not to answer; `open`: it accepts a connection now. */

@@ -146,7 +146,7 @@ export function readConfig(sources: ConfigSources): Config {
     threeKeyRange(
       values,
       (name, message) => problems.push({ where: where(name), key: name, message }),
-      unread,
+      set.get("IP_RANGE")?.value ? new Set([...unread, "IP_RANGE"]) : unread, // a wrong one is reported already
     );
   const ttl = values.DNS_TTL;
   const least = 2 * ttl + 60;

@@ -57,6 +57,12 @@ export async function readWatchStats(file: string): Promise<WatchStats | null> {
   return text === undefined ? null : parseWatchStats(text);
 }
 
+/** The process of a `watch` that still runs and has recorded something there; null where there is none. */
+export async function runningWatch(file: string): Promise<number | null> {
+  const { process = null } = (await readWatchStats(file)) ?? {};
+  return process === null || hasEnded(process, await look(process.pid)) ? null : process.pid;
+}
+
 /** The containers that do not answer, as a `watch` that still runs has found. */
 export async function readUnanswered(file: string): Promise<ReadonlySet<string>> {
   const stats = await readWatchStats(file);

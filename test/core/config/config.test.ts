@@ -390,6 +390,15 @@ t.test("a name that no later line uses: an unknown key, on any line", async (t) 
   );
 });
 
+t.test("a wrong IP_RANGE: reported once, and not that the keys it replaces are missing", async (t) => {
+  const text = `IP_RANGE=10.0.0.9-10.0.0.1\nNETWORK_DEVICE=ens3\nSTORAGE_DIR=/x\nTOOLBOX_SUBDOMAIN_NAME=a.example.com\n`;
+  t.match(
+    problems(() => readConfig(sources(text))),
+    [/IP_RANGE: .*last address is below its first/],
+  );
+  t.equal(problems(() => readConfig(sources(text))).length, 1);
+});
+
 t.test("an empty file: the required keys are reported", async (t) => {
   const got = problems(() => readConfig(sources("")));
   t.match(got.sort(), [
