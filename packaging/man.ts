@@ -67,6 +67,7 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       "The exit status is that of VALIDATE or of the command, 128 and the number of the signal that has ended it,",
       "or 1 when the container does not become ready.",
       `If it is killed the next run removes the container: ${bold("ocdd")} or ${bold("ocdd watch")}.`,
+      `The container has the label ${bold("ocdd.try")}, which is not for users to set.`,
     ),
     section("EXIT STATUS", ...[...statuses].map(([status, meaning]) => item(bold(status), plain(meaning)))),
     section(
