@@ -169,6 +169,9 @@ export function confPage({ version, keys }: Surface): string {
       ".PP",
       `Precedence: ${bold("--set KEY=VALUE")}, then ${bold("OCDD_")}${italic("KEY")} in the environment, then the file.`,
       "All mistakes are reported at once, each with its line; an unknown key is one.",
+      ".PP",
+      `A change takes effect in ${bold("ocdd watch")} with ${bold("systemctl reload ocdd-watch")} (SIGHUP), in ${bold("ocdd serve")} with ${bold("systemctl restart ocdd-serve")};`,
+      `a range without an address that is in use is refused until ${bold("ocdd --yes")} has been run, after which ${bold("ocdd watch")} must be reloaded once more.`,
     ),
     section("KEYS", ...keys.map(keyItem)),
     section(
