@@ -38,7 +38,7 @@ export function chooseBackend(
   const redirect = wanted && unguarded === null ? "nft" : "iptables";
   const mode = redirect === "nft" ? "full" : "guard";
   const rules = redirect === "iptables" || (iptables && !docker);
-  return { redirect, rules, style: { mode, markEarly: docker, device } };
+  return { redirect, rules, style: { mode, markEarly: docker, device, waits: rules } };
 }
 
 /** `rules`: what iptables has, null where it was not asked. `tables`: OCDD's of nftables, null where there are none. */

@@ -19,6 +19,8 @@ export interface NftStyle {
   readonly markEarly: boolean;
   /** The network's device, where packets that come by it and would leave by it are none that a bridge passes on. */
   readonly device?: string | undefined;
+  /** Packets wait in iptables, which leads those for port 80 to the page of the service that waits, and judges them. */
+  readonly waits?: boolean;
 }
 
 /** Name of the chain whose comment holds the stamp of the constant part. */
@@ -82,7 +84,8 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
 /** Of a flow that was opened to an alias which no container holds. */
 const STALE = "ct status dnat ct original ip daddr @pool ct original ip daddr != @leased counter";
 
-function renderIp(frame: Frame, { mode, markEarly, device }: NftStyle, name: string): string {
+function renderIp(frame: Frame, style: NftStyle, name: string): string {
+  const { mode, markEarly, device } = style;
   const pool = mergeRanges(frame.pool);
   const marks = pool.flatMap((range) =>
     [...addressesOf(range)].map((alias) => `${alias} : ${markOf(alias)}`),
@@ -117,7 +120,7 @@ function renderIp(frame: Frame, { mode, markEarly, device }: NftStyle, name: str
       `ct direction original ${STALE} reject with icmp type port-unreachable`,
     ]),
     full ? renderRedirect(frame) : "",
-    renderRefusal(mode),
+    renderRefusal(style),
     "}\n",
   ].join("");
 }
@@ -142,7 +145,7 @@ function renderRedirect(frame: Frame): string {
  * No service of the host answers on an alias. Where iptables redirects, it refuses as well: then this chain, which comes after
  * its filter, is for the time after another program has removed those rules, when nothing is redirected any more.
  */
-function renderRefusal(mode: Mode): string {
+function renderRefusal({ mode, waits }: NftStyle): string {
   return [
     // answers to the host's own connections through an alias come back to the alias
     chain("refused", "", [
@@ -157,8 +160,9 @@ function renderRefusal(mode: Mode): string {
           "ip daddr @pool jump refused",
         ])
       : chain("input", "filter hook input priority -10", [
-          // redirected by iptables, which judges it: the page of services that wait
-          "ip daddr @pool tcp dport != 80 ct status dnat ct original proto-dst 80 accept",
+          ...(waits === true
+            ? ["ip daddr @pool tcp dport != 80 ct status dnat ct original proto-dst 80 accept"]
+            : []),
           // also connections that are redirected to an address of the host
           "ip daddr @pool jump refused",
           "ct status dnat ct original ip daddr @pool jump refused",

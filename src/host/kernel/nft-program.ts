@@ -14,7 +14,7 @@ export const isRefusal = (error: unknown): error is HostError =>
 
 /** Creates and removes the tables with another name in one transaction. Throws HostError with the reason of a refusal. */
 export async function tryTables(): Promise<void> {
-  await nft(renderTrial({ mode: "full", markEarly: true }));
+  await nft(renderTrial({ mode: "full", markEarly: true, device: "lo", waits: true }));
 }
 
 /** What filters, by the names of its tables. */

@@ -57,7 +57,7 @@ for (const engine of ["20.10", "28"] as const) {
   t.test(`beside Docker ${engine}, with the nftables tables: the same`, async (t) => {
     const frame = { ...QUEUE, page: PAGE };
     for (const mode of ["guard", "full"] as const) {
-      const rules = readNft(renderAll(frame, FORWARDS, { mode, markEarly: false }));
+      const rules = readNft(renderAll(frame, FORWARDS, { mode, markEarly: false, waits: true }));
       const waits = mode === "full" ? FORWARDS.filter((one) => one.waits === true) : FORWARDS;
       const iptables = readRuleset(converge(recorded(engine), pathOf(waits, frame)));
       const trace = (packet: Packet) => traceNft(packet, rules, { ...AROUND, iptables });

@@ -127,6 +127,23 @@ for (const [layout, mode] of [
   );
 }
 
+t.test("nothing waits: port 80 of an alias that others redirect to the host is refused as well", (t) => {
+  const foreign = `table ip x {
+chain y {
+type nat hook prerouting priority -150; policy accept;
+tcp dport 80 dnat to 192.168.122.29:8080
+}
+}
+`;
+  const trace = (waits: boolean): Verdict => {
+    const tables = renderAll(FRAME, guarded(FORWARDS), { mode: "full", markEarly: true, waits });
+    return traceNft({ ...CLIENT, ...tcp(80, ".29") }, readNft(`${foreign}${tables}`), AROUND);
+  };
+  t.equal(trace(false), "rejected");
+  t.strictSame(trace(true), at("192.168.122.29", 8080), "left to iptables, which is not here");
+  t.end();
+});
+
 t.test("Docker 29 without the mark in its configuration: no alias is reached from outside", (t) => {
   const tables = renderAll(FRAME, guarded(FORWARDS), { mode: "full", markEarly: true });
   const rules = readNft(`${DOCKER_29.replaceAll(/.*ALLOW FW MARK.*\n/g, "")}\n${tables}`);
