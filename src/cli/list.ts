@@ -7,6 +7,7 @@ import { listText, namesText } from "../core/report/list.ts";
 import type { Paint } from "../core/report/paint.ts";
 import { listDocument, noServices } from "../core/report/report.ts";
 import { type StoppedService, stoppedServices } from "../core/report/stopped.ts";
+import { someOf } from "../core/text.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, type Look, lookAtServices } from "./select.ts";
 
@@ -66,8 +67,7 @@ const NAMED = 5;
 /** The containers that warnings begin with, some by name. */
 function namedIn(warnings: readonly string[]): string {
   const names = [...new Set(warnings.flatMap((line) => /^container "([^"]*)"/.exec(line)?.[1] ?? []))];
-  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : "";
-  return `${names.length === 1 ? "container" : "containers"} ${names.slice(0, NAMED).join(", ")}${more}`;
+  return `${names.length === 1 ? "container" : "containers"} ${someOf(names, NAMED)}`;
 }
 
 /** A line for each name of a container that exists and is not served. Throws HostError for a name that nothing has. */

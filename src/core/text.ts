@@ -37,6 +37,10 @@ export function escapeHtml(text: string): string {
 export const counted = (n: number, noun: string, many: string = `${noun}s`): string =>
   `${n} ${n === 1 ? noun : many}`;
 
+/** The first texts in one line, and how many more there are. */
+export const someOf = (texts: readonly string[], most: number): string =>
+  `${texts.slice(0, most).join(", ")}${texts.length > most ? ` and ${texts.length - most} more` : ""}`;
+
 /** A time in seconds, as `90 s`, `5 min`, `3 h` or `4 days`. */
 export function age(seconds: number): string {
   if (seconds < 120) return `${seconds} s`;

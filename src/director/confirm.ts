@@ -1,11 +1,12 @@
 /** Observes and decides: a mass removal is observed twice, and a new address is probed on the network first. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import { clip } from "../core/clip.ts";
 import type { Config } from "../core/config/config.ts";
 import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
 import type { Conflict, Decision, Observation } from "../core/model.ts";
-import { counted } from "../core/text.ts";
+import { counted, someOf } from "../core/text.ts";
 import type { Host } from "../host/host.ts";
 import type { Scope } from "../host/observe.ts";
 
@@ -76,11 +77,10 @@ const NAMED = 10;
 function accepted(now: Decided, { yes }: ConfirmOptions): Decided {
   const { evicted } = now.decision;
   if (evicted.length === 0 || yes) return now;
-  const some = evicted.slice(0, NAMED).map((lease) => `${lease.address} ${lease.names[0] ?? lease.key}`);
-  const more = evicted.length > NAMED ? ` and ${evicted.length - NAMED} more` : "";
+  const list = evicted.map((lease) => `${lease.address} ${clip(lease.names[0] ?? lease.key)}`);
   throw new HostError(
     "refused",
-    `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address: ${some.join(", ")}${more}`,
+    `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address: ${someOf(list, NAMED)}`,
     {
       remedy:
         "restore the range or the host's address, or accept the change with `ocdd --yes` and then reload `ocdd watch`",

@@ -13,6 +13,9 @@ export function causeOf(error: unknown): HostError | ConfigError {
 
 /** One line for the log. */
 export function failureLine(cause: HostError | ConfigError): string {
-  const remedy = cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";
-  return `${cause.message}${remedy}; current addresses and rules are unchanged`;
+  return `${cause.message}${remedyOf(cause)}; current addresses and rules are unchanged`;
 }
+
+/** In brackets; empty where it has none. */
+export const remedyOf = (cause: HostError | ConfigError): string =>
+  cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";

@@ -1,8 +1,8 @@
 /** Reads the configuration again while `watch` runs, and adopts it once it is valid for the host. */
 import type { Config } from "../core/config/config.ts";
-import { ConfigError, HostError } from "../core/errors.ts";
+import { ConfigError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
-import { causeOf } from "./failure.ts";
+import { causeOf, remedyOf } from "./failure.ts";
 import { reconcile } from "./reconcile.ts";
 import type { Watched } from "./streams.ts";
 
@@ -65,6 +65,6 @@ export function reloadable(
 
 function refuse(error: unknown, say: Say): void {
   const cause = causeOf(error);
-  const remedy = cause instanceof HostError && cause.remedy !== undefined ? ` (${cause.remedy})` : "";
-  for (const line of cause.message.split("\n")) say("error", `${line}; the old configuration stays${remedy}`);
+  for (const line of cause.message.split("\n"))
+    say("error", `${line}; the old configuration stays${remedyOf(cause)}`);
 }

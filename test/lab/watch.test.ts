@@ -136,6 +136,17 @@ for (const engine of ENGINES) {
       t.equal(byHand.run.code, 0, byHand.run.stderr);
     });
 
+    t.test("teardown beside watch: warned that all of it comes back, and it does", async (t) => {
+      const { run } = await until("teardown has the lock", async () => {
+        const run = await lab.ocdd(["teardown", "--yes"]);
+        return run.code === 75 ? undefined : { run };
+      });
+      t.equal(run.code, 0, run.stderr);
+      t.match(run.stderr, /`ocdd watch` \(process \d+\) runs and puts all of it back/);
+      await until("all aliases are back", async () => (await aliases(lab)).length === 4, 70_000);
+      await until("the first one answers", async () => (await lab.who(one)) === "one", 70_000);
+    });
+
     t.test("SIGTERM: it ends by itself, and rules and aliases stay", async (t) => {
       t.equal(await watch.stop(), 0);
       t.same(said(), ["watching 2 services"], "of all its runs only the first one tells how many");

@@ -1,4 +1,5 @@
 /** Whether something keeps OCDD up to date: `ocdd watch`, or runs of `ocdd` from cron. */
+import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { pathsOf } from "../../core/paths.ts";
 import { age } from "../../core/text.ts";
@@ -22,7 +23,11 @@ export async function watchFinding(config: Config, now: number): Promise<Finding
     const error = stats?.lastError;
     return error == null || error.over
       ? good("watch", `runs (process ${pid})`)
-      : bad("watch", `runs (process ${pid}), and its last run has failed: ${error.message}`, "see its log");
+      : bad(
+          "watch",
+          `runs (process ${pid}), and its last run has failed: ${clip(error.message, 200)}`,
+          "see its log",
+        );
   }
   if (last === null) return none("watch", "does not run, nor has `ocdd` run here yet");
   const since = `does not run; \`ocdd\` ran last ${age(Math.max(0, now - last))} ago`;

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { newWatchStats, renderWatchStats } from "../../../src/core/report/watch-stats.ts";
-import { readUnanswered, recordWatchStats } from "../../../src/host/disk/watch-stats.ts";
+import { readUnanswered, recordWatchStats, runningWatch } from "../../../src/host/disk/watch-stats.ts";
 import { thisProcess } from "../../../src/host/kernel/process-owner.ts";
 
 t.test("containers that do not answer: read while the process that has found them runs", async (t) => {
@@ -38,3 +38,17 @@ t.test(
     }
   },
 );
+
+t.test("the process of a watch that runs; none of one that has ended, or that never was", async (t) => {
+  const file = join(t.testdir(), "watch.json");
+  t.equal(await runningWatch(file), null);
+  const own = await thisProcess();
+  const record = (process: typeof own | null): void =>
+    writeFileSync(file, renderWatchStats({ ...newWatchStats(100), process }));
+  record(own);
+  t.equal(await runningWatch(file), process.pid);
+  record({ ...own, started: `${own.started}1` });
+  t.equal(await runningWatch(file), null);
+  record(null);
+  t.equal(await runningWatch(file), null);
+});
