@@ -11,6 +11,7 @@ import { noteRun } from "./disk/page.ts";
 import { zoneWriter } from "./disk/zone-writer.ts";
 import { connectDocker, type Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
+import { type LinkReader, openLinkReader } from "./kernel/addresses.ts";
 import type { Arp } from "./kernel/arp/arp.ts";
 import { openArp } from "./kernel/arp/probe.ts";
 import { rememberProbes } from "./kernel/arp/probe-cache.ts";
@@ -85,6 +86,7 @@ export interface KernelAccess {
   readonly table: ForwardTable;
   readonly bridgePorts: BridgePorts;
   readonly arp: Arp;
+  readonly devices: LinkReader;
   readonly links: LinkChanges;
   readonly conntrack: Conntrack;
 }
@@ -93,6 +95,7 @@ const kernelOf = (config: Config): KernelAccess => ({
   table: openForwardTable(config),
   bridgePorts: openBridgePorts(),
   arp: openArp(config.device),
+  devices: openLinkReader(),
   links: openLinkChanges(),
   conntrack: openConntrack(),
 });
@@ -118,12 +121,13 @@ async function patiently(promise: Promise<unknown>): Promise<void> {
 /** The real host, with a client of its own for Docker, or with one whose events are followed. */
 export function openHost(config: Config, followed?: Followed, kernel: KernelAccess = kernelOf(config)): Host {
   const docker = followed?.docker ?? connectDocker({ socket: config.dockerSocket, ...config.api });
-  const { table, bridgePorts, arp, links, conntrack } = kernel;
+  const { table, bridgePorts, arp, devices, links, conntrack } = kernel;
   const observer = makeObserver({
     config,
     docker,
     table,
     bridgePorts,
+    devices,
     exits: followed?.exits,
     gates: followed?.gates,
     unanswered: followed?.unanswered,
@@ -171,21 +175,17 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
         await withdrawal;
         if (observer.revokedAliases().size > 0) await patiently(zone.withdraw(observer.readZone));
       };
-      const revokedAliases = () => namesWithdrawn().then(observer.revokedAliases);
-      const asOfNow = (path: DataPath) => namesWithdrawn().then(() => observer.asOfNow(path));
-      const announce = (aliases: readonly Ipv4[]): Promise<void> => arp.announce(aliases);
-      const { opened } = observer;
       const means = {
         config,
         table,
         links,
         conntrack,
         zone,
-        asOfNow,
-        revokedAliases,
+        asOfNow: (path: DataPath) => namesWithdrawn().then(() => observer.asOfNow(path)),
+        revokedAliases: () => namesWithdrawn().then(observer.revokedAliases),
         flushed,
-        opened,
-        announce,
+        opened: observer.opened,
+        announce: (aliases: readonly Ipv4[]) => arp.announce(aliases),
       };
       const refused = await apply(means, plan);
       await observer.applied(plan);
@@ -240,6 +240,7 @@ export function openHost(config: Config, followed?: Followed, kernel: KernelAcce
       table.close();
       bridgePorts.close();
       arp.close();
+      devices.close();
       links.close();
       conntrack.close();
     },

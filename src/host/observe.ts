@@ -27,7 +27,7 @@ import type { Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
 import type { DockerEvent } from "./docker/json.ts";
 import { type DockerView, followedView, lookOnce } from "./docker/view.ts";
-import { readLinks } from "./kernel/addresses.ts";
+import type { LinkReader } from "./kernel/addresses.ts";
 import type { BridgePorts } from "./kernel/bridge-ports.ts";
 import type { ForwardTable } from "./kernel/forwards.ts";
 import { QUEUE_NUMBER, queueHasReader } from "./kernel/queue/queue.ts";
@@ -50,6 +50,7 @@ export interface ObserverParts {
   readonly docker: Docker;
   readonly table: ForwardTable;
   readonly bridgePorts: BridgePorts;
+  readonly devices: LinkReader;
   /** Undefined where Docker's events are not followed. */
   readonly exits: Exits | undefined;
   /** What this process's lifecycle tells; undefined where it has none. */
@@ -132,7 +133,7 @@ async function gatesOfOthers(failures: string, withRules: boolean): Promise<Gate
 const REPLACING: ReadonlySet<string> = new Set(["connect", "disconnect", "die", "destroy", ""]);
 
 export function makeObserver(parts: ObserverParts): Observer {
-  const { config, docker, table, bridgePorts, exits, gates } = parts;
+  const { config, docker, table, bridgePorts, devices, exits, gates } = parts;
   const paths = pathsOf(config);
   const followed = exits && followedView(docker, exits.ended);
   const zones = zoneReader(config);
@@ -159,7 +160,7 @@ export function makeObserver(parts: ObserverParts): Observer {
     learned.length = 0;
     const [links, path, leases, html, services, self, history, template, nextHops, resolvers] =
       await Promise.all([
-        readLinks(),
+        devices.read(),
         without.includes("firewall") ? NOTHING_SEEN : table.read(),
         readLeases(paths.leases),
         readText(config.indexFile),
@@ -189,7 +190,7 @@ export function makeObserver(parts: ObserverParts): Observer {
     if (before === undefined || (await overtaken())) return undefined;
     // the port of a restarted container says nothing about its port before the restart
     const links = lostUnowned(before.links, events)
-      ? withOwners(await readLinks(), before.links)
+      ? withOwners(await devices.read(), before.links)
       : before.links;
     return { ...before, links: withPorts(links, learned.splice(0)) };
   };

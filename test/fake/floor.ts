@@ -16,6 +16,7 @@ import { eventHandler } from "../../src/director/streams.ts";
 import { type Exits, makeExits } from "../../src/host/docker/exits.ts";
 import type { DockerEvent } from "../../src/host/docker/json.ts";
 import { type Host, openHost } from "../../src/host/host.ts";
+import { openLinkReader } from "../../src/host/kernel/addresses.ts";
 import type { BridgePorts } from "../../src/host/kernel/bridge-ports.ts";
 import { openConntrack } from "../../src/host/kernel/conntrack.ts";
 import { openForwardTable } from "../../src/host/kernel/forwards.ts";
@@ -175,6 +176,7 @@ export class Floor {
       bridgePorts: this.#bridgePorts(process),
       arp: this.#arp(process),
       // by programs, which are simulated
+      devices: openLinkReader({ reason: "in memory" }),
       links: openLinkChanges({ reason: "in memory" }),
       conntrack: openConntrack({ reason: "in memory" }),
     };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { makeExits } from "../../src/host/docker/exits.ts";
 import { openHost } from "../../src/host/host.ts";
+import { openLinkReader } from "../../src/host/kernel/addresses.ts";
 import { openArp } from "../../src/host/kernel/arp/probe.ts";
 import { openConntrack } from "../../src/host/kernel/conntrack.ts";
 import { openForwardTable } from "../../src/host/kernel/forwards.ts";
@@ -57,6 +58,7 @@ const host = openHost(
   {
     table: openForwardTable(settings),
     arp: openArp(settings.device),
+    devices: openLinkReader(),
     links: openLinkChanges(),
     conntrack: openConntrack(),
     // a container's process is found by its control group, which only an engine makes

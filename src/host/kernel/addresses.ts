@@ -1,8 +1,28 @@
-/** Devices and their addresses, as `ip` lists them. */
+/** Devices and their addresses, as the kernel lists them. */
 
-import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
+import { fromNumber, type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
 import type { BridgePort, DeviceAddress } from "../../core/model.ts";
+import type { Loaded } from "../../platform/libc.ts";
+import {
+  ADDRESS_HEADER,
+  addressQuestion,
+  IFA_ADDRESS,
+  IFA_LABEL,
+  IFA_LOCAL,
+  IFLA_BRPORT_MODE,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_INFO_SLAVE_DATA,
+  IFLA_INFO_SLAVE_KIND,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  LINK_HEADER,
+  linkQuestion,
+  listed,
+} from "./link-message.ts";
+import { NETLINK_ROUTE, type Netlink, NetlinkError, openNetlink } from "./netlink.ts";
+import { DUMP, seek } from "./netlink-message.ts";
 import { follow, type RunResult, run } from "./run.ts";
 
 export interface Links {
@@ -27,8 +47,91 @@ interface IpLink {
   }[];
 }
 
-/** Every device, IPv4 address and bridge port. Throws HostError. */
+/** Reads the devices; keeps one socket. */
+export interface LinkReader {
+  /** Every device, IPv4 address and bridge port. Throws HostError. */
+  read(): Promise<Links>;
+  close(): void;
+}
+
+/** By netlink where it loads: `ip` and its JSON take several times as long for some thousand aliases. Else by `ip`. */
+export function openLinkReader(netlink: Loaded<Netlink> = openNetlink(NETLINK_ROUTE)): LinkReader {
+  if ("reason" in netlink) return { read: readByProgram, close: () => undefined };
+  const route = netlink.calls;
+  return { read: async () => readByNetlink(route), close: () => route.close() };
+}
+
+/** Every device, IPv4 address and bridge port, for once. Throws HostError. */
 export async function readLinks(): Promise<Links> {
+  const reader = openLinkReader();
+  try {
+    return await reader.read();
+  } finally {
+    reader.close();
+  }
+}
+
+function readByNetlink(route: Netlink): Links {
+  try {
+    const links = listed(route, linkQuestion(DUMP)).map(({ body }) => linkOf(body));
+    const names = new Map(links.map(({ index, name }) => [index, name]));
+    const addresses = new Map<string, DeviceAddress[]>(links.map(({ name }) => [name, []]));
+    for (const { body } of listed(route, addressQuestion())) {
+      const found = addressOf(body, names);
+      if (found !== undefined) addresses.get(found.device)?.push(found);
+    }
+    const bridgePorts = links.flatMap(({ name, master, kind, hairpin }): BridgePort[] => {
+      if (hairpin === undefined) return [];
+      const foreign = kind === "veth" ? {} : { foreign: true };
+      return [{ name, bridge: names.get(master) ?? "", hairpin, ...foreign, container: null }];
+    });
+    return { devices: links.map(({ name }) => name), addresses: [...addresses.values()].flat(), bridgePorts };
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    throw new HostError("command", `the devices cannot be read: ${error.message}`, { cause: error });
+  }
+}
+
+interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly master: number;
+  /** Undefined: it is no port of a bridge. */
+  readonly hairpin: boolean | undefined;
+}
+
+function linkOf(body: Buffer): Link {
+  const words = (path: readonly number[]): string => textAt(body, LINK_HEADER, path);
+  const master = seek(body, LINK_HEADER, [IFLA_MASTER], 4);
+  const mode = seek(body, LINK_HEADER, [IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MODE], 1);
+  const isPort = words([IFLA_LINKINFO, IFLA_INFO_SLAVE_KIND]) === "bridge";
+  return {
+    index: body.readInt32LE(4),
+    name: words([IFLA_IFNAME]),
+    kind: words([IFLA_LINKINFO, IFLA_INFO_KIND]),
+    master: master < 0 ? 0 : body.readInt32LE(master),
+    hairpin: isPort ? mode >= 0 && body[mode] === 1 : undefined,
+  };
+}
+
+/** Undefined for that of a device that has appeared since the devices were listed. */
+function addressOf(body: Buffer, names: ReadonlyMap<number, string>): DeviceAddress | undefined {
+  const device = names.get(body.readInt32LE(4));
+  const local = seek(body, ADDRESS_HEADER, [IFA_LOCAL], 4);
+  const at = local < 0 ? seek(body, ADDRESS_HEADER, [IFA_ADDRESS], 4) : local;
+  if (device === undefined || at < 0) return undefined;
+  const address = fromNumber(body.readUInt32BE(at));
+  return { device, address, prefix: body[1] ?? 32, label: textAt(body, ADDRESS_HEADER, [IFA_LABEL]) };
+}
+
+/** A string without its final NUL; empty where there is none. */
+function textAt(body: Buffer, start: number, path: readonly number[]): string {
+  const at = seek(body, start, path, 1);
+  return at < 0 ? "" : body.toString("latin1", at, body.indexOf(0, at));
+}
+
+async function readByProgram(): Promise<Links> {
   const look = (): Promise<RunResult> => run(["ip", "-json", "-details", "addr", "show"]);
   let { stdout, stderr } = await look();
   // a device that appears or disappears while the kernel lists them makes the list shorter, and is no failure

@@ -1,24 +1,24 @@
 /** Bridge port of a container: the host's end of its veth pair. Read from the kernel, where no container can write it. */
 import { readFileSync } from "node:fs";
 import type { Loaded } from "../../platform/libc.ts";
+import {
+  IFLA_IFNAME,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_MASTER,
+  IFLA_TARGET_NETNSID,
+  LINK_HEADER,
+  linkQuestion,
+  listed,
+} from "./link-message.ts";
 import { NETLINK_ROUTE, type Netlink, NetlinkError, openNetlink } from "./netlink.ts";
 import { attribute, DUMP, int32, type Message, REQUEST, seek, text } from "./netlink-message.ts";
 import { run } from "./run.ts";
 
-const RTM_GETLINK = 18;
 const RTM_GETNSID = 90;
 const NETNSA_NSID = 1;
 const NETNSA_PID = 2;
-const IFLA_IFNAME = 3;
-const IFLA_LINK = 5;
-const IFLA_MASTER = 10;
-const IFLA_EXT_MASK = 29;
-const IFLA_LINK_NETNSID = 37;
-const IFLA_TARGET_NETNSID = 46;
-/** No counters of packets, which are most of a device's answer. */
-const SKIP_STATS = 1 << 3;
-/** Octets of struct ifinfomsg and of struct rtgenmsg, in front of the attributes. */
-const LINK_HEADER = 16;
+/** Octets of struct rtgenmsg, in front of the attributes. */
 const NSID_HEADER = 4;
 
 /** A container as Docker reported it before the call. */
@@ -122,15 +122,9 @@ function isOfContainer(pid: number, id: string): boolean {
   }
 }
 
-/** Tries of a dump that other changes interrupt; the last counts: a port that it lacks is found by the next search. */
-const TRIES = 5;
-
-function readLinks(route: Netlink): Link[] {
-  const question = linkQuestion(DUMP);
-  let replies = route.ask([question]);
-  for (let tries = 1; replies.interrupted && tries < TRIES; tries++) replies = route.ask([question]);
-  return replies.messages.map(({ body }) => linkOf(body));
-}
+/** A port that an interrupted list lacks is found by the next search. */
+const readLinks = (route: Netlink): Link[] =>
+  listed(route, linkQuestion(DUMP)).map(({ body }) => linkOf(body));
 
 /**
  * The bridges, and what is at the other end of the devices of each container: a few questions a container, however many
@@ -154,14 +148,6 @@ function linksOf(route: Netlink, wanted: readonly Wanted[]): Link[] | undefined 
     }
   }
   return links.map(linkOf);
-}
-
-/** Without `index` and a name it is for all devices. */
-function linkQuestion(flags: number, attributes: Buffer = Buffer.alloc(0), index = 0): Message {
-  const header = Buffer.alloc(LINK_HEADER);
-  header.writeInt32LE(index, 4);
-  const body = Buffer.concat([header, attributes, attribute(IFLA_EXT_MASK, int32(SKIP_STATS))]);
-  return { type: RTM_GETLINK, flags: REQUEST | flags, body };
 }
 
 /** The devices of an answer; none where the kernel refuses, as for a device or a namespace that has gone. */

@@ -4,6 +4,22 @@ import { toNumber } from "../../core/addresses/ipv4.ts";
 import { HostError } from "../../core/errors.ts";
 import type { DeviceAddress } from "../../core/model.ts";
 import type { Loaded } from "../../platform/libc.ts";
+import {
+  ADDRESS_HEADER,
+  AF_BRIDGE,
+  AF_INET,
+  IFA_ADDRESS,
+  IFA_LABEL,
+  IFA_LOCAL,
+  IFLA_BRPORT_MODE,
+  IFLA_IFNAME,
+  IFLA_PROTINFO,
+  LINK_HEADER,
+  linkQuestion,
+  RTM_DELADDR,
+  RTM_NEWADDR,
+  RTM_SETLINK,
+} from "./link-message.ts";
 import { NETLINK_ROUTE, type Netlink, NetlinkError, openNetlink } from "./netlink.ts";
 import { ACK, attribute, CREATE, type Message, NESTED, REPLACE, REQUEST, text } from "./netlink-message.ts";
 import { NEEDS_PRIVILEGE, run, trace } from "./run.ts";
@@ -57,20 +73,6 @@ async function batch(lines: readonly string[], tolerated?: RegExp): Promise<void
     throw new HostError("command", `ip failed: ${bad[0]}`, { cause: { lines, stderr: result.stderr } });
 }
 
-// linux/rtnetlink.h, linux/if_addr.h, linux/if_link.h
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
-const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
-const IFLA_IFNAME = 3;
-const IFLA_PROTINFO = 12;
-const IFLA_BRPORT_MODE = 4;
-const IFA_ADDRESS = 1;
-const IFA_LOCAL = 2;
-const IFA_LABEL = 3;
-const AF_INET = 2;
-const AF_BRIDGE = 7;
-
 const ENODEV = 19;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
@@ -87,8 +89,8 @@ interface Change {
 
 function byNetlink(route: Netlink): LinkChanges {
   const indexOf = (device: string): number => {
-    const body = Buffer.concat([Buffer.alloc(16), attribute(IFLA_IFNAME, text(device))]);
-    return route.ask([{ type: RTM_GETLINK, flags: REQUEST, body }]).messages[0]?.body.readInt32LE(4) ?? 0;
+    const question = linkQuestion(0, attribute(IFLA_IFNAME, text(device)));
+    return route.ask([question]).messages[0]?.body.readInt32LE(4) ?? 0;
   };
   /** Makes each change. Throws the first refusal that is not `tolerated` once all have been tried. */
   const make = async (changes: readonly Change[], tolerated: readonly number[] = []): Promise<void> => {
@@ -151,7 +153,7 @@ function refusal(words: string, errno: number): HostError {
 
 /** struct ifaddrmsg, and its attributes. A removal names no label: an alias of the same address is the same one. */
 function addressMessage(type: number, flags: number, index: number, alias: DeviceAddress): Message {
-  const header = Buffer.alloc(8);
+  const header = Buffer.alloc(ADDRESS_HEADER);
   header.writeUInt8(AF_INET, 0);
   header.writeUInt8(32, 1);
   header.writeInt32LE(index, 4);
@@ -164,7 +166,7 @@ function addressMessage(type: number, flags: number, index: number, alias: Devic
 
 /** struct ifinfomsg of the bridge family, and the port's mode. */
 function hairpinMessage(index: number, mode: "on" | "off"): Message {
-  const header = Buffer.alloc(16);
+  const header = Buffer.alloc(LINK_HEADER);
   header.writeUInt8(AF_BRIDGE, 0);
   header.writeInt32LE(index, 4);
   const value = attribute(IFLA_BRPORT_MODE, Buffer.from([mode === "on" ? 1 : 0]));

@@ -1,26 +1,34 @@
+/** Real devices, in a network namespace that ends with the program. */
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
+import type { Links } from "../../../src/host/kernel/addresses.ts";
 
-const MODULE = new URL("../../../src/host/kernel/addresses.ts", import.meta.url).href;
+const RUN = fileURLToPath(new URL("addresses-run.ts", import.meta.url));
 
-t.test("ports of a bridge that are no container's: all that are no end of a veth pair", async (t) => {
-  const program = `
-    import { execa } from "execa";
-    import { readLinks } from "${MODULE}";
-    for (const line of [
-      "link add br0 type bridge",
-      "link add veth1 type veth peer name inside",
-      "link set veth1 master br0",
-      "link add link inside name card type macvlan",
-      "link set card master br0",
-    ])
-      await execa("ip", line.split(" "));
-    const { bridgePorts } = await readLinks();
-    console.log(JSON.stringify(bridgePorts.map(({ name, foreign }) => [name, foreign === true]).sort()));`;
-  const argv = ["--net", process.execPath, "--input-type=module", "--eval", program];
-  const { stdout } = await execa("unshare", argv);
-  t.strictSame(JSON.parse(stdout), [
-    ["card", true],
-    ["veth1", false],
-  ]);
+t.test("netlink and ip give the same devices, addresses and bridge ports", async (t) => {
+  const { stdout } = await execa("unshare", ["--net", process.execPath, RUN]);
+  const [byNetlink, byProgram] = JSON.parse(stdout) as [Links, Links];
+  t.strictSame(byNetlink, byProgram);
+  const { addresses, bridgePorts } = byNetlink;
+  t.strictSame(
+    bridgePorts.map(({ name, bridge, hairpin, foreign }) => [name, bridge, hairpin, foreign === true]).sort(),
+    [
+      ["card", "br0", false, true],
+      ["veth1", "br0", true, false],
+    ],
+    "foreign is every port that is no end of a veth pair",
+  );
+  t.strictSame(
+    addresses
+      .filter(({ device }) => device !== "many")
+      .map((a) => `${a.address}/${a.prefix} ${a.device} ${a.label}`),
+    [
+      "127.0.0.1/8 lo lo",
+      "192.0.2.1/24 br0 br0",
+      "192.0.2.9/32 br0 br0:ocdd",
+      "198.51.100.1/30 inside inside",
+    ],
+  );
+  t.equal(addresses.length, 2004);
 });
