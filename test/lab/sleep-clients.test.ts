@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { until } from "./process.ts";
-import { addressOf, asleep, leads, stateOf, visit, WAKE } from "./sleeper.ts";
+import { addressOf, asleep, inForce, stateOf, visit, WAKE } from "./sleeper.ts";
 
 t.setTimeout(600_000);
 
@@ -70,7 +70,7 @@ async function webSocket(t: Test, lab: Lab): Promise<void> {
     await lab.startContainer({ name: "chat", labels: IDLE, command: echoes });
     await lab.startContainer({ name: "witness", labels: IDLE });
     const address = await addressOf(lab, "chat");
-    await leads(lab, address);
+    await inForce(lab, address);
     // silent until another one, which began to be unused later, has been stopped; then a word, and its echo
     const script = `(while [ ! -e ${lab.dir}/speak ]; do sleep 0.2; done; echo word) | socat -t5 - TCP:${address}:80`;
     const answer = lab.run("client", ["sh", "-c", script]);

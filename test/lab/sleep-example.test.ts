@@ -31,7 +31,7 @@ t.test("the example: woken by a visit, ends by itself, its database after it", a
   await importNode(lab);
   const watch = lab.startOcdd(["watch"]);
   t.teardown(() => watch.stop());
-  const env = { DOCKER_HOST: `unix://${lab.dockerSocket}`, COMPOSE_PROJECT_NAME: "sleep", IDLE: "3s" };
+  const env = { DOCKER_HOST: `unix://${lab.dockerSocket}`, COMPOSE_PROJECT_NAME: "sleep", IDLE: "5s" };
   const compose = (...args: string[]) => run(["docker-compose", ...args], { env, cwd: EXAMPLE });
   await compose("build", "--build-arg", `BASE=${BASE}`);
   await compose("up", "-d", "--no-build");

@@ -42,24 +42,31 @@ export async function addressOf(lab: Lab, container: string): Promise<string> {
   return found ?? "";
 }
 
-/** The rule of an alias comes to end in `target`. */
-async function ruled(lab: Lab, address: string, target: string, what: string): Promise<void> {
+/** The rule of an alias comes to end in one of the targets. */
+async function ruled(lab: Lab, address: string, targets: readonly string[], what: string): Promise<void> {
   await until(
     `${address} ${what}`,
     async () => {
       const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
-      return stdout.split("\n").some((line) => line.includes(`-d ${address}/32`) && line.includes(target));
+      const rules = stdout.split("\n").filter((line) => line.includes(`-d ${address}/32`));
+      return rules.some((line) => targets.some((target) => line.includes(target)));
     },
     20_000,
   );
 }
 
+const WAITS = "-g OCDD-ASLEEP";
+const LEADS = "--to-destination";
+
 /** First packets to the alias wait. */
-export const holds = (lab: Lab, address: string): Promise<void> =>
-  ruled(lab, address, "-g OCDD-ASLEEP", "waits");
+export const holds = (lab: Lab, address: string): Promise<void> => ruled(lab, address, [WAITS], "waits");
 
 export const leads = (lab: Lab, address: string): Promise<void> =>
-  ruled(lab, address, "--to-destination", "leads to its container");
+  ruled(lab, address, [LEADS], "leads to its container");
+
+/** A visit is answered: for a container that a short `ocdd.idle` may already have stopped. */
+export const inForce = (lab: Lab, address: string): Promise<void> =>
+  ruled(lab, address, [LEADS, WAITS], "leads to its container, or waits");
 
 /** `watch` reads the queue. */
 export const queues = (lab: Lab): Promise<unknown> =>
