@@ -418,7 +418,7 @@ export function commandTree(finish: (status: number) => void): Command {
   for (const spec of METHOD_COMMANDS) addSpec(program, spec, done);
   program.addHelpText(
     "after",
-    "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode),\n3 partial (some containers are not served), 64 usage, 69 Docker not reachable,\n75 another run or `watch` holds the lock, 77 privilege missing, 78 bad configuration.",
+    "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode),\n3 partial (some containers are not served), 64 usage, 69 Docker not reachable,\n75 another `ocdd` is at work, 77 privilege missing, 78 bad configuration.",
   );
   program.showHelpAfterError("remedy: `ocdd --help` lists commands and options");
   for (const command of program.commands)

@@ -1,16 +1,14 @@
 /** One `watch` at a time for a `STORAGE_DIR`. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../core/errors.ts";
+import { another } from "../daemon/another.ts";
 import { type Busy, flockByCall, takeLock } from "../host/disk/lock.ts";
 
 /** Milliseconds for which an earlier `watch` may still be ending, and between two looks. */
 const PATIENCE_MS = 10_000;
 const LOOK_MS = 250;
 
-const otherWatch: Busy = (_path, pid) =>
-  new HostError("busy", `another \`ocdd watch\` runs${pid === undefined ? "" : ` (process ${pid})`}`, {
-    remedy: `stop it first: \`systemctl stop ocdd-watch\` where systemd has started it, else \`kill ${pid ?? "PID"}\``,
-  });
+const otherWatch: Busy = (_path, pid) => another("watch", pid);
 
 /**
  * Does the work of `watch` while this process holds its lock. Where the file cannot be opened it is done all the same: the disk may be

@@ -1,7 +1,8 @@
 /** Keeps an endpoint bound: an address that cannot be bound is reported once and tried again. */
 import type { Opened } from "../daemon/listener.ts";
 import type { Say } from "../daemon/log.ts";
-import { portOwner } from "./port-owner.ts";
+import { systemdRuns } from "../platform/systemd.ts";
+import { type PortOwner, portOwner } from "./port-owner.ts";
 
 /** Milliseconds between tries at an address that cannot be bound. */
 const RETRY_MS = 3000;
@@ -14,17 +15,38 @@ export interface Binding {
   readonly address: string;
   readonly protocol: "udp" | "tcp";
   bound(): boolean;
+  /** The process that has the address, where it could not be bound for that. */
+  holder(): PortOwner | undefined;
   close(): Promise<void>;
 }
 
-async function reason(error: NodeJS.ErrnoException, protocol: "udp" | "tcp", port: number): Promise<string> {
+/** A binding at a moment. */
+export interface BindingState extends Pick<Binding, "address" | "protocol"> {
+  readonly bound: boolean;
+  readonly holder?: PortOwner | undefined;
+}
+
+/** What it is now. */
+export const stateOf = ({ address, protocol, bound, holder }: Binding): BindingState => ({
+  address,
+  protocol,
+  bound: bound(),
+  holder: holder(),
+});
+
+/** Why an address cannot be bound. `systemd`: whether it runs here, and can hand over the ports. */
+export function reason(
+  error: NodeJS.ErrnoException,
+  holder: PortOwner | undefined,
+  systemd: boolean = systemdRuns(),
+): string {
   switch (error.code) {
     case "EADDRINUSE":
-      return `is in use by ${(await portOwner(protocol, port)) ?? "a process that cannot be seen from here"}`;
+      return `is in use by ${holder?.text ?? "a process that cannot be seen from here"}`;
     case "EADDRNOTAVAIL":
       return "is not an address of this host yet";
     case "EACCES":
-      return "permission denied: ports below 1024 need systemd (`ocdd initialize`, `systemctl restart ocdd-serve`) or CAP_NET_BIND_SERVICE";
+      return `permission denied: ports below 1024 need ${systemd ? "systemd (`ocdd initialize`, `systemctl restart ocdd-serve`)" : "root"} or CAP_NET_BIND_SERVICE`;
     default:
       return `cannot be bound: ${error.message}`;
   }
@@ -48,6 +70,7 @@ export async function bindWithRetry(
   let current: Opened | undefined;
   let timer: NodeJS.Timeout | undefined;
   let logged = "";
+  let holder: PortOwner | undefined;
   let broke = Number.NEGATIVE_INFINITY;
   const reopen = async (opened: Opened, error: Error): Promise<void> => {
     if (closed) return;
@@ -64,11 +87,14 @@ export async function bindWithRetry(
       const opened = await open();
       if (closed) return await opened.close();
       current = opened;
+      holder = undefined;
       if (logged !== "") log("info", `${name} is bound now`);
       logged = "";
       void opened.failed.then((error) => reopen(opened, error));
     } catch (error) {
-      const why = await reason(error as NodeJS.ErrnoException, protocol, port);
+      const { code } = error as NodeJS.ErrnoException;
+      holder = code === "EADDRINUSE" ? await portOwner(protocol, address, port) : undefined;
+      const why = reason(error as NodeJS.ErrnoException, holder);
       if (why !== logged) log("error", `${name} ${why}; trying again every ${RETRY_MS / 1000} s`);
       logged = why;
       if (!closed) timer = setTimeout(attempt, RETRY_MS);
@@ -79,6 +105,7 @@ export async function bindWithRetry(
     address,
     protocol,
     bound: () => current !== undefined,
+    holder: () => holder,
     async close() {
       closed = true;
       clearTimeout(timer);

@@ -6,8 +6,10 @@ import type { Config } from "../core/config/config.ts";
 import type { Endpoint } from "../core/config/endpoints.ts";
 import type { ListenAddress } from "../core/config/values.ts";
 import { pathsOf } from "../core/paths.ts";
+import { another } from "../daemon/another.ts";
 import type { LogFormat, Say } from "../daemon/log.ts";
-import { endpointName } from "./bind.ts";
+import { pausing } from "../daemon/wakeup.ts";
+import { type BindingState, endpointName, stateOf } from "./bind.ts";
 import { ANSWER_BOUNDS } from "./dns/counters.ts";
 import { HANG_MS } from "./dns/hang.ts";
 import { type DnsOptions, type DnsServer, serveDns } from "./dns/server.ts";
@@ -18,15 +20,23 @@ import type { ActivatedSockets } from "./socket-activation.ts";
 /** Milliseconds between two polls for the device's address while it has none. */
 const ADDRESS_POLL_MS = 2_000;
 
+/** Milliseconds for which an earlier `serve` may still be ending. */
+const PATIENCE_MS = 10_000;
+
 /** What the service manager passes: sockets, and the TSIG keys where only root can read DNS_TSIG_KEY_FILE. */
 export interface Given {
   readonly handed: ActivatedSockets;
   readonly tsigKeyFile?: string | undefined;
   /** Form of the log; default text. */
   readonly logFormat?: LogFormat;
+  /** Milliseconds before a second `serve` ends; default PATIENCE_MS. */
+  readonly patienceMs?: number;
 }
 
-/** Serves until `stopped` is aborted or a signal ends it. It needs the ports and STORAGE_DIR, and no Docker. */
+/**
+ * Serves until `stopped` is aborted or a signal ends it. It needs the ports and STORAGE_DIR, and no Docker. Throws HostError "busy" where
+ * another `ocdd serve` has the ports after a time of patience.
+ */
 export async function serveAll(config: Config, say: Say, stopped: AbortSignal, given: Given): Promise<void> {
   const own = new AbortController();
   const exit = logExit(say, () => own.abort());
@@ -101,11 +111,27 @@ async function serveUntil(config: Config, say: Say, signal: AbortSignal, given: 
   if (open.length > 0) say("info", `listening on ${open.join(", ")}`);
   const health =
     config.metricsListen && (await openHealth(config.metricsListen, config.metricsAllow, dns, web, say));
-  await new Promise<void>((resolve) => {
+  const state = (): BindingState[] => [...dns.endpoints, ...(web?.bindings ?? []).map(stateOf)];
+  try {
+    await pausing(given.patienceMs ?? PATIENCE_MS, signal);
+    const first = firstServe(state());
+    if (first !== undefined && !signal.aborted) throw another("serve", first);
+    await aborted(signal);
+  } finally {
+    await Promise.all([dns.close(), web?.close(), health?.close()]);
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve());
   });
-  await Promise.all([dns.close(), web?.close(), health?.close()]);
+
+/** The process of an `ocdd serve` that has the ports; undefined while anything is bound here, or other programs have all of them. */
+export function firstServe(endpoints: readonly BindingState[]): number | undefined {
+  if (endpoints.some(({ bound }) => bound)) return undefined;
+  return endpoints.find(({ holder }) => holder?.isServe === true)?.holder?.pid;
 }
 
 /** Metrics and health, one port above the director's. The library is loaded only when it is configured. */

@@ -1,7 +1,7 @@
 /** The process that has a port, as the log names it. */
 import { execa } from "execa";
 import t from "tap";
-import { portOwner, programIn } from "../../src/serve/port-owner.ts";
+import { portOwner, programIn, serveHomeIn } from "../../src/serve/port-owner.ts";
 
 const argv = (...words: string[]): string => `${words.join("\0")}\0`;
 
@@ -23,5 +23,21 @@ t.test("a port that another process listens on: its number and its program", asy
   const port = await new Promise<number>((resolve) =>
     child.stdout.once("data", (text: Buffer) => resolve(Number(text))),
   );
-  t.match(await portOwner("tcp", port), new RegExp(`^pid ${child.pid} \\(node -e`));
+  const owner = { pid: child.pid, text: new RegExp(`^pid ${child.pid} \\(node -e`), isServe: false };
+  for (const address of ["127.0.0.1", "0.0.0.0", "127.0.0.2"])
+    t.match(await portOwner("tcp", address, port), owner, address);
+});
+
+t.test("serveHomeIn: an `ocdd serve` by its arguments, from the bundle and from the sources", async (t) => {
+  for (const main of ["dist/cli.js", "src/cli/main.ts"]) {
+    const of = (...words: string[]) =>
+      serveHomeIn(argv("/usr/bin/node", "--x=1", `/usr/lib/ocdd/${main}`, ...words));
+    t.equal(of("serve"), "/usr/lib/ocdd");
+    t.equal(of("--config", "/etc/ocdd/ocdd.conf", "serve", "--log-format", "json"), "/usr/lib/ocdd");
+    t.equal(of("watch"), undefined);
+    t.equal(of(), undefined);
+  }
+  t.equal(serveHomeIn(argv("/usr/sbin/named", "serve")), undefined);
+  t.equal(serveHomeIn(argv("node", "serve", "/x/dist/cli.js")), undefined, "in front of the program");
+  t.equal(serveHomeIn(""), undefined);
 });

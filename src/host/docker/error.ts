@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
-import { systemdRuns } from "../install/manager.ts";
+import { systemdRuns } from "../../platform/systemd.ts";
 
 // neither is a command where systemd does not run
 const startDocker = systemdRuns() ? "start Docker: systemctl start docker" : "start Docker";

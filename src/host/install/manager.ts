@@ -1,12 +1,8 @@
 /** What starts the director and the server on this host. */
-import { statSync } from "node:fs";
 import type { Config } from "../../core/config/config.ts";
+import { systemdRuns } from "../../platform/systemd.ts";
 
 export type Manager = "systemd" | "compose" | "none";
-
-/** As sd_booted(3) has it. */
-export const systemdRuns = (): boolean =>
-  statSync("/run/systemd/system", { throwIfNoEntry: false })?.isDirectory() === true;
 
 export function managerOf({ services }: Pick<Config, "services">): Manager {
   if (services !== "auto") return services;

@@ -6,7 +6,7 @@ import type { ServerCounters } from "../../daemon/server-metrics.ts";
 import { ANSWERS_PER_SECOND } from "../../dns/message/rate-limit.ts";
 import type { Authority, Served } from "../../dns/zone/authority.ts";
 import { serialOf } from "../../dns/zone/zone.ts";
-import { type Binding, bindWithRetry } from "../bind.ts";
+import { type Binding, type BindingState, bindWithRetry, stateOf } from "../bind.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "../socket-activation.ts";
 import { summarise } from "../summary.ts";
 import { type CounterRow, countEvent, counterRow, type DnsCounters, readCounters } from "./counters.ts";
@@ -76,7 +76,7 @@ export interface DnsServer {
   readonly engine: "fast" | "portable";
   readonly counters: DnsCounters;
   /** Endpoints and whether each is bound now. */
-  readonly endpoints: readonly { address: string; protocol: "udp" | "tcp"; bound: boolean }[];
+  readonly endpoints: readonly BindingState[];
   /** A version of the zone is served. */
   readonly loaded: boolean;
   /** The zone, then the reverse zones; its file; secondaries. */
@@ -212,11 +212,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
       return readCounters(rows);
     },
     get endpoints() {
-      return bindings.map((binding) => ({
-        address: binding.address,
-        protocol: binding.protocol,
-        bound: binding.bound(),
-      }));
+      return bindings.map(stateOf);
     },
     get loaded() {
       return loader.served().zone !== undefined;

@@ -72,7 +72,7 @@ export interface HttpCounters {
 export interface WebServer {
   readonly counters: HttpCounters;
   /** Whether each address is bound now. */
-  readonly bindings: readonly Pick<Binding, "address" | "bound">[];
+  readonly bindings: readonly Binding[];
   close(): Promise<void>;
 }
 
