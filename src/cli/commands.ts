@@ -161,7 +161,7 @@ export async function runInitialize(
   };
   const steps: string[] = [];
   const note = json ? (line: string): void => void steps.push(line) : say;
-  const hostIp = await initialize(config, now(), note, accept);
+  const hostIp = await initialize(config, { now: now(), say: note, accept, yes });
   await startServices(config, confFile, hostIp, note);
   const next =
     "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";

@@ -13,7 +13,7 @@ import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
 import { candidatesOf } from "../core/services/candidates.ts";
 import { counted } from "../core/text.ts";
-import { CONFIRMATION_MS } from "../director/confirm.ts";
+import { accepted, CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
@@ -23,23 +23,44 @@ import { requirePrivilege } from "../host/install/privilege.ts";
 import { programsOf, requirePrograms } from "../host/install/programs.ts";
 import { openLinkChanges } from "../host/kernel/link-changes.ts";
 
+/** What `initialize` is told beside the configuration. */
+export interface SetUp {
+  /** Seconds since the epoch. */
+  readonly now: number;
+  /** Prints a step. */
+  readonly say: (line: string) => void;
+  /** Decides whether addresses are removed that the bash script has left without a rule. */
+  readonly accept: (left: readonly Ipv4[]) => Promise<boolean>;
+  /** Accepts that active leases end. */
+  readonly yes: boolean;
+}
+
 /**
  * Prepares the host; safe to repeat: where services are in use already it removes only what no service uses, and interrupts no
  * connection. Leases stay, or are made of the bash script's rules: a container gets its address
- * back. `accept` decides whether addresses are removed that the script has left without a rule. `say` prints a step. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
+ * back. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
  */
-export async function initialize(
-  config: Config,
-  now: number,
-  say: (line: string) => void,
-  accept: (left: readonly Ipv4[]) => Promise<boolean>,
-): Promise<Ipv4> {
+export async function initialize(config: Config, how: SetUp): Promise<Ipv4> {
   await requirePrivilege();
   await requirePrograms(programsOf(config.firewall === "iptables" ? "iptables" : null));
   const host = openHost(config);
   const seen = await host.observe();
   await requirePrograms(programsOf(seen.firewall.iptables ? "iptables" : "nft"));
+  return setUp(config, host, seen, how);
+}
+
+/** The same for a host that has been observed, by a process that may change it. */
+export async function setUp(
+  config: Config,
+  host: Host,
+  seen: Observation,
+  { now, say, accept, yes }: SetUp,
+): Promise<Ipv4> {
   const hostIp = checkForInitialize(config, seen);
+  const inUse = isInUse(seen);
+  const moved = inUse
+    ? accepted({ decision: decide(config, seen, now) }, { yes }).decision.evicted.length
+    : 0;
   const leases = seen.legacy && takenOver(candidatesOf(config, seen), seen.legacy, now);
   const left = leftAliases(config, seen);
   const cleared = left.length > 0 && (await accept(left.map(({ address }) => address)));
@@ -49,11 +70,11 @@ export async function initialize(
   try {
     say("- Building fresh iplist.txt");
     await writeAddressList(config, hostIp);
-    const inUse = isInUse(config, seen, now);
-    const steps = inUse ? keptSteps(config, seen, cleared ? left.length : 0) : scriptSteps(config);
+    const steps = inUse ? keptSteps(config, seen, cleared ? left.length : 0, moved) : scriptSteps(config);
     for (const step of steps) say(step);
     if (cleared) await openLinkChanges().remove(left);
-    if (inUse) await reconcile(config, host, runOptions(now));
+    if (inUse)
+      await reconcile(config, host, { now: () => now, apply: true, yes, confirmationMs: CONFIRMATION_MS });
     else await clear(config, host, now, leases);
   } finally {
     await release();
@@ -68,12 +89,19 @@ const scriptSteps = ({ device }: Config): string[] => [
   "- Removing services list from web server's index.html",
 ];
 
-/** What is said where services are in use; `removed` addresses of the bash script are not. */
-export function keptSteps({ device }: Config, { actual }: Observation, removed: number): string[] {
+/** What is said where services are in use; `removed` addresses of the bash script are not, and `moved` services get other ones. */
+export function keptSteps(
+  { device }: Config,
+  { actual }: Observation,
+  removed: number,
+  moved: number,
+): string[] {
   const { aliases, dataPath } = actual;
   const kept = `${counted(aliases.length, "address", "addresses")}, the rules of ${counted(dataPath.forwards.length, "service")} and the index page`;
   return [
-    `- Keeping ${kept}: they are in use, and no connection is interrupted`,
+    moved === 0
+      ? `- Keeping ${kept}: they are in use, and no connection is interrupted`
+      : `- Moving ${counted(moved, "service")} to other addresses, which ends the connections to the former ones`,
     ...(removed === 0
       ? []
       : [
@@ -82,16 +110,9 @@ export function keptSteps({ device }: Config, { actual }: Observation, removed: 
   ];
 }
 
-/** Whether OCDD's own leases and forwards are in force, and all of them may stay: then a run like any other is enough. */
-function isInUse(config: Config, seen: Observation, now: number): boolean {
-  const { actual, legacy, leasesIntact } = seen;
-  if (legacy !== undefined || !leasesIntact || actual.dataPath.forwards.length === 0) return false;
-  // such a run ends no lease of an address that is no longer in the range: it is refused
-  return decide(config, seen, now).evicted.length === 0;
-}
-
-const runOptions = (now: number) =>
-  ({ now: () => now, apply: true, yes: false, confirmationMs: CONFIRMATION_MS }) as const;
+/** Whether OCDD's own leases and forwards are in force: then a run like any other is enough. */
+const isInUse = ({ actual, legacy, leasesIntact }: Observation): boolean =>
+  legacy === undefined && leasesIntact && actual.dataPath.forwards.length > 0;
 
 /**
  * The first part of a run without an `initialize` before it: the same, except that it starts no services and removes nothing.

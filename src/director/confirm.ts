@@ -73,8 +73,11 @@ function isMassRemoval({ seen, decision }: Decided): boolean {
 /** Leases named in one line. */
 const NAMED = 10;
 
-/** Refuses what would end active leases, unless that has been accepted. */
-function accepted(now: Decided, { yes }: ConfirmOptions): Decided {
+/** What has been decided. Throws HostError "refused" where it would end active leases, unless that has been accepted. */
+export function accepted<T extends Pick<Decided, "decision">>(
+  now: T,
+  { yes }: Pick<ConfirmOptions, "yes">,
+): T {
   const { evicted } = now.decision;
   if (evicted.length === 0 || yes) return now;
   const list = evicted.map((lease) => `${lease.address} ${clip(lease.names[0] ?? lease.key)}`);
@@ -83,7 +86,7 @@ function accepted(now: Decided, { yes }: ConfirmOptions): Decided {
     `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address: ${someOf(list, NAMED)}`,
     {
       remedy:
-        "restore the range or the host's address, or accept the change with `ocdd --yes` and then reload `ocdd watch`",
+        "restore the range or the host's address, or accept the change with `ocdd --yes` and reload `ocdd watch`, in any order",
     },
   );
 }
