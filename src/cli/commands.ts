@@ -14,7 +14,7 @@ import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { readOctets } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
-import { runningWatch } from "../host/disk/watch-stats.ts";
+import { seeWatch } from "../host/disk/watch-stats.ts";
 import { connectDocker } from "../host/docker/client.ts";
 import { connectCreation, type DockerCreation } from "../host/docker/creation.ts";
 import { openHost } from "../host/host.ts";
@@ -174,12 +174,12 @@ export async function runInitialize(
 
 /** A `watch` that no supervisor has started is not ended here. */
 async function watchLeft(config: Config): Promise<string[]> {
-  const pid = await runningWatch(pathsOf(config).watchStats);
-  return pid === null
-    ? []
-    : [
-        `\`ocdd watch\` (process ${pid}) runs and puts all of it back: stop it, then run \`ocdd teardown\` again`,
-      ];
+  const { running, pid } = await seeWatch(pathsOf(config));
+  return running === true
+    ? [
+        `\`ocdd watch\`${pid === null ? "" : ` (process ${pid})`} runs and puts all of it back: stop it, then run \`ocdd teardown\` again`,
+      ]
+    : [];
 }
 
 /** Removes everything of OCDD; its services first, because they would restore it. Status 1 when they are still there. */

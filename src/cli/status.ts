@@ -8,16 +8,14 @@ import { HostError } from "../core/errors.ts";
 import type { Observation, Service } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { plan } from "../core/plan.ts";
-import { hasEnded } from "../core/process-record.ts";
 import type { ServerAnswers, StatusReport } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { readUsage, type Usage } from "../core/report/usage.ts";
 import { lastRunOf } from "../host/disk/page.ts";
-import { readWatchStats } from "../host/disk/watch-stats.ts";
+import { seeWatch } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
 import type { Host } from "../host/host.ts";
 import { startRemedy } from "../host/install/manager.ts";
-import { look } from "../host/kernel/process-owner.ts";
 import { nameServer } from "./doctor/answers.ts";
 import { webServer } from "./doctor/page.ts";
 
@@ -46,7 +44,7 @@ export async function statusOf(
 ): Promise<{ readonly report: StatusReport; readonly notices: readonly string[] }> {
   const { host, docker, root, version, now } = options;
   const without: ("docker" | "firewall")[] = root ? [] : ["firewall"];
-  const [[seen, trouble], engine, lastRun, stats] = await Promise.all([
+  const [[seen, trouble], engine, lastRun, watch] = await Promise.all([
     host.observe({ without }).then(
       (seen): [Observation, HostError | null] => [seen, null],
       async (error): Promise<[Observation, HostError | null]> => {
@@ -59,7 +57,7 @@ export async function statusOf(
       () => null,
     ),
     lastRunOf(pathsOf(config).lastRun),
-    readWatchStats(pathsOf(config).watchStats),
+    seeWatch(pathsOf(config)),
   ]);
   const decision = trouble === null ? decide(config, seen, now) : null;
   const { actual } = seen;
@@ -80,12 +78,9 @@ export async function statusOf(
     server: await options.server?.(hostIp),
     // only root sees which queues are read
     wakes: root ? seen.gates?.queue !== undefined : null,
-    stats,
+    stats: watch.stats,
     starts: { watch: startRemedy(config, "watch"), serve: startRemedy(config, "serve") },
-    watching:
-      stats === null || stats.process === null
-        ? null
-        : !hasEnded(stats.process, await look(stats.process.pid)),
+    watching: watch.running,
     ...(options.usage === true ? { usage: await usageOf(decision?.services ?? [], docker) } : {}),
   };
   return { report, notices: seen.notices };

@@ -7,6 +7,8 @@ export interface Pending {
   add(event: DockerEvent): void;
   /** Anything may have changed. */
   addAll(): void;
+  /** Whether the next run observes everything. */
+  isWhole(): boolean;
   /**
    * What a run that begins now has to observe, and when its first event arrived (milliseconds of a monotonic clock). Ends
    * come first, alone: their names are removed without a request to Docker, which answers late while it starts a container.
@@ -40,7 +42,9 @@ export function makePending(now: () => number): Pending {
   let events: DockerEvent[] = [];
   let everything = true;
   let since: number | null = null;
+  const isWhole = (): boolean => everything || events.length > MOST_EVENTS;
   return {
+    isWhole,
     add(event) {
       since ??= now();
       events.push(event);
@@ -49,7 +53,7 @@ export function makePending(now: () => number): Pending {
       everything = true;
     },
     take() {
-      const whole = everything || events.length > MOST_EVENTS;
+      const whole = isWhole();
       const ends = whole ? [] : endsOf(events);
       const now = ends.length > 0 ? ends : events;
       const taken = { scope: whole ? undefined : { events: now }, since, more: now.length < events.length };

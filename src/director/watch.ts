@@ -78,7 +78,8 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
   let watched = open(config);
   const followers = { pending, wakeup, signal, say, locked: lock.unlessBusy };
   let following = followHost(watched, followers);
-  const configuration = reloadable(options, open, wakeup.wake);
+  const record = (refusal: Parameters<typeof stats.reload>[0]): void => stats.reload(refusal);
+  const configuration = reloadable(options, { open, wake: wakeup.wake, record });
   const stats = recordWatchStats(pathsOf(watched.config).watchStats, now);
   let ready = false;
   let lockedOutMs = 0;
@@ -88,7 +89,7 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
   metrics = await openMetrics(watched.config, () => ready, { sleepers, methods }, say);
 
   const adopt = async (): Promise<void> => {
-    const next = await configuration.adopt();
+    const next = await configuration.adopt(pending.isWhole());
     if (next === undefined) return;
     for (const [key, of] of [
       ["METRICS_LISTEN", ({ metricsListen }: Config) => metricsListen],

@@ -33,6 +33,20 @@ t.test("it runs; its last run has failed; it has recovered", async (t) => {
   t.match(await found(t, { process: own, lastError: { ...lastError, over: true } }, 5), { ok: true });
 });
 
+t.test("it runs and has refused a reload: why, and the remedy", async (t) => {
+  const own = await thisProcess();
+  const refused = { at: NOW - 9, message: "1 active lease\nwould end", remedy: "run `ocdd --yes`" };
+  t.match(await found(t, { process: own, refused }, 5), {
+    ok: false,
+    message:
+      /^runs \(process \d+\) with its former configuration, the new one is refused: 1 active lease.would end$/,
+    remedy: "run `ocdd --yes`",
+  });
+  t.match(await found(t, { process: own, refused: { ...refused, remedy: null } }, 5), {
+    remedy: /^correct the configuration and reload/,
+  });
+});
+
 t.test("it does not run: no fault where runs of cron may be, else the remedy", async (t) => {
   const own = await thisProcess();
   const ended = { ...own, started: `${own.started}1` };

@@ -355,6 +355,38 @@ t.test("what watch has done is in the status", async (t) => {
   });
 });
 
+t.test("a reload that was refused is in the status, with its remedy, while watch runs", async (t) => {
+  const { conf, options } = await inForce(t);
+  const file = pathsOf(conf).watchStats;
+  const told = async (): Promise<string> => statusText(conf, (await statusOf(conf, options)).report);
+  const stats = recordWatchStats(file, () => options.now - 600);
+  stats.reload({ message: "1 active lease would end", remedy: "run `ocdd --yes`" });
+  await stats.written();
+  t.match(
+    await told(),
+    /^reload +refused 10 min ago, the old configuration stays: 1 active lease would end\n +remedy: run `ocdd --yes`$/m,
+  );
+  const refused = {
+    message: "1 active lease would end",
+    remedy: "run `ocdd --yes`",
+    at: new Date((options.now - 600) * 1000).toISOString(),
+  };
+  t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { refused } });
+  stats.reload({ message: "ocdd.conf:1: wrong", remedy: null });
+  await stats.written();
+  t.match(await told(), /^reload .*wrong\n +remedy: correct the configuration and reload/m);
+  const recorded = (await readWatchStats(file)) as WatchStats;
+  writeFileSync(
+    file,
+    renderWatchStats({ ...recorded, process: { ...recorded.process, started: "1" } } as WatchStats),
+  );
+  t.notMatch(await told(), /^reload/m);
+  stats.reload(null);
+  await stats.written();
+  t.notMatch(await told(), /^reload/m);
+  t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { refused: null } });
+});
+
 t.test("a run that changes no figure writes no file", async (t) => {
   const { conf } = await inForce(t);
   const file = pathsOf(conf).watchStats;

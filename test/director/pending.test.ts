@@ -6,7 +6,9 @@ const event = (n: number) => ({ action: "start", container: `c${n}`, network: ""
 
 t.test("the first run observes everything, one without events nothing again", async (t) => {
   const pending = makePending(() => 5);
+  t.ok(pending.isWhole());
   t.strictSame(pending.take(), { scope: undefined, since: null, more: false });
+  t.notOk(pending.isWhole());
   t.strictSame(pending.take(), { scope: { events: [] }, since: null, more: false });
 });
 

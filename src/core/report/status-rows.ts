@@ -2,7 +2,7 @@
 import { clip } from "../clip.ts";
 import { age, counted } from "../text.ts";
 import type { Tone } from "./paint.ts";
-import type { WatchStats } from "./watch-stats.ts";
+import type { Refusal, WatchStats } from "./watch-stats.ts";
 
 /** Whether the two servers answer: while the UDP thread answers DNS, the page may not answer. */
 export interface ServerAnswers {
@@ -38,8 +38,11 @@ export function watchRows(
   { watch }: Starts,
 ): Row[] {
   const start = `${watch}; not needed where cron or a timer runs \`ocdd\``;
-  if (stats === null) return [["watch", "has not run on this host", "warn", start]];
-  const { since, changes, repaired, lastRepair, lastError } = stats;
+  if (stats === null)
+    return watching === true
+      ? [["watch", "runs, and has recorded nothing yet", "good"]]
+      : [["watch", "has not run on this host", "warn", start]];
+  const { since, changes, repaired, lastRepair, lastError, refused } = stats;
   const when = lastRepair === null ? "" : `, the last ${age(now - lastRepair)} ago`;
   const done = `${counted(changes, "change")} in ${age(now - since)}, ${counted(repaired, "repair")}${when}`;
   return [
@@ -49,7 +52,16 @@ export function watchRows(
         ? ["watch", `runs: ${done}`, "good"]
         : ["watch", `does not run; before it ended: ${done}`, "warn", start],
     ...(lastError === null ? [] : [errorRow(lastError, now)]),
+    ...(refused === null || watching === false ? [] : [refusedRow(refused, now)]),
   ];
+}
+
+/** What helps where a configuration cannot be read. */
+export const CORRECT = "correct the configuration and reload `ocdd watch`; `ocdd config` checks it";
+
+function refusedRow({ at, message, remedy }: Refusal, now: number): Row {
+  const text = `refused ${age(now - at)} ago, the old configuration stays: ${clip(message, LONG)}`;
+  return ["reload", text, "bad", remedy ?? CORRECT];
 }
 
 function errorRow({ at, over, message }: NonNullable<WatchStats["lastError"]>, now: number): Row {

@@ -51,7 +51,7 @@ export interface StatusReport {
   readonly wakes: boolean | null;
   /** What `watch` has recorded. */
   readonly stats: WatchStats | null;
-  /** Whether the process that has recorded it still runs; null where that is not known. */
+  /** Whether it runs; null where that is not known. */
   readonly watching: boolean | null;
   readonly starts: Starts;
   /** What the services use; absent where it was not asked for. */
@@ -87,6 +87,7 @@ export function statusDocument(config: Config, report: StatusReport): object {
       repaired: stats.repaired,
       lastRepair: time(stats.lastRepair),
       lastError: stats.lastError && { ...stats.lastError, at: time(stats.lastError.at) },
+      refused: stats.refused && { ...stats.refused, at: time(stats.refused.at) },
     },
   };
 }

@@ -3,6 +3,13 @@
 import { isMoment } from "../moment.ts";
 import { type ProcessRecord, readProcessRecord } from "../process-record.ts";
 
+/** Why a configuration that was to be reloaded is not used. */
+export interface Refusal {
+  readonly at: number;
+  readonly message: string;
+  readonly remedy: string | null;
+}
+
 export interface WatchStats {
   readonly since: number;
   /** Changes made: steps of plans. */
@@ -12,6 +19,8 @@ export interface WatchStats {
   readonly lastRepair: number | null;
   /** The last failure of a run; `over` when one has succeeded since. */
   readonly lastError: { readonly at: number; readonly message: string; readonly over: boolean } | null;
+  /** Of the last reload; null where the configuration was adopted. */
+  readonly refused: Refusal | null;
   /** Ids of the containers that run and do not answer, as it has found. */
   readonly unanswered: readonly string[];
   /** The process that has recorded this; null where it is not known, as in a file of an earlier version. */
@@ -24,6 +33,7 @@ export const newWatchStats = (since: number): WatchStats => ({
   repaired: 0,
   lastRepair: null,
   lastError: null,
+  refused: null,
   unanswered: [],
   process: null,
 });
@@ -56,9 +66,9 @@ export const renderWatchStats = (stats: WatchStats): string =>
 export function parseWatchStats(text: string): WatchStats | null {
   try {
     const read = JSON.parse(text) as Partial<WatchStats>;
-    const { since, changes, repaired, lastRepair, lastError } = read;
+    const { since, changes, repaired, lastRepair, lastError, refused } = read;
     if (![changes, repaired].every(Number.isFinite)) return null;
-    if (![since, lastRepair ?? 0, lastError?.at ?? 0].every(isMoment)) return null;
+    if (![since, lastRepair ?? 0, lastError?.at ?? 0, refused?.at ?? 0].every(isMoment)) return null;
     const error = lastError ?? null;
     return {
       since: since as number,
@@ -67,6 +77,15 @@ export function parseWatchStats(text: string): WatchStats | null {
       lastRepair: lastRepair ?? null,
       lastError:
         error === null ? null : { at: error.at, message: String(error.message), over: error.over === true },
+      // not in a file of an earlier version
+      refused:
+        refused == null
+          ? null
+          : {
+              at: refused.at,
+              message: String(refused.message),
+              remedy: typeof refused.remedy === "string" ? refused.remedy : null,
+            },
       unanswered: Array.isArray(read.unanswered)
         ? read.unanswered.filter((id: unknown) => typeof id === "string")
         : [],

@@ -70,18 +70,40 @@ export async function takeLock(
   }
   try {
     await closeToOthers(file);
-    const holder = async (): Promise<string> => (await file.readFile("utf8")).trim();
-    if (!(await flock(file.fd))) {
-      const pid = Number(/^\d{1,10}$/.exec(await holder())?.[0] ?? 0);
-      throw busy(path, isAlive(pid) ? pid : undefined);
-    }
-    if ((await holder()) !== String(process.pid))
+    if (!(await flock(file.fd))) throw busy(path, holderIn(await file.readFile("utf8")));
+    if ((await file.readFile("utf8")).trim() !== String(process.pid))
       await Promise.race([writeHolder(path), sleep(DISK_WAIT_MS)]);
     return () => file.close();
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/**
+ * The process that holds a lock, `pid` where its number is known; null where none does, or the lock cannot be seen. Nothing is written;
+ * a process that takes the lock at this moment has to try again.
+ */
+export async function lockHolder(
+  path: string,
+  flock: Flock = byProgram,
+): Promise<{ readonly pid: number | undefined } | null> {
+  const file = await open(path, O_RDONLY | O_NOFOLLOW).catch(() => undefined);
+  if (file === undefined) return null;
+  try {
+    if (await flock(file.fd)) return null;
+    return { pid: holderIn(await file.readFile("utf8")) };
+  } catch {
+    return null;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The number in the text of a lock file, while there is such a process. */
+function holderIn(text: string): number | undefined {
+  const pid = Number(/^\d{1,10}$/.exec(text.trim())?.[0] ?? 0);
+  return isAlive(pid) ? pid : undefined;
 }
 
 /** flock(2) needs no write access: any user that can open the file could block all runs. An earlier version left it open. */

@@ -1,21 +1,26 @@
 /** The file in which `watch` records what it has done, for `ocdd status`. */
-import { hasEnded } from "../../core/process-record.ts";
+import type { Paths } from "../../core/paths.ts";
+import { hasEnded, type ProcessRecord } from "../../core/process-record.ts";
 import {
   afterFailure,
   afterRun,
   newWatchStats,
   parseWatchStats,
+  type Refusal,
   renderWatchStats,
   type WatchStats,
 } from "../../core/report/watch-stats.ts";
 import { look, thisProcess } from "../kernel/process-owner.ts";
 import { readText, writeWhole } from "./file.ts";
+import { lockHolder } from "./lock.ts";
 
 export interface WatchStatsLog {
   /** A run succeeded with so many changes; `drift` when no container had changed. */
   succeeded(changes: number, drift: boolean): void;
   /** A run failed with this message. */
   failed(message: string): void;
+  /** A reload was refused; null when that is over. */
+  reload(refusal: Omit<Refusal, "at"> | null): void;
   /** These containers run and do not answer, by their ids. */
   unanswered(containers: readonly string[]): void;
   /** Resolves when what was recorded last is on disk, or cannot be written. */
@@ -46,6 +51,7 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
   return {
     succeeded: (changes, drift) => record(afterRun(stats, changes, drift, now())),
     failed: (message) => record(afterFailure(stats, message, now())),
+    reload: (refusal) => record({ ...stats, refused: refusal && { at: now(), ...refusal } }),
     unanswered: (containers) => record({ ...stats, unanswered: containers }),
     written: () => written,
   };
@@ -57,15 +63,38 @@ export async function readWatchStats(file: string): Promise<WatchStats | null> {
   return text === undefined ? null : parseWatchStats(text);
 }
 
-/** The process of a `watch` that still runs and has recorded something there; null where there is none. */
-export async function runningWatch(file: string): Promise<number | null> {
-  const { process = null } = (await readWatchStats(file)) ?? {};
-  return process === null || hasEnded(process, await look(process.pid)) ? null : process.pid;
+/** What is known of the `watch` of a host. */
+export interface WatchSeen {
+  /** Null where it has recorded nothing that can be read. */
+  readonly stats: WatchStats | null;
+  /** Whether it runs; null where that is not known. */
+  readonly running: boolean | null;
+  /** The process, where it runs and its number is known. */
+  readonly pid: number | null;
 }
+
+/**
+ * Looks at what it has recorded, and where that tells of none that runs at its lock: one that has begun has recorded nothing until
+ * its first run has ended, and one whose disk is full never does. Only root can see the lock.
+ */
+export async function seeWatch({
+  watchStats,
+  watchLock,
+}: Pick<Paths, "watchStats" | "watchLock">): Promise<WatchSeen> {
+  const stats = await readWatchStats(watchStats);
+  const recorded = stats?.process ?? null;
+  if (recorded !== null && (await stillRuns(recorded))) return { stats, running: true, pid: recorded.pid };
+  const holder = await lockHolder(watchLock);
+  if (holder !== null) return { stats, running: true, pid: holder.pid ?? null };
+  return { stats, running: recorded === null ? null : false, pid: null };
+}
+
+const stillRuns = async (record: ProcessRecord): Promise<boolean> =>
+  !hasEnded(record, await look(record.pid));
 
 /** The containers that do not answer, as a `watch` that still runs has found. */
 export async function readUnanswered(file: string): Promise<ReadonlySet<string>> {
   const stats = await readWatchStats(file);
   if (stats === null || stats.process === null || stats.unanswered.length === 0) return new Set();
-  return new Set(hasEnded(stats.process, await look(stats.process.pid)) ? [] : stats.unanswered);
+  return new Set((await stillRuns(stats.process)) ? stats.unanswered : []);
 }
