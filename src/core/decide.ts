@@ -12,6 +12,7 @@ import { withAnswer } from "./lifecycle/port-check.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
 import { withChecks } from "./methods/checks.ts";
 import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
+import { isHidden } from "./page/appearance.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
 import { whyBarred } from "./services/barred.ts";
@@ -48,13 +49,15 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     const service = gated(serviceOf(candidate, grant, address, place), candidate.container, seen);
     return [withAnswer(withChecks(service, seen.results), seen.unanswered)];
   });
-  const skipped = candidates.flatMap((candidate) => skip(candidate, addresses, config));
+  const skippedOf = (list: readonly Candidate[]): Skipped[] =>
+    list.flatMap((candidate) => skip(candidate, addresses, config));
+  const skipped = skippedOf(candidates);
   const listing = listingOf({
     title: config.webTitle,
     zone: config.zone,
     host: hostIp,
     services,
-    skipped,
+    skipped: skippedOf(candidates.filter(({ container }) => !isHidden(container.labels))),
     table: allocation.table,
     pool: config.pool,
     excluded: addresses.excluded,

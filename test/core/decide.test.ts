@@ -120,7 +120,7 @@ t.test(
       d.skipped.map((s) => `${s.container}: ${s.reason}`),
       [
         "none: the container has no network",
-        'inner: its network "closed" is internal',
+        'inner: its network "closed" is internal, and cannot be reached from outside: connect it to another one as well, or label it ocdd.enable=false',
         "orphan: it shares the network of a container that is not served",
         'task: the network driver "overlay" of its network "swarm" is not supported',
         "starting: it has no IPv4 address yet (restarting)",

@@ -15,7 +15,7 @@ export const NAME = ", name";
 const REMEDIES: Readonly<Record<SkipCode, string>> = {
   label: "correct its labels and create the container again",
   "no-network": "connect it to a network: docker network connect NETWORK CONTAINER",
-  "internal-network": "connect it to a network that is not internal",
+  "internal-network": "docker network connect NETWORK CONTAINER, with one that is not internal",
   "foreign-driver": "connect it to a bridge network",
   "no-address": "see `docker ps`: it gets its address when it has started",
   "host-address": "connect it with another address",

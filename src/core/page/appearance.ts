@@ -45,7 +45,7 @@ export function readCard(labels: ReadonlyMap<string, string>, image: string): Ca
     about: first(safeUrl, oci("url")),
     version: first(field, oci("version")),
     weight: first(weight, "homepage.weight") ?? 0,
-    hidden: readBoolean(labels.get("ocdd.hide") ?? "") === true || hiddenInHomarr(labels.get("homarr.hide")),
+    hidden: isHidden(labels),
   };
 }
 
@@ -74,6 +74,10 @@ function safePath(text: string | undefined): string | null {
 function weight(text: string | undefined): number | null {
   return /^-?\d{1,6}$/.test(text?.trim() ?? "") ? Number(text) : null;
 }
+
+/** Whether a container is to be left out of the page, served or not. */
+export const isHidden = (labels: ReadonlyMap<string, string>): boolean =>
+  readBoolean(labels.get("ocdd.hide") ?? "") === true || hiddenInHomarr(labels.get("homarr.hide"));
 
 /** In Homarr any value hides a service, also an empty one; here only a clear "no" shows it. */
 function hiddenInHomarr(text: string | undefined): boolean {

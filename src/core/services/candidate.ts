@@ -137,7 +137,7 @@ const DRIVERS = new Set(["bridge", "macvlan", "ipvlan"]);
 function unreachable(container: Container, usable: readonly { readonly network: Network }[]): Reach {
   const internal = usable.find(({ network }) => network.internal);
   if (internal !== undefined) {
-    const reason = `its network "${clip(internal.network.name)}" is internal`;
+    const reason = `its network "${clip(internal.network.name)}" is internal, and cannot be reached from outside: connect it to another one as well, or label it ocdd.enable=false`;
     return { kind: "none", code: "internal-network", reason, keeps: false };
   }
   const foreign = usable[0];

@@ -9,7 +9,19 @@ import { emptyState } from "../../../src/core/page/empty.ts";
 import { BARE_TEMPLATE } from "../../../src/core/page/template.ts";
 import type { StartBounds } from "../../../src/core/page/uptime.ts";
 import { plan } from "../../../src/core/plan.ts";
-import { attachment, BARE, composeLabels, config, container, ip, NOW, observation, ZONE } from "../make.ts";
+import {
+  attachment,
+  BARE,
+  BRIDGE,
+  composeLabels,
+  config,
+  container,
+  ip,
+  NOW,
+  network,
+  observation,
+  ZONE,
+} from "../make.ts";
 
 const settings = config({ ADDRESS_HOLD: "600" });
 const run = (
@@ -253,6 +265,25 @@ t.test("a stopped service stays listed while its address is on hold", async (t) 
   t.same(document(fourth).stopped, []);
   t.match(fourth.desired.page.html, "No containers found!");
   t.match(document(fourth).range, { size: 20, used: 0, held: 0 });
+});
+
+t.test("a container that is not served: needs attention, unless it is hidden or not enabled", async (t) => {
+  const closed = network({ name: "closed", cidr: "172.30.0.0/16", internal: true });
+  const inner = (labels: Record<string, string>) => {
+    const over = { attachments: [attachment("closed", "172.30.0.2")], networkMode: "closed" };
+    return run([labelled("db", labels, over)], undefined, NOW, { networks: [BRIDGE, closed] });
+  };
+  const shown = inner({});
+  t.match(document(shown).skipped, [
+    { container: "db", reason: /internal, and cannot be reached .*ocdd\.enable=false$/ },
+  ]);
+  t.match(shown.desired.page.html, "1 needs attention");
+  for (const labels of [{ "ocdd.hide": "true" }, { "ocdd.enable": "false" }]) {
+    const { desired, skipped } = inner(labels);
+    t.notMatch(desired.page.html + desired.page.services, /needs attention<|"db"|internal/);
+    t.equal(skipped.length, "ocdd.hide" in labels ? 1 : 0, "status goes on to report a hidden one");
+  }
+  t.match(document(inner({ "ocdd.hide": "perhaps" })).skipped, [{ reason: /ocdd\.hide cannot be read/ }]);
 });
 
 t.test("each row has its icon in the style, also one that is not served and one of a conflict", async (t) => {
