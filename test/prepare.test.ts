@@ -242,6 +242,20 @@ t.test("clean:lab", async (t) => {
   mkdirSync(join(used.root, "var/cache/ocdd-lab/mine"));
   const before = used.installed;
 
+  mkdirSync(join(used.root, "ocdd-lab-play"));
+  used.program("node", `echo "$*" >>"$DB/labs"; [ "$4" = --force ]`);
+  t.match(used.run("clean.sh"), {
+    status: 1,
+    said: /refused: these labs are left.*\n.*clean:lab -- --force/,
+  });
+  t.ok(existsSync(root), "a lab that runs may run what is there");
+  t.equal(used.run("clean.sh", "--force").status, 0);
+  t.match(used.lines("db/labs"), [/lab\.ts down --all$/, /lab\.ts down --all --force$/]);
+  t.notOk(existsSync(root));
+  rmSync(join(used.root, "ocdd-lab-play"), { recursive: true });
+  mkdirSync(join(root, "etc"), { recursive: true });
+  writeFileSync(join(root, "etc/debian_version"), "sid\n");
+
   const listed = used.run("clean.sh");
   t.match(listed, { status: 0, said: /were installed for the lab: bind9 .*\n.*-- --packages` removes them/ });
   t.same(used.installed, before, "packages stay without --packages");

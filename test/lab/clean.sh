@@ -1,24 +1,33 @@
 #!/bin/sh
 # Takes away what demo and tests have left on this machine (`npm run clean:lab`): standing labs, unpacked roots and engines, and,
-# with --packages, the Debian packages that setup.sh has installed; without it they are listed.
+# with --packages, the Debian packages that setup.sh has installed; without it they are listed. Labs that run are left, unless --force.
 set -eu
 here=$(dirname "$0")
 . "$here/progress.sh"
 . "$here/places.sh"
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
-packages=
-case ${1:-} in
-  '') ;;
-  --packages) packages=yes ;;
-  *) say "clean.sh [--packages]" >&2; exit 64 ;;
-esac
+packages= force=
+for option; do
+  case $option in
+    --packages) packages=yes ;;
+    --force) force=--force ;;
+    *) say "clean.sh [--packages] [--force]" >&2; exit 64 ;;
+  esac
+done
 if [ "$(id -u)" != 0 ]; then
   say "only root can remove labs and packages" >&2
   exit 1
 fi
 
-if ls -d "${TMPDIR:-/tmp}"/ocdd-lab-*/ >/dev/null 2>&1; then node "$here/lab.ts" down --all; fi
+if ls -d "${TMPDIR:-/tmp}"/ocdd-lab-*/ >/dev/null 2>&1; then
+  # shellcheck disable=SC2086 # an option or none
+  if ! node "$here/lab.ts" down --all $force; then
+    say "refused: these labs are left, and with them the engines that they run: end them (\`npm run lab -- down NAME\`)," >&2
+    say "or end all of them with \`npm run clean:lab -- --force\`" >&2
+    exit 1
+  fi
+fi
 for entry in "$cache"/*; do
   case $entry in
     *.lock | *.log | *.part) ;;

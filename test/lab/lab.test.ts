@@ -1,6 +1,8 @@
 /** The lab itself: it comes up, it is an office with a Docker host, and it is removed completely. */
 
 import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { labRemains, raiseLab } from "./lab.ts";
@@ -148,4 +150,41 @@ t.test("the command line", async (t) => {
   t.match((await run([...cli, "exec", "self-cli", "client", "ip", "-br", "addr"])).stdout, CLIENT_ADDRESS);
   await run([...cli, "down", "self-cli"]);
   t.same(await labRemains("self-cli"), []);
+});
+
+t.test("down --all: a lab that runs is left and named, one whose test was killed is removed", async (t) => {
+  const directory = t.testdir();
+  const lab = (name: string): string => ["ocdd-lab", process.env.OCDD_LAB, name].filter(Boolean).join("-");
+  const command = async (...words: string[]): Promise<{ code: number; said: string[] }> => {
+    const argv = [process.execPath, fileURLToPath(new URL("lab.ts", import.meta.url)), ...words];
+    // labs of this directory only: others of the machine may run
+    const { code, stdout } = await run(argv, { check: false, env: { TMPDIR: directory } });
+    return { code, said: stdout.split("\n") };
+  };
+  t.teardown(() => command("down", "--all", "--force"));
+  for (const name of ["self-up", "self-up-too"])
+    t.match(await command("up", name, "--no-docker"), { code: 0 });
+  mkdirSync(join(directory, lab("self-gone")));
+  const down = await command("down", "--all");
+  t.equal(down.code, 1);
+  t.match(down.said.toSorted(), [
+    new RegExp(`^left .*/${lab("self-up-too")}: it runs \\(process \\d+ and \\d+ more\\)$`),
+    new RegExp(`^left .*/${lab("self-up")}: it runs`),
+    `removed ${join(directory, lab("self-gone"))}`,
+  ]);
+  t.match(await command("down", "self-up"), { code: 0 });
+  t.match(
+    (await command("down", "--all")).said,
+    [/^left .*self-up-too: it runs/],
+    "a name that begins like another",
+  );
+  writeFileSync(
+    join(directory, lab("self-up-too"), "owner"),
+    JSON.stringify({ pid: process.pid, start: "1" }),
+  );
+  t.match(await command("down", "--all"), { code: 0, said: [/^removed .*self-up-too$/] });
+
+  t.match(await command("up", "self-up", "--no-docker"), { code: 0 });
+  t.match(await command("down", "--all", "--force"), { code: 0, said: [/^removed .*self-up$/] });
+  t.same(await labRemains("self-up"), []);
 });

@@ -20,7 +20,7 @@ import { importImage } from "./image.ts";
 import { startNames } from "./names.ts";
 import { raiseNetwork } from "./network.ts";
 import { type Known, known, run, stillThere } from "./process.ts";
-import { raze, remains } from "./raze.ts";
+import { processes, raze, remains } from "./raze.ts";
 
 export interface LabOptions {
   /** Labs of different names run side by side; raising one removes what a crashed run of that name left. */
@@ -125,7 +125,7 @@ function downAtExit(name: string, directory: string): void {
 const HELP = `usage: node test/lab/lab.ts COMMAND
   up [NAME] [--engine debian|sid] [--no-docker] [--no-dns]   build a lab and leave it up (NAME: play)
   down [NAME]                                                take it down
-  down --all                                                 take all down whose test has ended
+  down --all [--force]                                       take all down that do not run, and those whose test has ended; with --force each
   exec NAME host|client|it|lan COMMAND...                    run a program in one of its places
   docker NAME ARGUMENT...                                    Docker's client against its engine
   ocdd NAME ARGUMENT...                                      the product on its host, with the example's configuration
@@ -149,7 +149,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(`up in ${Math.round(performance.now() - start)} ms: ${lab.dir}`);
     return 0;
   }
-  if (command === "down" && name === "--all") return downAll();
+  if (command === "down" && name === "--all") return downAll(rest.includes("--force"));
   const { prefix, directory } = place(name);
   const lab = new Lab(prefix, directory);
   if (command === "down") {
@@ -163,20 +163,28 @@ async function main(argv: readonly string[]): Promise<number> {
   return command === undefined || command === "--help" ? 0 : 64;
 }
 
-/** Takes every lab down that no running process has; the status is 1 where one has. */
-async function downAll(): Promise<number> {
+/** Takes labs down, all with `force`; else it leaves those that run, names them, and the status is 1. */
+async function downAll(force: boolean): Promise<number> {
   let status = 0;
   for (const entry of readdirSync(tmpdir(), { withFileTypes: true })) {
     if (!entry.isDirectory() || !entry.name.startsWith("ocdd-lab-")) continue;
     const directory = join(tmpdir(), entry.name);
-    const owner = ownerOf(directory);
-    if (owner === undefined) await raze(entry.name, directory);
+    const use = force ? undefined : await useOf(entry.name, directory);
+    if (use === undefined) await raze(entry.name, directory);
     else status = 1;
-    console.log(
-      owner === undefined ? `removed ${directory}` : `in use by process ${owner.pid}: ${directory}`,
-    );
+    console.log(use === undefined ? `removed ${directory}` : `left ${directory}: ${use}`);
   }
   return status;
+}
+
+/** What a lab is in use by; undefined where its test has ended, or nothing of it runs. */
+async function useOf(prefix: string, directory: string): Promise<string | undefined> {
+  const owner = ownerOf(directory);
+  if (owner !== undefined) return `in use by process ${owner.pid}`;
+  // of a test there is a record, also when it was killed; a lab that `up` has made has none, and is to stay up
+  if (existsSync(join(directory, "owner"))) return undefined;
+  const running = await processes(prefix, directory);
+  return running.length === 0 ? undefined : `it runs (process ${running[0]} and ${running.length - 1} more)`;
 }
 
 /** Run a program on this terminal. */

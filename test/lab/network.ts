@@ -105,8 +105,15 @@ export async function namespaces(prefix: string): Promise<string[]> {
   return stdout
     .split("\n")
     .map((line) => line.split(" ")[0] ?? "")
-    .filter((name) => name.startsWith(`${prefix}-`));
+    .filter((name) => isNamespace(prefix, name));
 }
+
+/** Whether a name is that of a place in the lab of this prefix, and not in one whose own name begins in the same way. */
+export const isNamespace = (prefix: string, name: string): boolean =>
+  name.startsWith(`${prefix}-`) && PLACES.test(name.slice(prefix.length + 1));
+
+/** The stations, their bridge, and machines that a test has added (`addLanHost`). */
+const PLACES = /^(?:host|client|it|lan|x\d+-\d+)$/;
 
 /** Delete the namespaces; processes in them must have ended, or the namespaces stay without a name. */
 export async function razeNetwork(prefix: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { namespaces, razeNetwork } from "./network.ts";
+import { isNamespace, namespaces, razeNetwork } from "./network.ts";
 import { alive, recorded, run, signal, until } from "./process.ts";
 
 /** Programs that the lab starts, directly or through dockerd: nothing else is ended for naming the lab's directory. */
@@ -50,13 +50,14 @@ export async function remains(prefix: string, directory: string): Promise<string
     ...(await namespaces(prefix)).map((name) => `namespace ${name}`),
   ];
   for (const place of ["/etc/netns", "/run/netns", join(directory, "..")]) {
-    const own = (name: string): boolean => name.startsWith(`${prefix}-`) || join(place, name) === directory;
+    const own = (name: string): boolean => isNamespace(prefix, name) || join(place, name) === directory;
     for (const name of list(place).filter(own)) left.push(`file ${join(place, name)}`);
   }
   return left;
 }
 
-async function processes(prefix: string, directory: string): Promise<number[]> {
+/** The processes of a lab that run. */
+export async function processes(prefix: string, directory: string): Promise<number[]> {
   const found = new Set(recorded(directory).map((who) => who.pid));
   for (const name of list("/proc")) {
     const pid = Number(name);
