@@ -1,5 +1,5 @@
 /** One run and one `watch` at a time, by flock(2): the kernel releases a lock when its holder ends. */
-import { constants, type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import { loadFiles } from "../../platform/libc.ts";
@@ -81,22 +81,17 @@ export async function takeLock(
 }
 
 /**
- * The process that holds a lock, `pid` where its number is known; null where none does, or the lock cannot be seen. Nothing is written;
- * a process that takes the lock at this moment has to try again.
+ * The process that holds a lock, `pid` where its number is known; null where none does, or the lock cannot be seen. By the kernel's
+ * list (proc_locks(5)): to try the lock would keep it from a process that takes it at that moment.
  */
-export async function lockHolder(
-  path: string,
-  flock: Flock = byProgram,
-): Promise<{ readonly pid: number | undefined } | null> {
-  const file = await open(path, O_RDONLY | O_NOFOLLOW).catch(() => undefined);
-  if (file === undefined) return null;
+export async function lockHolder(path: string): Promise<{ readonly pid: number | undefined } | null> {
   try {
-    if (await flock(file.fd)) return null;
-    return { pid: holderIn(await file.readFile("utf8")) };
+    const { ino } = await stat(path, { bigint: true });
+    const held = new RegExp(`^\\d+: FLOCK +\\S+ +WRITE \\d+ [0-9a-f]+:[0-9a-f]+:${ino} `, "m");
+    if (!held.test(await readFile("/proc/locks", "latin1"))) return null;
+    return { pid: holderIn(await readFile(path, "utf8").catch(() => "")) };
   } catch {
     return null;
-  } finally {
-    await file.close();
   }
 }
 
