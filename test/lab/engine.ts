@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { namespace, namespaceFile } from "./network.ts";
 import { alive, type Daemon, run, signal, spawn, until } from "./process.ts";
+import { sidRoot, UNPACKED } from "./root.ts";
 
 /** `debian`: the machine's (docker.io 20.10 on Debian 12), or one that setup.sh has unpacked. `sid`: today's, in a root of its own. */
 export type EngineKind = "debian" | "sid";
@@ -20,14 +21,6 @@ export interface Engine {
   stop(name?: NodeJS.Signals): Promise<void>;
 }
 
-const CACHE = process.env.OCDD_LAB_CACHE ?? "/var/cache/ocdd-lab";
-
-/** The once-a-machine root of the sid engine; too big and too slow to build for a directory of the repository. */
-export const sidRoot = (): string => join(CACHE, "sid");
-
-/** The root of the machine's own release, made by engine.sh where docker.io would take the place of an installed package. */
-export const UNPACKED = join(CACHE, "engine");
-
 const beside = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
 /** Prepare the mount namespace of the engine and start dockerd in it. */
@@ -37,9 +30,8 @@ export async function startEngine(
   kind: EngineKind,
   daemon: DaemonConfig = {},
 ): Promise<Engine> {
-  if (kind === "sid") await run(["sh", beside("sid.sh"), sidRoot()], { timeout: 900_000 });
   const installed = !existsSync(UNPACKED) || (await run(["which", "dockerd"], { check: false })).code === 0;
-  const root = kind === "sid" ? sidRoot() : installed ? "/" : UNPACKED;
+  const root = kind === "sid" ? await sidRoot() : installed ? "/" : UNPACKED;
   const holder = spawn(directory, "engine-root", [
     ...["unshare", "--mount", "--propagation", "private"],
     ...["sh", beside("engine-root.sh"), root, directory],

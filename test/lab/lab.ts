@@ -14,13 +14,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { type DaemonConfig, type EngineKind, startEngine, UNPACKED } from "./engine.ts";
+import { type DaemonConfig, type EngineKind, startEngine } from "./engine.ts";
 import { Lab } from "./handle.ts";
 import { importImage } from "./image.ts";
 import { startNames } from "./names.ts";
 import { raiseNetwork } from "./network.ts";
 import { type Known, known, run, stillThere } from "./process.ts";
 import { processes, raze, remains } from "./raze.ts";
+import { UNPACKED } from "./root.ts";
 
 export interface LabOptions {
   /** Labs of different names run side by side; raising one removes what a crashed run of that name left. */

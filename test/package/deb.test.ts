@@ -12,11 +12,8 @@ import { readSurface } from "../../packaging/surface.ts";
 import { labFor } from "../lab/director.ts";
 import { HOST_ADDRESS, ZONE } from "../lab/network.ts";
 import { type Outcome, run, until } from "../lab/process.ts";
-import { debianRoot } from "./base-image.ts";
+import { ownRoot } from "../lab/root.ts";
 import { enterRoot } from "./host-root.ts";
-
-/** The packages that OCDD needs, and no others. */
-const DEPENDS = ["iproute2", "iptables", "nftables", "iputils-arping", "conntrack", "util-linux"];
 
 /** The same tree under an older number. */
 const EARLIER = { version: "1.9.9", compression: "none" } as const;
@@ -32,7 +29,7 @@ t.test("deb and rpm", async (t) => {
   const lab = await labFor(t, { name: "deb" });
   t.setTimeout(600_000);
   const debs = join(lab.dir, "debs");
-  const base = await debianRoot("image-root", DEPENDS);
+  const base = await ownRoot();
   // fast rather than small
   const deb = await buildDeb(debs, { compression: "gzip" });
   const earlier = await buildDeb(debs, EARLIER);

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Builds, once a machine, a small Debian root of this machine's own release: root.sh DIRECTORY [PACKAGE,PACKAGE...]
-# It is moved to its place when complete, so an interrupted build is never used.
+# Builds, once a machine, a small Debian root: root.sh RELEASE DIRECTORY [PACKAGE,PACKAGE...]
+# RELEASE "own" is this machine's. It is moved to its place when complete, so an interrupted build is never used.
 set -eu
 
-root=$1 packages=${2:-}
+release=$1 root=$2 packages=${3:-}
 # one that an earlier version built may lack a package
 whole() {
   [ -e "$root/etc/debian_version" ] || return 1
@@ -14,20 +14,21 @@ whole() {
 ! whole || exit 0
 mkdir -p "$(dirname "$root")"
 # -o: nothing started from here keeps the lock.
-if [ "${3:-}" != --locked ]; then
-  exec flock -o "$root.lock" sh "$0" "$root" "$packages" --locked
+if [ "${4:-}" != --locked ]; then
+  exec flock -o "$root.lock" sh "$0" "$release" "$root" "$packages" --locked
 fi
 
-# The mirror and the release this machine uses, whatever they are.
+# The mirror and the release this machine uses, whatever they are; security archives have no whole release, and no sid.
 targets() { apt-get indextargets --format '$(SITE) $(CODENAME)' 'Created-By: Packages' | grep -v security; }
 [ -n "$(targets)" ] || apt-get update >/dev/null 2>&1 || true
-release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-mirror=$(targets | grep " $release\$" | head -n 1 | cut -d ' ' -f 1)
+own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+[ "$release" != own ] || release=$own
+mirror=$(targets | grep " $own\$" | head -n 1 | cut -d ' ' -f 1)
 [ -n "$mirror" ] || { echo "apt knows no mirror to build a Debian $release root from" >&2; exit 1; }
 rm -rf "$root.part"
 trap 'rm -rf "$root.part"' EXIT
 trap 'exit 1' INT TERM HUP
-echo "building a Debian $release root in $root (once)" >&2
+echo "building a Debian $release root in $root (once, about half a minute)" >&2
 debootstrap --variant=minbase ${packages:+"--include=$packages"} "$release" "$root.part" "$mirror" \
   >"$root.log" 2>&1 </dev/null || { tail -n 20 "$root.log" >&2; exit 1; }
 rm -rf "$root.part/var/cache/apt/archives" "$root.part/var/lib/apt/lists" "$root"
