@@ -1,7 +1,6 @@
 /** A Debian root on the lab's host, for packages to be installed in. */
 
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Lab } from "../lab/handle.ts";
 import { type Daemon, type Outcome, run, until } from "../lab/process.ts";
@@ -29,12 +28,11 @@ export interface HostRoot {
 
 /**
  * Mounts a root in which all can be changed and nothing is kept. One process holds its mounts until the lab ends, so that
- * programs that run in it see what an installer does. The lab's `debs` is its /tmp/debs.
+ * programs that run in it see what an installer does. The directory `debs` is its /tmp/debs.
  */
-export async function enterRoot(lab: Lab, base: string): Promise<HostRoot> {
-  mkdirSync(join(lab.dir, "debs"), { recursive: true });
+export async function enterRoot(lab: Lab, base: string, debs: string): Promise<HostRoot> {
   const script = fileURLToPath(new URL("in-root.sh", import.meta.url));
-  const { pid } = lab.spawn("host", ["sh", script, base, lab.dir, "sleep", "infinity"], {
+  const { pid } = lab.spawn("host", ["sh", script, base, lab.dir, debs, "sleep", "infinity"], {
     full: true,
     label: "root",
   });
