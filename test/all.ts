@@ -31,26 +31,30 @@ async function check(name: string, argv: readonly [string, ...string[]]): Promis
   return ok;
 }
 
-/** Files that take more than a minute: begun first, so that none of them is left to run alone at the end. */
+/** Files that take longest: begun first, so that none of them is left to run alone at the end. */
 const LONG = [
-  "schedule",
-  "methods",
-  "try",
-  "sleep-together",
   "flows",
-  "sleep",
-  "race",
   "faults",
+  "methods",
+  "sleep-together",
+  "schedule",
+  "try",
+  "sleep",
   "sleep-by-hand",
+  "race",
+  "leases",
   "hardship",
   "deb",
+  "nft-table",
+  "queue",
+  "secondaries",
 ];
 
 /** The long ones, then the others by name. */
 function inOrder(files: readonly string[]): string[] {
   const rank = (file: string): number => {
     const found = LONG.indexOf(basename(file, ".test.ts"));
-    return found < 0 || !/test\/(lab|package)\//.test(file) ? LONG.length : found;
+    return found < 0 ? LONG.length : found;
   };
   return [...files].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
