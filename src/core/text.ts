@@ -41,12 +41,25 @@ export const counted = (n: number, noun: string, many: string = `${noun}s`): str
 export const someOf = (texts: readonly string[], most: number): string =>
   `${texts.slice(0, most).join(", ")}${texts.length > most ? ` and ${texts.length - most} more` : ""}`;
 
-/** A time in seconds, as `90 s`, `5 min`, `3 h` or `4 days`. */
-export function age(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
-}
+/** Seconds of each unit, the largest first, and its text. */
+const UNITS: readonly (readonly [seconds: number, text: (n: number) => string])[] = [
+  [86_400, (n) => counted(n, "day")],
+  [3_600, (n) => `${n} h`],
+  [60, (n) => `${n} min`],
+  [1, (n) => `${n} s`],
+];
+
+const inUnit = (seconds: number, fits: (unit: number) => boolean): string => {
+  const [unit, text] = UNITS.find(([one]) => fits(one)) ?? [1, (n: number) => `${n} s`];
+  return text(Math.floor(seconds / unit));
+};
+
+/** How long ago something was, in seconds: `59 s`, `1 min`, `3 h` or `1 day`, in the largest unit that it fills, rounded down. */
+export const age = (seconds: number): string => inUnit(seconds, (unit) => seconds >= unit);
+
+/** A set time in seconds, unchanged: `90 s`, `30 min`, `1 day`, in the largest unit of which it is a multiple. */
+export const duration = (seconds: number): string =>
+  inUnit(seconds, (unit) => seconds >= unit && seconds % unit === 0);
 
 /** A text's name: 53 bits in 14 hexadecimal digits (cyrb53; no secret, only to distinguish contents). */
 export function textVersion(text: string): string {

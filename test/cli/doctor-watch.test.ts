@@ -52,7 +52,7 @@ t.test("it does not run: no fault where runs of cron may be, else the remedy", a
   const ended = { ...own, started: `${own.started}1` };
   t.match(await found(t, null, null), { ok: null, message: /nor has `ocdd` run here yet/ });
   for (const stats of [null, { process: ended }]) {
-    t.match(await found(t, stats, 60), { ok: null, message: /^does not run; `ocdd` ran last 60 s ago: / });
+    t.match(await found(t, stats, 60), { ok: null, message: /^does not run; `ocdd` ran last 1 min ago: / });
     t.match(await found(t, stats, 7_200), { ok: false, message: /ran last 2 h ago$/, remedy: /ocdd watch/ });
   }
 });

@@ -70,7 +70,7 @@ state          healthy, up 2 h
 ports          3000/tcp
 forward        192.168.122.13 tcp/80 from 10.0.0.0/8 -> 172.17.0.2:3000
                192.168.122.13 tcp/443 from 10.0.0.0/8 -> 172.17.0.2
-sleep          is stopped after 30 min without use; a visit from 10.1.0.0/16 starts it, after db; it must be ready within 60 s
+sleep          is stopped after 30 min without use; a visit from 10.1.0.0/16 starts it, after db; it must be ready within 1 min
 metadata       owner: ops\ufffd[2J
                rank: 3
                org.opencontainers.image.revision: 4e1243b

@@ -9,7 +9,7 @@ import type { ApiUrl } from "./api-url.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
 import { type Endpoint, type ForwarderAddress, unlisted } from "./endpoints.ts";
 import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
-import { nearest } from "./nearest.ts";
+import { meant } from "./nearest.ts";
 import { threeKeyRange } from "./pool.ts";
 import { Bad, type ListenAddress } from "./values.ts";
 
@@ -117,8 +117,9 @@ export function readConfig(sources: ConfigSources): Config {
   for (const assignment of all) {
     if (isKey(assignment.key)) set.set(assignment.key, assignment);
     else if (!helpers.has(assignment.key)) {
-      const message = `unknown key; the nearest known one is ${nearest(assignment.key, KEY_NAMES)}`;
-      problems.push({ where: assignment.where, key: assignment.key, message });
+      const near = meant(assignment.key, KEY_NAMES);
+      const hint = near === null ? "ocdd.conf(5) lists the known ones" : `the nearest known one is ${near}`;
+      problems.push({ where: assignment.where, key: assignment.key, message: `unknown key; ${hint}` });
     }
   }
   for (const assignment of hostDefaults(sources)) {

@@ -1,22 +1,17 @@
-/** The known word with the fewest edits between it and `name`, upper and lower case being the same. */
-export function nearest(name: string, known: readonly string[]): string {
-  const upper = name.toUpperCase().slice(0, 64);
-  return (
-    known
-      .map((word) => [edits(upper, word.toUpperCase()), word] as const)
-      .sort((a, b) => a[0] - b[0])[0]?.[1] ?? ""
-  );
-}
+/** Edits between a name and one that it was meant to be, at most: two in three letters make most short words of each other. */
+const few = (name: string): number => (name.length <= 3 ? 1 : 2);
 
-/** Edits between a name and one that it was meant to be, at most. */
-const FEW = 2;
-
-/** The same where so few edits are between them that it was meant; null where none is so near. */
+/**
+ * The known word with the fewest edits between it and `name`, upper and lower case being the same; null where none is so near that it
+ * was meant.
+ */
 export function meant(name: string, known: readonly string[]): string | null {
-  const word = nearest(name, known);
-  const distance = edits(name.toUpperCase().slice(0, 64), word.toUpperCase());
+  const upper = name.toUpperCase().slice(0, 64);
+  const [distance, word] = known
+    .map((word) => [edits(upper, word.toUpperCase()), word] as const)
+    .sort((a, b) => a[0] - b[0])[0] ?? [0, ""];
   // as many edits as letters make any word of any other
-  return distance <= FEW && distance < name.length ? word : null;
+  return word !== "" && distance <= few(name) && distance < name.length ? word : null;
 }
 
 /** Levenshtein distance. */

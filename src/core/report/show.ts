@@ -6,7 +6,7 @@ import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Service } from "../model.ts";
 import { runWord } from "../services/unserved.ts";
-import { age } from "../text.ts";
+import { duration } from "../text.ts";
 import { type LeaseRow, leaseDocument, leaseState } from "./leases.ts";
 import { checkText, upText } from "./list.ts";
 import { byState, type Paint, PLAIN } from "./paint.ts";
@@ -111,14 +111,14 @@ function sleepText({ sleep, forward }: Service, settings: LifecycleSettings | nu
   const idle =
     settings.idle === null
       ? null
-      : `is ${settings.idleAction === "pause" ? "paused" : "stopped"} after ${age(settings.idle)} without use`;
+      : `is ${settings.idleAction === "pause" ? "paused" : "stopped"} after ${duration(settings.idle)} without use`;
   if (sleep === null) return settings.refused ?? idle;
   const ports = settings.ports === null ? "" : ` to ${portsText(settings.ports)}`;
   const from = settings.from === null ? "" : ` from ${settings.from.join(", ")}`;
   const first = settings.with.length === 0 ? "" : `, after ${settings.with.join(", ")}`;
   return [
     idle ?? "is not stopped by OCDD",
-    `a visit${ports}${from} starts it${first}; it must be ready within ${age(settings.timeout)}`,
+    `a visit${ports}${from} starts it${first}; it must be ready within ${duration(settings.timeout)}`,
   ].join("; ");
 }
 

@@ -1,7 +1,7 @@
 /** Labels that begin like OCDD's and are not known: a misspelt restriction must not count as no restriction. */
 
 import { clip } from "../clip.ts";
-import { edits, nearest } from "../config/nearest.ts";
+import { edits, meant } from "../config/nearest.ts";
 
 /** Every label that is read. */
 export const LABELS: readonly string[] = [
@@ -83,7 +83,7 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
     (key) => /^\s*ocdd[._-]/i.test(key) && !LABELS.includes(key) && !OPEN_ENDED.test(key),
   );
   if (unknown.length === 0) return NONE;
-  const meant = new Set<Restriction>();
+  const restrictions = new Set<Restriction>();
   let refused: string | null = null;
   let notWoken: string | null = null;
   const notes: string[] = [];
@@ -92,18 +92,20 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
     const restriction = restrictionIn(word);
     const limit = restriction === undefined ? wakeLimitIn(word) : undefined;
     if (restriction !== undefined) {
-      meant.add(restriction);
+      restrictions.add(restriction);
       refused ??= `label "${clip(key)}" is not known; if it is to restrict, write ocdd.${restriction}`;
     } else if (limit !== undefined && notWoken === null) {
       notWoken = `label "${clip(key)}" is not known; if it is to limit what wakes the container, write ocdd.${limit}`;
       notes.push(notWoken);
     } else if (notes.length < MOST_REPORTED) {
-      notes.push(`label "${clip(key)}" is not known and is ignored; the nearest is ${nearest(key, LABELS)}`);
+      const near = meant(key, LABELS);
+      const hint = near === null ? "" : `; the nearest is ${near}`;
+      notes.push(`label "${clip(key)}" is not known and is ignored${hint}`);
     }
   }
-  const more = unknown.length - notes.length - meant.size;
+  const more = unknown.length - notes.length - restrictions.size;
   return {
-    meant,
+    meant: restrictions,
     refused,
     notWoken,
     notes: more > 0 && notes.length >= MOST_REPORTED ? [...notes, `${more} more`] : notes,

@@ -303,6 +303,7 @@ t.test("invalid values of each key: reported with file, line and key", async (t)
     ["WEB_INDEX_FILE=${DNS_ZONE_FILE}", /WEB_INDEX_FILE: is .*, as DNS_ZONE_FILE is/],
     ["DNS_TLL=60", /DNS_TLL: unknown key; the nearest known one is DNS_TTL/],
     ["dns_ttl=60", /dns_ttl: unknown key; the nearest known one is DNS_TTL/],
+    ["FOO=60", /FOO: unknown key; ocdd\.conf\(5\) lists/],
     ["STORAGE_DIR=$(pwd)", /STORAGE_DIR: a command in/],
   ];
   for (const [text, want] of table) {

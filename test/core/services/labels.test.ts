@@ -209,11 +209,12 @@ t.test("an unknown label far from a restriction: a warning only", async (t) => {
     ["ocdd.nmae", "ocdd.name"],
     ["ocdd.titel", "ocdd.title"],
     ["OCDD.url", "ocdd.url"],
-    ["ocdd.healthcheck", "ocdd."],
+    ["ocdd.healthcheck", null],
   ] as const) {
     const { refused, notes } = wishes({ [key]: "x" });
     t.equal(refused, null, key);
-    t.match(notes, [new RegExp(`^label "${key}" is not known and is ignored; the nearest is ${near}`)]);
+    const hint = near === null ? "" : `; the nearest is ${near}`;
+    t.strictSame(notes, [`label "${key}" is not known and is ignored${hint}`]);
   }
   const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`ocdd.zz${i}`, ""]));
   t.strictSame(wishes(many).notes.length, 5);
