@@ -331,7 +331,7 @@ t.test("what watch has done is in the status", async (t) => {
   stats.failed("no space left");
   await stats.written();
   const told = async (): Promise<string> => statusText(conf, (await statusOf(conf, options)).report);
-  t.match(await told(), /watch +runs: 7 changes in 2 h, 2 repairs, the last 60 min ago\n/);
+  t.match(await told(), /watch +runs: 7 changes in 2 h, 2 repairs, the last 1 h ago\n/);
   t.match(await told(), /last error +10 min ago: no space left\n/);
   const recorded = (await readWatchStats(file)) as WatchStats;
   t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { running: true } });
