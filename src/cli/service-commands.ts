@@ -27,7 +27,7 @@ const list: CommandSpec = {
 const show: CommandSpec = {
   name: "show",
   text: "all of one service: names, address, lease, forward, state, when it sleeps, metadata; or why it is not served",
-  argument: ["<name>", "a service, a container, or an address"],
+  argument: ["<name>", "a service, a container, its id (four digits or more), or an address"],
   options: [],
   run: ([name = ""], { json }, { answer, paint }) =>
     answer(async (config) =>

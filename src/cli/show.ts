@@ -3,13 +3,14 @@ import { type Ipv4, parseIpv4 } from "../core/addresses/ipv4.ts";
 import { clip } from "../core/clip.ts";
 import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
-import { findNamed, labelIn } from "../core/lifecycle/named.ts";
+import { containersWithId, findNamed, labelIn } from "../core/lifecycle/named.ts";
 import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
 import type { Container, Decision } from "../core/model.ts";
 import { type LeaseRow, leaseRows, leasesDocument, leasesText } from "../core/report/leases.ts";
 import type { Paint } from "../core/report/paint.ts";
 import { type Shown, showDocument, showText } from "../core/report/show.ts";
 import { whyNotServed } from "../core/services/unserved.ts";
+import { someOf } from "../core/text.ts";
 import { openHost } from "../host/host.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, type Look, lookAtServices } from "./select.ts";
@@ -40,8 +41,8 @@ export async function runLeases(config: Config, { json, paint }: Form): Promise<
 }
 
 /**
- * What a name or an address means: containers, or a lease whose container has been removed. `now` is in seconds since the
- * epoch. Throws HostError "refused" where it means nothing.
+ * What a name, an address or the begin of a container's id means: containers, or a lease whose container has been removed. `now` is in
+ * seconds since the epoch. Throws HostError "refused" where it means nothing, or is the begin of several ids.
  */
 export function shownOf(config: Config, name: string, look: Look, now: number): Shown[] {
   const { decision, seen } = look;
@@ -56,11 +57,27 @@ export function shownOf(config: Config, name: string, look: Look, now: number): 
     (row) => row.owner !== null && (row.address === address || row.names.includes(label)),
   );
   if (lease !== undefined) return [withoutContainer(lease, config.zone, now)];
+  const [byId, ...others] = containersWithId(name, seen);
+  if (byId !== undefined && others.length === 0) return [shown(byId, config, look, rows, now)];
+  if (byId !== undefined) throw severalIds(name, [byId, ...others]);
   if (address === undefined) containersOf(name, config, look);
   throw new HostError("refused", `no service and no container has the address ${clip(name)}`, {
     remedy: "ocdd leases",
   });
 }
+
+/** Containers named in one line. */
+const NAMED = 5;
+
+const severalIds = (begin: string, containers: readonly Container[]): HostError =>
+  new HostError(
+    "refused",
+    `${begin} begins the ids of several containers: ${someOf(
+      containers.map(({ name, id }) => `${clip(name)} (${id.slice(0, 12)})`),
+      NAMED,
+    )}`,
+    { remedy: "give more digits of the id" },
+  );
 
 /** Those of the services that have it, else those with this address of their own, else the one that had it last. */
 function containersAt(address: Ipv4, { decision, seen }: Look): readonly Container[] {

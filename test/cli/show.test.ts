@@ -123,6 +123,29 @@ t.test("it is found by any of its names, its container's, and its addresses", as
     );
 });
 
+t.test("it is found by its container's id, or its begin", async (t) => {
+  const a = container({ name: "a", id: "cafe1".padEnd(64, "0") });
+  const b = container({ name: "b", id: "cafe2".padEnd(64, "0"), at: "172.17.0.3", state: "exited" });
+  const found = (text: string) => show(text, [a], { stopped: [b] }).map(({ name }) => name);
+  for (const text of [a.id, a.id.slice(0, 12), "cafe1"]) t.same(found(text), ["a"], text);
+  t.same(found("cafe2"), ["b"], "of a stopped one");
+  t.throws(() => found("cafe"), {
+    fault: "refused",
+    message: "cafe begins the ids of several containers: a (cafe10000000), b (cafe20000000)",
+    remedy: "give more digits of the id",
+  });
+  for (const text of ["caf", "cafe3", "CAFE1", `${a.id}0`])
+    t.throws(() => found(text), {
+      message: `there is no service and no container "${text.slice(0, 60)}${text.length > 60 ? "…" : ""}"`,
+    });
+  const named = container({ name: "cafe1", at: "172.17.0.4" });
+  t.same(
+    show("cafe1", [a, named]).map(({ name }) => name),
+    ["cafe1"],
+    "a name comes first",
+  );
+});
+
 t.test("an unknown name or address: an error with the nearest name, and where to look", async (t) => {
   t.throws(() => show("wike", [WIKI]), {
     fault: "refused",

@@ -32,6 +32,16 @@ export function findNamed(
   return { meant: meant(name, known) };
 }
 
+/** The containers whose id, in hexadecimal digits, begins with this text of four of them or more. */
+export function containersWithId(
+  text: string,
+  { containers, stopped = [] }: Pick<Observation, "containers" | "stopped">,
+): readonly Container[] {
+  return /^[0-9a-f]{4,64}$/.test(text)
+    ? [...containers, ...stopped].filter(({ id }) => id.startsWith(text))
+    : [];
+}
+
 /** A name relative to the zone, in lower case, of one that may be fully qualified. */
 export function labelIn(zone: string, name: string): string {
   const short = name.toLowerCase().replace(/\.$/, "");
