@@ -55,13 +55,17 @@ function defaultOf(key: KeyName, config: Config, hostIp: Ipv4 | undefined): Omit
   }
 }
 
-/** One key a line. */
+/** One key a line; of the three that IP_RANGE replaces only those that are set all the same. */
 export function settingsText(config: Config, hostIp?: Ipv4): string {
-  const rows = settingsOf(config, hostIp).map(({ key, from, value }) => [
-    key,
-    clip(from, 200),
-    clip(value ?? "-", 2_000),
-  ]);
+  const isReplaced = (key: string): boolean =>
+    Boolean(config.texts.get("IP_RANGE")) && THREE_KEYS.includes(key);
+  const rows = settingsOf(config, hostIp)
+    .filter(({ key, value }) => value !== null || !isReplaced(key))
+    .map(({ key, from, value }) => [
+      key,
+      clip(from, 200),
+      `${clip(value ?? "-", 2_000)}${isReplaced(key) ? " (replaced by IP_RANGE)" : ""}`,
+    ]);
   return `The configuration file is ${clip(config.file, 500)}\n\n${columns(["KEY", "FROM", "VALUE"], rows)}`;
 }
 

@@ -64,6 +64,18 @@ t.test("HOST_IP that is not set: the address of the device, where it is known", 
   t.match(settingsText(own, HOST), /^HOST_IP +\S+ +192\.168\.122\.5$/m, "one that is set");
 });
 
+t.test("IP_RANGE in place of the three keys: those are left out, or said to be replaced", async (t) => {
+  const own = { IP_RANGE: "192.168.122.11-192.168.122.30", IP_RANGE_START: null, IP_RANGE_END: null };
+  const replaced = settingsText(config({ ...own, IP_SUBNET: null }));
+  t.match(replaced, /^IP_RANGE +\S+ +192/m);
+  t.notMatch(replaced, /^IP_(SUBNET|RANGE_START|RANGE_END)/m);
+  t.match(settingsText(config(own)), /^IP_SUBNET +\S+ +192\.168\.122 \(replaced by IP_RANGE\)$/m);
+  t.match(
+    JSON.stringify(settingsDocument(config({ ...own, IP_SUBNET: null }))),
+    /"IP_SUBNET".*"IP_RANGE_END"/,
+  );
+});
+
 t.test("text: one key a line, made printable; document: values as they are", async (t) => {
   const lines = settingsText(CONFIG).split("\n");
   t.equal(lines[0], "The configuration file is /etc/ocdd/ocdd.conf");
