@@ -8,7 +8,7 @@ import { isEmpty } from "../core/plan.ts";
 import type { Paint } from "../core/report/paint.ts";
 import { isPartial, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
-import { describeAll } from "../core/report/steps.ts";
+import { describeAll, removedText } from "../core/report/steps.ts";
 import { CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
@@ -45,6 +45,8 @@ export interface Answer {
   readonly out: string;
   /** For stderr, a line each. */
   readonly warnings: readonly string[];
+  /** For stderr after `out`, a line each. */
+  readonly notes?: readonly string[];
   /** For stderr when debugging. */
   readonly details?: readonly string[];
   readonly status: number;
@@ -93,6 +95,7 @@ export async function runPlan(config: Config, { json, yes }: Wish, detailed: boo
   return {
     out: json ? jsonText(runDocument(config, decision, changes)) : lines(changes),
     warnings: decision.warnings,
+    notes: isEmpty(plan) && !json ? ["nothing to do"] : [],
     status: detailed && !isEmpty(plan) ? CHANGES : 0,
   };
 }
@@ -187,8 +190,10 @@ export async function runTeardown(config: Config, { json }: Wish): Promise<Answe
   await requirePrivilege();
   const left = await stopServices(config);
   const watching = await watchLeft(config);
-  const changes = describeAll((await teardown(config, now())).steps);
+  const { steps } = await teardown(config, now());
+  const changes = describeAll(steps);
   const text = changes.length === 0 ? "nothing of OCDD is on this host\n" : lines(changes);
   const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : text;
-  return { out, warnings: [...left, ...watching], status: left.length > 0 ? FAILED : 0 };
+  const notes = changes.length === 0 || json ? [] : [removedText(steps)];
+  return { out, warnings: [...left, ...watching], notes, status: left.length > 0 ? FAILED : 0 };
 }

@@ -137,6 +137,7 @@ function give(answer: Answer, debug: boolean): number {
   for (const warning of answer.warnings) err(`warning: ${warning}`);
   if (debug) for (const line of answer.details ?? []) err(`debug: ${line}`);
   out(answer.out);
+  for (const note of answer.notes ?? []) err(note);
   return answer.status;
 }
 

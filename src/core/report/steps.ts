@@ -2,6 +2,7 @@
 import { clip } from "../clip.ts";
 import type { Forward } from "../forwards/forward.ts";
 import type { Change, Step } from "../plan.ts";
+import { counted } from "../text.ts";
 
 /** What hairpin mode of a bridge port, and its rules, are for. */
 const HAIRPIN = "for connections of a container to its own address";
@@ -53,6 +54,22 @@ const PARTS = {
 
 /** All steps in words. */
 export const describeAll = (steps: readonly Step[]): string[] => steps.flatMap(describe);
+
+/** What a teardown has removed, counted. */
+export function removedText(steps: readonly Step[]): string {
+  const count = (...kinds: readonly Step["kind"][]): number =>
+    steps
+      .filter((step) => kinds.includes(step.kind))
+      .flatMap(describe)
+      .filter((line) => line.startsWith("-")).length;
+  const removed = [
+    [count("address"), "address", "addresses"],
+    [count("rule", "frame", "hairpin"), "rule", "rules"],
+    [count("record"), "record of the zone", "records of the zone"],
+  ] as const;
+  const some = removed.flatMap(([n, one, many]) => (n === 0 ? [] : [counted(n, one, many)]));
+  return some.length === 0 ? "no address, no rule and no record was there" : `removed: ${some.join(", ")}`;
+}
 
 /** `rule jenkins 192.168.122.12 tcp/80 -> 172.18.0.3:8080`. */
 export function forwardLines({ name, alias, target: address, waits, map, ports, allow }: Forward): string[] {
