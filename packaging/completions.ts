@@ -4,6 +4,7 @@
  * commands that take them.
  */
 
+import { LISTED_BY_COMMANDS } from "../src/cli/main.ts";
 import type { Flag, Surface, Word } from "./surface.ts";
 
 const HEAD = '# Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.';
@@ -21,10 +22,10 @@ const NAMES = `command ocdd zone 2>/dev/null | awk '${[
 /** Both spellings of an option. */
 const spellings = ({ short, long }: Flag): string[] => (short === undefined ? [long] : [short, long]);
 
-/** What is understood after a command: its own options, then the global ones it does not name itself. */
+/** What its help lists after a command: its own options, then the global ones that mean the same after every command. */
 function flagsAfter(word: Word, global: readonly Flag[]): Flag[] {
   const own = new Set(word.flags.map(({ long }) => long));
-  return [...word.flags, ...global.filter(({ long }) => !own.has(long))];
+  return [...word.flags, ...global.filter(({ long }) => !own.has(long) && !LISTED_BY_COMMANDS.has(long))];
 }
 
 /** Options that take an argument, each once: the same one means the same after every command. */

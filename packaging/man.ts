@@ -1,5 +1,6 @@
 /** The manual pages, from the command tree and the table of keys: `npm run man` writes them, a test says they are current. */
 
+import { TRY_EXAMPLE } from "../src/cli/method-commands.ts";
 import { bold, heading, italic, item, literal, marked, plain, section, wrapped } from "./roff.ts";
 import { type Flag, type KeyDoc, type Surface, textOf, type Word } from "./surface.ts";
 
@@ -136,7 +137,7 @@ export function commandPage({ version, summary, flags, words, labels, statuses }
       ),
       ".PP",
       "A changed zone, checked by a name server like the one in production before it is committed:",
-      literal("ocdd try dns --mount .:/etc/bind/zones:ro --validate -- dig @{address} www.example.com"),
+      literal(TRY_EXAMPLE),
     ),
     section(
       "SEE ALSO",

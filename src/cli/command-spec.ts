@@ -12,6 +12,12 @@ export interface CommandSpec {
   /** What may follow it. */
   readonly rest?: readonly [name: string, text: string];
   readonly options: readonly OptionSpec[];
+  /** What its help shows behind its name, where that is not worked out from the above. */
+  readonly usage?: string;
+  /** A whole command, below its help. */
+  readonly example?: string;
+  /** False: its output is one JSON document in any case. */
+  readonly json?: false;
   run(names: readonly string[], flags: SpecFlags, terminal: Terminal): Promise<void>;
 }
 

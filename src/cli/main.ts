@@ -307,9 +307,12 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
   return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
 }
 
-/** Whether a command has an option of its own in the place of one of the program's. */
-const hasOption = (command: Command, { long }: Option): boolean =>
-  command.options.some((own) => own.long === long);
+/** Options of the program that a command lists only where they mean something, as its own; it accepts them all the same. */
+export const LISTED_BY_COMMANDS: ReadonlySet<string> = new Set(["--json", "--yes"]);
+
+/** Whether a command's help shows an option of the program: it has none of its own in its place. */
+const isListed = (command: Command, { long = "" }: Option): boolean =>
+  !LISTED_BY_COMMANDS.has(long) && command.options.every((own) => own.long !== long);
 
 /** The error for a word that is no command. */
 function unknownCommand(word: string, program: Command): string {
@@ -347,7 +350,7 @@ export function commandTree(finish: (status: number) => void): Command {
     .configureHelp({
       visibleArguments: () => [],
       showGlobalOptions: true,
-      visibleGlobalOptions: (command) => program.options.filter((one) => !hasOption(command, one)),
+      visibleGlobalOptions: (command) => program.options.filter((one) => isListed(command, one)),
     })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ocdd: ")) })
     .helpCommand("help [command]", "print help")
@@ -369,7 +372,6 @@ export function commandTree(finish: (status: number) => void): Command {
     program
       .command(name)
       .description(text)
-      .option(...json)
       .action((...args: unknown[]) => {
         const command = args.at(-1) as Command;
         return done(work(command.optsWithGlobals(), command.args[0]));
@@ -378,9 +380,14 @@ export function commandTree(finish: (status: number) => void): Command {
     "initialize",
     "first set-up of this host; proposes a configuration where there is none; safe to repeat",
     init,
-  ).option(...yes);
-  add("apply", "update addresses, rules, zone and page (default command)", apply).option(...yes);
+  )
+    .option(...json)
+    .option(...yes);
+  add("apply", "update addresses, rules, zone and page (default command)", apply)
+    .option(...json)
+    .option(...yes);
   add("plan", "show the changes apply would make, one per line", showPlan)
+    .option(...json)
     .option("--detailed-exitcode", "exit status 2 when there are changes")
     .option(...yes);
   add(
@@ -394,13 +401,16 @@ export function commandTree(finish: (status: number) => void): Command {
     "status",
     "overview: last run, whether the servers answer, containers not served and why, drift, versions",
     status,
-  ).option("--stats", "also processor time and memory that each service uses");
-  add("zone", "print the zone in master-file form", zone);
-  add("doctor", "check every component, or one service end to end", doctor).argument(
-    "[name]",
-    "a service's name",
-  );
-  add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down).option(...yes);
+  )
+    .option(...json)
+    .option("--stats", "also processor time and memory that each service uses");
+  add("zone", "print the zone in master-file form", zone).option(...json);
+  add("doctor", "check every component, or one service end to end", doctor)
+    .argument("[name]", "a service's name")
+    .option(...json);
+  add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down)
+    .option(...json)
+    .option(...yes);
   const LIFECYCLE = {
     wake: "start services, with what they need, and wait until they are ready",
     start: "start the containers of services",
@@ -429,8 +439,10 @@ export function commandTree(finish: (status: number) => void): Command {
 
 /** Adds a command that is described as data. */
 function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<number>) => Promise<void>): void {
-  const { name, text, argument, rest, options, run } = spec;
+  const { name, text, argument, rest, options, run, usage, example, json = true } = spec;
   const command = program.command(name).description(text);
+  if (usage !== undefined) command.usage(usage);
+  if (example !== undefined) command.addHelpText("after", `\nExample:\n  ${example}`);
   if (argument !== null) command.argument(...argument);
   if (rest !== undefined) command.argument(...rest);
   for (const [flags, about, takes] of options) {
@@ -441,7 +453,8 @@ function addSpec(program: Command, spec: CommandSpec, done: (work: Promise<numbe
         takes === undefined ? new Option(flags, about) : new Option(flags, about).choices(takes),
       );
   }
-  command.option("--json", "print one JSON document").action(() => {
+  if (json) command.option("--json", "print one JSON document");
+  command.action(() => {
     const flags = command.optsWithGlobals<Flags & SpecFlags>();
     return run(command.args, flags, {
       answer: (work) =>

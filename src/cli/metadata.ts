@@ -2,9 +2,8 @@
 
 import { clip } from "../core/clip.ts";
 import type { Config } from "../core/config/config.ts";
-import { parseDuration } from "../core/duration.ts";
-import { ConfigError, HostError } from "../core/errors.ts";
-import { type Condition, matches, readCondition, textOf, valueAt } from "../core/methods/audit.ts";
+import { HostError } from "../core/errors.ts";
+import { type Condition, matches, textOf, valueAt } from "../core/methods/audit.ts";
 import { ciMetadata } from "../core/methods/ci-metadata.ts";
 import { builtAt, metadataDocument } from "../core/methods/document.ts";
 import { examineText } from "../core/methods/examine.ts";
@@ -117,22 +116,21 @@ export async function runExamine(config: Config, name: string, json: boolean): P
 }
 
 export interface AuditOptions {
-  readonly where: readonly string[];
-  readonly olderThan: string | undefined;
+  readonly conditions: readonly Condition[];
+  /** Seconds since the build, at least; null for any. */
+  readonly age: number | null;
   readonly select: readonly string[];
   readonly json: boolean;
 }
 
 /**
  * Services whose metadata meet all conditions; all of them without one. Status 1 when any meets them, 3 when none does but some could
- * not be read. Throws ConfigError for a condition that cannot be read, HostError when Docker does not answer.
+ * not be read. Throws HostError when Docker does not answer.
  */
 export async function runAudit(
   config: Config,
-  { where, olderThan, select, json }: AuditOptions,
+  { conditions, age, select, json }: AuditOptions,
 ): Promise<Answer> {
-  const conditions = where.map(conditionOf);
-  const age = olderThan === undefined ? null : ageOf(olderThan);
   const look = await lookAtServices(config);
   const targets =
     look.decision.services.length === 0
@@ -141,11 +139,18 @@ export async function runAudit(
   const docker = connect(config);
   const turn = slots(AT_ONCE);
   const notes: string[] = [];
+  /** Fields that no service has so far; one that is to differ may be absent. */
+  const absent = new Set(
+    conditions.flatMap(({ path, operator, value }) => (operator === "!=" && value !== "" ? [] : path)),
+  );
+  let examined = 0;
   const never = new AbortController().signal;
   const found = await Promise.all(
     targets.map((target) =>
       turn(async () => {
         const document = await auditedDocument(target, { config, look, docker, age }, notes);
+        if (document !== null) examined++;
+        for (const path of absent) if (valueAt(document, path) !== undefined) absent.delete(path);
         return document !== null && conditions.every((one) => matches(document, one))
           ? [{ target, document }]
           : [];
@@ -178,7 +183,7 @@ export async function runAudit(
   };
   return {
     out: json ? jsonText(document) : text,
-    warnings: notes,
+    warnings: [...notes, ...(examined === 0 ? [] : unknownFields(absent))],
     status: conditional && hits.length > 0 ? MATCHES : notes.length > 0 ? PARTIAL : 0,
   };
 }
@@ -211,18 +216,6 @@ async function auditedDocument(
   }
 }
 
-function conditionOf(text: string): Condition {
-  const condition = readCondition(text);
-  if (condition !== undefined) return condition;
-  throw new ConfigError([
-    { where: "--where", message: `"${clip(text)}" is no condition: write meta.openssl<3, or gitref=abc` },
-  ]);
-}
-
-function ageOf(text: string): number {
-  const seconds = parseDuration(text);
-  if (seconds !== undefined) return seconds;
-  throw new ConfigError([
-    { where: "--older-than", message: `"${clip(text)}" is no duration: write 7d, 12h or 30m` },
-  ]);
-}
+/** Of a field that is misspelt no service matches, which looks like a good result. */
+const unknownFields = (absent: ReadonlySet<string>): string[] =>
+  [...absent].map((path) => `no service has the field "${clip(path)}"`);

@@ -1,5 +1,7 @@
 /** The commands about metadata and methods: names, arguments, options, and what each calls. */
 import { clip } from "../core/clip.ts";
+import { parseDuration } from "../core/duration.ts";
+import { readCondition } from "../core/methods/audit.ts";
 import { isVariable, readMount } from "../core/methods/try.ts";
 import type { CommandSpec, OptionSpec } from "./command-spec.ts";
 import type { MethodCommand } from "./methods.ts";
@@ -14,6 +16,7 @@ const metadata: CommandSpec = {
     ["--show-env", "with its environment, which may hold secrets; for root only"],
     ["--write [file]", "make a metadata file for an image from the variables of a CI, and do nothing else"],
   ],
+  json: false,
   run([name], { write, showEnv }, terminal) {
     if (write !== undefined)
       return terminal.answerAlone(async () =>
@@ -57,7 +60,19 @@ const audit: CommandSpec = {
   ],
   run(_names, { where = [], olderThan, select = "", json }, terminal) {
     const fields = select.split(",").map((field) => field.trim());
-    const options = { where, olderThan, select: fields.filter((field) => field !== ""), json: json === true };
+    const conditions = where.map(
+      (text) =>
+        readCondition(text) ??
+        terminal.misused(
+          `option '--where' needs a condition, as 'meta.openssl<3', 'gitref=abc' or 'gitref' (is not empty), not '${clip(text)}'`,
+        ),
+    );
+    const age = olderThan === undefined ? null : parseDuration(olderThan);
+    if (age === undefined)
+      return terminal.misused(
+        `option '--older-than' needs a time, as 7d, 12h or 30m, not '${clip(olderThan)}'`,
+      );
+    const options = { conditions, age, select: fields.filter((field) => field !== ""), json: json === true };
     return terminal.answer(async (config) => (await import("./metadata.ts")).runAudit(config, options));
   },
 };
@@ -86,6 +101,10 @@ const runs = (name: MethodCommand, text: string, options: readonly OptionSpec[] 
   },
 });
 
+/** As in README and the manual page. */
+export const TRY_EXAMPLE =
+  "ocdd try dns --mount .:/etc/bind/zones:ro --validate -- dig @{address} www.example.com";
+
 const tryCommand: CommandSpec = {
   name: "try",
   text: "an instance of a service or image with a name and address of its own, while a command or VALIDATE runs",
@@ -96,6 +115,8 @@ const tryCommand: CommandSpec = {
     ["--env <name=value>", "a variable of its environment", "repeated"],
     ["--validate", "run its VALIDATE method, and the command only when that passes"],
   ],
+  usage: "[options] <name> [-- command...]",
+  example: TRY_EXAMPLE,
   run([name = "", ...command], { mount = [], env = [], validate = false, json }, terminal) {
     const mounts = mount.map(
       (text) =>

@@ -24,7 +24,43 @@ t.test("the help of a command has the options of the program too", async (t) => 
   const { out } = await ocdd("list", "--help");
   t.match(out, /--config <file>[\s\S]*--debug/);
   t.equal(out.match(/--json/g)?.length, 1, "one that both have is listed once");
-  t.match((await ocdd("show", "--help")).out, /--json[\s\S]*--yes/);
+  for (const [word, json, yes] of [
+    ["show", true, false],
+    ["apply", true, true],
+    ["serve", false, false],
+    ["metadata", false, false],
+  ] as const) {
+    const { out } = await ocdd(word, "--help");
+    t.same([out.includes("--json"), out.includes("--yes")], [json, yes], word);
+  }
+  t.match(
+    await ocdd("metadata", "--write", "--json", "--yes"),
+    { status: 0 },
+    "they are accepted all the same",
+  );
+});
+
+t.test("the help of try: the command behind --, and an example", async (t) => {
+  t.match(await ocdd("try", "--help"), {
+    status: 0,
+    out: /^Usage: ocdd try \[options\] <name> \[-- command\.\.\.\]\n[\s\S]*\nExample:\n {2}ocdd try .* -- /,
+  });
+});
+
+t.test("audit: what is no condition, and no time, is refused with what one looks like", async (t) => {
+  for (const text of ["a b", "meta.openssl=>3", "x\u001b<"])
+    t.match(
+      await ocdd("audit", "--where", text),
+      {
+        status: 64,
+        err: /^ocdd: option '--where' needs a condition, as 'meta\.openssl<3', .*, not '\P{C}*'\nremedy: /u,
+      },
+      JSON.stringify(text),
+    );
+  t.match(await ocdd("audit", "--older-than", "long"), {
+    status: 64,
+    err: /needs a time, as 7d, .*, not 'long'/,
+  });
 });
 
 t.test("a word that is no command: status 64, and the command that was meant", async (t) => {

@@ -14,13 +14,19 @@ type Operator = (typeof OPERATORS)[number];
 /** Characters of a condition. */
 const MOST_LENGTH = 1_000;
 
+/** A name, and more of them with dots between. */
+const PATH = String.raw`[\w@][\w/@-]*(?:\.[\w/@-]+)*`;
+const CONDITION = new RegExp(`^\\s*(${PATH})\\s*(?:(!=|<=|>=|==|~|=|<|>)\\s*(.*?)\\s*)?$`, "s");
+
 /** `PATH OP VALUE`; a path alone holds where the field is there. Undefined where it cannot be read. */
 export function readCondition(text: string): Condition | undefined {
-  const parts = /^\s*([\w./@-]+)\s*(?:(!=|<=|>=|==|~|=|<|>)\s*(.*?)\s*)?$/s.exec(text);
+  const parts = CONDITION.exec(text);
   if (parts === null || text.length > MOST_LENGTH) return undefined;
-  const [, path = "", operator = "!=", value = ""] = parts;
-  // no operator: the field is not empty
-  return { text: text.trim(), path, operator: (operator === "==" ? "=" : operator) as Operator, value };
+  const [, path = "", operator = "", value = ""] = parts;
+  // `=>` and `<<` are no operators, and nothing compares with nothing; `!=` alone is a field that is not empty
+  if (/^[=<>~]/.test(value) || (value === "" && operator !== "" && operator !== "!=")) return undefined;
+  const known = operator === "==" ? "=" : operator || "!=";
+  return { text: text.trim(), path, operator: known as Operator, value };
 }
 
 /**

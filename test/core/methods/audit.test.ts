@@ -46,6 +46,22 @@ t.test("conditions that hold, and that do not", (t) => {
     t.equal(holds(text), false, text);
   for (const text of ["", "<3", "a b", "meta.openssl ? 3", "x".repeat(2_000)])
     t.equal(readCondition(text), undefined, text.slice(0, 20));
+  for (const text of [
+    "--",
+    "...",
+    ".a=1",
+    "a.=1",
+    "a..b=1",
+    "a=",
+    "a<",
+    "a ~ ",
+    "a=>3",
+    "a<<3",
+    "a=~x",
+    "a===1",
+  ])
+    t.equal(readCondition(text), undefined, `${text} is no condition`);
+  t.equal(holds("gitref!="), true, "it is not empty");
   t.end();
 });
 
