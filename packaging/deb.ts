@@ -2,10 +2,10 @@
 
 import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { execa } from "execa";
 import { control, copyright, debianChangelog, maintainer } from "./deb-text.ts";
-import { DOC, gzip, modes, type PackageOptions, prepare, put } from "./files.ts";
+import { DOC, gzip, modes, type PackageOptions, packing, prepare, put } from "./files.ts";
 import { CONF, HOME } from "./first-conf.ts";
 import { buildFor } from "./parts.ts";
 import { ROOT, textOf } from "./surface.ts";
@@ -36,6 +36,7 @@ export async function buildDeb(into: string, options: PackageOptions = {}): Prom
     await mkdir(into, { recursive: true });
     const file = join(into, `ocdd_${surface.version}-1_${architecture}.deb`);
     const flags = ["--root-owner-group", `-Z${options.compression ?? "xz"}`];
+    options.say?.(packing(basename(file), options));
     await execa("dpkg-deb", [...flags, "--build", root, file], {
       env: { SOURCE_DATE_EPOCH: String(seconds) },
     });
@@ -56,4 +57,6 @@ async function md5sums(root: string): Promise<string> {
 }
 
 if (import.meta.main)
-  await buildFor(process.argv.slice(2), ARCHITECTURES, (parts) => buildDeb(join(ROOT, "dist"), { parts }));
+  await buildFor(process.argv.slice(2), ARCHITECTURES, (parts, say) =>
+    buildDeb(join(ROOT, "dist"), { parts, say }),
+  );

@@ -30,7 +30,12 @@ export interface PackageOptions {
   readonly version?: string;
   /** How it is packed: xz is small and takes a minute, gzip is quick, none is for tests. */
   readonly compression?: "xz" | "gzip" | "none";
+  /** Called with each step before it is done. */
+  readonly say?: Say;
 }
+
+/** Prints a line. */
+export type Say = (line: string) => void;
 
 /** What a package is made of. */
 export interface Prepared {
@@ -50,6 +55,7 @@ export async function prepare(work: string, options: PackageOptions): Promise<Pr
   // in packages a hyphen ends the version; a tilde comes before the version itself, as a pre-release should
   const surface = { ...own, version: version.replace("-", "~") };
   const parts = options.parts ?? ownParts();
+  options.say?.(`laying out the files of ocdd ${version} for ${parts.processor}`);
   await layHome(join(root, HOME), parts, version);
   await mkdir(join(root, "usr/bin"), { recursive: true });
   await symlink("../lib/ocdd/bin/ocdd", join(root, "usr/bin/ocdd"));
@@ -110,6 +116,10 @@ export async function packagedUnits(): Promise<[string, string][]> {
     ];
   });
 }
+
+/** The step that takes longest. */
+export const packing = (name: string, { compression = "xz" }: PackageOptions): string =>
+  `packing ${name}${compression === "xz" ? ", with xz: about a minute" : ""}`;
 
 /** Writes a file of a root, with the directories above it. */
 export async function put(

@@ -41,19 +41,21 @@ export async function partsFor(processor: Processor, directory: string): Promise
 
 /**
  * Builds a package for each processor that the arguments name in a distribution's words, without one for this machine's,
- * and prints what `build` gives: its path. Throws on another word.
+ * and prints what `build` gives, its path; each step goes to `say`, which prints on standard error. Throws on another word.
  */
 export async function buildFor(
   words: readonly string[],
   names: Readonly<Record<Processor, string>>,
-  build: (parts: Parts) => Promise<string>,
+  build: (parts: Parts, say: (line: string) => void) => Promise<string>,
+  say = (line: string): void => void process.stderr.write(`${line}\n`),
 ): Promise<void> {
   for (const word of words.length > 0 ? words : [names[ownParts().processor]]) {
     const processor = (["x64", "arm64"] as const).find((one) => names[one] === word);
     if (processor === undefined) throw new Error(`${word}: not one of ${Object.values(names).join(", ")}`);
     const directory = await mkdtemp(join(tmpdir(), "ocdd-parts-"));
     try {
-      process.stdout.write(`${await build(await partsFor(processor, directory))}\n`);
+      if (processor !== ownParts().processor) say(`installing Node and koffi for ${word}, by npm`);
+      process.stdout.write(`${await build(await partsFor(processor, directory), say)}\n`);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { modes, type PackageOptions, prepare, put } from "./files.ts";
+import { modes, type PackageOptions, packing, prepare, put } from "./files.ts";
 import { buildFor } from "./parts.ts";
 import { LICENCE, spec, ZSH } from "./rpm-text.ts";
 import { ROOT, textOf } from "./surface.ts";
@@ -26,6 +26,7 @@ export async function buildRpm(into: string, options: PackageOptions = {}): Prom
     const name = `ocdd-${surface.version}-1.${ARCHITECTURES[parts.processor]}.rpm`;
     const places = { _topdir: work, _rpmdir: into, _rpmfilename: name, _tmppath: work };
     const defines = Object.entries(places).flatMap(([key, value]) => ["--define", `${key} ${value}`]);
+    options.say?.(packing(name, options));
     await execa(
       "rpmbuild",
       ["--quiet", "-bb", "--target", ARCHITECTURES[parts.processor], ...defines, file],
@@ -40,4 +41,6 @@ export async function buildRpm(into: string, options: PackageOptions = {}): Prom
 }
 
 if (import.meta.main)
-  await buildFor(process.argv.slice(2), ARCHITECTURES, (parts) => buildRpm(join(ROOT, "dist"), { parts }));
+  await buildFor(process.argv.slice(2), ARCHITECTURES, (parts, say) =>
+    buildRpm(join(ROOT, "dist"), { parts, say }),
+  );
