@@ -21,27 +21,31 @@ export const DESCRIPTION = [
   '/etc/ocdd/ocdd.conf is written and "ocdd initialize" is run.',
 ] as const;
 
-/** Keys that only the operator can set: there is no run before. */
-const ASKED_FOR = new Set<string>([
+/** Left out: what only the operator can set, and what is worked out from the zone and STORAGE_DIR. */
+const LEFT_OUT = new Set<string>([
   "NETWORK_DEVICE",
-  "IP_SUBNET",
-  "IP_RANGE_START",
-  "IP_RANGE_END",
+  "IP_RANGE",
   "TOOLBOX_SUBDOMAIN_NAME",
+  "DNS_ZONE_FILE",
+  "WEB_INDEX_FILE",
 ]);
+
+/** The three keys of the bash script, which one key replaces. */
+const THREE_KEYS = /^IP_SUBNET=.*\nIP_RANGE_START=.*\nIP_RANGE_END=.*$/m;
+const RANGE = "IP_RANGE=192.168.122.11-192.168.122.30";
 
 /**
  * The example as a first configuration: each key with its meaning, the state where a distribution keeps it, and what is to
  * be asked of IT left out, so that nothing can start by an oversight.
  */
 export function firstConf(): string {
-  const lines = textOf("ocdd.conf.example").trimEnd().split("\n");
+  const lines = textOf("ocdd.conf.example").trimEnd().replace(THREE_KEYS, RANGE).split("\n");
   const keys = lines.map((line) => {
     const name = line.slice(0, line.indexOf("=")) as KeyName;
     const value = name === "STORAGE_DIR" ? `STORAGE_DIR=${STATE}` : line;
-    // both are worked out from the zone and STORAGE_DIR
-    const out = ASKED_FOR.has(name) || name === "DNS_ZONE_FILE" || name === "WEB_INDEX_FILE";
-    return `# ${KEYS[name].doc}\n${out ? "#" : ""}${value}\n`;
+    const doc =
+      name === "IP_RANGE" ? "the range that IT granted: ranges and CIDRs, comma separated" : KEYS[name].doc;
+    return `# ${doc}\n${LEFT_OUT.has(name) ? "#" : ""}${value}\n`;
   });
   return [
     "# Configuration of OCDD: see ocdd.conf(5). Write the device, the range and the zone that IT gave you,",

@@ -4,9 +4,7 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { Ipv4, Range } from "../core/addresses/ipv4.ts";
 import {
-  firstSteps,
   freeRange,
-  isUnfilled,
   type Outlook,
   outlook,
   poolText,
@@ -15,6 +13,7 @@ import {
   readPool,
   searchDomains,
 } from "../core/config/proposal.ts";
+import { firstSteps, isUnfilled } from "../core/config/unfilled.ts";
 import { isDomain } from "../core/config/values.ts";
 import { ConfigError, HostError } from "../core/errors.ts";
 import { makeDirectory, readText, writeNew, writeWhole } from "../host/disk/file.ts";

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
 import { meant } from "../core/config/nearest.ts";
+import { PROPOSED } from "../core/config/unfilled.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
 import { TEMPLATE_FILES } from "../host/disk/page.ts";
@@ -83,11 +84,7 @@ function configOf(flags: Flags): Config {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "ENOENT" && file !== places.at(-1)) continue;
       const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
-      const hint =
-        places.length > 1
-          ? "; run `ocdd initialize` on a terminal, which proposes one, or use --config FILE"
-          : "";
-      throw new ConfigError([{ where: file, message: `${why}${hint}` }]);
+      throw new ConfigError([{ where: file, message: why }], code === "ENOENT" ? PROPOSED : undefined);
     }
     const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
     const variables = new Map(environment());
@@ -476,6 +473,7 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   if (error instanceof ConfigError) {
     for (const line of error.message.split("\n")) err(line);
+    if (error.remedy !== undefined) err(`remedy: ${error.remedy}`);
     return EXIT.config;
   }
   if (error instanceof HostError) {

@@ -11,10 +11,13 @@ export interface Problem {
 /** The configuration is wrong: all problems at once. Nothing has been changed. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
-  constructor(problems: readonly Problem[]) {
+  /** What the user can do about all of them; undefined where each problem says it. */
+  readonly remedy: string | undefined;
+  constructor(problems: readonly Problem[], remedy?: string) {
     super(problems.map((p) => [p.where, p.key, p.message].filter(Boolean).join(": ")).join("\n"));
     this.name = "ConfigError";
     this.problems = problems;
+    this.remedy = remedy;
   }
 }
 

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
+import { firstConf } from "../../packaging/first-conf.ts";
+import { readConfig } from "../../src/core/config/config.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const KEYS = "NETWORK_DEVICE=lo IP_RANGE=192.0.2.1-192.0.2.9 TOOLBOX_SUBDOMAIN_NAME=t.example".split(" ");
@@ -86,3 +88,36 @@ t.test(
     t.equal(readFileSync(file, "utf8"), "#IP_SUBNET=\nSTORAGE_DIR=/var/lib/ocdd\n");
   },
 );
+
+t.test(
+  "a configuration that is missing, or as the package has it: every command names one remedy",
+  async (t) => {
+    const file = join(place, "fresh.conf");
+    const list = () =>
+      execa(process.execPath, [MAIN, "--config", file, "--set", "NETWORK_DEVICE=lo", "list"], {
+        reject: false,
+      });
+    const remedy = /^remedy: run `ocdd initialize`: /;
+    const absent = await list();
+    t.equal(absent.exitCode, 78);
+    t.match(absent.stderr.split("\n"), [/fresh\.conf: there is no such file$/, remedy]);
+    writeFileSync(file, firstConf());
+    const fresh = await list();
+    t.equal(fresh.exitCode, 78);
+    t.match(fresh.stderr.split("\n"), [
+      /fresh\.conf: TOOLBOX_SUBDOMAIN_NAME: is not set$/,
+      /fresh\.conf: IP_RANGE: is not set$/,
+      remedy,
+    ]);
+  },
+);
+
+t.test("the package's configuration: one key for the range; filled in it is one that works", async (t) => {
+  const text = firstConf();
+  t.notMatch(text, /IP_SUBNET|IP_RANGE_START/);
+  const filled = text.replace(/^#(NETWORK_DEVICE|IP_|TOOLBOX_)/gm, "$1");
+  const sources = { file: "ocdd.conf", environment: new Map(), flags: [] };
+  const { pool, storageDir } = readConfig({ ...sources, text: filled });
+  t.same(pool, [{ first: "192.168.122.11", last: "192.168.122.30" }]);
+  t.equal(storageDir, "/var/lib/ocdd");
+});

@@ -8,9 +8,9 @@ import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
 import { type Endpoint, type ForwarderAddress, unlisted } from "./endpoints.ts";
-import { KEYS, type Key, type KeyName, type Values } from "./keys.ts";
-import { meant } from "./nearest.ts";
+import { isKey, KEY_NAMES, KEYS, type Key, type KeyName, unknownKey, type Values } from "./keys.ts";
 import { threeKeyRange } from "./pool.ts";
+import { remedyFor } from "./unfilled.ts";
 import { Bad, type ListenAddress } from "./values.ts";
 
 export type { KeyName } from "./keys.ts";
@@ -96,9 +96,6 @@ export interface ConfigSources {
   readonly defaultDevice?: string | undefined;
 }
 
-const KEY_NAMES = Object.keys(KEYS) as KeyName[];
-const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
-
 /** A flag beats `OCDD_<KEY>` in the environment, which beats the file. Throws ConfigError. */
 export function readConfig(sources: ConfigSources): Config {
   const { text, file } = sources;
@@ -117,9 +114,7 @@ export function readConfig(sources: ConfigSources): Config {
   for (const assignment of all) {
     if (isKey(assignment.key)) set.set(assignment.key, assignment);
     else if (!helpers.has(assignment.key)) {
-      const near = meant(assignment.key, KEY_NAMES);
-      const hint = near === null ? "ocdd.conf(5) lists the known ones" : `the nearest known one is ${near}`;
-      problems.push({ where: assignment.where, key: assignment.key, message: `unknown key; ${hint}` });
+      problems.push({ where: assignment.where, key: assignment.key, message: unknownKey(assignment.key) });
     }
   }
   for (const assignment of hostDefaults(sources)) {
@@ -172,7 +167,8 @@ export function readConfig(sources: ConfigSources): Config {
   const open = values.METRICS_ALLOW && unlisted(values.METRICS_LISTEN ?? null, values.METRICS_ALLOW);
   if (open !== undefined)
     problems.push({ where: where("METRICS_LISTEN"), key: "METRICS_LISTEN", message: open });
-  if (problems.length > 0) throw new ConfigError(inOrder(problems));
+  if (problems.length > 0)
+    throw new ConfigError(inOrder(problems), remedyFor([...all.map(({ key }) => key), ...unread]));
   return {
     debug: values.DEBUG,
     dockerSocket: values.DOCKER_SOCKET,

@@ -1,6 +1,7 @@
 /** Every key of the configuration: default, reader, meaning. */
 import { apiUrl } from "./api-url.ts";
 import { endpoint, forwarders } from "./endpoints.ts";
+import { meant } from "./nearest.ts";
 import {
   address,
   device,
@@ -163,3 +164,12 @@ export const KEYS = {
 
 export type KeyName = keyof typeof KEYS;
 export type Values = { [K in KeyName]: ReturnType<(typeof KEYS)[K]["parse"]> };
+
+export const KEY_NAMES = Object.keys(KEYS) as readonly KeyName[];
+export const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
+
+/** What is said of a key that is none. */
+export function unknownKey(name: string): string {
+  const near = meant(name, KEY_NAMES);
+  return `unknown key; ${near === null ? "ocdd.conf(5) lists the known ones" : `the nearest known one is ${near}`}`;
+}

@@ -8,10 +8,13 @@ export interface ThreeKeys {
   readonly IP_RANGE_END: number | null;
 }
 
-/** The range of the three keys; `problem` is called with what is missing or wrong, and the range is empty then. */
+/**
+ * The range of the three keys; `problem` is called with what is missing or wrong, and the range is empty then: with IP_RANGE where none of
+ * them is set.
+ */
 export function threeKeyRange(
   keys: ThreeKeys,
-  problem: (key: keyof ThreeKeys, message: string) => void,
+  problem: (key: keyof ThreeKeys | "IP_RANGE", message: string) => void,
   unread: ReadonlySet<string> = new Set(),
 ): readonly Range[] {
   // a key whose value is wrong is undefined here and has been reported already, as has one whose line could not be read
@@ -19,6 +22,10 @@ export function threeKeyRange(
   const missing = (key: keyof ThreeKeys): void => {
     if (!unread.has(key) && !unread.has("IP_RANGE")) problem(key, "is not set (nor is IP_RANGE)");
   };
+  if (net === "" && start === null && end === null && unread.size === 0) {
+    problem("IP_RANGE", "is not set");
+    return [];
+  }
   if (net === "") missing("IP_SUBNET");
   if (start === null) missing("IP_RANGE_START");
   if (end === null) missing("IP_RANGE_END");

@@ -133,17 +133,3 @@ export function proposedConf({ device, hostIp, pool, isFound, zone }: Proposal, 
     "",
   ].join("\n");
 }
-
-/** Whether a configuration file sets neither range nor zone: it is to be filled in, as the Debian package installs it. */
-export function isUnfilled(text: string): boolean {
-  return !/^\s*(export\s+)?(IP_|TOOLBOX_SUBDOMAIN_NAME)/m.test(text);
-}
-
-/** What to do without a terminal; three lines. */
-export function firstSteps(file: string): string {
-  return [
-    `1. ask IT for an address range beside this host's own, kept out of DHCP, and for a zone delegated to this host`,
-    `2. write to ${file}: IP_RANGE=FIRST-LAST, TOOLBOX_SUBDOMAIN_NAME=ZONE and STORAGE_DIR=/var/lib/ocdd, a line each`,
-    "3. run `ocdd initialize`; on a terminal it proposes such a file, with a range that is free",
-  ].join("\n");
-}

@@ -400,12 +400,24 @@ t.test("a wrong IP_RANGE: reported once, and not that the keys it replaces are m
   t.equal(problems(() => readConfig(sources(text))).length, 1);
 });
 
+t.test("neither range nor zone: one remedy for all; else each mistake says what helps", async (t) => {
+  const remedy = (text: string) => {
+    try {
+      readConfig(sources(text));
+      return null;
+    } catch (error) {
+      return (error as ConfigError).remedy;
+    }
+  };
+  t.match(remedy("STORAGE_DIR=/x\nDEBUG=2"), /`ocdd initialize`/);
+  for (const text of ["IP_SUBNET=1.2", "TOOLBOX_SUBDOMAIN_NAME=$(x)", "IP_RANGEE=10.0.0.0/24"])
+    t.equal(remedy(text), undefined, text);
+});
+
 t.test("an empty file: the required keys are reported", async (t) => {
   const got = problems(() => readConfig(sources("")));
   t.match(got.sort(), [
-    /IP_RANGE_END: is not set \(nor is IP_RANGE\)/,
-    /IP_RANGE_START: is not set/,
-    /IP_SUBNET: is not set/,
+    /IP_RANGE: is not set/,
     /NETWORK_DEVICE: is not set/,
     /STORAGE_DIR: is not set/,
     /TOOLBOX_SUBDOMAIN_NAME: is not set/,

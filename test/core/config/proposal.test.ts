@@ -1,9 +1,7 @@
 import t from "tap";
 import { readConfig } from "../../../src/core/config/config.ts";
 import {
-  firstSteps,
   freeRange,
-  isUnfilled,
   type Outlook,
   outlook,
   proposedConf,
@@ -11,6 +9,7 @@ import {
   readPool,
   searchDomains,
 } from "../../../src/core/config/proposal.ts";
+import { firstSteps, isUnfilled } from "../../../src/core/config/unfilled.ts";
 import { HOST, ip } from "../make.ts";
 
 const at = (device: string, address: string, prefix: number) => ({
