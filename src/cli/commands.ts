@@ -164,13 +164,13 @@ export async function runInitialize(
   };
   const steps: string[] = [];
   const note = json ? (line: string): void => void steps.push(line) : say;
-  const hostIp = await initialize(config, { now: now(), say: note, accept, yes });
+  const { hostIp, notes } = await initialize(config, { now: now(), say: note, accept, yes });
   await startServices(config, confFile, hostIp, note);
   const next =
     "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
   return {
     out: json ? jsonText({ schemaVersion: SCHEMA_VERSION, steps }) : `\n${next}\n`,
-    warnings: kept,
+    warnings: [...kept, ...notes],
     status: 0,
   };
 }

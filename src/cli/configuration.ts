@@ -1,7 +1,7 @@
 /** The command `config`. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import { hostAddress } from "../core/config/host-check.ts";
+import { deviceProblem, hostAddress, rangeNotes } from "../core/config/host-check.ts";
 import { HostError } from "../core/errors.ts";
 import { settingsDocument, settingsText } from "../core/report/settings.ts";
 import { type Host, openHost } from "../host/host.ts";
@@ -9,20 +9,30 @@ import type { Answer } from "./commands.ts";
 
 /** The configuration in force. Needs neither Docker nor root. */
 export async function runConfiguration(config: Config, json: boolean): Promise<Answer> {
-  const hostIp = await hostIpOf(config, openHost(config));
+  const { hostIp, warnings } = await onThisHost(config, openHost(config));
   const out = json
     ? `${JSON.stringify(settingsDocument(config, hostIp), null, 2)}\n`
     : settingsText(config, hostIp);
-  return { out, warnings: [], status: 0 };
+  return { out, warnings, status: 0 };
 }
 
-/** The address that HOST_IP stands for; undefined on a host that cannot be read, where the configuration is checked all the same. */
-export async function hostIpOf(config: Config, host: Pick<Host, "observe">): Promise<Ipv4 | undefined> {
+/**
+ * The address that HOST_IP stands for, and what the host contradicts; nothing on a host that cannot be read, where the configuration is
+ * checked all the same.
+ */
+export async function onThisHost(
+  config: Config,
+  host: Pick<Host, "observe">,
+): Promise<{ readonly hostIp: Ipv4 | undefined; readonly warnings: readonly string[] }> {
   try {
-    const { addresses, actual } = await host.observe({ without: ["docker", "firewall"] });
-    return hostAddress(config, addresses, actual.aliases);
+    const seen = await host.observe({ without: ["docker", "firewall"] });
+    const problem = deviceProblem(config, seen);
+    return {
+      hostIp: hostAddress(config, seen.addresses, seen.actual.aliases),
+      warnings: problem === null ? rangeNotes(config, seen) : [problem],
+    };
   } catch (error) {
-    if (error instanceof HostError) return undefined;
+    if (error instanceof HostError) return { hostIp: undefined, warnings: [] };
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { takenOver } from "../core/addresses/assign.ts";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
 import { leftAliases } from "../core/addresses/leftover.ts";
 import type { Config } from "../core/config/config.ts";
-import { checkForInitialize } from "../core/config/host-check.ts";
+import { checkForInitialize, rangeNotes } from "../core/config/host-check.ts";
 import { decide } from "../core/decide.ts";
 import type { LeaseTable, Observation } from "../core/model.ts";
 import { emptyState } from "../core/page/empty.ts";
@@ -15,13 +15,14 @@ import { candidatesOf } from "../core/services/candidates.ts";
 import { counted } from "../core/text.ts";
 import { accepted, CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
-import { makeDirectory, readText, writeWhole } from "../host/disk/file.ts";
+import { makeDirectory, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { makeSelvesDirectory } from "../host/disk/selves.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { programsOf, requirePrograms } from "../host/install/programs.ts";
 import { openLinkChanges } from "../host/kernel/link-changes.ts";
+import { hasRun, isUntouched } from "./set-up.ts";
 
 /** What `initialize` is told beside the configuration. */
 export interface SetUp {
@@ -35,12 +36,18 @@ export interface SetUp {
   readonly yes: boolean;
 }
 
+/** The host's own address, and what to say of the settings. */
+export interface Initialized {
+  readonly hostIp: Ipv4;
+  readonly notes: readonly string[];
+}
+
 /**
  * Prepares the host; safe to repeat: where services are in use already it removes only what no service uses, and interrupts no
  * connection. Leases stay, or are made of the bash script's rules: a container gets its address
- * back. Resolves with the host's own address. Throws ConfigError and HostError before anything is changed, HostError after.
+ * back. Resolves with the host's own address, and what to say of the settings. Throws ConfigError and HostError before anything is changed, HostError after.
  */
-export async function initialize(config: Config, how: SetUp): Promise<Ipv4> {
+export async function initialize(config: Config, how: SetUp): Promise<Initialized> {
   await requirePrivilege();
   await requirePrograms(programsOf(config.firewall === "iptables" ? "iptables" : null));
   const host = openHost(config);
@@ -55,7 +62,7 @@ export async function setUp(
   host: Host,
   seen: Observation,
   { now, say, accept, yes }: SetUp,
-): Promise<Ipv4> {
+): Promise<Initialized> {
   const hostIp = checkForInitialize(config, seen);
   const inUse = isInUse(seen);
   const moved = inUse
@@ -79,7 +86,7 @@ export async function setUp(
   } finally {
     await release();
   }
-  return hostIp;
+  return { hostIp, notes: rangeNotes(config, seen) };
 }
 
 /** What is said where all of OCDD's is removed: the bash script's own words. */
@@ -120,7 +127,7 @@ const isInUse = ({ actual, legacy, leasesIntact }: Observation): boolean =>
  * may be on a disk that is not mounted. Throws ConfigError and HostError before anything is changed, HostError after.
  */
 export async function prepareFirstRun(config: Config, host: Pick<Host, "observe">): Promise<void> {
-  if ((await readText(pathsOf(config).lock)) !== undefined) return;
+  if (await hasRun(config)) return;
   const seen = await host.observe();
   const hostIp = checkForInitialize(config, seen);
   if (!seen.leasesIntact) return;
@@ -149,7 +156,7 @@ async function writeAddressList(config: Config, hostIp: Ipv4): Promise<void> {
 export async function teardown(config: Config, now: number): Promise<Plan> {
   await requirePrivilege();
   // what is in force without this file belongs to a storage that is not mounted: taking the lock reports that
-  if ((await readText(pathsOf(config).lock)) === undefined) {
+  if (!(await hasRun(config))) {
     const seen = await openHost(config).observe({ without: ["docker"] });
     if (isUntouched(seen)) return plan(seen.actual, seen.actual);
   }
@@ -160,10 +167,6 @@ export async function teardown(config: Config, now: number): Promise<Plan> {
     await release();
   }
 }
-
-/** Whether no alias and no rule of OCDD is on the host. */
-export const isUntouched = ({ actual: { aliases, dataPath } }: Pick<Observation, "actual">): boolean =>
-  aliases.length + dataPath.forwards.length + dataPath.damaged.length === 0 && dataPath.frame === null;
 
 /** `leases` are used where none could be read. */
 async function clear(config: Config, host: Host, now: number, leases?: LeaseTable): Promise<Plan> {

@@ -18,6 +18,7 @@ import type { Host } from "../host/host.ts";
 import { startRemedy } from "../host/install/manager.ts";
 import { nameServer } from "./doctor/answers.ts";
 import { webServer } from "./doctor/page.ts";
+import { isSetUp } from "./set-up.ts";
 
 /** What `status` reads from, and what is known already. */
 export interface StatusOptions {
@@ -66,6 +67,7 @@ export async function statusOf(
     version,
     engine,
     lastRun,
+    setUp: lastRun !== null || (await isSetUp(config, seen)),
     now,
     hostIp,
     table: decision?.desired.table ?? actual.table,

@@ -1,6 +1,8 @@
 /** `ocdd doctor` names the component that is at fault, not those that depend on it. */
 import t from "tap";
-import { afterNameServer, dockerEngine, drift } from "../../src/cli/doctor/doctor.ts";
+import { dockerEngine } from "../../src/cli/doctor/docker.ts";
+import { afterNameServer } from "../../src/cli/doctor/doctor.ts";
+import { drift } from "../../src/cli/doctor/drift.ts";
 import { bad, good } from "../../src/cli/doctor/finding.ts";
 import { answerFinding, oneService, portFinding } from "../../src/cli/doctor/service.ts";
 import { decide } from "../../src/core/decide.ts";

@@ -1,5 +1,5 @@
 import t from "tap";
-import { range } from "../../src/cli/doctor/doctor.ts";
+import { range } from "../../src/cli/doctor/drift.ts";
 import { decide } from "../../src/core/decide.ts";
 import { config, NOW, observation } from "../core/make.ts";
 

@@ -2,7 +2,8 @@
 
 import { existsSync } from "node:fs";
 import t from "tap";
-import { isUntouched, keptSteps, setUp } from "../../src/cli/initialize.ts";
+import { keptSteps, setUp } from "../../src/cli/initialize.ts";
+import { isSetUp, isUntouched } from "../../src/cli/set-up.ts";
 import type { Config } from "../../src/core/config/config.ts";
 import { pathsOf } from "../../src/core/paths.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
@@ -69,4 +70,15 @@ t.test("setUp: a range that leaves out addresses in use is refused before anythi
   await setUpWith(12, true);
   t.match(said.join("\n"), /^- Moving 1 service to other addresses, /m);
   t.strictSame(inForce(), ["two 192.168.122.12", "one 192.168.122.13"]);
+});
+
+t.test("isSetUp: a run has been here, or something of OCDD is in force", async (t) => {
+  const conf = config({ STORAGE_DIR: t.testdir({}) });
+  const bare = observation();
+  t.notOk(await isSetUp(conf, bare));
+  t.ok(
+    await isSetUp(conf, { actual: { ...BARE, aliases: [alias("192.168.122.11")] } }),
+    "its storage is elsewhere",
+  );
+  t.ok(await isSetUp(config({ STORAGE_DIR: t.testdir({ "ocdd.lock": "" }) }), bare));
 });

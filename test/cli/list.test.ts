@@ -1,6 +1,6 @@
 /** `ocdd list`: its forms and its filters. */
 import t from "tap";
-import { type ListOptions, listAnswer } from "../../src/cli/list.ts";
+import { type ListOptions, listAnswer, withSetUp } from "../../src/cli/list.ts";
 import { decide } from "../../src/core/decide.ts";
 import { ANY, type Filter } from "../../src/core/report/filter.ts";
 import { PLAIN } from "../../src/core/report/paint.ts";
@@ -177,4 +177,13 @@ t.test("no filter: the warnings of the host; no service at all: why", async (t) 
     NOW,
   );
   t.same(none, { out: "No containers found!\n", warnings: [], status: 0 });
+});
+
+t.test("a host that is not set up: the list as it would be, with the remedy", async (t) => {
+  const answer = { out: "x\n", warnings: ["other"], status: 0 };
+  t.equal(withSetUp(answer, true), answer);
+  t.same(withSetUp(answer, false), {
+    ...answer,
+    warnings: ["OCDD has not been set up on this host: run `ocdd initialize`", "other"],
+  });
 });

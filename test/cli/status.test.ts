@@ -419,3 +419,18 @@ t.test(
     }
   },
 );
+
+t.test("a host that is not set up: one remedy, whatever is missing", async (t) => {
+  const { options } = await inForce(t);
+  const conf = config({ STORAGE_DIR: t.testdir({}) });
+  const host = new StillHost();
+  host.containers = [container({ name: "one" })];
+  const { report } = await statusOf(conf, {
+    ...options,
+    host,
+    server: async () => ({ dns: false, web: false }),
+  });
+  const text = statusText(conf, report);
+  t.match(text, /^last run +never: OCDD has not been set up on this host\n +remedy: run `ocdd initialize`$/m);
+  t.equal(text.match(/remedy:/g)?.length, 1);
+});

@@ -1,23 +1,21 @@
 /** Checks each component between a client and a container: OK, or what is wrong and the remedy. */
 import { readFile } from "node:fs/promises";
-import { parseCidr, subtract } from "../../core/addresses/ipv4.ts";
+import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
+import { checkAgainstHost, rangeNotes } from "../../core/config/host-check.ts";
 import { decide } from "../../core/decide.ts";
-import { ConfigError, HostError } from "../../core/errors.ts";
-import type { Part } from "../../core/forwards/forward.ts";
+import { HostError } from "../../core/errors.ts";
 import type { Decision, Observation } from "../../core/model.ts";
-import { plan, type Step } from "../../core/plan.ts";
-import { UNGUARDED } from "../../core/report/status-rows.ts";
-import { describe } from "../../core/report/steps.ts";
-import { connectDocker } from "../../host/docker/client.ts";
-import { openHost } from "../../host/host.ts";
+import { type Host, openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
+import { INITIALIZE, isSetUp, NOT_SET_UP } from "../set-up.ts";
 import { delegation, forwarders, nameServer } from "./answers.ts";
-import { dockerFirewall, readAcceptedMarks } from "./docker-firewall.ts";
+import { dockerFindings } from "./docker.ts";
+import { drift, obstacles } from "./drift.ts";
 import { udpEngine } from "./engine.ts";
-import { bad, type Finding, good, none } from "./finding.ts";
+import { bad, type Finding, failed, good, none } from "./finding.ts";
 import { firewalld, hostFirewall } from "./host-firewall.ts";
 import { octoCopDD } from "./octocopdd.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
@@ -25,11 +23,11 @@ import { NAME, oneService } from "./service.ts";
 import { kernelQueues, sleepFinding } from "./sleep.ts";
 import { watchFinding } from "./watch.ts";
 
-/** Checks every component, and with a name that service end to end. Changes nothing. */
+/** Checks every component, and with a name that service end to end; what depends on a fault is left out. Changes nothing. */
 export async function diagnose(config: Config, name: string | undefined): Promise<Finding[]> {
   const docker = await dockerFindings(config);
   const programs = programsOf(config.firewall === "iptables" ? "iptables" : docker.filters);
-  const findings: Finding[] = [
+  const means = [
     await attempt("prerequisites", async () => {
       await requirePrograms(programs);
       return `${programs.join(", ")} are installed`;
@@ -38,47 +36,118 @@ export async function diagnose(config: Config, name: string | undefined): Promis
       await requirePrivilege();
       return "CAP_NET_ADMIN and CAP_NET_RAW are present";
     }),
-    ...docker.findings,
-    docker.filters === null
-      ? none("forwarding", "not checked: Docker sets net.ipv4.ip_forward when it starts")
-      : await forwarding(),
-    await firewalld(),
   ];
-  if (findings.some(({ ok }) => ok === false)) {
-    return [...findings, none("other checks", "skipped: fix the above first")];
-  }
-  const now = Math.floor(Date.now() / 1000);
-  let seen: Observation;
-  let decision: Decision;
-  try {
-    seen = await openHost(config).observe();
-    decision = decide(config, seen, now);
-  } catch (error) {
-    return [...findings, failed("configuration", error)];
-  }
-  findings.push(
-    ...drift(config, seen, decision),
-    await watchFinding(config, now),
-    ...octoCopDD(config, seen),
-    ...(await hostFirewall(config, decision.hostIp)),
-    await sleepFinding(config, seen, decision, kernelQueues(), docker.filters),
-  );
-  const [names, engine, page, others, delegated, upstream] = await Promise.all([
-    nameServer(config, decision.hostIp),
-    udpEngine(config),
-    webServer(config, decision.hostIp),
-    namesOfHost(decision.hostIp).then((found) => pageNames(config, decision.hostIp, found)),
-    delegation(config, decision.hostIp),
-    forwarders(config, decision.hostIp),
-  ]);
-  const asked = names.ok === true;
-  findings.push(names, engine, page, ...others, afterNameServer(delegated, asked), ...upstream);
-  if (name !== undefined) {
-    const service = await oneService(config, decision, name);
-    findings.push(...service.map((one) => (one.subject.endsWith(NAME) ? afterNameServer(one, asked) : one)));
-  }
-  return findings;
+  const network = [...docker.findings, await forwarding(docker.filters !== null), await firewalld()];
+  const isFine = (findings: readonly Finding[]): boolean => findings.every(({ ok }) => ok !== false);
+  const found = await ofHost(config, openHost(config), { docker: docker.filters, rules: isFine(means) });
+  const findings = [...means, ...network, ...found.findings];
+  if (found.servers === null) return [...findings, none("other checks", "skipped: fix the above first")];
+  const servers = await ofServers(config, found.servers);
+  const service =
+    name === undefined ? [] : await ofService(config, name, isFine(network) ? found.decision : null);
+  return [...findings, ...servers.map(afterServer(servers)), ...service.map(afterServer(servers))];
 }
+
+/** What is found on the host; `servers`: its address, null where they cannot be asked. `decision` is null where Docker or the set-up is missing. */
+export interface OfHost {
+  readonly findings: readonly Finding[];
+  readonly servers: Ipv4 | null;
+  readonly decision: Decision | null;
+}
+
+/** What can be looked at: Docker's backend, null where it does not answer, and the rules. */
+export interface Seeable {
+  readonly docker: Writes | null;
+  readonly rules: boolean;
+}
+
+/** The configuration, what is in force, and what keeps it so. */
+export async function ofHost(
+  config: Config,
+  host: Pick<Host, "observe">,
+  { docker, rules }: Seeable,
+): Promise<OfHost> {
+  const without = [
+    ...(docker === null ? (["docker"] as const) : []),
+    ...(rules ? [] : (["firewall"] as const)),
+  ];
+  let seen: Observation;
+  let hostIp: Ipv4;
+  let decision: Decision | null;
+  const now = Math.floor(Date.now() / 1000);
+  try {
+    seen = await host.observe({ without });
+    hostIp = checkAgainstHost(config, seen);
+    decision = docker === null ? null : decide(config, seen, now);
+  } catch (error) {
+    // the host cannot be read: what is missing has been said
+    const isSaid = !rules && error instanceof HostError;
+    return { findings: isSaid ? [] : [failed("configuration", error)], servers: null, decision: null };
+  }
+  const device = good("device", `${config.device}, ${hostIp}`);
+  const always = [...octoCopDD(config, seen), ...(await hostFirewall(config, hostIp))];
+  const seenRules = rules ? [obstacles(seen)] : [];
+  if (!(await isSetUp(config, seen))) {
+    const setUp = bad("set-up", NOT_SET_UP, INITIALIZE);
+    return {
+      findings: [device, ...rangeFinding(config, seen), ...seenRules, ...always, setUp],
+      servers: null,
+      decision: null,
+    };
+  }
+  const watch = await watchFinding(config, now);
+  if (decision === null || !rules) {
+    const why =
+      decision === null ? "Docker does not answer" : "that needs the privilege and the programs above";
+    const state = none("rules, aliases, zone file and page", `not checked: ${why}`);
+    return {
+      findings: [device, ...rangeFinding(config, seen), ...seenRules, state, watch, ...always],
+      servers: hostIp,
+      decision,
+    };
+  }
+  const sleep = await sleepFinding(config, seen, decision, kernelQueues(), docker);
+  return {
+    findings: [device, ...drift(config, seen, decision), watch, ...always, sleep],
+    servers: hostIp,
+    decision,
+  };
+}
+
+/** Where use of the range is not known. */
+const rangeFinding = (config: Config, seen: Observation): Finding[] =>
+  rangeNotes(config, seen).map((note) => none("range", note));
+
+/** Name server and page, and the way to them. */
+async function ofServers(config: Config, hostIp: Ipv4): Promise<Finding[]> {
+  const [names, engine, page, others, delegated, upstream] = await Promise.all([
+    nameServer(config, hostIp),
+    udpEngine(config),
+    webServer(config, hostIp),
+    namesOfHost(hostIp).then((found) => pageNames(config, hostIp, found)),
+    delegation(config, hostIp),
+    forwarders(config, hostIp),
+  ]);
+  return [names, engine, page, ...others, delegated, ...upstream];
+}
+
+/** `decision` is null where what leads to its container is at fault. */
+async function ofService(config: Config, name: string, decision: Decision | null): Promise<Finding[]> {
+  return decision === null
+    ? [none(`service ${clip(name)}`, "not checked: fix the above first")]
+    : await oneService(config, decision, name);
+}
+
+/** Applies `afterNameServer` to what asks it. */
+const afterServer =
+  (servers: readonly Finding[]) =>
+  (one: Finding): Finding =>
+    one.subject === "delegation" || one.subject.endsWith(NAME)
+      ? afterNameServer(
+          one,
+          servers.some(({ subject, ok }) => subject === "name server" && ok === true),
+        )
+      : one;
 
 /** What fails because the name server does not serve the zone says nothing about delegation or service. */
 export function afterNameServer(finding: Finding, serves: boolean): Finding {
@@ -95,51 +164,11 @@ async function attempt(subject: string, look: () => Promise<string>): Promise<Fi
   }
 }
 
-function failed(subject: string, error: unknown): Finding {
-  if (error instanceof HostError) return bad(subject, error.message, error.remedy ?? "see --debug");
-  if (error instanceof ConfigError) return bad(subject, error.message, "edit the configuration file");
-  throw error;
-}
-
-/** The state of Docker; `filters`: its firewall backend, null where it does not answer. */
-interface DockerFindings {
-  readonly findings: readonly Finding[];
-  readonly filters: Writes | null;
-}
-
-async function dockerFindings(config: Config): Promise<DockerFindings> {
-  let about: ReadonlyMap<string, unknown>;
-  try {
-    about = await connectDocker({ socket: config.dockerSocket, ...config.api }).about();
-  } catch (error) {
-    return { findings: [failed("Docker", error)], filters: null };
-  }
-  const version = String(about.get("ServerVersion") ?? about.get("Version") ?? "unknown");
-  const backend = about.get("FirewallBackend") as { Driver?: unknown } | undefined;
-  const driver = typeof backend?.Driver === "string" ? backend.Driver : "iptables";
-  const engine = dockerEngine(
-    `engine ${clip(version)} at ${config.dockerSocket}`,
-    about.get("SecurityOptions"),
-  );
-  const filters = driver.startsWith("nftables") ? "nft" : "iptables";
-  try {
-    const marks = filters === "nft" ? await readAcceptedMarks() : [];
-    return { findings: [engine, dockerFirewall(config, driver, marks)], filters };
-  } catch (error) {
-    return { findings: [engine, failed("Docker's firewall", error)], filters };
-  }
-}
-
-/** Containers of a rootless engine are in a network namespace of its own, where no rule of the host leads. */
-export function dockerEngine(message: string, options: unknown): Finding {
-  const rootless = Array.isArray(options) && options.some((one) => /^name=rootless\b/.test(String(one)));
-  return rootless
-    ? bad("Docker", `${message} is rootless: the host has no way to its containers`, "use Docker as root")
-    : good("Docker", message);
-}
-
-async function forwarding(): Promise<Finding> {
+/** `dockerRuns`: Docker sets it when it starts. */
+async function forwarding(dockerRuns: boolean): Promise<Finding> {
   const value = await readFile("/proc/sys/net/ipv4/ip_forward", "utf8").catch(() => "?");
+  if (value.trim() !== "1" && !dockerRuns)
+    return none("forwarding", "not checked: Docker sets net.ipv4.ip_forward when it starts");
   return value.trim() === "1"
     ? good("forwarding", "net.ipv4.ip_forward is 1")
     : bad(
@@ -147,94 +176,4 @@ async function forwarding(): Promise<Finding> {
         `net.ipv4.ip_forward is ${value.trim()}: no packet reaches a container`,
         "sysctl -w net.ipv4.ip_forward=1; set it in /etc/sysctl.d to survive a reboot",
       );
-}
-
-/** What a run would repair, by component. */
-export function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
-  const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
-  const link = (subject: string, concerns: (step: Step) => boolean, fine: string): Finding => {
-    const lines = steps.filter(concerns).flatMap(describe);
-    const more = lines.length > NAMED ? "; ..." : "";
-    return lines.length === 0
-      ? good(subject, fine)
-      : bad(subject, `${lines.length} to repair: ${lines.slice(0, NAMED).join("; ")}${more}`, "run `ocdd`");
-  };
-  const frame =
-    (...parts: readonly Part[]) =>
-    (step: Step): boolean =>
-      step.kind === "frame" && parts.includes(step.part);
-  const kinds =
-    (...wanted: readonly Step["kind"][]) =>
-    (step: Step): boolean =>
-      wanted.includes(step.kind);
-  const redirection = (step: Step): boolean =>
-    kinds("rule", "hairpin")(step) || frame("redirect", "hairpin")(step);
-  const served = decision.services.filter((s) => s.forward !== null).length;
-  const { desired } = decision;
-  return [
-    link("leases", kinds("lease", "conflict", "leases"), `${served} in use`),
-    range(config, seen, decision),
-    link(
-      "forward accept",
-      frame("accept"),
-      "packets to services are let through (FORWARD), after the operator's own rules",
-    ),
-    obstacles(seen),
-    link(
-      "unused ports",
-      frame("refusal"),
-      "what a service does not offer is refused, and no program of the host answers in its place (INPUT)",
-    ),
-    link("rules", redirection, "the address of each service leads to its container"),
-    guard(
-      seen,
-      link(
-        "guard",
-        (step) => step.kind === "guard" || frame("guard")(step),
-        "packets to a service reach its own container, or none",
-      ),
-    ),
-    link("aliases", kinds("address"), `${desired.aliases.length} on ${config.device}`),
-    link("zone file", kinds("record", "zone"), config.zoneFile),
-    link("index page", kinds("page", "self"), config.indexFile),
-  ];
-}
-
-/** Whether addresses are left, and whether clients reach them without a route. */
-export function range(config: Config, seen: Observation, { unserved, range: use }: Decision): Finding {
-  if (unserved > 0)
-    return bad(
-      "range",
-      `full: ${unserved} containers are not served`,
-      "ask IT for a larger range, or hide containers with ocdd.enable=false",
-    );
-  const networks = seen.addresses.flatMap(({ device, address, prefix }) =>
-    device === config.device && prefix < 32 ? (parseCidr(`${address}/${prefix}`) ?? []) : [],
-  );
-  const outside = subtract(config.pool, networks)[0];
-  const note =
-    outside === undefined
-      ? ""
-      : `; ${outside.first}-${outside.last} is in no network of ${config.device}: clients need a route to it`;
-  return good("range", `${use.free} of ${use.size} free${note}`);
-}
-
-/** Changes named in one line. */
-const NAMED = 5;
-
-/** The operator's own rules that refuse traffic to the aliases: they take precedence, and are reported. */
-function obstacles({ firewall }: Observation): Finding {
-  const [first] = firewall.obstacles;
-  if (first === undefined) return good("operator's firewall", "does not drop traffic to the aliases");
-  const more = firewall.obstacles.length > 1 ? ` (and ${firewall.obstacles.length - 1} more)` : "";
-  return bad(
-    "operator's firewall",
-    `${clip(first, 120)}${more} comes before OCDD's accept`,
-    "change that rule if the aliases are to be reached",
-  );
-}
-
-function guard({ firewall }: Observation, drift: Finding): Finding {
-  if (firewall.unguarded === null) return drift;
-  return bad("guard", `not guarded: ${clip(firewall.unguarded, 120)}`, UNGUARDED);
 }

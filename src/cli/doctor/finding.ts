@@ -1,3 +1,5 @@
+import { ConfigError, HostError } from "../../core/errors.ts";
+
 /** What doctor finds about one component. */
 export interface Finding {
   /** Null when there is nothing to check. */
@@ -27,3 +29,11 @@ export const none = (subject: string, message: string): Finding => ({
   message,
   remedy: null,
 });
+
+/** Of a check that could not be made; throws what is a bug. */
+export function failed(subject: string, error: unknown): Finding {
+  if (error instanceof HostError) return bad(subject, error.message, error.remedy ?? "see --debug");
+  if (error instanceof ConfigError)
+    return bad(subject, error.message.replaceAll("\n", "; "), error.remedy ?? "edit the configuration file");
+  throw error;
+}

@@ -1,10 +1,11 @@
 /** Mistakes in the configuration that only the host can show. */
 
-import type { Ipv4 } from "../addresses/ipv4.ts";
+import { type Ipv4, parseCidr, subtract } from "../addresses/ipv4.ts";
 import { overlapsOf } from "../addresses/reserved.ts";
 import { clip } from "../clip.ts";
 import { ConfigError, type Problem } from "../errors.ts";
 import type { DeviceAddress, Observation } from "../model.ts";
+import { someOf } from "../text.ts";
 import type { Config, KeyName } from "./config.ts";
 import { outputProblems } from "./outputs.ts";
 
@@ -55,18 +56,43 @@ export function hostNotes(config: Config, { addresses }: Pick<Observation, "addr
   return [`HOST_IP ${hostIp} is no address of this host: name server and page are not reached there`];
 }
 
+/** Where part of the range is in no network of the device. No error: a router may lead clients there. */
+export function rangeNotes(
+  { device, pool }: Pick<Config, "device" | "pool">,
+  { addresses }: Pick<Observation, "addresses">,
+): string[] {
+  const networks = addresses.flatMap((one) =>
+    one.device === device && one.prefix < 32 ? (parseCidr(`${one.address}/${one.prefix}`) ?? []) : [],
+  );
+  const outside = subtract(pool, networks)[0];
+  return outside === undefined
+    ? []
+    : [`${outside.first}-${outside.last} is in no network of ${device}: clients need a route to it`];
+}
+
+/** Devices named in one line. */
+const NAMED = 8;
+
+/** Why NETWORK_DEVICE is not valid on this host, with what helps; null where it is a device of the host. */
+export function deviceProblem(
+  { device }: Pick<Config, "device">,
+  { devices }: Pick<Observation, "devices">,
+): string | null {
+  if (devices.includes(device)) return null;
+  const others = devices.filter((name) => !INTERNAL.test(name));
+  const there = (others.length > 0 ? others : devices).map((name) => clip(name));
+  return `"${device}" is no network device of this host; there are ${someOf(there, NAMED)}: set NETWORK_DEVICE to the one that clients are behind`;
+}
+
 function checked(config: Config, seen: Observation, more: readonly Problem[]): Ipv4 {
   const problems: Problem[] = outputProblems(config, seen.actual);
   const where = config.where.get("NETWORK_DEVICE") ?? "default";
   const problem = (message: string): void => void problems.push({ where, key: "NETWORK_DEVICE", message });
   const { device } = config;
   const host = hostAddress(config, seen.addresses, seen.actual.aliases);
-  if (!seen.devices.includes(device)) {
-    const others = seen.devices.filter((name) => !INTERNAL.test(name));
-    problem(
-      `"${device}" is no network device of this host; there are ${(others.length > 0 ? others : seen.devices).join(", ")}`,
-    );
-  } else if (host === undefined) problem(`"${device}" has no IPv4 address; set one on it, or HOST_IP`);
+  const unknown = deviceProblem(config, seen);
+  if (unknown !== null) problem(unknown);
+  else if (host === undefined) problem(`"${device}" has no IPv4 address; set one on it, or HOST_IP`);
   problems.push(...more);
   if (problems.length > 0 || host === undefined) throw new ConfigError(problems);
   return host;

@@ -31,6 +31,8 @@ export interface StatusReport {
   readonly engine: string | null;
   /** Time of the last successful run, and now. */
   readonly lastRun: number | null;
+  /** False where neither `initialize` nor a run has been on this host: then that alone is to be done. */
+  readonly setUp: boolean;
   readonly now: number;
   readonly hostIp: Ipv4 | null;
   readonly table: LeaseTable;
@@ -112,9 +114,7 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
   const { size, used, held, conflict, free, inForce } = use(config, report);
   const rows: Row[] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
-    lastRun === null
-      ? ["last run", "never succeeded", "bad", "`ocdd` runs now and says what is wrong"]
-      : ["last run", `${age(now - lastRun)} ago`],
+    lastRun === null ? neverRow(report.setUp) : [LAST_RUN, `${age(now - lastRun)} ago`],
     ...watchRows(stats, report.watching, now, report.starts),
     ...serverRows(report.server, report.starts),
     [
@@ -137,7 +137,9 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
   ];
   const lines = rows.flatMap(([title, text, tone, remedy]) => [
     `${title.padEnd(11)}  ${tone === undefined ? text : paint(text, tone)}`,
-    ...(remedy === undefined ? [] : [`${"".padEnd(11)}  remedy: ${clip(remedy, LONG)}`]),
+    ...(remedy === undefined || !(report.setUp || title === LAST_RUN)
+      ? []
+      : [`${"".padEnd(11)}  remedy: ${clip(remedy, LONG)}`]),
   ]);
   const list = (title: string, items: readonly string[]): string[] =>
     items.length === 0 ? [] : ["", `${title}:`, ...items.map((item) => `  ${item}`)];
@@ -157,6 +159,13 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
     "",
   ].join("\n");
 }
+
+const LAST_RUN = "last run";
+
+const neverRow = (setUp: boolean): Row =>
+  setUp
+    ? [LAST_RUN, "never succeeded", "bad", "`ocdd` runs now and says what is wrong"]
+    : [LAST_RUN, "never: OCDD has not been set up on this host", "bad", "run `ocdd initialize`"];
 
 const asleepIn = ({ services }: Decision): readonly Service[] =>
   services.filter(({ state }) => state === "asleep");

@@ -50,6 +50,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     version: "1",
     engine: null,
     lastRun: null,
+    setUp: true,
     now: NOW,
     hostIp: HOST,
     inForce: 0,

@@ -1,5 +1,10 @@
 import t from "tap";
-import { checkAgainstHost, checkForInitialize, hostAddress } from "../../../src/core/config/host-check.ts";
+import {
+  checkAgainstHost,
+  checkForInitialize,
+  deviceProblem,
+  hostAddress,
+} from "../../../src/core/config/host-check.ts";
 import { decide } from "../../../src/core/decide.ts";
 import { ConfigError } from "../../../src/core/errors.ts";
 import type { DeviceAddress } from "../../../src/core/model.ts";
@@ -50,10 +55,10 @@ t.test("settings that the host contradicts: all reported at once, with their lin
   const messages = messagesOf(checkAgainstHost);
   t.strictSame(messages({}), []);
   t.strictSame(messages({ NETWORK_DEVICE: "eth9" }), [
-    'ocdd.conf:1: NETWORK_DEVICE: "eth9" is no network device of this host; there are ens3',
+    'ocdd.conf:1: NETWORK_DEVICE: "eth9" is no network device of this host; there are ens3: set NETWORK_DEVICE to the one that clients are behind',
   ]);
   t.strictSame(messages({ NETWORK_DEVICE: "eth9" }, { devices: ["lo", "docker0"] }), [
-    'ocdd.conf:1: NETWORK_DEVICE: "eth9" is no network device of this host; there are lo, docker0',
+    'ocdd.conf:1: NETWORK_DEVICE: "eth9" is no network device of this host; there are lo, docker0: set NETWORK_DEVICE to the one that clients are behind',
   ]);
   t.strictSame(messages({ IP_RANGE_END: "200" }), [], "the host's own address is passed over");
   t.strictSame(messages({ HOST_IP: "192.168.122.12" }), []);
@@ -75,6 +80,14 @@ t.test(
     );
   },
 );
+
+t.test("a device that the host does not have: those there are, some by name, made printable", async (t) => {
+  const many = Array.from({ length: 10 }, (_, i) => `eth${i}`);
+  const list = "eth0, eth1, eth2, eth3, eth4, eth5, eth6, eth7 and 2 more";
+  t.match(deviceProblem(config(), { devices: ["lo", ...many] }), `there are ${list}: set NETWORK_DEVICE`);
+  t.match(deviceProblem(config(), { devices: ["a\u001b[2J"] }), "there are a\ufffd[2J:");
+  t.equal(deviceProblem(config(), observation()), null);
+});
 
 t.test("a range that overlaps a network of Docker's is an error for initialize alone", async (t) => {
   const messages = messagesOf(checkForInitialize);
