@@ -72,6 +72,22 @@ t.test("setUp: a range that leaves out addresses in use is refused before anythi
   t.strictSame(inForce(), ["two 192.168.122.12", "one 192.168.122.13"]);
 });
 
+t.test("setUp: a range in no network of the device is told", async (t) => {
+  const host = new StillHost();
+  const set = (range: string) => {
+    const conf = config({ STORAGE_DIR: t.testdir({}), IP_RANGE: range });
+    return host
+      .observe()
+      .then((seen) =>
+        setUp(conf, host, seen, { now: NOW, say: () => undefined, accept: async () => false, yes: false }),
+      );
+  };
+  t.strictSame((await set("192.168.122.11-192.168.122.30")).notes, []);
+  t.match((await set("198.51.100.1-198.51.100.9")).notes, [
+    /^198\.51\.100\.1-198\.51\.100\.9 is in no network of ens3/,
+  ]);
+});
+
 t.test("isSetUp: a run has been here, or something of OCDD is in force", async (t) => {
   const conf = config({ STORAGE_DIR: t.testdir({}) });
   const bare = observation();

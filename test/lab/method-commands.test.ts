@@ -114,7 +114,11 @@ async function says(t: Test, lab: Lab): Promise<void> {
       JSON.parse(old.stdout).services.map((one: { name: string }) => one.name),
       ["one", "two"],
     );
-    t.equal((await lab.ocdd(["audit", "--where", "<3"])).code, 78);
+    t.equal((await lab.ocdd(["audit", "--where", "<3"])).code, 64);
+    t.match(
+      (await lab.ocdd(["audit", "--where", "meta.opensl<3"])).stderr,
+      /no service has the field "meta\.opensl"/,
+    );
   });
   await t.test("inspect: the process, the bridge port, commands to look at it", async (t) => {
     const pid = await inspected(lab, "one", ".State.Pid");
