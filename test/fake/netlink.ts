@@ -25,6 +25,7 @@ export function fakeNetlink(nft: FakeNft, call: (name: string, deed: () => void)
       return { messages: [], interrupted: false };
     },
     list: () => undefined,
+    listInTurns: async () => false,
     port: () => 0,
     close: () => undefined,
   };

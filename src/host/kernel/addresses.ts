@@ -58,7 +58,7 @@ export interface LinkReader {
 export function openLinkReader(netlink: Loaded<Netlink> = openNetlink(NETLINK_ROUTE)): LinkReader {
   if ("reason" in netlink) return { read: readByProgram, close: () => undefined };
   const route = netlink.calls;
-  return { read: async () => readByNetlink(route), close: () => route.close() };
+  return { read: () => readByNetlink(route), close: () => route.close() };
 }
 
 /** Every device, IPv4 address and bridge port, for once. Throws HostError. */
@@ -71,12 +71,12 @@ export async function readLinks(): Promise<Links> {
   }
 }
 
-function readByNetlink(route: Netlink): Links {
+async function readByNetlink(route: Netlink): Promise<Links> {
   try {
-    const links = listed(route, linkQuestion(DUMP)).map(({ body }) => linkOf(body));
+    const links = (await listed(route, linkQuestion(DUMP))).map(linkOf);
     const names = new Map(links.map(({ index, name }) => [index, name]));
     const addresses = new Map<string, DeviceAddress[]>(links.map(({ name }) => [name, []]));
-    for (const { body } of listed(route, addressQuestion())) {
+    for (const body of await listed(route, addressQuestion())) {
       const found = addressOf(body, names);
       if (found !== undefined) addresses.get(found.device)?.push(found);
     }

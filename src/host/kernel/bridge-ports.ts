@@ -57,7 +57,7 @@ export function openBridgePorts(
   if ("reason" in netlink)
     return { find: (wanted) => findWithPrograms(wanted, isOf), close: () => undefined };
   const route = netlink.calls;
-  return { find: async (wanted) => find(route, wanted, isOf), close: () => route.close() };
+  return { find: (wanted) => find(route, wanted, isOf), close: () => route.close() };
 }
 
 /** For more containers than so many one list of all devices takes less time. */
@@ -67,9 +67,9 @@ const FEW = 8;
  * The devices are read first: a port that is listed with the number of an earlier namespace has ended with it, and a rule
  * for it lets nothing through. In the opposite order the number could be another container's by the time of the list.
  */
-function find(route: Netlink, wanted: readonly Wanted[], isOf: IsOf): Map<string, string> {
+async function find(route: Netlink, wanted: readonly Wanted[], isOf: IsOf): Promise<Map<string, string>> {
   if (wanted.length === 0) return new Map();
-  const links = (wanted.length > FEW ? undefined : linksOf(route, wanted)) ?? readLinks(route);
+  const links = (wanted.length > FEW ? undefined : linksOf(route, wanted)) ?? (await readLinks(route));
   return matched(wanted, links, (pid) => namespaceOf(route, pid), isOf);
 }
 
@@ -123,8 +123,8 @@ function isOfContainer(pid: number, id: string): boolean {
 }
 
 /** A port that an interrupted list lacks is found by the next search. */
-const readLinks = (route: Netlink): Link[] =>
-  listed(route, linkQuestion(DUMP)).map(({ body }) => linkOf(body));
+const readLinks = async (route: Netlink): Promise<Link[]> =>
+  (await listed(route, linkQuestion(DUMP))).map(linkOf);
 
 /**
  * The bridges, and what is at the other end of the devices of each container: a few questions a container, however many

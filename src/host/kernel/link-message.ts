@@ -1,5 +1,5 @@
 /** Devices and addresses in rtnetlink's messages (linux/rtnetlink.h, linux/if_link.h, linux/if_addr.h, linux/if_bridge.h). */
-import type { Netlink, Replies } from "./netlink.ts";
+import type { Netlink } from "./netlink.ts";
 import { attribute, DUMP, int32, type Message, REQUEST } from "./netlink-message.ts";
 
 export const RTM_GETLINK = 18;
@@ -55,9 +55,11 @@ export function addressQuestion(): Message {
 /** Tries of a list that other changes interrupt; the last counts. */
 const TRIES = 5;
 
-/** The whole answer to a question for a list. Throws NetlinkError. */
-export function listed(route: Netlink, question: Message): Replies["messages"] {
-  let replies = route.ask([question]);
-  for (let tries = 1; replies.interrupted && tries < TRIES; tries++) replies = route.ask([question]);
-  return replies.messages;
+/** The bodies of the whole answer to a question for a list. Throws NetlinkError. */
+export async function listed(route: Netlink, question: Message): Promise<readonly Buffer[]> {
+  for (let tries = 1; ; tries++) {
+    const bodies: Buffer[] = [];
+    const interrupted = await route.listInTurns(question, ({ body }) => void bodies.push(Buffer.from(body)));
+    if (!interrupted || tries === TRIES) return bodies;
+  }
 }

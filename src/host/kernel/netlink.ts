@@ -54,6 +54,10 @@ export interface Netlink {
    * list of any length takes no memory. Throws NetlinkError, and what `each` throws.
    */
   list(question: Message, each: (message: Message) => void): void;
+  /**
+   * As `list`, in turns of the event loop, on a socket of its own: other work goes on. Returns whether it was interrupted.
+   */
+  listInTurns(question: Message, each: (message: Message) => void): Promise<Replies["interrupted"]>;
   /** The kernel's number for this socket, which is in the notifications of its changes; 0 while it is closed. */
   port(): number;
   close(): void;
@@ -88,7 +92,7 @@ export function openNetlink(protocol: number): Loaded<Netlink> {
     try {
       send(calls, socket.fd, out);
       const plain = messages.length === 1 && messages[0]?.flags === REQUEST;
-      return receive(calls, socket.fd, room, { first, ends, plain }, each);
+      return receive(parts(calls, socket.fd, room, { first, ends, plain }, each));
     } catch (error) {
       // octets left in the socket belong to this request
       close();
@@ -107,13 +111,25 @@ export function openNetlink(protocol: number): Loaded<Netlink> {
   };
   const list = (question: Message, each: (message: Message) => void): void =>
     void exchange([question], 1, each);
-  return { calls: { ask, list, port: () => socket?.port ?? 0, close } };
+  const listInTurns: Netlink["listInTurns"] = async (question, each) => {
+    const { fd } = openSocket(calls, protocol, 0);
+    try {
+      send(calls, fd, [encode(question, 1)]);
+      const answer = parts(calls, fd, Buffer.alloc(DATAGRAM), { first: 1, ends: 1, plain: false }, each);
+      let turn = answer.next();
+      for (; turn.done !== true; turn = answer.next()) await new Promise(setImmediate);
+      return turn.value;
+    } finally {
+      calls.close(fd);
+    }
+  };
+  return { calls: { ask, list, listInTurns, port: () => socket?.port ?? 0, close } };
 }
 
 /** Sends one message and takes its acknowledgement. Throws NetlinkError. */
 export function request(calls: NetlinkCalls, fd: number, message: Message): void {
   send(calls, fd, [encode(message, 1)]);
-  receive(calls, fd, Buffer.alloc(DATAGRAM), { first: 1, ends: 1, plain: false }, () => undefined);
+  receive(parts(calls, fd, Buffer.alloc(DATAGRAM), { first: 1, ends: 1, plain: false }, () => undefined));
 }
 
 /** Sends encoded messages as one datagram. Throws NetlinkError. */
@@ -132,13 +148,21 @@ interface Expected {
   readonly plain: boolean;
 }
 
-function receive(
+/** The whole answer at once. Returns whether it was interrupted. */
+function receive(answer: Generator<void, boolean>): boolean {
+  let turn = answer.next();
+  while (turn.done !== true) turn = answer.next();
+  return turn.value;
+}
+
+/** An answer, a datagram at a time. Returns whether it was interrupted. Throws NetlinkError. */
+function* parts(
   calls: NetlinkCalls,
   fd: number,
   room: Buffer,
   { first, ends, plain }: Expected,
   each: (message: Message) => void,
-): boolean {
+): Generator<void, boolean> {
   let interrupted = false;
   for (let left = ends; left > 0; ) {
     // the answer to a request is in the socket when send returns: there is nothing to wait for
@@ -157,6 +181,7 @@ function receive(
         if (plain && (flags & MULTI) === 0) left -= 1;
       }
     }
+    if (left > 0) yield;
   }
   return interrupted;
 }

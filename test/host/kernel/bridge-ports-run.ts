@@ -60,6 +60,11 @@ const counting: typeof netlink = {
       for (const message of replies.messages) octets += encode(message, 1).length;
       return replies;
     },
+    listInTurns: (question, each) =>
+      netlink.calls.listInTurns(question, (message) => {
+        octets += encode(message, 1).length;
+        each(message);
+      }),
   },
 };
 
