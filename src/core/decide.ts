@@ -165,7 +165,8 @@ function dataPathOf(
     pool,
     subnets,
     ...(waits && queue !== undefined ? { queue } : {}),
-    ...(forwards.some((forward) => forward.page !== undefined) && page !== undefined ? { page } : {}),
+    // also while it is shown for none: who has connected to it before the service was ready asks a moment later
+    ...(page === undefined ? {} : { page }),
   };
   return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
 }

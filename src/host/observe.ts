@@ -120,13 +120,16 @@ export interface FallenAsleep {
 }
 
 /**
- * Another process may read the queue. Where the rules are not read it is not known which aliases wait: a container that runs
- * counts as awake then.
+ * Another process may read the queue, and serve the page: as its rules tell. Where they are not read it is not known which
+ * aliases wait: a container that runs counts as awake then.
  */
-async function gatesOfOthers(failures: string, withRules: boolean): Promise<Gates> {
+async function gatesOfOthers(failures: string, rules: DataPath | undefined): Promise<Gates> {
   if ((await queueHasReader(QUEUE_NUMBER)) !== true) return NO_GATES;
   const gates = { ...NO_GATES, failed: await readFailures(failures) };
-  return withRules ? { ...gates, queue: QUEUE_NUMBER } : gates;
+  if (rules === undefined) return gates;
+  const page = rules.frame?.page;
+  const paged = new Set(rules.forwards.flatMap((one) => (one.page === undefined ? [] : one.alias)));
+  return { ...gates, queue: QUEUE_NUMBER, ...(page === undefined ? {} : { page, paged }) };
 }
 
 /** Actions of events after which a container may have another bridge port. */
@@ -241,7 +244,7 @@ export function makeObserver(parts: ObserverParts): Observer {
       // where this process reads no queue, another may: its rules stay
       const others =
         own?.queue === undefined
-          ? await gatesOfOthers(paths.failures, !without.includes("firewall"))
+          ? await gatesOfOthers(paths.failures, without.includes("firewall") ? undefined : now.path.dataPath)
           : NO_GATES;
       const told = own === undefined || others.queue !== undefined ? others : own;
       queue = told.queue;

@@ -202,7 +202,7 @@ export function openLifecycle({
       const { open, shut, failed } = waker;
       if (queue === undefined) return { ...NO_GATES, failed };
       const paged = new Set([...waker.places()].flatMap(([alias, place]) => (place.paged ? alias : [])));
-      const shown = pagePort === undefined || paged.size === 0 ? {} : { page: pagePort, paged };
+      const shown = pagePort === undefined ? {} : { page: pagePort, paged };
       return { queue: QUEUE_NUMBER, ...shown, open, shut, failed };
     },
     update(outcome) {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { ROOT, readSurface } from "../../packaging/surface.ts";
+import { LISTED_BY_COMMANDS } from "../../src/cli/main.ts";
 import { run } from "../lab/process.ts";
 
 const surface = readSurface();
@@ -120,8 +121,9 @@ t.test("bash: all names are offered", async (t) => {
   };
   t.same(await offer("ocdd", ""), surface.words.map(({ name }) => name).sort());
   t.same(await offer("ocdd", "--set", ""), surface.keys.map(({ name }) => `${name}=`).sort());
+  const everywhere = surface.flags.filter(({ long }) => !LISTED_BY_COMMANDS.has(long));
   for (const { name, flags } of surface.words) {
-    const all = [...flags, ...surface.flags].flatMap(({ short, long }) => [long, ...(short ? [short] : [])]);
+    const all = [...flags, ...everywhere].flatMap(({ short, long }) => [long, ...(short ? [short] : [])]);
     t.same(await offer("ocdd", name, "-"), [...new Set(all)].sort(), name);
   }
 });

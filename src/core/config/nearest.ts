@@ -14,15 +14,19 @@ export function meant(name: string, known: readonly string[]): string | null {
   return word !== "" && distance <= few(name) && distance < name.length ? word : null;
 }
 
-/** Levenshtein distance. */
+/** Optimal string alignment: a letter more, a letter less, another letter, or two neighbours exchanged, is one edit each. */
 export function edits(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  let last: readonly number[] = [];
+  let row: readonly number[] = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const exchanged = j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const turn = exchanged ? (last[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(swap, turn, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
+    last = row;
     row = next;
   }
   return row[b.length] ?? 0;

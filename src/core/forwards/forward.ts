@@ -42,7 +42,7 @@ export interface Frame {
   readonly subnets: readonly Range[];
   /** Number of the kernel's queue in which first packets wait; absent: they are refused, or nothing waits. */
   readonly queue?: number;
-  /** Port of this host that answers for aliases whose packets wait; absent where none does. */
+  /** Port of this host that answers for aliases whose packets wait; absent where no server of the page runs. */
   readonly page?: number;
 }
 

@@ -6,7 +6,7 @@ import type { LifecycleSettings } from "./settings.ts";
 export interface Gates {
   /** Number of the queue in which first packets wait; absent where nothing reads one. */
   readonly queue?: number;
-  /** Port of this host on which the page of services that wait is served; absent where it is not. */
+  /** Port of this host on which the page of services that wait is served, also while it is shown for none; absent where it is not. */
   readonly page?: number;
   /** Aliases of which the page is shown. */
   readonly paged?: ReadonlySet<string>;

@@ -6,7 +6,8 @@ t.test("meant: at most two edits, one for a name of three letters, in any case",
   const known = ["WAKE", "DNS_TTL", "DEBUG", "web", "ftp"];
   for (const [name, want] of [
     ["FOO", null],
-    ["wbe", null],
+    ["wbe", "web"],
+    ["ebw", null],
     ["wob", "web"],
     ["fttp", "ftp"],
     ["waek", "WAKE"],
