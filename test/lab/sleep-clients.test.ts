@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { until } from "./process.ts";
-import { addressOf, asleep, inForce, stateOf, visit, WAKE } from "./sleeper.ts";
+import { addressOf, asleep, inForce, leads, stateOf, visit, WAKE } from "./sleeper.ts";
 
 t.setTimeout(600_000);
 
@@ -18,6 +18,7 @@ t.test("clients of services that sleep", async (t) => {
   await database(t, lab);
   await film(t, lab);
   await webSocket(t, lab);
+  await connectedBefore(t, lab);
   await validated(t, lab);
 });
 
@@ -83,6 +84,31 @@ async function webSocket(t: Test, lab: Lab): Promise<void> {
     t.equal(await stateOf(lab, "chat"), "running");
     await lab.run("client", ["touch", `${lab.dir}/speak`]);
     t.equal((await answer).stdout, "word");
+  });
+}
+
+async function connectedBefore(t: Test, lab: Lab): Promise<void> {
+  await t.test("connected to the page while it starts, asked after it is ready: sent on", async (t) => {
+    const command = ["sh", "-c", "rm -f /tmp/go; while [ ! -e /tmp/go ]; do sleep 0.1; done; exec /serve"];
+    await lab.startContainer({ name: "late", labels: WAKE, command });
+    const address = await addressOf(lab, "late");
+    await asleep(lab, "late", address);
+    const ask = join(lab.dir, "ask");
+    const request = "GET / HTTP/1.1\\r\\nHost: late\\r\\n\\r\\n";
+    const script = `(while [ ! -e ${ask} ]; do sleep 0.1; done; printf '${request}') | socat -t5 - TCP:${address}:80`;
+    const answer = lab.run("client", ["sh", "-c", script], { check: false });
+    await until("it is connected", async () => {
+      const { stdout } = await lab.run("client", ["ss", "-Htn", "state", "established", "dst", address]);
+      return stdout.includes(address);
+    });
+    const settled = (): Promise<true> =>
+      until("a run by hand changes nothing", async () => (await lab.ocdd(["plan"])).stdout === "");
+    await settled();
+    await lab.docker("exec", "late", "touch", "/tmp/go");
+    await leads(lab, address);
+    await settled();
+    writeFileSync(ask, "");
+    t.match((await answer).stdout, /^HTTP\/1\.1 307 [\s\S]*^Location: \/\r$/m);
   });
 }
 
