@@ -16,7 +16,7 @@ export interface DockerView {
   readonly notices: readonly string[];
   /**
    * Ids of containers whose list entry is out of date: it shows them running after their end was announced, not yet running
-   * when a network has their address, or with an endpoint whose loss was announced.
+   * when a network has their address, without a network that has it, or with an endpoint whose loss was announced.
    */
   readonly unsettled?: readonly string[];
 }
@@ -67,12 +67,31 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   const lookAtEndpoints = async (id: string): Promise<void> => {
     endpoints.set(id, readEndpoints((await docker.network(id)) ?? {}));
   };
+  /**
+   * With the networks that have an address for a container that runs and are not in its list entry yet: Docker announces
+   * `connect` before it has stored the container's own description, which a busy disk makes seconds.
+   */
+  const withJoined = (one: Container): Container => {
+    const missing = RUNNING.has(one.state)
+      ? networks.filter(({ id }) => endpoints.get(id)?.has(one.id) === true && !isOn(one, id))
+      : [];
+    if (missing.length === 0) return one;
+    const joined = missing.map(({ id, name }) => ({
+      network: name,
+      networkId: id,
+      address: undefined,
+      priority: 0,
+    }));
+    // as Docker's list has them
+    const attachments = [...one.attachments, ...joined].sort((a, b) => (a.network < b.network ? -1 : 1));
+    return { ...one, attachments };
+  };
   const view = (): DockerView => {
     const gone = ended();
     const containers: Container[] = [];
     const stopped: Container[] = [];
     for (const one of listed.values()) {
-      const running = gone.has(one.id) ? undefined : present(one, endpoints);
+      const running = gone.has(one.id) ? undefined : present(withJoined(one), endpoints);
       if (running === undefined)
         stopped.push(gone.has(one.id) && RUNNING.has(one.state) ? { ...one, state: EXITED } : one);
       else containers.push(running);
@@ -80,7 +99,11 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     const late = [...gone].filter((id) => RUNNING.has(listed.get(id)?.state ?? ""));
     const starting = containers.flatMap(({ id, state }) => (state === STARTING ? id : []));
     const disconnected = containers.flatMap(({ id }) => (unasked.has(id) ? id : []));
-    return { containers, stopped, networks, notices, unsettled: [...late, ...starting, ...disconnected] };
+    const joining = containers.flatMap(({ id, attachments }) =>
+      attachments.length === listed.get(id)?.attachments.length ? [] : id,
+    );
+    const unsettled = [...late, ...starting, ...disconnected, ...joining];
+    return { containers, stopped, networks, notices, unsettled };
   };
   /** Takes an end or the loss of an endpoint from the event alone: Docker answers requests slowly just then. */
   const applyEvent = ({ action, container, network }: DockerEvent): void => {
@@ -174,6 +197,9 @@ function updated(
   const kept = [...before.values()].filter((one) => !gone.has(one.id)).map((one) => now.get(one.id) ?? one);
   return new Map([...fresh, ...kept].map((one) => [one.id, one]));
 }
+
+const isOn = ({ attachments }: Container, network: string): boolean =>
+  attachments.some(({ networkId }) => networkId === network);
 
 const STARTING = "starting";
 const EXITED = "exited";

@@ -102,6 +102,28 @@ t.test("a list that lags behind its events and networks is asked again until it 
   t.strictSame(await unsettled([{ ...die, action: "" }]), []);
 });
 
+t.test("connected to a network that its list entry does not have yet: shown, and asked again", async (t) => {
+  const world = new World();
+  for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");
+  const real = world.docker();
+  let stored = true;
+  const before = await real.containers({ all: true });
+  const docker = { ...real, containers: async (what = {}) => (stored ? real.containers(what) : before) };
+  const view = followedView(docker, NONE);
+  await view.whole();
+  stored = false;
+  const events = world.act("connect", "web", "back");
+  const first = await view.refresh(events);
+  t.strictSame(shown(first), ["web running 172.17.0.4 172.17.0.3"]);
+  t.strictSame(first.unsettled, [id("web")]);
+  stored = true;
+  const later = await view.refresh([{ action: "", container: id("web"), network: "" }]);
+  t.strictSame(shown(later), shown(first));
+  t.strictSame(later.unsettled, []);
+  const lost = await view.refresh(world.act("disconnect", "web", "back"));
+  t.strictSame(shown(lost), ["web running - 172.17.0.3"], "the list entry follows");
+});
+
 t.test("an endpoint that its network no longer shows: left out while the list still shows it", async (t) => {
   const world = new World();
   for (const op of ["create", "endpoint", "start"] as const) world.act(op, "web", "bridge");

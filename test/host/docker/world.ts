@@ -148,11 +148,11 @@ export class World {
   private item(name: string, box: Box): Json {
     // the list does not show the address of a container that is being started
     const shown = runs(box.state);
+    // in the order of their names, as in Docker's JSON
     const Networks = Object.fromEntries(
-      [...box.nets].map(([net, address]) => [
-        net,
-        { NetworkID: id(net), IPAddress: shown ? (address ?? "") : "" },
-      ]),
+      [...box.nets]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([net, address]) => [net, { NetworkID: id(net), IPAddress: shown ? (address ?? "") : "" }]),
     );
     return {
       Id: id(name),
