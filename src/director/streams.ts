@@ -159,10 +159,6 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say, loc
     pending.addAll();
     wakeup.wake();
   };
-  const firewallChanged = (): void => {
-    // Docker puts its jumps before OCDD's while it starts, and answers no request until then; the run repeats what fails here
-    host.reassert().then(lookAtAll, lookAtAll);
-  };
   const look = (event: DockerEvent): void => {
     pending.add(event);
     wakeup.wake();
@@ -173,7 +169,13 @@ export function followHost(watched: Watched, { pending, wakeup, signal, say, loc
   };
   lifecycle.start();
   let running = false;
-  const withdrawing = { ...host, withdraw: () => (running ? host.withdraw() : locked(host.withdraw)) };
+  /** A teardown that is in progress, or a run by hand, has the lock: what this process has written last is out of date then. */
+  const underLock = (act: () => Promise<void>): Promise<void> => (running ? act() : locked(act));
+  const withdrawing = { ...host, withdraw: () => underLock(host.withdraw) };
+  const firewallChanged = (): void => {
+    // Docker puts its jumps before OCDD's while it starts, and answers no request until then; the run repeats what fails here
+    underLock(host.reassert).then(lookAtAll, lookAtAll);
+  };
   // most are started at once, and are observed then
   const created = (container: string): void => {
     setTimeout(() => look({ action: "", container, network: "" }), CREATED_MS).unref();

@@ -33,7 +33,7 @@ import type { ForwardTable } from "./kernel/forwards.ts";
 import { QUEUE_NUMBER, queueHasReader } from "./kernel/queue/queue.ts";
 import { readNextHops } from "./kernel/routes.ts";
 import { afterApply, type Known, withGates, withoutAliases } from "./known.ts";
-import { bridgesOf, lostUnowned, ownersOfPorts, withOwners, withPorts } from "./port-owners.ts";
+import { bridgesOf, lostUnowned, ownersOfPorts, withOwners, withoutPort, withPorts } from "./port-owners.ts";
 import { asOfNow, makeSince } from "./since.ts";
 
 /** How much of the host an observation reads. */
@@ -97,7 +97,10 @@ export interface Observer {
   wayTo(containerId: string): { readonly alias: Ipv4; readonly bridge: string } | undefined;
   /** Name of a network's bridge; undefined where it has none. */
   bridgeOf(networkId: string): string | undefined;
-  /** Containers of which Docker's list showed another state than its events or networks in the last observation. */
+  /**
+   * Containers of which Docker's list showed another state than its events or networks in the last observation, and those of its
+   * events whose bridge port was not found.
+   */
   unsettled(): readonly string[];
   /** Whether an address is an alias in force, as far as it is known. */
   holds(address: string): boolean;
@@ -144,6 +147,8 @@ export function makeObserver(parts: ObserverParts): Observer {
   let known: Known | undefined;
   /** What was known before the plan that is being carried out. */
   let before: Known | undefined;
+  /** Containers that an event of the last observation is about, and whose bridge port was not found. */
+  let portless: readonly string[] = [];
   let view: DockerView = { containers: [], networks: [], notices: [] };
   let leased: LeaseTable["leases"] = [];
   let leasedBy = "";
@@ -239,6 +244,9 @@ export function makeObserver(parts: ObserverParts): Observer {
       const replaced = events?.filter(({ action }) => REPLACING.has(action)) ?? [];
       const changed = left === undefined ? undefined : new Set(replaced.map(({ container }) => container));
       const links = await ownersOfPorts({ bridgePorts, docker, view, known: now, changed });
+      // once for each event: one that is not found again is looked for by the next full run
+      const told = new Set(replaced.flatMap(({ action, container }) => (action === "" ? [] : container)));
+      portless = withoutPort(told, view, links);
       const current = { ...now, links };
       const own = gates?.(view);
       // where this process reads no queue, another may: its rules stay
@@ -246,12 +254,12 @@ export function makeObserver(parts: ObserverParts): Observer {
         own?.queue === undefined
           ? await gatesOfOthers(paths.failures, without.includes("firewall") ? undefined : now.path.dataPath)
           : NO_GATES;
-      const told = own === undefined || others.queue !== undefined ? others : own;
-      queue = told.queue;
+      const gatesNow = own === undefined || others.queue !== undefined ? others : own;
+      queue = gatesNow.queue;
       const observation = observationOf(config, {
         ...current,
         ...view,
-        gates: told,
+        gates: gatesNow,
         results,
         unanswered,
         ended: exits?.ended(),
@@ -331,7 +339,7 @@ export function makeObserver(parts: ObserverParts): Observer {
     bridgeOf: (networkId) => view.networks.find(({ id }) => id === networkId)?.bridge || undefined,
     overtaken,
     queue: () => queue,
-    unsettled: () => view.unsettled ?? [],
+    unsettled: () => [...(view.unsettled ?? []), ...portless],
     holds: (address) => known?.aliases.some((alias) => alias.address === address) === true,
     learned: (port) => void learned.push(port),
     forget() {

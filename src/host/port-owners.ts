@@ -49,6 +49,17 @@ export async function ownersOfPorts({
   return { ...links, bridgePorts: [...ports.values()] };
 }
 
+/** Those of the containers that have no port on one of their bridges: it may have been looked for a moment too early. */
+export function withoutPort(ids: ReadonlySet<string>, view: DockerView, { bridgePorts }: Links): string[] {
+  const owned = new Set(bridgePorts.map(({ bridge, container }) => `${bridge} ${container}`));
+  return view.containers.flatMap((container) =>
+    ids.has(container.id) &&
+    bridgesOf(container, view.networks).some((bridge) => !owned.has(`${bridge} ${container.id}`))
+      ? container.id
+      : [],
+  );
+}
+
 /**
  * True when a container has ended whose port was listed while Docker was still starting it, so that its owner was not
  * known: the ports are to be listed again.
