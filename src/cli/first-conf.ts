@@ -84,6 +84,15 @@ export async function firstConf(
   }
 }
 
+/** A question of yes or no; Enter means no, and what means neither is asked again. */
+export async function agreed(ask: Questions["ask"], question: string): Promise<boolean> {
+  for (;;) {
+    const answer = (await ask(`${question} [y/N] `)).toLowerCase();
+    if (["y", "yes"].includes(answer)) return true;
+    if (["", "n", "no"].includes(answer)) return false;
+  }
+}
+
 /** Times that zone and range are asked for. */
 const TRIES = 3;
 
@@ -117,8 +126,7 @@ async function offerConf(file: string, before: string | undefined, { say, ask }:
   const proposal = { device: seen.device, hostIp: seen.hostIp, pool, isFound, zone };
   const text = proposedConf(proposal, before ?? "");
   say(`\n${text}`);
-  if (!/^y(es)?$/i.test(await ask(`Write this to ${file}, and set up this host with it? [y/N] `)))
-    return false;
+  if (!(await agreed(ask, `Write this to ${file}, and set up this host with it?`))) return false;
   await makeDirectory(dirname(file));
   if (before === undefined) await writeNew(file, text);
   else if ((await readText(file)) === before) await writeWhole(file, text);
@@ -156,7 +164,9 @@ export async function askForRange(
   proposed: Range,
 ): Promise<readonly Range[] | undefined> {
   for (let n = 0; n < TRIES; n++) {
-    const answer = await ask(`The range that IT has granted, kept out of DHCP [${poolText([proposed])}]: `);
+    const answer = await ask(
+      `The range that IT has granted, kept out of DHCP [${poolText([proposed])}] (found free, not granted): `,
+    );
     const pool = answer === "" ? [proposed] : readPool(answer);
     if (typeof pool !== "string") return pool;
     say(`The range ${pool}.`);

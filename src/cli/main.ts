@@ -162,8 +162,11 @@ async function zone(flags: Flags): Promise<number> {
 }
 
 /** Puts one question after the other to a person; undefined where there is no terminal. */
-function questions(flags: Flags): Questions | undefined {
-  if (!process.stdin.isTTY || !process.stderr.isTTY || flags.json === true) return undefined;
+const questions = (flags: Flags): Questions | undefined =>
+  process.stdin.isTTY && process.stderr.isTTY && flags.json !== true ? person() : undefined;
+
+/** The person at the terminal. */
+function person(): Questions {
   const input = createInterface({ input: process.stdin, terminal: false });
   const answers = input[Symbol.asyncIterator]();
   return {
@@ -190,10 +193,8 @@ async function init(flags: Flags): Promise<number> {
 }
 
 async function yesOrNo(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${question} [y/N] `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+  const { ask, close } = person();
+  return (await import("./first-conf.ts")).agreed(ask, question).finally(close);
 }
 
 async function down(flags: Flags): Promise<number> {
@@ -323,7 +324,8 @@ export function commandTree(finish: (status: number) => void): Command {
   const program = new Command("ocdd");
   const done = (work: Promise<number>): Promise<void> => work.then(finish);
   const json = ["--json", "print one JSON document"] as const;
-  const yes = ["--yes", "do not ask for confirmation"] as const;
+  const ending = "accept that a changed range or host address ends active leases";
+  const yes = ["--yes", `do not ask for confirmation; ${ending}`] as const;
   program
     .description(
       "OctoCop Director for Docker: every container its own name and its own address on the network",
@@ -340,7 +342,7 @@ export function commandTree(finish: (status: number) => void): Command {
     .option(...yes)
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")
-    .argument("[word]")
+    .argument("[word...]")
     .usage("[options] [command]")
     .exitOverride()
     // every command understands the options of the program too
@@ -355,8 +357,9 @@ export function commandTree(finish: (status: number) => void): Command {
     .addHelpText("beforeAll", ({ error }) =>
       error ? program.error(unknownCommand(program.args[1] ?? "", program)) : "",
     )
-    .action((word: string | undefined) => {
-      if (word === "version") return out(`${version()}\n`);
+    .action(([word, ...more]: readonly string[]) => {
+      if (word === "version" && more.length === 0) return out(`${version()}\n`);
+      if (word === "version") program.error("ocdd: version takes no argument");
       if (word !== undefined) program.error(unknownCommand(word, program));
       return done(apply(program.opts()));
     });
@@ -382,11 +385,11 @@ export function commandTree(finish: (status: number) => void): Command {
     .option(...yes);
   add("apply", "update addresses, rules, zone and page (default command)", apply)
     .option(...json)
-    .option(...yes);
+    .option("--yes", ending);
   add("plan", "show the changes apply would make, one per line", showPlan)
     .option(...json)
     .option("--detailed-exitcode", "exit status 2 when there are changes")
-    .option(...yes);
+    .option("--yes", ending);
   add(
     "watch",
     "run as a daemon: apply on every Docker event and every SYNC_INTERVAL seconds",
@@ -405,9 +408,13 @@ export function commandTree(finish: (status: number) => void): Command {
   add("doctor", "check every component, or one service end to end", doctor)
     .argument("[name]", "a service's name")
     .option(...json);
-  add("teardown", "remove every alias, rule and chain OCDD made, and nothing else", down)
+  add(
+    "teardown",
+    "remove every alias, rule, chain and record OCDD made; leases, zone file and page stay, without services",
+    down,
+  )
     .option(...json)
-    .option(...yes);
+    .option("--yes", "do not ask for confirmation");
   const LIFECYCLE = {
     wake: "start services, with what they need, and wait until they are ready",
     start: "start the containers of services",
@@ -426,7 +433,7 @@ export function commandTree(finish: (status: number) => void): Command {
   for (const spec of METHOD_COMMANDS) addSpec(program, spec, done);
   program.addHelpText(
     "after",
-    "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode),\n3 partial (some containers are not served), 64 usage, 69 Docker not reachable,\n75 another `ocdd` is at work, 77 privilege missing, 78 bad configuration.",
+    "\nWithout a command: one run, as from cron.\nExit status: 0 success, 1 failed, 2 changes pending (plan --detailed-exitcode),\n3 partial (the range is full or a label of a container cannot be read), 64 usage, 69 Docker not reachable,\n75 another `ocdd` is at work, 77 privilege missing, 78 bad configuration.",
   );
   program.showHelpAfterError("remedy: `ocdd --help` lists commands and options");
   for (const command of program.commands)

@@ -32,9 +32,13 @@ t.test("firstConf without a terminal: what to do is said, and nothing is written
 
 t.test("askForRange: Enter takes the proposal; what cannot be read is asked for again", async (t) => {
   const proposed = { first: ip("192.168.122.11"), last: ip("192.168.122.30") };
+  const questions: string[] = [];
   const asked = async (...answers: string[]) => {
     const said: string[] = [];
-    const ask = async (): Promise<string> => answers.shift() ?? "";
+    const ask = async (question: string): Promise<string> => {
+      questions.push(question);
+      return answers.shift() ?? "";
+    };
     return { pool: await askForRange({ say: (line) => said.push(line), ask }, proposed), said };
   };
   t.same(await asked(""), { pool: [proposed], said: [] });
@@ -44,4 +48,5 @@ t.test("askForRange: Enter takes the proposal; what cannot be read is asked for 
   t.equal(second.said.length, 1);
   t.match(second.said, [/^The range .*192\.168\.122\.40-39/]);
   t.equal((await asked("x", "y", "z")).pool, undefined);
+  t.match(questions[0], /\[192\.168\.122\.11-192\.168\.122\.30\] \(found free, not granted\): $/);
 });

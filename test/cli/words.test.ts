@@ -40,6 +40,14 @@ t.test("the help of a command has the options of the program too", async (t) => 
   );
 });
 
+t.test("the help says what --yes accepts, and when a run is partial, as the README does", async (t) => {
+  const said = async (...args: string[]) => (await ocdd(...args)).out.replace(/\s+/g, " ");
+  for (const word of ["apply", "plan", "initialize"])
+    t.match(await said(word, "--help"), /accept that a changed range or host address ends active leases/, word);
+  t.notMatch(await said("teardown", "--help"), /accept/);
+  t.match(await said("help"), /3 partial \(the range is full or a label of a container cannot be read\)/);
+});
+
 t.test("the help of try: the command behind --, and an example", async (t) => {
   t.match(await ocdd("try", "--help"), {
     status: 0,
@@ -69,6 +77,11 @@ t.test("a word that is no command: status 64, and the command that was meant", a
     err: /^ocdd: unknown command 'lst', did you mean list\?\nremedy: `ocdd --help` lists/,
   });
   t.same(await ocdd("help", "lst"), await ocdd("lst"));
+  t.match(await ocdd("shwo", "web", "--json"), {
+    status: 64,
+    err: /^ocdd: unknown command 'shwo', did you mean show\?\nremedy: `ocdd --help` lists/,
+  });
+  t.match(await ocdd("version", "web"), { status: 64, err: /^ocdd: version takes no argument$/m });
   t.match(await ocdd("something"), {
     status: 64,
     err: /^ocdd: unknown command 'something'\nremedy: `ocdd --help` lists/,
