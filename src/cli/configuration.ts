@@ -1,7 +1,7 @@
 /** The command `config`. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import { deviceProblem, hostAddress, rangeNotes } from "../core/config/host-check.ts";
+import { deviceProblem, hostAddress, rangeWarnings } from "../core/config/host-check.ts";
 import { HostError } from "../core/errors.ts";
 import { settingsDocument, settingsText } from "../core/report/settings.ts";
 import { type Host, openHost } from "../host/host.ts";
@@ -29,7 +29,7 @@ export async function onThisHost(
     const problem = deviceProblem(config, seen);
     return {
       hostIp: hostAddress(config, seen.addresses, seen.actual.aliases),
-      warnings: problem === null ? rangeNotes(config, seen) : [problem],
+      warnings: problem === null ? rangeWarnings(config, seen) : [problem],
     };
   } catch (error) {
     if (error instanceof HostError) return { hostIp: undefined, warnings: [] };

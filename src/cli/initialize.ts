@@ -5,7 +5,7 @@ import { takenOver } from "../core/addresses/assign.ts";
 import { addressesOf, type Ipv4 } from "../core/addresses/ipv4.ts";
 import { leftAliases } from "../core/addresses/leftover.ts";
 import type { Config } from "../core/config/config.ts";
-import { checkForInitialize, rangeNotes } from "../core/config/host-check.ts";
+import { checkForInitialize, rangeWarnings } from "../core/config/host-check.ts";
 import { decide } from "../core/decide.ts";
 import type { LeaseTable, Observation } from "../core/model.ts";
 import { emptyState } from "../core/page/empty.ts";
@@ -86,7 +86,7 @@ export async function setUp(
   } finally {
     await release();
   }
-  return { hostIp, notes: rangeNotes(config, seen) };
+  return { hostIp, notes: rangeWarnings(config, seen) };
 }
 
 /** What is said where all of OCDD's is removed: the bash script's own words. */

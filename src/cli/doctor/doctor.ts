@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
-import { checkAgainstHost, rangeNotes } from "../../core/config/host-check.ts";
+import { checkAgainstHost, GRANTED, rangeNotes, unusableRange } from "../../core/config/host-check.ts";
 import { decide } from "../../core/decide.ts";
 import { HostError } from "../../core/errors.ts";
 import type { Decision, Observation } from "../../core/model.ts";
@@ -115,8 +115,11 @@ export async function ofHost(
 }
 
 /** Where use of the range is not known. */
-const rangeFinding = (config: Config, seen: Observation): Finding[] =>
-  rangeNotes(config, seen).map((note) => none("range", note));
+function rangeFinding(config: Config, seen: Observation): Finding[] {
+  const unusable = unusableRange(config, seen);
+  if (unusable !== null) return [bad("range", unusable, GRANTED)];
+  return rangeNotes(config, seen).map((note) => none("range", note));
+}
 
 /** Name server and page, and the way to them. */
 async function ofServers(config: Config, hostIp: Ipv4): Promise<Finding[]> {

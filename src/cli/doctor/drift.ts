@@ -1,7 +1,7 @@
 /** What a run would repair, by component, and what of the firewall is in the way. */
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
-import { rangeNotes } from "../../core/config/host-check.ts";
+import { GRANTED, rangeNotes, unusableRange } from "../../core/config/host-check.ts";
 import type { Part } from "../../core/forwards/forward.ts";
 import type { Decision, Observation } from "../../core/model.ts";
 import { plan, type Step } from "../../core/plan.ts";
@@ -62,6 +62,8 @@ export function drift(config: Config, seen: Observation, decision: Decision): Fi
 
 /** Whether addresses are left, and whether clients reach them without a route. */
 export function range(config: Config, seen: Observation, { unserved, range: use }: Decision): Finding {
+  const unusable = unusableRange(config, seen);
+  if (unusable !== null) return bad("range", unusable, GRANTED);
   if (unserved > 0)
     return bad(
       "range",

@@ -1,7 +1,8 @@
 /** Mistakes in the configuration that only the host can show. */
 
 import { type Ipv4, parseCidr, subtract } from "../addresses/ipv4.ts";
-import { overlapsOf } from "../addresses/reserved.ts";
+import { overlapsOf, reservedAddresses } from "../addresses/reserved.ts";
+import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import { ConfigError, type Problem } from "../errors.ts";
 import type { DeviceAddress, Observation } from "../model.ts";
@@ -68,6 +69,29 @@ export function rangeNotes(
   return outside === undefined
     ? []
     : [`${outside.first}-${outside.last} is in no network of ${device}: clients need a route to it`];
+}
+
+/** What helps where no address of the range can be handed out. */
+export const GRANTED = "set IP_RANGE to the addresses that IT has granted for containers";
+
+/** That no address of the range can be handed out, for the host uses each or it is reserved; null where one can. */
+export function unusableRange(config: Config, seen: Observation): string | null {
+  const hostIp = hostAddress(config, seen.addresses, seen.actual.aliases);
+  if (hostIp === undefined) return null;
+  const { pool, addressHold: hold } = config;
+  const { excluded, avoided } = reservedAddresses(pool, seen, hostIp, seen.neighbours);
+  const all = new Set([...excluded, ...avoided]);
+  // what is reserved is so at any time
+  const { reserved, size } = addressUse({ pool, table: seen.actual.table, reserved: all, hold, now: 0 });
+  return reserved < size
+    ? null
+    : "no address of the range can be handed out: it holds only the host's own and reserved ones";
+}
+
+/** What is to be said of the range, one line each. */
+export function rangeWarnings(config: Config, seen: Observation): string[] {
+  const unusable = unusableRange(config, seen);
+  return [...(unusable === null ? [] : [`${unusable}; ${GRANTED}`]), ...rangeNotes(config, seen)];
 }
 
 /** Devices named in one line. */

@@ -1,5 +1,41 @@
-/** The address range: its limits, and how the bash script's three keys give it. */
-import { type Ipv4, overlaps, parseCidr, type Range, sizeOf } from "../addresses/ipv4.ts";
+/** The address range: its limits, how a part of it is written, and how the bash script's three keys give it. */
+import {
+  compareIpv4,
+  type Ipv4,
+  overlaps,
+  parseCidr,
+  parseIpv4,
+  type Range,
+  sizeOf,
+} from "../addresses/ipv4.ts";
+
+const NEITHER = "which is neither FIRST-LAST nor a CIDR";
+
+/** `192.168.122.11-192.168.122.30`, a CIDR, or an address; else what is wrong with it, to follow the text in quotes. */
+export function readPart(part: string): Range | string {
+  const ends = part.split("-").map((end) => end.trim());
+  if (ends.length > 2 || ends.includes("")) return NEITHER;
+  const [first = "", last] = ends;
+  if (last === undefined) {
+    const [address = "", prefix = "32", more] = first.split("/");
+    if (more !== undefined || !/^[\d.]+$/.test(address)) return NEITHER;
+    return parseCidr(first) ?? addressProblem(address) ?? `where /${prefix} is no prefix length (0 to 32)`;
+  }
+  const [a, b] = [parseIpv4(first), parseIpv4(last)];
+  if (a === undefined) return addressProblem(first) ?? NEITHER;
+  if (b === undefined) return addressProblem(last) ?? NEITHER;
+  return compareIpv4(a, b) > 0 ? "whose last address is below its first" : { first: a, last: b };
+}
+
+/** Null for what is an address. */
+function addressProblem(text: string): string | null {
+  if (parseIpv4(text) !== undefined) return null;
+  const octets = /^\d+(\.\d+){3}$/.test(text) ? text.split(".") : [];
+  const wrong = octets.find((octet) => parseIpv4(`0.0.0.${octet}`) === undefined);
+  return wrong === undefined
+    ? `where "${text}" is no IPv4 address`
+    : `where "${wrong}" is no octet of an address (0 to 255, no zero before it)`;
+}
 
 /** The three keys, as far as they are set. */
 export interface ThreeKeys {

@@ -1,7 +1,6 @@
 /** Readers of one value each: text → value, or Bad with what is wrong with it. */
 import { parseNotifyTarget, parseTransferPeer } from "../../dns/text/peers.ts";
 import {
-  compareIpv4,
   type Ipv4,
   mergeRanges,
   parseCidr,
@@ -11,7 +10,7 @@ import {
 } from "../addresses/ipv4.ts";
 import { parseDuration } from "../duration.ts";
 import { type Name, toName } from "../services/name.ts";
-import { unusable } from "./pool.ts";
+import { readPart, unusable } from "./pool.ts";
 
 /** What is wrong with a value: "is 31, must be 1 to 30". */
 export class Bad extends Error {}
@@ -136,20 +135,9 @@ export function ranges(value: string): Range[] {
     .map((part) => part.trim())
     .filter((part) => part !== "")
     .map((part) => {
-      const [a = "", b, more] = part.split("-").map((end) => end.trim());
-      if (b === undefined) {
-        const cidr = parseCidr(a);
-        if (cidr === undefined) throw new Bad(`holds "${part}", which is neither FIRST-LAST nor a CIDR`);
-        return cidr;
-      }
-      const first = parseIpv4(a);
-      const last = parseIpv4(b);
-      if (first === undefined || last === undefined || more !== undefined) {
-        throw new Bad(`holds "${part}", which is neither FIRST-LAST nor a CIDR`);
-      }
-      if (compareIpv4(first, last) > 0)
-        throw new Bad(`holds "${part}", whose last address is below its first`);
-      return { first, last };
+      const range = readPart(part);
+      if (typeof range === "string") throw new Bad(`holds "${part}", ${range}`);
+      return range;
     });
   const pool = mergeRanges(found);
   const message = value === "" ? null : unusable(pool);
