@@ -9,7 +9,7 @@ import type { Paint } from "../core/report/paint.ts";
 import { isPartial, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
 import { describeAll, removedText } from "../core/report/steps.ts";
-import { CONFIRMATION_MS } from "../director/confirm.ts";
+import { CONFIRMATION_MS, refusal } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { readOctets } from "../host/disk/file.ts";
@@ -17,7 +17,7 @@ import { takeLock } from "../host/disk/lock.ts";
 import { seeWatch } from "../host/disk/watch-stats.ts";
 import { connectDocker } from "../host/docker/client.ts";
 import { connectCreation, type DockerCreation } from "../host/docker/creation.ts";
-import { openHost } from "../host/host.ts";
+import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { reapTries } from "../lifecycle/methods/try-reaper.ts";
@@ -87,14 +87,22 @@ export async function reapLeftovers(config: Config): Promise<string[]> {
   return lines;
 }
 
-/** What a run would change. */
-export async function runPlan(config: Config, { json, yes }: Wish, detailed: boolean): Promise<Answer> {
-  const options = { now, apply: false, yes, confirmationMs: 0 };
-  const { decision, plan } = await reconcile(config, openHost(config), options);
+/** What a run would change, also one that is refused without `--yes`. */
+export async function runPlan(
+  config: Config,
+  { json, yes }: Wish,
+  detailed: boolean,
+  host: Host = openHost(config),
+): Promise<Answer> {
+  const { decision, plan } = await reconcile(config, host, { now, apply: false, yes: true, confirmationMs: 0 });
+  const refused = yes ? null : refusal(decision);
   const changes = describeAll(plan.steps);
   return {
     out: json ? jsonText(runDocument(config, decision, changes)) : lines(changes),
-    warnings: decision.warnings,
+    warnings: [
+      ...(refused === null ? [] : [`without --yes a run refuses these changes: ${refused.message}`]),
+      ...decision.warnings,
+    ],
     notes: isEmpty(plan) && !json ? ["nothing to do"] : [],
     status: detailed && !isEmpty(plan) ? CHANGES : 0,
   };

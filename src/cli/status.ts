@@ -11,6 +11,7 @@ import { plan } from "../core/plan.ts";
 import type { ServerAnswers, StatusReport } from "../core/report/status.ts";
 import { describeAll } from "../core/report/steps.ts";
 import { readUsage, type Usage } from "../core/report/usage.ts";
+import { refusal } from "../director/confirm.ts";
 import { lastRunOf } from "../host/disk/page.ts";
 import { seeWatch } from "../host/disk/watch-stats.ts";
 import type { Docker } from "../host/docker/client.ts";
@@ -61,6 +62,7 @@ export async function statusOf(
     seeWatch(pathsOf(config)),
   ]);
   const decision = trouble === null ? decide(config, seen, now) : null;
+  const refused = decision === null ? null : refusal(decision);
   const { actual } = seen;
   const hostIp = hostAddress(config, seen.addresses, actual.aliases) ?? null;
   const report = {
@@ -73,7 +75,11 @@ export async function statusOf(
     table: decision?.desired.table ?? actual.table,
     inForce: actual.aliases.length,
     decision,
-    drift: root && decision !== null ? describeAll(plan(actual, decision.desired).steps) : null,
+    drift:
+      root && decision !== null && refused === null
+        ? describeAll(plan(actual, decision.desired).steps)
+        : null,
+    refused,
     unguarded: root ? seen.firewall.unguarded : undefined,
     trouble: trouble?.message ?? null,
     remedy: trouble?.remedy ?? null,

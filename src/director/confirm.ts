@@ -78,10 +78,16 @@ export function accepted<T extends Pick<Decided, "decision">>(
   now: T,
   { yes }: Pick<ConfirmOptions, "yes">,
 ): T {
-  const { evicted } = now.decision;
-  if (evicted.length === 0 || yes) return now;
+  const refused = yes ? null : refusal(now.decision);
+  if (refused !== null) throw refused;
+  return now;
+}
+
+/** The error of a run that is not to end active leases; null where it would end none. */
+export function refusal({ evicted }: Pick<Decision, "evicted">): HostError | null {
+  if (evicted.length === 0) return null;
   const list = evicted.map((lease) => `${lease.address} ${clip(lease.names[0] ?? lease.key)}`);
-  throw new HostError(
+  return new HostError(
     "refused",
     `${counted(evicted.length, "active lease")} would end, outside of the range or on the host's own address: ${someOf(list, NAMED)}`,
     {

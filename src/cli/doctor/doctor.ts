@@ -7,6 +7,7 @@ import { checkAgainstHost, GRANTED, rangeNotes, unusableRange } from "../../core
 import { decide } from "../../core/decide.ts";
 import { HostError } from "../../core/errors.ts";
 import type { Decision, Observation } from "../../core/model.ts";
+import { refusal } from "../../director/confirm.ts";
 import { type Host, openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
@@ -48,7 +49,7 @@ export async function diagnose(config: Config, name: string | undefined): Promis
   return [...findings, ...servers.map(afterServer(servers)), ...service.map(afterServer(servers))];
 }
 
-/** What is found on the host; `servers`: its address, null where they cannot be asked. `decision` is null where Docker or the set-up is missing. */
+/** What is found on the host; `servers`: its address, null where they cannot be asked. `decision` is null where Docker or the set-up is missing, or a run is refused. */
 export interface OfHost {
   readonly findings: readonly Finding[];
   readonly servers: Ipv4 | null;
@@ -110,7 +111,8 @@ export async function ofHost(
   return {
     findings: [device, ...drift(config, seen, decision), watch, ...always, sleep],
     servers: hostIp,
-    decision,
+    // of one that is refused nothing is in force
+    decision: refusal(decision) === null ? decision : null,
   };
 }
 

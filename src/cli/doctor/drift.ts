@@ -7,10 +7,16 @@ import type { Decision, Observation } from "../../core/model.ts";
 import { plan, type Step } from "../../core/plan.ts";
 import { UNGUARDED } from "../../core/report/status-rows.ts";
 import { describe } from "../../core/report/steps.ts";
-import { bad, type Finding, good } from "./finding.ts";
+import { refusal } from "../../director/confirm.ts";
+import { bad, type Finding, failed, good, none } from "./finding.ts";
 
-/** What a run would repair, by component. */
+/** What a run would repair, by component; where a run is refused, why, and no repair. */
 export function drift(config: Config, seen: Observation, decision: Decision): Finding[] {
+  const refused = refusal(decision);
+  if (refused !== null) {
+    const state = none("rules, aliases, zone file and page", "not checked: a run is refused until then");
+    return [failed("range", refused), obstacles(seen), state];
+  }
   const { steps } = plan(seen.actual, decision.desired, seen.leasesStale);
   const link = (subject: string, concerns: (step: Step) => boolean, fine: string): Finding => {
     const lines = steps.filter(concerns).flatMap(describe);

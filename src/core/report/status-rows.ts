@@ -1,5 +1,6 @@
 /** Rows of the overview: what runs, and what a run would change. */
 import { clip } from "../clip.ts";
+import type { HostError } from "../errors.ts";
 import { age, counted } from "../text.ts";
 import type { Tone } from "./paint.ts";
 import type { Refusal, WatchStats } from "./watch-stats.ts";
@@ -98,8 +99,13 @@ export function serverRows(server: ServerAnswers | undefined, { serve }: Starts)
 
 const UNASKED = "unknown (the host has no address yet)";
 
-/** What a run would change; null where that is not known. */
-export function driftRow(drift: readonly string[] | null, dockerDown: boolean): Row {
+/** What a run would change; null where that is not known, or where a run is refused. */
+export function driftRow(
+  drift: readonly string[] | null,
+  refused: HostError | null,
+  dockerDown: boolean,
+): Row {
+  if (refused !== null) return ["drift", `a run is refused: ${refused.message}`, "bad", refused.remedy];
   if (drift === null)
     return ["drift", dockerDown ? "unknown (Docker is down; rules stay in place)" : "unknown (needs root)"];
   if (drift.length === 0) return ["drift", "none"];

@@ -4,6 +4,7 @@ import type { Ipv4 } from "../addresses/ipv4.ts";
 import { addressUse } from "../addresses/use.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import type { HostError } from "../errors.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
 import { age, counted } from "../text.ts";
 import { checkRows, checksDocument, failingLines } from "./checks.ts";
@@ -40,8 +41,10 @@ export interface StatusReport {
   readonly inForce: number;
   /** What the containers ask for. */
   readonly decision: Decision | null;
-  /** What a run would change. */
+  /** What a run would change; null also where it is refused. */
   readonly drift: readonly string[] | null;
+  /** Why there is no next run, with what helps; null where there is one. */
+  readonly refused: HostError | null;
   /** Why the guard cannot be in force; null when it can, undefined when that is not known. */
   readonly unguarded: string | null | undefined;
   /** Why Docker's containers are not known, and what to do about it. */
@@ -131,7 +134,7 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
       "addresses",
       `${used} of ${size} in use, ${held} on hold, ${counted(conflict, "conflict")}, ${free} free; ${inForce} on the device`,
     ],
-    driftRow(drift, decision === null),
+    driftRow(drift, report.refused, decision === null),
     guardRow(report.unguarded),
     ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];

@@ -55,6 +55,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     hostIp: HOST,
     inForce: 0,
     drift: null,
+    refused: null,
     unguarded: null,
     trouble: null,
     remedy: null,
