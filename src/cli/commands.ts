@@ -22,6 +22,7 @@ import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { reapTries } from "../lifecycle/methods/try-reaper.ts";
 import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
+import { toldSetUp } from "./set-up.ts";
 import { serverAnswers, statusOf } from "./status.ts";
 
 /** Exit status: something is left over, containers are not served, the plan is not empty, Docker does not answer. */
@@ -94,10 +95,11 @@ export async function runPlan(
   detailed: boolean,
   host: Host = openHost(config),
 ): Promise<Answer> {
-  const { decision, plan } = await reconcile(config, host, { now, apply: false, yes: true, confirmationMs: 0 });
+  const options = { now, apply: false, yes: true, confirmationMs: 0 };
+  const { seen, decision, plan } = await reconcile(config, host, options);
   const refused = yes ? null : refusal(decision);
   const changes = describeAll(plan.steps);
-  return {
+  return toldSetUp(config, seen, () => ({
     out: json ? jsonText(runDocument(config, decision, changes)) : lines(changes),
     warnings: [
       ...(refused === null ? [] : [`without --yes a run refuses these changes: ${refused.message}`]),
@@ -105,7 +107,7 @@ export async function runPlan(
     ],
     notes: isEmpty(plan) && !json ? ["nothing to do"] : [],
     status: detailed && !isEmpty(plan) ? CHANGES : 0,
-  };
+  }));
 }
 
 /**

@@ -10,7 +10,7 @@ import { type StoppedService, stoppedServices } from "../core/report/stopped.ts"
 import { someOf } from "../core/text.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, type Look, lookAtServices } from "./select.ts";
-import { INITIALIZE, isSetUp, NOT_SET_UP } from "./set-up.ts";
+import { toldSetUp } from "./set-up.ts";
 
 export interface ListOptions {
   readonly filter: Filter;
@@ -23,13 +23,9 @@ export interface ListOptions {
 /** The services as they are. Needs Docker's socket, not root. Throws HostError, also for a name that nothing has. */
 export async function runList(config: Config, options: ListOptions): Promise<Answer> {
   const look = await lookAtServices(config);
-  const answer = listAnswer(config, look, options, Math.floor(Date.now() / 1000));
-  return withSetUp(answer, await isSetUp(config, look.seen));
+  const now = Math.floor(Date.now() / 1000);
+  return toldSetUp(config, look.seen, () => listAnswer(config, look, options, now));
 }
-
-/** Where OCDD is not set up the services are what a first run would make of the containers. */
-export const withSetUp = (answer: Answer, setUp: boolean): Answer =>
-  setUp ? answer : { ...answer, warnings: [`${NOT_SET_UP}: ${INITIALIZE}`, ...answer.warnings] };
 
 /** `now` is in seconds since the epoch. Throws HostError "refused" for a name that nothing has. */
 export function listAnswer(config: Config, look: Look, options: ListOptions, now: number): Answer {

@@ -5,7 +5,7 @@ import { decide } from "../core/decide.ts";
 import { HostError } from "../core/errors.ts";
 import { findNamed } from "../core/lifecycle/named.ts";
 import type { Container, Decision, Observation, Service } from "../core/model.ts";
-import { openHost } from "../host/host.ts";
+import { type Host, openHost } from "../host/host.ts";
 
 /** A container that a command is carried out for. */
 export interface Selected {
@@ -22,8 +22,11 @@ export interface Look {
 }
 
 /** What the host has now. Needs Docker's socket, not root. Throws HostError. */
-export async function lookAtServices(config: Config): Promise<Look> {
-  const seen = await openHost(config).observe({ without: ["firewall"] });
+export async function lookAtServices(
+  config: Config,
+  host: Pick<Host, "observe"> = openHost(config),
+): Promise<Look> {
+  const seen = await host.observe({ without: ["firewall"] });
   return { seen, decision: decide(config, seen, Math.floor(Date.now() / 1000)) };
 }
 
@@ -35,7 +38,7 @@ export function containersOf(name: string, config: Config, { seen, decision }: L
   const near = found.meant === null ? "" : `: the nearest name is ${clip(found.meant)}`;
   const hint = none ? ": there is no container at all" : near;
   throw new HostError("refused", `there is no service and no container "${clip(name)}"${hint}`, {
-    remedy: "ocdd list",
+    remedy: none ? "start a container; `ocdd list` shows it then" : "ocdd list",
   });
 }
 

@@ -1,5 +1,6 @@
 /** Whether OCDD has been set up on this host. */
 import type { Config } from "../core/config/config.ts";
+import { HostError } from "../core/errors.ts";
 import type { Observation } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { readText } from "../host/disk/file.ts";
@@ -7,6 +8,27 @@ import { readText } from "../host/disk/file.ts";
 /** What helps where it has not. */
 export const INITIALIZE = "run `ocdd initialize`";
 export const NOT_SET_UP = "OCDD has not been set up on this host";
+
+/** What an answer says first where OCDD is not set up: it shows what a first run would make of the containers. */
+export const withSetUp = <T extends { readonly warnings: readonly string[] }>(
+  answer: T,
+  setUp: boolean,
+): T => (setUp ? answer : { ...answer, warnings: [`${NOT_SET_UP}: ${INITIALIZE}`, ...answer.warnings] });
+
+/** The same for an answer that is worked out; where nothing has the name that it is about, the error says it. Throws HostError. */
+export async function toldSetUp<T extends { readonly warnings: readonly string[] }>(
+  config: Config,
+  seen: Pick<Observation, "actual">,
+  answer: () => T,
+): Promise<T> {
+  const setUp = await isSetUp(config, seen);
+  try {
+    return withSetUp(answer(), setUp);
+  } catch (error) {
+    if (setUp || !(error instanceof HostError)) throw error;
+    throw new HostError(error.fault, `${error.message}; ${NOT_SET_UP}`, { remedy: INITIALIZE });
+  }
+}
 
 /** Whether `ocdd initialize` or a run has been here with this storage. */
 export const hasRun = async (config: Config): Promise<boolean> =>

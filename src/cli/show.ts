@@ -11,9 +11,10 @@ import type { Paint } from "../core/report/paint.ts";
 import { type Shown, showDocument, showText } from "../core/report/show.ts";
 import { whyNotServed } from "../core/services/unserved.ts";
 import { someOf } from "../core/text.ts";
-import { openHost } from "../host/host.ts";
+import { type Host, openHost } from "../host/host.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, type Look, lookAtServices } from "./select.ts";
+import { toldSetUp } from "./set-up.ts";
 
 interface Form {
   readonly json: boolean;
@@ -28,16 +29,29 @@ const answer = (document: object, text: string, json: boolean): Answer => ({
 });
 
 /** Needs Docker's socket, not root. Throws HostError, also for a name that nothing has. */
-export async function runShow(config: Config, name: string, { json, paint }: Form): Promise<Answer> {
-  const all = shownOf(config, name, await lookAtServices(config), seconds());
-  return answer(showDocument(all), all.map((one) => showText(one, paint)).join("\n"), json);
+export async function runShow(
+  config: Config,
+  name: string,
+  { json, paint }: Form,
+  host: Pick<Host, "observe"> = openHost(config),
+): Promise<Answer> {
+  const look = await lookAtServices(config, host);
+  return toldSetUp(config, look.seen, () => {
+    const all = shownOf(config, name, look, seconds());
+    return answer(showDocument(all), all.map((one) => showText(one, paint)).join("\n"), json);
+  });
 }
 
 /** The leases as the last run has left them: Docker is not asked. Throws HostError. */
-export async function runLeases(config: Config, { json, paint }: Form): Promise<Answer> {
-  const { actual } = await openHost(config).observe({ without: ["docker", "firewall"] });
-  const rows = leaseRows(actual, config.addressHold, seconds());
-  return answer(leasesDocument(rows), rows.length === 0 ? "No leases\n" : leasesText(rows, paint), json);
+export async function runLeases(
+  config: Config,
+  { json, paint }: Form,
+  host: Pick<Host, "observe"> = openHost(config),
+): Promise<Answer> {
+  const seen = await host.observe({ without: ["docker", "firewall"] });
+  const rows = leaseRows(seen.actual, config.addressHold, seconds());
+  const text = rows.length === 0 ? "No leases\n" : leasesText(rows, paint);
+  return toldSetUp(config, seen, () => answer(leasesDocument(rows), text, json));
 }
 
 /**

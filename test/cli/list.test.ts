@@ -1,6 +1,7 @@
 /** `ocdd list`: its forms and its filters. */
 import t from "tap";
-import { type ListOptions, listAnswer, withSetUp } from "../../src/cli/list.ts";
+import { type ListOptions, listAnswer } from "../../src/cli/list.ts";
+import { withSetUp } from "../../src/cli/set-up.ts";
 import { decide } from "../../src/core/decide.ts";
 import { ANY, type Filter } from "../../src/core/report/filter.ts";
 import { PLAIN } from "../../src/core/report/paint.ts";

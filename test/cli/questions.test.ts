@@ -18,6 +18,9 @@ t.test("agreed: yes, no and Enter are answers; anything else is asked again", as
       return left.shift() ?? "";
     };
     t.equal(await agreed(ask, "Remove?"), result, answers.join());
-    t.same(asked, answers.map(() => "Remove? [y/N] "));
+    t.same(
+      asked,
+      answers.map(() => "Remove? [y/N] "),
+    );
   }
 });

@@ -9,7 +9,8 @@ import { reconcile } from "../../src/director/reconcile.ts";
 import { config, container, NOW } from "../core/make.ts";
 import { StillHost } from "../director/still-host.ts";
 
-const TWO = /2 active leases would end, outside of the range .*: 192\.168\.122\.11 \w+, 192\.168\.122\.12 \w+/;
+const TWO =
+  /2 active leases would end, outside of the range .*: 192\.168\.122\.11 \w+, 192\.168\.122\.12 \w+/;
 
 async function moved(directory: string): Promise<{ host: StillHost; conf: Config }> {
   const keys = { STORAGE_DIR: directory, SERVICES: "none" };

@@ -1,9 +1,11 @@
 /** `ocdd show`: one service, why a container has none, and what a name means. */
 import t from "tap";
-import { shownOf } from "../../src/cli/show.ts";
+import { runPlan } from "../../src/cli/commands.ts";
+import { runLeases, runShow, shownOf } from "../../src/cli/show.ts";
 import { decide } from "../../src/core/decide.ts";
 import { NO_GATES } from "../../src/core/lifecycle/gates.ts";
 import type { Container, Lease, Observation } from "../../src/core/model.ts";
+import { PLAIN } from "../../src/core/report/paint.ts";
 import { showDocument, showText } from "../../src/core/report/show.ts";
 import {
   attachment,
@@ -16,6 +18,7 @@ import {
   NOW,
   observation,
 } from "../core/make.ts";
+import { StillHost } from "../director/still-host.ts";
 
 const CONFIG = config({ ADDRESS_HOLD: "600" });
 
@@ -264,3 +267,28 @@ t.test("a service asleep: its forward says until when it waits", async (t) => {
   const shown = text("wiki", [], { stopped: [asleep], gates: { ...NO_GATES, queue: 1 } });
   t.match(shown, /^forward +192\.168\.122\.11 -> \(waits until its container is ready\)$/m);
 });
+
+t.test(
+  "a host that is not set up: show, leases and plan say so, also where nothing has the name",
+  async (t) => {
+    const form = { json: false, paint: PLAIN };
+    const host = new StillHost();
+    host.containers = [WIKI];
+    const FIRST = [/^OCDD has not been set up on this host: run `ocdd initialize`$/];
+    const conf = config({ STORAGE_DIR: t.testdir({}) });
+    t.match(await runShow(conf, "wiki", form, host), { warnings: FIRST });
+    t.match(await runLeases(conf, form, host), { warnings: FIRST });
+    t.match(await runPlan(conf, { json: false, yes: false }, false, host), { warnings: FIRST });
+    host.containers = [];
+    await t.rejects(runShow(conf, "wiki", form, host), {
+      message: /there is no container at all; OCDD has not been set up/,
+      remedy: "run `ocdd initialize`",
+    });
+    const ready = config({ STORAGE_DIR: t.testdir({ "ocdd.lock": "" }) });
+    t.same((await runLeases(ready, form, host)).warnings, []);
+    t.same((await runPlan(ready, { json: false, yes: false }, false, host)).warnings, []);
+    await t.rejects(runShow(ready, "wiki", form, host), {
+      remedy: "start a container; `ocdd list` shows it then",
+    });
+  },
+);

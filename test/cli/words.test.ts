@@ -43,7 +43,11 @@ t.test("the help of a command has the options of the program too", async (t) => 
 t.test("the help says what --yes accepts, and when a run is partial, as the README does", async (t) => {
   const said = async (...args: string[]) => (await ocdd(...args)).out.replace(/\s+/g, " ");
   for (const word of ["apply", "plan", "initialize"])
-    t.match(await said(word, "--help"), /accept that a changed range or host address ends active leases/, word);
+    t.match(
+      await said(word, "--help"),
+      /accept that a changed range or host address ends active leases/,
+      word,
+    );
   t.notMatch(await said("teardown", "--help"), /accept/);
   t.match(await said("help"), /3 partial \(the range is full or a label of a container cannot be read\)/);
 });

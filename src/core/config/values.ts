@@ -1,13 +1,6 @@
 /** Readers of one value each: text → value, or Bad with what is wrong with it. */
 import { parseNotifyTarget, parseTransferPeer } from "../../dns/text/peers.ts";
-import {
-  type Ipv4,
-  mergeRanges,
-  parseCidr,
-  parseIpv4,
-  type Range,
-  toCidrs,
-} from "../addresses/ipv4.ts";
+import { type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range, toCidrs } from "../addresses/ipv4.ts";
 import { parseDuration } from "../duration.ts";
 import { type Name, toName } from "../services/name.ts";
 import { readPart, unusable } from "./pool.ts";
