@@ -8,6 +8,7 @@ import { isEmpty } from "../core/plan.ts";
 import type { Paint } from "../core/report/paint.ts";
 import { isPartial, runDocument, runReport, SCHEMA_VERSION } from "../core/report/report.ts";
 import { statusDocument, statusText } from "../core/report/status.ts";
+import { NO_UNITS, WRITE_UNITS } from "../core/report/status-rows.ts";
 import { describeAll, removedText } from "../core/report/steps.ts";
 import { CONFIRMATION_MS, refusal } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
@@ -22,7 +23,7 @@ import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { reapTries } from "../lifecycle/methods/try-reaper.ts";
 import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
-import { toldSetUp } from "./set-up.ts";
+import { startsNothing, toldSetUp } from "./set-up.ts";
 import { serverAnswers, statusOf } from "./status.ts";
 
 /** Exit status: something is left over, containers are not served, the plan is not empty, Docker does not answer. */
@@ -67,9 +68,10 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
     const options = { now, apply: true, yes, confirmationMs: CONFIRMATION_MS };
     const { decision, plan, warnings } = await reconcile(config, openHost(config), options);
     const changes = describeAll(plan.steps);
+    const unstarted = (await startsNothing(config)) ? [`${NO_UNITS}: ${WRITE_UNITS}`] : [];
     return {
       out: json ? jsonText(runDocument(config, decision, changes)) : `\n${runReport(config, decision)}`,
-      warnings: [...reaped, ...warnings],
+      warnings: [...unstarted, ...reaped, ...warnings],
       details: changes,
       status: isPartial(decision) ? PARTIAL : 0,
     };
@@ -130,6 +132,7 @@ export async function runStatus(
     root,
     version,
     server: (host) => serverAnswers(config, host),
+    unstarted: await startsNothing(config),
     now: now(),
     usage: stats,
   });

@@ -4,6 +4,8 @@ import { HostError } from "../core/errors.ts";
 import type { Observation } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { readText } from "../host/disk/file.ts";
+import { seeWatch } from "../host/disk/watch-stats.ts";
+import { lacksUnits } from "../host/install/supervisor.ts";
 
 /** What helps where it has not. */
 export const INITIALIZE = "run `ocdd initialize`";
@@ -42,3 +44,11 @@ export const isUntouched = ({ actual: { aliases, dataPath } }: Pick<Observation,
 export const isSetUp = async (config: Config, seen: Pick<Observation, "actual">): Promise<boolean> =>
   // a file that may not be read is there
   !isUntouched(seen) || (await hasRun(config).catch(() => true));
+
+/** Whether systemd is to start `watch` and `serve` here and cannot, and `watch` is not started in another way either. */
+export const startsNothing = async (
+  config: Config,
+  lacks: (config: Config) => Promise<boolean> = lacksUnits,
+): Promise<boolean> =>
+  // a directory of units that cannot be read shows nothing
+  (await lacks(config).catch(() => false)) && (await seeWatch(pathsOf(config))).running !== true;

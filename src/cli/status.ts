@@ -32,6 +32,8 @@ export interface StatusOptions {
   readonly version: string;
   /** Asks the servers on this host's address; null when that is not known. */
   readonly server?: (host: Ipv4 | null) => Promise<ServerAnswers | undefined>;
+  /** Nothing starts `watch` and `serve`. */
+  readonly unstarted?: boolean;
   /** Seconds since the epoch. */
   readonly now: number;
 }
@@ -70,6 +72,7 @@ export async function statusOf(
     engine,
     lastRun,
     setUp: lastRun !== null || (await isSetUp(config, seen)),
+    unstarted: options.unstarted === true,
     now,
     hostIp,
     table: decision?.desired.table ?? actual.table,

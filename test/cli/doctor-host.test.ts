@@ -2,7 +2,8 @@
 import t from "tap";
 import { ofHost } from "../../src/cli/doctor/doctor.ts";
 import { HostError } from "../../src/core/errors.ts";
-import { config } from "../core/make.ts";
+import { reconcile } from "../../src/director/reconcile.ts";
+import { config, container, NOW } from "../core/make.ts";
 import { StillHost } from "../director/still-host.ts";
 
 const ALL = { docker: "iptables", rules: true } as const;
@@ -49,4 +50,25 @@ t.test("all links there: what is in force is compared with what should be", asyn
   const { findings, decision } = await ofHost(conf, new StillHost(), ALL);
   t.ok(decision);
   t.ok(findings.some(({ subject }) => subject === "aliases"));
+});
+
+t.test("nothing starts watch and serve: `ocdd initialize` is the only remedy", async (t) => {
+  const conf = config({ STORAGE_DIR: t.testdir({ "ocdd.lock": "" }), SERVICES: "none" });
+  const found = async (host: StillHost) => {
+    const { findings, servers } = await ofHost(conf, host, { ...ALL, unstarted: true });
+    t.equal(servers, null, "they are not asked");
+    const failing = findings.filter(({ ok, subject }) => ok === false && subject !== "guard");
+    t.match(failing, [
+      { subject: "set-up", message: /systemd units/, remedy: /^run `ocdd initialize`, or set/ },
+    ]);
+    t.equal(failing.length, 1);
+    return findings.map(({ subject }) => subject);
+  };
+  const host = new StillHost();
+  host.containers = [container({ name: "one" })];
+  t.notOk((await found(host)).includes("aliases"), "after a removal nothing is in force");
+  await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
+  const subjects = await found(host);
+  t.ok(subjects.includes("aliases"), "after a run by hand");
+  for (const subject of ["watch", "sleep"]) t.notOk(subjects.includes(subject), subject);
 });

@@ -288,6 +288,7 @@ t.test(
     t.same((await runLeases(ready, form, host)).warnings, []);
     t.same((await runPlan(ready, { json: false, yes: false }, false, host)).warnings, []);
     await t.rejects(runShow(ready, "wiki", form, host), {
+      message: /no container at all$/,
       remedy: "start a container; `ocdd list` shows it then",
     });
   },

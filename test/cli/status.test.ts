@@ -355,6 +355,18 @@ t.test("what watch has done is in the status", async (t) => {
   });
 });
 
+t.test("nothing starts watch and serve: `ocdd initialize` is the only remedy", async (t) => {
+  const { conf, options } = await inForce(t);
+  const server = async (): Promise<ServerAnswers> => ({ dns: false, web: false });
+  const text = async (unstarted: boolean): Promise<string> =>
+    statusText(conf, (await statusOf(conf, { ...options, server, unstarted })).report);
+  const remedies = (await text(true)).match(/^ +remedy: .*$/gm) ?? [];
+  t.match(remedies, [/run `ocdd initialize`, or set SERVICES=none/]);
+  t.equal(remedies.length, 1);
+  t.match(await text(true), /^set-up +nothing starts `watch` and `serve` on this host/m);
+  t.notMatch(await text(false), /^set-up/m);
+});
+
 t.test("a reload that was refused is in the status, with its remedy, while watch runs", async (t) => {
   const { conf, options } = await inForce(t);
   const file = pathsOf(conf).watchStats;

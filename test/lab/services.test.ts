@@ -43,10 +43,18 @@ t.test("services", async (t) => {
 
   t.test("with systemd: units are written, enabled and started", async (t) => {
     mkdirSync(join(lab.dir, "original/run/systemd/system"), { recursive: true });
+    const bare = await lab.ocdd([], original);
+    t.match(bare, {
+      code: 0,
+      stderr: /^warning: nothing starts .* run `ocdd initialize`, or set SERVICES=none/m,
+    });
+    for (const word of ["doctor", "status"])
+      t.notMatch((await lab.ocdd([word], original)).stdout, /remedy: (?!run `ocdd initialize`)/, word);
     const { code, stdout, stderr } = await lab.ocdd(["initialize"], original);
     t.equal(code, 0, stderr);
     t.match(stdout, /ocdd-serve-dns-127\.0\.0\.1\.socket could not be started: Job failed\./);
     const calls = told();
+    t.notMatch((await lab.ocdd([], original)).stderr, /nothing starts/);
     t.ok(calls.includes("daemon-reload"), calls.join("\n"));
     const enable =
       /^enable .*ocdd-watch\.service.*ocdd-serve\.service.*ocdd-serve-dns-192\.168\.122\.200\.socket/;

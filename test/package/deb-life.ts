@@ -87,7 +87,8 @@ const STEPS: Readonly<Record<string, Step>> = {
     t.equal(await host.root.ok("find", "/etc/systemd/system", "-name", "ocdd*"), "");
     t.match(await host.lab.snapshotHost(), /OCDD/, "rules and aliases stay");
     writeFileSync(host.conf, text);
-    await host.root.ok("dpkg", "--install", host.inTmp(deb.file));
+    const again = await host.root.ok("dpkg", "--install", host.inTmp(deb.file));
+    t.match(again, /^ocdd: run `ocdd initialize`, or set SERVICES=none/m, "its units are no longer there");
   },
 
   "purged: nothing is left on the host's network or disk": async (t, host) => {

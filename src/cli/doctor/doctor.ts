@@ -7,11 +7,12 @@ import { checkAgainstHost, GRANTED, rangeNotes, unusableRange } from "../../core
 import { decide } from "../../core/decide.ts";
 import { HostError } from "../../core/errors.ts";
 import type { Decision, Observation } from "../../core/model.ts";
+import { NO_UNITS, WRITE_UNITS } from "../../core/report/status-rows.ts";
 import { refusal } from "../../director/confirm.ts";
 import { type Host, openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
-import { INITIALIZE, isSetUp, NOT_SET_UP } from "../set-up.ts";
+import { INITIALIZE, isSetUp, isUntouched, NOT_SET_UP, startsNothing } from "../set-up.ts";
 import { delegation, forwarders, nameServer } from "./answers.ts";
 import { dockerFindings } from "./docker.ts";
 import { drift, obstacles } from "./drift.ts";
@@ -40,7 +41,11 @@ export async function diagnose(config: Config, name: string | undefined): Promis
   ];
   const network = [...docker.findings, await forwarding(docker.filters !== null), await firewalld()];
   const isFine = (findings: readonly Finding[]): boolean => findings.every(({ ok }) => ok !== false);
-  const found = await ofHost(config, openHost(config), { docker: docker.filters, rules: isFine(means) });
+  const found = await ofHost(config, openHost(config), {
+    docker: docker.filters,
+    rules: isFine(means),
+    unstarted: await startsNothing(config),
+  });
   const findings = [...means, ...network, ...found.findings];
   if (found.servers === null) return [...findings, none("other checks", "skipped: fix the above first")];
   const servers = await ofServers(config, found.servers);
@@ -60,13 +65,15 @@ export interface OfHost {
 export interface Seeable {
   readonly docker: Writes | null;
   readonly rules: boolean;
+  /** Nothing starts `watch` and `serve`. */
+  readonly unstarted?: boolean;
 }
 
 /** The configuration, what is in force, and what keeps it so. */
 export async function ofHost(
   config: Config,
   host: Pick<Host, "observe">,
-  { docker, rules }: Seeable,
+  { docker, rules, unstarted = false }: Seeable,
 ): Promise<OfHost> {
   const without = [
     ...(docker === null ? (["docker"] as const) : []),
@@ -88,32 +95,40 @@ export async function ofHost(
   const device = good("device", `${config.device}, ${hostIp}`);
   const always = [...octoCopDD(config, seen), ...(await hostFirewall(config, hostIp))];
   const seenRules = rules ? [obstacles(seen)] : [];
-  if (!(await isSetUp(config, seen))) {
-    const setUp = bad("set-up", NOT_SET_UP, INITIALIZE);
+  const setUp = await setUpFinding(config, seen, unstarted);
+  if (setUp !== null && isUntouched(seen)) {
     return {
       findings: [device, ...rangeFinding(config, seen), ...seenRules, ...always, setUp],
       servers: null,
       decision: null,
     };
   }
-  const watch = await watchFinding(config, now);
+  const watch = setUp ?? (await watchFinding(config, now));
+  const servers = setUp === null ? hostIp : null;
   if (decision === null || !rules) {
     const why =
       decision === null ? "Docker does not answer" : "that needs the privilege and the programs above";
     const state = none("rules, aliases, zone file and page", `not checked: ${why}`);
     return {
       findings: [device, ...rangeFinding(config, seen), ...seenRules, state, watch, ...always],
-      servers: hostIp,
+      servers,
       decision,
     };
   }
-  const sleep = await sleepFinding(config, seen, decision, kernelQueues(), docker);
+  // without watch it fails in any case
+  const sleep = setUp === null ? [await sleepFinding(config, seen, decision, kernelQueues(), docker)] : [];
   return {
-    findings: [device, ...drift(config, seen, decision), watch, ...always, sleep],
-    servers: hostIp,
+    findings: [device, ...drift(config, seen, decision), watch, ...always, ...sleep],
+    servers,
     // of one that is refused nothing is in force
     decision: refusal(decision) === null ? decision : null,
   };
+}
+
+/** What is to be done first; null on a host that is set up. */
+async function setUpFinding(config: Config, seen: Observation, unstarted: boolean): Promise<Finding | null> {
+  if (!(await isSetUp(config, seen))) return bad("set-up", NOT_SET_UP, INITIALIZE);
+  return unstarted ? bad("set-up", NO_UNITS, WRITE_UNITS) : null;
 }
 
 /** Where use of the range is not known. */

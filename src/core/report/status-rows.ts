@@ -112,6 +112,12 @@ export function driftRow(
   return ["drift", `${counted(drift.length, "change")} for the next run`, "warn", "`ocdd` makes them now"];
 }
 
+/** Where systemd is to start both, and `ocdd initialize` has written no units for that, with what helps. */
+export const NO_UNITS =
+  "nothing starts `watch` and `serve` on this host: the systemd units that `ocdd initialize` writes are not there";
+export const WRITE_UNITS =
+  "run `ocdd initialize`, or set SERVICES=none where both are started in another way";
+
 /** What helps where there is no guard. */
 export const UNGUARDED = "apt-get install nftables, on a kernel with nf_tables' bridge family";
 

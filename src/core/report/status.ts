@@ -14,10 +14,12 @@ import {
   driftRow,
   guardRow,
   LONG,
+  NO_UNITS,
   type Row,
   type ServerAnswers,
   type Starts,
   serverRows,
+  WRITE_UNITS,
   watchRows,
 } from "./status-rows.ts";
 import { type Usage, usageLines } from "./usage.ts";
@@ -34,6 +36,8 @@ export interface StatusReport {
   readonly lastRun: number | null;
   /** False where neither `initialize` nor a run has been on this host: then that alone is to be done. */
   readonly setUp: boolean;
+  /** Systemd is to start `watch` and `serve`, and its units are not on the host: then that is to be done first. */
+  readonly unstarted: boolean;
   readonly now: number;
   readonly hostIp: Ipv4 | null;
   readonly table: LeaseTable;
@@ -118,6 +122,7 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
   const rows: Row[] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
     lastRun === null ? neverRow(report.setUp) : [LAST_RUN, `${age(now - lastRun)} ago`],
+    ...(report.setUp && report.unstarted ? [[SET_UP, NO_UNITS, "bad", WRITE_UNITS] as const] : []),
     ...watchRows(stats, report.watching, now, report.starts),
     ...serverRows(report.server, report.starts),
     [
@@ -138,9 +143,11 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
     guardRow(report.unguarded),
     ["versions", `ocdd ${report.version}, Docker ${clip(report.engine ?? "unknown")}`],
   ];
+  // where one is to be done first the others do not help
+  const first = !report.setUp ? LAST_RUN : report.unstarted ? SET_UP : null;
   const lines = rows.flatMap(([title, text, tone, remedy]) => [
     `${title.padEnd(11)}  ${tone === undefined ? text : paint(text, tone)}`,
-    ...(remedy === undefined || !(report.setUp || title === LAST_RUN)
+    ...(remedy === undefined || (first !== null && title !== first)
       ? []
       : [`${"".padEnd(11)}  remedy: ${clip(remedy, LONG)}`]),
   ]);
@@ -164,6 +171,7 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
 }
 
 const LAST_RUN = "last run";
+const SET_UP = "set-up";
 
 const neverRow = (setUp: boolean): Row =>
   setUp

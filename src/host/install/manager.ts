@@ -4,9 +4,9 @@ import { systemdRuns } from "../../platform/systemd.ts";
 
 export type Manager = "systemd" | "compose" | "none";
 
-export function managerOf({ services }: Pick<Config, "services">): Manager {
+export function managerOf({ services }: Pick<Config, "services">, systemd: boolean = systemdRuns()): Manager {
   if (services !== "auto") return services;
-  return systemdRuns() ? "systemd" : "none";
+  return systemd ? "systemd" : "none";
 }
 
 /** What an operator is told to do where one of the two does not run. */

@@ -5,6 +5,7 @@ import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Config } from "../../core/config/config.ts";
 import { HostError } from "../../core/errors.ts";
 import { HOME } from "../../platform/home.ts";
+import { systemdRuns } from "../../platform/systemd.ts";
 import { storageError, writeWhole } from "../disk/file.ts";
 import { closedToOthers } from "../disk/path-permissions.ts";
 import { run } from "../kernel/run.ts";
@@ -93,6 +94,22 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
   }
 }
 
+/**
+ * Whether systemd is to run the director and the server here, and the units for that are not on the host: it has not been set up, or its
+ * package was removed meanwhile. `directory` holds the units of the host. Throws HostError.
+ */
+export async function lacksUnits(
+  config: Pick<Config, "services">,
+  {
+    directory = UNITS,
+    systemd = systemdRuns(),
+  }: { readonly directory?: string; readonly systemd?: boolean } = {},
+): Promise<boolean> {
+  if (!systemd || managerOf(config, systemd) !== "systemd") return false;
+  const ours = await ownUnits(directory);
+  return STARTED.some((name) => !ours.includes(name));
+}
+
 /** The units that are started; the others are for hosts that use a timer. */
 const STARTED = ["ocdd-watch.service", "ocdd-serve.service"] as const;
 
@@ -101,15 +118,15 @@ async function removeUnits(names: readonly string[]): Promise<void> {
   for (const name of names) await unlink(`${UNITS}/${name}`);
 }
 
-async function ownUnits(): Promise<string[]> {
+async function ownUnits(directory: string = UNITS): Promise<string[]> {
   try {
-    const names = (await readdir(UNITS)).filter((name) => name.startsWith("ocdd"));
+    const names = (await readdir(directory)).filter((name) => name.startsWith("ocdd"));
     const texts = await Promise.all(
-      names.map((name) => readFile(`${UNITS}/${name}`, "utf8").catch(() => "")),
+      names.map((name) => readFile(`${directory}/${name}`, "utf8").catch(() => "")),
     );
     return names.filter((_, i) => texts[i]?.startsWith(MARK) === true);
   } catch (error) {
-    throw storageError(UNITS, "read", error);
+    throw storageError(directory, "read", error);
   }
 }
 

@@ -51,6 +51,7 @@ t.test("status and the page, of a lease released an hour ago, count the same", a
     engine: null,
     lastRun: null,
     setUp: true,
+    unstarted: false,
     now: NOW,
     hostIp: HOST,
     inForce: 0,
