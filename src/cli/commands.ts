@@ -15,13 +15,13 @@ import { reconcile } from "../director/reconcile.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { readOctets } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
-import { seeWatch } from "../host/disk/watch-stats.ts";
 import { connectDocker } from "../host/docker/client.ts";
 import { connectCreation, type DockerCreation } from "../host/docker/creation.ts";
 import { type Host, openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { reapTries } from "../lifecycle/methods/try-reaper.ts";
+import { requireNoWatch } from "./beside-watch.ts";
 import { initialize, prepareFirstRun, teardown } from "./initialize.ts";
 import { startsNothing, toldSetUp } from "./set-up.ts";
 import { serverAnswers, statusOf } from "./status.ts";
@@ -188,25 +188,20 @@ export async function runInitialize(
   };
 }
 
-/** A `watch` that no supervisor has started is not ended here. */
-async function watchLeft(config: Config): Promise<string[]> {
-  const { running, pid } = await seeWatch(pathsOf(config));
-  return running === true
-    ? [
-        `\`ocdd watch\`${pid === null ? "" : ` (process ${pid})`} runs and puts all of it back: stop it, then run \`ocdd teardown\` again`,
-      ]
-    : [];
-}
-
-/** Removes everything of OCDD; its services first, because they would restore it. Status 1 when they are still there. */
+/**
+ * Removes everything of OCDD; its services first, because they would restore it. Status 1 when they are still there. Throws HostError
+ * "busy", and changes nothing, beside a `watch` that is none of these services.
+ */
 export async function runTeardown(config: Config, { json }: Wish): Promise<Answer> {
   await requirePrivilege();
+  await requireNoWatch(config);
   const left = await stopServices(config);
-  const watching = await watchLeft(config);
+  // what could not be stopped is said, and all the same undone
+  if (left.length === 0) await requireNoWatch(config, async () => false);
   const { steps } = await teardown(config, now());
   const changes = describeAll(steps);
   const text = changes.length === 0 ? "nothing of OCDD is on this host\n" : lines(changes);
   const out = json ? jsonText({ schemaVersion: SCHEMA_VERSION, changes }) : text;
   const notes = changes.length === 0 || json ? [] : [removedText(steps)];
-  return { out, warnings: [...left, ...watching], notes, status: left.length > 0 ? FAILED : 0 };
+  return { out, warnings: left, notes, status: left.length > 0 ? FAILED : 0 };
 }

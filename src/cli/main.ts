@@ -204,6 +204,8 @@ async function down(flags: Flags): Promise<number> {
       err("ocdd: teardown removes every alias, rule and chain of OCDD; without a terminal it needs --yes");
       return EXIT.usage;
     }
+    // what would be refused after a yes is refused before the question
+    await (await import("./beside-watch.ts")).requireNoWatch(config);
     if (!(await yesOrNo(`Remove every alias, rule and chain of OCDD from ${config.device}?`))) {
       err("ocdd: nothing has been removed");
       return EXIT.failed;

@@ -48,6 +48,16 @@ export async function stopServices(config: Config): Promise<string[]> {
   return [];
 }
 
+/** Whether stopServices ends the `watch` of this process id, null where that is not known. Throws HostError. */
+export async function stopsWatch(config: Pick<Config, "services">, pid: number | null): Promise<boolean> {
+  const kind = managerOf(config);
+  if (kind !== "systemd") return kind === "compose";
+  const unit = "ocdd-watch.service";
+  if (!(await ownUnits()).includes(unit)) return false;
+  const group = pid === null ? unit : await readFile(`/proc/${pid}/cgroup`, "latin1").catch(() => "");
+  return group.includes(unit);
+}
+
 /**
  * Writes the units and starts them. Sockets of another configuration are removed first: their ports, or those of an earlier
  * server that opened them itself, would be in use. Sockets that stay as they are keep the queries that wait in them.
