@@ -5,6 +5,7 @@
 
 import { writeSync } from "node:fs";
 import { raiseLab } from "./lab.ts";
+import { printed } from "./process.ts";
 
 const say = (text = ""): void => void writeSync(1, `${text}\n`);
 const indent = (text: string): string => text.replace(/^(?=.)/gm, "    ").trimEnd();
@@ -22,7 +23,7 @@ await using lab = await raiseLab({ name: "demo" });
 const host = async (command: string): Promise<void> => {
   say(`host# ocdd ${command}`.trimEnd());
   const { code, stdout, stderr } = await lab.ocdd(command === "" ? [] : command.split(" "));
-  say(indent(`${stdout}${stderr}`) || "    (nothing)");
+  say(indent(printed(stdout, stderr)) || "    (nothing)");
   if (code !== 0) throw new Error(`ocdd ${command} ended with status ${code}`);
   say();
 };

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import t from "tap";
 import { labRemains, raiseLab } from "./lab.ts";
 import { CLIENT_ADDRESS, HOST_ADDRESS, IT_ADDRESS } from "./network.ts";
-import { run, sleep, until } from "./process.ts";
+import { printed, run, sleep, until } from "./process.ts";
 import { echoService, replier, tcpStream, udpFlow } from "./traffic.ts";
 
 t.setTimeout(600_000);
@@ -141,14 +141,20 @@ t.test("a lab left by a killed run: removed by the next", async (t) => {
   t.same(await labRemains("self-crash"), []);
 });
 
+t.test("printed: what comes on standard error begins a line", async (t) => {
+  for (const out of ["one", "one\n"]) t.equal(printed(out, "two\n"), "one\ntwo\n");
+  t.same([printed("", "two"), printed("one\n", "")], ["two", "one\n"]);
+});
+
 t.test("the command line", async (t) => {
   const cli = [process.execPath, fileURLToPath(new URL("lab.ts", import.meta.url))];
   t.match((await run([...cli, "--help"])).stdout, /usage:/);
   t.equal((await run([...cli, "frobnicate"], { check: false })).code, 64);
+  t.match((await run([...cli, "down", "self-cli"])).stdout, 'there is no lab "self-cli": nothing to remove');
   await run([...cli, "up", "self-cli", "--no-docker", "--no-dns"], { cwd: "/" });
   t.teardown(() => run([...cli, "down", "self-cli"]));
   t.match((await run([...cli, "exec", "self-cli", "client", "ip", "-br", "addr"])).stdout, CLIENT_ADDRESS);
-  await run([...cli, "down", "self-cli"]);
+  t.match((await run([...cli, "down", "self-cli"])).stdout, /^removed .*self-cli$/m);
   t.same(await labRemains("self-cli"), []);
 });
 

@@ -133,6 +133,17 @@ const HELP = `usage: node test/lab/lab.ts COMMAND
 Example: lab.ts up; lab.ts docker play run -d --name web lab/web:1; lab.ts ocdd play; lab.ts exec play client curl 192.168.122.11
 `;
 
+/** What to do in a lab that is up. */
+const nextSteps = (
+  name: string,
+): string => `a container, a run, the servers, and the index page as the PC sees it:
+  npm run lab -- docker ${name} run -d --name web lab/web:1
+  npm run lab -- ocdd ${name}
+  npm run lab -- ocdd ${name} serve &
+  npm run lab -- exec ${name} client curl http://toolbox.example.com/
+take it down with: npm run lab -- down ${name}
+`;
+
 /** The command line; returns the exit status. */
 async function main(argv: readonly string[]): Promise<number> {
   const [command, name = "play", ...rest] = argv;
@@ -146,15 +157,19 @@ async function main(argv: readonly string[]): Promise<number> {
     const engine = values.engine === "sid" ? "sid" : "debian";
     const { docker = true, dns = true } = values;
     const start = performance.now();
-    const lab = await raiseLab({ name: positionals[0] ?? "play", engine, docker, dns, keep: true });
+    const built = positionals[0] ?? "play";
+    const lab = await raiseLab({ name: built, engine, docker, dns, keep: true });
     console.log(`up in ${Math.round(performance.now() - start)} ms: ${lab.dir}`);
+    if (docker && dns) process.stdout.write(nextSteps(built));
     return 0;
   }
   if (command === "down" && name === "--all") return downAll(rest.includes("--force"));
   const { prefix, directory } = place(name);
   const lab = new Lab(prefix, directory);
   if (command === "down") {
+    const isThere = (await remains(prefix, directory)).length > 0;
     await raze(prefix, directory);
+    console.log(isThere ? `removed ${directory}` : `there is no lab "${name}": nothing to remove`);
     return 0;
   }
   if (command === "exec") return attach([...lab.enterFully(rest[0] ?? "host"), ...rest.slice(1)]);

@@ -190,3 +190,7 @@ export function recorded(directory: string): Known[] {
     }
   });
 }
+
+/** What a program has printed on both: each begins a line. */
+export const printed = (stdout: string, stderr: string): string =>
+  [stdout, stderr].filter((text) => text !== "").join(stdout.endsWith("\n") ? "" : "\n");
