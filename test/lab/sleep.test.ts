@@ -4,6 +4,7 @@ import { aliases, ENGINES, initializedLab } from "./director.ts";
 import type { Lab, Where } from "./handle.ts";
 import { IMAGE } from "./image.ts";
 import { type Daemon, until } from "./process.ts";
+import { inForce } from "./sleeper.ts";
 
 t.setTimeout(900_000);
 
@@ -239,7 +240,7 @@ async function idle(t: Test, lab: Lab): Promise<void> {
   await t.test("not used for its time: stopped; a connection, however silent, keeps it awake", async (t) => {
     await lab.startContainer({ name: "lazy", labels: { ...WAKE, "ocdd.idle": "2s" } });
     const address = await addressOf(lab, "lazy");
-    await leads(lab, address);
+    await inForce(lab, address);
     await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited", 30_000);
     t.equal(await visit(lab, address), "lazy");
     // an open connection without a packet
@@ -262,7 +263,7 @@ async function idle(t: Test, lab: Lab): Promise<void> {
     const labels = { ...WAKE, "ocdd.idle": "2s", "ocdd.idle.ignore": `${client}/32` };
     await lab.startContainer({ name: "scraped", labels });
     const address = await addressOf(lab, "scraped");
-    await leads(lab, address);
+    await inForce(lab, address);
     const scraper = lab.spawn("client", scrape(address), { label: "scrape" });
     await until("it is stopped", async () => (await stateOf(lab, "scraped")) === "exited", 30_000);
     await holds(lab, address);
@@ -274,7 +275,7 @@ async function idle(t: Test, lab: Lab): Promise<void> {
   await t.test("a connection of the host's own is no use", async () => {
     await lab.startContainer({ name: "checked", labels: { ...WAKE, "ocdd.idle": "2s" } });
     const address = await addressOf(lab, "checked");
-    await leads(lab, address);
+    await inForce(lab, address);
     const checker = lab.spawn("host", scrape(address), { label: "check" });
     await until("it is stopped", async () => (await stateOf(lab, "checked")) === "exited", 30_000);
     await checker.stop();
