@@ -68,7 +68,9 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
     const options = { now, apply: true, yes, confirmationMs: CONFIRMATION_MS };
     const { decision, plan, warnings } = await reconcile(config, openHost(config), options);
     const changes = describeAll(plan.steps);
-    const unstarted = (await startsNothing(config)) ? [`${NO_UNITS}: ${WRITE_UNITS}`] : [];
+    // cron would mail it at each run
+    const isSeen = process.stderr.isTTY === true;
+    const unstarted = isSeen && (await startsNothing(config)) ? [`${NO_UNITS}: ${WRITE_UNITS}`] : [];
     return {
       out: json ? jsonText(runDocument(config, decision, changes)) : `\n${runReport(config, decision)}`,
       warnings: [...unstarted, ...reaped, ...warnings],
