@@ -10,7 +10,7 @@ import { type EventLog, eventLog } from "../host/disk/event-log.ts";
 import { connectActions, type DockerActions } from "../host/docker/actions.ts";
 import { reasonOf } from "../host/docker/error.ts";
 import { connectMethods } from "../host/docker/methods.ts";
-import { commandEvent, type LoggedEvent } from "../lifecycle/event-texts.ts";
+import { commandEvent } from "../lifecycle/event-texts.ts";
 import { readyCheck } from "../lifecycle/methods/ready.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
 import type { Answer } from "./commands.ts";
@@ -54,9 +54,9 @@ export async function runLifecycle(
     wanted.flatMap(({ name, containers }) =>
       containers.map(async (container): Promise<Result> => {
         const began = performance.now();
-        const error = await carryOut(command, container, { config, seen, docker });
+        const { done, error } = await carryOut(command, container, { config, seen, docker });
         const ms = Math.round(performance.now() - began);
-        logCommand(events, command, container, error);
+        logCommand(events, command, container, { done, error });
         const what = containers.length > 1 ? `${name} (${clip(container.name)})` : name;
         if (!json && error === null) say(`${what} ${DONE[command]} (${(ms / 1000).toFixed(1)} s)`);
         return { name, container: container.name, ok: error === null, ms, error };
@@ -78,47 +78,60 @@ function logCommand(
   events: EventLog,
   command: LifecycleCommand,
   container: Container,
-  error: string | null,
+  { done, error }: CarriedOut,
 ): void {
-  const done: readonly LoggedEvent["event"][] =
-    command === "stop" ? ["stop"] : command === "restart" ? ["stop", "start"] : ["start"];
   const reason = `ocdd ${command}${error === null ? "" : `: ${error}`}`;
   for (const event of error === null ? done : (["failed"] as const))
     events.add(commandEvent(container, event, reason, Date.now()));
 }
 
-interface Means {
-  readonly config: Config;
-  readonly seen: Observation;
-  readonly docker: DockerActions;
+interface CarriedOut {
+  /** What has changed: nothing for a container that was as wanted already. */
+  readonly done: readonly ("start" | "stop")[];
+  /** Why it could not be done; null when it could. */
+  readonly error: string | null;
 }
 
-/** Null when it is done, else why not. */
-async function carryOut(
+interface Means {
+  readonly config: Config;
+  readonly seen: Pick<Observation, "containers" | "stopped">;
+  readonly docker: Pick<DockerActions, "inspect" | "start" | "stop" | "unpause" | "exec">;
+}
+
+/** Carries a command out for one container. Never rejects for what Docker refuses. */
+export async function carryOut(
   command: LifecycleCommand,
   container: Container,
   means: Means,
-): Promise<string | null> {
+): Promise<CarriedOut> {
   const { config, docker, seen } = means;
   const { id } = container;
+  const done: ("start" | "stop")[] = [];
   try {
-    if (command === "stop" || command === "restart") await docker.stop(id);
-    if (command === "start" || command === "restart") await startWithNeeds(container, docker, seen, NEVER);
-    if (command === "wake") await wake(container, config, docker, seen);
-    return null;
+    if (command === "stop" || command === "restart") {
+      await docker.stop(id);
+      if (seen.containers.some((one) => one.id === id)) done.push("stop");
+    }
+    const isStarted =
+      command === "wake"
+        ? await wake(container, config, docker, seen)
+        : command !== "stop" && (await startWithNeeds(container, docker, seen, NEVER));
+    if (isStarted) done.push("start");
+    return { done, error: null };
   } catch (error) {
-    return reasonOf(error);
+    return { done, error: reasonOf(error) };
   }
 }
 
 const NEVER = new AbortController().signal;
 
+/** Resolves with whether it was started. */
 async function wake(
   container: Container,
   config: Config,
-  docker: DockerActions,
-  seen: Observation,
-): Promise<void> {
+  docker: Means["docker"],
+  seen: Means["seen"],
+): Promise<boolean> {
   const { timeout, health, ready } = lifecycleOfContainer(container, config);
   const late = new AbortController();
   const timer = setTimeout(
@@ -126,12 +139,13 @@ async function wake(
     timeout * 1000,
   );
   try {
-    await startWithNeeds(container, docker, seen, late.signal);
+    const isStarted = await startWithNeeds(container, docker, seen, late.signal);
     const methods = connectMethods({ socket: config.dockerSocket, ...config.api });
     const check = await readyCheck(methods, container.id, { ready });
     const settings = { health, grace: config.wakeGrace, check };
     const fit = await untilFit(container.id, docker, settings, () => [], late.signal);
     if (fit === null) throw new Error("it does not run");
+    return isStarted;
   } finally {
     clearTimeout(timer);
   }

@@ -12,17 +12,18 @@ type Seen = Pick<Observation, "containers" | "stopped">;
 
 /**
  * Starts what a container needs, then the container; a paused one goes on. Needs that form a circle are started once each.
- * Rejects with HostError, or with an Error that says why; with the signal's reason when that is aborted.
+ * Resolves with whether it was started or unpaused: false where it has run already. Rejects with HostError, or with an Error that says why;
+ * with the signal's reason when that is aborted.
  */
 export function startWithNeeds(
   container: Pick<Container, "id" | "labels">,
   docker: Starting,
   seen: Seen,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   /** Ids of the containers whose start has begun, and of those that are started. */
   const [begun, done] = [new Set<string>(), new Set<string>()];
-  const start = async ({ id, labels }: Pick<Container, "id" | "labels">): Promise<void> => {
+  const start = async ({ id, labels }: Pick<Container, "id" | "labels">): Promise<boolean> => {
     begun.add(id);
     const details = await docker.inspect(id, signal);
     if (details === undefined) throw new Error("its container has been removed");
@@ -40,6 +41,7 @@ export function startWithNeeds(
     if (details.paused) await docker.unpause(id);
     else if (!details.running) await docker.start(id);
     done.add(id);
+    return details.paused || !details.running;
   };
   const fulfil = async ({ container: other, condition }: Need): Promise<void> => {
     const completes = condition === "service_completed_successfully";

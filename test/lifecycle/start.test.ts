@@ -22,7 +22,7 @@ const needs = (service: string, condition: Dependency["condition"] = "service_st
   condition,
 });
 
-const wake = (docker: Fake, name: string, signal = NEVER): Promise<void> => {
+const wake = (docker: Fake, name: string, signal = NEVER): Promise<boolean> => {
   const one = docker.containers.find((container) => container.name === name);
   if (one === undefined) throw new Error(`there is no ${name}`);
   return startWithNeeds(one, docker, { containers: [], stopped: docker.containers }, signal);
@@ -34,7 +34,9 @@ t.test("what a container needs is started first, each once", async (t) => {
     needing("app", needs("db")),
     member("db"),
   ]);
-  await wake(docker, "web");
+  t.ok(await wake(docker, "web"));
+  t.strictSame(docker.started, ["db", "app", "web"]);
+  t.notOk(await wake(docker, "web"), "it runs: it is not started");
   t.strictSame(docker.started, ["db", "app", "web"]);
 });
 
