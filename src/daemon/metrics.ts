@@ -15,8 +15,13 @@ import type { MakeMetric } from "./settable.ts";
 /** What the director counts. */
 export interface DirectorMetrics {
   readonly text: () => Promise<string>;
-  /** A run that succeeded. `drift`: no container had changed. */
-  readonly ran: (seconds: number, decision: Decision, steps: readonly Step[], drift: boolean) => void;
+  /** A run that succeeded. `repairs`: those of its steps that repair what another program had changed. */
+  readonly ran: (
+    seconds: number,
+    decision: Decision,
+    steps: readonly Step[],
+    repairs: readonly Step[],
+  ) => void;
   /** A run that failed, by fault. */
   readonly failed: (seconds: number, fault: string) => void;
   /** Seconds from a Docker event to the end of the run that it started. */
@@ -66,7 +71,7 @@ export function directorMetrics(
   });
   const changes = new Counter({
     name: "ocdd_changes_total",
-    help: "Changes made, by kind; drift: repairs, made although no container had changed",
+    help: "Changes made, by kind; drift: repairs of what another program had changed",
     labelNames: ["kind", "drift"],
     registers,
   });
@@ -116,9 +121,10 @@ export function directorMetrics(
       // the registry's text ends with a line break
       return (await (registers[0] as Registry).metrics()) + figures.text;
     },
-    ran(seconds, decision, steps, drift) {
+    ran(seconds, decision, steps, repairs) {
       runs.observe({ result: "ok" }, seconds);
-      for (const { kind } of steps) changes.inc({ kind, drift: String(drift) });
+      const repairing = new Set(repairs);
+      for (const step of steps) changes.inc({ kind: step.kind, drift: String(repairing.has(step)) });
       services.set(decision.services.length);
       failing.set(decision.services.filter(({ failure }) => failure !== undefined).length);
       unhealthy.set(decision.services.filter(({ health }) => health === "unhealthy").length);

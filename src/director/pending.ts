@@ -20,6 +20,8 @@ export interface Taken {
   /** Everything when not given. */
   readonly scope: Scope | undefined;
   readonly since: number | null;
+  /** Docker has announced one of the changes: not all of them have been noticed otherwise. */
+  readonly announced: boolean;
   /** Another run has to follow. */
   readonly more: boolean;
 }
@@ -56,7 +58,9 @@ export function makePending(now: () => number): Pending {
       const whole = isWhole();
       const ends = whole ? [] : endsOf(events);
       const now = ends.length > 0 ? ends : events;
-      const taken = { scope: whole ? undefined : { events: now }, since, more: now.length < events.length };
+      const announced = now.some(({ action }) => action !== "");
+      const more = now.length < events.length;
+      const taken = { scope: whole ? undefined : { events: now }, since, announced, more };
       const taking = new Set(now);
       events = events.filter((event) => !taking.has(event));
       everything = false;

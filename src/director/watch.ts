@@ -23,6 +23,7 @@ import { alone } from "./only-watch.ts";
 import { makePending } from "./pending.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
 import { type ReloadOptions, reloadable } from "./reload.ts";
+import { repairFinder } from "./repairs.ts";
 import { type RunLock, runLock } from "./run-lock.ts";
 import { followHost, openWatched, type Watched } from "./streams.ts";
 
@@ -63,7 +64,7 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
   const log = dedupedLog(say);
   const ping = watchdogPing(notify);
   const lock = runLock(() => pathsOf(watched.config).lock);
-  const sameContainers = changeDetector();
+  const repairsOf = repairFinder();
   let metrics: ServedMetrics | null = null;
   const heard = (event: WakerEvent): void => {
     if (metrics !== null) countEvent(metrics, event);
@@ -82,6 +83,8 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
   const configuration = reloadable(options, { open, wake: wakeup.wake, record });
   const stats = recordWatchStats(pathsOf(watched.config).watchStats, now);
   let ready = false;
+  /** Docker has announced a change of a container since the last run that succeeded. */
+  let announced = false;
   let lockedOutMs = 0;
   let retryMs = Number.POSITIVE_INFINITY;
   const sleepers = (): Sleepers => watched.lifecycle.counts();
@@ -111,9 +114,10 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
     ready = true;
     lockedOutMs = 0;
     retryMs = Number.POSITIVE_INFINITY;
-    const drift = sameContainers(outcome);
-    metrics?.ran(secondsSince(started), decision, plan.steps, drift);
-    stats.succeeded(plan.steps.length, drift && plan.steps.some(isDrift));
+    const repairs = repairsOf(outcome, announced);
+    announced = false;
+    metrics?.ran(secondsSince(started), decision, plan.steps, repairs);
+    stats.succeeded(plan.steps.length, repairs.length);
     if (since !== null) metrics?.inForce(secondsSince(since));
     log.succeeded(warnings);
     logChanges(plan.steps, say);
@@ -148,7 +152,8 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
       ping.busy();
       try {
         await adopt();
-        const { scope, since, more } = pending.take();
+        const { scope, since, more, ...taken } = pending.take();
+        announced ||= taken.announced;
         if (more) wakeup.wakeSoon();
         const outcome = await lockedRun(
           watched,
@@ -178,22 +183,6 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
 
 const now = (): number => Math.floor(Date.now() / 1000);
 const secondsSince = (started: number): number => (performance.now() - started) / 1000;
-
-/** A page that is updated a moment after a start is no drift, nor is a leases file. */
-const isDrift = ({ kind }: Step): boolean => !["page", "self", "leases"].includes(kind);
-
-/** True when the containers are those of the run before: changes of such a run repair drift. */
-function changeDetector(): (outcome: Outcome) => boolean {
-  let before = "";
-  return ({ decision }) => {
-    const now = decision.services
-      .map((s) => [...s.instances.flatMap(({ id, address }) => [id, address]), s.state, s.health].join(" "))
-      .join("\n");
-    const same = now === before;
-    before = now;
-    return same;
-  };
-}
 
 /** One run under the lock. `progress` is called at each observation, since many slow ones are no hang. */
 async function lockedRun(

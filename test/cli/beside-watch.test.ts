@@ -11,7 +11,7 @@ t.test("requireNoWatch: refused beside a watch that teardown does not stop itsel
   const conf = config({ STORAGE_DIR: t.testdir({}), SERVICES: "none" });
   await requireNoWatch(conf);
   const stats = recordWatchStats(pathsOf(conf).watchStats, () => NOW);
-  stats.succeeded(0, false);
+  stats.succeeded(0, 0);
   await stats.written();
   await t.rejects(requireNoWatch(conf), {
     fault: "busy",

@@ -30,7 +30,7 @@ t.test("startsNothing: not where watch runs, started in another way", async (t) 
   t.equal(await startsNothing(conf, async () => false), false);
   t.equal(await startsNothing(conf, () => Promise.reject(new Error("EACCES"))), false);
   const stats = recordWatchStats(pathsOf(conf).watchStats, () => NOW);
-  stats.succeeded(0, false);
+  stats.succeeded(0, 0);
   await stats.written();
   t.equal(await startsNothing(conf, async () => true), false);
 });

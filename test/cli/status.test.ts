@@ -151,7 +151,7 @@ t.test(
     const fine = { unguarded: null, backend: "iptables", obstacles: [], iptables: true } as const;
     host.over = { firewall: fine };
     await reconcile(conf, host, { now: () => NOW, apply: true, yes: false, confirmationMs: 0 });
-    recordWatchStats(pathsOf(conf).watchStats, () => options.now).succeeded(1, false);
+    recordWatchStats(pathsOf(conf).watchStats, () => options.now).succeeded(1, 0);
     await until(
       "watch has been recorded",
       async () => (await readWatchStats(pathsOf(conf).watchStats)) !== null,
@@ -324,9 +324,9 @@ t.test("what watch has done is in the status", async (t) => {
   const file = pathsOf(conf).watchStats;
   let now = options.now - 7_200;
   const stats = recordWatchStats(file, () => now);
-  stats.succeeded(5, false);
+  stats.succeeded(5, 0);
   now += 3_600;
-  stats.succeeded(2, true);
+  stats.succeeded(2, 2);
   now += 3_000;
   stats.failed("no space left");
   await stats.written();
@@ -347,7 +347,7 @@ t.test("what watch has done is in the status", async (t) => {
   t.match(statusDocument(conf, (await statusOf(conf, options)).report), { watch: { running: false } });
   writeFileSync(file, renderWatchStats({ ...recorded, process: null } as WatchStats));
   t.match(await told(), /watch +7 changes in 2 h/, "a file of an earlier version");
-  stats.succeeded(0, true);
+  stats.succeeded(0, 0);
   await stats.written();
   t.match(await told(), /last error +10 min ago, recovered since: no space left\n/);
   t.match(statusDocument(conf, (await statusOf(conf, options)).report), {
@@ -407,10 +407,10 @@ t.test("a run that changes no figure writes no file", async (t) => {
     await stats.written();
     return statSync(file).ino;
   };
-  stats.succeeded(0, false);
+  stats.succeeded(0, 0);
   const first = await written();
-  stats.succeeded(0, true);
-  stats.succeeded(0, false);
+  stats.succeeded(0, 0);
+  stats.succeeded(0, 0);
   t.equal(await written(), first);
   stats.failed("Docker is down");
   const second = await written();
@@ -423,7 +423,7 @@ t.test(
   "a storage that cannot be written is no error, and a file that cannot be read counts as none",
   async (t) => {
     const stats = recordWatchStats("/nowhere/watch.json", () => NOW);
-    stats.succeeded(1, false);
+    stats.succeeded(1, 0);
     await stats.written();
     t.equal(await readWatchStats("/nowhere/watch.json"), null);
     for (const text of ["", "{", "[]", "null", '{"since":"x"}', '{"since":1,"changes":1}']) {

@@ -46,7 +46,8 @@ export function directorText(
   const skipped = [{ container: "sealed", code: "no-network", reason: "the container has no network" }];
   const services = [{ failure: "it ended" }, { health: "unhealthy" }, { unanswered: true }];
   const decision = { services, skipped, range } as unknown as Decision;
-  metrics.ran(0.02, decision, [{ kind: "hairpin", change: "add", port: "veth1" }], true);
+  const steps = [{ kind: "hairpin", change: "add", port: "veth1" }] as const;
+  metrics.ran(0.02, decision, steps, steps);
   metrics.failed(1, "docker");
   metrics.inForce(0.1);
   metrics.woke(0.4);

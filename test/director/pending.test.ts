@@ -7,9 +7,9 @@ const event = (n: number) => ({ action: "start", container: `c${n}`, network: ""
 t.test("the first run observes everything, one without events nothing again", async (t) => {
   const pending = makePending(() => 5);
   t.ok(pending.isWhole());
-  t.strictSame(pending.take(), { scope: undefined, since: null, more: false });
+  t.strictSame(pending.take(), { scope: undefined, since: null, announced: false, more: false });
   t.notOk(pending.isWhole());
-  t.strictSame(pending.take(), { scope: { events: [] }, since: null, more: false });
+  t.strictSame(pending.take(), { scope: { events: [] }, since: null, announced: false, more: false });
 });
 
 t.test("events are handed to one run, with the time of the first", async (t) => {
@@ -19,11 +19,16 @@ t.test("events are handed to one run, with the time of the first", async (t) => 
   pending.add(event(1));
   now = 200;
   pending.add(event(2));
-  t.strictSame(pending.take(), { scope: { events: [event(1), event(2)] }, since: 100, more: false });
+  t.strictSame(pending.take(), {
+    scope: { events: [event(1), event(2)] },
+    since: 100,
+    announced: true,
+    more: false,
+  });
   pending.add(event(3));
   t.strictSame(
     pending.take(),
-    { scope: { events: [event(3)] }, since: 200, more: false },
+    { scope: { events: [event(3)] }, since: 200, announced: true, more: false },
     "nothing of the previous run",
   );
 });
@@ -33,9 +38,18 @@ t.test("a change without an event: everything is observed once, and the event's 
   pending.take();
   pending.add(event(1));
   pending.addAll();
-  t.strictSame(pending.take(), { scope: undefined, since: 7, more: false });
+  t.strictSame(pending.take(), { scope: undefined, since: 7, announced: true, more: false });
   pending.add(event(2));
-  t.strictSame(pending.take(), { scope: { events: [event(2)] }, since: 7, more: false });
+  t.strictSame(pending.take(), { scope: { events: [event(2)] }, since: 7, announced: true, more: false });
+});
+
+t.test("a request to look once more is no event of Docker's", async (t) => {
+  const pending = makePending(() => 7);
+  pending.add({ ...event(1), action: "" });
+  t.notOk(pending.take().announced);
+  pending.add(event(1));
+  pending.addAll();
+  t.ok(pending.take().announced, "also where everything is observed");
 });
 
 t.test("more than 64 events: everything is observed", async (t) => {
@@ -65,12 +79,18 @@ t.test(
     ] as const;
     const stopped = about("stop", 4);
     for (const one of [started, ended, again, back, other, stopped]) pending.add(one);
-    t.strictSame(pending.take(), { scope: { events: [ended, other] }, since: 7, more: true });
+    t.strictSame(pending.take(), {
+      scope: { events: [ended, other] },
+      since: 7,
+      announced: true,
+      more: true,
+    });
     t.strictSame(pending.take(), {
       scope: { events: [started, again, back, stopped] },
       since: 7,
+      announced: true,
       more: false,
     });
-    t.strictSame(pending.take(), { scope: { events: [] }, since: null, more: false });
+    t.strictSame(pending.take(), { scope: { events: [] }, since: null, announced: false, more: false });
   },
 );

@@ -14,7 +14,7 @@ export interface WatchStats {
   readonly since: number;
   /** Changes made: steps of plans. */
   readonly changes: number;
-  /** Those of them that repaired drift: no container had changed. */
+  /** Those of them that repaired what another program had changed. */
   readonly repaired: number;
   readonly lastRepair: number | null;
   /** The last failure of a run; `over` when one has succeeded since. */
@@ -39,14 +39,14 @@ export const newWatchStats = (since: number): WatchStats => ({
 });
 
 /** After a run that succeeded; the same value when nothing differs. */
-export function afterRun(stats: WatchStats, changes: number, drift: boolean, now: number): WatchStats {
+export function afterRun(stats: WatchStats, changes: number, repairs: number, now: number): WatchStats {
   const { lastError } = stats;
   const over = lastError === null || lastError.over;
   if (changes === 0 && over) return stats;
   return {
     ...stats,
     changes: stats.changes + changes,
-    ...(drift && changes > 0 ? { repaired: stats.repaired + changes, lastRepair: now } : {}),
+    ...(repairs > 0 ? { repaired: stats.repaired + repairs, lastRepair: now } : {}),
     lastError: over ? lastError : { ...lastError, over: true },
   };
 }

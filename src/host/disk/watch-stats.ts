@@ -15,8 +15,8 @@ import { readText, writeWhole } from "./file.ts";
 import { lockHolder } from "./lock.ts";
 
 export interface WatchStatsLog {
-  /** A run succeeded with so many changes; `drift` when no container had changed. */
-  succeeded(changes: number, drift: boolean): void;
+  /** A run succeeded with so many changes, of which so many repair what another program had changed. */
+  succeeded(changes: number, repairs: number): void;
   /** A run failed with this message. */
   failed(message: string): void;
   /** A reload was refused; null when that is over. */
@@ -49,7 +49,7 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
     });
   };
   return {
-    succeeded: (changes, drift) => record(afterRun(stats, changes, drift, now())),
+    succeeded: (changes, repairs) => record(afterRun(stats, changes, repairs, now())),
     failed: (message) => record(afterFailure(stats, message, now())),
     reload: (refusal) => record({ ...stats, refused: refusal && { at: now(), ...refusal } }),
     unanswered: (containers) => record({ ...stats, unanswered: containers }),

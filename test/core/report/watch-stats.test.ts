@@ -10,12 +10,12 @@ import {
   type WatchStats,
 } from "../../../src/core/report/watch-stats.ts";
 
-t.test("runs that change something are counted; drift is what they repaired", async (t) => {
+t.test("runs that change something are counted; repairs are counted among them", async (t) => {
   const fresh = newWatchStats(100);
-  t.equal(afterRun(fresh, 0, true, 200), fresh, "a run without changes is the same value");
-  const changed = afterRun(fresh, 3, false, 200);
+  t.equal(afterRun(fresh, 0, 0, 200), fresh, "a run without changes is the same value");
+  const changed = afterRun(fresh, 3, 0, 200);
   t.match(changed, { changes: 3, repaired: 0, lastRepair: null });
-  t.match(afterRun(changed, 2, true, 300), { since: 100, changes: 5, repaired: 2, lastRepair: 300 });
+  t.match(afterRun(changed, 2, 2, 300), { since: 100, changes: 5, repaired: 2, lastRepair: 300 });
 });
 
 t.test("a failure lasts until a run succeeds; the same one again is the same value", async (t) => {
@@ -23,7 +23,7 @@ t.test("a failure lasts until a run succeeds; the same one again is the same val
   t.strictSame(failed.lastError, { at: 200, message: "no Docker", over: false });
   t.equal(afterFailure(failed, "no Docker", 300), failed);
   t.match(afterFailure(failed, "no space", 300), { lastError: { at: 300, message: "no space" } });
-  const over = afterRun(failed, 0, false, 400);
+  const over = afterRun(failed, 0, 0, 400);
   t.strictSame(over.lastError, { at: 200, message: "no Docker", over: true });
   t.match(afterFailure(over, "no Docker", 500), { lastError: { at: 500, over: false } }, "it has come back");
 });
@@ -31,15 +31,15 @@ t.test("a failure lasts until a run succeeds; the same one again is the same val
 t.test("any sequence of runs: what is written is read back", async () => {
   const run = fc.record({
     changes: fc.nat(9),
-    drift: fc.boolean(),
+    repairs: fc.nat(9),
     failure: fc.option(fc.string()),
     at: fc.nat(),
   });
   fc.assert(
     fc.property(fc.array(run), (runs) => {
       const stats = runs.reduce(
-        (before, { changes, drift, failure, at }) =>
-          failure === null ? afterRun(before, changes, drift, at) : afterFailure(before, failure, at),
+        (before, { changes, repairs, failure, at }) =>
+          failure === null ? afterRun(before, changes, repairs, at) : afterFailure(before, failure, at),
         newWatchStats(1),
       );
       return JSON.stringify(parseWatchStats(renderWatchStats(stats))) === JSON.stringify(stats);

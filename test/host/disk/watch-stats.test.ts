@@ -17,7 +17,7 @@ t.test("containers that do not answer: read while the process that has found the
   t.strictSame(await readUnanswered(file), new Set(), "no file");
   const stats = recordWatchStats(file, () => 100);
   stats.unanswered(["one", "two"]);
-  stats.succeeded(1, false);
+  stats.succeeded(1, 0);
   await stats.written();
   t.strictSame(await readUnanswered(file), new Set(["one", "two"]));
   stats.unanswered([]);
