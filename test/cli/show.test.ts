@@ -70,7 +70,7 @@ container      shop-wiki-1 (73686f702d77)
 image          wiki:2
 network        bridge, 172.17.0.2
 state          healthy, up 2 h
-ports          3000/tcp
+ports          80->3000/tcp 443/tcp
 forward        192.168.122.13 tcp/80 from 10.0.0.0/8 -> 172.17.0.2:3000
                192.168.122.13 tcp/443 from 10.0.0.0/8 -> 172.17.0.2
 sleep          is stopped after 30 min without use; a visit from 10.1.0.0/16 starts it, after db; it must be ready within 1 min

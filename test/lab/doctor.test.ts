@@ -110,7 +110,7 @@ t.test("doctor", async (t) => {
     await watch.stop();
     await lab.removeContainers("sleeper");
     await apply(lab);
-    t.match((await lab.ocdd(["list", "--all"])).stdout, /^sleeper .* stopped$/m);
+    t.match((await lab.ocdd(["list", "--all"])).stdout, /^sleeper .* removed$/m);
   });
 
   t.test("the server stopped: reported with the remedy", async (t) => {

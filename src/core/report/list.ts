@@ -6,7 +6,8 @@ import { age } from "../text.ts";
 import { columns } from "./columns.ts";
 import type { Listed } from "./filter.ts";
 import { byState, type Paint, PLAIN } from "./paint.ts";
-import { portsText, shownState } from "./report.ts";
+import { offeredText, shownState } from "./report.ts";
+import { stoppedWord } from "./stopped.ts";
 
 const CHECKS = ["validate", "monitor"] as const;
 
@@ -35,14 +36,16 @@ export function listText(
     s.address,
     clip(s.instances[0]?.name ?? "-"),
     s.instances[0]?.address ?? "-",
-    portsText(s.ports) || "-",
+    offeredText(s) || "-",
     shownState(s, pending),
     ...checks.map((method) => checkText(s.checks?.[method])),
     ...(wide ? wideCells(s, now) : []),
   ]);
   const blank = head.slice(6).map(() => "-");
-  for (const { name, address, container } of stopped)
-    rows.push([name, address, clip(container ?? "-"), "-", "-", "stopped", ...blank]);
+  for (const one of stopped) {
+    const container = one.removed ? "-" : clip(one.container ?? "-");
+    rows.push([one.name, one.address, container, "-", "-", stoppedWord(one), ...blank]);
+  }
   const states = new Set<string>(["STATE", ...checks.map((method) => method.toUpperCase())]);
   return columns(head, rows, (cell, title) => (states.has(title) ? byState(cell, paint) : cell));
 }

@@ -4,6 +4,7 @@ import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { Decision, Service } from "../model.ts";
+import { portLinks } from "../page/links.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
 import type { StoppedService } from "./stopped.ts";
@@ -68,6 +69,12 @@ export function isPartial({ unserved, skipped }: Pick<Decision, "unserved" | "sk
 export function portsText(ports: readonly Port[]): string {
   return ports.map((port) => `${port.port}/${port.protocol}`).join(" ");
 }
+
+/** The ports at its address, as the page shows them: `8080->80/tcp` where ocdd.map leads one to another port of the container. */
+export const offeredText = (service: Pick<Service, "fqdn" | "forward" | "ports">): string =>
+  portLinks(service)
+    .map(({ protocol, port, to }) => `${to === null ? port : `${port}->${to}`}/${protocol}`)
+    .join(" ");
 
 /** State in a word or two: the health where a check is defined. */
 export function stateWord({ state, health, unanswered }: Service): string {

@@ -10,7 +10,7 @@ import { duration } from "../text.ts";
 import { type LeaseRow, leaseDocument, leaseState } from "./leases.ts";
 import { checkText, upText } from "./list.ts";
 import { byState, type Paint, PLAIN } from "./paint.ts";
-import { portsText, SCHEMA_VERSION, stateWord } from "./report.ts";
+import { offeredText, portsText, SCHEMA_VERSION, stateWord } from "./report.ts";
 import { forwardLines } from "./steps.ts";
 
 export interface Shown {
@@ -58,7 +58,7 @@ export function showText(shown: Shown, paint: Paint = PLAIN): string {
     ["image", container === null ? null : clip(container.image, 200)],
     ["network", networkText(service, container)],
     ["state", stateText(shown, paint)],
-    ["ports", service === null ? null : portsText(service.ports)],
+    ["ports", service === null ? null : offeredText(service)],
     ...forwardsOf(service).map((line): [string, string] => ["forward", line]),
     ["sleep", service === null ? null : sleepText(service, shown.settings)],
     ["validate", service?.checks?.validate && byState(checkText(service.checks.validate), paint)],

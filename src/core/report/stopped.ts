@@ -12,19 +12,24 @@ export interface StoppedService {
   readonly address: Ipv4;
   /** Name of its container; null where it is not known any more. */
   readonly container: string | null;
+  /** It does not exist any more. */
+  readonly removed: boolean;
   /** Seconds since the epoch: until then no other service gets the address or the name. */
   readonly until: number;
 }
+
+/** Its state in a word. */
+export const stoppedWord = ({ removed }: StoppedService): string => (removed ? "removed" : "stopped");
 
 /** In the order of their names; `now` is in seconds since the epoch. */
 export function stoppedServices(
   { zone, addressHold }: Pick<Config, "zone" | "addressHold">,
   { services, desired }: Pick<Decision, "services" | "desired">,
-  seen: Pick<Observation, "stopped" | "actual">,
+  seen: Pick<Observation, "containers" | "stopped" | "actual">,
   now: number,
 ): StoppedService[] {
   const served = new Set(services.map(({ name }) => name as string));
-  const nameOf = new Map((seen.stopped ?? []).map(({ id, name }) => [id, name]));
+  const nameOf = new Map([...seen.containers, ...(seen.stopped ?? [])].map(({ id, name }) => [id, name]));
   return desired.table.leases
     .flatMap((lease): StoppedService[] => {
       const { names, address, container, releasedAt } = lease;
@@ -38,6 +43,7 @@ export function stoppedServices(
           fqdn: `${name}.${zone}`,
           address,
           container: nameOf.get(container) ?? seen.actual.history.get(name)?.container ?? null,
+          removed: seen.stopped !== undefined && !nameOf.has(container),
           until: releasedAt + addressHold,
         },
       ];

@@ -131,6 +131,18 @@ t.test("the list as JSON: the documented keys", async (t) => {
   });
 });
 
+t.test("the list's ports are those that a client types", async (t) => {
+  const labels = new Map([["ocdd.map", "8080:80"]]);
+  const web = container({
+    name: "web",
+    labels,
+    ports: ["80", "443"].map((port) => ({ protocol: "tcp", port: Number(port) })),
+  });
+  const decision = decide(config(), observation({ containers: [web] }), NOW);
+  t.match(listText(decision), / 8080->80\/tcp 443\/tcp +pending/);
+  t.match(listDocument(config(), decision), { services: [{ ports: [{ port: 80 }, { port: 443 }] }] });
+});
+
 t.test("the list with all: also stopped services whose address is on hold, until when", async (t) => {
   const settings = config({ ADDRESS_HOLD: "600" });
   const held = (at: string, key: string, names: string[], ago: number) =>
@@ -153,7 +165,7 @@ t.test("the list with all: also stopped services whose address is on hold, until
       .split("\n")
       .slice(3),
     [
-      "gone     192.168.122.16  -                  -                  -         stopped",
+      "gone     192.168.122.16  -                  -                  -         removed",
       "wiki     192.168.122.15  wiki               -                  -         stopped",
       "",
     ],
@@ -161,7 +173,7 @@ t.test("the list with all: also stopped services whose address is on hold, until
   t.match(listDocument(settings, decision, stopped), {
     services: [{ name: "dns" }, { name: "jenkins" }],
     stopped: [
-      { name: "gone", container: null },
+      { name: "gone", container: null, removed: true },
       {
         name: "wiki",
         names: ["wiki", "wiki.office"],
@@ -169,10 +181,13 @@ t.test("the list with all: also stopped services whose address is on hold, until
         address: "192.168.122.15",
         container: "wiki",
         state: "stopped",
+        removed: false,
         until: new Date((NOW + 500) * 1000).toISOString(),
       },
     ],
   });
+  const [unknown] = stoppedServices(settings, decision, { ...observation(), containers: [] }, NOW);
+  t.match(unknown, { name: "gone", removed: false }, "containers that do not run have not been listed");
   t.notHas(listDocument(settings, decision), { stopped: [] }, "only when it is asked for");
 });
 
