@@ -25,7 +25,7 @@ _ocdd() {
       mapfile -t COMPREPLY < <(compgen -W "wide name json" -- "$cur")
       return ;;
     --state)
-      mapfile -t COMPREPLY < <(compgen -W "running healthy unhealthy starting restarting paused pending asleep failed no-answer stopped" -- "$cur")
+      mapfile -t COMPREPLY < <(compgen -W "running healthy unhealthy starting restarting paused pending asleep failed no-answer no-packets stopped" -- "$cur")
       return ;;
     --network)
       mapfile -t COMPREPLY < <(compgen -W "" -- "$cur")

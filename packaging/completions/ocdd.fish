@@ -92,7 +92,7 @@ complete -c ocdd -n '__fish_seen_subcommand_from watch' -l log-format -x -a 'tex
 complete -c ocdd -n '__fish_seen_subcommand_from serve' -l log-format -x -a 'text journal json' -d 'form of the log; default: journal under journald, else text'
 complete -c ocdd -n '__fish_seen_subcommand_from list' -l all -d 'also services whose container has stopped and whose address is on hold'
 complete -c ocdd -n '__fish_seen_subcommand_from list' -s o -l output -x -a 'wide name json' -d 'wide has more columns, name only names'
-complete -c ocdd -n '__fish_seen_subcommand_from list' -l state -x -a 'running healthy unhealthy starting restarting paused pending asleep failed no-answer stopped' -d 'only services in this state'
+complete -c ocdd -n '__fish_seen_subcommand_from list' -l state -x -a 'running healthy unhealthy starting restarting paused pending asleep failed no-answer no-packets stopped' -d 'only services in this state'
 complete -c ocdd -n '__fish_seen_subcommand_from list' -l network -x -a '' -d 'only services that are reached on this Docker network'
 complete -c ocdd -n '__fish_seen_subcommand_from list' -l project -x -a '' -d 'only those of one compose project'
 complete -c ocdd -n '__fish_seen_subcommand_from status' -l stats -d 'also processor time and memory that each service uses'

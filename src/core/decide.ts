@@ -19,9 +19,10 @@ import { whyBarred } from "./services/barred.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
 import { groupOf } from "./services/identity.ts";
 import { type Grant, grantNames } from "./services/names.ts";
+import { withPort } from "./services/portless.ts";
 import { renderSelves } from "./services/self.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
-import { addressNotes, conflictNotes, guardNotes } from "./services/service-notes.ts";
+import { addressNotes, conflictNotes, guardNotes, labelNotes, withNotes } from "./services/service-notes.ts";
 import type { Skipped } from "./services/skipped.ts";
 import { updateZone, zoneSettings } from "./zone/records.ts";
 import { addressRecords, serverNames, srvRecords } from "./zone/service-records.ts";
@@ -47,7 +48,8 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     const settings = settingsFor(candidate.container, seen, config);
     const place = { zone: config.zone, bridgePort: bridgePortOf(candidate), settings };
     const service = gated(serviceOf(candidate, grant, address, place), candidate.container, seen);
-    return [withAnswer(withChecks(service, seen.results), seen.unanswered)];
+    const answering = withAnswer(withChecks(service, seen.results), seen.unanswered);
+    return [withPort(withNotes(answering, candidate, grant), seen, now)];
   });
   const skippedOf = (list: readonly Candidate[]): Skipped[] =>
     list.flatMap((candidate) => skip(candidate, addresses, config));
@@ -74,12 +76,12 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     warnings: [
       ...seen.notices,
       ...hostNotes(config, seen),
-      ...candidates.flatMap(notesOn),
+      ...candidates.flatMap(labelNotes),
       ...served.flatMap((candidate) => addressNotes(candidate, addresses)),
       ...addresses.reserved.notes,
       ...disk.warnings,
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),
-      ...services.flatMap((service) => guardNotes(service, seen, now)),
+      ...services.flatMap(guardNotes),
       ...conflictNotes(services, allocation.table),
       ...skipped.map((s) => `container "${clip(s.container)}" is not served: ${s.reason}`),
       ...(seen.template?.problems ?? []),
@@ -215,12 +217,6 @@ function skip(candidate: Candidate, addresses: Addresses, config: Config): Skipp
   if (reach.kind === "none") return [{ container: name, code: reach.code, reason: reach.reason }];
   if (addresses.addressOf.has(container.id)) return [];
   return [{ container: name, ...whyUnserved(candidate, addresses.allocation.table, config) }];
-}
-
-function notesOn({ container, wishes, reach }: Candidate): string[] {
-  const note = reach.kind === "alias" || reach.kind === "direct" ? reach.note : null;
-  const notes = note === null ? wishes.notes : [...wishes.notes, note];
-  return notes.map((note) => `container "${clip(container.name)}": ${note}`);
 }
 
 function namingNotes({ container }: Candidate, grant: Grant | undefined): string[] {

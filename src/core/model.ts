@@ -147,6 +147,10 @@ export interface Service {
   readonly check?: readonly number[];
   /** True where its container runs and none of them accepts a connection. */
   readonly unanswered?: true;
+  /** True where its container runs and the guard lets nothing through to it: its bridge port is not found. */
+  readonly portless?: true;
+  /** What a run warns of about its labels, its network and its names, one line each; absent where that is nothing. */
+  readonly notes?: readonly string[];
   /** Seconds since the epoch. */
   readonly created: number;
   readonly started: StartBounds | undefined;
@@ -230,6 +234,8 @@ export interface Observation {
   readonly results?: Results;
   /** Ids of containers none of whose ports accepts a connection, as `watch` has found; absent where that is not known. */
   readonly unanswered?: ReadonlySet<string>;
+  /** Ids of containers whose bridge port is not found, as `watch` has found; absent where that is not known. */
+  readonly portless?: ReadonlySet<string>;
 }
 
 /** Addresses of the range, by what they are used for. */

@@ -69,6 +69,8 @@ export interface Sighting {
   readonly results?: Results;
   /** Ids of containers that do not answer. */
   readonly unanswered?: ReadonlySet<string>;
+  /** Ids of containers whose bridge port is not found. */
+  readonly portless?: ReadonlySet<string>;
 }
 
 /** Joins the parts. */
@@ -114,6 +116,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     ...(seen.gates === undefined ? {} : { gates: seen.gates }),
     ...(seen.results === undefined ? {} : { results: seen.results }),
     ...(seen.unanswered === undefined ? {} : { unanswered: seen.unanswered }),
+    ...(seen.portless === undefined ? {} : { portless: seen.portless }),
     ...(seen.neighbours === undefined ? {} : { neighbours: seen.neighbours }),
     ...(seen.template === undefined ? {} : { template: seen.template }),
   };

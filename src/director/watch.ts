@@ -1,6 +1,7 @@
 /** The loop: a Docker event, a change in the kernel or the interval starts a run. Never two runs at once. */
 import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
+import type { Service } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import type { Step } from "../core/plan.ts";
 import { describe } from "../core/report/steps.ts";
@@ -118,6 +119,7 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
     announced = false;
     metrics?.ran(secondsSince(started), decision, plan.steps, repairs);
     stats.succeeded(plan.steps.length, repairs.length);
+    stats.portless(portlessIn(decision.services));
     if (since !== null) metrics?.inForce(secondsSince(since));
     log.succeeded(warnings);
     logChanges(plan.steps, say);
@@ -180,6 +182,12 @@ async function keepConverged(config: Config, options: WatchOptions): Promise<voi
     await Promise.all([following.close(), methods.close(), ports.close(), stats.written(), metrics?.close()]);
   }
 }
+
+/** Ids of the containers whose bridge port is not found. */
+const portlessIn = (services: readonly Service[]): string[] =>
+  services
+    .filter(({ portless }) => portless === true)
+    .flatMap(({ instances }) => instances.map(({ id }) => id));
 
 const now = (): number => Math.floor(Date.now() / 1000);
 const secondsSince = (started: number): number => (performance.now() - started) / 1000;

@@ -21,7 +21,7 @@ import { readLeases } from "./disk/leases.ts";
 import { resultsReader } from "./disk/method-results.ts";
 import { readTemplate } from "./disk/page.ts";
 import { readResolvers } from "./disk/resolvers.ts";
-import { readUnanswered } from "./disk/watch-stats.ts";
+import { readFound } from "./disk/watch-stats.ts";
 import { zoneReader } from "./disk/zone-reader.ts";
 import type { Docker } from "./docker/client.ts";
 import type { Exits } from "./docker/exits.ts";
@@ -233,12 +233,14 @@ export function makeObserver(parts: ObserverParts): Observer {
           : left === undefined
             ? followed.whole()
             : followed.refresh(events ?? []);
-      const [seen, now, text, results, unanswered] = await Promise.all([
+      const [seen, now, text, results, found] = await Promise.all([
         look,
         left ?? readAll(without),
         readOctets(config.zoneFile),
         readMethodResults(),
-        parts.unanswered?.() ?? readUnanswered(paths.watchStats),
+        parts.unanswered === undefined
+          ? readFound(paths.watchStats)
+          : { unanswered: await parts.unanswered() },
       ]);
       view = seen;
       const replaced = events?.filter(({ action }) => REPLACING.has(action)) ?? [];
@@ -261,7 +263,7 @@ export function makeObserver(parts: ObserverParts): Observer {
         ...view,
         gates: gatesNow,
         results,
-        unanswered,
+        ...found,
         ended: exits?.ended(),
         leasesFile: paths.leases,
         readZone: (host) => zones.read(text ?? "", host),

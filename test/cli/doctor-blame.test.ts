@@ -4,9 +4,9 @@ import { dockerEngine } from "../../src/cli/doctor/docker.ts";
 import { afterNameServer } from "../../src/cli/doctor/doctor.ts";
 import { drift } from "../../src/cli/doctor/drift.ts";
 import { bad, good } from "../../src/cli/doctor/finding.ts";
-import { answerFinding, oneService, portFinding } from "../../src/cli/doctor/service.ts";
+import { answerFinding, oneService, portFinding, portlessFinding } from "../../src/cli/doctor/service.ts";
 import { decide } from "../../src/core/decide.ts";
-import { config, container, NOW, observation } from "../core/make.ts";
+import { config, container, id, NOW, observation } from "../core/make.ts";
 
 t.test("without the name server: what depends on it is not checked, and IT is not asked", async (t) => {
   const failed = bad("delegation", "this host's resolver finds no zone", "ask IT");
@@ -78,6 +78,40 @@ t.test(
     t.match(of(81, "open", "ECONNREFUSED"), { ok: false, remedy: /ocdd\.ports/ });
     t.match(of(80, "open", "open"), { ok: true });
     t.match(of(80, "ECONNREFUSED", "open"), { ok: null });
+  },
+);
+
+t.test(
+  "a service whose bridge port is not found: the guard is at fault, and so is the service",
+  async (t) => {
+    const conf = config();
+    const firewall = { backend: "nft", unguarded: null, obstacles: [], iptables: false } as const;
+    const started = { earliest: NOW - 90, latest: NOW - 60 };
+    const guard = (containers: ReturnType<typeof container>[], known: readonly string[] = []) => {
+      const port = (name: string) => ({
+        name: `v${name}`,
+        bridge: "docker0",
+        hairpin: true,
+        container: id(name),
+      });
+      const seen = observation({ containers, firewall, bridgePorts: known.map(port) });
+      const decision = decide(conf, seen, NOW);
+      const settled = { ...seen, actual: decision.desired };
+      return { decision, finding: drift(conf, settled, decision).find(({ subject }) => subject === "guard") };
+    };
+    const web = container({ name: "web", started });
+    const one = guard([web]);
+    t.match(one.finding, {
+      ok: false,
+      message: /^1 service whose .* gets no packets: web$/,
+      remedy: /--pid host/,
+    });
+    t.match(one.decision.services.flatMap(portlessFinding), [
+      { ok: false, subject: "service web", message: /^it gets no packets/, remedy: /--pid host/ },
+    ]);
+    const fine = guard([web], ["web"]);
+    t.match(fine.finding, { ok: true });
+    t.strictSame(fine.decision.services.flatMap(portlessFinding), []);
   },
 );
 

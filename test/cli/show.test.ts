@@ -293,3 +293,12 @@ t.test(
     });
   },
 );
+
+t.test("a service that gets no packets: its state, and a warning with the remedy", async (t) => {
+  const web = container({ name: "web" });
+  const shown = text("web", [web], { portless: new Set([web.id]) }, [
+    lease("192.168.122.11", "container:web", { names: ["web"], container: web.id }),
+  ]);
+  t.match(shown, /^warning +gets no packets: .*--pid host/m);
+  t.match(shown, /^state +no packets: the port of its bridge is not found$/m);
+});

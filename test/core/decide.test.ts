@@ -119,7 +119,7 @@ t.test(
     t.strictSame(
       d.skipped.map((s) => `${s.container}: ${s.reason}`),
       [
-        "none: the container has no network",
+        "none: the container has no network: if that is meant, label it ocdd.enable=false",
         'inner: its network "closed" is internal, and cannot be reached from outside: connect it to another one as well, or label it ocdd.enable=false',
         "orphan: it shares the network of a container that is not served",
         'task: the network driver "overlay" of its network "swarm" is not supported',
@@ -400,6 +400,14 @@ t.test(
     t.strictSame(decided([{ ...one, state: "starting" }], { firewall }).warnings, [], "while it starts");
     t.strictSame(decided([{ ...one, started: ago(2, 3) }], { firewall }).warnings, [], "at first");
     t.strictSame(decided([one]).warnings, [], "without a guard");
+    t.match(decided([one], { firewall }).services, [{ portless: true }]);
+    const told = decided([one], { portless: new Set([one.id]) });
+    t.match(told.warnings, [/"web" gets no packets/], "the firewall is not seen, and watch has found it");
+    t.strictSame(
+      decided([one], { firewall, bridgePorts: [port], portless: new Set([one.id]) }).warnings,
+      [],
+      "seen at first hand",
+    );
   },
 );
 

@@ -7,6 +7,8 @@ import type { Decision, Observation } from "../../core/model.ts";
 import { plan, type Step } from "../../core/plan.ts";
 import { UNGUARDED } from "../../core/report/status-rows.ts";
 import { describe } from "../../core/report/steps.ts";
+import { PORTLESS_REMEDY } from "../../core/services/portless.ts";
+import { counted, someOf } from "../../core/text.ts";
 import { refusal } from "../../director/confirm.ts";
 import { bad, type Finding, failed, good, none } from "./finding.ts";
 
@@ -54,6 +56,7 @@ export function drift(config: Config, seen: Observation, decision: Decision): Fi
     link("rules", redirection, "the address of each service leads to its container"),
     guard(
       seen,
+      decision,
       link(
         "guard",
         (step) => step.kind === "guard" || frame("guard")(step),
@@ -97,7 +100,15 @@ export function obstacles({ firewall }: Observation): Finding {
   );
 }
 
-function guard({ firewall }: Observation, drift: Finding): Finding {
+/** Whether packets reach their own containers alone, and whether they reach them at all. */
+function guard({ firewall }: Observation, { services }: Decision, drift: Finding): Finding {
+  const portless = services.filter((one) => one.portless === true).map(({ name }) => name);
+  if (portless.length > 0)
+    return bad(
+      "guard",
+      `${counted(portless.length, "service")} whose bridge port is not found ${portless.length === 1 ? "gets" : "get"} no packets: ${someOf(portless, NAMED)}`,
+      PORTLESS_REMEDY,
+    );
   if (firewall.unguarded === null) return drift;
   return bad("guard", `not guarded: ${clip(firewall.unguarded, 120)}`, UNGUARDED);
 }

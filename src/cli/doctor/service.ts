@@ -4,6 +4,7 @@ import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { silenceOf } from "../../core/lifecycle/port-check.ts";
 import type { Decision, Service } from "../../core/model.ts";
+import { PORTLESS_REMEDY, portlessReason } from "../../core/services/portless.ts";
 import type { SkipCode } from "../../core/services/skipped.ts";
 import { bad, type Finding, good, none } from "./finding.ts";
 import { ANSWER_TIMEOUT_MS, asking, codeOf } from "./served.ts";
@@ -14,7 +15,8 @@ export const NAME = ", name";
 /** What helps a container that is not served. */
 const REMEDIES: Readonly<Record<SkipCode, string>> = {
   label: "correct its labels and create the container again",
-  "no-network": "connect it to a network: docker network connect NETWORK CONTAINER",
+  "no-network":
+    "docker network disconnect none CONTAINER, then docker network connect NETWORK CONTAINER; or label it ocdd.enable=false",
   "internal-network": "docker network connect NETWORK CONTAINER, with one that is not internal",
   "foreign-driver": "connect it to a bridge network",
   "no-address": "see `docker ps`: it gets its address when it has started",
@@ -63,6 +65,9 @@ async function checkService(config: Config, host: string, service: Service): Pro
           "run `ocdd`, and check that `ocdd serve` runs",
         ),
   ];
+  const portless = portlessFinding(service);
+  // a connection to its own address says nothing about clients
+  if (portless.length > 0) return [...findings, ...portless];
   // a connection would be a visit, and start it
   if (service.forward?.waits === true) return [...findings, waitingFinding(service)];
   const ports = service.ports.filter((port) => port.protocol === "tcp");
@@ -120,6 +125,14 @@ export function portFinding(
         `ocdd.map leads it to port ${to} of the container, which does not accept the connection (${why})`,
         "correct the label ocdd.map, or the port of the program",
       );
+}
+
+/** Of a service that the guard lets nothing through to; empty for all others. */
+export function portlessFinding(service: Service): Finding[] {
+  const reason = portlessReason(service);
+  return reason === null
+    ? []
+    : [bad(`service ${service.name}`, `it gets no packets: ${reason}`, PORTLESS_REMEDY)];
 }
 
 /** Of a service that `watch` has found not to answer; `open`: it accepts a connection now. */

@@ -3,7 +3,6 @@
 import { compareIpv4, type Ipv4, type Range } from "../addresses/ipv4.ts";
 import { isHeld } from "../addresses/lease.ts";
 import { addressUse } from "../addresses/use.ts";
-import { silenceOf } from "../lifecycle/port-check.ts";
 import { perObject } from "../memo.ts";
 import type { Checks } from "../methods/results.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
@@ -13,7 +12,7 @@ import type { Remembered, ServiceHistory } from "./history.ts";
 import type { Icon } from "./icon.ts";
 import { type PortLink, portLinks, serviceLinks } from "./links.ts";
 import type { Logo } from "./logo.ts";
-import { type Status, statusOf, type Tone, troubleOf } from "./status.ts";
+import { reasonOf, type Status, statusOf, type Tone } from "./status.ts";
 import { runningSince } from "./uptime.ts";
 
 /** One service. Texts are one line of at most 256 octets and come from labels: untrusted. */
@@ -25,7 +24,7 @@ export interface Row {
   readonly address: Ipv4;
   readonly status: Status;
   readonly tone: Tone;
-  /** Why it did not get the name it asked for. */
+  /** Why it needs attention, or what a run warns of about it. */
   readonly reason: string | null;
   readonly title: string | null;
   readonly description: string | null;
@@ -69,7 +68,7 @@ export interface Listing {
   readonly range: AddressUse;
   readonly services: readonly Row[];
   readonly stopped: readonly Stopped[];
-  readonly skipped: readonly Omit<Skipped, "code">[];
+  readonly skipped: readonly Skipped[];
   readonly conflicts: readonly string[];
 }
 
@@ -129,6 +128,7 @@ export function listingOf(input: ListingInput): Listing {
     stopped: stopped.sort((a, b) => byName.compare(a.name, b.name)),
     skipped: input.skipped.map((one) => ({
       container: field(one.container) ?? "?",
+      code: one.code,
       reason: field(one.reason) ?? "?",
     })),
     conflicts: table.conflicts.map((conflict) => conflict.address).sort(compareIpv4),
@@ -187,7 +187,7 @@ function makeRow(service: Service, zone: string, since: number | null): Row {
     names: service.names.map((name) => `${name}.${zone}`).filter((name) => name !== fqdn),
     address: service.address,
     ...statusOf(service),
-    reason: field(service.failure ?? troubleOf(service.checks) ?? silenceOf(service) ?? service.renamed),
+    reason: field(reasonOf(service)),
     title: card.title,
     description: card.description,
     icon: card.icon,

@@ -6,7 +6,7 @@ import type { StoppedService } from "./stopped.ts";
 /** The words that `--state` takes: Docker's, those of its health checks, and OCDD's own. */
 export const STATES = [
   ...["running", "healthy", "unhealthy", "starting", "restarting", "paused"],
-  ...["pending", "asleep", "failed", "no-answer", "stopped"],
+  ...["pending", "asleep", "failed", "no-answer", "no-packets", "stopped"],
 ] as const;
 
 /** Absent is any. */

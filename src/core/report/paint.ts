@@ -13,7 +13,9 @@ const TONES: ReadonlyMap<string, Tone> = new Map([
   ...["starting", "pending", "restarting", "paused", "warning", "unknown", "no answer"].map(
     (word) => [word, "warn"] as const,
   ),
-  ...["unhealthy", "failed", "exited", "dead", "critical"].map((word) => [word, "bad"] as const),
+  ...["unhealthy", "failed", "exited", "dead", "critical", "no packets"].map(
+    (word) => [word, "bad"] as const,
+  ),
 ]);
 
 /** A text that begins with a state or a result, in its colour; any other as it is. */

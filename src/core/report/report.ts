@@ -77,7 +77,8 @@ export const offeredText = (service: Pick<Service, "fqdn" | "forward" | "ports">
     .join(" ");
 
 /** State in a word or two: the health where a check is defined. */
-export function stateWord({ state, health, unanswered }: Service): string {
+export function stateWord({ state, health, unanswered, portless }: Service): string {
+  if (portless === true) return "no packets";
   return unanswered === true ? "no answer" : clip(health === "none" ? state : health, 40);
 }
 
@@ -110,6 +111,7 @@ export function listDocument(
       ...(s.renamed === null ? {} : { renamed: s.renamed }),
       ...s.checks,
       ...(s.unanswered && { unanswered: s.check }),
+      ...(s.portless && { portless: true }),
     })),
     ...(stopped === undefined
       ? {}

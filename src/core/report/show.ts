@@ -5,6 +5,7 @@ import { silenceOf } from "../lifecycle/port-check.ts";
 import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Service } from "../model.ts";
+import { portlessReason } from "../services/portless.ts";
 import { runWord } from "../services/unserved.ts";
 import { duration } from "../text.ts";
 import { type LeaseRow, leaseDocument, leaseState } from "./leases.ts";
@@ -94,7 +95,7 @@ function stateText({ service, container, pending, now }: Shown, paint: Paint): s
   const word = byState(pending ? "pending" : stateWord(service), paint);
   const ran = upText(service, now);
   const up = ran === null ? "" : `, up ${ran}`;
-  const why = service.failure ?? silenceOf(service);
+  const why = service.failure ?? portlessReason(service) ?? silenceOf(service);
   return `${word}${up}${why === null ? "" : `: ${clip(why, 200)}`}`;
 }
 
@@ -186,6 +187,7 @@ function documentOf({
     },
     ...service?.checks,
     ...(service?.unanswered && { unanswered: service.check }),
+    ...(service?.portless && { portless: true }),
   };
 }
 

@@ -23,6 +23,8 @@ export interface WatchStats {
   readonly refused: Refusal | null;
   /** Ids of the containers that run and do not answer, as it has found. */
   readonly unanswered: readonly string[];
+  /** Ids of those whose bridge port is not found. */
+  readonly portless: readonly string[];
   /** The process that has recorded this; null where it is not known, as in a file of an earlier version. */
   readonly process: ProcessRecord | null;
 }
@@ -35,6 +37,7 @@ export const newWatchStats = (since: number): WatchStats => ({
   lastError: null,
   refused: null,
   unanswered: [],
+  portless: [],
   process: null,
 });
 
@@ -62,6 +65,9 @@ export function afterFailure(stats: WatchStats, message: string, now: number): W
 export const renderWatchStats = (stats: WatchStats): string =>
   `${JSON.stringify({ schemaVersion: 1, ...stats })}\n`;
 
+const idsIn = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((id: unknown) => typeof id === "string") : [];
+
 /** Reads it; null when it cannot be read. */
 export function parseWatchStats(text: string): WatchStats | null {
   try {
@@ -86,9 +92,8 @@ export function parseWatchStats(text: string): WatchStats | null {
               message: String(refused.message),
               remedy: typeof refused.remedy === "string" ? refused.remedy : null,
             },
-      unanswered: Array.isArray(read.unanswered)
-        ? read.unanswered.filter((id: unknown) => typeof id === "string")
-        : [],
+      unanswered: idsIn(read.unanswered),
+      portless: idsIn(read.portless),
       process: readProcessRecord(read.process) ?? null,
     };
   } catch {

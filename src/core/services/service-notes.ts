@@ -1,24 +1,18 @@
 /** What is to be said about services that are served and do not work as they should. */
 import type { Addresses } from "../addresses/assign.ts";
 import { clip } from "../clip.ts";
-import type { LeaseTable, Observation, Service } from "../model.ts";
+import { perObject } from "../memo.ts";
+import type { LeaseTable, Service } from "../model.ts";
 import type { Candidate } from "./candidates.ts";
+import type { Grant } from "./names.ts";
+import { PORTLESS_REMEDY, portlessReason } from "./portless.ts";
 
-/** Seconds after which a running container has a bridge port. */
-const SETTLED = 10;
-
-/** A running container whose port is not found is refused by the guard: a director that cannot see PIDs reports why. */
-export function guardNotes(
-  { instances, forward, state, started }: Service,
-  { firewall }: Observation,
-  now: number,
-): string[] {
-  const refused = forward !== null && forward.bridgePort === null && firewall.unguarded === null;
-  // one that has just started or is about to end has none for a moment
-  if (!refused || state !== "running" || started === undefined || now - started.latest < SETTLED) return [];
-  return instances.map(
-    ({ name }) =>
-      `container "${clip(name)}" gets no packets: the port of its bridge is not found (a director that runs in a container needs the host's PID namespace: \`--pid host\`)`,
+/** A container that the guard lets nothing through to: a director that cannot see PIDs reports why. */
+export function guardNotes(service: Service): string[] {
+  const reason = portlessReason(service);
+  if (reason === null) return [];
+  return service.instances.map(
+    ({ name }) => `container "${clip(name)}" gets no packets: ${reason} (${PORTLESS_REMEDY})`,
   );
 }
 
@@ -47,4 +41,26 @@ export function addressNotes(
   return [
     `container "${clip(container.name)}" has ${address}, not the address that its label ocdd.address asks for: ${why}`,
   ];
+}
+
+/** What is said of a container's labels and of its way. */
+function wishNotes({ wishes, reach }: Candidate): readonly string[] {
+  const note = reach.kind === "alias" || reach.kind === "direct" ? reach.note : null;
+  return note === null ? wishes.notes : [...wishes.notes, note];
+}
+
+/** The same as lines for a run. */
+export const labelNotes = (candidate: Candidate): string[] =>
+  wishNotes(candidate).map((note) => `container "${clip(candidate.container.name)}": ${note}`);
+
+const noted = perObject<Service, Service>();
+
+/**
+ * The service with what a run warns of about its container's labels, network and names. Not why it has another address than it asks
+ * for: that may differ from one run to the next, and the page is to be the same.
+ */
+export function withNotes(service: Service, candidate: Candidate, grant: Grant): Service {
+  const names = grant.notes.map((note) => `it does not get a further name: ${note}`);
+  const notes = [...wishNotes(candidate), ...names];
+  return notes.length === 0 ? service : noted(service, notes.join("\n"), () => ({ ...service, notes }));
 }

@@ -23,6 +23,8 @@ export interface WatchStatsLog {
   reload(refusal: Omit<Refusal, "at"> | null): void;
   /** These containers run and do not answer, by their ids. */
   unanswered(containers: readonly string[]): void;
+  /** The bridge ports of these containers are not found. */
+  portless(containers: readonly string[]): void;
   /** Resolves when what was recorded last is on disk, or cannot be written. */
   readonly written: () => Promise<void>;
 }
@@ -53,6 +55,9 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
     failed: (message) => record(afterFailure(stats, message, now())),
     reload: (refusal) => record({ ...stats, refused: refusal && { at: now(), ...refusal } }),
     unanswered: (containers) => record({ ...stats, unanswered: containers }),
+    portless(containers) {
+      if (containers.join() !== stats.portless.join()) record({ ...stats, portless: containers });
+    },
     written: () => written,
   };
 }
@@ -92,9 +97,18 @@ export async function seeWatch({
 const stillRuns = async (record: ProcessRecord): Promise<boolean> =>
   !hasEnded(record, await look(record.pid));
 
-/** The containers that do not answer, as a `watch` that still runs has found. */
-export async function readUnanswered(file: string): Promise<ReadonlySet<string>> {
+/** Containers that `watch` has found something of, by their ids. */
+export interface Found {
+  /** Those that do not answer. */
+  readonly unanswered: ReadonlySet<string>;
+  /** Those whose bridge port is not found. */
+  readonly portless: ReadonlySet<string>;
+}
+
+/** What a `watch` that still runs has found. */
+export async function readFound(file: string): Promise<Found> {
   const stats = await readWatchStats(file);
-  if (stats === null || stats.process === null || stats.unanswered.length === 0) return new Set();
-  return new Set((await stillRuns(stats.process)) ? stats.unanswered : []);
+  const isKnown = stats !== null && stats.process !== null && (await stillRuns(stats.process));
+  const { unanswered, portless } = isKnown ? stats : newWatchStats(0);
+  return { unanswered: new Set(unanswered), portless: new Set(portless) };
 }

@@ -134,3 +134,12 @@ t.test("list and its filter say the same; the JSON keeps Docker's state", async 
   ]);
   t.notOk(Object.hasOwn(services[1] ?? {}, "unanswered"));
 });
+
+t.test("a container whose bridge port is not found: list says so, its filter too", async (t) => {
+  const none = { portless: new Set([id("web")]) };
+  const first = decided([web()], none);
+  const decision = decided([web()], { ...none, actual: first.desired });
+  t.match(listText(decision), /^web .* no packets$/m);
+  t.equal(listed(decision, undefined, { ...ANY, state: "no-packets" }).services.length, 1);
+  t.match(listDocument(CONFIG, decision), { services: [{ state: "running", portless: true }] });
+});

@@ -4,25 +4,22 @@ import { join } from "node:path";
 import t from "tap";
 import { newWatchStats, renderWatchStats } from "../../../src/core/report/watch-stats.ts";
 import { takeLock } from "../../../src/host/disk/lock.ts";
-import {
-  readUnanswered,
-  readWatchStats,
-  recordWatchStats,
-  seeWatch,
-} from "../../../src/host/disk/watch-stats.ts";
+import { readFound, readWatchStats, recordWatchStats, seeWatch } from "../../../src/host/disk/watch-stats.ts";
 import { thisProcess } from "../../../src/host/kernel/process-owner.ts";
 
 t.test("containers that do not answer: read while the process that has found them runs", async (t) => {
   const file = join(t.testdir(), "watch.json");
-  t.strictSame(await readUnanswered(file), new Set(), "no file");
+  t.strictSame((await readFound(file)).unanswered, new Set(), "no file");
   const stats = recordWatchStats(file, () => 100);
   stats.unanswered(["one", "two"]);
   stats.succeeded(1, 0);
   await stats.written();
-  t.strictSame(await readUnanswered(file), new Set(["one", "two"]));
+  t.strictSame((await readFound(file)).unanswered, new Set(["one", "two"]));
   stats.unanswered([]);
+  stats.portless(["three"]);
   await stats.written();
-  t.strictSame(await readUnanswered(file), new Set());
+  t.strictSame((await readFound(file)).portless, new Set(["three"]));
+  t.strictSame((await readFound(file)).unanswered, new Set());
 });
 
 t.test(
@@ -32,15 +29,15 @@ t.test(
     const own = await thisProcess();
     const stats = { ...newWatchStats(100), unanswered: ["one"] };
     writeFileSync(file, renderWatchStats({ ...stats, process: { ...own, started: `${own.started}1` } }));
-    t.strictSame(await readUnanswered(file), new Set(), "its number is used again");
+    t.strictSame((await readFound(file)).unanswered, new Set(), "its number is used again");
     writeFileSync(file, renderWatchStats({ ...stats, process: null }));
-    t.strictSame(await readUnanswered(file), new Set());
+    t.strictSame((await readFound(file)).unanswered, new Set());
     const { unanswered: _, ...earlier } = stats;
     writeFileSync(file, JSON.stringify({ schemaVersion: 1, ...earlier, process: own }));
-    t.strictSame(await readUnanswered(file), new Set());
+    t.strictSame((await readFound(file)).unanswered, new Set());
     for (const damaged of [["one", 2, null], "one", { 0: "one" }]) {
       writeFileSync(file, JSON.stringify({ schemaVersion: 1, ...stats, unanswered: damaged, process: own }));
-      t.strictSame([...(await readUnanswered(file))], Array.isArray(damaged) ? ["one"] : []);
+      t.strictSame([...(await readFound(file)).unanswered], Array.isArray(damaged) ? ["one"] : []);
     }
   },
 );
