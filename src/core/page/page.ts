@@ -5,13 +5,14 @@ import { ICONS, type Icon } from "./icon.ts";
 import type { Listing } from "./listing.ts";
 import { drawingOf, type Logo } from "./logo.ts";
 import {
-  attention,
   CONFLICT_ICON,
   groupsOf,
+  isMeant,
   plainLines,
+  problemRows,
   rows,
   SKIPPED_ICON,
-  skippedRows,
+  skippedRow,
   stoppedRow,
 } from "./rows.ts";
 import { countsOf, rangeOf, summaryOf } from "./summary.ts";
@@ -41,20 +42,25 @@ interface Section {
   readonly list: readonly string[];
 }
 
-/** What needs attention, then the groups. */
+/** What needs attention, then the groups, then what is meant to be reached by no one. */
 function sectionsOf(listing: Listing): Section[] {
   const { zone } = listing;
-  const problems = [...rows(attention(listing), zone), ...skippedRows(listing)];
+  const problems = problemRows(listing);
+  // some services are listed above the groups
+  const isApart = listing.services.some(({ tone }) => tone === "bad");
   const groups = groupsOf(listing).map(
-    ({ name, services: members, stopped }, i): Section => ({
-      id: `g-${i + 1}`,
-      heading: name ?? "Other services",
+    ({ name, services: members, stopped }, _, all): Omit<Section, "id"> => ({
+      heading: name ?? (all.length === 1 && !isApart ? "Services" : "Other services"),
       list: [...rows(members, zone), ...stopped.map(stoppedRow)],
     }),
   );
-  return problems.length === 0
-    ? groups
-    : [{ id: ATTENTION, heading: "Needs attention", list: problems }, ...groups];
+  const meant = listing.skipped.filter(isMeant).map(skippedRow);
+  if (meant.length > 0) groups.push({ heading: "Not served", list: meant });
+  const first = { id: ATTENTION, heading: "Needs attention", list: problems };
+  return [
+    ...(problems.length === 0 ? [] : [first]),
+    ...groups.map((group, i): Section => ({ id: `g-${i + 1}`, ...group })),
+  ];
 }
 
 const ATTENTION = "attention";
@@ -81,14 +87,13 @@ function groupLinks(sections: readonly Section[]): string {
 }
 
 const EMPTY = `<div class="empty">
-<h2>There are no services here yet</h2>
+<h2>There are no services here</h2>
 <p>Programs that run in containers on this host are listed here, each with a name and an address of its own.
 This page shows them by itself as soon as there are any. Is something missing? Ask the administrator of this host.
 <h2>For the administrator</h2>
-<p>No containers found! Start one, then run OCDD:
-<pre><code>docker run -d --name web nginx
-ocdd</code></pre>
-<p><code>ocdd watch</code> does this by itself when a container starts or stops. <code>ocdd doctor</code> shows what is wrong.
+<p>No containers found! Start one:
+<pre><code>docker run -d --name web nginx</code></pre>
+<p>Where <code>ocdd watch</code> runs it is listed here at once; elsewhere run <code>ocdd</code>. <code>ocdd doctor</code> shows what is wrong.
 </div>`;
 
 /** The icons in use, as masks: filled with a colour of the page, a logo with its own. */

@@ -19,11 +19,6 @@ export interface Group {
 
 const byName = new Intl.Collator("en", { numeric: true });
 
-/** Services that need attention; they come first, out of their groups. */
-export function attention(listing: Listing): Row[] {
-  return listing.services.filter((row) => row.tone === "bad");
-}
-
 /** The others by group, in alphabetical order; those without one last. */
 export function groupsOf(listing: Listing): Group[] {
   const groups = new Map<string, { name: string | null; services: Row[]; stopped: Stopped[] }>();
@@ -68,7 +63,7 @@ function htmlOf(row: Row, zone: string): string {
   const link = row.url === null ? "" : ` href=${attribute(row.url)}`;
   return `
 <li id=s-${row.name} class="${row.tone} ${look(row)}"><p${hover}><a${link}>${escapeHtml(row.title ?? row.name)}</a>${below(row, row.description, also)}
-${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}${checked(row)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}<small>${escapeHtml(row.container)}</small>`;
+${note(row.reason)}</p><code>${row.address}</code><em>${escapeHtml(row.status)}${VISIT.get(row.status) ?? ""}${checked(row)}</em>${since(row.since)}${ports(row.ports, row.fqdn, row.elsewhere)}${image(row)}${container(row)}`;
 }
 
 /** The class that gives a row its icon. */
@@ -84,31 +79,49 @@ export function stoppedRow(one: Stopped): string {
   const until = new Date(one.until * 1000).toISOString();
   return `
 <li id=s-${escapeHtml(one.name)} class="off ${look(one)}"><p><a>${escapeHtml(one.title ?? one.name)}</a>${below(one, null)}
-</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp><small>${escapeHtml(one.container)}</small>`;
+</p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp>${container(one)}`;
 }
+
+/** Its container's name, where that is another one. */
+const container = ({ container, name }: Pick<Row, "container" | "name">): string =>
+  container === name ? "" : `<small>${escapeHtml(container)}</small>`;
 
 export const SKIPPED_ICON: Icon = "box";
 export const CONFLICT_ICON: Icon = "network";
 
-/** Containers that are not served, and addresses in conflict. */
-export function skippedRows(listing: Listing): string[] {
+type SkippedRow = Listing["skipped"][number];
+
+/** True for a container without any network: who starts one so does not want it to be reached. */
+export const isMeant = ({ code }: SkippedRow): boolean => code === "no-network";
+
+/** A container that is not served. */
+export const skippedRow = (one: SkippedRow): string => `
+<li class="${isMeant(one) ? "unserved" : "bad"} ${SKIPPED_ICON} none"><p><a>${escapeHtml(one.container)}</a>
+${note(one.reason)}</p><em>not served</em>`;
+
+/** What needs attention, by name: services, out of their groups, containers that are not served, and addresses in conflict. */
+export function problemRows(listing: Listing): string[] {
+  const bad = listing.services.filter((row) => row.tone === "bad");
   const served = new Set<string>(listing.services.map(({ address }) => address));
   const given = (address: string): string =>
     served.has(address)
       ? "Another machine on the network uses this address as well: clients may reach that one."
       : "Another machine on the network uses this address; it is not given to a container.";
-  return [
-    ...listing.skipped.map(
-      (one) => `
-<li class="bad ${SKIPPED_ICON} none"><p><a>${escapeHtml(one.container)}</a>
-${note(one.reason)}</p><em>not served</em>`,
-    ),
-    ...listing.conflicts.map(
-      (address) => `
+  const problems = [
+    ...bad.map((row) => ({ name: row.title ?? row.name, html: rows([row], listing.zone) })),
+    ...listing.skipped
+      .filter((one) => !isMeant(one))
+      .map((one) => ({ name: one.container, html: [skippedRow(one)] })),
+    ...listing.conflicts.map((address) => ({
+      name: address as string,
+      html: [
+        `
 <li class="warn ${CONFLICT_ICON} none"><p><a>${escapeHtml(address)}</a>
 ${note(given(address))}</p><em>conflict</em>`,
-    ),
+      ],
+    })),
   ];
+  return problems.sort((a, b) => byName.compare(a.name, b.name)).flatMap(({ html }) => html);
 }
 
 /** Further names, without the zone. `name.project` can be derived: it is shown by pointing at the name. */

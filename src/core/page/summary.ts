@@ -2,6 +2,7 @@
 
 import { counted, escapeHtml } from "../text.ts";
 import type { Listing } from "./listing.ts";
+import { isMeant } from "./rows.ts";
 
 /** Counts, host and range: one slot for templates that have no place for each. */
 export function summaryOf(listing: Listing): string {
@@ -13,7 +14,7 @@ export function summaryOf(listing: Listing): string {
 /** `14 services, 3 need attention, 1 stopped`; the script makes a filter of each state. */
 export function countsOf({ services, stopped, skipped, conflicts }: Listing): string {
   const of = (tone: string): number => services.filter((row) => row.tone === tone).length;
-  const bad = of("bad") + skipped.length + conflicts.length;
+  const bad = of("bad") + skipped.filter((one) => !isMeant(one)).length + conflicts.length;
   const states: readonly (readonly [state: string, count: number, words: string])[] = [
     ["warn", of("warn"), of("warn") === 1 ? "warning" : "warnings"],
     ["wait", of("wait"), "starting"],
@@ -21,7 +22,7 @@ export function countsOf({ services, stopped, skipped, conflicts }: Listing): st
     ["off", stopped.length, "stopped"],
   ];
   const parts = [
-    `<strong>${counted(services.length, "service")}</strong>`,
+    `<strong>${services.length === 0 && stopped.length > 0 ? "no service runs" : counted(services.length, "service")}</strong>`,
     ...(bad === 0
       ? []
       : [

@@ -66,8 +66,10 @@ function wayTo(container: Container, wishes: Wishes, { networkOf, hostAddresses 
   const mode = container.networkMode;
   if (mode === "host") return { kind: "host" };
   if (mode.startsWith("container:")) return { kind: "shared", with: mode.slice("container:".length) };
-  if (mode === "none")
-    return { kind: "none", code: "no-network", reason: "the container has no network", keeps: false };
+  if (mode === "none") {
+    const reason = "the container has no network: if that is meant, label it ocdd.enable=false";
+    return { kind: "none", code: "no-network", reason, keeps: false };
+  }
   const usable = container.attachments.flatMap((attachment) => {
     const network = networkOf(attachment);
     return network !== undefined && attachment.address !== undefined

@@ -115,18 +115,80 @@ t.test("states of services: status, tone and order", async (t) => {
   t.match(of("young"), { status: "starting", tone: "wait" });
   t.match(of("still"), { status: "paused", tone: "bad" });
   t.equal(rows.filter((row) => row.status === "renamed" && row.reason !== null).length, 1);
-  t.match(document(decision).skipped, [{ container: "off", reason: "the container has no network" }]);
+  t.match(document(decision).skipped, [
+    { container: "off", code: "no-network", reason: /^the container has no network: .* ocdd\.enable=false$/ },
+  ]);
   const page = decision.desired.page.html;
-  const places = ["Needs attention", "id=s-sick", "id=s-still", ">off<", "Other services", "id=s-well"].map(
-    (text) => page.indexOf(text),
-  );
+  const places = [
+    "Needs attention",
+    "id=s-sick",
+    "id=s-still",
+    "Other services",
+    "id=s-well",
+    "Not served",
+    ">off<",
+  ].map((text) => page.indexOf(text));
   t.same(
     places,
     [...places].sort((a, b) => a - b),
     "problems first",
   );
   t.ok(places.every((at) => at > 0));
+  t.match(page, "2 need attention", "a container without any network does not");
 });
+
+t.test("what needs attention is sorted by name, whatever it is", async (t) => {
+  const { desired } = run([
+    container({ name: "mid", networkMode: "x", attachments: [] }),
+    labelled("zoo", { "ocdd.title": "Ape" }, { state: "paused" }),
+    container({ name: "end", at: "172.17.0.4", state: "paused" }),
+  ]);
+  const titles = [...desired.page.html.matchAll(/<p><a[^>]*>(\w+)<\/a>/g)].map(([, title]) => title);
+  t.same(titles, ["Ape", "end", "mid"]);
+});
+
+t.test("what a run warns of about a container's labels is in its row", async (t) => {
+  const decision = run([
+    labelled("wiki", { "ocdd.titel": "Wiki <x>" }),
+    container({ name: "a", at: "172.17.0.3" }),
+  ]);
+  t.match(document(decision).services, [
+    { name: "a", status: "running", tone: "good", reason: null },
+    {
+      name: "wiki",
+      status: "running",
+      tone: "warn",
+      reason: /^label "ocdd\.titel" is not known .*ocdd\.title$/,
+    },
+  ]);
+  t.match(decision.desired.page.html, /<mark>label &quot;ocdd\.titel&quot; is not known/);
+  t.match(decision.desired.page.html, "1 warning");
+});
+
+t.test("a service whose bridge port is not found needs attention", async (t) => {
+  const firewall = { backend: "nft", unguarded: null, obstacles: [], iptables: false } as const;
+  const started = { earliest: NOW - 90, latest: NOW - 60 };
+  const seen = observation({
+    containers: [container({ name: "web", health: "healthy", started })],
+    firewall,
+  });
+  const row = { name: "web", status: "no packets", tone: "bad", reason: /port of its bridge is not found$/ };
+  t.match(document(decide(config(), seen, NOW)).services, [row]);
+});
+
+t.test(
+  "one group: its heading is no other's; a container named like its service is named once",
+  async (t) => {
+    const html = run([container({ name: "web" }), container({ name: "x_db_1", at: "172.17.0.3" })]).desired
+      .page.html;
+    t.match(html, "<h2>Services</h2>2");
+    const batch = container({ name: "batch", labels: new Map([["ocdd.allow", "x"]]) });
+    const beside = run([container({ name: "web" }), batch]).desired.page.html;
+    t.match(beside, /Needs attention[\s\S]*<h2>Services<\/h2>1/, "no service is listed elsewhere");
+    t.match(html, /<samp>busybox:1<\/samp><small>x_db_1<\/small>/);
+    t.match(html, /<samp>busybox:1<\/samp>\n/);
+  },
+);
 
 t.test("services that sleep: links with the ports from before; a failed start needs attention", async (t) => {
   const at = (name: string, n: number, over: Partial<Container> = {}): Container =>
@@ -257,6 +319,10 @@ t.test("a stopped service stays listed while its address is on hold", async (t) 
   const { stopped } = document(second);
   t.match(stopped, [{ name: "web", title: "Shop", group: "Sales", until: "2027-01-15T08:10:00Z" }]);
   t.match(second.desired.page.html, />stopped</);
+  t.match(
+    second.desired.page.html,
+    "<strong>no service runs</strong>, <span data-state=off>1 stopped</span>",
+  );
   t.notMatch(lines(second.desired.page.html).join("\n"), `* - web.${ZONE}`, "it is not offered");
   t.notMatch(JSON.stringify(second.desired.page), "secret", "nor is a hidden one");
   const third = run([], second, NOW + 300);
