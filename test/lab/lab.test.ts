@@ -1,7 +1,7 @@
 /** The lab itself: it comes up, it is an office with a Docker host, and it is removed completely. */
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
@@ -151,9 +151,21 @@ t.test("the command line", async (t) => {
   t.match((await run([...cli, "--help"])).stdout, /usage:/);
   t.equal((await run([...cli, "frobnicate"], { check: false })).code, 64);
   t.match((await run([...cli, "down", "self-cli"])).stdout, 'there is no lab "self-cli": nothing to remove');
-  await run([...cli, "up", "self-cli", "--no-docker", "--no-dns"], { cwd: "/" });
+  for (const command of ["docker", "ocdd", "exec"]) {
+    const { code, stderr } = await run([...cli, command, "self-cli"], { check: false });
+    t.match({ code, stderr }, { code: 1, stderr: 'there is no lab "self-cli": npm run lab -- up self-cli' });
+  }
+  t.same(await labRemains("self-cli"), [], "no directory is left either");
+  const up = [...cli, "up", "self-cli", "--no-docker", "--no-dns"];
+  await run(up, { cwd: "/" });
   t.teardown(() => run([...cli, "down", "self-cli"]));
   t.match((await run([...cli, "exec", "self-cli", "client", "ip", "-br", "addr"])).stdout, CLIENT_ADDRESS);
+  const directory = (await run(up)).stdout.match(/^self-cli is up already: (\S+)/)?.[1] ?? "";
+  writeFileSync(join(directory, "mine"), "");
+  t.match((await run(up)).stdout, "is up already");
+  t.ok(existsSync(join(directory, "mine")), "it is left as it is");
+  t.match((await run([...up, "--fresh"])).stdout, /^up in/);
+  t.notOk(existsSync(join(directory, "mine")));
   t.match((await run([...cli, "down", "self-cli"])).stdout, /^removed .*self-cli$/m);
   t.same(await labRemains("self-cli"), []);
 });

@@ -124,7 +124,8 @@ function downAtExit(name: string, directory: string): void {
 }
 
 const HELP = `usage: node test/lab/lab.ts COMMAND
-  up [NAME] [--engine debian|sid] [--no-docker] [--no-dns]   build a lab and leave it up (NAME: play)
+  up [NAME] [--engine debian|sid] [--no-docker] [--no-dns]   build a lab and leave it up (NAME: play); one that is up stays,
+     [--fresh]                                               but with --fresh it is taken down first, with its containers
   down [NAME]                                                take it down
   down --all [--force]                                       take all down that do not run, and those whose test has ended; with --force each
   exec NAME host|client|it|lan COMMAND...                    run a program in one of its places
@@ -152,15 +153,24 @@ async function main(argv: readonly string[]): Promise<number> {
       args: argv.slice(1),
       allowPositionals: true,
       allowNegative: true,
-      options: { engine: { type: "string" }, docker: { type: "boolean" }, dns: { type: "boolean" } },
+      options: {
+        ...{ engine: { type: "string" }, docker: { type: "boolean" }, dns: { type: "boolean" } },
+        fresh: { type: "boolean" },
+      },
     });
+    const wanted = positionals[0] ?? "play";
+    if (values.fresh !== true && (await isUp(wanted))) {
+      console.log(
+        `${wanted} is up already: ${place(wanted).directory} (--fresh builds it again, without its containers)`,
+      );
+      return 0;
+    }
     const engine = values.engine === "sid" ? "sid" : "debian";
     const { docker = true, dns = true } = values;
     const start = performance.now();
-    const built = positionals[0] ?? "play";
-    const lab = await raiseLab({ name: built, engine, docker, dns, keep: true });
+    const lab = await raiseLab({ name: wanted, engine, docker, dns, keep: true });
     console.log(`up in ${Math.round(performance.now() - start)} ms: ${lab.dir}`);
-    if (docker && dns) process.stdout.write(nextSteps(built));
+    if (docker && dns) process.stdout.write(nextSteps(wanted));
     return 0;
   }
   if (command === "down" && name === "--all") return downAll(rest.includes("--force"));
@@ -172,11 +182,23 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(isThere ? `removed ${directory}` : `there is no lab "${name}": nothing to remove`);
     return 0;
   }
+  if (["exec", "docker", "ocdd"].includes(command ?? "") && !existsSync(directory)) {
+    console.error(`there is no lab "${name}": npm run lab -- up${name === "play" ? "" : ` ${name}`}`);
+    return 1;
+  }
   if (command === "exec") return attach([...lab.enterFully(rest[0] ?? "host"), ...rest.slice(1)]);
   if (command === "docker") return attach(["docker", "-H", `unix://${lab.dockerSocket}`, ...rest]);
   if (command === "ocdd") return attach(lab.ocddCommand(rest));
   process.stdout.write(HELP);
   return command === undefined || command === "--help" ? 0 : 64;
+}
+
+/** Whether there is a lab of this name that `up` has made: what a test has left is to be replaced. */
+async function isUp(name: string): Promise<boolean> {
+  const { prefix, directory } = place(name);
+  if (!existsSync(directory) || existsSync(join(directory, "owner"))) return false;
+  // after a restart of the machine the directory may be left alone
+  return (await remains(prefix, directory)).some((line) => line.startsWith("namespace "));
 }
 
 /** Takes labs down, all with `force`; else it leaves those that run, names them, and the status is 1. */
