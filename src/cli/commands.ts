@@ -180,15 +180,18 @@ export async function runInitialize(
   const steps: string[] = [];
   const note = json ? (line: string): void => void steps.push(line) : say;
   const { hostIp, notes } = await initialize(config, { now: now(), say: note, accept, yes });
-  await startServices(config, confFile, hostIp, note);
+  const watches = await startServices(config, confFile, hostIp, note);
   const next =
     "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
   return {
-    out: json ? jsonText({ schemaVersion: SCHEMA_VERSION, steps }) : `\n${next}\n`,
+    out: json ? jsonText({ schemaVersion: SCHEMA_VERSION, steps }) : `\n${next}\n${watches ? WATCHES : ""}`,
     warnings: [...kept, ...notes],
     status: 0,
   };
 }
+
+/** Below the line of the bash script, which had no `watch`. */
+const WATCHES = "`ocdd watch`, which has been started, does that by itself from now on.\n";
 
 /**
  * Removes everything of OCDD; its services first, because they would restore it. Status 1 when they are still there. Throws HostError

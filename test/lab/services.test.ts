@@ -17,7 +17,10 @@ t.test("services", async (t) => {
   const bin = join(lab.dir, "bin");
   const log = join(lab.dir, "systemctl.log");
   mkdirSync(bin);
-  writeFileSync(join(bin, "systemctl"), `#!/bin/sh\necho "$*" >>${log}\n${taken}\n`);
+  // what it answers about units; nothing where there is no such file
+  const states = join(lab.dir, "states");
+  const show = `case "$1" in show) cat ${states} 2>/dev/null;; esac; exit 0`;
+  writeFileSync(join(bin, "systemctl"), `#!/bin/sh\necho "$*" >>${log}\n${taken}\n${show}\n`);
   chmodSync(join(bin, "systemctl"), 0o755);
   const env = { PATH: `${bin}:${process.env.PATH}`, OCDD_SERVICES: "auto" };
   const original = { original: true, env } as const;
@@ -53,6 +56,7 @@ t.test("services", async (t) => {
     const { code, stdout, stderr } = await lab.ocdd(["initialize"], original);
     t.equal(code, 0, stderr);
     t.match(stdout, /ocdd-serve-dns-127\.0\.0\.1\.socket could not be started: Job failed\./);
+    t.match(stdout, /do its thing!\n`ocdd watch`, which has been started, does that by itself/);
     const calls = told();
     t.notMatch((await lab.ocdd([], original)).stderr, /nothing starts/);
     t.ok(calls.includes("daemon-reload"), calls.join("\n"));
@@ -97,6 +101,18 @@ t.test("services", async (t) => {
       own().filter((name) => name.includes("web")),
       [],
     );
+  });
+
+  t.test("a unit that ends again and again: status 1, with its result and its log", async (t) => {
+    const ended =
+      "ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainStatus=217\nMainPID=0";
+    writeFileSync(states, `Id=ocdd-serve.service\n${ended}\n`);
+    const { code, stdout, stderr } = await lab.ocdd(["initialize"], original);
+    t.equal(code, 1);
+    t.match(stderr, /ocdd-serve\.service does not run: activating \(auto-restart\), exit-code, status 217/);
+    t.match(stderr, /journalctl -u ocdd-serve\.service/);
+    t.notMatch(stdout, "You can now run ocdd");
+    rmSync(states);
   });
 
   t.test("teardown: units are removed", async (t) => {

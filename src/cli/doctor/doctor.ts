@@ -12,6 +12,7 @@ import { refusal } from "../../director/confirm.ts";
 import { type Host, openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
+import { serverState } from "../../host/install/unit-state.ts";
 import { INITIALIZE, isSetUp, isUntouched, NOT_SET_UP, startsNothing } from "../set-up.ts";
 import { delegation, forwarders, nameServer } from "./answers.ts";
 import { dockerFindings } from "./docker.ts";
@@ -148,7 +149,11 @@ async function ofServers(config: Config, hostIp: Ipv4): Promise<Finding[]> {
     delegation(config, hostIp),
     forwarders(config, hostIp),
   ]);
-  return [names, engine, page, ...others, delegated, ...upstream];
+  const silent = (one: Finding): boolean => one.ok === false && one.other !== true;
+  const state = silent(names) || silent(page) ? await serverState(config) : null;
+  const stated = (one: Finding): Finding =>
+    state === null || !silent(one) ? one : { ...one, message: `${one.message}; ${state}` };
+  return [stated(names), engine, stated(page), ...others, delegated, ...upstream];
 }
 
 /** `decision` is null where what leads to its container is at fault. */

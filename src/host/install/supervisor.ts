@@ -10,6 +10,7 @@ import { storageError, writeWhole } from "../disk/file.ts";
 import { closedToOthers } from "../disk/path-permissions.ts";
 import { run } from "../kernel/run.ts";
 import { managerOf } from "./manager.ts";
+import { hasEnded, notStarted, stateText } from "./unit-state.ts";
 import { unitsOf } from "./units.ts";
 
 const UNITS = "/etc/systemd/system";
@@ -20,9 +21,14 @@ type Say = (line: string) => void;
 
 /**
  * Installs and starts what runs the director and the server. `confFile` is empty for the default places, `hostIp` the
- * address that HOST_IP stands for.
+ * address that HOST_IP stands for. Resolves with whether `watch` has been started. Throws HostError, also where a unit of systemd does not run.
  */
-export async function startServices(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
+export async function startServices(
+  config: Config,
+  confFile: string,
+  hostIp: Ipv4,
+  say: Say,
+): Promise<boolean> {
   const kind = managerOf(config);
   if (kind === "systemd") await startUnits(config, confFile, hostIp, say);
   else if (kind === "compose") await startCompose(config, confFile, say);
@@ -31,6 +37,7 @@ export async function startServices(config: Config, confFile: string, hostIp: Ip
     say(`- Nothing is started: ${why}. Start the name server and the index page with: ocdd serve`);
     say("  and beside it `ocdd watch`, or have `ocdd` run by cron every minute");
   }
+  return kind !== "none";
 }
 
 /**
@@ -102,6 +109,20 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
     say(`  ocdd-serve runs as an unprivileged user and cannot read ${path}:`);
     say(`  chmod o+rX ${closed}, or keep it elsewhere`);
   }
+  await requireStarted(say);
+}
+
+/** Throws HostError "refused" where a unit has ended. One that is still starting is said to be: `watch` may wait for Docker. */
+async function requireStarted(say: Say): Promise<void> {
+  const states = await notStarted(STARTED);
+  const ended = states.filter(hasEnded);
+  for (const { name } of states.filter((state) => !hasEnded(state)))
+    say(`  ${name} is still starting; its log: journalctl -u ${name}`);
+  if (ended.length === 0) return;
+  const what = ended.map((state) => `${state.name} does not run: ${stateText(state)}`).join("; ");
+  throw new HostError("refused", what, {
+    remedy: ended.map(({ name }) => `journalctl -u ${name}`).join("; "),
+  });
 }
 
 /**
