@@ -72,8 +72,8 @@ t.test("the page in Chromium on the office PC", async (t) => {
       t.equal(await page.locator(`#s-${name} > p > a`).innerText(), title);
     t.equal(await page.locator("#s-hidden").count(), 0, "but not the hidden one");
     t.match(
-      await page.locator(".attention").innerText(),
-      /lonely\s+the container has no network\s+not served/,
+      await page.locator("main section").last().innerText(),
+      /^Not served[\s\S]*lonely\s+the container has no network: .*ocdd\.enable=false\s+not served/,
     );
     t.match(await page.locator("#s-wiki").innerText(), /Team wiki\s+wiki\s+How we work/);
     t.equal(
