@@ -25,6 +25,8 @@ t.test("runs refused because of a foreign file: an ended container is revoked al
   await comes("its name answers", async () => (await name()) === goes);
 
   await lab.docker("network", "create", "--subnet", "192.168.122.24/29", "within"); // in the range, which must not stop runs
+  // the run that sees it must not write its own file over the one below
+  await comes("the network has been seen", async () => /"within" overlaps the range/.test(watch.output()));
   const services = join(storage(lab), "www/services.json");
   writeFileSync(services, "not ours");
   process.kill(watch.pid, "SIGHUP"); // a full observation
