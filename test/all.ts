@@ -149,8 +149,8 @@ const STAGES: Readonly<Record<string, () => Promise<Count>>> = {
   lint: () => checked("lint", ["biome", "ci", "."]),
   types: () => checked("types", ["tsc", "-p", "tsconfig.json"]),
   unit: () => tests("unit", UNPREPARED, 2),
-  root: () => tests("root", PREPARED, 2),
-  lab: () => inLab("lab", ["test/lab/*.test.ts"], 3),
+  root: () => tests("root", PREPARED, 3),
+  lab: () => inLab("lab", ["test/lab/*.test.ts"], 4),
   package: () => tests("package", ["test/package/*.test.ts"], 2),
   browser: () => inLab("browser", ["test/browser/*.test.ts"], 1),
 };

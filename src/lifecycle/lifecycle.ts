@@ -146,6 +146,7 @@ export function openLifecycle({
     page ??= serveWaitingPage({
       waiting: (alias) => waitingFor(waker.place(alias), now()),
       changed: waker.changed,
+      asked: waker.asked,
     });
     const server = await page;
     pagePort = server.port;

@@ -1,6 +1,7 @@
 /** The server of the waiting page: what is answered on an alias while its container starts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Ipv4, parseIpv4 } from "../core/addresses/ipv4.ts";
+import type { Flow } from "../core/lifecycle/flow.ts";
 import { PHASE_HEADER, type WaitingFor } from "../core/page/waiting.ts";
 import { clientOf, connectionShare } from "../daemon/connection-share.ts";
 import { openHttp } from "../daemon/http.ts";
@@ -9,6 +10,8 @@ import { sendAgain, sendNothing, sendPage, sendUnavailable } from "./waiting-ans
 export interface WaitingPageOptions {
   /** What is waited for at an alias; "ready" when the container can be reached there, undefined where none of ours waits. */
   waiting(alias: Ipv4): WaitingFor | "ready" | undefined;
+  /** Called with the connection of each request. */
+  asked?(flow: Flow): void;
   /** Resolves at the next change of that; resolves or rejects when `signal` is aborted. */
   changed(alias: Ipv4, signal: AbortSignal): Promise<void>;
   /** Connections at once; default 2048. */
@@ -62,6 +65,10 @@ export function serveWaitingPage(options: WaitingPageOptions): Promise<WaitingPa
     response.on("error", () => undefined);
     const alias = parseIpv4(request.socket.localAddress ?? "");
     if (alias === undefined) return sendNothing(request, response);
+    const { remoteAddress, remotePort } = request.socket;
+    const source = parseIpv4(remoteAddress ?? "");
+    if (source !== undefined && remotePort !== undefined)
+      options.asked?.({ protocol: "tcp", source, sourcePort: remotePort, destination: alias, port: 80 });
     if (isToKeep(options.waiting(alias), request)) await keep(request, alias, gone.signal);
     const state = options.waiting(alias);
     if (state === undefined) sendNothing(request, response);

@@ -60,6 +60,8 @@ export type WakerEvent =
 
 export interface Waker {
   arrived(id: number, flow: Flow): void;
+  /** A request has come for the page. Its connection may have been led there before the service fell asleep: then it is a visit too. */
+  asked(flow: Flow): void;
   /** What the next `update` tells is as old as this moment. */
   observing(): void;
   /** The services that may sleep, as the director has decided last. */

@@ -261,6 +261,10 @@ export function makeWaker(acts: Acts): Waker {
     shut,
     failed,
     arrived,
+    asked(flow) {
+      const place = places.get(flow.destination);
+      if (place?.phase === "asleep") void visited(place, flow, acts.now());
+    },
     update(services) {
       const wanted = new Set(services.map(({ address }) => address));
       for (const [alias, place] of places) {

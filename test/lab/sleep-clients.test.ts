@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { until } from "./process.ts";
-import { addressOf, asleep, inForce, leads, stateOf, visit, WAKE } from "./sleeper.ts";
+import { addressOf, asleep, inForce, leads, reaches, stateOf, visit, WAKE } from "./sleeper.ts";
 
 t.setTimeout(600_000);
 
@@ -89,9 +89,12 @@ async function webSocket(t: Test, lab: Lab): Promise<void> {
 
 async function connectedBefore(t: Test, lab: Lab): Promise<void> {
   await t.test("connected to the page while it starts, asked after it is ready: sent on", async (t) => {
-    const command = ["sh", "-c", "rm -f /tmp/go; while [ ! -e /tmp/go ]; do sleep 0.1; done; exec /serve"];
+    // ready at once when it runs first, and then when it is told
+    const waits = "while [ ! -e /tmp/go ]; do sleep 0.1; done";
+    const command = ["sh", "-c", `if [ -e /tmp/ran ]; then ${waits}; fi; touch /tmp/ran; exec /serve`];
     await lab.startContainer({ name: "late", labels: WAKE, command });
     const address = await addressOf(lab, "late");
+    await leads(lab, address);
     await asleep(lab, "late", address);
     const ask = join(lab.dir, "ask");
     const request = "GET / HTTP/1.1\\r\\nHost: late\\r\\n\\r\\n";
@@ -104,6 +107,7 @@ async function connectedBefore(t: Test, lab: Lab): Promise<void> {
     const settled = (): Promise<true> =>
       until("a run by hand changes nothing", async () => (await lab.ocdd(["plan"])).stdout === "");
     await settled();
+    await reaches(lab, "late", "running");
     await lab.docker("exec", "late", "touch", "/tmp/go");
     await leads(lab, address);
     await settled();

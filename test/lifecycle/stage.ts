@@ -1,6 +1,7 @@
 /** A lifecycle for tests of the waiting page: the test says which alias waits for what. */
 import { EventEmitter, once } from "node:events";
 import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
+import type { Flow } from "../../src/core/lifecycle/flow.ts";
 import type { WaitingFor } from "../../src/core/page/waiting.ts";
 import {
   serveWaitingPage,
@@ -13,6 +14,8 @@ export interface Stage extends WaitingPage {
   set(alias: string, state: WaitingFor | "ready" | undefined): void;
   /** Requests that are kept now. */
   kept(): number;
+  /** The connection of each request, in their order. */
+  readonly asks: readonly Flow[];
 }
 
 export function waitingFor(over: Partial<WaitingFor> = {}): WaitingFor {
@@ -26,9 +29,11 @@ export async function openStage(
 ): Promise<Stage> {
   const states = new Map<Ipv4, WaitingFor | "ready">();
   const changes = new EventEmitter().setMaxListeners(0);
+  const asks: Flow[] = [];
   let kept = 0;
   const server = await serveWaitingPage({
     waiting: (alias) => states.get(alias),
+    asked: (flow) => void asks.push(flow),
     async changed(alias, signal) {
       kept++;
       await once(changes, alias, { signal }).finally(() => kept--);
@@ -38,6 +43,7 @@ export async function openStage(
   return {
     ...server,
     kept: () => kept,
+    asks,
     set(text, state) {
       const alias = parseIpv4(text);
       if (alias === undefined) throw new Error(`${text} is no address`);

@@ -51,7 +51,7 @@ function raw(port: number, octets: string): Promise<string> {
 }
 
 t.test("a browser's navigation: 503 with the page of the alias it came to, whatever Host says", async (t) => {
-  const { port, set } = await stage(t);
+  const { port, set, asks } = await stage(t);
   set(ALIAS, waitingFor());
   set("127.0.0.14", waitingFor({ name: "wiki", phase: "failed", reason: "no such image", retry: 19.5 }));
   const starting = await ask(port, { headers: { ...HTML, host: "wiki.toolbox.example.com" } });
@@ -71,6 +71,11 @@ t.test("a browser's navigation: 503 with the page of the alias it came to, whate
   const failed = await ask(port, { host: "127.0.0.14", headers: HTML });
   t.match(failed, { status: 503, headers: { "retry-after": "20", "content-security-policy": policy } });
   t.match(failed.body, "no such image");
+  t.match(
+    asks.map(({ protocol, destination, port: to }) => `${protocol} ${destination} ${to}`),
+    [`tcp ${ALIAS} 80`],
+    "each request is a visit of its alias",
+  );
 });
 
 t.test("an address where nothing waits: 404, for browsers and programs", async (t) => {

@@ -154,6 +154,21 @@ t.test(
   },
 );
 
+t.test("a request for the page while it sleeps: it is started, once", async (t) => {
+  const { waker, done, notes } = host();
+  waker.asked(tcp(4001));
+  waker.update([service("asleep")]);
+  waker.asked(tcp(4001));
+  waker.asked(tcp(4002));
+  await settled(waker, "awake");
+  waker.asked(tcp(4003));
+  t.strictSame(done, ["start", "ready", "open"]);
+  t.strictSame(
+    notes.map(({ kind }) => kind),
+    ["visit", "ready"],
+  );
+});
+
 t.test("a visitor that sees the page: its whole time counts, not that of the packets left", async (t) => {
   const { waker, notes, hold, pass } = host({ page: async () => true });
   waker.update([service("asleep")]);
