@@ -4,7 +4,7 @@
  * commands that take them.
  */
 
-import { LISTED_BY_COMMANDS } from "../src/cli/main.ts";
+import { LISTED_BY_COMMANDS } from "../src/cli/help.ts";
 import type { Flag, Surface, Word } from "./surface.ts";
 
 const HEAD = '# Written by "npm run man": change src/cli/main.ts or packaging/completions.ts instead.';

@@ -38,6 +38,8 @@ export interface Wish {
   readonly yes: boolean;
   /** With `status`: also what the services use. */
   readonly stats?: boolean;
+  /** Warnings are read on a terminal, and not mailed by cron. */
+  readonly terminal?: boolean;
   /** Colours for `out`. */
   readonly paint?: Paint;
 }
@@ -59,7 +61,7 @@ const lines = (list: readonly string[]): string => list.map((line) => `${line}\n
 const jsonText = (document: object): string => `${JSON.stringify(document, null, 2)}\n`;
 
 /** One run: observe, decide, plan, apply. On a host without `initialize` it prepares the storage first. */
-export async function runApply(config: Config, { json, yes }: Wish): Promise<Answer> {
+export async function runApply(config: Config, { json, yes, terminal = false }: Wish): Promise<Answer> {
   await requirePrivilege();
   await prepareFirstRun(config, openHost(config));
   const reaped = await reapLeftovers(config);
@@ -69,8 +71,7 @@ export async function runApply(config: Config, { json, yes }: Wish): Promise<Ans
     const { decision, plan, warnings } = await reconcile(config, openHost(config), options);
     const changes = describeAll(plan.steps);
     // cron would mail it at each run
-    const isSeen = process.stderr.isTTY === true;
-    const unstarted = isSeen && (await startsNothing(config)) ? [`${NO_UNITS}: ${WRITE_UNITS}`] : [];
+    const unstarted = terminal && (await startsNothing(config)) ? [`${NO_UNITS}: ${WRITE_UNITS}`] : [];
     return {
       out: json ? jsonText(runDocument(config, decision, changes)) : `\n${runReport(config, decision)}`,
       warnings: [...unstarted, ...reaped, ...warnings],
@@ -161,7 +162,7 @@ export async function runZone(config: Config, { json }: Wish): Promise<Answer> {
 
 /**
  * First set-up; `say` is called with each step as it is done. `confFile` is empty for the default places. `ask` puts a question
- * of yes or no; undefined where it can be put to no one.
+ * of yes or no; undefined where there is no terminal.
  */
 export async function runInitialize(
   config: Config,

@@ -8,7 +8,6 @@ import { constants, hostname } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
-import { meant } from "../core/config/nearest.ts";
 import { PROPOSED } from "../core/config/unfilled.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
 import { type LogFormat, logLine, type Say } from "../daemon/log.ts";
@@ -20,6 +19,7 @@ import { colours } from "./colour.ts";
 import type { CommandSpec, SpecFlags } from "./command-spec.ts";
 import type { Answer, Wish } from "./commands.ts";
 import type { Questions } from "./first-conf.ts";
+import { isListed, unknownCommand } from "./help.ts";
 import { METHOD_COMMANDS } from "./method-commands.ts";
 import { SERVICE_COMMANDS } from "./service-commands.ts";
 
@@ -127,6 +127,7 @@ const wishOf = (flags: Flags): Wish => ({
   json: flags.json === true,
   yes: flags.yes === true,
   stats: flags.stats === true,
+  terminal: process.stderr.isTTY === true,
   paint: colours(flags.color !== false, process.stdout),
 });
 
@@ -307,23 +308,10 @@ async function doctor(flags: Flags, name: string | undefined): Promise<number> {
   return findings.some(({ ok }) => ok === false) ? EXIT.failed : 0;
 }
 
-/** Options of the program that a command lists only where they mean something, as its own; it accepts them all the same. */
-export const LISTED_BY_COMMANDS: ReadonlySet<string> = new Set(["--json", "--yes"]);
-
-/** Whether a command's help shows an option of the program: it has none of its own in its place. */
-const isListed = (command: Command, { long = "" }: Option): boolean =>
-  !LISTED_BY_COMMANDS.has(long) && command.options.every((own) => own.long !== long);
-
-/** The error for a word that is no command. */
-function unknownCommand(word: string, program: Command): string {
-  const command = meant(word, [...program.commands.map((one) => one.name()), "help", "version"]);
-  const hint = command === null ? "" : `, did you mean ${command}?`;
-  return `ocdd: unknown command '${word}'${hint}`;
-}
-
 /** The whole command tree. */
 export function commandTree(finish: (status: number) => void): Command {
   const program = new Command("ocdd");
+  const names = (): string[] => program.commands.map((one) => one.name());
   const done = (work: Promise<number>): Promise<void> => work.then(finish);
   const json = ["--json", "print one JSON document"] as const;
   const ending = "accept that a changed range or host address ends active leases";
@@ -351,18 +339,18 @@ export function commandTree(finish: (status: number) => void): Command {
     .configureHelp({
       visibleArguments: () => [],
       showGlobalOptions: true,
-      visibleGlobalOptions: (command) => program.options.filter((one) => isListed(command, one)),
+      visibleGlobalOptions: (command) => program.options.filter((one) => isListed(command.options, one)),
     })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ocdd: ")) })
     .helpCommand("help [command]", "print help")
     // an error only after `help` and a word that is no command
     .addHelpText("beforeAll", ({ error }) =>
-      error ? program.error(unknownCommand(program.args[1] ?? "", program)) : "",
+      error ? program.error(unknownCommand(program.args[1] ?? "", names())) : "",
     )
     .action(([word, ...more]: readonly string[]) => {
       if (word === "version" && more.length === 0) return out(`${version()}\n`);
       if (word === "version") program.error("ocdd: version takes no argument");
-      if (word !== undefined) program.error(unknownCommand(word, program));
+      if (word !== undefined) program.error(unknownCommand(word, names()));
       return done(apply(program.opts()));
     });
   const logFormat = (): Option =>

@@ -167,7 +167,7 @@ function dataPathOf(
     pool,
     subnets,
     ...(waits && queue !== undefined ? { queue } : {}),
-    // also while it is shown for none: who has connected to it before the service was ready asks a moment later
+    // also while it is shown for no alias: a connection made before its service was ready may send its request later
     ...(page === undefined ? {} : { page }),
   };
   return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { ROOT, readSurface } from "../../packaging/surface.ts";
-import { LISTED_BY_COMMANDS } from "../../src/cli/main.ts";
+import { LISTED_BY_COMMANDS } from "../../src/cli/help.ts";
 import { run } from "../lab/process.ts";
 
 const surface = readSurface();

@@ -42,7 +42,7 @@ interface Section {
   readonly list: readonly string[];
 }
 
-/** What needs attention, then the groups, then what is meant to be reached by no one. */
+/** What needs attention, then the groups, then what is not meant to be reached. */
 function sectionsOf(listing: Listing): Section[] {
   const { zone } = listing;
   const problems = problemRows(listing);

@@ -91,7 +91,7 @@ export const CONFLICT_ICON: Icon = "network";
 
 type SkippedRow = Listing["skipped"][number];
 
-/** True for a container without any network: who starts one so does not want it to be reached. */
+/** True for a container without any network, which is not meant to be reached. */
 export const isMeant = ({ code }: SkippedRow): boolean => code === "no-network";
 
 /** A container that is not served. */

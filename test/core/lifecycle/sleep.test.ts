@@ -43,6 +43,16 @@ t.test("stopped: name, lease and alias stay, and first packets wait", async (t) 
   t.strictSame(plan(before(), desired).flushed, ["192.168.122.11"], "flows of the container that has ended");
 });
 
+t.test(
+  "the page's traffic is let in while the page is served, also while it is shown for no alias",
+  async (t) => {
+    const page = 40_080;
+    const frameOf = (gates: Gates) => decided({ containers: [running()], gates }).desired.dataPath.frame;
+    t.equal(frameOf({ ...READ, page, paged: new Set() })?.page, page);
+    t.equal(frameOf(READ)?.page, undefined);
+  },
+);
+
 t.test("without its label, or where the label cannot be read: the address is on hold", async (t) => {
   for (const labels of [new Map(), new Map([["ocdd.wake", "perhaps"]])]) {
     const decision = decided({ stopped: [stopped({ labels })], gates: READ });
