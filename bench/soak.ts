@@ -152,12 +152,11 @@ async function converged(
   await until(
     "running containers are served, and no others",
     async () => (await aliases(lab)).join() === served,
-    15_000,
   );
   // the page shows the last start once Docker has reported it, up to a run later
   const pending = async (): Promise<string> => (await lab.ocdd(["plan"])).stdout;
   const nothing = async (): Promise<boolean> => (await pending()) === "";
-  const idle = await until("nothing pending", nothing, 10_000).catch(() => false);
+  const idle = await until("nothing pending", nothing).catch(() => false);
   for (const name of ["steady0", ...running]) {
     if ((await lab.who(table[name] ?? "")) !== name) throw new Error(`${name} does not answer`);
   }
@@ -242,7 +241,7 @@ async function soakKill(lab: Lab): Promise<boolean> {
       const victim: Daemon = lab.startOcdd([command]);
       // one in eight while it starts, the others during their run: the lock file has its process id from then on
       if (roll(8) > 0)
-        await until("it works", () => !victim.running() || holder(lab) === victim.pid, 10_000, 3);
+        await until("it works", () => !victim.running() || holder(lab) === victim.pid, { pause: 3 });
       await sleep(roll(8) === 0 ? roll(2_500) : roll(400));
       noted("end");
       signal(victim.pid, "SIGKILL");

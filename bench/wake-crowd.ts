@@ -17,14 +17,14 @@ export async function measureCrowd(lab: Lab): Promise<void> {
   for (const name of names) await create(lab, name, { "ocdd.wake": "true", "ocdd.wake.timeout": "300s" });
   const watch = lab.startOcdd(["watch"], CONF);
   const aliases = await aliasesOf(lab, names);
-  await until("all wait", async () => (await rulesOf(lab)).waits.size >= SLEEPERS, 60_000);
+  await until("all wait", async () => (await rulesOf(lab)).waits.size >= SLEEPERS);
   for (let n = 1; n < 10; n++) await lab.run("client", ["ip", "addr", "add", `${from(n)}/24`, "dev", "eth0"]);
   const client = visitors(lab, "client");
   const rows: (string | number)[][] = [];
   for (const kind of KINDS) {
     rows.push(await visitAll(kind, names, aliases, client));
     await Promise.all(names.map((name) => stop(lab, name)));
-    await until("all wait", async () => (await rulesOf(lab)).waits.size >= SLEEPERS, 60_000);
+    await until("all wait", async () => (await rulesOf(lab)).waits.size >= SLEEPERS);
   }
   table(
     ["protocol", "visits", "answered", "by another", "failed", "last after", "median", "99 %", "load"],

@@ -72,8 +72,7 @@ export async function aliasesOf(lab: Lab, names: readonly string[]): Promise<Rea
       for (const { key, address } of leases) found.set(key.replace("container:", ""), address);
       return names.every((name) => found.has(name));
     },
-    60_000,
-    200,
+    { pause: 200 },
   );
   return found;
 }
@@ -87,7 +86,7 @@ export async function rulesOf(lab: Lab): Promise<{ waits: Set<string>; leads: Se
 }
 
 export const untilWaits = (lab: Lab, address: string): Promise<true> =>
-  until(`${address} waits`, async () => (await rulesOf(lab)).waits.has(address), 30_000);
+  until(`${address} waits`, async () => (await rulesOf(lab)).waits.has(address));
 
 export interface Visitors {
   visit(visit: Omit<Visit, "id">): Promise<Visited>;

@@ -44,7 +44,7 @@ try {
     const [file = "", ...args] = [...bench.enter, "iptables-save", "-t", "nat"];
     return (await execa(file, args, { maxBuffer: 1 << 28 })).stdout.split(of).length - 1;
   };
-  await until("all wait", async () => (await rules("-g OCDD-ASLEEP")) >= COUNT - AWAKE, 240_000, 2_000);
+  await until("all wait", async () => (await rules("-g OCDD-ASLEEP")) >= COUNT - AWAKE, { pause: 2_000 });
   await untilIdle(pid, 2_000, 60_000);
   const [began, used] = [performance.now(), cpuMs(pid)];
   await new Promise((resolve) => setTimeout(resolve, SECONDS * 1_000));

@@ -1,11 +1,11 @@
 /**
- * Runs the stages named as arguments, all of them without one (`npm test`): linter, compiler, then the tests, quick ones
- * first. A stage that fails does not stop the next. Prints a line a test file, everything of one that failed, and how many
- * assertions there were.
+ * Runs the stages named as arguments, all of them without one (`npm test`): linter, compiler, the unit tests, then all others
+ * together. A stage that fails does not stop the next. Prints a line a test program, everything of one that failed, and how
+ * many assertions there were.
  */
 
 import { globSync } from "node:fs";
-import { basename } from "node:path";
+import { dirname } from "node:path";
 import { execa } from "execa";
 
 interface Count {
@@ -13,10 +13,12 @@ interface Count {
   failed: number;
 }
 
+type Command = readonly [file: string, ...args: string[]];
+
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Run a checker; its output is shown only when it finds something. */
-async function check(name: string, argv: readonly [string, ...string[]]): Promise<boolean> {
+async function check(name: string, argv: Command): Promise<boolean> {
   const started = performance.now();
   const [file, ...args] = argv;
   const { exitCode, all } = await execa(file, args, {
@@ -31,68 +33,39 @@ async function check(name: string, argv: readonly [string, ...string[]]): Promis
   return ok;
 }
 
-/** Files that take longest: begun first, so that none of them is left to run alone at the end. */
-const LONG = [
-  "flows",
-  "faults",
-  "methods",
-  "sleep-together",
-  "schedule",
-  "try",
-  "sleep",
-  "sleep-by-hand",
-  "race",
-  "leases",
-  "hardship",
-  "deb",
-  "nft-table",
-  "queue",
-  "secondaries",
-];
-
-/** The long ones, then the others by name. */
-function inOrder(files: readonly string[]): string[] {
-  const rank = (file: string): number => {
-    const found = LONG.indexOf(basename(file, ".test.ts"));
-    return found < 0 ? LONG.length : found;
-  };
-  return [...files].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+/** A process that runs tests: the files it loads, and its environment on top of ours. */
+interface Program {
+  readonly stage: string;
+  readonly files: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
-/** Seconds for one file. tap ends a test that takes longer, so that it cleans up. */
-const LONGEST_S = 600;
+/** As many as keep two cores busy: most of the tests wait for Docker, or for traffic, half of their time. */
+const AT_ONCE = 4;
 
-/**
- * Runs test files, `jobs` at a time, `env` on top of the environment. Each is a program of its own, and not run by the program
- * `tap`: that has every program which a test starts record what it loads, also `ocdd`, for a third of its time.
- */
-async function tests(
-  name: string,
-  patterns: readonly string[],
-  jobs: number,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Count> {
-  const files = inOrder(globSync(patterns));
-  if (files.length === 0) throw new Error(`${name}: no test file matches ${patterns.join(" ")}`);
-  const started = performance.now();
-  say(`\n${name}: ${files.length} files`);
-  const count = { passed: 0, failed: 0 };
-  const left = files.values();
+/** Seconds for one program. tap ends a test that takes longer, so that it cleans up. Far more than any takes on a busy machine. */
+const LONGEST_S = 1200;
+
+/** Run programs, some at once, and count what each stage has found. */
+async function run(programs: readonly Program[], counts: Map<string, Count>): Promise<void> {
+  const left = programs.values();
   const work = async (): Promise<void> => {
-    for (const file of left) {
-      const { passed, failed } = await testFile(file, env);
-      count.passed += passed;
-      count.failed += failed;
+    for (const program of left) {
+      const { passed, failed } = await ended(program);
+      const count = counts.get(program.stage) ?? { passed: 0, failed: 0 };
+      counts.set(program.stage, { passed: count.passed + passed, failed: count.failed + failed });
     }
   };
-  await Promise.all(Array.from({ length: jobs }, work));
-  say(`${name}: ${count.passed} passed, ${count.failed} failed (${seconds(started)})`);
-  return count;
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-async function testFile(file: string, env: Readonly<Record<string, string>>): Promise<Count> {
+/**
+ * Run one. Not by the program `tap`: that has every program which a test starts record what it loads, also `ocdd`, for a third
+ * of its time.
+ */
+async function ended({ files, env }: Program): Promise<Count> {
   const started = performance.now();
-  const { exitCode, all } = await execa("node", [file], {
+  const { exitCode, all } = await execa("node", files.length > 1 ? ["test/together.ts", ...files] : files, {
     reject: false,
     preferLocal: true,
     stdin: "ignore",
@@ -100,15 +73,16 @@ async function testFile(file: string, env: Readonly<Record<string, string>>): Pr
     timeout: (LONGEST_S + 20) * 1000,
     env: { TAP: "1", TAP_TIMEOUT: String(LONGEST_S), ...env },
   });
-  // the last line but one of a file that came to its end
+  // the last line but one of a program that came to its end
   const end = /^# \{ (total: .*) \}$/gm.exec(String(all).slice(-4096))?.[1] ?? "";
   const sum = (what: string): number => Number(new RegExp(`${what}: (\\d+)`).exec(end)?.[1] ?? 0);
   const passed = sum("pass");
-  // a skipped assertion counts as failed, and so does a file without any, or that did not come to its end
+  // a skipped assertion counts as failed, and so does a program without any, or that did not come to its end
   const failed = Math.max(sum("total") - passed, exitCode === 0 && passed > 0 ? 0 : 1);
+  const name = files.length > 1 ? `${dirname(files[0] ?? "")}/*` : files[0];
   if (failed > 0) say(String(all));
-  if (sum("skip") + sum("todo") > 0) say(`${file}: some were skipped, look for SKIP or TODO above`);
-  say(`${failed === 0 ? "ok" : "not ok"} - ${file} (${seconds(started)}; ${passed} passed)`);
+  if (sum("skip") + sum("todo") > 0) say(`${name}: some were skipped, look for SKIP or TODO above`);
+  say(`${failed === 0 ? "ok" : "not ok"} - ${name} (${seconds(started)}; ${passed} passed)`);
   return { passed, failed };
 }
 
@@ -116,17 +90,23 @@ function seconds(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }
 
-/** The lab runs the product as it is installed, from its bundle, which starts in a quarter of the source's time. */
-async function inLab(name: string, patterns: readonly string[], jobs: number): Promise<Count> {
-  const built = await checked("build", ["node", "packaging/bundle.ts"]);
-  return built.failed > 0 ? built : await tests(name, patterns, jobs, { OCDD_INSTALLED: "1" });
+/** Each file in a process of its own. */
+function alone(
+  stage: string,
+  files: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Program[] {
+  if (files.length === 0) throw new Error(`${stage}: there is no test file`);
+  return files.map((file) => ({ stage, files: [file], env }));
 }
 
-const checked = async (name: string, argv: readonly [string, ...string[]]): Promise<Count> =>
-  (await check(name, argv)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+/** The files of a folder in one process. */
+function together(stage: string, files: readonly string[]): Program[] {
+  return [...Map.groupBy(files, dirname).values()].map((group) => ({ stage, files: group, env: {} }));
+}
 
 /** Tests outside of the lab that need root, or programs that setup.sh installs: BIND, NSD, Knot, iptables, nft, groff, promtool. */
-const PREPARED = [
+const PREPARED = files([
   "test/{docs,golden}.test.ts",
   "test/contrib/*.test.ts",
   "test/core/zone/records.test.ts",
@@ -138,32 +118,67 @@ const PREPARED = [
   "test/host/kernel/**/*.test.ts",
   "test/serve/socket-activation.test.ts",
   "test/serve/dns/**/*.test.ts",
-];
-const UNPREPARED = globSync(
-  ["test/{cli,core,daemon,director,dns,examples,host,lifecycle,serve}/**/*.test.ts", "test/*.test.ts"],
-  { exclude: PREPARED },
+]);
+/** They touch nothing outside of their process, and load the same code. */
+const PURE = files(["test/{core,dns}/**/*.test.ts"], PREPARED);
+const OTHERS = files(
+  ["test/{cli,daemon,director,examples,host,lifecycle,serve}/**/*.test.ts", "test/*.test.ts"],
+  PREPARED,
 );
 
-/** What each stage needs, and how long it takes: CONTRIBUTING.md. */
-const STAGES: Readonly<Record<string, () => Promise<Count>>> = {
-  lint: () => checked("lint", ["biome", "ci", "."]),
-  types: () => checked("types", ["tsc", "-p", "tsconfig.json"]),
-  unit: () => tests("unit", UNPREPARED, 2),
-  root: () => tests("root", PREPARED, 3),
-  lab: () => inLab("lab", ["test/lab/*.test.ts"], 4),
-  package: () => tests("package", ["test/package/*.test.ts"], 2),
-  browser: () => inLab("browser", ["test/browser/*.test.ts"], 1),
-};
+/** Take longest, and so are begun first: none of them is left to run alone at the end. */
+const LONG = files([
+  "test/lab/{schedule,methods,faults,flows,sleep-together,try,sleep,sleep-by-hand,leases,hardship,race}.test.ts",
+  "test/package/{deb,completions}.test.ts",
+  "test/browser/looks.test.ts",
+  "test/host/kernel/{nft-table,queue/queue}.test.ts",
+  "test/serve/dns/secondaries.test.ts",
+  "test/director/walk.test.ts",
+  "test/prepare.test.ts",
+]);
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(STAGES);
-const unknown = wanted.filter((name) => !(name in STAGES));
+function files(patterns: readonly string[], exclude: readonly string[] = []): string[] {
+  return globSync(patterns, { exclude }).sort();
+}
+
+/** The lab runs the product as it is installed, from its bundle, which starts in a quarter of the source's time. */
+const BUNDLED = { OCDD_INSTALLED: "1" };
+
+/** What each stage needs, and how long it takes: CONTRIBUTING.md. */
+const CHECKS: Readonly<Record<string, Command>> = {
+  lint: ["biome", "ci", "."],
+  types: ["tsc", "-p", "tsconfig.json"],
+};
+const UNIT = [...together("unit", PURE), ...alone("unit", OTHERS)];
+const OUTSIDE = [
+  ...alone("root", PREPARED),
+  ...alone("lab", files(["test/lab/*.test.ts"]), BUNDLED),
+  ...alone("package", files(["test/package/*.test.ts"])),
+  ...alone("browser", files(["test/browser/*.test.ts"]), BUNDLED),
+];
+
+const stages = [...Object.keys(CHECKS), ...new Set([...UNIT, ...OUTSIDE].map(({ stage }) => stage))];
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : stages;
+const unknown = wanted.filter((name) => !stages.includes(name));
 if (unknown.length > 0) {
-  say(`no such stage: ${unknown.join(", ")}; there are ${Object.keys(STAGES).join(", ")}`);
+  say(`no such stage: ${unknown.join(", ")}; there are ${stages.join(", ")}`);
   process.exit(64);
 }
+const counts = new Map<string, Count>();
+const checked = async (name: string, command: Command): Promise<void> => {
+  counts.set(name, (await check(name, command)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+};
+for (const [name, command] of Object.entries(CHECKS)) if (wanted.includes(name)) await checked(name, command);
+for (const programs of [UNIT, OUTSIDE]) {
+  const now = programs.filter(({ stage }) => wanted.includes(stage));
+  if (now.some(({ env }) => env === BUNDLED)) await checked("build", ["node", "packaging/bundle.ts"]);
+  const isLong = (program: Program): boolean => program.files.some((file) => LONG.includes(file));
+  await run([...now.filter(isLong), ...now.filter((program) => !isLong(program))], counts);
+}
+say("");
 const total: Count = { passed: 0, failed: 0 };
-for (const name of wanted) {
-  const { passed, failed } = await (STAGES[name] as () => Promise<Count>)();
+for (const [name, { passed, failed }] of counts) {
+  say(`${name}: ${passed} passed, ${failed} failed`);
   total.passed += passed;
   total.failed += failed;
 }

@@ -19,7 +19,7 @@ import { complaints, violations } from "./watch.ts";
 
 const WIDE = { width: 1280, height: 800 };
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 const template = await readTemplate("");
 const now = Math.floor(Date.now() / 1000);
 const { browser, close } = await openBrowser();

@@ -14,7 +14,7 @@ import { complaints, violations } from "./watch.ts";
 
 const HOME = `http://${ZONE}/`;
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("the page in Chromium on the office PC", async (t) => {
   const lab = await initializedLab(t, { name: "browser" });

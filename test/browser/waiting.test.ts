@@ -15,7 +15,7 @@ import { complaints, violations } from "./watch.ts";
 const ALIAS = "127.0.0.13";
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 const { browser, close } = await openBrowser();
 t.teardown(close);
 

@@ -26,7 +26,7 @@ async function listener(t: Test, socket: string): Promise<() => string> {
   });
   let heard = "";
   child.stdout?.on("data", (chunk) => (heard += chunk));
-  await until("its socket", () => existsSync(socket), 20_000);
+  await until("its socket", () => existsSync(socket));
   return () => heard;
 }
 
@@ -53,7 +53,7 @@ t.test("ready, watchdog and stopping: received by the supervisor", async (t) => 
   ] as const) {
     t.notMatch(heard(), word);
     say();
-    await until(word, () => heard().includes(word), 20_000);
+    await until(word, () => heard().includes(word));
     t.match(heard(), word);
   }
 });

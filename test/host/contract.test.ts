@@ -41,7 +41,7 @@ t.test("on programs in memory", async (t) => {
 });
 
 t.test("on a real kernel", async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(1_200_000);
   const program = fileURLToPath(new URL("contract-run.ts", import.meta.url));
   // a network namespace and mounts of its own: nothing of it is the machine's, and all of it ends with the program
   const argv = ["--net", "--mount", "--propagation", "private", process.execPath, program];

@@ -6,7 +6,7 @@ import type { Where } from "./handle.ts";
 import { CLIENT_ADDRESS, HOST_ADDRESS } from "./network.ts";
 import { httpService, replier } from "./traffic.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 for (const engine of ENGINES) {
   t.test(`packets on ${engine}`, async (t) => {

@@ -10,7 +10,7 @@ import { run } from "./process.ts";
 import { tree } from "./tree.ts";
 
 const original = { original: true } as const;
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 for (const engine of ENGINES) {
   t.test(`the original's configuration on ${engine}`, async (t) => {

@@ -39,7 +39,7 @@ export interface Listing {
 
 /** Raise a lab for a test; it is removed with the test. */
 export async function labFor(t: Test, options: LabOptions): Promise<Lab> {
-  t.setTimeout(600_000);
+  t.setTimeout(1_200_000);
   const lab = await raiseLab(options);
   t.teardown(() => lab.down());
   return lab;
@@ -96,7 +96,7 @@ export async function aliases(lab: Lab): Promise<string[]> {
 export const waiter =
   (daemon: Daemon) =>
   (what: string, ask: () => Promise<boolean>): Promise<boolean> =>
-    until(what, ask, 20_000).catch((error: Error) => {
+    until(what, ask).catch((error: Error) => {
       throw new Error(`${error.message}\n${daemon.output()}`);
     });
 

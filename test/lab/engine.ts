@@ -65,17 +65,13 @@ export async function startEngine(
       const argv = ["nsenter", net, `--mount=/proc/${holder.pid}/ns/mnt`, "dockerd", "--config-file", file];
       const started = spawn(directory, "dockerd", argv);
       dockerd = started;
-      await until(
-        "dockerd answers",
-        async () => {
-          if (!started.running()) throw new Error(`dockerd has ended:\n${started.output().slice(-4000)}`);
-          return existsSync(socket) && (await ping(socket));
-        },
-        60_000,
-      );
+      await until("dockerd answers", async () => {
+        if (!started.running()) throw new Error(`dockerd has ended:\n${started.output().slice(-4000)}`);
+        return existsSync(socket) && (await ping(socket));
+      });
     },
     async stop(name = "SIGTERM") {
-      await dockerd?.stop(name, 30_000);
+      await dockerd?.stop(name);
       dockerd = undefined;
       await forgetContainerd(join(directory, "exec/containerd/containerd.pid"));
     },

@@ -21,12 +21,28 @@ export interface FlowReport {
   readonly error?: string;
 }
 
-/** Which container answered HTTP when, one request each 20 ms; `who` is absent without an answer within half a second. */
+/** Which container answered HTTP when, one request each 20 ms; `who` is absent without an answer, see `PATIENCE`. */
 export interface PollReport {
   readonly answers: readonly { readonly at: number; readonly who?: string }[];
 }
 
 const INTERVAL = 10;
+
+/** Milliseconds after which a request counts as lost: far more than a busy machine lets it wait, so that only the network loses. */
+const PATIENCE = 10_000;
+
+/** On TERM: end the sending, wait until all is back or lost, print the report. */
+function atEnd(timer: NodeJS.Timeout, allBack: () => boolean, report: (lastSent: number) => unknown): void {
+  process.once("SIGTERM", () => {
+    clearInterval(timer);
+    const lastSent = performance.now();
+    setInterval(() => {
+      if (!allBack() && performance.now() < lastSent + PATIENCE) return;
+      console.log(JSON.stringify(report(lastSent)));
+      process.exit(0);
+    }, INTERVAL);
+  });
+}
 
 /** Counts numbered messages out and back. */
 class Count {
@@ -49,26 +65,26 @@ class Count {
     this.#seen.add(number);
   }
 
-  report(): FlowReport {
-    const received = this.#seen.size;
+  get lost(): number {
+    return this.#sent - this.#seen.size;
+  }
+
+  report(lastSent: number): FlowReport {
     // a flow without further answers has its longest gap at its end
-    const longestGap = Math.round(Math.max(this.#longestGap, performance.now() - this.#last - 2 * INTERVAL));
-    const counted = { sent: this.#sent, received, lost: this.#sent - received, longestGap };
+    const longestGap = Math.round(Math.max(this.#longestGap, lastSent - this.#last - 2 * INTERVAL));
+    const counted = { sent: this.#sent, received: this.#seen.size, lost: this.lost, longestGap };
     return this.error === undefined ? counted : { ...counted, error: this.error };
   }
 }
 
-/** Send on until TERM; give the last answers time to come back; report. */
+/** Send on until TERM. */
 function drive(count: Count, send: (number: number) => void): void {
   const timer = setInterval(() => send(count.next()), INTERVAL);
-  process.once("SIGTERM", () => {
-    clearInterval(timer);
-    const report = count.report(); // the gap is measured up to here, not over the wait below
-    setTimeout(() => {
-      console.log(JSON.stringify({ ...count.report(), longestGap: report.longestGap }));
-      process.exit(0);
-    }, 200);
-  });
+  atEnd(
+    timer,
+    () => count.lost === 0 || count.error !== undefined,
+    (lastSent) => count.report(lastSent),
+  );
 }
 
 function tcp(address: string, port: number): void {
@@ -104,6 +120,7 @@ function udp(address: string, port: number): void {
 function poll(address: string, port: number): void {
   const answers: { at: number; who?: string }[] = [];
   let ready = false;
+  let asked = 0;
   const ask = (): void => {
     const at = Date.now();
     const note = (who?: string): void => {
@@ -112,7 +129,7 @@ function poll(address: string, port: number): void {
       ready = true;
     };
     // a connection each: an established one would go on to the old container
-    const request = get({ host: address, port, agent: false, timeout: 500 }, (response) => {
+    const request = get({ host: address, port, agent: false, timeout: PATIENCE }, (response) => {
       let text = "";
       response.on("data", (chunk) => {
         text += chunk;
@@ -122,15 +139,15 @@ function poll(address: string, port: number): void {
     request.on("timeout", () => request.destroy(new Error("silence")));
     request.on("error", () => note());
   };
-  const timer = setInterval(ask, 2 * INTERVAL);
-  process.once("SIGTERM", () => {
-    clearInterval(timer);
-    setTimeout(() => {
-      answers.sort((a, b) => a.at - b.at);
-      console.log(JSON.stringify({ answers }));
-      process.exit(0);
-    }, 600);
-  });
+  const timer = setInterval(() => {
+    asked += 1;
+    ask();
+  }, 2 * INTERVAL);
+  atEnd(
+    timer,
+    () => answers.length === asked,
+    () => ({ answers: answers.sort((a, b) => a.at - b.at) }),
+  );
 }
 
 /** The same report for the first A record of a name, asked each 5 ms; a query that got no answer has no `who`. */
@@ -154,14 +171,11 @@ function dns(address: string, port: number, name: string): void {
     answer.who = message.readUInt16BE(6) > 0 ? data.join(".") : `rcode ${message.readUInt8(3) & 15}`;
     if (answers.filter(({ who }) => who !== undefined).length === 1) console.log("ready");
   });
-  const timer = setInterval(ask, INTERVAL / 2);
-  process.once("SIGTERM", () => {
-    clearInterval(timer);
-    setTimeout(() => {
-      console.log(JSON.stringify({ answers }));
-      process.exit(0);
-    }, 300);
-  });
+  atEnd(
+    setInterval(ask, INTERVAL / 2),
+    () => answers.every(({ who }) => who !== undefined),
+    () => ({ answers }),
+  );
 }
 
 function udpServer(port: number): void {

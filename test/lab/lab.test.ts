@@ -10,7 +10,7 @@ import { CLIENT_ADDRESS, HOST_ADDRESS, IT_ADDRESS } from "./network.ts";
 import { printed, run, sleep, until } from "./process.ts";
 import { echoService, replier, tcpStream, udpFlow } from "./traffic.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 /** The machine's own network, which no lab may touch. */
 const machine = (): string =>

@@ -4,7 +4,7 @@ import t from "tap";
 import { addresses, aliases, aliasOf, apply, fresh, initializedLab, list } from "./director.ts";
 import { HOST_ADDRESS, ZONE } from "./network.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("leases", async (t) => {
   const lab = await initializedLab(t, { name: "leases" });

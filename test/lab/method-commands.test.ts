@@ -9,7 +9,7 @@ import { storage } from "./ocdd.ts";
 import { until } from "./process.ts";
 import { inspected } from "./sleeper.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 const OWN = {
   ...BASE,

@@ -13,7 +13,7 @@ import { IMAGE } from "./image.ts";
 import { another, BARE, type Bench, benchOf, importBare, processesOf, SLEEPS } from "./method-bench.ts";
 import { signal, until } from "./process.ts";
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 const sh = (script: string): string[] => ["sh", "-c", script];
 const ended = (status: number | null): ExecResult => ({ status, ended: null, runsOn: false });

@@ -87,7 +87,7 @@ export function ocdd(lab: HostOfLab, args: readonly string[], options: OcddOptio
   return run(ocddCommand(lab, args, options), {
     check: false,
     cwd: lab.dir, // no ./ocdd.conf of a developer's
-    timeout: options.timeout ?? 60_000,
+    timeout: options.timeout ?? 600_000,
     ...(options.input === undefined ? {} : { input: options.input }),
     env: ocddEnvironment(options),
   });

@@ -7,7 +7,7 @@ import t from "tap";
 import { ENGINES, initializedLab } from "./director.ts";
 import { layCourse, lives, RACES, runRace } from "./race.ts";
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 const SECONDS = Number(process.env.OCDD_RACE ?? 3);
 

@@ -138,8 +138,7 @@ async function swapOnce(lab: Lab, swap: Swap, from: string): Promise<string> {
         : post("/networks/tiny/connect", { Container: to }));
       return status < 300; // 304 is one that has not ended yet
     },
-    20_000,
-    1,
+    { pause: 1 },
   );
   await taken;
   return to;
@@ -203,7 +202,7 @@ export async function runRace(course: Course, race: Race, seconds: number, seed 
   await lineUp(course, race.swap);
   const director = new Director(course);
   const answers = (name: string): Promise<boolean> =>
-    until(`${name} answers`, async () => (await lab.who(aliases[name] ?? "")) === name, 30_000);
+    until(`${name} answers`, async () => (await lab.who(aliases[name] ?? "")) === name);
   await answers("ann").catch((error: Error) => {
     throw new Error(`${error.message}\n${director.output()}`);
   });

@@ -119,6 +119,9 @@ function followRuns(www: string): void {
   });
 }
 
+/** Milliseconds after which an answer is lost: far more than a busy machine lets a question wait. */
+const LOST_MS = 10_000;
+
 type Named = Extract<Note, { kind: "named" }>;
 
 /** What a name server answers for the containers' names, in runs of equal answers. */
@@ -158,7 +161,7 @@ function askNames(server: string, zone: string, pause: number, containers: reado
     );
   const questions = containers.map((container) => [container, labels(`${container}.${zone}`)] as const);
   setInterval(() => {
-    const old = now() - 1000;
+    const old = now() - LOST_MS;
     for (const [number, { container, at }] of asked) {
       if (at > old) break;
       asked.delete(number);
@@ -195,7 +198,7 @@ function askAliases(pause: number, aliases: readonly (readonly [string, string])
       if (entry.times.length < KEPT) entry.times.push(at);
     };
     const socket = connect({ host, port: 80 });
-    socket.setTimeout(1_500, () => note(null));
+    socket.setTimeout(LOST_MS, () => note(null));
     socket.on("connect", () => socket.write("GET / HTTP/1.0\r\n\r\n"));
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1");

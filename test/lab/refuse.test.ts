@@ -10,7 +10,7 @@ import { type OcddOptions, storage } from "./ocdd.ts";
 import { type Outcome, run } from "./process.ts";
 import { tree } from "./tree.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 const WITHOUT = fileURLToPath(new URL("without.sh", import.meta.url));
 
@@ -79,7 +79,7 @@ t.test("refusals", async (t) => {
   });
 
   t.test("Docker's socket absent, closed or no socket: status 69, with the remedy", async (t) => {
-    const socket = (DOCKER_SOCKET: string): OcddOptions => ({ conf: { DOCKER_SOCKET }, timeout: 20_000 });
+    const socket = (DOCKER_SOCKET: string): OcddOptions => ({ conf: { DOCKER_SOCKET }, timeout: 600_000 });
     await refused(t, "missing", 69, "/nowhere.sock", socket("/nowhere.sock"));
     const file = join(lab.dir, "plain-file");
     writeFileSync(file, "");

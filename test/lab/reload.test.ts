@@ -11,7 +11,7 @@ t.test("IP_RANGE without the leases, and a `watch` that runs", async (t) => {
   await lab.startContainers("one", "two");
   const watch = lab.startOcdd(["watch"]);
   const comes = (what: string, ask: () => Promise<boolean>): Promise<boolean> =>
-    until(what, ask, 30_000).catch((error: Error) => {
+    until(what, ask).catch((error: Error) => {
       throw new Error(`${error.message}\n${watch.output()}`);
     });
   await comes("both are served", async () => (await aliases(lab)).length === 2);

@@ -7,7 +7,7 @@ import t from "tap";
 import { initializedLab } from "./director.ts";
 import { run } from "./process.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("services", async (t) => {
   const lab = await initializedLab(t, { name: "services", dns: false });

@@ -9,7 +9,7 @@ import { storage } from "./ocdd.ts";
 import { type Daemon, sleep, until } from "./process.ts";
 import { addressOf, asleep, holds, leads, queues, REFUSED, stateOf, visit, WAKE } from "./sleeper.ts";
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 const SEED = Number(process.env.OCDD_SEED ?? 20_261_129);
 /** Commands of the walk, and moments at which the director is killed. */
@@ -85,7 +85,7 @@ async function walk(t: Test, lab: Lab, watch: Daemon): Promise<void> {
     const wrong = (await Promise.all(visits)).filter(({ answer }) => answer !== "walk" && !OVER.test(answer));
     t.strictSame(wrong, [], `${watch.output().slice(-3_000)}`);
     if (!(await lab.docker("ps", "-aq", "--filter", "name=^walk$"))) await run();
-    await until("it answers in the end", async () => (await visit(lab, address)) === "walk", 40_000);
+    await until("it answers in the end", async () => (await visit(lab, address)) === "walk");
     await lab.removeContainers("walk", "stranger", "neighbour");
   });
 }
@@ -134,7 +134,7 @@ async function portable(t: Test, lab: Lab, watch: Daemon): Promise<void> {
       writeFileSync(hook, WITHOUT_KOFFI);
       const without = lab.startOcdd(["watch"], { env: { NODE_OPTIONS: `--require=${hook}` } });
       t.teardown(() => without.stop());
-      await until("it says so", () => /visits cannot start services: .*koffi/.test(without.output()), 20_000);
+      await until("it says so", () => /visits cannot start services: .*koffi/.test(without.output()));
       t.match(await visit(lab, address), REFUSED);
       t.equal(await stateOf(lab, "web"), "exited");
       t.equal(await visit(lab, awake), "awake");

@@ -9,7 +9,7 @@ import { addProgram } from "./image.ts";
 import { run } from "./process.ts";
 import { addressOf, holds, reaches, stateOf } from "./sleeper.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/sleep/", import.meta.url));
 const BASE = "lab/node:24";

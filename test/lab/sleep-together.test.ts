@@ -20,7 +20,7 @@ import {
   WAKE,
 } from "./sleeper.ts";
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 /** Listens a second after its start. */
 const SLOW = ["sh", "-c", "sleep 1; touch /tmp/ok; exec /serve"];
@@ -78,8 +78,9 @@ async function needs(t: Test, lab: Lab): Promise<void> {
     await reaches(lab, "hen", "exited");
     await reaches(lab, "egg", "exited");
     await holds(lab, address);
+    const before = await startedAt(lab, "egg");
     t.equal(await visit(lab, address), "hen");
-    t.equal(await stateOf(lab, "egg"), "running");
+    t.ok((await startedAt(lab, "egg")) > before, "the other one was started too");
     await lab.removeContainers("hen", "egg");
   });
 }
@@ -233,7 +234,7 @@ async function docker(t: Test, lab: Lab): Promise<void> {
     const waits = visit(lab, address);
     await lab.startDockerd();
     t.equal(await waits, "patient");
-    await until("it is tried again", async () => (await visit(lab, hasty)) === "hasty", 30_000);
+    await until("it is tried again", async () => (await visit(lab, hasty)) === "hasty");
     await lab.removeContainers("hasty");
   });
 }

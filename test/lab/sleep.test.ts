@@ -6,7 +6,7 @@ import { IMAGE } from "./image.ts";
 import { type Daemon, until } from "./process.ts";
 import { inForce } from "./sleeper.ts";
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 const WAKE = { "ocdd.wake": "true" } as const;
 
@@ -241,7 +241,7 @@ async function idle(t: Test, lab: Lab): Promise<void> {
     await lab.startContainer({ name: "lazy", labels: { ...WAKE, "ocdd.idle": "2s" } });
     const address = await addressOf(lab, "lazy");
     await inForce(lab, address);
-    await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited", 30_000);
+    await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited");
     t.equal(await visit(lab, address), "lazy");
     // an open connection without a packet
     const held = lab.spawn("client", ["socat", "-u", `TCP:${address}:80`, "STDOUT"], { label: "silent" });
@@ -251,10 +251,10 @@ async function idle(t: Test, lab: Lab): Promise<void> {
     });
     const other = await lab.startContainer({ name: "other-lazy", labels: { ...WAKE, "ocdd.idle": "2s" } });
     // it began to be unused later than the connection was opened, and is stopped: so the first has been looked at
-    await until("another one is stopped", async () => (await stateOf(lab, other.name)) === "exited", 30_000);
+    await until("another one is stopped", async () => (await stateOf(lab, other.name)) === "exited");
     t.equal(await stateOf(lab, "lazy"), "running");
     await held.stop();
-    await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited", 30_000);
+    await until("it is stopped", async () => (await stateOf(lab, "lazy")) === "exited");
   });
 
   await t.test("what ocdd.idle.ignore names is no use, and wakes nothing", async (t) => {
@@ -265,7 +265,7 @@ async function idle(t: Test, lab: Lab): Promise<void> {
     const address = await addressOf(lab, "scraped");
     await inForce(lab, address);
     const scraper = lab.spawn("client", scrape(address), { label: "scrape" });
-    await until("it is stopped", async () => (await stateOf(lab, "scraped")) === "exited", 30_000);
+    await until("it is stopped", async () => (await stateOf(lab, "scraped")) === "exited");
     await holds(lab, address);
     t.match(await visit(lab, address), REFUSED);
     await scraper.stop();
@@ -277,7 +277,7 @@ async function idle(t: Test, lab: Lab): Promise<void> {
     const address = await addressOf(lab, "checked");
     await inForce(lab, address);
     const checker = lab.spawn("host", scrape(address), { label: "check" });
-    await until("it is stopped", async () => (await stateOf(lab, "checked")) === "exited", 30_000);
+    await until("it is stopped", async () => (await stateOf(lab, "checked")) === "exited");
     await checker.stop();
   });
 }

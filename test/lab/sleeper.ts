@@ -44,15 +44,11 @@ export async function addressOf(lab: Lab, container: string): Promise<string> {
 
 /** The rule of an alias comes to end in one of the targets. */
 async function ruled(lab: Lab, address: string, targets: readonly string[], what: string): Promise<void> {
-  await until(
-    `${address} ${what}`,
-    async () => {
-      const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
-      const rules = stdout.split("\n").filter((line) => line.includes(`-d ${address}/32`));
-      return rules.some((line) => targets.some((target) => line.includes(target)));
-    },
-    20_000,
-  );
+  await until(`${address} ${what}`, async () => {
+    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
+    const rules = stdout.split("\n").filter((line) => line.includes(`-d ${address}/32`));
+    return rules.some((line) => targets.some((target) => line.includes(target)));
+  });
 }
 
 const WAITS = "-g OCDD-ASLEEP";
@@ -83,7 +79,7 @@ export async function asleep(lab: Lab, name: string, address: string): Promise<v
 
 /** Docker shows this state. */
 export const reaches = (lab: Lab, name: string, state: string): Promise<true> =>
-  until(`${name} is ${state}`, async () => (await stateOf(lab, name)) === state, 30_000);
+  until(`${name} is ${state}`, async () => (await stateOf(lab, name)) === state);
 
 /** One request whose first packet may wait, or is sent on by the page: the answer, or curl's words. */
 export async function visit(lab: Lab, address: string, from: Where = "client", port = 80): Promise<string> {

@@ -7,7 +7,7 @@ import { addresses, aliases, apply, initializedLab, labFor, succeed } from "./di
 import { ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("files", async (t) => {
   const lab = await initializedLab(t, { name: "storage" });

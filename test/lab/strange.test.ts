@@ -9,7 +9,7 @@ import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
 import { run } from "./process.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 for (const engine of ENGINES) {
   t.test(`strange containers on ${engine}`, async (t) => {

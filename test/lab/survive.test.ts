@@ -8,7 +8,7 @@ import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
 import { run } from "./process.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 const RULES = `*filter
 :MY-OCDD - [0:0]

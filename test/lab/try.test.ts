@@ -9,7 +9,7 @@ import { storage } from "./ocdd.ts";
 import { type Daemon, until } from "./process.ts";
 import { addressOf } from "./sleeper.ts";
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 type Json = Record<string, unknown>;
 
@@ -88,17 +88,13 @@ async function production(lab: Lab): Promise<void> {
 async function start(lab: Lab, ...args: string[]): Promise<{ daemon: Daemon; tried: Tried }> {
   const daemon = lab.startOcdd(["try", "web", "--env", "PAGE=tried", ...args]);
   let tried: Tried | undefined;
-  await until(
-    "it is ready",
-    () => {
-      const [, name = "", fqdn = "", address = ""] =
-        /^(try-web-[0-9a-f]{4}) is ready: (\S+) ([\d.]+)$/m.exec(daemon.output()) ?? [];
-      if (!daemon.running()) throw new Error(`it has ended:\n${daemon.output()}`);
-      tried = name === "" ? undefined : { name, fqdn, address };
-      return tried !== undefined;
-    },
-    60_000,
-  );
+  await until("it is ready", () => {
+    const [, name = "", fqdn = "", address = ""] =
+      /^(try-web-[0-9a-f]{4}) is ready: (\S+) ([\d.]+)$/m.exec(daemon.output()) ?? [];
+    if (!daemon.running()) throw new Error(`it has ended:\n${daemon.output()}`);
+    tried = name === "" ? undefined : { name, fqdn, address };
+    return tried !== undefined;
+  });
   return { daemon, tried: tried as unknown as Tried };
 }
 
@@ -270,12 +266,12 @@ async function interrupted(t: Test, lab: Lab): Promise<void> {
     await answers(t, lab, tried);
     if (status === 0)
       await until("it says how it is ended", () => daemon.output().includes("SIGTERM; it is removed then"));
-    t.equal(await daemon.stop(name, 60_000), status, `${name} ${args.join(" ")}`);
+    t.equal(await daemon.stop(name), status, `${name} ${args.join(" ")}`);
     await gone(t, lab, tried);
   }
   const starting = lab.startOcdd(["try", "web", "--", "true"]);
-  await until("it is created", () => starting.output().includes("is created"), 60_000);
-  t.equal(await starting.stop("SIGINT", 60_000), 130, "while it is started");
+  await until("it is created", () => starting.output().includes("is created"));
+  t.equal(await starting.stop("SIGINT"), 130, "while it is started");
   t.same([await containers(lab), records(lab)], [["shop-web-1"], []]);
 }
 
@@ -283,11 +279,11 @@ async function beside(t: Test, lab: Lab): Promise<void> {
   const [first, second] = await Promise.all([start(lab), start(lab)]);
   await answers(t, lab, first.tried);
   await answers(t, lab, second.tried);
-  t.equal(await first.daemon.stop("SIGINT", 60_000), 0);
+  t.equal(await first.daemon.stop("SIGINT"), 0);
   await gone(t, lab, first.tried, 1);
   await answers(t, lab, second.tried);
   await lab.docker("rm", "-f", "-v", second.tried.name);
-  await until("it has ended by itself", () => !second.daemon.running(), 60_000);
+  await until("it has ended by itself", () => !second.daemon.running());
   t.match(second.daemon.output(), /its container has (been removed|ended with status 137)/);
   await gone(t, lab, second.tried);
 }
@@ -314,7 +310,7 @@ async function killed(t: Test, lab: Lab): Promise<void> {
   await answers(t, lab, other.tried);
   t.ok((await containers(lab)).includes("label-only"), "a label alone is not enough");
   await lab.removeContainers("label-only");
-  await other.daemon.stop("SIGINT", 60_000);
+  await other.daemon.stop("SIGINT");
   await gone(t, lab, other.tried);
 }
 
@@ -330,19 +326,15 @@ async function killedAnywhere(t: Test, lab: Lab): Promise<void> {
     ["removed", (daemon: Daemon) => says(daemon, "is removed")],
   ] as const) {
     const daemon = lab.startOcdd(["try", "web", ...(step === "removed" ? ["--", "true"] : [])]);
-    await until(`it is ${step}`, reached(daemon), 60_000, 2);
+    await until(`it is ${step}`, reached(daemon), { pause: 2 });
     if (step === "being removed") process.kill(daemon.pid, "SIGINT");
     await daemon.stop("SIGKILL");
     // Docker may still be creating it
-    await until(
-      "nothing is left",
-      async () => {
-        const { code, stderr } = await lab.ocdd();
-        if (code !== 0) throw new Error(stderr);
-        return (await containers(lab)).join() === "shop-web-1" && (await aliases(lab)).join() === before;
-      },
-      60_000,
-    );
+    await until("nothing is left", async () => {
+      const { code, stderr } = await lab.ocdd();
+      if (code !== 0) throw new Error(stderr);
+      return (await containers(lab)).join() === "shop-web-1" && (await aliases(lab)).join() === before;
+    });
     t.ok(records(lab).length <= 1, `${step}: ${records(lab).join(" ")}`);
     for (const file of records(lab)) rmSync(join(storage(lab), "tries", file));
   }
@@ -353,14 +345,14 @@ async function watched(t: Test, lab: Lab): Promise<void> {
   await daemon.stop("SIGKILL");
   const watch = lab.startOcdd(["watch"]);
   const isGone = async (one: Tried): Promise<boolean> => !(await containers(lab)).includes(one.name);
-  await until("watch removes it", () => isGone(tried), 60_000);
-  await until("its alias is gone", async () => !(await aliases(lab)).includes(tried.address), 60_000);
-  await until("it says so", () => watch.output().includes(`${tried.name} is removed`), 60_000);
+  await until("watch removes it", () => isGone(tried));
+  await until("its alias is gone", async () => !(await aliases(lab)).includes(tried.address));
+  await until("it says so", () => watch.output().includes(`${tried.name} is removed`));
   await gone(t, lab, tried);
   const next = await start(lab);
   await answers(t, lab, next.tried);
   await watch.stop("SIGKILL");
   await answers(t, lab, next.tried);
-  t.equal(await next.daemon.stop("SIGTERM", 60_000), 0);
+  t.equal(await next.daemon.stop("SIGTERM"), 0);
   await gone(t, lab, next.tried);
 }

@@ -10,7 +10,7 @@ import { addresses, aliases, aliasOf, initializedLab, waiter } from "./director.
 import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { writeConf } from "./ocdd.ts";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 /** So long that whatever happens within this test has been woken by an event. */
 const NEVER = "86400";

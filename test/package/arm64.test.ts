@@ -17,7 +17,7 @@ const NAMES = {
   arm64: ["arm64", "aarch64", 183, "/lib/ld-linux-aarch64.so.1"],
 } as const;
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("for the other processor", async (t) => {
   const dir = mkdtempSync(join(tmpdir(), "ocdd-other-"));

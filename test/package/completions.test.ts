@@ -53,7 +53,7 @@ async function typed(shell: keyof typeof SHELLS, line: string): Promise<string[]
     input: `${load}\n${line}\nexit\n`,
     cwd: directory,
     env: { PATH: `${bin}:${process.env.PATH}`, TERM: "dumb", HOME: directory },
-    timeout: 20_000,
+    timeout: 600_000,
     check: false,
   });
   return existsSync(said) ? readFileSync(said, "utf8").trimEnd().split("\n") : [];

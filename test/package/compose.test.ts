@@ -15,7 +15,7 @@ import { seccompProfile } from "./seccomp.ts";
 /** As one that was built elsewhere and loaded: the configuration says which it is. */
 const IMAGE = "registry.test/ocdd:built";
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("compose", async (t) => {
   const lab = await labFor(t, { name: "compose", daemon: { "live-restore": true } });
@@ -27,7 +27,7 @@ t.test("compose", async (t) => {
   const compose = {
     conf: { SERVICES: "compose", IMAGE },
     env: { ...engine, OCDD_SERVICES: "compose" },
-    timeout: 120_000,
+    timeout: 1_200_000,
   };
   const running = async (): Promise<string[]> =>
     (await lab.docker("ps", "--format", "{{.Names}}", "--filter", `ancestor=${IMAGE}`))
@@ -72,7 +72,7 @@ t.test("compose", async (t) => {
     // the server itself is queried: IT's resolver would cache that the name did not exist
     const named = async (): Promise<boolean> =>
       /^192\.168\./.test(await lab.dig(`wiki.${ZONE}`, `@${HOST_ADDRESS}`));
-    await until("its name answers", named, 20_000);
+    await until("its name answers", named);
     t.equal(await lab.dig(`wiki.${ZONE}`), aliasOf(await addresses(lab), "wiki"), "through IT's resolver");
     t.equal((await lab.curl(`http://wiki.${ZONE}/`)).trim(), "wiki");
     const page = async (): Promise<string | false> => {
@@ -81,7 +81,7 @@ t.test("compose", async (t) => {
     };
     t.match(await until("the page has it", page), /wiki/);
     const self = ["exec", "wiki", "wget", "-qO-", `http://${HOST_ADDRESS}/self`];
-    const told = await until("it is told of itself", () => lab.docker(...self).catch(() => false), 20_000);
+    const told = await until("it is told of itself", () => lab.docker(...self).catch(() => false));
     t.equal(JSON.parse(String(told)).name, "wiki");
     const { services } = JSON.parse((await lab.ocdd(["list", "--json"])).stdout) as {
       services: { container: { name: string } }[];
@@ -113,11 +113,11 @@ t.test("compose", async (t) => {
       const pid = await lab.docker("inspect", "-f", "{{.State.Pid}}", director);
       const holds = (): boolean =>
         readFileSync(join(storage(lab), "ocdd.lock"), "utf8").trim() === pid.trim();
-      await until("the new director runs", holds, 20_000);
+      await until("the new director runs", holds);
       await lab.docker("kill", "--signal", "HUP", director);
       const anchored = async (): Promise<boolean> =>
         (await lab.dig(`anchor.${ZONE}`, `@${HOST_ADDRESS}`)).trim() === HOST_ADDRESS;
-      await until("the host's new name answers", anchored, 20_000);
+      await until("the host's new name answers", anchored);
     },
   );
 
@@ -129,7 +129,7 @@ t.test("compose", async (t) => {
     await lab.startContainer({ name: "notes" });
     const named = async (): Promise<boolean> =>
       /^192\.168\./.test(await lab.dig(`notes.${ZONE}`, `@${HOST_ADDRESS}`));
-    await until("its name answers", named, 30_000);
+    await until("its name answers", named);
     t.equal(await started(), at, "live-restore has kept it");
   });
 
@@ -184,7 +184,7 @@ t.test("compose", async (t) => {
     const serving = confined("ocdd-serve.service", ["NET_BIND_SERVICE"], ...argv);
     const asked = async (): Promise<boolean> =>
       (await lab.dig(`blog.${ZONE}`, `@${HOST_ADDRESS}`, "-p", "5300")).includes("192.168.122.");
-    await until("the server answers", asked, 20_000);
+    await until("the server answers", asked);
     t.match(await until("and the page", () => lab.who(`${HOST_ADDRESS}:8000`)), /blog/);
     await lab.docker("stop", ...(await running()));
     await serving;

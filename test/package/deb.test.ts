@@ -18,10 +18,10 @@ import { rpmLife } from "./rpm-life.ts";
 
 const ROOTS = { debian: ownRoot, sid: sidRoot };
 
-t.setTimeout(600_000);
+t.setTimeout(1_200_000);
 
 t.test("deb and rpm", async (t) => {
-  t.setTimeout(600_000);
+  t.setTimeout(1_200_000);
   const debs = mkdtempSync(join(tmpdir(), "ocdd-debs-"));
   t.teardown(() => rmSync(debs, { recursive: true }));
   // fast rather than small
@@ -31,7 +31,7 @@ t.test("deb and rpm", async (t) => {
   };
   const lint = run(["lintian", "--allow-root", "--fail-on", "error", deb.file], {
     check: false,
-    timeout: 300_000,
+    timeout: 600_000,
   });
 
   for (const engine of ENGINES)

@@ -149,8 +149,8 @@ export class PackagedHost {
   /** Starts director and server, and waits until both are at work; returns what ends them. */
   async #start(which: string): Promise<() => Promise<void>> {
     const both = [this.root.spawn("ocdd", "watch"), this.root.spawn("ocdd", "serve")];
-    await until(`the server ${which} answers`, this.named, 20_000);
-    await until(`the director ${which} runs`, () => this.#follows(), 20_000);
+    await until(`the server ${which} answers`, this.named);
+    await until(`the director ${which} runs`, () => this.#follows());
     return async () => {
       await Promise.all(both.map((daemon) => daemon.stop()));
     };

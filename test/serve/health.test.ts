@@ -7,7 +7,7 @@ import { until } from "../lab/process.ts";
 import { freePorts } from "./peers.ts";
 import { makePlace, serveAt } from "./place.ts";
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 const ZONE = "toolbox.example.com";
 const RECORDS = "@ 60 IN SOA ns1 hostmaster 7 3600 600 86400 60\n@ 60 IN NS ns1\nns1 60 IN A 127.0.0.1\n";
@@ -24,7 +24,7 @@ t.test("/readyz is 503 before a zone is loaded and 200 after, /livez is 200 all 
       () => 0,
     );
   const lines = async (): Promise<string[]> => (await (await ask("/metrics")).text()).split("\n");
-  await until("it listens", async () => (await status("/livez")) === 200, 60_000);
+  await until("it listens", async () => (await status("/livez")) === 200);
   t.equal(await status("/readyz"), 503);
   const before = await lines();
   for (const line of [
@@ -36,7 +36,7 @@ t.test("/readyz is 503 before a zone is loaded and 200 after, /livez is 200 all 
   const file = join(place.dir, `dns/${ZONE}.zone`);
   writeFileSync(`${file}.new`, RECORDS);
   renameSync(`${file}.new`, file);
-  await until("it is ready", async () => (await status("/readyz")) === 200, 60_000);
+  await until("it is ready", async () => (await status("/readyz")) === 200);
   t.equal(await status("/livez"), 200);
   const after = await lines();
   for (const line of [

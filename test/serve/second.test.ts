@@ -11,7 +11,7 @@ import { firstServe, serveAll } from "../../src/serve/serve.ts";
 import { NO_ACTIVATED_SOCKETS } from "../../src/serve/socket-activation.ts";
 import { makePlace } from "./place.ts";
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 t.test("the addresses are those of another `ocdd serve`: refused with its process id", async (t) => {
   const { dir, conf } = await makePlace("toolbox.example.com", "; no zone yet\n");

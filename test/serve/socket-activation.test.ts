@@ -16,7 +16,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const ZONE = "toolbox.example.com";
 const SECRET = Buffer.from("a secret of thirty-two octets ok").toString("base64");
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 /** A place of the test's own. */
 async function place(t: Test, keys: Readonly<Record<string, string>> = {}): Promise<Place> {

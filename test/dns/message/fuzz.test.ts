@@ -37,9 +37,9 @@ t.test(`${CASES} hostile messages: query parser, in-place and slow path agree`, 
   for (let i = 0; i < CASES; i++) {
     const message = mutated(pick, from);
     const via = i & 1 ? UDP : { ...TCP, mayTransfer: true };
-    const before = process.hrtime.bigint();
+    const before = process.cpuUsage();
     const size = respond(authority, via, message, out);
-    slowest = Math.max(slowest, Number(process.hrtime.bigint() - before) / 1e6);
+    slowest = Math.max(slowest, process.cpuUsage(before).user / 1000);
     if (size === 0) {
       if (message.length >= 12 && !((message[2] as number) & 0x80))
         t.fail(`silence for ${Buffer.from(message).toString("hex")}`);
@@ -73,7 +73,7 @@ t.test(`${CASES} hostile messages: query parser, in-place and slow path agree`, 
     }
   }
   t.ok(answered > CASES / 2 && transfers > 0, `${answered} answered, ${transfers} transfers`);
-  t.ok(slowest < 1000, `slowest ${slowest} ms`);
+  t.ok(slowest < 1000, `slowest ${slowest} ms of processor time`);
 });
 
 t.test(`${CASES / 10} damaged zone files: read without an exception`, LONG, async (t) => {

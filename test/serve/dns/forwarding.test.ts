@@ -14,7 +14,7 @@ import { authorityOf, EXAMPLE } from "../../dns/zones.ts";
 import { askUdp, freePorts } from "../peers.ts";
 import { answerTo, forwardPeer } from "./forward-peer.ts";
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 const RA = 0x80;
 

@@ -11,7 +11,7 @@ import { EXAMPLE } from "../../dns/zones.ts";
 import { until } from "../../lab/process.ts";
 import { askUdp, freePorts } from "../peers.ts";
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 t.test(
   "the check: a main thread without a heartbeat hangs, one that is slow or was stopped does not",
@@ -65,7 +65,7 @@ t.test("a main thread that hangs: the UDP thread logs it and kills the process",
   child.on("message", (message) => {
     serving ||= "serving" in (message as object);
   });
-  await until("it serves", () => serving, 60_000);
+  await until("it serves", () => serving);
   child.send("hang");
   t.equal(
     (await askUdp(port, makeQuery("web.example.org.", "A"), 60_000))?.rcode,

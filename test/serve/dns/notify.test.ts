@@ -13,7 +13,7 @@ import { readMessage } from "../../dns/message.ts";
 import { authorityOf, UDP } from "../../dns/zones.ts";
 import { until } from "../../lab/process.ts";
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 const ZONE = parseName("example.org.");
 const KEY: TsigKey = {
@@ -22,9 +22,6 @@ const KEY: TsigKey = {
   secret: new Uint8Array(32).fill(5),
 };
 const KEYS = new Map([[nameKey(KEY.name), KEY]]);
-
-/** Milliseconds that a loaded machine may take. */
-const TEST_TIMEOUT_MS = 30_000;
 
 /** What a secondary without signatures answers. */
 function plain(message: Buffer, rcode: number = RCODE.NOERROR): Buffer {
@@ -55,7 +52,7 @@ async function scene(t: Test, key?: string) {
   });
   const next = async (what: string) => {
     const had = heard.length;
-    await until(what, () => heard.length > had, TEST_TIMEOUT_MS);
+    await until(what, () => heard.length > had);
     return heard.at(-1)?.message as Buffer;
   };
   /** Nothing comes any more: longer than the wait before the next retry, which is known to be short. */
@@ -95,20 +92,20 @@ t.test("NOTIFY is retried until it is acknowledged, and not after that", async (
   secondary.replies = (message) => [plain(message, RCODE.REFUSED)];
   told.notify(ZONE, 9);
   t.same(behind(), [true], "it has not acknowledged the new serial");
-  await until("it says no", () => logs.length === 1, TEST_TIMEOUT_MS);
+  await until("it says no", () => logs.length === 1);
   t.match(logs, [/^warning: secondary 127.0.0.1@\d+ refuses NOTIFY \(rcode 5\)$/]);
   t.ok(await quiet(1000), "and need not be notified again");
   t.same(behind(), [true], "it does not fetch the zone when it is notified");
   secondary.replies = (message) => [plain(message)];
   told.notify(ZONE, 10);
-  await until("it has acknowledged", () => behind()[0] === false, TEST_TIMEOUT_MS);
+  await until("it has acknowledged", () => behind()[0] === false);
 });
 
 t.test("a secondary without an answer is logged once, and so is its answer", async (t) => {
   const { told, secondary, logs } = await scene(t);
   secondary.replies = (message) => (logs.length === 0 ? [] : [plain(message)]);
   told.notify(ZONE, 8);
-  await until("its answer is logged", () => logs.length === 2, TEST_TIMEOUT_MS);
+  await until("its answer is logged", () => logs.length === 2);
   t.match(logs, [
     /^warning: secondary \S+ does not acknowledge NOTIFY of serial 8; retrying until it does$/,
     /^info: secondary \S+ acknowledges NOTIFY of serial 8$/,
@@ -138,7 +135,7 @@ t.test("a secondary with a key acknowledges with the key", async (t) => {
   const { told, secondary, quiet, logs } = await scene(t, "told");
   secondary.replies = (message) => [plain(message)];
   told.notify(ZONE, 8);
-  await until("it is logged", () => logs.length === 1, TEST_TIMEOUT_MS);
+  await until("it is logged", () => logs.length === 1);
   t.match(logs, [
     /^warning: secondary \S+ answers NOTIFY without the signature of key told \(rcode 0\); retrying$/,
   ]);
@@ -152,7 +149,7 @@ t.test("a secondary with a key acknowledges with the key", async (t) => {
     forged[forged.length - 10] = (forged[forged.length - 10] as number) ^ 1;
     return [forged, signed];
   };
-  await until("it arrives", () => logs.length === 2, TEST_TIMEOUT_MS);
+  await until("it arrives", () => logs.length === 2);
   t.match(logs[1], /refuses NOTIFY \(rcode 4\)$/);
   t.ok(await quiet(1500));
 });

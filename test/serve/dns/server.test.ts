@@ -70,7 +70,7 @@ async function talk(port: number, chunks: Uint8Array[], want: number, pause = 0)
     socket.write(chunk);
     if (pause > 0) await sleep(pause);
   }
-  await Promise.race([done, sleep(3000)]);
+  await done;
   socket.destroy();
   return messages;
 }
@@ -210,9 +210,8 @@ t.test("TCP: pipelined, octet by octet, one and a half messages in a segment, ga
   );
   const garbage = await talk(server.port, [Buffer.from([0, 0]), Buffer.from([0, 3, 1, 2, 3]), query], 1, 5);
   t.equal(garbage.length, 1, "zero-length and short messages are passed over");
-  const start = Date.now();
-  t.equal((await talk(server.port, [query.subarray(0, half)], 1)).length, 0);
-  t.ok(Date.now() - start < 2900, "half a message is dropped after the idle limit");
+  const dropped = await talk(server.port, [query.subarray(0, half)], 1);
+  t.equal(dropped.length, 0, "half a message: the connection is closed after the idle limit");
   t.match(await dig("+short", "+tcp", "web.example.org"), "192.0.2.5");
 });
 

@@ -18,13 +18,10 @@ import { authorityOf, zoneOf } from "../../dns/zones.ts";
 import { until } from "../../lab/process.ts";
 import { freePorts } from "../peers.ts";
 
-t.setTimeout(120_000);
+t.setTimeout(1_200_000);
 
 const QUERY = makeQuery("web.example.org.", "A");
 const FRAMED = Buffer.concat([Buffer.from([0, QUERY.length]), QUERY]);
-
-/** Milliseconds that a loaded machine may take. */
-const TEST_TIMEOUT_MS = 30_000;
 
 /** Wait until a number does not grow any more. */
 async function settled(read: () => number): Promise<number> {
@@ -107,7 +104,7 @@ for (const [what, octets, queries] of [
     if (what === "large")
       t.ok(early * octets < 32 << 20, `${early} answers of ${queries} made that no client reads yet`);
     socket.resume();
-    await until("every query is answered", () => heard.octets === queries * (octets + 2), TEST_TIMEOUT_MS);
+    await until("every query is answered", () => heard.octets === queries * (octets + 2));
     t.equal(count.answered, queries);
   });
 }
@@ -117,12 +114,12 @@ t.test("a client that half-closes gets every answer, then the end", async (t) =>
   const many = await client();
   many.socket.end(Buffer.concat(Array(20_000).fill(FRAMED)));
   many.socket.resume();
-  await until("the connection is closed", () => many.heard.closed, TEST_TIMEOUT_MS);
+  await until("the connection is closed", () => many.heard.closed);
   t.strictSame([many.heard.octets, many.heard.ended], [20_000 * 42, true]);
   const half = await client();
   half.socket.end(FRAMED.subarray(0, 9));
   half.socket.resume();
-  await until("half a message: no wait", () => half.heard.closed, TEST_TIMEOUT_MS);
+  await until("half a message: no wait", () => half.heard.closed);
   t.equal(half.heard.octets, 0);
 });
 
@@ -132,7 +129,7 @@ t.test("a client that half-closes and reads nothing is closed as idle", async (t
   socket.end(Buffer.concat(Array(20_000).fill(FRAMED)));
   await sleep(2500);
   socket.resume();
-  await until("the connection is closed", () => heard.closed, TEST_TIMEOUT_MS);
+  await until("the connection is closed", () => heard.closed);
   t.ok(heard.octets < 20_000 * 4002, "before it had everything");
 });
 
@@ -141,7 +138,7 @@ t.test("a transfer that cannot go on ends its connection, and is counted", async
   const each = await client();
   each.socket.resume();
   each.socket.write(FRAMED);
-  await until("the connection is closed", () => gone(each), TEST_TIMEOUT_MS);
+  await until("the connection is closed", () => gone(each));
   t.equal(count.aborted, 1);
 });
 
@@ -150,16 +147,16 @@ t.test("above the memory limit the connection that holds most is closed", async 
   const other = await client("127.0.0.2");
   other.socket.resume();
   other.socket.write(FRAMED);
-  await until("an answer", () => other.heard.octets === 4002, TEST_TIMEOUT_MS);
+  await until("an answer", () => other.heard.octets === 4002);
   // Each may hold 256 KiB and what it has sent: more than four of them are too many.
   const greedy = await Promise.all(Array.from({ length: 12 }, () => client()));
   for (const { socket } of greedy) socket.write(Buffer.concat(Array(20_000).fill(FRAMED)));
   await settled(() => count.answered);
   for (const { socket } of greedy) socket.resume();
-  await until("some are closed", () => greedy.filter(gone).length > 0, TEST_TIMEOUT_MS);
+  await until("some are closed", () => greedy.filter(gone).length > 0);
   t.ok(!greedy.every(gone), "and no more than has to be");
   other.socket.write(FRAMED);
-  await until("another answer", () => other.heard.octets === 2 * 4002, TEST_TIMEOUT_MS);
+  await until("another answer", () => other.heard.octets === 2 * 4002);
   t.notOk(gone(other));
 });
 
@@ -168,7 +165,7 @@ t.test("unfinished messages count for the memory limit", async (t) => {
   const half = Buffer.concat([Buffer.from([0xff, 0xff]), Buffer.alloc(60_000)]);
   const greedy = await Promise.all(Array.from({ length: 30 }, () => client()));
   for (const { socket } of greedy) socket.write(half);
-  await until("some are closed", () => greedy.filter(gone).length >= 13, TEST_TIMEOUT_MS);
+  await until("some are closed", () => greedy.filter(gone).length >= 13);
   t.ok(greedy.filter((each) => !gone(each)).length >= 15, "and no more than has to be");
 });
 
@@ -188,7 +185,7 @@ t.test("a client that opens all connections: loses its own, not those of others"
     const had = heard.octets;
     socket.resume();
     socket.write(FRAMED);
-    await until("an answer", () => heard.octets > had, TEST_TIMEOUT_MS);
+    await until("an answer", () => heard.octets > had);
     // `active` is in milliseconds
     await sleep(2);
   };
@@ -200,16 +197,12 @@ t.test("a client that opens all connections: loses its own, not those of others"
     await ask(each);
     greedy.push(each);
   }
-  await until("16 of 20 are closed", () => greedy.filter(gone).length === 16, TEST_TIMEOUT_MS);
+  await until("16 of 20 are closed", () => greedy.filter(gone).length === 16);
   t.ok(!greedy.slice(16).some(gone), "its newest four are there");
   for (const each of others) await ask(each);
   const last = await client("127.0.0.4");
   await ask(last);
-  await until(
-    "a new client has one of its places",
-    () => gone(greedy[16] as (typeof greedy)[number]),
-    TEST_TIMEOUT_MS,
-  );
+  await until("a new client has one of its places", () => gone(greedy[16] as (typeof greedy)[number]));
 });
 
 t.test("plain questions are for the zone with the longest apex, as over UDP", async (t) => {

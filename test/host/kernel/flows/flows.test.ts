@@ -5,7 +5,7 @@ import t from "tap";
 
 const RUN = fileURLToPath(new URL("flows-run.ts", import.meta.url));
 const argv = ["--net", process.execPath, RUN];
-const { stdout } = await execa("unshare", argv, { timeout: 120_000 });
+const { stdout } = await execa("unshare", argv, { timeout: 1_200_000 });
 const seen = JSON.parse(stdout);
 
 t.test("timeouts: those of the kernel's files", async (t) => {

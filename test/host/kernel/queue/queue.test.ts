@@ -11,7 +11,7 @@ const path = (file: string): string => fileURLToPath(new URL(file, import.meta.u
 /** What the program prints, after its process has ended by itself. */
 async function run(file: string, argument: string): Promise<unknown> {
   const argv = ["--net", process.execPath, path(file), argument];
-  return JSON.parse((await execa("unshare", argv, { timeout: 120_000 })).stdout);
+  return JSON.parse((await execa("unshare", argv, { timeout: 1_200_000 })).stdout);
 }
 
 t.test("verdicts: a held packet meets the rules of now, is refused, or is sent again", async (t) => {
