@@ -65,7 +65,7 @@ async function run(programs: readonly Program[], counts: Map<string, Count>): Pr
  */
 async function ended({ files, env }: Program): Promise<Count> {
   const started = performance.now();
-  const { exitCode, all } = await execa("node", files.length > 1 ? ["test/together.ts", ...files] : files, {
+  const { exitCode, all } = await execa("node", ["test/run.ts", ...files], {
     reject: false,
     preferLocal: true,
     stdin: "ignore",

@@ -15,7 +15,7 @@ import {
 } from "../core/config/proposal.ts";
 import { firstSteps, isUnfilled } from "../core/config/unfilled.ts";
 import { isDomain } from "../core/config/values.ts";
-import { ConfigError, HostError } from "../core/errors.ts";
+import { ConfigError } from "../core/errors.ts";
 import { makeDirectory, readText, writeNew, writeWhole } from "../host/disk/file.ts";
 import { readResolvers } from "../host/disk/resolvers.ts";
 import { readTrustedSync } from "../host/disk/trusted-file.ts";
@@ -129,11 +129,7 @@ async function offerConf(file: string, before: string | undefined, { say, ask }:
   if (!(await agreed(ask, `Write this to ${file}, and set up this host with it?`))) return false;
   await makeDirectory(dirname(file));
   if (before === undefined) await writeNew(file, text);
-  else if ((await readText(file)) === before) await writeWhole(file, text);
-  else
-    throw new HostError("storage", `${file} has been changed meanwhile`, {
-      remedy: "run `ocdd initialize` again",
-    });
+  else await writeWhole(file, text, { over: [before] });
   say(`Written: ${file}\n`);
   return true;
 }

@@ -145,14 +145,17 @@ async function publish({ config, zone }: Means, paths: Paths, plan: Plan, steps:
     await steps.run("write the leases", () => writeLeases(paths.leases, desired.table, "later"));
   const history = renderHistory(desired.history);
   if (history !== renderHistory(actual.history))
-    await steps.run("write the history", () => writeWhole(paths.history, history, "utf8", "later"));
+    await steps.run("write the history", () => writeWhole(paths.history, history, { durability: "later" }));
   if (desired.page.services !== actual.page.services)
     await steps.run("write the services file", () =>
-      writeWhole(paths.services, desired.page.services, "utf8", "later"),
+      writeWhole(paths.services, desired.page.services, {
+        durability: "later",
+        over: [actual.page.services],
+      }),
     );
   if (desired.page.html !== actual.page.html)
     await steps.run("write the index page", () =>
-      writeWhole(config.indexFile, desired.page.html, "utf8", "later"),
+      writeWhole(config.indexFile, desired.page.html, { durability: "later", over: [actual.page.html] }),
     );
   if (desired.self !== actual.self)
     await steps.run("write what containers are told of themselves", () =>

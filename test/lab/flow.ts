@@ -21,15 +21,24 @@ export interface FlowReport {
   readonly error?: string;
 }
 
-/** Which container answered HTTP when, one request each 20 ms; `who` is absent without an answer, see `PATIENCE`. */
+/** Which container answered HTTP when, one request each 20 ms; without an answer (see `PATIENCE`) why there is none. */
 export interface PollReport {
-  readonly answers: readonly { readonly at: number; readonly who?: string }[];
+  readonly answers: readonly Answer[];
+}
+
+interface Answer {
+  readonly at: number;
+  readonly who?: string;
+  readonly why?: string;
 }
 
 const INTERVAL = 10;
 
 /** Milliseconds after which a request counts as lost: far more than a busy machine lets it wait, so that only the network loses. */
 const PATIENCE = 10_000;
+
+/** Requests that may wait for their answer at the same time. */
+const WAITING = 4;
 
 /** On TERM: end the sending, wait until all is back or lost, print the report. */
 function atEnd(timer: NodeJS.Timeout, allBack: () => boolean, report: (lastSent: number) => unknown): void {
@@ -118,13 +127,13 @@ function udp(address: string, port: number): void {
 }
 
 function poll(address: string, port: number): void {
-  const answers: { at: number; who?: string }[] = [];
+  const answers: Answer[] = [];
   let ready = false;
   let asked = 0;
   const ask = (): void => {
     const at = Date.now();
-    const note = (who?: string): void => {
-      answers.push(who === undefined ? { at } : { at, who });
+    const note = (answer: Partial<Answer>): void => {
+      answers.push({ at, ...answer });
       if (!ready) console.log("ready");
       ready = true;
     };
@@ -134,12 +143,15 @@ function poll(address: string, port: number): void {
       response.on("data", (chunk) => {
         text += chunk;
       });
-      response.on("end", () => note(text.trim()));
+      response.on("end", () => note({ who: text.trim() }));
+      response.on("error", ({ message }) => note({ why: message }));
     });
     request.on("timeout", () => request.destroy(new Error("silence")));
-    request.on("error", () => note());
+    request.on("error", ({ message }) => note({ why: message }));
   };
   const timer = setInterval(() => {
+    // a server that is late has a queue of a few connections, and drops what comes on top
+    if (asked - answers.length >= WAITING) return;
     asked += 1;
     ask();
   }, 2 * INTERVAL);
@@ -153,23 +165,29 @@ function poll(address: string, port: number): void {
 /** The same report for the first A record of a name, asked each 5 ms; a query that got no answer has no `who`. */
 function dns(address: string, port: number, name: string): void {
   const answers: { at: number; who?: string }[] = [];
+  const asked = new Map<number, { at: number; who?: string }>();
+  let ready = false;
   const socket = createSocket("udp4");
   const labels = name.split(".").map((label) => String.fromCharCode(label.length) + label);
   const question = Buffer.from(`${labels.join("")}\0\0\x01\0\x01`, "latin1");
   const ask = (): void => {
-    const head = Buffer.from([answers.length >> 8, answers.length & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-    answers.push({ at: Date.now() });
+    const id = answers.length & 0xffff;
+    const head = Buffer.from([id >> 8, id & 255, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    const answer = { at: Date.now() };
+    answers.push(answer);
+    asked.set(id, answer);
     socket.send(Buffer.concat([head, question]), port, address, () => {});
   };
   socket.on("message", (message) => {
-    const answer = answers[message.readUInt16BE(0)];
+    const answer = asked.get(message.readUInt16BE(0));
     if (answer === undefined) return;
     // An answer section of A records ends the message or is followed by others; the first begins after the question.
     const at = 12 + question.length;
     const owner = (message[at] ?? 0) >= 0xc0 ? 2 : question.length - 4;
     const data = message.subarray(at + owner + 10, at + owner + 14);
     answer.who = message.readUInt16BE(6) > 0 ? data.join(".") : `rcode ${message.readUInt8(3) & 15}`;
-    if (answers.filter(({ who }) => who !== undefined).length === 1) console.log("ready");
+    if (!ready) console.log("ready");
+    ready = true;
   });
   atEnd(
     setInterval(ask, INTERVAL / 2),

@@ -63,6 +63,11 @@ export function replier(
   return record(lab, from, "poll", address, port);
 }
 
+/** The different answers, and why there was none. */
+export function differing({ answers }: PollReport): string[] {
+  return [...new Set(answers.map(({ who, why }) => who ?? why ?? "silence"))];
+}
+
 /** What a name server answers for a name's address, asked each 5 ms. */
 export function resolver(lab: Lab, address: string, name: string, port = 53): Promise<Recording<PollReport>> {
   return record(lab, "client", "dns", address, port, name);

@@ -25,7 +25,7 @@ export async function readCleanup(file: string): Promise<Cleanup> {
 /** Never throws: a full disk must not keep a rule in force. */
 export async function recordCleanup(file: string, cleanup: Cleanup): Promise<void> {
   if (!isEmpty(cleanup))
-    await writeWhole(file, renderCleanup(cleanup), "utf8", "later").catch(() => undefined);
+    await writeWhole(file, renderCleanup(cleanup), { durability: "later" }).catch(() => undefined);
 }
 
 /** All of it has been done. Never throws. */

@@ -20,7 +20,7 @@ export function failuresFile(file: string): {
       const text = renderFailures(failed);
       written = written.then(async () => {
         if (text === onDisk || (onDisk === undefined && failed.size === 0)) return;
-        await writeWhole(file, text, "utf8", "later").then(
+        await writeWhole(file, text, { durability: "later" }).then(
           () => {
             onDisk = text;
           },

@@ -42,22 +42,26 @@ async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<st
  */
 const inFlight = new Map<string, { readonly text: string; readonly done: Promise<void> }>();
 
+/** How a file is written. */
+export interface WriteOptions {
+  readonly encoding?: "latin1" | "utf8";
+  /** With "later" both fsyncs are left to `makeDurable`, for what must be visible at once and durable soon. */
+  readonly durability?: "now" | "later";
+  /** By default readable by all, since `serve` runs as another user. */
+  readonly mode?: number;
+  /** Texts that it may have now, as it was looked at, empty for no file: with another one it is left alone. */
+  readonly over?: readonly string[];
+}
+
 /**
  * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
- * rename, fsync of the directory. With "later" both fsyncs are left to `makeDurable`, for what must be visible at once and
- * durable soon. By default readable by all, since `serve` runs as another user. A symbolic link stays and its target is
- * replaced, whose mode and group stay; HostError "refused" where another user could have made that link.
+ * rename, fsync of the directory. A symbolic link stays and its target is replaced, whose mode and group stay. HostError
+ * "refused" where another user could have made that link, "storage" where the file has none of the texts `over`.
  */
-export async function writeWhole(
-  path: string,
-  text: string,
-  encoding: "latin1" | "utf8" = "utf8",
-  durability: "now" | "later" = "now",
-  mode: number = PUBLIC,
-): Promise<void> {
+export async function writeWhole(path: string, text: string, options: WriteOptions = {}): Promise<void> {
   await inTime(path, async () => {
     const before = inFlight.get(path)?.done ?? Promise.resolve();
-    const write = (): Promise<void> => replace(path, text, encoding, durability, mode);
+    const write = (): Promise<void> => replace(path, text, options);
     const writing = { text, done: before.then(write, write) };
     inFlight.set(path, writing);
     try {
@@ -94,13 +98,8 @@ export async function writeNew(path: string, text: string): Promise<void> {
 const PUBLIC = 0o644;
 export const PRIVATE = 0o600;
 
-async function replace(
-  path: string,
-  text: string,
-  encoding: "latin1" | "utf8",
-  durability: "now" | "later",
-  mode: number,
-): Promise<void> {
+async function replace(path: string, text: string, options: WriteOptions): Promise<void> {
+  const { encoding = "utf8", durability = "now", mode = PUBLIC, over } = options;
   let file: FileHandle | undefined;
   let temporary = `${path}.new`;
   try {
@@ -116,6 +115,14 @@ async function replace(
     if (durability === "now") await file.sync();
     await file.close();
     file = undefined;
+    if (over !== undefined && !over.includes(await onDisk(to.path, encoding)))
+      throw new HostError(
+        "storage",
+        `${path} has been changed by another program since this run has read it`,
+        {
+          remedy: "it is left as it is; the next run reads it anew",
+        },
+      );
     await rename(temporary, to.path);
     if (durability === "now") await syncDirectory(dirname(to.path));
   } catch (error) {
@@ -124,6 +131,13 @@ async function replace(
     if (error instanceof HostError) throw error;
     throw storageError(path, "write", error);
   }
+}
+
+async function onDisk(path: string, encoding: "latin1" | "utf8"): Promise<string> {
+  return readFile(path, encoding).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
 }
 
 /** Syncs in progress, by path, and those requested since: each holds a thread for as long as the disk takes. */

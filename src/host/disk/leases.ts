@@ -47,7 +47,7 @@ async function replaceLeases(path: string, table: LeaseTable, durability: "now" 
   }
   const canonical = inOrder(table);
   const document = { schemaVersion: VERSION, checksum: checksum(canonical), ...canonical };
-  await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, "utf8", durability);
+  await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, { durability });
 }
 
 /** The table with its fields in the one order that the checksum is taken over, however it was made. */

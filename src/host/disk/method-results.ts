@@ -70,7 +70,7 @@ async function storeNext(
         "storage",
         `${file} was written by a newer version of OCDD; the result is not stored`,
       );
-    await writeWhole(file, renderResults(withResult(before, result, exists)), "utf8", "later");
+    await writeWhole(file, renderResults(withResult(before, result, exists)), { durability: "later" });
     await removeLocks(directory, (id) => id === result.container || exists(id));
   } finally {
     await release();

@@ -7,7 +7,7 @@ import { makeDirectory, storageError, writeWhole } from "./file.ts";
 export async function writeSelves(file: string, text: string): Promise<void> {
   if (text !== "") {
     await makeSelvesDirectory(file);
-    return writeWhole(file, text, "utf8", "later");
+    return writeWhole(file, text, { durability: "later" });
   }
   await unlink(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw storageError(file, "remove", error);

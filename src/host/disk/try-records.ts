@@ -13,7 +13,7 @@ const fileOf = (directory: string, name: string): string => `${directory}/${name
 /** Throws HostError "storage". */
 export async function writeTryRecord(directory: string, record: TryRecord): Promise<void> {
   await makeDirectory(directory);
-  await writeWhole(fileOf(directory, record.name), renderTryRecord(record), "utf8", "now", PRIVATE);
+  await writeWhole(fileOf(directory, record.name), renderTryRecord(record), { mode: PRIVATE });
 }
 
 /** Throws HostError "storage"; one that is gone is no error. */

@@ -42,7 +42,7 @@ export function recordWatchStats(file: string, now: () => number): WatchStatsLog
       if (onDisk === latest) return;
       // a report needs no fsync; a disk that is full is tried again with the next one
       const text = renderWatchStats({ ...latest, process: await own });
-      await writeWhole(file, text, "utf8", "later").then(
+      await writeWhole(file, text, { durability: "later" }).then(
         () => {
           onDisk = latest;
         },

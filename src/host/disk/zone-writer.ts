@@ -28,7 +28,12 @@ export function zoneWriter(config: Config, revoked: () => ReadonlySet<Ipv4>): Zo
     return done;
   };
   // visible to the server at once, synced to disk at the end of the run
-  const write = ({ text }: ZoneFile): Promise<void> => writeWhole(zoneFile, text, "latin1", "later");
+  const write = ({ text }: ZoneFile, over: readonly ZoneFile[]): Promise<void> =>
+    writeWhole(zoneFile, text, {
+      encoding: "latin1",
+      durability: "later",
+      over: over.map((file) => file.text),
+    });
   return {
     publish: (actual, desired) =>
       inTurn(async () => {
@@ -41,6 +46,7 @@ export function zoneWriter(config: Config, revoked: () => ReadonlySet<Ipv4>): Zo
           disk === actual
             ? file
             : numbered(file, isLater(after, desired.serial) ? after : desired.serial, zone),
+          since === undefined ? [actual] : [actual, since],
         );
         since = undefined;
       }),
@@ -50,7 +56,7 @@ export function zoneWriter(config: Config, revoked: () => ReadonlySet<Ipv4>): Zo
         const left = withdrawn(disk, zone, revoked());
         if (left === disk) return;
         const next = numbered(left, nextSerial(disk.serial, 0), zone);
-        await write(next);
+        await write(next, [disk]);
         since = next;
       }),
   };

@@ -41,12 +41,35 @@ function place(t: Test): string {
 t.test("a written file: read back as octets or as text", async (t) => {
   const path = join(place(t), "f");
   t.equal(await readText(path), undefined);
-  await writeWhole(path, "é\u00ff", "latin1");
+  await writeWhole(path, "é\u00ff", { encoding: "latin1" });
   t.equal(readFileSync(path).toString("hex"), "e9ff");
   t.equal(await readOctets(path), "é\u00ff");
   await writeWhole(path, "é日");
   t.equal(await readText(path), "é日");
   t.strictSame(readdirSync(join(path, "..")), ["f"], "nothing is left beside it");
+});
+
+t.test("a file that is written over a text that was read: with another one it is left alone", async (t) => {
+  const directory = place(t);
+  const path = join(directory, "f");
+  await writeWhole(path, "one", { over: [""] });
+  await writeWhole(path, "two", { over: ["one", "none"] });
+  const changed = { fault: "storage", message: `${path} has been changed by another program` };
+  for (const [there, over] of [
+    ["edited", "two"],
+    ["edited", ""],
+    ["", "two"],
+  ] as const) {
+    writeFileSync(path, there);
+    t.match(await refusal(writeWhole(path, "three", { over: [over] })), changed);
+    t.equal(readFileSync(path, "utf8"), there);
+  }
+  rmSync(path);
+  t.match(await refusal(writeWhole(path, "three", { over: ["two"] })), changed, "removed");
+  symlinkSync("target", path);
+  writeFileSync(join(directory, "target"), "edited");
+  t.match(await refusal(writeWhole(path, "three", { over: ["two"] })), changed, "by a link");
+  t.strictSame(readdirSync(directory).sort(), ["f", "target"], "nothing is left beside it");
 });
 
 t.test("a written file, with any umask: readable by others, since serve runs as another user", async (t) => {
@@ -124,7 +147,7 @@ t.test(
     const group = process.geteuid?.() === 0 ? 7 : statSync(directory).gid;
     chownSync(at("bind/real.zone"), process.geteuid?.() ?? 0, group);
     symlinkSync("bind/real.zone", at("link.zone"));
-    await writeWhole(at("link.zone"), "new", "utf8", "later");
+    await writeWhole(at("link.zone"), "new", { durability: "later" });
     await makeDurable(at("link.zone"));
     t.equal(readlinkSync(at("link.zone")), "bind/real.zone");
     const { mode, gid } = statSync(at("bind/real.zone"));
@@ -160,7 +183,7 @@ t.test("a private file, also in place of a public one: closed to others", async 
   const path = join(place(t), "f");
   writeFileSync(path, "");
   chmodSync(path, 0o644);
-  await writeWhole(path, "x", "utf8", "later", PRIVATE);
+  await writeWhole(path, "x", { durability: "later", mode: PRIVATE });
   t.equal(statSync(path).mode & 0o777, 0o600);
 });
 
