@@ -54,6 +54,7 @@ t.test("a file that is written over a text that was read: with another one it is
   const path = join(directory, "f");
   await writeWhole(path, "one", { over: [""] });
   await writeWhole(path, "two", { over: ["one", "none"] });
+  await writeWhole(path, "two", { over: ["one"] }); // as it is to be already
   const changed = { fault: "storage", message: `${path} has been changed by another program` };
   for (const [there, over] of [
     ["edited", "two"],
