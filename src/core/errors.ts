@@ -46,11 +46,3 @@ export class HostError extends Error {
     this.step = options.step;
   }
 }
-
-/** A plan was abandoned between two steps because the host has just changed. Nothing needs to be undone: observe again. */
-export class Overtaken extends Error {
-  constructor() {
-    super("overtaken by an event");
-    this.name = "Overtaken";
-  }
-}
