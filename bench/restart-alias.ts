@@ -64,7 +64,7 @@ async function measure(lab: Lab): Promise<Restart[]> {
   // a neighbour entry that is requested while the container is stopped would fail and be tried again once a second
   const neighbour = ["ip", "neigh", "replace", OWN, "lladdr", OWN_MAC, "dev", BRIDGE, "nud", "permanent"];
   await lab.run("host", neighbour);
-  const conf = FIREWALL === undefined ? {} : { conf: { FIREWALL } };
+  const conf = { conf: { SYNC_INTERVAL: "60", ...(FIREWALL === undefined ? {} : { FIREWALL }) } };
   const done = await lab.ocdd([], conf);
   if (done.code !== 0) throw new Error(done.stderr);
   const alias = aliasOf(await addresses(lab, conf), "probe");

@@ -77,6 +77,9 @@ async function foreignIntact(lab: Lab): Promise<boolean> {
 /** Process id of the run that holds the lock, or held it last. */
 const holder = (lab: Lab): number => Number(readFileSync(`${lab.dir}/storage/ocdd.lock`, "utf8"));
 
+/** The interval that a host has, where the lab's is a day. */
+const USUAL = { conf: { SYNC_INTERVAL: "60" } };
+
 /** Exit status of a run while another one holds the lock. */
 const BUSY_STATUS = 75;
 
@@ -149,27 +152,30 @@ async function converged(
 ): Promise<boolean> {
   const wanted = ["steady0", "steady1", ...running].map((name) => table[name] ?? name);
   const served = [...wanted, "192.168.122.29"].sort().join();
+  const began = performance.now();
   await until(
     "running containers are served, and no others",
     async () => (await aliases(lab)).join() === served,
   );
+  const servedMs = performance.now() - began;
   // the page shows the last start once Docker has reported it, up to a run later
   const pending = async (): Promise<string> => (await lab.ocdd(["plan"])).stdout;
   const nothing = async (): Promise<boolean> => (await pending()) === "";
   const idle = await until("nothing pending", nothing).catch(() => false);
+  const idleMs = performance.now() - began - servedMs;
   for (const name of ["steady0", ...running]) {
     if ((await lab.who(table[name] ?? "")) !== name) throw new Error(`${name} does not answer`);
   }
   const intact = await foreignIntact(lab);
   say(
-    `at the end: ${running.size + 2} served, ${idle ? "nothing pending" : await pending()}, foreign things ${intact ? "intact" : "HARMED"}`,
+    `at the end: ${running.size + 2} served, ${idle ? "nothing pending" : await pending()}, foreign things ${intact ? "intact" : "HARMED"}; after ${servedMs.toFixed(0)} and ${idleMs.toFixed(0)} ms (15 000 and 10 000 at most)`,
   );
-  return idle && intact;
+  return idle && intact && servedMs <= 15_000 && idleMs <= 10_000;
 }
 
 async function soakChurn(lab: Lab): Promise<boolean> {
   const recorder = await record(lab);
-  const watch = lab.startOcdd(["watch"]);
+  const watch = lab.startOcdd(["watch"], USUAL);
   const server = await lab.serve();
   const { names, table } = await crowd(lab, false);
   await recorder.ask(table, { question: 20, connection: 100 });
@@ -238,7 +244,7 @@ async function soakKill(lab: Lab): Promise<boolean> {
     for (let n = 0; n < 100 && killed < KILLS; n++) {
       const command = roll(4) === 0 ? "apply" : "watch";
       noted("start", command === "watch");
-      const victim: Daemon = lab.startOcdd([command]);
+      const victim: Daemon = lab.startOcdd([command], USUAL);
       // one in eight while it starts, the others during their run: the lock file has its process id from then on
       if (roll(8) > 0)
         await until("it works", () => !victim.running() || holder(lab) === victim.pid, { pause: 3 });

@@ -17,7 +17,12 @@ const VISITOR = `${import.meta.dirname}/visitor.ts`;
 export const WAKE = { "ocdd.wake": "true" } as const;
 
 /** A range for 128 services beside the example's. */
-export const CONF = { conf: { IP_RANGE: "192.168.122.10-192.168.122.49,192.168.122.60-192.168.122.199" } };
+export const CONF = {
+  conf: {
+    IP_RANGE: "192.168.122.10-192.168.122.49,192.168.122.60-192.168.122.199",
+    SYNC_INTERVAL: "60",
+  },
+};
 
 /**
  * Creates a container that answers with its name: lines on TCP 7000, datagrams on UDP 9999, and HTTP on 80, which comes last

@@ -8,6 +8,7 @@
  */
 
 import { createSocket } from "node:dgram";
+import { readFileSync } from "node:fs";
 import { createServer as createHttpServer, get } from "node:http";
 import { connect, createServer } from "node:net";
 
@@ -24,6 +25,8 @@ export interface FlowReport {
 /** Which container answered HTTP when, one request each 20 ms; without an answer (see `PATIENCE`) why there is none. */
 export interface PollReport {
   readonly answers: readonly Answer[];
+  /** SYNs that this network's clients have sent again meanwhile, of any connection: the first one was lost. */
+  readonly repeated?: number;
 }
 
 interface Answer {
@@ -39,6 +42,12 @@ const PATIENCE = 10_000;
 
 /** Requests that may wait for their answer at the same time. */
 const WAITING = 4;
+
+/** The kernel's count of them, for this network namespace (netstat(8), TCPSynRetrans). */
+function repeatedSyns(): number {
+  const [names = "", values = ""] = readFileSync("/proc/net/netstat", "utf8").split("\n");
+  return Number(values.split(" ")[names.split(" ").indexOf("TCPSynRetrans")]);
+}
 
 /** On TERM: end the sending, wait until all is back or lost, print the report. */
 function atEnd(timer: NodeJS.Timeout, allBack: () => boolean, report: (lastSent: number) => unknown): void {
@@ -127,6 +136,7 @@ function udp(address: string, port: number): void {
 }
 
 function poll(address: string, port: number): void {
+  const before = repeatedSyns();
   const answers: Answer[] = [];
   let ready = false;
   let asked = 0;
@@ -158,7 +168,7 @@ function poll(address: string, port: number): void {
   atEnd(
     timer,
     () => answers.length === asked,
-    () => ({ answers: answers.sort((a, b) => a.at - b.at) }),
+    () => ({ answers: answers.sort((a, b) => a.at - b.at), repeated: repeatedSyns() - before }),
   );
 }
 

@@ -7,7 +7,7 @@ import { differing, echoService, replier, tcpStream, udpFlow } from "./traffic.t
 
 t.setTimeout(1_200_000);
 
-const RUNS = 20;
+const RUNS = 50;
 
 for (const engine of ENGINES) {
   t.test(`flows on ${engine}`, async (t) => {

@@ -2,7 +2,7 @@
 
 import t from "tap";
 import { BOUNDS, deathsToRuleGone, heldByDisk, judge, judgedDeaths } from "./history.ts";
-import type { Bounds, Note } from "./note.ts";
+import { asBusy, type Bounds, type Note } from "./note.ts";
 
 const ANN = "192.168.122.11";
 const BOB = "192.168.122.12";
@@ -287,5 +287,17 @@ t.test("an address given away at once: wrong answers are allowed up to the bound
   const race = Object.values({ ...moved("catHolds", 4_001), x: replies("bob", "cat", [4_010]) });
   t.equal(judge(race, { ...BOUND, misled: 0 }).length, 2);
   t.same(judge(race, { ...BOUND, misled: 100 }), []);
+  t.end();
+});
+
+t.test("bounds on a busy machine: wider by as much as the recorder itself was late", (t) => {
+  const late = (ms: number): Note => ({ kind: "late", at: 9_000, ms });
+  t.same(asBusy(BOUND, []), BOUND);
+  t.same(asBusy(BOUND, [late(0), late(100), late(20)]), {
+    ...BOUND,
+    notice: BOUND.notice + 300,
+    serverSwitch: BOUND.serverSwitch + 300,
+    afterDeath: BOUND.afterDeath + 1_000,
+  });
   t.end();
 });

@@ -32,6 +32,8 @@ export type Note =
       /** Of a start: it stays and watches. */
       readonly watches?: boolean;
     }
+  /** How late the recorder's own timers were at most: how closely its times can be compared. */
+  | { readonly kind: "late"; readonly at: number; readonly ms: number }
   /** The same answer to a series of queries: null is a name that does not exist, "silence" no answer. */
   | {
       readonly kind: "named";
@@ -65,6 +67,21 @@ export interface Bounds {
   readonly misled: number;
   /** Containers that stay unchanged: each request is answered, by them. */
   readonly untouched: readonly string[];
+}
+
+/**
+ * The bounds of an idle machine, wider by how late the recorder itself was on this one: a note passes three programs, and the
+ * director starts some more before an end is handled.
+ */
+export function asBusy(bounds: Bounds, notes: readonly Note[]): Bounds {
+  const late = Math.max(0, ...ofKind(notes, "late").map(({ ms }) => ms));
+  const { notice, serverSwitch, afterDeath } = bounds;
+  return {
+    ...bounds,
+    notice: notice + 3 * late,
+    serverSwitch: serverSwitch + 3 * late,
+    afterDeath: afterDeath + 10 * late,
+  };
 }
 
 /** The notes of one kind, in their order. */

@@ -45,11 +45,15 @@ export const originalStorage = (lab: { readonly dir: string }): string => join(l
 /** The example's configuration file as users have it, byte for byte. */
 export const exampleConf = (): string => readFileSync(join(REPOSITORY, "ocdd.conf.example"), "utf8");
 
-/** Write a configuration file: the example's lines, the lab's socket and storage, the caller's keys. */
+/**
+ * Write a configuration file: the example's lines, the lab's socket and storage, the caller's keys. Without one of theirs `watch`
+ * makes no full run after its first, which would hide that an event was lost.
+ */
 export function writeConf(lab: HostOfLab, options: OcddOptions = {}): string {
   const keys = {
     DOCKER_SOCKET: lab.dockerSocket,
     SERVICES: "none",
+    SYNC_INTERVAL: "86400",
     ...options.conf,
   };
   const text =

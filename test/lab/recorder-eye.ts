@@ -225,8 +225,21 @@ function askAliases(pause: number, aliases: readonly (readonly [string, string])
   return () => heard.forEach((entry) => void tell({ kind: "replies", at: now(), ...entry }));
 }
 
+/** How late a timer of this process was at most. */
+function timeItself(): () => void {
+  let due = now() + TICK_MS;
+  let ms = 0;
+  setInterval(() => {
+    ms = Math.max(ms, now() - due);
+    due = now() + TICK_MS;
+  }, TICK_MS);
+  return () => tell({ kind: "late", at: now(), ms });
+}
+
+const TICK_MS = 20;
+
 const [mode, ...rest] = process.argv.slice(2);
-const endings: (() => void)[] = [];
+const endings: (() => void)[] = [timeItself()];
 if (mode === "host") {
   const [socket = "", leases = "", zoneFile = "", device = ""] = rest;
   endings.push(

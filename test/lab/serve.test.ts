@@ -95,6 +95,7 @@ t.test("serve", async (t) => {
       [],
       "every request too",
     );
+    t.equal(pages?.repeated, 0, "and no connection had to be tried again");
     const seen = shown.find(({ who }) => who?.includes(`late.${ZONE}`))?.at ?? Infinity;
     t.comment(`page: ${Math.round(seen - page)} ms after the rename`); // asked each 20 ms
     t.not(seen, Infinity, "the new page was answered");

@@ -63,9 +63,10 @@ export function replier(
   return record(lab, from, "poll", address, port);
 }
 
-/** The different answers, and why there was none. */
-export function differing({ answers }: PollReport): string[] {
-  return [...new Set(answers.map(({ who, why }) => who ?? why ?? "silence"))];
+/** The different answers, why there was none, and whether the first packet of a connection was lost. */
+export function differing({ answers, repeated = 0 }: PollReport): string[] {
+  const lost = repeated === 0 ? [] : [`${repeated} SYNs were sent again`];
+  return [...new Set(answers.map(({ who, why }) => who ?? why ?? "silence")), ...lost];
 }
 
 /** What a name server answers for a name's address, asked each 5 ms. */

@@ -10,15 +10,12 @@ import { differing, replier } from "./traffic.ts";
 
 t.setTimeout(1_200_000);
 
-/** For `watch`: after its first run it follows nothing but what is announced. */
-const ONE_FULL_RUN = { conf: { SYNC_INTERVAL: "86400" } };
-
 for (const engine of ENGINES) {
   t.test(`watch on ${engine}`, async (t) => {
     const daemon = { "live-restore": true };
     const lab = await initializedLab(t, { name: `watch-${engine}`, engine, daemon });
     await lab.startContainers("one", "two");
-    const watch = lab.startOcdd(["watch"], ONE_FULL_RUN);
+    const watch = lab.startOcdd(["watch"]);
     /** Milliseconds until a condition holds. */
     const wait = async (what: string, ask: () => Promise<boolean>): Promise<number> => {
       const start = performance.now();
@@ -96,12 +93,12 @@ for (const engine of ENGINES) {
     });
 
     t.test("SIGHUP with an invalid configuration: the old one stays", async (t) => {
-      appendFileSync(writeConf(lab, ONE_FULL_RUN), "NONSENSE=1\n");
+      appendFileSync(writeConf(lab), "NONSENSE=1\n");
       process.kill(watch.pid, "SIGHUP");
       await wait("the mistake is logged", async () => watch.output().includes("NONSENSE"));
       t.ok(watch.running());
       t.equal(await lab.who(one), "one");
-      writeConf(lab, ONE_FULL_RUN);
+      writeConf(lab);
     });
 
     t.test(
@@ -111,7 +108,7 @@ for (const engine of ENGINES) {
           ["NETWORK_DEVICE='ens33'", '"ens33" is no network device of this host'],
           ["IP_RANGE_START=20", "4 active leases would end"],
         ] as const) {
-          appendFileSync(writeConf(lab, ONE_FULL_RUN), `${line}\n`);
+          appendFileSync(writeConf(lab), `${line}\n`);
           process.kill(watch.pid, "SIGHUP");
           await wait("the contradiction is logged", async () => watch.output().includes(told));
           await lab.docker("stop", "four");
@@ -120,7 +117,7 @@ for (const engine of ENGINES) {
           await wait("a new container is served", async () => (await aliases(lab)).length === 4);
         }
         t.notMatch(watch.output(), "configuration reloaded");
-        writeConf(lab, ONE_FULL_RUN);
+        writeConf(lab);
         process.kill(watch.pid, "SIGHUP");
         await wait("a valid one is adopted", async () => watch.output().includes("configuration reloaded"));
         t.equal(await lab.who(one), "one");
@@ -129,7 +126,7 @@ for (const engine of ENGINES) {
 
     t.test("a run by hand beside watch: nothing to do", async (t) => {
       // the page tells of the last start when Docker has told of it, up to a full run later: one answer is asked for both
-      appendFileSync(writeConf(lab, ONE_FULL_RUN), "SYNC_INTERVAL=1\n");
+      appendFileSync(writeConf(lab), "SYNC_INTERVAL=1\n");
       process.kill(watch.pid, "SIGHUP");
       let pending = "";
       const idle = async (): Promise<boolean> => {

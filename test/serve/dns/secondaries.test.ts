@@ -13,8 +13,8 @@ import { askUdp, freePorts, type Peer, type PeerOptions, startBind, startKnot, s
 const run = promisify(execFile);
 /** Each takes a second (Knot). */
 const CHANGES = Number(process.env.TRANSFER_CHANGES ?? 20);
-/** Milliseconds within which a secondary that is notified follows: without NOTIFY it asks once an hour (SOA refresh). */
-const NOTIFIED_MS = 600_000;
+/** Milliseconds within which a secondary that is notified follows: without NOTIFY it asks once an hour, or after ten minutes when it failed (SOA refresh and retry). */
+const NOTIFIED_MS = 300_000;
 const KEY = {
   name: "ocdd-transfer",
   secret: Buffer.from("a secret of thirty-two octets ok").toString("base64"),
