@@ -11,9 +11,13 @@ export function causeOf(error: unknown): HostError | ConfigError {
   return new HostError(FULL.has(code) ? "storage" : "command", message, { cause: error });
 }
 
-/** One line for the log. */
+/** One line for the log. A run that failed in a step of its plan has done the steps before it. */
 export function failureLine(cause: HostError | ConfigError): string {
-  return `${cause.message}${remedyOf(cause)}; current addresses and rules are unchanged`;
+  const inStep = cause instanceof HostError && cause.step !== undefined;
+  const left = inStep
+    ? "what this run did before stays in force"
+    : "current addresses and rules are unchanged";
+  return `${cause.message}${remedyOf(cause)}; ${left}`;
 }
 
 /** In brackets; empty where it has none. */
