@@ -11,7 +11,8 @@ import { type Daemon, run, until } from "./process.ts";
 t.setTimeout(1_200_000);
 
 const LISTEN = "127.0.0.1:9553";
-const CONF = { conf: { METRICS_LISTEN: LISTEN } };
+/** Ports are tried at each full run. */
+const CONF = { conf: { METRICS_LISTEN: LISTEN, SYNC_INTERVAL: "60" } };
 
 const sh = (text: string): string => JSON.stringify(["sh", "-c", text]);
 
