@@ -46,6 +46,21 @@ const AT_ONCE = 4;
 /** Seconds for one program. tap ends a test that takes longer, so that it cleans up. Far more than any takes on a busy machine. */
 const LONGEST_S = 1200;
 
+/** What failed, printed once more at the end: the end is what is left of a log that was cut. */
+const failures: string[] = [];
+
+/** Lines of one assertion, and of all programs together, at most: the stack and the source stand above. */
+const MOST_LINES = 40;
+const MOST_FAILURES = 50;
+
+/** The assertions that failed, each with what differs. A test that sums up others has its time in its line. */
+function failuresOf(output: string): string[] {
+  const found = output.matchAll(
+    /^( *)not ok (?!.* # time=).*\n\1 {2}---\n(?:\1 {2}.*\n| *\n)*?\1 {2}\.\.\.\n/gm,
+  );
+  return [...found].map(([block]) => block.trimEnd().split("\n").slice(0, MOST_LINES).join("\n"));
+}
+
 /** Run programs, some at once, and count what each stage has found. */
 async function run(programs: readonly Program[], counts: Map<string, Count>): Promise<void> {
   const left = programs.values();
@@ -80,7 +95,10 @@ async function ended({ files, env }: Program): Promise<Count> {
   // a skipped assertion counts as failed, and so does a program without any, or that did not come to its end
   const failed = Math.max(sum("total") - passed, exitCode === 0 && passed > 0 ? 0 : 1);
   const name = files.length > 1 ? `${dirname(files[0] ?? "")}/*` : files[0];
-  if (failed > 0) say(String(all));
+  if (failed > 0) {
+    say(String(all));
+    failures.push(...failuresOf(String(all)).map((one) => `${name}\n${one}`));
+  }
   if (sum("skip") + sum("todo") > 0) say(`${name}: some were skipped, look for SKIP or TODO above`);
   say(`${failed === 0 ? "ok" : "not ok"} - ${name} (${seconds(started)}; ${passed} passed)`);
   return { passed, failed };
@@ -175,6 +193,8 @@ for (const programs of [UNIT, OUTSIDE]) {
   const isLong = (program: Program): boolean => program.files.some((file) => LONG.includes(file));
   await run([...now.filter(isLong), ...now.filter((program) => !isLong(program))], counts);
 }
+for (const one of failures.slice(0, MOST_FAILURES)) say(`\nfailed: ${one}`);
+if (failures.length > MOST_FAILURES) say(`\nand ${failures.length - MOST_FAILURES} more, see above`);
 say("");
 const total: Count = { passed: 0, failed: 0 };
 for (const [name, { passed, failed }] of counts) {

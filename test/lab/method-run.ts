@@ -10,7 +10,7 @@ const runner = methodRunner({
   exists: () => true,
 });
 const action = { argv: ["sh", "-c", text] };
-const method = { name: "validate", action, text, source: "test", timeout: 60 } as const;
+const method = { name: "validate", action, text, source: "test", timeout: 600 } as const;
 process.stdout.write("begun\n");
 const result = await runner.run({ container, method, by: "test" });
 process.stdout.write(`${JSON.stringify({ ...result, rss: process.resourceUsage().maxRSS })}\n`);

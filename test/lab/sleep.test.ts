@@ -1,74 +1,24 @@
 /** A stopped container keeps its name and address, and the first visit starts it: on real engines, from everywhere. */
 import t, { type Test } from "tap";
-import { aliases, ENGINES, initializedLab } from "./director.ts";
-import type { Lab, Where } from "./handle.ts";
+import { ENGINES, initializedLab } from "./director.ts";
+import type { Lab } from "./handle.ts";
 import { IMAGE } from "./image.ts";
 import { type Daemon, until } from "./process.ts";
-import { inForce } from "./sleeper.ts";
+import {
+  addressOf,
+  asleep,
+  holds,
+  inForce,
+  leads,
+  listed,
+  PATIENT,
+  REFUSED,
+  stateOf,
+  visit,
+  WAKE,
+} from "./sleeper.ts";
 
 t.setTimeout(1_200_000);
-
-const WAKE = { "ocdd.wake": "true" } as const;
-
-/** Docker's word for a container's state. */
-const stateOf = async (lab: Lab, name: string): Promise<string> =>
-  (await lab.docker("inspect", "--format", "{{.State.Status}}", name)).trim();
-
-interface Row {
-  readonly name: string;
-  readonly address: string;
-  readonly state: string;
-}
-
-async function listed(lab: Lab, name: string): Promise<Row | undefined> {
-  const { stdout } = await lab.ocdd(["list", "--json"]);
-  return (JSON.parse(stdout) as { services: Row[] }).services.find((one) => one.name === name);
-}
-
-async function addressOf(lab: Lab, name: string): Promise<string> {
-  let found: string | undefined;
-  await until(`${name} has an address`, async () => {
-    found = (await listed(lab, name))?.address;
-    return found !== undefined;
-  });
-  return found ?? "";
-}
-
-/** Stopped by hand, and `watch` holds its alias. */
-async function asleep(lab: Lab, name: string, address: string): Promise<void> {
-  await lab.docker("stop", name);
-  await holds(lab, address);
-}
-
-/** The alias is on the device, and first packets to it wait. */
-async function holds(lab: Lab, address: string): Promise<void> {
-  await until(`${address} waits`, async () => {
-    if (!(await aliases(lab)).includes(address)) return false;
-    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
-    return stdout
-      .split("\n")
-      .some((line) => line.includes(`-d ${address}/32`) && line.includes("-g OCDD-ASLEEP"));
-  });
-}
-
-const leads = (lab: Lab, address: string): Promise<true> =>
-  until(`${address} leads to its container`, async () => {
-    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
-    return stdout
-      .split("\n")
-      .some((line) => line.includes(`-d ${address}/32`) && line.includes("--to-destination"));
-  });
-
-/** Seconds. */
-const PATIENT = 20;
-const REFUSED = /Failed to connect|Connection refused/;
-
-/** One request whose first packet may wait. */
-async function visit(lab: Lab, address: string, from: Where = "client", port = 80): Promise<string> {
-  const argv = ["curl", "-sS", "--max-time", String(PATIENT), `http://${address}:${port}/`];
-  const { stdout, stderr } = await lab.run(from, argv, { check: false });
-  return stdout.trim() || stderr.trim();
-}
 
 /** One datagram and its answer. */
 async function datagram(lab: Lab, address: string): Promise<string> {
@@ -116,9 +66,8 @@ t.test(
     t.equal(await datagram(lab, address), "web");
     t.equal((await lab.ocdd(["plan"], nft)).stdout, "", "a run by hand changes nothing");
     const broken = await created(lab, "broken", "/no/such/program");
-    t.match(await visit(lab, broken), REFUSED);
-    await until("it has failed", async () => (await listed(lab, "broken"))?.state === "failed");
-    t.match(await visit(lab, broken), /\/no\/such\/program/, "port 80: the page says why");
+    t.match(await visit(lab, broken, "client", NO_PAGE), REFUSED);
+    await saysWhy(lab, "broken", broken);
   },
 );
 
@@ -168,9 +117,8 @@ async function everyProtocol(t: Test, lab: Lab): Promise<void> {
     await asleep(lab, "any", address);
     t.equal(await datagram(lab, address), "any");
     await asleep(lab, "any", address);
-    const argv = ["curl", "-sS", "--max-time", String(PATIENT), `http://${address}/cgi-bin/ip`];
-    const { stdout } = await lab.run("client", argv);
-    const seen = /[\d.]{7,}/.exec(stdout)?.[0] ?? "none";
+    const answer = await visit(lab, address, "client", 80, "/cgi-bin/ip");
+    const seen = /[\d.]{7,}/.exec(answer)?.[0] ?? "none";
     t.match((await lab.run("client", ["ip", "-4", "-o", "addr"])).stdout, ` ${seen}/`);
     await asleep(lab, "any", address);
     t.match(await visit(lab, address, "client", 443), REFUSED, "a port that wakes nothing is refused");
@@ -217,14 +165,22 @@ async function created(lab: Lab, name: string, ...command: readonly string[]): P
   return address;
 }
 
+/** A port at which the page never answers, however long a start takes. */
+const NO_PAGE = 81;
+
+/** Its state is "failed", and the page has Docker's words, until it is tried again: for five seconds at first. */
+async function saysWhy(lab: Lab, name: string, address: string): Promise<void> {
+  await until("it has failed", async () => (await listed(lab, name))?.state === "failed");
+  await until("the page says why", async () => /\/no\/such\/program/.test(await visit(lab, address)));
+}
+
 async function failures(t: Test, lab: Lab): Promise<void> {
   await t.test(
     "a start that fails is refused at once, with Docker's words; and tried again later",
     async (t) => {
       const address = await created(lab, "broken", "/no/such/program");
-      t.match(await visit(lab, address), REFUSED);
-      await until("it has failed", async () => (await listed(lab, "broken"))?.state === "failed");
-      t.match(await visit(lab, address), /\/no\/such\/program/, "port 80: the page says why");
+      t.match(await visit(lab, address, "client", NO_PAGE), REFUSED);
+      await saysWhy(lab, "broken", address);
       await lab.removeContainers("broken");
     },
   );

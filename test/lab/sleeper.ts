@@ -4,8 +4,8 @@ import { until } from "./process.ts";
 
 export const WAKE = { "ocdd.wake": "true" } as const;
 
-/** Seconds for which a visitor waits. */
-export const PATIENT = 20;
+/** Seconds for which a visitor waits: longer than `watch` does for a container that starts, and so never the first to give up. */
+export const PATIENT = 100;
 export const REFUSED = /Failed to connect|Connection refused|Could not connect/;
 
 /** One field of `docker inspect`, as a Go template has it. */
@@ -82,8 +82,14 @@ export const reaches = (lab: Lab, name: string, state: string): Promise<true> =>
   until(`${name} is ${state}`, async () => (await stateOf(lab, name)) === state);
 
 /** One request whose first packet may wait, or is sent on by the page: the answer, or curl's words. */
-export async function visit(lab: Lab, address: string, from: Where = "client", port = 80): Promise<string> {
-  const argv = ["curl", "-sSL", "--max-time", String(PATIENT), `http://${address}:${port}/`];
+export async function visit(
+  lab: Lab,
+  address: string,
+  from: Where = "client",
+  port = 80,
+  path = "/",
+): Promise<string> {
+  const argv = ["curl", "-sSL", "--max-time", String(PATIENT), `http://${address}:${port}${path}`];
   const { stdout, stderr } = await lab.run(from, argv, { check: false });
   return stdout.trim() || stderr.trim();
 }

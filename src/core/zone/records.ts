@@ -182,7 +182,8 @@ export function renderZone(
 export function nextSerial(serial: number, now: number): number {
   const next = (serial + 1) >>> 0 || 1;
   const clock = Math.floor(now) >>> 0;
-  return clock > next && (clock - serial) >>> 0 < 2 ** 31 ? clock : next;
+  const ahead = (clock - serial) >>> 0;
+  return clock > next && ahead > 0 && ahead < 2 ** 31 ? clock : next;
 }
 
 /** The file with the old serial when nothing else differs, else with the next one. `now`: seconds since the epoch. */

@@ -180,6 +180,7 @@ t.test("serials rise (RFC 1982), from a hand-written date too, and after a lost 
     {
       examples: [
         [0xffffffff, 0],
+        [0xffffffff, 0xffffffff],
         [0, 0],
         [0x7fffffff, 0xffffffff],
         [0xffffffff, 0x80000000],
