@@ -11,6 +11,13 @@ import { type Daemon, type Outcome, until } from "./process.ts";
 
 export const ENGINES: readonly EngineKind[] = ["debian", "sid"];
 
+/**
+ * Whether tests run with this engine in which engines have no part: with one of them only, since that is half of the lab's time.
+ * OCDD_ENGINES=all (`npm run test:engines`) has each run with both.
+ */
+export const hasAll = (engine: EngineKind): boolean =>
+  engine === ENGINES[0] || process.env.OCDD_ENGINES === "all";
+
 /** The fields of a service in `ocdd list --json` that tests use. */
 export interface Listed {
   readonly name: string;

@@ -7,7 +7,7 @@ import { reasonOf } from "../../src/host/docker/error.ts";
 import type { ExecRequest, ExecResult } from "../../src/host/docker/exec.ts";
 import { connectMethods } from "../../src/host/docker/methods.ts";
 import { describe } from "../../src/lifecycle/methods/describe.ts";
-import { ENGINES, labFor } from "./director.ts";
+import { ENGINES, hasAll, labFor } from "./director.ts";
 import { freeze } from "./engine.ts";
 import { IMAGE } from "./image.ts";
 import { another, BARE, type Bench, benchOf, importBare, processesOf, SLEEPS } from "./method-bench.ts";
@@ -26,8 +26,7 @@ for (const engine of ENGINES) {
     await results(t, bench);
     await ends(t, bench);
     await described(t, bench);
-    // of these the engine is no part
-    if (engine !== "debian") return;
+    if (!hasAll(engine)) return;
     await faults(t, bench);
     await together(t, bench);
     await hangs(t, bench);

@@ -4,7 +4,7 @@
  */
 
 import t from "tap";
-import { ENGINES, initializedLab } from "./director.ts";
+import { ENGINES, hasAll, initializedLab } from "./director.ts";
 import { layCourse, lives, RACES, runRace } from "./race.ts";
 
 t.setTimeout(1_200_000);
@@ -15,7 +15,8 @@ for (const engine of ENGINES) {
   t.test(`two containers swap one address on ${engine}`, async (t) => {
     const lab = await initializedLab(t, { name: `race-${engine}`, engine, dns: false });
     const course = await layCourse(lab);
-    for (const race of RACES) {
+    // without a director, or with one that stands still, it is the kernel that answers
+    for (const race of hasAll(engine) ? RACES : RACES.filter(lives)) {
       const { right, wrong, none, swaps, converged, told } = await runRace(course, race, SECONDS);
       const what = `swap by ${race.swap}, director ${race.director}`;
       t.comment(`${what}: ${right} right, ${wrong} wrong, ${none} none, ${swaps} swaps`);

@@ -3,7 +3,7 @@
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { aliases, apply, ENGINES, labFor, succeed } from "./director.ts";
+import { aliases, apply, ENGINES, hasAll, labFor, succeed } from "./director.ts";
 import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
 import { run } from "./process.ts";
@@ -72,7 +72,7 @@ for (const engine of ENGINES) {
       "a pool address that is in use already is not handed out",
     );
     await records();
-    for (let count = 0; count < 20; count += 1) {
+    for (let count = 0; count < (hasAll(engine) ? 20 : 6); count += 1) {
       if (count % 5 === 0) await lab.docker(count % 2 === 0 ? "stop" : "start", "two");
       await apply(lab);
     }

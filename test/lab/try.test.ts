@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { aliases, ENGINES, initializedLab } from "./director.ts";
+import { aliases, ENGINES, hasAll, initializedLab } from "./director.ts";
 import type { Lab } from "./handle.ts";
 import { HOST_ADDRESS, ZONE } from "./network.ts";
 import { storage } from "./ocdd.ts";
@@ -28,8 +28,7 @@ for (const engine of ENGINES)
     await t.test("the command's status is passed through; {name} and {address}", (t) => statuses(t, lab));
     await t.test("VALIDATE, with other data by --mount", (t) => validated(t, lab));
     await t.test("like the production container, but for what exists once", (t) => like(t, lab));
-    // of these the engine is no part
-    if (engine !== "debian") return;
+    if (!hasAll(engine)) return;
     await t.test("an image of this host; a name that nothing has", (t) => images(t, lab));
     await t.test("it does not become ready: Docker's words, its log, removed", (t) => failing(t, lab));
     await t.test("Ctrl-C, SIGTERM: removed, without watch", (t) => interrupted(t, lab));
