@@ -158,16 +158,18 @@ async function everyProtocol(t: Test, lab: Lab): Promise<void> {
   });
 }
 
-/** Created, and not started: the alias at which first packets wait. */
+/** A port at which the page never answers, however long a start takes. */
+const NO_PAGE = 81;
+
+/** Created, and not started: the alias at which first packets wait, at both ports. */
 async function created(lab: Lab, name: string, ...command: readonly string[]): Promise<string> {
-  await lab.docker("create", "--name", name, "--label", "ocdd.wake=true", IMAGE, ...command);
+  const labels = { ...WAKE, "ocdd.wake.ports": `80,${NO_PAGE}` };
+  const args = Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]);
+  await lab.docker("create", "--name", name, ...args, IMAGE, ...command);
   const address = await addressOf(lab, name);
   await holds(lab, address);
   return address;
 }
-
-/** A port at which the page never answers, however long a start takes. */
-const NO_PAGE = 81;
 
 /** Its state is "failed", and the page has Docker's words, until it is tried again: for five seconds at first. */
 async function saysWhy(lab: Lab, name: string, address: string): Promise<void> {
