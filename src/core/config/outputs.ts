@@ -2,6 +2,7 @@
 
 import type { Problem } from "../errors.ts";
 import type { State } from "../model.ts";
+import { isMarked } from "../page/mark.ts";
 import { pathsOf } from "../paths.ts";
 import type { Config } from "./config.ts";
 
@@ -16,9 +17,7 @@ export function foreignOutputs({ zone, page }: OutputTexts): ReadonlySet<Output>
   const foreign = new Set<Output>();
   if (!isBlank(zone.text) && !isZone(zone.text)) foreign.add("zone");
   if (!isBlank(page.services) && !isListing(page.services)) foreign.add("services");
-  // a site's own template may carry no mark: then services.json beside the page shows the owner
-  const described = !isBlank(page.services) && isListing(page.services);
-  if (!isBlank(page.html) && !isPage(page.html) && !described) foreign.add("page");
+  if (!isBlank(page.html) && !isPage(page.html)) foreign.add("page");
   return foreign;
 }
 
@@ -47,12 +46,11 @@ function isZone(text: string): boolean {
   return text.includes("ADDED-BY-OCDD-SCRIPT") || directive.test(text) || record.test(text);
 }
 
-/** OCDD's by the version in its first element; the bash script's by its head or its lines. */
+/** OCDD's by its mark; the bash script's by its head or its lines. */
 function isPage(text: string): boolean {
-  const versioned = /<html\b[^>]*\sdata-version="[0-9a-f]{14}"/i;
   const head = /^\s*<title>([^<]*)<\/title>\s*<h1>\1<\/h1>\s*<hr>/i;
   const line = /^<br>\* - [a-z0-9.-]*$/im;
-  return versioned.test(text) || head.test(text) || line.test(text);
+  return isMarked(text) || head.test(text) || line.test(text);
 }
 
 /** services.json as renderListing begins it (docs/services-json.md): not parsed, since it is checked at each run. */

@@ -4,6 +4,7 @@ import { counted, escapeHtml } from "../text.ts";
 import { ICONS, type Icon } from "./icon.ts";
 import type { Listing } from "./listing.ts";
 import { drawingOf, type Logo } from "./logo.ts";
+import { marked } from "./mark.ts";
 import {
   CONFLICT_ICON,
   groupsOf,
@@ -21,7 +22,7 @@ import { BARE_TEMPLATE, fill, type PageTemplate } from "./template.ts";
 /** The page as a whole document. It changes only when its content does, so that an idle run writes nothing. */
 export function renderPage(listing: Listing, template: PageTemplate = BARE_TEMPLATE): string {
   const sections = sectionsOf(listing);
-  return fill(template.index, {
+  const html = fill(template.index, {
     title: escapeHtml(listing.title),
     zone: escapeHtml(listing.zone),
     host: escapeHtml(listing.host ?? "?"),
@@ -34,6 +35,7 @@ export function renderPage(listing: Listing, template: PageTemplate = BARE_TEMPL
     groups: groupLinks(sections),
     services: sections.length === 0 ? EMPTY : services(sections, plainLines(listing)),
   });
+  return marked(html, listing.version);
 }
 
 interface Section {

@@ -54,6 +54,12 @@ t.test("an output file, by its content: OCDD's, or must not be written over", as
   }
   t.strictSame(foreign({ page: "<!doctype html><html lang=en><title>Welcome to nginx!</title>" }), ["page"]);
   t.strictSame(foreign({ services: '{"services":[]}' }), ["services"]);
+  const { services } = decide(config(), observation(), NOW).desired.page;
+  t.strictSame(
+    foreign({ services, page: "<h1>Another program's</h1>" }),
+    ["page"],
+    "beside our services.json",
+  );
 });
 
 t.test(
