@@ -39,6 +39,22 @@ const leaveOut: Plugin = {
   },
 };
 
+/**
+ * `import` of this one reads each of its exports, and WebSocket among them loads a whole HTTP client that is never used: a tenth of
+ * the time of a command. Asked for as an object, it is loaded when it is used.
+ */
+const LAZY = /^node:http$/;
+
+const lazy: Plugin = {
+  name: "lazy",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: LAZY }, ({ path }) => ({ path, namespace: "lazy" }));
+    onLoad({ filter: /.*/, namespace: "lazy" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** Writes the bundle into a directory, in place of an older one. */
 export async function bundle(into: string, entries: readonly Entry[] = ENTRIES): Promise<void> {
   const started = new Date();
@@ -53,7 +69,7 @@ export async function bundle(into: string, entries: readonly Entry[] = ENTRIES):
     format: "esm",
     platform: "node",
     target: "node24",
-    plugins: [leaveOut],
+    plugins: [leaveOut, lazy],
     // packages of the older kind ask for Node's own modules by require(); koffi, machine code, stays outside (src/platform/libc.ts)
     banner: { js: REQUIRE },
     // the licences are in one file; names stay, so that a stack can be read

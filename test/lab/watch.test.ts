@@ -127,8 +127,12 @@ for (const engine of ENGINES) {
 
     t.test("a run by hand beside watch: nothing to do", async (t) => {
       // the page tells of the last start when Docker has told of it, up to a full run later: one answer is asked for both
+      const reloads = (): number => watch.output().split("configuration reloaded").length;
+      const before = reloads();
       appendFileSync(writeConf(lab), "SYNC_INTERVAL=1\n");
       process.kill(watch.pid, "SIGHUP");
+      // each command below writes the file again, without this key
+      await wait("it is adopted", async () => reloads() > before);
       let pending = "";
       const idle = async (): Promise<boolean> => {
         const plan = await lab.ocdd(["plan", "--detailed-exitcode"]);

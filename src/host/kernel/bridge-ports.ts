@@ -1,5 +1,5 @@
 /** Bridge port of a container: the host's end of its veth pair. Read from the kernel, where no container can write it. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Loaded } from "../../platform/libc.ts";
 import {
   IFLA_IFNAME,
@@ -189,10 +189,16 @@ async function findWithPrograms(wanted: readonly Wanted[], isOf: IsOf): Promise<
   return matched(wanted, links, (pid) => namespaces.get(pid), isOf);
 }
 
+/** lsns fails without a word when any process ends while it reads /proc: it is asked again. */
+const LSNS_TRIES = 8;
+
 async function namespaceByProgram(pid: number): Promise<number | undefined> {
-  const { stdout } = await run(["lsns", "-t", "net", "-p", String(pid), "-J", "-o", "NS,PID,NETNSID"], {
-    ok: [0, 1],
-  });
-  const number = /"netnsid"\s*:\s*"?(\d+)"?/.exec(stdout)?.[1];
-  return number === undefined ? undefined : Number(number);
+  const argv: Argv = ["lsns", "-t", "net", "-p", String(pid), "-J", "-o", "NS,PID,NETNSID"];
+  for (let tries = 0; tries < LSNS_TRIES && existsSync(`/proc/${pid}`); tries++) {
+    const { stdout } = await run(argv, { ok: [0, 1] });
+    if (stdout.trim() === "") continue;
+    const number = /"netnsid"\s*:\s*"?(\d+)"?/.exec(stdout)?.[1];
+    return number === undefined ? undefined : Number(number);
+  }
+  return undefined;
 }
