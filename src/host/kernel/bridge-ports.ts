@@ -13,7 +13,7 @@ import {
 } from "./link-message.ts";
 import { NETLINK_ROUTE, type Netlink, NetlinkError, openNetlink } from "./netlink.ts";
 import { attribute, DUMP, int32, type Message, REQUEST, seek, text } from "./netlink-message.ts";
-import { run } from "./run.ts";
+import { type Argv, run } from "./run.ts";
 
 const RTM_GETNSID = 90;
 const NETNSA_NSID = 1;
