@@ -138,3 +138,17 @@ t.test(
     t.end();
   },
 );
+
+t.test("labs: a name is used by one test file only, since several run at the same time", (t) => {
+  const users = new Map<string, Set<string>>();
+  for (const file of globSync("test/**/*.test.ts")) {
+    const raised = readFileSync(file, "utf8").matchAll(
+      /\b(?:raiseLab|initializedLab|labFor)\((?:\w+, )?\{\s*name(?:: (["`][^"`]+["`]))?|\bconst name = (`[^`]+`)/g,
+    );
+    for (const [, name = "", variable = name] of raised)
+      if (variable !== "") users.set(variable, (users.get(variable) ?? new Set()).add(file));
+  }
+  t.ok(users.size > 30, `${users.size} labs are found`);
+  for (const [name, by] of users) t.equal(by.size, 1, `${name}: ${[...by].join(", ")}`);
+  t.end();
+});

@@ -29,7 +29,7 @@ const machine = (): string =>
 
 for (const engine of ["debian", "sid"] as const) {
   t.test(`a lab with the ${engine} engine`, async (t) => {
-    const name = `self-${engine}`;
+    const name = `lab-${engine}`;
     const before = machine();
     const start = performance.now();
     const lab = await raiseLab({ name, engine });
@@ -90,7 +90,7 @@ for (const engine of ["debian", "sid"] as const) {
 }
 
 t.test("traffic: its record holds what was answered", async (t) => {
-  const lab = await raiseLab({ name: "self-flow", docker: false, dns: false });
+  const lab = await raiseLab({ name: "lab-flow", docker: false, dns: false });
   t.teardown(() => lab.down());
   await Promise.all([echoService(lab, "host", "tcp", 7000), echoService(lab, "host", "udp", 7000)]);
   const flows = await Promise.all([tcpStream(lab, HOST_ADDRESS, 7000), udpFlow(lab, HOST_ADDRESS, 7000)]);
@@ -115,7 +115,7 @@ t.test("traffic: its record holds what was answered", async (t) => {
 t.test("a lab left by a killed run: removed by the next", async (t) => {
   const script = `
     import { raiseLab } from ${JSON.stringify(fileURLToPath(new URL("lab.ts", import.meta.url)))};
-    const lab = await raiseLab({ name: "self-crash", dns: false });
+    const lab = await raiseLab({ name: "lab-crash", dns: false });
     await lab.startContainer({ name: "orphan" });
     console.log("up");
     setInterval(() => {}, 1000);`;
@@ -123,22 +123,22 @@ t.test("a lab left by a killed run: removed by the next", async (t) => {
     const argv = ["--input-type=module", "-e", script];
     const child = spawn(process.execPath, argv, { cwd: "/", stdio: ["ignore", "pipe", "inherit"] });
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    await t.rejects(raiseLab({ name: "self-crash" }), /in use by process/, "a running test keeps its lab");
+    await t.rejects(raiseLab({ name: "lab-crash" }), /in use by process/, "a running test keeps its lab");
     const gone = new Promise((resolve) => child.once("exit", resolve));
     child.kill(signal);
     await gone;
   };
   await crash("SIGTERM");
-  t.same(await labRemains("self-crash"), [], "TERM: it cleans up before it ends");
+  t.same(await labRemains("lab-crash"), [], "TERM: it cleans up before it ends");
   await crash("SIGKILL");
-  t.not((await labRemains("self-crash")).length, 0, "KILL: it could not");
-  const lab = await raiseLab({ name: "self-crash", docker: false, dns: false });
+  t.not((await labRemains("lab-crash")).length, 0, "KILL: it could not");
+  const lab = await raiseLab({ name: "lab-crash", docker: false, dns: false });
   t.same(
-    (await labRemains("self-crash")).filter((line) => /dockerd|shim|httpd/.test(line)),
+    (await labRemains("lab-crash")).filter((line) => /dockerd|shim|httpd/.test(line)),
     [],
   );
   await lab.down();
-  t.same(await labRemains("self-crash"), []);
+  t.same(await labRemains("lab-crash"), []);
 });
 
 t.test("printed: what comes on standard error begins a line", async (t) => {
@@ -150,24 +150,24 @@ t.test("the command line", async (t) => {
   const cli = [process.execPath, fileURLToPath(new URL("lab.ts", import.meta.url))];
   t.match((await run([...cli, "--help"])).stdout, /usage:/);
   t.equal((await run([...cli, "frobnicate"], { check: false })).code, 64);
-  t.match((await run([...cli, "down", "self-cli"])).stdout, 'there is no lab "self-cli": nothing to remove');
+  t.match((await run([...cli, "down", "lab-cli"])).stdout, 'there is no lab "lab-cli": nothing to remove');
   for (const command of ["docker", "ocdd", "exec"]) {
-    const { code, stderr } = await run([...cli, command, "self-cli"], { check: false });
-    t.match({ code, stderr }, { code: 1, stderr: 'there is no lab "self-cli": npm run lab -- up self-cli' });
+    const { code, stderr } = await run([...cli, command, "lab-cli"], { check: false });
+    t.match({ code, stderr }, { code: 1, stderr: 'there is no lab "lab-cli": npm run lab -- up lab-cli' });
   }
-  t.same(await labRemains("self-cli"), [], "no directory is left either");
-  const up = [...cli, "up", "self-cli", "--no-docker", "--no-dns"];
+  t.same(await labRemains("lab-cli"), [], "no directory is left either");
+  const up = [...cli, "up", "lab-cli", "--no-docker", "--no-dns"];
   await run(up, { cwd: "/" });
-  t.teardown(() => run([...cli, "down", "self-cli"]));
-  t.match((await run([...cli, "exec", "self-cli", "client", "ip", "-br", "addr"])).stdout, CLIENT_ADDRESS);
-  const directory = (await run(up)).stdout.match(/^self-cli is up already: (\S+)/)?.[1] ?? "";
+  t.teardown(() => run([...cli, "down", "lab-cli"]));
+  t.match((await run([...cli, "exec", "lab-cli", "client", "ip", "-br", "addr"])).stdout, CLIENT_ADDRESS);
+  const directory = (await run(up)).stdout.match(/^lab-cli is up already: (\S+)/)?.[1] ?? "";
   writeFileSync(join(directory, "mine"), "");
   t.match((await run(up)).stdout, "is up already");
   t.ok(existsSync(join(directory, "mine")), "it is left as it is");
   t.match((await run([...up, "--fresh"])).stdout, /^up in/);
   t.notOk(existsSync(join(directory, "mine")));
-  t.match((await run([...cli, "down", "self-cli"])).stdout, /^removed .*self-cli$/m);
-  t.same(await labRemains("self-cli"), []);
+  t.match((await run([...cli, "down", "lab-cli"])).stdout, /^removed .*lab-cli$/m);
+  t.same(await labRemains("lab-cli"), []);
 });
 
 t.test("down --all: a lab that runs is left and named, one whose test was killed is removed", async (t) => {
@@ -180,29 +180,28 @@ t.test("down --all: a lab that runs is left and named, one whose test was killed
     return { code, said: stdout.split("\n") };
   };
   t.teardown(() => command("down", "--all", "--force"));
-  for (const name of ["self-up", "self-up-too"])
-    t.match(await command("up", name, "--no-docker"), { code: 0 });
-  mkdirSync(join(directory, lab("self-gone")));
+  for (const name of ["lab-up", "lab-up-too"]) t.match(await command("up", name, "--no-docker"), { code: 0 });
+  mkdirSync(join(directory, lab("lab-gone")));
   const down = await command("down", "--all");
   t.equal(down.code, 1);
   t.match(down.said.toSorted(), [
-    new RegExp(`^left .*/${lab("self-up-too")}: it runs \\(process \\d+ and \\d+ more\\)$`),
-    new RegExp(`^left .*/${lab("self-up")}: it runs`),
-    `removed ${join(directory, lab("self-gone"))}`,
+    new RegExp(`^left .*/${lab("lab-up-too")}: it runs \\(process \\d+ and \\d+ more\\)$`),
+    new RegExp(`^left .*/${lab("lab-up")}: it runs`),
+    `removed ${join(directory, lab("lab-gone"))}`,
   ]);
-  t.match(await command("down", "self-up"), { code: 0 });
+  t.match(await command("down", "lab-up"), { code: 0 });
   t.match(
     (await command("down", "--all")).said,
-    [/^left .*self-up-too: it runs/],
+    [/^left .*lab-up-too: it runs/],
     "a name that begins like another",
   );
   writeFileSync(
-    join(directory, lab("self-up-too"), "owner"),
+    join(directory, lab("lab-up-too"), "owner"),
     JSON.stringify({ pid: process.pid, start: "1" }),
   );
-  t.match(await command("down", "--all"), { code: 0, said: [/^removed .*self-up-too$/] });
+  t.match(await command("down", "--all"), { code: 0, said: [/^removed .*lab-up-too$/] });
 
-  t.match(await command("up", "self-up", "--no-docker"), { code: 0 });
-  t.match(await command("down", "--all", "--force"), { code: 0, said: [/^removed .*self-up$/] });
-  t.same(await labRemains("self-up"), []);
+  t.match(await command("up", "lab-up", "--no-docker"), { code: 0 });
+  t.match(await command("down", "--all", "--force"), { code: 0, said: [/^removed .*lab-up$/] });
+  t.same(await labRemains("lab-up"), []);
 });

@@ -92,14 +92,19 @@ export function labRemains(name: string): Promise<string[]> {
   return remains(prefix, directory);
 }
 
-/** The running process, other than this one, that has the lab of this directory. */
-function ownerOf(directory: string): Known | undefined {
+/** The process that has raised the lab of this directory; undefined for one that `up` has made. */
+function readOwner(directory: string): Known | undefined {
   try {
-    const owner = JSON.parse(readFileSync(join(directory, "owner"), "utf8")) as Known;
-    return owner.pid !== process.pid && stillThere(owner) ? owner : undefined;
+    return JSON.parse(readFileSync(join(directory, "owner"), "utf8")) as Known;
   } catch {
     return undefined;
   }
+}
+
+/** The running process, other than this one, that has the lab of this directory. */
+function ownerOf(directory: string): Known | undefined {
+  const owner = readOwner(directory);
+  return owner !== undefined && owner.pid !== process.pid && stillThere(owner) ? owner : undefined;
 }
 
 const standing = new Map<string, string>();
@@ -116,7 +121,9 @@ function downAtExit(name: string, directory: string): void {
     }
     process.once("exit", () => {
       for (const [lab, path] of standing) {
-        if (existsSync(path)) spawnSync(process.execPath, [SELF, "down", lab], { stdio: "ignore" });
+        // one that was taken down meanwhile may be another process's by now
+        if (readOwner(path)?.pid === process.pid)
+          spawnSync(process.execPath, [SELF, "down", lab], { stdio: "ignore" });
       }
     });
   }
