@@ -42,27 +42,34 @@ export async function addressOf(lab: Lab, container: string): Promise<string> {
   return found ?? "";
 }
 
-/** The rule of an alias comes to end in one of the targets. */
-async function ruled(lab: Lab, address: string, targets: readonly string[], what: string): Promise<void> {
-  await until(`${address} ${what}`, async () => {
-    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
-    const rules = stdout.split("\n").filter((line) => line.includes(`-d ${address}/32`));
-    return rules.some((line) => targets.some((target) => line.includes(target)));
-  });
-}
-
 const WAITS = "-g OCDD-ASLEEP";
 const LEADS = "--to-destination";
 
+/** The rules of an alias come to be so: `waits` when first packets do, `leads` when a port leads anywhere, to the page too. */
+async function ruled(
+  lab: Lab,
+  address: string,
+  what: string,
+  fits: (found: { readonly waits: boolean; readonly leads: boolean }) => boolean,
+): Promise<void> {
+  await until(`${address} ${what}`, async () => {
+    const { stdout } = await lab.run("host", ["iptables-save", "-t", "nat"]);
+    const rules = stdout.split("\n").filter((line) => line.includes(`-d ${address}/32`));
+    const has = (target: string): boolean => rules.some((line) => line.includes(target));
+    return fits({ waits: has(WAITS), leads: has(LEADS) });
+  });
+}
+
 /** First packets to the alias wait. */
-export const holds = (lab: Lab, address: string): Promise<void> => ruled(lab, address, [WAITS], "waits");
+export const holds = (lab: Lab, address: string): Promise<void> =>
+  ruled(lab, address, "waits", ({ waits }) => waits);
 
 export const leads = (lab: Lab, address: string): Promise<void> =>
-  ruled(lab, address, [LEADS], "leads to its container");
+  ruled(lab, address, "leads to its container", ({ waits, leads }) => leads && !waits);
 
 /** A visit is answered: for a container that a short `ocdd.idle` may already have stopped. */
 export const inForce = (lab: Lab, address: string): Promise<void> =>
-  ruled(lab, address, [LEADS, WAITS], "leads to its container, or waits");
+  ruled(lab, address, "leads to its container, or waits", ({ waits, leads }) => leads || waits);
 
 /** `watch` reads the queue. */
 export const queues = (lab: Lab): Promise<unknown> =>
