@@ -97,7 +97,10 @@ async function ended({ files, env }: Program): Promise<Count> {
   const name = files.length > 1 ? `${dirname(files[0] ?? "")}/*` : files[0];
   if (failed > 0) {
     say(String(all));
-    failures.push(...failuresOf(String(all)).map((one) => `${name}\n${one}`));
+    const found = failuresOf(String(all));
+    // a program that was ended, or had no assertion
+    if (found.length === 0) found.push("    without an assertion that failed, see above");
+    failures.push(...found.map((one) => `${name}\n${one}`));
   }
   if (sum("skip") + sum("todo") > 0) say(`${name}: some were skipped, look for SKIP or TODO above`);
   say(`${failed === 0 ? "ok" : "not ok"} - ${name} (${seconds(started)}; ${passed} passed)`);

@@ -183,10 +183,10 @@ async function together(t: Test, { lab, run, start }: Bench): Promise<void> {
     t.strictSame(found.map(({ shared }) => shared).sort(), [false, true]);
     t.equal((await run(id, ["cat", "/count"])).output, "ran\n");
   });
-  await t.test("256 MB of output: read to its end in bounded memory", async (t) => {
+  await t.test("1 GB of output: read to its end in bounded memory", async (t) => {
     for (const script of [
-      "yes 0123456789 | head -n 24403223",
-      "dd if=/dev/zero bs=1M count=256 2>/dev/null",
+      "yes 0123456789 | head -n 97612893",
+      "dd if=/dev/zero bs=1M count=1024 2>/dev/null",
     ]) {
       const quiet = await another(lab, id, "true").result;
       const loud = await another(lab, id, script).result;
