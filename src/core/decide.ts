@@ -2,7 +2,6 @@
 
 import { type Addresses, giveAddresses } from "./addresses/assign.ts";
 import { compareIpv4, type Ipv4, type Range, withoutAddresses } from "./addresses/ipv4.ts";
-import { isHeld } from "./addresses/lease.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
 import { checkAgainstHost, hostNotes } from "./config/host-check.ts";
@@ -11,13 +10,13 @@ import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
 import { withAnswer } from "./lifecycle/port-check.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
 import { withChecks } from "./methods/checks.ts";
-import type { Decision, Lease, LeaseTable, Network, Observation, Service, State } from "./model.ts";
+import type { Decision, Lease, LeaseTable, NameHold, Network, Observation, Service, State } from "./model.ts";
 import { isHidden } from "./page/appearance.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
 import { whyBarred } from "./services/barred.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
-import { groupOf } from "./services/identity.ts";
+import { heldNames, nameHoldsBefore, nameHoldsOf } from "./services/held-names.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { withPort } from "./services/portless.ts";
 import { renderSelves } from "./services/self.ts";
@@ -35,8 +34,9 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const { allocation, addressOf } = addresses;
   const disk = seen.zone;
   const served = candidates.filter((c) => addressOf.has(c.container.id));
+  const nameHolds = nameHoldsBefore(allocation.table, served, seen, config.addressHold, now);
   // the leases as they will be: one that ends with this run keeps no name, or the next run would decide differently
-  const held = heldNames(allocation.table, now, config.addressHold);
+  const held = heldNames({ ...allocation.table, nameHolds }, now, config.addressHold);
   const grants = grantNames(served.map(claimOf), held, (name) =>
     whyBarred(name, { zone: config.zone, hostName: config.hostName, handwritten: disk.owners }),
   );
@@ -91,7 +91,16 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     spare: allocation.spare,
     evicted: allocation.evicted,
     range: listing.range,
-    desired: desiredState(config, seen, now, { addresses, served, services, listing, grants, held, hostIp }),
+    desired: desiredState(config, seen, now, {
+      addresses,
+      served,
+      services,
+      listing,
+      grants,
+      nameHolds,
+      held,
+      hostIp,
+    }),
   };
 }
 
@@ -101,6 +110,8 @@ interface Decided {
   readonly services: readonly Service[];
   readonly listing: Listing;
   readonly grants: ReadonlyMap<string, Grant>;
+  /** Those of before this decision. */
+  readonly nameHolds: readonly NameHold[];
   /** Names that leases keep. */
   readonly held: ReadonlyMap<string, string>;
   readonly hostIp: Ipv4;
@@ -125,6 +136,7 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
       ...addresses.allocation.table,
       leases: withNames(addresses.allocation.table.leases, grants),
       hairpins: hairpinsOfOurs(addresses.before, seen, switchedOn),
+      nameHolds: nameHoldsOf(decided.nameHolds, decided.served, grants),
     },
     // an address of the host's own serves something else: neither refused nor redirected
     dataPath: dataPathOf(
@@ -198,17 +210,6 @@ function bridgePortsOf(seen: Observation): (candidate: Candidate) => string | nu
 /** The mark of an alias; a device name that leaves no room for it (15 characters) is used alone. */
 export function labelOf(device: string): string {
   return device.length + 5 <= 15 ? `${device}:ocdd` : device;
-}
-
-/** Names that leases in use or on hold keep, each with the group that holds it. */
-function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<string, string> {
-  const held = new Map<string, string>();
-  for (const lease of table.leases) {
-    if (lease.key === "" || !isHeld(lease, now, hold)) continue;
-    const group = groupOf(lease.key);
-    for (const name of lease.names) if (!held.has(name)) held.set(name, group);
-  }
-  return held;
 }
 
 function skip(candidate: Candidate, addresses: Addresses, config: Config): Skipped[] {

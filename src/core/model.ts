@@ -82,6 +82,19 @@ export interface Lease {
   readonly releasedAt: number | null;
 }
 
+/**
+ * The names of a service that has no lease, since it has no alias: on the host's network, on the LAN's own, or in another
+ * container's. Kept like those of a lease.
+ */
+export interface NameHold {
+  readonly key: string;
+  readonly names: readonly string[];
+  /** Id of the container last seen under this key. */
+  readonly container: string;
+  /** Seconds since the epoch; null while it is served. */
+  readonly releasedAt: number | null;
+}
+
 /** An address that another machine on the network answered for. */
 export interface Conflict {
   readonly address: Ipv4;
@@ -106,6 +119,7 @@ export interface LeaseTable {
   readonly conflicts: readonly Conflict[];
   /** Bridge ports whose hairpin mode OCDD has set, to be undone by teardown. */
   readonly hairpins: readonly string[];
+  readonly nameHolds: readonly NameHold[];
 }
 
 /** A container behind a service. */

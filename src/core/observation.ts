@@ -1,5 +1,6 @@
 /** The parts read from the host → one observation: what of it is OCDD's, and whether the leases are intact. */
 import { contains, type Ipv4 } from "./addresses/ipv4.ts";
+import { NO_LEASES } from "./addresses/lease.ts";
 import type { Neighbours } from "./addresses/neighbours.ts";
 import type { Config } from "./config/config.ts";
 import { hostAddress } from "./config/host-check.ts";
@@ -90,7 +91,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
   const zone = seen.readZone(hostAddress(config, links.addresses, aliases));
   return {
     actual: {
-      table: "table" in leases ? leases.table : { leases: [], conflicts: [], hairpins: [] },
+      table: "table" in leases ? leases.table : NO_LEASES,
       dataPath: path.dataPath,
       aliases,
       zone: { serial: zone.serial, records: zone.records, text: zone.text },

@@ -101,6 +101,7 @@ function sameTable(actual: LeaseTable, desired: LeaseTable): boolean {
   return (
     same(actual.conflicts, desired.conflicts) &&
     same(actual.hairpins, desired.hairpins) &&
+    same(actual.nameHolds, desired.nameHolds) &&
     actual.leases.length === desired.leases.length &&
     actual.leases.every(({ address }, i) => address === desired.leases[i]?.address)
   );

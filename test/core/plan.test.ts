@@ -37,6 +37,7 @@ function state(services: Readonly<Record<string, number>>, over: Overrides = {})
       ),
       conflicts: [],
       hairpins: [],
+      nameHolds: [],
     },
     dataPath: list.length === 0 ? NO_DATA_PATH : { frame: FRAME, forwards: list, damaged: [] },
     aliases: list.map((one) => alias(one.alias)),

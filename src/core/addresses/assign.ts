@@ -99,7 +99,7 @@ function goneIn(seen: Observation, config: Config): (lease: Lease) => boolean {
   if (seen.stopped === undefined || config.api.filters !== null) return () => false;
   const { containers, stopped, actual } = seen;
   const known = (): Known => {
-    const lastSeen = lastSeenOf(actual.table.leases);
+    const lastSeen = lastSeenOf(actual.table);
     const existing = [...containers, ...stopped];
     return {
       ids: new Set(existing.map((container) => container.id)),

@@ -5,6 +5,8 @@ import type { Conflict, Lease, LeaseTable } from "../model.ts";
 import { toName } from "../services/name.ts";
 import { addressesOf, contains, type Ipv4, type Range } from "./ipv4.ts";
 
+export const NO_LEASES: LeaseTable = { leases: [], conflicts: [], hairpins: [], nameHolds: [] };
+
 /** A container that needs an address, by its stable key. */
 export interface Owner {
   readonly key: string;
@@ -60,8 +62,8 @@ export const conflictsNow = ({ conflicts }: LeaseTable, now: number): Conflict[]
   conflicts.filter(({ seenAt }) => now - seenAt < CONFLICT_RETRY && now >= seenAt);
 
 /** True while a lease is in use or on hold: no other service gets its names. */
-export function isHeld(lease: Lease, now: number, hold: number): boolean {
-  return lease.releasedAt === null || now < lease.releasedAt + hold;
+export function isHeld({ releasedAt }: Pick<Lease, "releasedAt">, now: number, hold: number): boolean {
+  return releasedAt === null || now < releasedAt + hold;
 }
 
 /**
@@ -180,5 +182,5 @@ export function rebuildTable<F extends Pick<Forward, "alias" | "name">>(
         leases.set(address, { key: "", address, names: [], container: "", releasedAt: now });
     }
   }
-  return { leases: [...leases.values()], conflicts: [], hairpins: [] };
+  return { ...NO_LEASES, leases: [...leases.values()] };
 }

@@ -1,6 +1,7 @@
 /** The state in which nothing is served: what initialize starts from and teardown leaves. */
 
 import { compareIpv4 } from "../addresses/ipv4.ts";
+import { NO_LEASES } from "../addresses/lease.ts";
 import type { Config } from "../config/config.ts";
 import { hostAddress } from "../config/host-check.ts";
 import { foreignOutputs } from "../config/outputs.ts";
@@ -27,7 +28,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     host,
     services: [],
     skipped: [],
-    table: { leases: [], conflicts: [], hairpins: [] },
+    table: NO_LEASES,
     pool: config.pool,
     excluded: new Set(host === undefined ? [] : [host]),
     hold: config.addressHold,
@@ -38,7 +39,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   const foreign = foreignOutputs(seen.actual);
   const { zone, page } = seen.actual;
   return {
-    table: { ...table, leases, hairpins: [] },
+    table: { ...table, leases, hairpins: [], nameHolds: table.nameHolds.map((hold) => ended(hold, now)) },
     dataPath: NO_DATA_PATH,
     aliases: [],
     zone: foreign.has("zone") ? zone : updateZone(seen.zone, settings, records, now),
@@ -52,11 +53,15 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
   };
 }
 
+const ended = <T extends Pick<Lease, "releasedAt">>(kept: T, now: number): T => ({
+  ...kept,
+  releasedAt: kept.releasedAt ?? now,
+});
+
 /** Every lease on hold. Lost leases: the addresses that the host still shows, so that no new container gets one at once. */
 function onHold(seen: Observation, now: number): Lease[] {
   const { table, aliases } = seen.actual;
-  if (seen.leasesIntact)
-    return table.leases.map((lease) => ({ ...lease, releasedAt: lease.releasedAt ?? now }));
+  if (seen.leasesIntact) return table.leases.map((lease) => ended(lease, now));
   const addresses = new Set([
     ...aliases.map((a) => a.address),
     ...seen.actual.dataPath.forwards.map((f) => f.alias),

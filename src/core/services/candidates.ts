@@ -8,7 +8,7 @@ import { cadenceOfContainer } from "../methods/cadence.ts";
 import type { Container, Observation } from "../model.ts";
 import { withoutLaterNetworks } from "./allowed.ts";
 import { asleepReach, networkIndex, type Reach, reachOf, type Surroundings, wishOf } from "./candidate.ts";
-import { groupOf, type Identity, identityOf, lastSeenOf } from "./identity.ts";
+import { groupOf, type Identity, identityOf, lastSeenOf, loserKey } from "./identity.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
 import { toName, wishedName } from "./name.ts";
 import type { Claim } from "./names.ts";
@@ -24,8 +24,7 @@ export interface Candidate {
 
 /** Every container that may be shown, newest first, each with a key of its own. */
 export function candidatesOf(config: Config, seen: Observation): Candidate[] {
-  const { leases } = seen.actual.table;
-  const lastSeen = lastSeenOf(leases);
+  const lastSeen = lastSeenOf(seen.actual.table);
   const around = {
     networkOf: networkIndex(seen.networks),
     hostAddresses: new Set(seen.addresses.map(({ address }) => address)),
@@ -34,8 +33,8 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
     .filter((container) => isShown(container.labels, config.expose))
     .map((container) => ({ container, identity: identityOf(container, lastSeen) }));
   const running = new Set(seen.containers);
-  const holders = keyHolders(members, lastSeen, running);
-  const groups = new Set(leases.map((lease) => groupOf(lease.key)));
+  const holders = keyHolders(members, seen, lastSeen, running);
+  const groups = new Set([...lastSeen.keys()].map(groupOf));
   return members
     .sort((a, b) => b.container.created - a.container.created)
     .flatMap(({ container, identity }): Candidate[] => {
@@ -72,8 +71,7 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
           wishes: { ...labels, notes },
           identity,
           reach,
-          // "#" is in no container's name
-          key: own ? identity.key : `container:#${container.id.slice(0, 12)}`,
+          key: own ? identity.key : loserKey(container),
         },
       ];
     });
@@ -93,7 +91,9 @@ function reachNow(
   return between ? (asleepReach(container, labels, around) ?? reach) : reach;
 }
 
-const hasNoAlias = ({ kind }: Reach): boolean => kind === "host" || kind === "shared" || kind === "direct";
+/** Whether what reaches a container needs no address of the range. */
+export const hasNoAlias = ({ kind }: Reach): boolean =>
+  kind === "host" || kind === "shared" || kind === "direct";
 
 const labelsOf = perObject<Container, ReturnType<typeof readLabels>>();
 
@@ -102,17 +102,30 @@ interface Member {
   readonly identity: Identity;
 }
 
-/** Of several that claim one key the one last seen with it keeps it, else the oldest; one that runs before one that sleeps. */
+/**
+ * Of several that claim one key the one last seen with it keeps it, else the oldest; one that runs before one that sleeps.
+ * Docker keeps each name unique, but compose's key has two names (with "-" and with "_"), and a swarm task's may end in any
+ * id. So the container last seen with compose's key keeps it as long as it exists with its name, also while it is stopped,
+ * and one that has lost a key to another does not get it later.
+ */
 function keyHolders(
   members: readonly Member[],
+  seen: Observation,
   lastSeen: ReadonlyMap<string, string>,
   running: ReadonlySet<Container>,
 ): ReadonlyMap<string, Container> {
   const holders = new Map<string, Container>();
+  for (const container of [...seen.containers, ...(seen.stopped ?? [])]) {
+    const { key, namedByCompose } = identityOf(container, lastSeen);
+    if (namedByCompose && lastSeen.get(key) === container.id) holders.set(key, container);
+  }
+  const kept = new Set(holders.keys());
   for (const { container, identity } of members) {
     const { key } = identity;
-    const rival = holders.get(key);
     const last = lastSeen.get(key);
+    const hasLost = container.id !== last && lastSeen.get(loserKey(container)) === container.id;
+    if (kept.has(key) || hasLost) continue;
+    const rival = holders.get(key);
     const [runs, rivalRuns] = [running.has(container), rival !== undefined && running.has(rival)];
     const wins =
       rival === undefined ||

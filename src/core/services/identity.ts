@@ -1,7 +1,7 @@
 /** The service that a container belongs to, where that is certain: any user can set labels, Docker keeps names unique. */
 
 import { perObject } from "../memo.ts";
-import type { Container, Lease } from "../model.ts";
+import type { Container, LeaseTable } from "../model.ts";
 import { fingerprint } from "./name.ts";
 
 /** The service of an orchestrator that a container belongs to. */
@@ -21,6 +21,8 @@ export interface Identity {
   readonly membership: Membership | null;
   /** True for the container of a `docker compose run`, whose labels are copies of its service's. */
   readonly oneOff: boolean;
+  /** True where its name is one that compose gives to the member that its labels say it is. */
+  readonly namedByCompose: boolean;
   /** The key that its labels alone claim, where that claim is not accepted. */
   readonly rejectedKey: string | null;
 }
@@ -33,11 +35,13 @@ export function identityOf(container: Container, lastSeen: ReadonlyMap<string, s
   const said = claims(container, "", () => claimsOf(container));
   const { byName, membership, claimed } = said;
   if (claimed === null) return said.alone;
-  const accepted = isNamedSo(container.name, membership) || lastSeen.get(claimed) === container.id;
+  const named = isNamedSo(container.name, membership);
+  const accepted = named || lastSeen.get(claimed) === container.id;
   return identities(container, String(accepted), () => ({
     key: accepted ? claimed : byName,
     membership,
     oneOff: false,
+    namedByCompose: named && membership?.kind === "compose",
     rejectedKey: accepted ? null : claimed,
   }));
 }
@@ -61,13 +65,21 @@ function claimsOf(container: Container): Claims {
   const oneOff = isOneOff(container);
   const membership = oneOff ? null : membershipOf(container);
   const claimed = membership === null ? null : keyOf(membership);
-  return { byName, membership, claimed, alone: { key: byName, membership, oneOff, rejectedKey: null } };
+  return {
+    byName,
+    membership,
+    claimed,
+    alone: { key: byName, membership, oneOff, namedByCompose: false, rejectedKey: null },
+  };
 }
 
 /** Key → id of the container last seen with it. */
-export function lastSeenOf(leases: readonly Lease[]): ReadonlyMap<string, string> {
-  return new Map(leases.map((lease) => [lease.key, lease.container]));
+export function lastSeenOf({ leases, nameHolds }: LeaseTable): ReadonlyMap<string, string> {
+  return new Map([...nameHolds, ...leases].map(({ key, container }) => [key, container]));
 }
+
+/** The key of a container that does not get the one it claims, since another has it. "#" is in no container's name. */
+export const loserKey = ({ id }: Container): string => `container:#${id.slice(0, 12)}`;
 
 /** The group of a key: the instances of one service are one. */
 export function groupOf(key: string): string {

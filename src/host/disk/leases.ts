@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
-import type { Conflict, Lease, LeaseTable } from "../../core/model.ts";
+import type { Conflict, Lease, LeaseTable, NameHold } from "../../core/model.ts";
 import type { LeasesRead } from "../../core/observation.ts";
 import { toName } from "../../core/services/name.ts";
 import { inTime } from "./deadline.ts";
@@ -50,8 +50,14 @@ async function replaceLeases(path: string, table: LeaseTable, durability: "now" 
   await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, { durability });
 }
 
-/** The table with its fields in the one order that the checksum is taken over, however it was made. */
-function inOrder(table: LeaseTable): LeaseTable {
+/** The table as it is in the file. */
+type Stored = Omit<LeaseTable, "nameHolds"> & Partial<LeaseTable>;
+
+/**
+ * The table with its fields in the one order that the checksum is taken over, however it was made. Without names kept for
+ * services that have no lease it is as earlier versions wrote it, and they can read it.
+ */
+function inOrder(table: LeaseTable): Stored {
   return {
     leases: table.leases.map(({ key, address, names, container, releasedAt }) => ({
       key,
@@ -62,10 +68,18 @@ function inOrder(table: LeaseTable): LeaseTable {
     })),
     conflicts: table.conflicts.map(({ address, seenAt }) => ({ address, seenAt })),
     hairpins: table.hairpins,
+    ...(table.nameHolds.length === 0 ? {} : { nameHolds: table.nameHolds.map(nameHoldInOrder) }),
   };
 }
 
-function checksum(canonical: LeaseTable): string {
+const nameHoldInOrder = ({ key, names, container, releasedAt }: NameHold): NameHold => ({
+  key,
+  names,
+  container,
+  releasedAt,
+});
+
+function checksum(canonical: Stored): string {
   return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
 }
 
@@ -77,6 +91,7 @@ function parse(text: string): LeaseTable | undefined {
       leases: array(document.leases).map(readLease),
       conflicts: array(document.conflicts).map(readConflict),
       hairpins: array(document.hairpins).filter((port) => typeof port === "string"),
+      nameHolds: array(document.nameHolds ?? []).map(readNameHold),
     };
     return checksum(inOrder(table)) === document.checksum ? table : undefined;
   } catch {
@@ -96,7 +111,12 @@ function address(value: unknown): Ipv4 {
 }
 
 function readLease(value: unknown): Lease {
-  const { key, address: at, names, container, releasedAt } = value as Record<string, unknown>;
+  const { key, names, container, releasedAt } = readNameHold(value);
+  return { key, address: address((value as Record<string, unknown>).address), names, container, releasedAt };
+}
+
+function readNameHold(value: unknown): NameHold {
+  const { key, names, container, releasedAt } = value as Record<string, unknown>;
   if (typeof key !== "string" || typeof container !== "string") throw new TypeError("no lease");
   if (releasedAt !== null && typeof releasedAt !== "number") throw new TypeError("no lease");
   const granted = array(names).map((name): string => {
@@ -104,7 +124,7 @@ function readLease(value: unknown): Lease {
       throw new TypeError("no name");
     return name;
   });
-  return { key, address: address(at), names: granted, container, releasedAt };
+  return { key, names: granted, container, releasedAt };
 }
 
 function readConflict(value: unknown): Conflict {

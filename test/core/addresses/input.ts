@@ -6,7 +6,12 @@ import { NOW } from "../make.ts";
 export const HOLD = 180;
 export const LEAST = 60;
 
-export const table = (...leases: Lease[]): LeaseTable => ({ leases, conflicts: [], hairpins: [] });
+export const table = (...leases: Lease[]): LeaseTable => ({
+  leases,
+  conflicts: [],
+  hairpins: [],
+  nameHolds: [],
+});
 
 export const inputOf = (pool: AllocateInput["pool"], over: Partial<AllocateInput>): AllocateInput => ({
   table: table(),

@@ -1,0 +1,64 @@
+/** The names that no other service gets: those that are in use or on hold, with a lease or without one. */
+
+import { isHeld } from "../addresses/lease.ts";
+import type { LeaseTable, NameHold, Observation } from "../model.ts";
+import { type Candidate, hasNoAlias } from "./candidates.ts";
+import { groupOf } from "./identity.ts";
+import type { Grant } from "./names.ts";
+
+/** How many of containers that are gone are kept, those released last: who starts containers cannot fill the leases file. */
+const MOST_GONE = 1_000;
+
+/** Names in use or on hold, each with the group that holds it. `now` in seconds since the epoch, `hold` in seconds. */
+export function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<string, string> {
+  const held = new Map<string, string>();
+  const add = ({ key, names }: Pick<NameHold, "key" | "names">): void => {
+    for (const name of names) if (!held.has(name)) held.set(name, groupOf(key));
+  };
+  for (const lease of table.leases) if (lease.key !== "" && isHeld(lease, now, hold)) add(lease);
+  for (const kept of table.nameHolds) add(kept);
+
+  return held;
+}
+
+/**
+ * The names of services without a lease as they stand before names are granted: one that is not served any more is on hold,
+ * for `hold` seconds, and as long as its container exists.
+ */
+export function nameHoldsBefore(
+  table: LeaseTable,
+  served: readonly Candidate[],
+  seen: Observation,
+  hold: number,
+  now: number,
+): NameHold[] {
+  if (table.nameHolds.length === 0) return [];
+  const serving = new Set(served.filter(({ reach }) => hasNoAlias(reach)).map(({ key }) => key));
+  const leased = new Set(table.leases.filter((lease) => lease.releasedAt === null).map(({ key }) => key));
+  const existing = new Set([...seen.containers, ...(seen.stopped ?? [])].map(({ id }) => id));
+  const kept = table.nameHolds.flatMap((before): NameHold[] => {
+    if (leased.has(before.key)) return [];
+    if (serving.has(before.key)) return [{ ...before, releasedAt: null }];
+    // a release in the future is a clock set back: the hold starts again
+    const after = { ...before, releasedAt: Math.min(before.releasedAt ?? now, now) };
+    return existing.has(after.container) || isHeld(after, now, hold) ? [after] : [];
+  });
+  const gone = kept.filter(({ container, releasedAt }) => releasedAt !== null && !existing.has(container));
+  const tooMany = new Set(gone.sort((a, b) => (b.releasedAt ?? 0) - (a.releasedAt ?? 0)).slice(MOST_GONE));
+  return kept.filter((one) => !tooMany.has(one));
+}
+
+/** The names of services without a lease, each with those granted now, in the order of their keys. */
+export function nameHoldsOf(
+  before: readonly NameHold[],
+  served: readonly Candidate[],
+  grants: ReadonlyMap<string, Grant>,
+): NameHold[] {
+  const holds = new Map(before.map((one) => [one.key, one]));
+  for (const { key, container, reach } of served) {
+    const grant = grants.get(key);
+    if (grant === undefined || !hasNoAlias(reach)) continue;
+    holds.set(key, { key, names: grant.kept, container: container.id, releasedAt: null });
+  }
+  return [...holds.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}

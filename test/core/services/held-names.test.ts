@@ -1,0 +1,208 @@
+import fc from "fast-check";
+import t from "tap";
+import { decide } from "../../../src/core/decide.ts";
+import type { Container, Decision, NameHold, State } from "../../../src/core/model.ts";
+import { plan } from "../../../src/core/plan.ts";
+import { heldNames, nameHoldsBefore } from "../../../src/core/services/held-names.ts";
+import {
+  attachment,
+  BARE,
+  BRIDGE,
+  composeLabels,
+  config,
+  container,
+  id,
+  lease,
+  NOW,
+  network,
+  observation,
+} from "../make.ts";
+
+const LAN = network({ name: "lan", driver: "macvlan", bridge: "", cidr: "192.168.50.0/24" });
+const VPN = container({ name: "vpn", at: "172.17.0.5", created: NOW - 9_000 });
+
+/** How the service is reached: the fields of its container. */
+const REACH: Readonly<Record<string, Partial<Container>>> = {
+  alias: {},
+  host: { networkMode: "host", attachments: [] },
+  macvlan: { networkMode: "lan", attachments: [attachment("lan", "192.168.50.7")] },
+  shared: { networkMode: `container:${VPN.id}`, attachments: [] },
+};
+
+const SWARM = new Map([
+  ["com.docker.swarm.service.name", "shop_web"],
+  ["com.docker.stack.namespace", "shop"],
+]);
+const task = (round: number): string => `shop_web.1.${String(round).padStart(25, "t")}`;
+
+/** What the service is called, its labels, and those of a container that copies them under the other name of the same key. */
+const KINDS = {
+  "compose 2": {
+    name: () => "shop-web-1",
+    labels: composeLabels("shop", "web"),
+    copy: "shop_web_1",
+  },
+  "compose 1": {
+    name: () => "shop_web_1",
+    labels: composeLabels("shop", "web"),
+    copy: "shop-web-1",
+  },
+  swarm: { name: task, labels: SWARM, copy: task(9_999) },
+  plain: { name: () => "web", labels: new Map<string, string>(), copy: null },
+} as const;
+
+type Kind = keyof typeof KINDS;
+
+/** One run of the director: which containers run, are stopped, or are not there. */
+interface Look {
+  readonly real: "runs" | "stopped" | "gone";
+  readonly copy: "runs" | "stopped" | "gone";
+  readonly named: "runs" | "stopped" | "gone";
+}
+
+const place = fc.constantFrom("runs" as const, "stopped" as const, "gone" as const);
+const looks = fc.array(fc.record({ real: place, copy: place, named: place }), { minLength: 2, maxLength: 9 });
+
+const who = (d: Decision, name: string): string[] =>
+  d.services.filter((s) => s.names.includes(name)).flatMap((s) => s.instances.map((one) => one.name));
+
+t.test(
+  "a service stops, starts and is created again in any order, beside one of the other name of its key and one that asks for its name: both get neither its names nor its address",
+  async (t) => {
+    const kinds = Object.keys(KINDS) as Kind[];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...kinds),
+        fc.constantFrom(...Object.keys(REACH)),
+        fc.constantFrom(...Object.keys(REACH)),
+        looks,
+        (kind, reach, thiefReach, steps) => {
+          const { name, labels, copy } = KINDS[kind];
+          let round = 0;
+          const real = () =>
+            container({
+              name: name(round),
+              id: id(`real${round}`),
+              labels,
+              at: "172.17.0.2",
+              created: NOW - 5_000 + round,
+              ...REACH[reach],
+            });
+          const thief = (thiefName: string, more: ReadonlyMap<string, string>) =>
+            container({
+              name: thiefName,
+              labels: more,
+              at: "172.17.0.9",
+              created: NOW - 8_000,
+              ...REACH[thiefReach],
+            });
+          const copying = copy === null ? undefined : thief(copy, labels);
+          const named = thief("evil", new Map([["ocdd.name", "web"]]));
+          let before: State = BARE;
+          let address: string | undefined;
+          let wasGone = false;
+          /** One that first runs while the service is not there has no rival: Docker gives such a name to anybody. */
+          let seenBeside = false;
+          let known = false;
+          const all: Look[] = [{ real: "runs", copy: "gone", named: "gone" }, ...steps];
+          for (const [i, look] of all.entries()) {
+            if (look.real === "gone") wasGone = true;
+            else if (wasGone) {
+              round += 1;
+              wasGone = false;
+              known = false;
+            }
+            // swarm's tasks that have ended stay: the next one takes the place of such a one
+            const exists = kind === "swarm" ? look.real === "runs" : look.real !== "gone";
+            if (known && exists && look.copy === "runs") seenBeside = true;
+            if (look.real === "runs") known = true;
+            const containers: Container[] = [VPN];
+            const stopped: Container[] = [];
+            const put = (one: Container, where: string): void => {
+              if (where === "runs") containers.push(one);
+              if (where === "stopped") stopped.push({ ...one, state: "exited" });
+            };
+            put(real(), look.real);
+            if (copying !== undefined && (seenBeside || look.copy === "stopped")) put(copying, look.copy);
+            put(named, look.named);
+            const decided = () => {
+              const seen = observation({ containers, stopped, networks: [BRIDGE, LAN], actual: before });
+              return decide(config(), seen, NOW + i);
+            };
+            const d = decided();
+            const runs = look.real === "runs";
+            for (const taken of kind === "plain" ? ["web"] : ["web", "web.shop"])
+              if (who(d, taken).join() !== (runs ? name(round) : "")) return false;
+            const now = d.services.find((s) => s.names.includes("web"))?.address;
+            address ??= now;
+            if (runs && now !== address) return false;
+            before = d.desired;
+            if (plan(before, decided().desired).writeLeases) return false;
+          }
+          return true;
+        },
+      ),
+      { numRuns: 400 },
+    );
+    t.pass("400 histories");
+  },
+);
+
+const hold = (key: string, over: Partial<NameHold> = {}): NameHold => ({
+  key,
+  names: [key],
+  container: id(key),
+  releasedAt: null,
+  ...over,
+});
+
+t.test(
+  "names without a lease: on hold for the time given, and as long as the container exists",
+  async (t) => {
+    const table = { ...BARE.table, nameHolds: [hold("a"), hold("b"), hold("c", { releasedAt: NOW + 50 })] };
+    const stopped = [container({ name: "a" })];
+    const after = (now: number, from = table) =>
+      nameHoldsBefore(from, [], observation({ containers: [], stopped }), 100, now);
+    t.strictSame(
+      after(NOW).map(({ key, releasedAt }) => [key, releasedAt]),
+      [
+        ["a", NOW],
+        ["b", NOW],
+        ["c", NOW],
+      ],
+      "also where the clock was set back",
+    );
+    const later = after(NOW + 100, { ...table, nameHolds: after(NOW) });
+    t.strictSame(
+      later.map(({ key }) => key),
+      ["a"],
+    );
+    t.equal(heldNames({ ...table, nameHolds: later }, NOW + 100, 100).get("a"), "a");
+  },
+);
+
+t.test("a service that gets a lease: its names are kept with that alone", async (t) => {
+  const table = { ...BARE.table, leases: [lease("192.168.122.20", "a")], nameHolds: [hold("a"), hold("b")] };
+  const kept = nameHoldsBefore(table, [], observation({ containers: [] }), 100, NOW);
+  t.strictSame(
+    kept.map(({ key }) => key),
+    ["b"],
+  );
+});
+
+t.test(
+  "thousands of containers without an alias that come and go: a bounded number of names is kept",
+  async (t) => {
+    const many = Array.from({ length: 3_000 }, (_, i) => hold(`gone${i}`, { releasedAt: NOW - i }));
+    const there = Array.from({ length: 20 }, (_, i) => hold(`there${i}`, { releasedAt: NOW - 90_000 }));
+    const stopped = there.map(({ key }) => container({ name: key }));
+    const table = { ...BARE.table, nameHolds: [...many, ...there] };
+    const kept = nameHoldsBefore(table, [], observation({ containers: [], stopped }), 86_400, NOW);
+    t.equal(kept.length, 1_020);
+    t.ok(
+      there.every(({ key }) => kept.some((one) => one.key === key)),
+      "none of a container that exists is left out",
+    );
+    t.ok(kept.some(({ key }) => key === "gone999") && !kept.some(({ key }) => key === "gone1000"));
+  },
+);
