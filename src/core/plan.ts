@@ -98,10 +98,9 @@ function redirected(actual: DataPath, desired: DataPath): Ipv4[] {
 
 /** Given that the leases are the same but for their order. */
 function sameTable(actual: LeaseTable, desired: LeaseTable): boolean {
+  const rest = ({ conflicts, hairpins, nameHolds }: LeaseTable): unknown => [conflicts, hairpins, nameHolds];
   return (
-    same(actual.conflicts, desired.conflicts) &&
-    same(actual.hairpins, desired.hairpins) &&
-    same(actual.nameHolds, desired.nameHolds) &&
+    same(rest(actual), rest(desired)) &&
     actual.leases.length === desired.leases.length &&
     actual.leases.every(({ address }, i) => address === desired.leases[i]?.address)
   );
