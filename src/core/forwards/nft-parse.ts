@@ -50,11 +50,13 @@ export function parseTables(listings: readonly string[]): TablesSeen {
     const fields = record(value);
     if (kind === "metainfo") continue;
     if (kind === "table") families.add(fields.family);
+    // names in the bridge table are not those of this one
+    const ip = fields.family === "ip";
     const chain = String(kind === "chain" ? fields.name : (fields.chain ?? ""));
     const alias = isPolicyChain(chain) ? parseIpv4(chain.slice(policyChain("" as Ipv4).length)) : undefined;
-    if (alias !== undefined && fields.family === "ip") {
+    if (alias !== undefined && ip) {
       rules.set(alias, [...(rules.get(alias) ?? []), ...(kind === "rule" ? [fields] : [])]);
-    } else if (kind === "rule" && chain === STAMP) stamp = String(fields.comment ?? "");
+    } else if (kind === "rule" && chain === STAMP && ip) stamp = String(fields.comment ?? "");
     else if ((kind === "set" || kind === "map") && FAMILY_OF[fields.name as ChangingSet] === fields.family) {
       const found = list(fields.elem).map((item) => elementOf(fields.name as ChangingSet, item));
       elements.push(...found.filter((element) => element !== undefined));
@@ -62,8 +64,8 @@ export function parseTables(listings: readonly string[]): TablesSeen {
       const foreign = found.filter((element) => element === undefined).length;
       constant.push(printed(kind, { ...fields, elem: foreign === 0 ? [] : foreign }));
     } else {
-      if (kind === "set" && fields.name === "pool") pool.push(...list(fields.elem).flatMap(rangeOf));
-      if (kind === "rule" && chain === "postrouting") subnets.push(...sourceOf(fields));
+      if (kind === "set" && fields.name === "pool" && ip) pool.push(...list(fields.elem).flatMap(rangeOf));
+      if (kind === "rule" && chain === "postrouting" && ip) subnets.push(...sourceOf(fields));
       constant.push(printed(kind, fields));
     }
   }

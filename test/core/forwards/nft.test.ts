@@ -6,6 +6,7 @@ import type { Forward } from "../../../src/core/forwards/forward.ts";
 import { renderAll } from "../../../src/core/forwards/nft.ts";
 import { policyRules } from "../../../src/core/forwards/nft-chains.ts";
 import { diffElements, elementsOf, renderElements } from "../../../src/core/forwards/nft-elements.ts";
+import { parseTables } from "../../../src/core/forwards/nft-parse.ts";
 import type { Name } from "../../../src/core/services/name.ts";
 
 const ip = (text: string): Ipv4 => text as Ipv4;
@@ -110,5 +111,40 @@ t.test("the difference of any two states leads from the one to the other", (t) =
       return text([...left, ...added]) === text(after);
     }),
   );
+  t.end();
+});
+
+t.test("a set, chain or rule of the same name in the bridge table is not that of the ip table", (t) => {
+  const pool = (family: string, addr: string) => ({
+    set: { family, table: "ocdd", name: "pool", elem: [{ prefix: { addr, len: 24 } }] },
+  });
+  const rule = (family: string, chain: string, more: object) => ({
+    rule: { family, table: "ocdd", chain, ...more },
+  });
+  const saddr = (addr: string) => ({
+    expr: [
+      {
+        match: {
+          left: { payload: { protocol: "ip", field: "saddr" } },
+          right: { prefix: { addr, len: 16 } },
+        },
+      },
+    ],
+  });
+  const listing = (...nftables: object[]): string => JSON.stringify({ nftables });
+  const seen = parseTables([
+    listing(
+      pool("ip", "10.9.0.0"),
+      rule("ip", "postrouting", saddr("172.17.0.0")),
+      rule("ip", "written", { comment: "stamp" }),
+    ),
+    listing(
+      pool("bridge", "10.8.0.0"),
+      rule("bridge", "postrouting", saddr("172.18.0.0")),
+      rule("bridge", "written", { comment: "other" }),
+    ),
+  ]);
+  t.strictSame(seen.frame, frame);
+  t.equal(seen.stamp, "stamp");
   t.end();
 });
