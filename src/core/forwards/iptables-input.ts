@@ -1,5 +1,6 @@
 /** Whether the host's own INPUT rules refuse clients of OCDD's servers. */
 import { contains, type Ipv4, parseCidr } from "../addresses/ipv4.ts";
+import { type Condition, linesOf, ruleOf } from "./iptables-saved.ts";
 
 /** A new connection, or datagram, to one of the host's own ports. */
 export interface Arrival {
@@ -11,13 +12,6 @@ export interface Arrival {
 
 /** Whether a condition holds for the packet; "maybe" for those that are not known here, such as the client's address. */
 type Answer = "yes" | "no" | "maybe";
-interface Rule {
-  readonly text: string;
-  readonly holds: Answer;
-  readonly target: string;
-  /** `-g`: what returns from the target does not come back here. */
-  readonly goes: boolean;
-}
 
 /** Targets after which the packet goes on to the next rule. */
 const PASSING = /^$|^(LOG|NFLOG|ULOG|MARK|CONNMARK|SET|TRACE|AUDIT|NOTRACK|CT|DSCP|TOS|CHECKSUM)$/;
@@ -29,21 +23,25 @@ const MOST_RULES = 20_000;
  * let in: a rule whose conditions are not known here may accept, and never counts as refusal.
  */
 export function refusedBy(saved: string, arrival: Arrival): string | null {
-  const lines = saved.split("\n");
+  const lines = linesOf(saved);
   let left = MOST_RULES;
   /** "in": may be accepted; "on": may reach the next rule of the caller; else the rule that refuses. */
   const walk = (chain: string, sure: boolean, depth: number): "in" | "on" | { readonly by: string } => {
     let certain = sure;
     for (const line of lines) {
-      if (!line.startsWith(`-A ${chain} `)) continue;
+      const start = `-A ${chain} `;
+      if (!line.startsWith(start)) continue;
       if (--left < 0 || depth > 32) return "in";
-      const { text, holds, target, goes } = read(line, arrival);
-      if (holds === "no" || PASSING.test(target)) continue;
+      const { conditions, target, goes } = ruleOf(line.slice(start.length));
+      const holds = holdsFor(conditions, arrival);
+      if (holds === "no") continue;
+      if (target === undefined) return "in";
+      if (PASSING.test(target)) continue;
       const surely = certain && holds === "yes";
       if (target === "RETURN" && holds === "yes") return "on";
       if (target === "RETURN") certain = false;
       else if (target === "DROP" || target === "REJECT") {
-        if (surely) return { by: text };
+        if (surely) return { by: line };
         // what a refusal that may apply leaves over is judged by the rules that follow
       } else if (!lines.some((one) => one.startsWith(`:${target} `))) return "in";
       else {
@@ -63,27 +61,13 @@ export function refusedBy(saved: string, arrival: Arrival): string | null {
 const NOT: Readonly<Record<Answer, Answer>> = { yes: "no", no: "yes", maybe: "maybe" };
 const answer = (holds: boolean): Answer => (holds ? "yes" : "no");
 
-function read(text: string, arrival: Arrival): Rule {
-  const words = text.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? [];
-  let holds: Answer = "yes";
-  let negated = false;
-  for (let i = 2; i < words.length; i++) {
-    const [word = "", value = ""] = [words[i], words[i + 1]];
-    if (word === "-j" || word === "-g") return { text, holds, target: value, goes: word === "-g" };
-    if (word === "!") {
-      negated = true;
-      continue;
-    }
-    if (!word.startsWith("-")) continue;
-    // a comment may look like a target
-    if (word === "--comment") i++;
-    const found = condition(word, value, arrival);
-    const one = negated ? NOT[found] : found;
-    negated = false;
-    if (one === "no" || (one === "maybe" && holds === "yes")) holds = one;
-    if (one === "no") return { text, holds, target: "", goes: false };
-  }
-  return { text, holds, target: "", goes: false };
+function holdsFor(conditions: readonly Condition[], arrival: Arrival): Answer {
+  const answers = conditions.map(({ option, value, negated }) => {
+    const found = condition(option, value, arrival);
+    return negated ? NOT[found] : found;
+  });
+  if (answers.includes("no")) return "no";
+  return answers.includes("maybe") ? "maybe" : "yes";
 }
 
 function condition(option: string, value: string, { device, address, protocol, port }: Arrival): Answer {

@@ -1,12 +1,16 @@
 /** Where the jumps into OCDD's chains are among the rules of Docker and of the operator, and where they belong. */
 import type { Part } from "./forward.ts";
 import { type Chains, JUMPS, type Jump, partOf, type TableName } from "./iptables-render.ts";
+import { ruleOf } from "./iptables-saved.ts";
 
 /** The jumps of one reading. */
 export interface SeenJumps {
   readonly standing: readonly Jump[];
   readonly missing: readonly Jump[];
-  /** In the wrong chain or place, in another form, or one too many: to be deleted. */
+  /**
+   * In the wrong chain or place, in another form, or one too many: to be deleted. One whose comment has a line feed is left
+   * out: a line of iptables-restore cannot name it.
+   */
   readonly stray: readonly Jump[];
 }
 
@@ -16,16 +20,21 @@ export interface Blocker {
   readonly rule: string;
 }
 
-const targetOf = (rule: string): string => /(?:^| )-[jg] (\S+)/.exec(rule)?.[1] ?? "";
+const targetOf = (rule: string): string => ruleOf(rule).target ?? "";
 
 /** Docker's own chains decide on traffic to containers; before them the operator's rules in DOCKER-USER. */
 const isDockers = (rule: string): boolean => /^DOCKER(?!-USER$)/.test(targetOf(rule));
 
 /** The place of the operator's rules for containers; -1 when that is not before Docker's own. */
 function dockerUserAt(rules: readonly string[]): number {
-  const at = rules.indexOf("-j DOCKER-USER");
+  const at = rules.findIndex((rule) => {
+    const { target, goes, always } = ruleOf(rule);
+    return target === "DOCKER-USER" && always && !goes;
+  });
   return rules.slice(0, Math.max(at, 0)).some(isDockers) ? -1 : at;
 }
+
+const REFUSING: ReadonlySet<string> = new Set(["DROP", "REJECT"]);
 
 /** Every jump into OCDD's chains from others. */
 export function jumpsIn(chains: Chains): SeenJumps {
@@ -35,6 +44,8 @@ export function jumpsIn(chains: Chains): SeenJumps {
     if (partOf(name) !== undefined) continue;
     const [table, from] = name.split("/") as [TableName, string];
     rules.forEach((rule, index) => {
+      // there may be many thousands of others
+      if (!rule.includes("OCDD") || rule.includes("\n")) return;
       const to = targetOf(rule);
       const part: Part | undefined = partOf(`${table}/${to}`);
       if (part === undefined) return;
@@ -78,13 +89,18 @@ function accepts(chains: Chains, target: string, seen: ReadonlySet<string> = new
   return (chains.get(name) ?? []).some((rule) => accepts(chains, targetOf(rule), deeper));
 }
 
+function refusesAll(rule: string): boolean {
+  const { target = "", always } = ruleOf(rule);
+  return always && REFUSING.has(target);
+}
+
 /** Where a jump is to be inserted, 0 for the top, in a chain whose other rules these are. */
 export function placeOf(jump: Jump, rules: readonly string[]): number {
   // before any rule that Docker or another program redirects or accepts by
   if (jump.from !== "FORWARD") return 0;
   const user = dockerUserAt(rules);
   if (user >= 0) return user + 1;
-  const end = rules.findIndex((rule) => isDockers(rule) || /^-[jg] (DROP|REJECT)\b/.test(rule));
+  const end = rules.findIndex((rule) => isDockers(rule) || refusesAll(rule));
   return end < 0 ? rules.length : end;
 }
 
@@ -97,12 +113,12 @@ export function blockersOf(chains: Chains): Blocker[] {
     if (seen.has(chain)) return false;
     seen.add(chain);
     for (const rule of chains.get(`filter/${chain}`) ?? []) {
-      const target = targetOf(rule);
-      if (!/^-[jg] /.test(rule)) continue;
+      const { target = "", always } = ruleOf(rule);
+      if (!always || target === "") continue;
       if (partOf(`filter/${target}`) === "accept" || target === "ACCEPT") return true;
       if (target === "RETURN") return false;
-      if (target === "DROP" || target === "REJECT") found.push({ chain, rule });
-      if (target === "DROP" || target === "REJECT" || walk(target)) return true;
+      if (REFUSING.has(target)) found.push({ chain, rule });
+      if (REFUSING.has(target) || walk(target)) return true;
     }
     return false;
   };

@@ -4,6 +4,7 @@ import type { DataPath, Frame, LegacyForward, Part } from "./forward.ts";
 import { blockersOf, jumpsIn } from "./iptables-jumps.ts";
 import { forwardsOf } from "./iptables-redirects.ts";
 import { ASLEEP, type Chains, partOf, render, type TableName } from "./iptables-render.ts";
+import { linesOf } from "./iptables-saved.ts";
 
 /** Both tables as they were when they were read; for `transaction` and `revocation`, opaque to their callers. */
 export interface Snapshot {
@@ -22,7 +23,7 @@ export interface SeenTables {
   /** Rules of the bash script OctoCopDD that lead to containers. */
   readonly legacy: readonly LegacyForward[];
   readonly snapshot: Snapshot;
-  /** Rules of the operator's that refuse everything before OCDD's accept, one line each. */
+  /** Rules of the operator's that refuse everything before OCDD's accept, each behind its chain. */
   readonly obstacles: readonly string[];
 }
 
@@ -47,8 +48,8 @@ export function parse(saved: ReadonlyMap<TableName, string>, pool: readonly Rang
 function chainsOf(saved: ReadonlyMap<TableName, string>): Map<string, string[]> {
   const chains = new Map<string, string[]>();
   for (const [table, text] of saved) {
-    for (const line of text.split("\n")) {
-      const match = /^(:|-A )(\S+) ?(.*)$/.exec(line);
+    for (const line of linesOf(text)) {
+      const match = /^(:|-A )([^ ]+) ?(.*)$/s.exec(line);
       if (match === null) continue;
       const name = `${table}/${match[2]}`;
       const rules = chains.get(name) ?? [];
@@ -62,7 +63,7 @@ function chainsOf(saved: ReadonlyMap<TableName, string>): Map<string, string[]> 
 /** A rule of the bash script, in exactly its form and for an address of the pool; undefined for any other. */
 function legacyForward(rule: string, pool: readonly Range[]): LegacyForward | undefined {
   const match =
-    /^-d (\S+)\/32 ! -i docker0 -m comment --comment "?OCDD-([^"]*?)"? -j DNAT --to-destination (\S+)$/.exec(
+    /^-d (\S+)\/32 ! -i docker0 -m comment --comment "?OCDD-([^\s"\\]*)"? -j DNAT --to-destination (\S+)$/.exec(
       rule,
     );
   const alias = parseIpv4(match?.[1] ?? "");

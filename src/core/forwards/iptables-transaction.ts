@@ -4,6 +4,7 @@ import type { DataPath } from "./forward.ts";
 import { jumpsIn, placeOf, sameJump } from "./iptables-jumps.ts";
 import { type Snapshot, sameRules } from "./iptables-parse.ts";
 import { type Chains, type Jump, partOf, render, type TableName } from "./iptables-render.ts";
+import { ruleOf } from "./iptables-saved.ts";
 
 /** Input for iptables-restore, one transaction a table, and the content of the tables after it. */
 export interface Transaction {
@@ -49,7 +50,9 @@ export function transaction(before: Snapshot, desired: DataPath): Transaction {
 export function revocation(before: Snapshot, aliases: ReadonlySet<Ipv4>): Transaction {
   const own = new Map([...before.chains].filter(([name]) => partOf(name) === "redirect"));
   for (const [name, rules] of own) {
-    const left = rules.filter((rule) => !aliases.has(redirectedAlias(rule) as Ipv4));
+    // of another program with a line feed in its comment: it cannot be written again
+    const writable = (rule: string): boolean => !rule.includes("\n");
+    const left = rules.filter((rule) => writable(rule) && !aliases.has(redirectedAlias(rule) as Ipv4));
     if (left.length < rules.length) own.set(name, left);
   }
   const { declared, filled } = chainChanges(before.chains, own, "nat");
@@ -61,7 +64,10 @@ export function revocation(before: Snapshot, aliases: ReadonlySet<Ipv4>): Transa
 
 /** The alias that a rule of a forward is for; undefined for the rules that refuse the rest of the pool. */
 export function redirectedAlias(rule: string): string | undefined {
-  return /-d ([\d.]+)\/32 .*--comment "?OCDD-/.exec(rule)?.[1];
+  const { conditions } = ruleOf(rule);
+  const behind = (option: string): string =>
+    conditions.find((one) => one.option === option && !one.negated)?.value ?? "";
+  return behind("--comment").startsWith("OCDD-") ? /^([\d.]+)\/32$/.exec(behind("-d"))?.[1] : undefined;
 }
 
 type Deletion = Pick<Jump, "table" | "from" | "rule">;

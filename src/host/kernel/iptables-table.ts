@@ -5,6 +5,7 @@ import type { DataPath, Forward } from "../../core/forwards/forward.ts";
 import { canonical } from "../../core/forwards/forward.ts";
 import { parse, type SeenTables, type Snapshot } from "../../core/forwards/iptables-parse.ts";
 import type { TableName } from "../../core/forwards/iptables-render.ts";
+import { tableOf } from "../../core/forwards/iptables-saved.ts";
 import {
   redirectedAlias,
   revocation,
@@ -108,10 +109,5 @@ async function restore(text: string): Promise<void> {
 async function readTables(): Promise<ReadonlyMap<TableName, string>> {
   // one process for all tables: each takes as long to start as to read a thousand rules
   const { stdout } = await run(["iptables-save"]);
-  const table = (name: TableName): string =>
-    new RegExp(`^\\*${name}\n[^]*?^COMMIT$`, "m").exec(stdout)?.[0] ?? "";
-  return new Map([
-    ["filter", table("filter")],
-    ["nat", table("nat")],
-  ]);
+  return new Map((["filter", "nat"] as const).map((name) => [name, tableOf(stdout, name)]));
 }

@@ -66,6 +66,28 @@ t.test("rules that refuse every client are named; where some may be let in, ther
       null,
       null,
     ],
+    [
+      "comments that look like conditions",
+      saved(
+        "DROP",
+        '-A INPUT -m comment --comment "a -j DROP" -j ACCEPT',
+        "-A INPUT -m comment --comment --dport",
+      ),
+      null,
+      null,
+    ],
+    [
+      "a comment of more than one line",
+      saved("DROP", '-A INPUT -m comment --comment "a\n-A INPUT -j ACCEPT\n" -s 10.0.0.0/8 -j DROP'),
+      "-P INPUT DROP",
+      "-P INPUT DROP",
+    ],
+    [
+      "a name with spaces, without quotes",
+      saved("DROP", "-A INPUT -m recent --rcheck --name x -j DROP --rsource -j ACCEPT"),
+      null,
+      null,
+    ],
     ["another device", saved("ACCEPT", "-A INPUT ! -i ens3 -j DROP"), null, null],
     ["all but this device", saved("DROP", "-A INPUT ! -i eth0 -j ACCEPT"), null, null],
     ["some clients are let in", saved("DROP", "-A INPUT -s 192.168.0.0/16 -j ACCEPT"), null, null],

@@ -120,6 +120,7 @@ t.test(
     t.strictSame(placed(own), [...own, ours]);
     t.strictSame(placed([...own, "-j REJECT --reject-with icmp-port-unreachable"]).indexOf(ours), 2);
     t.strictSame(placed([...own, "-o docker0 -j DOCKER", "-j DROP"]).indexOf(ours), 2);
+    t.strictSame(placed([...own, '-m comment --comment "the end" -j DROP']).indexOf(ours), 2);
     const panic = converge(table(own), WANTED).replace("-A FORWARD -s", "-A FORWARD -j DROP\n-A FORWARD -s");
     t.equal(written(panic, WANTED), "", "an end that the operator puts before the accept stays");
   },
@@ -140,4 +141,7 @@ t.test("rules behind which no alias works are named", async (t) => {
     { chain: "MINE", rule: "-j DROP" },
   ]);
   t.strictSame(blocked("-I DOCKER-USER 1 -j DROP", "-I DOCKER-USER 1 -j RETURN"), []);
+  t.strictSame(blocked("-I DOCKER-USER 1 -m comment --comment panic -j DROP"), [
+    { chain: "DOCKER-USER", rule: "-m comment --comment panic -j DROP" },
+  ]);
 });
