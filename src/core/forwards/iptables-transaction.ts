@@ -4,7 +4,6 @@ import type { DataPath } from "./forward.ts";
 import { jumpsIn, placeOf, sameJump } from "./iptables-jumps.ts";
 import { type Snapshot, sameRules } from "./iptables-parse.ts";
 import { type Chains, type Jump, partOf, render, type TableName } from "./iptables-render.ts";
-import { ruleOf } from "./iptables-saved.ts";
 
 /** Input for iptables-restore, one transaction a table, and the content of the tables after it. */
 export interface Transaction {
@@ -64,10 +63,8 @@ export function revocation(before: Snapshot, aliases: ReadonlySet<Ipv4>): Transa
 
 /** The alias that a rule of a forward is for; undefined for the rules that refuse the rest of the pool. */
 export function redirectedAlias(rule: string): string | undefined {
-  const { conditions } = ruleOf(rule);
-  const behind = (option: string): string =>
-    conditions.find((one) => one.option === option && !one.negated)?.value ?? "";
-  return behind("--comment").startsWith("OCDD-") ? /^([\d.]+)\/32$/.exec(behind("-d"))?.[1] : undefined;
+  // one of OCDD's has no text before its comment; each change asks of all of them, so they are not cut into words
+  return /^(?:-s \S+ )?-d ([\d.]+)\/32 [^"]*--comment "?OCDD-/.exec(rule)?.[1];
 }
 
 type Deletion = Pick<Jump, "table" | "from" | "rule">;
