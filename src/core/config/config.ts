@@ -6,9 +6,10 @@ import type { Firewall } from "../forwards/backend.ts";
 import { isReserved } from "../paths.ts";
 import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
-import { type Assignment, readConfFile } from "./conf-file.ts";
+import { assigned, type Outside } from "./assigned.ts";
+import type { Assignment } from "./conf-file.ts";
 import { type Endpoint, type ForwarderAddress, unlisted } from "./endpoints.ts";
-import { isKey, KEY_NAMES, KEYS, type Key, type KeyName, unknownKey, type Values } from "./keys.ts";
+import { isKey, KEY_NAMES, KEYS, type Key, type KeyName, type Values } from "./keys.ts";
 import { threeKeyRange } from "./pool.ts";
 import { remedyFor } from "./unfilled.ts";
 import { Bad, type ListenAddress } from "./values.ts";
@@ -86,37 +87,19 @@ export interface Config {
   readonly file: string;
 }
 
-export interface ConfigSources {
+export interface ConfigSources extends Outside {
   readonly file: string;
   readonly text: string;
-  readonly environment: ReadonlyMap<string, string>;
-  /** `KEY=value` from the command line. */
-  readonly flags: readonly string[];
   /** The default of NETWORK_DEVICE. */
   readonly defaultDevice?: string | undefined;
 }
 
 /** A flag beats `OCDD_<KEY>` in the environment, which beats the file. Throws ConfigError. */
 export function readConfig(sources: ConfigSources): Config {
-  const { text, file } = sources;
-  const { assignments, problems, helpers, unread } = readConfFile(text, file, sources.environment);
-  const all: Assignment[] = [...assignments];
-  for (const name of KEY_NAMES) {
-    const value = sources.environment.get(`OCDD_${name}`);
-    if (value !== undefined) all.push({ key: name, value, where: `environment:OCDD_${name}` });
-  }
-  for (const flagText of sources.flags) {
-    const at = flagText.indexOf("=");
-    if (at > 0) all.push({ key: flagText.slice(0, at), value: flagText.slice(at + 1), where: "--set" });
-    else problems.push({ where: "--set", message: `"${flagText}" is not KEY=value` });
-  }
-  const set = new Map<string, Assignment>();
-  for (const assignment of all) {
-    if (isKey(assignment.key)) set.set(assignment.key, assignment);
-    else if (!helpers.has(assignment.key)) {
-      problems.push({ where: assignment.where, key: assignment.key, message: unknownKey(assignment.key) });
-    }
-  }
+  const { file } = sources;
+  const { problems: misread, unread, named, ...read } = assigned(sources);
+  const problems: Problem[] = [...misread];
+  const set = new Map(read.set);
   for (const assignment of hostDefaults(sources)) {
     if (isKey(assignment.key) && !set.has(assignment.key)) set.set(assignment.key, assignment);
   }
@@ -167,8 +150,7 @@ export function readConfig(sources: ConfigSources): Config {
   const open = values.METRICS_ALLOW && unlisted(values.METRICS_LISTEN ?? null, values.METRICS_ALLOW);
   if (open !== undefined)
     problems.push({ where: where("METRICS_LISTEN"), key: "METRICS_LISTEN", message: open });
-  if (problems.length > 0)
-    throw new ConfigError(inOrder(problems), remedyFor([...all.map(({ key }) => key), ...unread]));
+  if (problems.length > 0) throw new ConfigError(inOrder(problems), remedyFor(named));
   return {
     debug: values.DEBUG,
     dockerSocket: values.DOCKER_SOCKET,
