@@ -4,9 +4,10 @@
  * Longer than most, since every command and option is to be seen in one place.
  */
 import { existsSync } from "node:fs";
-import { constants, hostname } from "node:os";
+import { constants } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
+import type { Outside } from "../core/config/assigned.ts";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
 import { PROPOSED } from "../core/config/unfilled.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
@@ -22,6 +23,7 @@ import type { Questions } from "./first-conf.ts";
 import { isListed, unknownCommand } from "./help.ts";
 import { METHOD_COMMANDS } from "./method-commands.ts";
 import { SERVICE_COMMANDS } from "./service-commands.ts";
+import { variablesOf } from "./variables.ts";
 
 // A disk that hangs holds one thread of libuv's pool for each file that is written: with four, nothing else could be
 // read meanwhile. The variable is read when the pool is first used, which no import does.
@@ -72,6 +74,12 @@ function confPlaces(flags: Flags): readonly string[] {
   return named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
 }
 
+/** What configures OCDD beside the file. */
+const outside = (flags: Flags): Outside => ({
+  environment: variablesOf(environment()),
+  flags: [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])],
+});
+
 /** The configuration, from the first place that has one. */
 function configOf(flags: Flags): Config {
   const places = confPlaces(flags);
@@ -86,12 +94,7 @@ function configOf(flags: Flags): Config {
       const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
       throw new ConfigError([{ where: file, message: why }], code === "ENOENT" ? PROPOSED : undefined);
     }
-    const set = [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])];
-    const variables = new Map(environment());
-    // shells set it without exporting it
-    if (!variables.has("HOSTNAME")) variables.set("HOSTNAME", hostname());
-    const sources = { file, text, environment: variables, flags: set, defaultDevice: defaultDevice() };
-    const config = readConfig(sources);
+    const config = readConfig({ file, text, ...outside(flags), defaultDevice: defaultDevice() });
     requireTrusted(sensitiveFiles(config));
     return config;
   }

@@ -1,5 +1,14 @@
 /** Which configuration file is used, by a process of its own in a directory of its own. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,13 +25,13 @@ t.teardown(() => rmSync(place, { recursive: true }));
 const conf = join(place, "ocdd.conf");
 
 /** `ocdd zone` there, which prints the zone file and asks nothing of the host. */
-async function zone(more: readonly string[] = [], mode = 0o644) {
+async function zone(more: readonly string[] = [], mode = 0o644, env: Record<string, string> = {}) {
   writeFileSync(conf, [...KEYS, `STORAGE_DIR=${place}`, ...more].map((line) => `${line}\n`).join(""));
   chmodSync(conf, mode);
   return execa(process.execPath, [MAIN, "zone"], {
     cwd: place,
     reject: false,
-    env: { OCDD_CONF: undefined, HOSTNAME: undefined },
+    env: { OCDD_CONF: undefined, HOSTNAME: undefined, ...env },
   });
 }
 
@@ -58,10 +67,16 @@ t.test("files that the configuration names, by their modes, are refused with sta
   ]);
 });
 
-t.test("$HOSTNAME, which shells have without exporting it, is the host's name", async (t) => {
-  const { exitCode, stderr } = await zone(["STORAGE_DIR=/nowhere/$HOSTNAME"]);
+t.test("variables that shells have without exporting them: as bash has them", async (t) => {
+  const { exitCode, stderr } = await zone(["STORAGE_DIR=/nowhere/$HOSTNAME-$UID$PWD"], 0o644, {
+    PWD: "/tmp",
+  });
   t.equal(exitCode, 1);
-  t.match(stderr, `there is no zone file /nowhere/${hostname()}/dns/t.example.zone`);
+  const uid = process.getuid?.();
+  t.match(
+    stderr,
+    `there is no zone file /nowhere/${hostname()}-${uid}${realpathSync(place)}/dns/t.example.zone`,
+  );
 });
 
 t.test(

@@ -1,5 +1,6 @@
-/** `KEY=value` lines as a shell would read them, with nothing ever executed. */
+/** `KEY=value` lines as bash would read them, with nothing ever executed. */
 import type { Problem } from "../errors.ts";
+import { isBashOwn, isBashReadOnly } from "./bash-variables.ts";
 
 export interface Assignment {
   readonly key: string;
@@ -8,10 +9,10 @@ export interface Assignment {
   readonly where: string;
 }
 
-/** Something in a value that a shell would expand or execute and this reader does not. */
+/** Something in a line that bash would expand, execute or leave out, and this reader does not. */
 class Refusal extends Error {}
 
-/** The value of a variable; empty where it is not set. */
+/** The value of a variable; empty where it is not set. Throws Refusal for one whose value only bash has. */
 type LookUp = (name: string) => string;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
@@ -42,23 +43,25 @@ export function readConfFile(
   let unreadable = 0;
   const lookUp: LookUp = (name) => {
     if (assignments.some(({ key }) => key === name)) helpers.add(name);
+    if (isBashOwn(name, known)) throw new Refusal(`"$${name}" is set by bash alone; write its value`);
     return known.get(name) ?? "";
   };
   const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/);
   for (const [index, line] of lines.entries()) {
     const where = `${file}:${index + 1}`;
-    // blanks as a shell knows them: a no-break space is part of a value
-    const trimmed = line.replace(/^[ \t]+|[ \t]+$/g, "").replace(/^export[ \t]+/, "");
-    if (trimmed === "" || trimmed.startsWith("#")) continue;
-    const key = NAME.exec(trimmed)?.[0] ?? "";
-    const rest = trimmed.slice(key.length);
+    const [start = ""] = /^[ \t]*(export[ \t]+)?/.exec(line) ?? [];
+    const assigned = line.slice(start.length);
+    if (assigned === "" || assigned.startsWith("#")) continue;
+    const key = NAME.exec(assigned)?.[0] ?? "";
+    const rest = assigned.slice(key.length);
     if (key === "" || !rest.startsWith("=")) {
       unread.add(key);
       if (++unreadable <= MOST_UNREADABLE) problems.push({ where, message: unlike(key, rest) });
       continue;
     }
     try {
-      const value = readValue(rest.slice(1), lookUp);
+      if (isBashReadOnly(key)) throw new Refusal("bash lets no file set it; take another name");
+      const value = readValue(rest.slice(1), start.trim() === "" ? "bare" : "exported", lookUp);
       known.set(key, value);
       assignments.push({ key, value, where });
     } catch (error) {
@@ -87,18 +90,25 @@ function clip(text: string): string {
 }
 
 /** The value of one line: quoted and bare parts joined, up to a blank. */
-function readValue(text: string, lookUp: LookUp): string {
-  const { value, end } = readWord(text, 0, "bare", lookUp);
-  const rest = text.slice(end).trim();
-  if (rest === "" || rest.startsWith("#")) return value;
+function readValue(text: string, place: "bare" | "exported", lookUp: LookUp): string {
+  const { value, end } = readWord(text, 0, place, lookUp);
+  // blanks as bash knows them: a no-break space begins a word
+  const rest = text.slice(end).replace(/^[ \t]+/, "");
+  if (rest === "" || rest.startsWith("#")) {
+    // bash leaves some of them out; octets that are not UTF-8 it keeps
+    if (/[^\P{Cc}\t]|\uFFFD/u.test(text.slice(0, end) + value))
+      throw new Refusal("holds a control character, or octets that are not UTF-8; take them out");
+    return value;
+  }
   throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
 }
 
 /** The context of a piece of text: it determines where the text ends and which characters are special in it. */
-type Place = "bare" | "quoted" | "default" | "default in quotes";
+type Place = "bare" | "exported" | "quoted" | "default" | "default in quotes";
 
 const STOPS: Readonly<Record<Place, string>> = {
   bare: " \t",
+  exported: " \t",
   quoted: '"',
   default: "}",
   "default in quotes": "}",
@@ -106,7 +116,7 @@ const STOPS: Readonly<Record<Place, string>> = {
 
 /** Reads up to what ends the place, expanding variables and removing quotes. `end` is the position of the stop. */
 function readWord(text: string, start: number, place: Place, lookUp: LookUp): { value: string; end: number } {
-  const open = place === "bare" || place === "default";
+  const open = place === "bare" || place === "exported" || place === "default";
   let value = "";
   let i = start;
   while (i < text.length && !STOPS[place].includes(text.charAt(i))) {
@@ -140,7 +150,11 @@ function readWord(text: string, start: number, place: Place, lookUp: LookUp): { 
     } else if (c === "~" && open && (i === start || text.charAt(i - 1) === ":")) {
       // a shell expands it there: at the start of a value and behind each colon
       throw new Refusal('"~" is not expanded; write the path in full');
-    } else if (place === "bare" && "();&|<>".includes(c)) {
+    } else if (place === "exported" && c === "{") {
+      throw new Refusal('bash expands braces behind "export"; put the value in quotes');
+    } else if (place.startsWith("default") && /^[<>]\(/.test(text.slice(i, i + 2))) {
+      throw new Refusal(`a command in ${c}(...) is never executed`);
+    } else if ((place === "bare" || place === "exported") && "();&|<>".includes(c)) {
       throw new Refusal(
         c === "(" ? "arrays are not supported" : `"${c}" has a meaning to the shell; put the value in quotes`,
       );
@@ -160,7 +174,7 @@ function readVariable(
   lookUp: LookUp,
 ): { value: string; end: number } {
   const rest = text.slice(start);
-  if (rest.startsWith("((")) throw new Refusal("arithmetic is never executed");
+  if (rest.startsWith("((") || rest.startsWith("[")) throw new Refusal("arithmetic is never executed");
   if (rest.startsWith("(")) throw new Refusal("a command in $(...) is never executed");
   const plain = NAME.exec(rest)?.[0];
   if (plain !== undefined) return { value: lookUp(plain), end: start + plain.length };
