@@ -68,9 +68,12 @@ const err = (line: string): void => void process.stderr.write(`${line}\n`);
 const environment = (): ReadonlyMap<string, string> =>
   new Map(Object.entries(process.env).map(([key, value]) => [key, value ?? ""]));
 
+/** The configuration file that is named; an empty variable names none, as DOCKER_HOST does. */
+const namedConf = (flags: Flags): string | undefined => flags.config ?? (process.env.OCDD_CONF || undefined);
+
 /** Where the configuration is looked for. */
 function confPlaces(flags: Flags): readonly string[] {
-  const named = flags.config ?? process.env.OCDD_CONF;
+  const named = namedConf(flags);
   return named === undefined ? ["./ocdd.conf", "/etc/ocdd/ocdd.conf"] : [named];
 }
 
@@ -189,11 +192,10 @@ async function init(flags: Flags): Promise<number> {
   const missing = unconfigured(confPlaces(flags), [...(flags.set ?? []), ...variables]);
   if (missing !== undefined && !(await firstConf(missing, err, questions(flags)))) return EXIT.config;
   const config = await configured(flags);
-  const confFile = flags.config ?? process.env.OCDD_CONF ?? "";
   const { runInitialize } = await commands();
   const say = (line: string): void => out(`${line}\n`);
   const ask = process.stdin.isTTY && flags.json !== true ? yesOrNo : undefined;
-  return give(await runInitialize(config, wishOf(flags), confFile, say, ask), config.debug);
+  return give(await runInitialize(config, wishOf(flags), namedConf(flags) ?? "", say, ask), config.debug);
 }
 
 async function yesOrNo(question: string): Promise<boolean> {

@@ -79,6 +79,12 @@ t.test("variables that shells have without exporting them: as bash has them", as
   );
 });
 
+t.test("OCDD_CONF: names the file; empty it names none, and is as if it were not set", async (t) => {
+  t.match(await zone([], 0o644, { OCDD_CONF: "" }), { exitCode: 0, stdout: "; kept" });
+  const named = await zone([], 0o644, { OCDD_CONF: join(place, "other.conf") });
+  t.match(named, { exitCode: 78, stderr: /other\.conf: there is no such file/ });
+});
+
 t.test(
   "initialize without a configuration and without a terminal: status 78, three lines to do, nothing is written",
   async (t) => {
