@@ -49,7 +49,7 @@ export function firstConf(): string {
   });
   return [
     "# Configuration of OCDD: see ocdd.conf(5). Write the device, the range and the zone that IT gave you,",
-    "# then run: ocdd initialize (on a terminal it proposes them, as long as none is set here)",
+    "# then run: ocdd initialize (on a terminal it proposes them, as long as neither range nor zone is set here)",
     "",
     ...keys,
   ].join("\n");

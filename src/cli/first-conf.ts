@@ -3,6 +3,7 @@
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { Ipv4, Range } from "../core/addresses/ipv4.ts";
+import type { Outside } from "../core/config/assigned.ts";
 import {
   freeRange,
   type Outlook,
@@ -13,6 +14,7 @@ import {
   readPool,
   searchDomains,
 } from "../core/config/proposal.ts";
+import { settled } from "../core/config/settled.ts";
 import { firstSteps, isUnfilled } from "../core/config/unfilled.ts";
 import { isDomain } from "../core/config/values.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -66,17 +68,19 @@ export function unconfigured(places: readonly string[], given: readonly string[]
  * with whether it was written; throws as offerConf does.
  */
 export async function firstConf(
-  { file, text }: Unfilled,
+  unfilled: Unfilled,
+  outside: Outside,
   say: (line: string) => void,
   questions: Questions | undefined,
 ): Promise<boolean> {
   if (questions === undefined) {
+    const { file, text } = unfilled;
     say(`ocdd: ${file}: ${text === undefined ? "there is no such file" : "sets neither range nor zone"}`);
     say(firstSteps(file));
     return false;
   }
   try {
-    const written = await offerConf(file, text, { say, ask: questions.ask });
+    const written = await offerConf(unfilled, outside, { say, ask: questions.ask });
     if (!written) say("ocdd: nothing has been written");
     return written;
   } finally {
@@ -97,11 +101,16 @@ export async function agreed(ask: Questions["ask"], question: string): Promise<b
 const TRIES = 3;
 
 /**
- * Proposes the file; `before` is its text where it is there and sets nothing yet. Resolves with whether it was written. Throws
- * ConfigError where nothing can be proposed, and HostError; nothing has been changed then.
+ * Proposes what the file does not set, in keeping with what is set there and outside of it. Resolves with whether it was
+ * written. Throws ConfigError for a mistake in what is set and where nothing can be proposed, and HostError; nothing has been changed then.
  */
-async function offerConf(file: string, before: string | undefined, { say, ask }: Terminal): Promise<boolean> {
+async function offerConf(
+  { file, text: before }: Unfilled,
+  outside: Outside,
+  { say, ask }: Terminal,
+): Promise<boolean> {
   await requirePrivilege();
+  const known = settled({ file, text: before ?? "", ...outside });
   await requirePrograms(["ip"]);
   const nothing = (why: string): ConfigError =>
     new ConfigError([{ where: file, message: `no configuration can be proposed: ${why}` }]);
@@ -110,7 +119,12 @@ async function offerConf(file: string, before: string | undefined, { say, ask }:
     readNextHops(),
     readResolvers(),
   ]);
-  const seen = outlook({ device: defaultDevice(), addresses, avoided: [...nextHops, ...resolvers] });
+  const seen = outlook({
+    device: defaultDevice(),
+    addresses,
+    avoided: [...nextHops, ...resolvers],
+    settled: known,
+  });
   if (typeof seen === "string") throw nothing(seen);
   say(`This host is not configured. Looking for free addresses on ${seen.device}, by ARP ...`);
   const range = freeRange(seen, await inUse(seen));
@@ -123,7 +137,7 @@ async function offerConf(file: string, before: string | undefined, { say, ask }:
   const pool = await askForRange({ say, ask }, range);
   if (pool === undefined) throw nothing("no range was given");
   const isFound = poolText(pool) === poolText([range]);
-  const proposal = { device: seen.device, hostIp: seen.hostIp, pool, isFound, zone };
+  const proposal = { ...known, device: seen.device, hostIp: seen.hostIp, pool, isFound, zone };
   const text = proposedConf(proposal, before ?? "");
   say(`\n${text}`);
   if (!(await agreed(ask, `Write this to ${file}, and set up this host with it?`))) return false;

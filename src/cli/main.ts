@@ -190,7 +190,8 @@ async function init(flags: Flags): Promise<number> {
   const { firstConf, unconfigured } = await import("./first-conf.ts");
   const variables = Object.keys(process.env).flatMap((name) => /^OCDD_(.+)/.exec(name)?.[1] ?? []);
   const missing = unconfigured(confPlaces(flags), [...(flags.set ?? []), ...variables]);
-  if (missing !== undefined && !(await firstConf(missing, err, questions(flags)))) return EXIT.config;
+  if (missing !== undefined && !(await firstConf(missing, outside(flags), err, questions(flags))))
+    return EXIT.config;
   const config = await configured(flags);
   const { runInitialize } = await commands();
   const say = (line: string): void => out(`${line}\n`);

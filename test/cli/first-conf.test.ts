@@ -23,6 +23,7 @@ t.test("firstConf without a terminal: what to do is said, and nothing is written
   const said: string[] = [];
   const written = await firstConf(
     { file: "/nowhere/ocdd.conf", text: undefined },
+    { environment: new Map(), flags: [] },
     (line) => said.push(line),
     undefined,
   );

@@ -1,7 +1,11 @@
 /** A first configuration that fits a host, from what its devices, its resolver and the network show. */
 
 import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } from "../addresses/ipv4.ts";
+import { commandLine } from "../methods/words.ts";
 import type { DeviceAddress } from "../model.ts";
+import { readConfFile } from "./conf-file.ts";
+import type { KeyName } from "./keys.ts";
+import type { Settled } from "./settled.ts";
 import { Bad, isDomain, ranges } from "./values.ts";
 
 /** What a proposal is made of. */
@@ -12,6 +16,8 @@ export interface Surroundings {
   readonly addresses: readonly DeviceAddress[];
   /** Next hops and name servers, which may be silent when they are asked by ARP. */
   readonly avoided: readonly Ipv4[];
+  /** What is not to be proposed, and what the range must fit. */
+  readonly settled: Settled;
 }
 
 /** The host's own address, and the addresses beside it that might be free. */
@@ -27,24 +33,46 @@ const MOST = 20;
 const LEAST = 4;
 
 /** What can be asked for on the network, or the reason in one line why nothing can be proposed. */
-export function outlook({ device, addresses, avoided }: Surroundings): Outlook | string {
-  if (device === undefined) return "this host has no default route";
-  if (!/^[\w.@+-]+$/.test(device)) return "the default route's device has an unusual name";
-  const own = addresses.find((one) => one.device === device && one.prefix < 31);
-  if (own === undefined) return `"${device}" has no IPv4 address with a network around it`;
+export function outlook({ device, addresses, avoided, settled }: Surroundings): Outlook | string {
+  const own = ownAddress({ device, addresses, settled });
+  if (typeof own === "string") return own;
   const network = blockOf(own.address, own.prefix);
   const { first, last } = own.prefix < 24 ? blockOf(own.address, 24) : network;
   const others = addresses.flatMap((one) =>
-    one.device === device || one.prefix > 30 ? [] : [blockOf(one.address, one.prefix)],
+    one.device === own.device || one.prefix > 30 ? [] : [blockOf(one.address, one.prefix)],
   );
-  const used = new Set([...addresses.map(({ address }) => address), ...avoided]);
+  const hostIp = settled.hostIp ?? own.address;
+  const used = new Set([...addresses.map(({ address }) => address), ...avoided, hostIp]);
   const candidates: Ipv4[] = [];
   // first and last address of the network, and of each /24, are avoided by some devices
   for (let n = toNumber(first) + 1; n < toNumber(last); n++) {
     const address = fromNumber(n);
     if (!used.has(address) && !others.some((range) => contains(range, address))) candidates.push(address);
   }
-  return { device, hostIp: own.address, candidates };
+  return { device: own.device, hostIp, candidates };
+}
+
+/** The address in whose network a range is looked for: HOST_IP where it is settled, on the device that is settled or is to be proposed. */
+function ownAddress({ device, addresses, settled }: Omit<Surroundings, "avoided">): DeviceAddress | string {
+  const networks = addresses.filter(({ prefix }) => prefix < 31);
+  const { hostIp } = settled;
+  const hosts = networks.filter(({ address }) => address === hostIp);
+  if (settled.device === undefined && hostIp !== undefined)
+    return (
+      hosts.find((one) => one.device === device) ??
+      hosts[0] ??
+      `no device has HOST_IP, ${hostIp}, with a network around it: set NETWORK_DEVICE too`
+    );
+  const wanted = settled.device ?? device;
+  if (wanted === undefined) return "this host has no default route: set NETWORK_DEVICE";
+  if (settled.device === undefined && !/^[\w.@+-]+$/.test(wanted))
+    return "the default route's device has an unusual name";
+  return (
+    // HOST_IP may be an address that moves here from another host
+    hosts.find((one) => one.device === wanted) ??
+    networks.find((one) => one.device === wanted) ??
+    `"${wanted}" has no IPv4 address with a network around it`
+  );
 }
 
 function blockOf(address: Ipv4, prefix: number): Range {
@@ -90,8 +118,8 @@ export function searchDomains(text: string): string[] {
     .flatMap((line) => /^(?:search|domain)\s+(.*)$/.exec(line.trim())?.[1]?.split(/\s+/) ?? []);
 }
 
-/** The values of a proposal. */
-export interface Proposal {
+/** The values of a proposal, with what is settled. */
+export interface Proposal extends Settled {
   readonly device: string;
   readonly hostIp: Ipv4;
   readonly pool: readonly Range[];
@@ -117,19 +145,23 @@ export function readPool(answer: string): readonly Range[] | string {
   }
 }
 
-/** The file's whole text; `before` is the text of one that sets none of the proposed keys, which stays. */
-export function proposedConf({ device, hostIp, pool, isFound, zone }: Proposal, before: string): string {
-  const unset = (key: string): boolean => !new RegExp(`^\\s*(export\\s+)?${key}=`, "m").test(before);
+/** The file's whole text; `before` is the text of one that sets neither range nor zone, which stays, and so does all that it sets. */
+export function proposedConf(proposal: Proposal, before: string): string {
+  const { device, hostIp, pool, isFound, zone, storageDir = "/var/lib/ocdd" } = proposal;
+  const { assignments, unread } = readConfFile(before, "", new Map());
+  const there = new Set([...assignments.map(({ key }) => key), ...unread]);
+  const missing = (key: KeyName, value: string, ...comment: readonly string[]): string[] =>
+    there.has(key) ? [] : [...comment, `${key}=${commandLine([value])}`];
   return [
     ...(before === "" ? [HEAD] : [before.trimEnd(), "", "# Proposed by `ocdd initialize`:"]),
-    `NETWORK_DEVICE=${device}`,
-    `HOST_IP=${hostIp}`,
+    ...missing("NETWORK_DEVICE", device),
+    ...missing("HOST_IP", hostIp),
     `# ${isFound ? "free when it was proposed: " : ""}IT must keep it out of DHCP and give it to no other machine`,
-    `IP_RANGE=${pool.length === 1 ? poolText(pool) : `"${poolText(pool)}"`}`,
+    `IP_RANGE=${commandLine([poolText(pool)])}`,
     "# IT delegates it to this host by an NS record",
     `TOOLBOX_SUBDOMAIN_NAME=${zone}`,
-    ...(unset("STORAGE_DIR") ? ["STORAGE_DIR=/var/lib/ocdd"] : []),
-    ...(unset("WEB_TITLE") ? ["# title of the index page", `WEB_TITLE="Services of ${zone}"`] : []),
+    ...missing("STORAGE_DIR", storageDir),
+    ...missing("WEB_TITLE", proposal.title ?? `Services of ${zone}`, "# title of the index page"),
     "",
   ].join("\n");
 }

@@ -9,6 +9,7 @@ import {
   readPool,
   searchDomains,
 } from "../../../src/core/config/proposal.ts";
+import { type Settled, settled } from "../../../src/core/config/settled.ts";
 import { firstSteps, isUnfilled } from "../../../src/core/config/unfilled.ts";
 import { HOST, ip } from "../make.ts";
 
@@ -20,7 +21,7 @@ const at = (device: string, address: string, prefix: number) => ({
 });
 const GATEWAY = ip("192.168.122.1");
 const seen = (...addresses: ReturnType<typeof at>[]) =>
-  outlook({ device: "ens3", addresses, avoided: [GATEWAY] });
+  outlook({ device: "ens3", addresses, avoided: [GATEWAY], settled: {} });
 const found = (...addresses: ReturnType<typeof at>[]): Outlook => seen(...addresses) as Outlook;
 
 t.test(
@@ -53,9 +54,40 @@ t.test("outlook: a large network is not asked for as a whole, a small one is", (
 });
 
 t.test("outlook: nothing to propose, and why", (t) => {
-  t.equal(outlook({ device: undefined, addresses: [], avoided: [] }), "this host has no default route");
+  const none = { addresses: [], avoided: [], settled: {} };
+  t.equal(outlook({ ...none, device: undefined }), "this host has no default route: set NETWORK_DEVICE");
   t.match(seen(at("ens3", HOST, 32)), /"ens3" has no IPv4 address with a network/);
-  t.match(outlook({ device: "a'b\n", addresses: [], avoided: [] }), /unusual name/);
+  t.match(outlook({ ...none, device: "a'b\n" }), /unusual name/);
+  t.end();
+});
+
+t.test("outlook: what is settled stays, and the range is beside it", (t) => {
+  const addresses = [
+    at("ens3", HOST, 24),
+    at("br0", "10.1.1.1", 24),
+    at("br0", "10.1.2.5", 24),
+    at("lo", "10.9.9.9", 32),
+  ];
+  const beside = (settled: Settled, device: string | undefined = "ens3") => {
+    const made = outlook({ device, addresses, avoided: [], settled });
+    return typeof made === "string" ? made : [made.device, made.hostIp, made.candidates[0]];
+  };
+  t.same(beside({}), ["ens3", HOST, "192.168.122.1"]);
+  t.same(beside({ device: "br0" }), ["br0", "10.1.1.1", "10.1.1.2"]);
+  t.same(beside({ device: "br0" }, undefined), ["br0", "10.1.1.1", "10.1.1.2"], "without a default route");
+  t.same(beside({ hostIp: ip("10.1.2.5") }), ["br0", "10.1.2.5", "10.1.2.1"]);
+  t.same(beside({ hostIp: ip("10.1.2.5") }, undefined), ["br0", "10.1.2.5", "10.1.2.1"]);
+  t.same(beside({ device: "br0", hostIp: ip("10.1.2.5") }), ["br0", "10.1.2.5", "10.1.2.1"]);
+  t.same(
+    beside({ device: "br0", hostIp: ip("10.1.1.2") }),
+    ["br0", "10.1.1.2", "10.1.1.3"],
+    "an address that the host is to get",
+  );
+  t.equal(
+    beside({ hostIp: ip("10.9.9.9") }),
+    "no device has HOST_IP, 10.9.9.9, with a network around it: set NETWORK_DEVICE too",
+  );
+  t.equal(beside({ device: "br1" }), '"br1" has no IPv4 address with a network around it');
   t.end();
 });
 
@@ -151,6 +183,53 @@ t.test("proposedConf: what the Debian package has installed stays, with the prop
   t.match(read(text), { ...EXPECTED, storageDir: "/srv/ocdd", ttl: 30 });
   t.notOk(isUnfilled(text));
   t.notOk(isUnfilled("export IP_SUBNET=192.168.122\n"));
+  t.end();
+});
+
+/** What `ocdd initialize` reads in the end, of a file and of what is set beside it. */
+function proposed(text: string, environment: Record<string, string> = {}, flags: readonly string[] = []) {
+  const sources = { file: "ocdd.conf", environment: new Map(Object.entries(environment)), flags };
+  const known = settled({ ...sources, text });
+  const own = { device: known.device ?? "ens3", hostIp: known.hostIp ?? HOST };
+  const file = proposedConf({ ...PROPOSAL, ...known, ...own }, text);
+  return { file, config: readConfig({ ...sources, text: file }), alone: () => read(file) };
+}
+
+t.test("proposedConf: no key that the file sets is proposed, however it sets it", (t) => {
+  const values = {
+    NETWORK_DEVICE: ["device", "br0"],
+    HOST_IP: ["hostIp", "10.1.1.5"],
+    STORAGE_DIR: ["storageDir", "/srv/ocdd"],
+    WEB_TITLE: ["webTitle", "Our own"],
+  } as const;
+  for (const [key, [name, value]] of Object.entries(values)) {
+    for (const line of [
+      `${key}="${value}"`,
+      ` export ${key}='${value}' # c`,
+      `V="${value}"\n${key}=$V`,
+      `${key}=$OUTER`,
+    ]) {
+      const { file, config } = proposed(`${line}\n`, { OUTER: value });
+      t.equal(file.match(new RegExp(`^ *(export )?${key}=`, "gm"))?.length, 1, line);
+      t.equal(config[name], value, line);
+    }
+    const { alone } = proposed("", {}, [`${key}=${value}`]);
+    t.equal(alone()[name], value, `${key} by --set is what is proposed`);
+    t.equal(proposed("", { [`OCDD_${key}`]: value }).alone()[name], value, `${key} of the environment too`);
+  }
+  const odd = "it's $HOME `x` \\ #";
+  t.equal(proposed("", {}, [`WEB_TITLE=${odd}`]).alone().webTitle, odd, "quoted");
+  t.end();
+});
+
+t.test("settled: a mistake in what is set is reported before anything is proposed", (t) => {
+  t.throws(
+    () => proposed("HOST_IP=10.1.1\n"),
+    /^ocdd\.conf:1: HOST_IP: is "10\.1\.1", must be an IPv4 address$/,
+  );
+  t.throws(() => proposed("DNS_TTL=x\nNETWORK_DEVICE=$(ip)\n"), /:2: NETWORK_DEVICE: .*\n.*:1: DNS_TTL: /);
+  t.throws(() => proposed("NETWORK_DEVICE=\n"), /:1: NETWORK_DEVICE: is empty/);
+  t.same(settled({ file: "", text: "HOST_IP=\n", environment: new Map(), flags: [] }).hostIp, undefined);
   t.end();
 });
 
