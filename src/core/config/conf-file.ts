@@ -95,9 +95,9 @@ function readValue(text: string, place: "bare" | "exported", lookUp: LookUp): st
   // blanks as bash knows them: a no-break space begins a word
   const rest = text.slice(end).replace(/^[ \t]+/, "");
   if (rest === "" || rest.startsWith("#")) {
-    // bash leaves some of them out; octets that are not UTF-8 it keeps
-    if (/[^\P{Cc}\t]|\uFFFD/u.test(text.slice(0, end) + value))
-      throw new Refusal("holds a control character, or octets that are not UTF-8; take them out");
+    // bash leaves some of them out
+    if (/[^\P{Cc}\t]/u.test(text.slice(0, end) + value))
+      throw new Refusal("holds a control character; take it out");
     return value;
   }
   throw new Refusal(`"${clip(rest)}" follows the value; put a value with blanks in quotes`);
