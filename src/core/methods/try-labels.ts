@@ -1,5 +1,5 @@
 /** The labels of a container that `ocdd try` creates. */
-import { LABELS } from "../services/unknown-labels.ts";
+import { seemsMeant } from "../services/unknown-labels.ts";
 
 /** What limits the service, says where it is reached, when it is ready, and whether it is valid. */
 const KEPT: ReadonlySet<string> = new Set([
@@ -35,19 +35,14 @@ const NOTHING = "";
 
 /**
  * The labels to create it with. `labels` are those of the container that it is like, `image` those of its image, which Docker adds
- * where they are not set. A label that begins as OCDD's and is not known is kept: it may be a misspelt restriction.
+ * where they are not set. A label that seems meant for OCDD and is not known is kept: it may be a misspelt restriction.
  */
 export function tryLabels(
   name: string,
   labels: ReadonlyMap<string, string>,
   image: ReadonlyMap<string, string>,
 ): Record<string, string> {
-  const isKept = (key: string): boolean =>
-    KEPT.has(key) ||
-    (/^\s*ocdd[._-]/i.test(key) &&
-      !LABELS.includes(key) &&
-      !SCHEDULE.test(key) &&
-      !key.startsWith("ocdd.meta."));
+  const isKept = (key: string): boolean => KEPT.has(key) || seemsMeant(key);
   const overridden = [...image.keys()].flatMap((key): [string, string][] => {
     if (IDENTITY.test(key)) return [[key, NOTHING]];
     if (SCHEDULE.test(key)) return [[key, "off"]];

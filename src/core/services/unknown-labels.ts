@@ -1,4 +1,4 @@
-/** Labels that begin like OCDD's and are not known: a misspelt restriction must not count as no restriction. */
+/** Labels that seem meant for OCDD and are not known: a misspelt restriction must not count as no restriction. */
 
 import { clip } from "../clip.ts";
 import { edits, meant } from "../config/nearest.ts";
@@ -54,12 +54,15 @@ export const LABELS: readonly string[] = [
 /** Beginnings of labels whose rest is the user's own. */
 const OPEN_ENDED = /^ocdd\.(meta|cron)\./;
 
+const PREFIX = "ocdd";
+
 /** Those that close or hide something. */
 const RESTRICTIONS = ["allow", "ports", "enable", "hide"] as const;
 export type Restriction = (typeof RESTRICTIONS)[number];
 
 /** Those that limit what wakes a container. */
 const WAKE_LIMITS = ["wake.from", "wake.ports", "wake"] as const;
+type WakeLimit = (typeof WAKE_LIMITS)[number];
 
 /** What was found among a container's labels. */
 export interface UnknownLabels {
@@ -79,26 +82,28 @@ const NONE: UnknownLabels = { meant: new Set(), refused: null, notWoken: null, n
 
 /** Looks through the labels' keys. */
 export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabels {
-  const unknown = [...labels.keys()].filter(
-    (key) => /^\s*ocdd[._-]/i.test(key) && !LABELS.includes(key) && !OPEN_ENDED.test(key),
-  );
+  const unknown = [...labels.keys()].flatMap((key) => {
+    const reading = readKey(key);
+    return reading === null ? [] : [{ key, ...reading }];
+  });
   if (unknown.length === 0) return NONE;
   const restrictions = new Set<Restriction>();
   let refused: string | null = null;
   let notWoken: string | null = null;
   const notes: string[] = [];
-  for (const key of unknown) {
-    const word = plain(key.slice(0, 64).replace(/^\s*ocdd[._-]/i, ""));
-    const restriction = restrictionIn(word);
-    const limit = restriction === undefined ? wakeLimitIn(word) : undefined;
-    if (restriction !== undefined) {
+  for (const { key, isOurs, restriction, limit } of unknown) {
+    const wish = restriction ?? limit;
+    // where another program has such a label, the user decides by setting OCDD's as well
+    const isDecided = !isOurs && wish !== undefined && labels.has(`${PREFIX}.${wish}`);
+    const other = isOurs ? "" : `; if it is another program's, set ${PREFIX}.${wish} as well`;
+    if (restriction !== undefined && !isDecided) {
       restrictions.add(restriction);
-      refused ??= `label "${clip(key)}" is not known; if it is to restrict, write ocdd.${restriction}`;
-    } else if (limit !== undefined && notWoken === null) {
-      notWoken = `label "${clip(key)}" is not known; if it is to limit what wakes the container, write ocdd.${limit}`;
+      refused ??= `label "${clip(key)}" is not known; if it is to restrict, write ${PREFIX}.${restriction}${other}`;
+    } else if (limit !== undefined && !isDecided && notWoken === null) {
+      notWoken = `label "${clip(key)}" is not known; if it is to limit what wakes the container, write ${PREFIX}.${limit}${other}`;
       notes.push(notWoken);
     } else if (notes.length < MOST_REPORTED) {
-      const near = meant(key, LABELS);
+      const near = isOurs || wish === undefined ? meant(key, LABELS) : `${PREFIX}.${wish}`;
       const hint = near === null ? "" : `; the nearest is ${near}`;
       notes.push(`label "${clip(key)}" is not known and is ignored${hint}`);
     }
@@ -112,23 +117,69 @@ export function unknownLabels(labels: ReadonlyMap<string, string>): UnknownLabel
   };
 }
 
-/** The letters and digits of a label, in lower case. */
-const plain = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+/** Whether a label is not known and seems to be meant for OCDD. */
+export const seemsMeant = (key: string): boolean => readKey(key) !== null;
 
-/** The restriction that a word seems to mean: another case, blanks, a plural, a longer form, or a letter or two wrong. */
-function restrictionIn(word: string): Restriction | undefined {
+/** What a label's key seems to mean. */
+interface Reading {
+  /** It has OCDD's own prefix; else it may be another program's, and only what it restricts counts. */
+  readonly isOurs: boolean;
+  readonly restriction: Restriction | undefined;
+  readonly limit: WakeLimit | undefined;
+}
+
+/** Characters of a key that are looked at. */
+const MOST_READ = 128;
+/** OCDD's prefix, and what follows it; spaces and quotes around it are mistakes of YAML and of shells. */
+const OURS = /^[^a-z0-9]*ocdd[^a-z0-9](.*)$/s;
+/** The same with a letter less, another or two exchanged, or one more, and whatever separator; its letters in any order too. */
+const MISSPELT: readonly RegExp[] = [
+  /^(?:cdd|o[cd]{2})(.*)$/,
+  /^(?:.cdd|o.dd|oc.d|ocd.|codd|o[cd]{3})(.*)$/,
+  /^(?:.ocdd|o.cdd|oc.dd|ocd.d|ocdd.|o[cd]{4})(.*)$/,
+];
+/** OCDD's prefix behind the namespace of a domain or a program. */
+const IN_NAMESPACE = /[^a-z0-9]ocdd[^a-z0-9](.*)$/s;
+
+/** What a key seems to mean; null where it is a known label, or no label for OCDD. */
+function readKey(key: string): Reading | null {
+  if (LABELS.includes(key) || OPEN_ENDED.test(key)) return null;
+  const text = key.slice(0, MOST_READ).normalize("NFKC").replace(/\p{C}/gu, "").toLowerCase();
+  const own = OURS.exec(text)?.[1];
+  if (own !== undefined) {
+    const word = plain(own);
+    const restriction = restrictionIn(word, 2);
+    return { isOurs: true, restriction, limit: restriction === undefined ? wakeLimitIn(word, 2) : undefined };
+  }
+  const letters = plain(text);
+  const words = [
+    ...MISSPELT.flatMap((pattern) => pattern.exec(letters)?.[1] ?? []),
+    ...(IN_NAMESPACE.exec(text)?.slice(1).map(plain) ?? []),
+  ];
+  // two mistakes are as many as make another word of it
+  const restriction = words.map((word) => restrictionIn(word, 1)).find((one) => one !== undefined);
+  const limit = words.map((word) => wakeLimitIn(word, 1)).find((one) => one !== undefined);
+  if (restriction !== undefined) return { isOurs: false, restriction, limit: undefined };
+  return limit === undefined ? null : { isOurs: false, restriction, limit };
+}
+
+/** The letters and digits of a label in lower case, as many as can matter. */
+const plain = (text: string): string => text.replace(/[^a-z0-9]/g, "").slice(0, 64);
+
+/** The restriction that a word seems to mean: another case, blanks, a plural, a longer form, or at most so many letters wrong. */
+function restrictionIn(word: string, most: 1 | 2): Restriction | undefined {
   return RESTRICTIONS.find(
     (restriction) =>
-      isForm(word, restriction) || edits(word, restriction) <= (restriction.length > 4 ? 2 : 1),
+      isForm(word, restriction) || edits(word, restriction) <= (restriction.length > 4 ? most : 1),
   );
 }
 
 /** The same for what limits waking. */
-function wakeLimitIn(word: string): (typeof WAKE_LIMITS)[number] | undefined {
+function wakeLimitIn(word: string, most: 1 | 2): WakeLimit | undefined {
   return WAKE_LIMITS.find((limit) => {
     const whole = plain(limit);
     // other labels begin with "wake" as well
-    return limit === "wake" ? edits(word, whole) <= 1 : isForm(word, whole) || edits(word, whole) <= 2;
+    return limit === "wake" ? edits(word, whole) <= 1 : isForm(word, whole) || edits(word, whole) <= most;
   });
 }
 

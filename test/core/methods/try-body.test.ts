@@ -212,6 +212,7 @@ t.test("labels: a restriction stays, a misspelt one and one that cannot be read 
   t.match(Object.fromEntries(labelsOf(restrictions)), restrictions);
   t.not(readLabels(labelsOf({ "ocdd.alow": "10.0.0.0/8" })).refused, null);
   t.not(readLabels(labelsOf({ "OCDD.ports": "53" })).refused, null);
+  t.not(readLabels(labelsOf({ "occd.allow": "10.0.0.0/8" })).refused, null);
   t.not(readLabels(labelsOf({ "ocdd.allow": "10.0.0.0/33" })).refused, null);
   t.end();
 });

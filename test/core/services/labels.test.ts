@@ -196,6 +196,136 @@ t.test("an unknown label close to a restriction: refused", async (t) => {
   );
 });
 
+/** Characters that replace others or come between them by mistake, seen and unseen. */
+const STRAY = [
+  ..."abcdefghijklmnopqrstuvwxyz0.-_ ,:;/=\"'`OCD\t\n\u00a0\u200b\u2060\ufeff\u00ad\u0430\u0441\u043e\uff41\uff0e\u{1d41a}",
+];
+
+/** Every key with one letter left out, added, changed, or exchanged with the next; lower case is the same as upper. */
+function misspelt(key: string): Set<string> {
+  const all = new Set<string>();
+  for (let i = 0; i <= key.length; i++) {
+    const [before, after] = [key.slice(0, i), key.slice(i)];
+    all.add(before + after.slice(1));
+    all.add(before + after.slice(1, 2) + after.slice(0, 1) + after.slice(2));
+    for (const letter of STRAY) all.add(before + letter + after).add(before + letter + after.slice(1));
+  }
+  all.delete(key);
+  return all;
+}
+
+t.test("a restriction with one letter wrong anywhere in its key: refused, never silent", async (t) => {
+  for (const restriction of ["allow", "ports", "enable", "hide"])
+    for (const key of misspelt(`ocdd.${restriction}`)) {
+      const { refused } = wishes({ [key]: "10.0.0.0/8" });
+      if (!refused?.includes(`write ocdd.${restriction}`)) t.fail(`${JSON.stringify(key)}: ${refused}`);
+    }
+  for (const limit of ["wake", "wake.ports", "wake.from"])
+    for (const key of misspelt(`ocdd.${limit}`)) {
+      const { refused, notes } = wishes({ [key]: "10.0.0.0/8" });
+      if (refused === null && !/limit what wakes the container/.test(notes.join()))
+        t.fail(`${JSON.stringify(key)}: ${notes}`);
+    }
+});
+
+t.test(
+  "a restriction whose prefix is misspelt, quoted, in a namespace, or not separated: refused",
+  async (t) => {
+    const shapes = [
+      (rest: string) => `odcc.${rest}`,
+      (rest: string) => `com.ocdd.${rest}`,
+      (rest: string) => `com.example.ocdd.${rest}`,
+      (rest: string) => `x-ocdd.${rest}`,
+      (rest: string) => `labels.ocdd.${rest}`,
+      (rest: string) => `"ocdd.${rest}"`,
+      (rest: string) => `- ocdd.${rest}`,
+      (rest: string) => `\u200b\u200bocdd.${rest}`,
+      (rest: string) => `ocdd.${rest}: 10.0.0.0/8`,
+      (rest: string) => `ocdd.${rest}=10.0.0.0/8`,
+      (rest: string) => `\uff4f\uff43\uff44\uff44.${rest}`,
+      (rest: string) => `occd.${rest}s`,
+      (rest: string) => ` OCD_${rest}`,
+    ];
+    for (const restriction of ["allow", "ports", "enable", "hide"])
+      for (const shape of shapes) {
+        const key = shape(restriction);
+        const { refused } = wishes({ [key]: "x" });
+        t.match(refused, `write ocdd.${restriction}`, JSON.stringify(key));
+        t.notOk((refused ?? "").includes("\u200b"), "no format character in the message");
+      }
+    t.ok(
+      isShown(new Map([["occd.enable", "false"]]), "labelled"),
+      "with the reason under EXPOSE=labelled too",
+    );
+  },
+);
+
+t.test(
+  "a restriction that may be another program's: the reason says so, and OCDD's own label decides",
+  async (t) => {
+    for (const [key, own, value] of [
+      ["ocd.enable", "ocdd.enable", "true"],
+      ["odd.ports", "ocdd.ports", "80"],
+      ["com.ocdd.allow", "ocdd.allow", "0.0.0.0/0"],
+    ] as const) {
+      t.match(wishes({ [key]: "x" }).refused, `write ${own}; if it is another program's, set ${own} as well`);
+      const { refused, notes } = wishes({ [key]: "x", [own]: value });
+      t.equal(refused, null, key);
+      t.strictSame(notes, [`label "${key}" is not known and is ignored; the nearest is ${own}`]);
+    }
+    t.notMatch(wishes({ "ocdd.allows": "x" }).refused, "another program");
+    t.ok(
+      wishes({ "ocdd.allows": "x", "ocdd.allow": "10.0.0.0/8" }).refused,
+      "OCDD's own prefix: refused all the same",
+    );
+  },
+);
+
+t.test("labels of other programs: not a word", async (t) => {
+  const others = `
+    traefik.enable traefik.port traefik.http.routers.ocdd.rule traefik.http.routers.ocdd.entrypoints
+    traefik.http.services.ocdd.loadbalancer.server.port traefik.http.middlewares.ocdd.ipallowlist.sourcerange traefik.docker.network
+    com.docker.compose.project com.docker.compose.service com.docker.compose.oneoff com.docker.compose.depends_on
+    com.docker.swarm.service.name com.docker.stack.namespace desktop.docker.io/ports desktop.docker.io/binds/0/Source
+    org.opencontainers.image.title org.opencontainers.image.source org.label-schema.name maintainer description version name ports
+    allow enable hide hidden port enabled ocd odd cdd ocdd octo octopus octoprint.port octodns.enable
+    com.centurylinklabs.watchtower.enable com.centurylinklabs.watchtower.scope com.centurylinklabs.watchtower.monitor-only
+    diun.enable diun.watch_repo wud.watch wud.tag.include homepage.name homepage.href homepage.widget.type glance.name glance.hide
+    homarr.hide flame.type dashy.label sablier.enable sablier.group health-check ofelia.enabled ofelia.job-exec.x.schedule
+    chadburn.enabled deck-chores.dump.command autoheal autoheal.stop.timeout docker-volume-backup.stop-during-backup
+    docker-volume-backup.archive-pre caddy caddy.reverse_proxy caddy_0 caddy_0.import prometheus prometheus.io/port prometheus.io/scrape
+    prometheus-scrape.enabled prometheus-scrape.port promtail logging logging.promtail com.datadoghq.ad.logs co.elastic.logs/enabled
+    cadvisor.enable nginx-proxy.port VIRTUAL_HOST com.github.nginx-proxy.nginx com.github.dockergen.x coolify.managed coolify.port
+    dokku.port io.portainer.hide io.balena.features.dbus io.rancher.container.ports io.kubernetes.pod.name io.podman.annotations.label
+    tsdproxy.enable tsdproxy.container_port dockflare.enable swag swag_port swag_enable proxy.ports kuma.x.http.name docky.allow
+    oidc.enable oidc.allow odoo.ports occupancy.enable order.hide code.allow code.ports cod.hosts dodd.hive todo.enable codename.hide
+    acdd.titel ocd.name ocd.title ocd.hosts odd.pods ocid.pool odd.wait cdd.url ocd.loops`
+    .trim()
+    .split(/\s+/);
+  for (const key of others) {
+    const { refused, notes } = wishes({ [key]: "x" });
+    t.strictSame({ refused, notes }, { refused: null, notes: [] }, key);
+  }
+});
+
+t.test(
+  "labels without bound in number or length: each is looked at as far as a key can matter",
+  async (t) => {
+    const long = "o".repeat(100_000);
+    const keys = [
+      long,
+      `ocdd.${long}`,
+      `com.${".ocdd".repeat(20_000)}`,
+      "\ufdfa".repeat(50_000),
+      `"${" ".repeat(100_000)}`,
+    ];
+    const { refused, notes } = wishes(Object.fromEntries(keys.map((key) => [key, ""])));
+    t.equal(refused, null);
+    t.ok(notes.every((note) => note.length < 200));
+    t.ok(wishes({ [`occd.allow${"x".repeat(100_000)}`]: "" }).refused);
+  },
+);
+
 t.test("an unknown label close to what limits waking: a warning, and the container is served", async (t) => {
   for (const key of ["ocdd.wake.form", "ocdd.wake.port", "ocdd.Wake", "ocdd.wakes", "ocdd_wake_from"]) {
     const { refused, notes } = wishes({ [key]: "x" });
