@@ -8,31 +8,65 @@ const SCRIPTS =
   "Latn Cyrl Grek Armn Geor Hebr Arab Thaa Deva Beng Guru Gujr Orya Taml Telu Knda Mlym Sinh Thai Laoo Tibt Mymr Ethi Khmr".split(
     " ",
   );
+/**
+ * Latin letters of written languages (UTS 39 §3.1, Identifier_Status Allowed). Not those of phonetics and of old texts, which are
+ * doubles of common ones: ɑ ɡ ɩ ȷ ᴊ ꜱ. No combining marks: letters with an accent are characters of their own.
+ */
+const LATIN = "a-zß-öø-žơưǎ-ǜǟ-ǣǧ-ǰǵǹ-țȟȧ-ȳəḁ-ẙạ-ỹ";
+const lettersOf = (script: string): string => (script === "Latn" ? LATIN : `\\p{scx=${script}}`);
 /** Sets of scripts that may be mixed in one label: those of Chinese, Japanese and Korean together, with Latin (UTS 39 §5.2). */
 const TOGETHER = [...SCRIPTS.map((one) => [one]), ["Latn", "Hani", "Hira", "Kana"], ["Latn", "Hani", "Hang"]];
-const ONE_SCRIPT = TOGETHER.map(
-  (scripts) => new RegExp(`^(?:[-0-9]|${scripts.map((one) => `\\p{scx=${one}}`).join("|")})+$`, "u"),
+const ONE_SCRIPT = TOGETHER.map((scripts) => new RegExp(`^[-0-9${scripts.map(lettersOf).join("")}]+$`, "u"));
+/** Lower-case letters, letters without case, marks and digits (RFC 5892 §2.1). A mark is behind a letter, and not there twice. */
+const LETTERS = /^(?!.*(?:^|[-\p{Nd}])\p{M})(?!.*(\p{M})\1)[\p{Ll}\p{Lo}\p{Lm}\p{Mn}\p{Mc}\p{Nd}-]+$/u;
+/** What is not seen, parts of old Korean syllables, and both kinds of Arabic digits (RFC 5892 §2.3, §2.9, appendices A.8 and A.9). */
+const NEVER =
+  /[\p{Default_Ignorable_Code_Point}\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]|[\u0660-\u0669].*[\u06f0-\u06f9]|[\u06f0-\u06f9].*[\u0660-\u0669]/u;
+/** A hyphen at the start, at the end, or in the third and fourth place (RFC 5891 §4.2.3.1). */
+const BAD_HYPHENS = /^-|-$|^..--/u;
+/**
+ * Letters and digits that are drawn like those of ASCII (UTS 39 §4), with ASCII's own: of Latin, Cyrillic, Greek, Armenian, Georgian,
+ * Hebrew, Arabic, Chinese and Japanese, of Indian scripts, Burmese and Ethiopic. Digits of other scripts count as well.
+ */
+const LIKE_ASCII = new RegExp(
+  `^[-a-z\\p{Nd}${[
+    "ıĸ",
+    "агԁеԍһіјӏорԛѕԝпхсуүьҽѡѵꙇ",
+    "αγικνορσυχ",
+    "ագզհոռսցքօ",
+    "იოყჿ",
+    "וטןס",
+    "اه",
+    "ー一丨",
+    "ଠഠဝሀዐ",
+    // a second dot on і
+    "\\u0307",
+  ].join("")}]+$`,
+  "u",
 );
-/** Lower-case letters, letters without case, marks and digits (RFC 5892 §2.1), beginning with no mark. */
-const LETTERS = /^[\p{Ll}\p{Lo}\p{Nd}][\p{Ll}\p{Lo}\p{Lm}\p{Mn}\p{Mc}\p{Nd}-]*$/u;
-/** Letters of other scripts that are drawn like Latin ones, with the digits and hyphens between them. */
-const LIKE_LATIN = /^[-0-9аеорсухіјѕһӏԁԛԝѵοναιρυκχօսոհց]+$/u;
 
 /**
- * True for a lower-case `xn--` label that is an A-label (RFC 5890 §2.3.2.1) of letters of one script which do not look like
- * Latin ones.
+ * True for a lower-case `xn--` label that is an A-label (RFC 5890 §2.3.2.1) of letters of one script which do not all look like
+ * those of ASCII.
  */
 export function isALabel(label: string): boolean {
   const decoded = label.startsWith("xn--") ? decodePunycode(label.slice(4)) : undefined;
   return (
     decoded !== undefined &&
-    /[^\0-\x7f]/.test(decoded) &&
-    decoded.normalize("NFC") === decoded &&
+    isStable(decoded) &&
     LETTERS.test(decoded) &&
+    !BAD_HYPHENS.test(decoded) &&
+    !NEVER.test(decoded) &&
     ONE_SCRIPT.some((pattern) => pattern.test(decoded)) &&
-    !LIKE_LATIN.test(decoded)
+    // of ASCII alone it is no A-label
+    !LIKE_ASCII.test(decoded) &&
+    // letters of one direction (RFC 5893), and the only spelling of this name: as browsers have it (WHATWG URL §3.3)
+    URL.parse(`http://${decoded}/`)?.hostname === label
   );
 }
+
+/** False where a program may change it, and so make another name of it (RFC 5892 §2.2). */
+const isStable = (text: string): boolean => text.normalize("NFKC").toLowerCase().normalize("NFKC") === text;
 
 // RFC 3492 §5
 const [BASE, TMIN, TMAX, SKEW, DAMP, INITIAL_BIAS, INITIAL_N] = [36, 1, 26, 38, 700, 72, 0x80];
