@@ -10,7 +10,7 @@ import { withoutLaterNetworks } from "./allowed.ts";
 import { asleepReach, networkIndex, type Reach, reachOf, type Surroundings, wishOf } from "./candidate.ts";
 import { groupOf, type Identity, identityOf, lastSeenOf, loserKey } from "./identity.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
-import { toName, wishedName } from "./name.ts";
+import { nameNotes, wishedName } from "./name.ts";
 import type { Claim } from "./names.ts";
 
 export interface Candidate {
@@ -50,7 +50,11 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
       const notes = [
         ...labels.notes,
         ...(own || holder === undefined ? [] : [`"${clip(holder.name)}" has the place that it claims`]),
-        ...nameNotes(identity.oneOff ? null : labels.name, identity, container),
+        ...nameNotes(
+          identity.oneOff ? null : labels.name,
+          identity.membership?.service ?? container.name,
+          wishOf(container, labels, identity),
+        ),
         ...identityNotes(identity, groups, lastSeen),
         ...(labels.map.length > 0 && hasNoAlias(reach)
           ? ["label ocdd.map has no effect: it has no alias of its own"]
@@ -138,16 +142,6 @@ function keyHolders(
     if (wins) holders.set(key, container);
   }
   return holders;
-}
-
-/** Problems of the text that a container's name is made from. */
-function nameNotes(label: string | null, { membership }: Identity, { name }: Container): string[] {
-  const text = label || membership?.service || name;
-  return toName(text) === wishedName(text)
-    ? []
-    : [
-        `"${clip(text)}" is no internationalized name of one script, or looks like a Latin one: it is used without xn--`,
-      ];
 }
 
 /** Problems of an identity, given the existing leases. */

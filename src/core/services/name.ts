@@ -1,3 +1,4 @@
+import { clip } from "../clip.ts";
 import { isALabel } from "./a-label.ts";
 
 declare const brand: unique symbol;
@@ -33,6 +34,26 @@ export function wishedName(text: string): Name | undefined {
   return label?.startsWith("xn--") === true && !isALabel(label)
     ? toName(label.replace(/^(xn-+)+/, ""))
     : label;
+}
+
+/**
+ * What is to be said of the text that a container's name is made from: the label ocdd.name, else `other`. `used` is the name that
+ * is made of it. A label is meant as it is written, apart from case, `_` and outer spaces.
+ */
+export function nameNotes(label: string | null, other: string, used: Name): string[] {
+  const asked = label?.trim() ?? "";
+  const text = asked || other;
+  if (toName(text) !== wishedName(text))
+    return [
+      `"${clip(text)}" is no internationalized name of one script, or looks like a Latin one: it is used without xn--`,
+    ];
+  if (asked === "" || used === asked.toLowerCase().replaceAll("_", "-")) return [];
+  const remedy = /[^\0-\x7f]/.test(asked)
+    ? " (an internationalized name is written in its form with xn--)"
+    : "";
+  return [
+    `label ocdd.name: "${clip(asked)}" is no name of up to 63 letters, digits and hyphens${remedy}: "${used}" is used`,
+  ];
 }
 
 /** `name-suffix`, cut like any other Name; `suffix-name` where what follows `xn--` must stay as it is. */

@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import t from "tap";
+import { decide } from "../../../src/core/decide.ts";
 import {
   fingerprint,
   isReserved,
+  nameNotes,
   suffixed,
   toName,
+  wishedName,
   withoutComposeParts,
 } from "../../../src/core/services/name.ts";
-import { name } from "../make.ts";
+import { composeLabels, config, container, NOW, name, observation } from "../make.ts";
 
 const LDH = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 const text = fc.oneof(
@@ -99,4 +102,56 @@ t.test("a fingerprint is eight hex digits, the same for the same text", async (t
   t.equal(fingerprint(""), "811c9dc5");
   t.equal(fingerprint("a"), "e40c292c");
   t.equal(fingerprint("foobar"), "bf9cf968");
+});
+
+t.test("ocdd.name that is not used as it is written: the reason and the name that is used", async (t) => {
+  const noted = (label: string, more: Iterable<[string, string]> = []) => {
+    const labels = new Map([...more, ["ocdd.name", label]]);
+    const seen = observation({ containers: [container({ name: "app", labels })] });
+    const { services, warnings } = decide(config(), seen, NOW);
+    return { name: services[0]?.name, warnings, notes: services[0]?.notes };
+  };
+  const INTERNATIONAL = " (an internationalized name is written in its form with xn--)";
+  for (const [label, used, remedy] of [
+    ["*.web", "web", ""],
+    ["api.shop", "api-shop", ""],
+    ["web.toolbox.example.com", "web-toolbox-example-com", ""],
+    ["a b", "a-b", ""],
+    ["-x-", "x", ""],
+    ["web;rm", "web-rm", ""],
+    ["*", "app", ""],
+    ["日本", "app", INTERNATIONAL],
+    ["münchen", "m-nchen", INTERNATIONAL],
+  ] as const) {
+    const note = `label ocdd.name: "${label}" is no name of up to 63 letters, digits and hyphens${remedy}: "${used}" is used`;
+    t.strictSame(noted(label), { name: used, warnings: [`container "app": ${note}`], notes: [note] }, label);
+  }
+  t.match(noted("日本", composeLabels("shop", "front")).warnings[0], /: "front" is used$/);
+  t.match(
+    noted("x".repeat(64)).warnings[0],
+    /"x{60}…" is no name of up to 63 .*: "x{58}-[0-9a-f]{4}" is used$/,
+  );
+  for (const [label, used] of [
+    ["web", "web"],
+    ["Web", "web"],
+    ["my_app", "my-app"],
+    [" web ", "web"],
+    ["xn--mnchen-3ya", "xn--mnchen-3ya"],
+    ["", "app"],
+    ["  ", "app"],
+  ] as const)
+    t.strictSame(noted(label), { name: used, warnings: [], notes: undefined }, JSON.stringify(label));
+});
+
+t.test("any ocdd.name: used as it is written, or a note of one line", async () => {
+  fc.assert(
+    fc.property(text, (label) => {
+      const used = wishedName(label) ?? name("other");
+      const notes = nameNotes(label, "other", used);
+      const same = used === label.trim().toLowerCase().replaceAll("_", "-") || label.trim() === "";
+      return (
+        same === (notes.length === 0) && notes.every((note) => note.length < 300 && !/\p{Cc}/u.test(note))
+      );
+    }),
+  );
 });
