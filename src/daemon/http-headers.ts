@@ -18,11 +18,13 @@ export const STRICT_POLICY =
  * is in the body only, so that a script that got into it would not be allowed by its own hash.
  */
 export function policyOf(html: string): string {
-  const head = html.slice(0, Math.max(html.indexOf("</head>"), 0));
-  const hashes = (element: string): string =>
-    [...head.matchAll(new RegExp(`<${element}\\b[^>]*>([^]*?)</${element}>`, "g"))]
-      .map(([, inside = ""]) => createHash("sha256").update(inside, "latin1").digest("base64"))
-      .map((hash) => `'sha256-${hash}'`)
+  const elements = headElements(html);
+  const hashes = (name: string): string =>
+    elements
+      .filter((element) => element.name === name)
+      // browsers hash the text as they parse it (HTML §13.2.3.5)
+      .map(({ inside }) => createHash("sha256").update(inside.replace(/\r\n?/g, "\n"), "latin1"))
+      .map((hash) => `'sha256-${hash.digest("base64")}'`)
       .join(" ") || "'none'";
   return [
     "default-src 'none'",
@@ -34,4 +36,34 @@ export function policyOf(html: string): string {
     "form-action 'self'",
     "frame-ancestors 'none'",
   ].join("; ");
+}
+
+interface HeadElement {
+  /** In lower case. */
+  readonly name: string;
+  /** The text between its tags. */
+  readonly inside: string;
+}
+
+/** The rest of a tag: attributes, whose values may hold `>` between quotes (HTML §13.1.2.3). */
+const REST = `(?=[\\s/>])(?:[^>=]|=\\s*(?:"[^"]*"|'[^']*'|(?!["'\\s])))*>`;
+/** A comment; an element that holds text, with its end; or any other tag. */
+const PART = new RegExp(
+  `<!--(?:-?>|[^]*?--!?>)|<(title|style|script|template)${REST}([^]*?)</\\1(?=[\\s/>])[^>]*>|</?([a-z][^\\s/>]*)${REST}`,
+  "gi",
+);
+/** Tags behind which a head goes on. */
+const OF_HEAD: ReadonlySet<string> = new Set(["html", "head", "base", "link", "meta", "noscript"]);
+
+/**
+ * The elements of a page's head that hold text, in their order. The head ends at its end tag, or, since that may be left out, at the
+ * first tag that is of no head (HTML §13.2.6.4.4).
+ */
+function headElements(html: string): HeadElement[] {
+  const elements: HeadElement[] = [];
+  for (const [whole, name, inside = "", other] of html.matchAll(PART)) {
+    if (name !== undefined) elements.push({ name: name.toLowerCase(), inside });
+    if (/^<\/(?:head|html)/i.test(whole) || (other !== undefined && !OF_HEAD.has(other.toLowerCase()))) break;
+  }
+  return elements;
 }
