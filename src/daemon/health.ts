@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { contains, type Ipv4, parseCidr, parseIpv4 } from "../core/addresses/ipv4.ts";
 import type { Endpoint } from "../core/config/endpoints.ts";
+import { readTarget } from "../core/page/target.ts";
 import { connectionShare } from "./connection-share.ts";
 import { openHttp } from "./http.ts";
 import type { Listening } from "./listener.ts";
@@ -102,7 +103,7 @@ const answerOf =
       response.writeHead(good ? 200 : 503, { "content-type": "text/plain; charset=utf-8" });
       response.end(good ? "ok\n" : "not ok\n");
     };
-    const path = request.url?.split("?")[0];
+    const [path] = readTarget(request.url ?? "/").path.split("?", 1);
     if (path === "/livez") verdict(health.live());
     else if (path === "/readyz") verdict(health.ready());
     else if (path === "/metrics") {

@@ -1,5 +1,6 @@
 /** Health and metrics over HTTP: what is answered, and who may read it. */
 import { once } from "node:events";
+import { request } from "node:http";
 import { type AddressInfo, connect, createServer } from "node:net";
 import t, { type Test } from "tap";
 import { type Ipv4, parseIpv4 } from "../../src/core/addresses/ipv4.ts";
@@ -41,6 +42,13 @@ t.test("health and metrics are served on loopback", async (t) => {
   health.live = false;
   t.same(await ask("/livez"), [503, "not ok\n"]);
   t.same(await ask("/metrics"), [200, "ocdd_services 2\n"]);
+  const absolute = await new Promise<number | undefined>((resolve, reject) => {
+    const path = "http://127.0.0.1/metrics?x";
+    request({ host: "127.0.0.1", port, path, agent: false }, (reply) => resolve(reply.resume().statusCode))
+      .on("error", reject)
+      .end();
+  });
+  t.equal(absolute, 200, "a target in absolute-form");
   health.broken = true;
   t.same(await ask("/metrics"), [503, "not ok\n"], "figures that fail end nothing");
   t.same(await ask("/"), [404, ""]);

@@ -1,5 +1,6 @@
 /** Which requests are answered, and how a body is sent: headers, conditional requests, refusals. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { readTarget } from "../../core/page/target.ts";
 import { SECURITY_HEADERS, STRICT_POLICY } from "../../daemon/http-headers.ts";
 import { hostOf, type IsOwnHost } from "./hosts.ts";
 
@@ -27,11 +28,12 @@ export interface Refusal {
  */
 export function admit(request: IncomingMessage, isOwnHost: IsOwnHost): Refusal | undefined {
   const { method, url = "", headers } = request;
+  const { authority, path } = readTarget(url);
   // RFC 9112 §3.2: more than one Host, or none, is a broken request
   if (request.headersDistinct.host?.length !== 1) return { status: 400, text: "a request has one Host" };
-  if (!isOwnHost(hostOf(headers.host ?? "")))
+  if (!isOwnHost(hostOf(authority ?? headers.host ?? "")))
     return { status: 421, text: "unknown host name; the key WEB_NAMES in ocdd.conf adds one" };
-  if (!url.startsWith("/")) return { status: 400, text: "this is not a proxy" };
+  if (!path.startsWith("/")) return { status: 400, text: "this is not a proxy" };
   if (method !== "GET" && method !== "HEAD") return { status: 405, text: "only GET and HEAD are answered" };
   if (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0)
     return { status: 413, text: "requests with a body are not accepted" };
@@ -110,18 +112,26 @@ export function send(request: IncomingMessage, response: ServerResponse, body: B
   }
   response.writeHead(body.status, {
     ...headers,
-    "Content-Type": body.type,
-    "Content-Length": octets.length,
+    // RFC 9110 §8.6: 204 has no Content-Length
+    ...(body.status === 204 ? {} : { "Content-Type": body.type, "Content-Length": octets.length }),
     ...(zip ? { "Content-Encoding": "gzip" } : {}),
   });
   response.end(request.method === "HEAD" ? undefined : octets);
 }
 
-/** RFC 9110 §12.5.3, as far as one coding needs it: named and not refused by a weight of 0. */
+/** RFC 9110 §12.5.3: whether the coding's own weight, or that of `*` where it is not named, is more than 0. */
 function acceptsGzip(header: string | string[] | undefined): boolean {
-  return String(header ?? "")
-    .split(",")
-    .some((item) => /^\s*(gzip|\*)\s*(;|$)/i.test(item) && !/;\s*q=0(\.0{0,3})?\s*$/i.test(item));
+  const accepted = new Map(
+    String(header ?? "")
+      .toLowerCase()
+      .split(",")
+      .map((item) => {
+        const [coding = "", ...parameters] = item.split(";").map((part) => part.trim());
+        return [coding, !parameters.some((one) => /^q=0(\.0{0,3})?$/.test(one))] as const;
+      }),
+  );
+  // x-gzip is the same (RFC 9110 §8.4.1.3)
+  return accepted.get("gzip") ?? accepted.get("x-gzip") ?? accepted.get("*") ?? false;
 }
 
 /** RFC 9110 §13.1.2: weak comparison, any of the list. */

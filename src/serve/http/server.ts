@@ -3,6 +3,7 @@
  * To a container it tells what is known of that container. It reads four files and a stamp, and nothing else of the director.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { readTarget } from "../../core/page/target.ts";
 import { connectionShare } from "../../daemon/connection-share.ts";
 import { openHttp } from "../../daemon/http.ts";
 import type { Say } from "../../daemon/log.ts";
@@ -99,7 +100,8 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     });
     const refusal = admit(request, isOwnHost);
     if (refusal !== undefined) return refuse(request, response, refusal);
-    const path = request.url?.split("?", 1)[0] ?? "/";
+    const { path: url } = readTarget(request.url ?? "/");
+    const [path = "/"] = url.split("?", 1);
     // the whole zone names services that are hidden on the page
     if (path === "/zone.txt" && !isAllowed(permission, request.socket.remoteAddress ?? ""))
       return refuse(request, response, NO_TRANSFER);
@@ -110,7 +112,7 @@ export async function serveHttp(options: HttpOptions): Promise<WebServer> {
     if (path === "/events") return events.open(request, response, pages.state());
     const page = await pages.find(path);
     if (page === undefined || path === "/") {
-      const asked = { url: request.url ?? "/", cookie: request.headers.cookie };
+      const asked = { url, cookie: request.headers.cookie };
       const to = redirectOf(asked, pages.urls(), options.fallbackUrl || "/");
       if (to !== undefined) return redirect(response, to);
     }

@@ -128,7 +128,13 @@ t.test("page, services.json, zone.txt and last-run: served with their headers", 
   const zone = await ask("/zone.txt");
   t.equal(zone.body.toString(), "$ORIGIN x.\n");
   t.equal(zone.headers["content-security-policy"]?.includes("default-src 'none'"), true);
-  t.equal((await ask("/favicon.ico")).status, 204);
+  for (const method of ["GET", "HEAD"]) {
+    const none = await ask("/favicon.ico", {}, method);
+    t.equal(none.status, 204);
+    t.equal(none.body.length, 0);
+    for (const header of ["content-length", "transfer-encoding", "content-type"])
+      t.equal(none.headers[header], undefined, header);
+  }
 
   const zipped = await ask("/", { "Accept-Encoding": "br, gzip;q=0.5" });
   t.equal(zipped.headers["content-encoding"], "gzip");
@@ -187,7 +193,16 @@ t.test("methods, paths, hosts and bodies that are not served: each has its statu
     t.equal((await ask(path)).status, 404, path);
   t.equal((await ask("/zone.txt")).status, 503, "a file that is not there yet");
   const host = `Host: ${ZONE}\r\n`;
-  t.match(await raw(`GET http://evil.example/ HTTP/1.1\r\n${host}\r\n`), /^HTTP\/1.1 400 /, "no proxy");
+  const misdirected = [
+    "http://evil.example/",
+    `http://evil.example:80?http://${ZONE}/`,
+    `http://a@${ZONE}/`,
+    "http:///",
+  ];
+  for (const target of misdirected)
+    t.match(await raw(`GET ${target} HTTP/1.1\r\n${host}\r\n`), /^HTTP\/1.1 421 /, target);
+  for (const target of [`https://${ZONE}/`, "ftp://evil.example/", "*", `${ZONE}:80`])
+    t.match(await raw(`GET ${target} HTTP/1.1\r\n${host}\r\n`), /^HTTP\/1.1 400 /, `no proxy: ${target}`);
   t.match(await raw(`GET / HTTP/1.1\r\n\r\n`), /^HTTP\/1.1 400 /, "no Host");
   t.match(await raw(`GET / HTTP/1.1\r\nHost:\r\n\r\n`), /^HTTP\/1.1 421 /, "an empty one");
   t.match(await raw(`GET / HTTP/1.1\r\n${host}${host}\r\n`), /^HTTP\/1.1 400 /, "two");
@@ -199,7 +214,64 @@ t.test("methods, paths, hosts and bodies that are not served: each has its statu
   t.match(await raw(`GET / HTTP/1.1\r\n${host}X: ${"y".repeat(9_000)}\r\n\r\n`), /^HTTP\/1.1 431 /);
   t.match(await raw("\x16\x03\x01\x02\x00\x01\x00"), /^HTTP\/1.1 400 /, "TLS to a port without");
   t.match(await raw(`GET / HTTP/1.1\r\n${host}`), /^HTTP\/1.1 408 /, "headers that never end");
-  t.match(server.counters.statuses, { 200: by.length, 421: others.length + 1, 405: 6 });
+  t.match(server.counters.statuses, { 200: by.length, 421: others.length + misdirected.length + 1, 405: 6 });
+});
+
+t.test("a target in absolute-form: its host counts, whatever Host says", async (t) => {
+  const { raw } = await site(t, {
+    "index.html": page("v1"),
+    "services.json": JSON.stringify({
+      zone: ZONE,
+      services: [{ name: "web", fqdn: `web.${ZONE}`, url: `http://web.${ZONE}/` }],
+    }),
+  });
+  const ask = (target: string, host: string): Promise<string> =>
+    raw(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  for (const target of [
+    `http://${ZONE}/`,
+    `http://${ZONE}`,
+    `HTTP://${ZONE.toUpperCase()}.:80/?x`,
+    "http://127.0.0.1/index.html",
+  ])
+    for (const host of [ZONE, "proxy.example"]) {
+      const reply = await ask(target, host);
+      t.match(reply, /^HTTP\/1.1 200 /, `${target} ${host}`);
+      t.match(reply, "<title>T</title>");
+    }
+  t.match(await ask(`http://${ZONE}/services.json?x`, ZONE), /^HTTP\/1.1 200 .*application\/json/s);
+  t.match(await ask(`http://${ZONE}/go/web/a?b`, ZONE), `Location: http://web.${ZONE}/a?b\r\n`);
+  t.match(await ask(`http://${ZONE}/zone`, ZONE), /^HTTP\/1.1 404 /);
+  t.match(
+    await raw(`GET http://${ZONE}/ HTTP/1.1\r\n\r\n`),
+    /^HTTP\/1.1 400 /,
+    "without Host, which it must have",
+  );
+});
+
+t.test("Accept-Encoding: gzip by its own weight, and by that of * where it is not named", async (t) => {
+  const { ask } = await site(t, { "index.html": page("v1", "x".repeat(2_000)) });
+  for (const [header, zipped] of [
+    ["gzip", true],
+    ["GZIP;Q=0.001", true],
+    ["x-gzip", true],
+    ["br, gzip ; q=1.000", true],
+    ["*", true],
+    ["br;q=0, *;q=0.5", true],
+    ["*;q=0, gzip", true],
+    ["gzip;q=0, *", false],
+    ["*, gzip;q=0.000", false],
+    ["gzip;Q=0", false],
+    ["gzip ; q=0.", false],
+    ["*;q=0", false],
+    ["br, identity", false],
+    ["gzipped, agzip", false],
+    ["", false],
+  ] as const)
+    t.equal(
+      (await ask("/", { "Accept-Encoding": header })).headers["content-encoding"],
+      zipped ? "gzip" : undefined,
+      header,
+    );
 });
 
 t.test("open pages receive an event for each change", async (t) => {
