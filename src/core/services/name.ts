@@ -38,7 +38,7 @@ export function wishedName(text: string): Name | undefined {
 
 /**
  * What is to be said of the text that a container's name is made from: the label ocdd.name, else `other`. `used` is the name that
- * is made of it. A label is meant as it is written, apart from case, `_` and outer spaces.
+ * is made of it. A label is meant as it is written, apart from case, `_` and spaces.
  */
 export function nameNotes(label: string | null, other: string, used: Name): string[] {
   const asked = label?.trim() ?? "";
@@ -47,7 +47,7 @@ export function nameNotes(label: string | null, other: string, used: Name): stri
     return [
       `"${clip(text)}" is no internationalized name of one script, or looks like a Latin one: it is used without xn--`,
     ];
-  if (asked === "" || used === asked.toLowerCase().replaceAll("_", "-")) return [];
+  if (asked === "" || used === asked.toLowerCase().replaceAll(/[_ ]/g, "-")) return [];
   const remedy = /[^\0-\x7f]/.test(asked)
     ? " (an internationalized name is written in its form with xn--)"
     : "";

@@ -116,7 +116,6 @@ t.test("ocdd.name that is not used as it is written: the reason and the name tha
     ["*.web", "web", ""],
     ["api.shop", "api-shop", ""],
     ["web.toolbox.example.com", "web-toolbox-example-com", ""],
-    ["a b", "a-b", ""],
     ["-x-", "x", ""],
     ["web;rm", "web-rm", ""],
     ["*", "app", ""],
