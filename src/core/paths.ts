@@ -54,25 +54,67 @@ const IN_STORAGE = {
   self: "private/serve/self.json",
 } as const;
 
-/** Absolute paths. */
+/** Absolute paths, in normal form where the settings are. */
 export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {
   const stored = Object.fromEntries(
     Object.entries(IN_STORAGE).map(([key, name]) => [key, `${storageDir}/${name}`]),
   ) as Record<keyof typeof IN_STORAGE, string>;
-  const site = parentOf(indexFile);
+  const site = parentOf(indexFile).replace(/\/$/, "");
   return { ...stored, services: `${site}/services.json`, lastRun: `${site}/last-run` };
 }
 
-/** Whether a path that the configuration gives is one of the files OCDD keeps for itself, or of one while it is written. */
-export function isReserved(path: string, settings: PathSettings): boolean {
-  const kept = pathsOf(settings);
-  const files = [...Object.values(kept), `${kept.leases}.previous`, `${kept.events}.previous`];
-  const temporary = [...files, settings.indexFile].map((file) => `${file}.new`);
-  return [...files, ...temporary].some((file) => normal(file) === normal(path));
+/** Where the new content of a file is until it takes the file's place. */
+export const newOf = (file: string): string => `${file}.new`;
+
+/** The version of a file before. */
+export const previousOf = (file: string): string => `${file}.previous`;
+
+/** What becomes the version before. */
+export const keptOf = (file: string): string => `${file}.kept`;
+
+/** The files that the configuration names. */
+export interface Outputs extends PathSettings {
+  readonly zoneFile: string;
+}
+
+/** Every file and directory that OCDD keeps for itself, also for a moment. All in normal form, as the settings are. */
+export function ownPaths(settings: Outputs): string[] {
+  const { zoneFile, indexFile } = settings;
+  const paths = pathsOf(settings);
+  const { leases, events, self } = paths;
+  const closed = parentOf(parentOf(self));
+  const files = [...Object.values(paths), closed, previousOf(leases), keptOf(leases), previousOf(events)];
+  return [...files, ...[...files, zoneFile, indexFile].map(newOf)];
+}
+
+/** Why the files that the configuration names cannot be where it says, by their keys: each must be a file that nothing else is. */
+export function outputClashes(
+  settings: Outputs,
+): { readonly key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE"; readonly message: string }[] {
+  const { zoneFile, indexFile } = settings;
+  if (collide(indexFile, zoneFile)) {
+    const as = indexFile === zoneFile ? "as DNS_ZONE_FILE is" : `and DNS_ZONE_FILE is ${zoneFile}`;
+    return [{ key: "WEB_INDEX_FILE", message: `is ${indexFile}, ${as}; they must be two files` }];
+  }
+  const own = ownPaths(settings);
+  const outputs = [
+    { key: "DNS_ZONE_FILE", path: zoneFile },
+    { key: "WEB_INDEX_FILE", path: indexFile },
+  ] as const;
+  return outputs
+    .filter(({ path }) => own.some((one) => collide(one, path)))
+    .map(({ key, path }) => ({ key, message: `is ${path}, which OCDD keeps for itself` }));
+}
+
+/** Whether two paths in normal form cannot both be files: they are one, or one lies in the other. */
+function collide(a: string, b: string): boolean {
+  const inside = (path: string, directory: string): boolean =>
+    path.startsWith(directory === "/" ? "/" : `${directory}/`);
+  return a === b || inside(a, b) || inside(b, a);
 }
 
 /** An absolute path without `//`, `.` and `..`; symbolic links are not followed. */
-function normal(path: string): string {
+export function normal(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();

@@ -3,7 +3,7 @@
 import type { Ipv4, Range } from "../addresses/ipv4.ts";
 import { ConfigError, type Problem } from "../errors.ts";
 import type { Firewall } from "../forwards/backend.ts";
-import { isReserved } from "../paths.ts";
+import { outputClashes } from "../paths.ts";
 import type { Name } from "../services/name.ts";
 import type { ApiUrl } from "./api-url.ts";
 import { assigned, type Outside } from "./assigned.ts";
@@ -136,17 +136,8 @@ export function readConfig(sources: ConfigSources): Config {
   }
   const zoneFile = values.DNS_ZONE_FILE || `${values.STORAGE_DIR}/dns/${values.TOOLBOX_SUBDOMAIN_NAME}.zone`;
   const indexFile = values.WEB_INDEX_FILE || `${values.STORAGE_DIR}/www/index.html`;
-  for (const [name, path] of [
-    ["DNS_ZONE_FILE", zoneFile],
-    ["WEB_INDEX_FILE", indexFile],
-  ] as const) {
-    if (!isReserved(path, { storageDir: values.STORAGE_DIR, indexFile })) continue;
-    problems.push({ where: where(name), key: name, message: `is ${path}, which OCDD keeps for itself` });
-  }
-  if (indexFile === zoneFile) {
-    const message = `is ${indexFile}, as DNS_ZONE_FILE is; they must be two files`;
-    problems.push({ where: where("WEB_INDEX_FILE"), key: "WEB_INDEX_FILE", message });
-  }
+  for (const { key, message } of outputClashes({ storageDir: values.STORAGE_DIR, zoneFile, indexFile }))
+    problems.push({ where: where(key), key, message });
   const open = values.METRICS_ALLOW && unlisted(values.METRICS_LISTEN ?? null, values.METRICS_ALLOW);
   if (open !== undefined)
     problems.push({ where: where("METRICS_LISTEN"), key: "METRICS_LISTEN", message: open });

@@ -2,6 +2,7 @@
 import { parseNotifyTarget, parseTransferPeer } from "../../dns/text/peers.ts";
 import { type Ipv4, mergeRanges, parseCidr, parseIpv4, type Range, toCidrs } from "../addresses/ipv4.ts";
 import { parseDuration } from "../duration.ts";
+import { normal } from "../paths.ts";
 import { type Name, toName } from "../services/name.ts";
 import { readPart, unusable } from "./pool.ts";
 
@@ -28,10 +29,11 @@ export function identity(value: string): string {
   return value;
 }
 
+/** An absolute path, in its normal form; empty stays empty. */
 export function path(value: string): string {
   if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
     throw new Bad(`is "${value}", must be an absolute path`);
-  return value === "" ? "" : value.replace(/\/+$/, "") || "/";
+  return value === "" ? "" : normal(value);
 }
 
 /** A directory that is OCDD's alone. */
