@@ -4,9 +4,11 @@ import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Conflict, Lease, LeaseTable, NameHold } from "../../core/model.ts";
 import type { LeasesRead } from "../../core/observation.ts";
+import { keptOf, previousOf } from "../../core/paths.ts";
 import { toName } from "../../core/services/name.ts";
 import { inTime } from "./deadline.ts";
-import { readText, storageError, writeWhole } from "./file.ts";
+import { destinationOf } from "./destination.ts";
+import { PRIVATE, readText, storageError, writeWhole } from "./file.ts";
 
 const VERSION = 1;
 
@@ -15,7 +17,7 @@ export async function readLeases(path: string): Promise<LeasesRead> {
   const text = await readText(path);
   const table = text === undefined ? undefined : parse(text);
   if (table !== undefined) return { status: "read", table };
-  const older = await readText(`${path}.previous`);
+  const older = await readText(previousOf(path));
   const previous = older === undefined ? undefined : parse(older);
   if (previous !== undefined) return { status: "previous", table: previous };
   return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
@@ -34,21 +36,30 @@ export function writeLeases(
 }
 
 async function replaceLeases(path: string, table: LeaseTable, durability: "now" | "later"): Promise<void> {
-  const kept = `${path}.kept`;
   const before = await readText(path);
-  if (before !== undefined && parse(before) !== undefined) {
-    try {
-      await unlink(kept).catch(() => undefined);
-      await link(path, kept);
-      await rename(kept, `${path}.previous`);
-    } catch (error) {
-      throw storageError(path, "keep", error);
-    }
-  }
+  if (before !== undefined && parse(before) !== undefined) await keep(path, before, durability);
   const canonical = inOrder(table);
   const document = { schemaVersion: VERSION, checksum: checksum(canonical), ...canonical };
   await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, { durability });
 }
+
+/** Keeps the file, with this text, as the one before. */
+async function keep(path: string, text: string, durability: "now" | "later"): Promise<void> {
+  const kept = keptOf(path);
+  try {
+    await unlink(kept).catch(() => undefined);
+    // a link to a symbolic link would lead to the new file
+    const { path: target } = await destinationOf(path, PRIVATE);
+    await link(target, kept);
+    await rename(kept, previousOf(path));
+  } catch (error) {
+    if (!NO_LINK.has((error as NodeJS.ErrnoException).code ?? "")) throw storageError(path, "keep", error);
+    await writeWhole(previousOf(path), text, { durability });
+  }
+}
+
+/** Errors of link(2) where the target is on another file system, or that has no hard links. */
+const NO_LINK = new Set(["EXDEV", "EPERM", "EOPNOTSUPP", "EMLINK"]);
 
 /** The table as it is in the file. */
 type Stored = Omit<LeaseTable, "nameHolds"> & Partial<LeaseTable>;

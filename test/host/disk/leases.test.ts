@@ -1,7 +1,16 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import t, { type Test } from "tap";
 import type { Ipv4 } from "../../../src/core/addresses/ipv4.ts";
@@ -123,6 +132,28 @@ t.test("a damaged file: never replaces the valid previous one", async (t) => {
   await writeLeases(path, TABLE);
   writeFileSync(path, "torn again");
   t.strictSame(await readLeases(path), { status: "previous", table: OLDER });
+});
+
+t.test("leases behind a link, also to another file system: the version before is a copy", async (t) => {
+  const here = dirname(place(t));
+  mkdirSync(join(here, "backup"));
+  const shared = mkdtempSync("/dev/shm/ocdd-leases-");
+  t.teardown(() => rmSync(shared, { recursive: true }));
+  for (const target of [join(here, "backup"), shared]) {
+    const path = join(here, "leases.json");
+    symlinkSync(join(target, "leases.json"), path);
+    await writeLeases(path, OLDER);
+    await writeLeases(path, TABLE);
+    t.ok(lstatSync(path).isSymbolicLink());
+    t.ok(lstatSync(`${path}.previous`).isFile());
+    t.strictSame(readdirSync(here).sort(), ["backup", "leases.json", "leases.json.previous"]);
+    t.strictSame(readdirSync(target), ["leases.json"]);
+    t.strictSame(await readLeases(path), { status: "read", table: TABLE });
+    writeFileSync(path, "torn");
+    t.strictSame(await readLeases(path), { status: "previous", table: OLDER });
+    rmSync(path);
+    rmSync(`${path}.previous`);
+  }
 });
 
 t.test("a file of another version or another content: not read", async (t) => {
