@@ -67,6 +67,22 @@ t.test("files that the configuration names, by their modes, are refused with sta
   ]);
 });
 
+t.test(
+  "a configuration from a pipe, as bash gives for <(cat ocdd.conf): status 78 and what it is",
+  async (t) => {
+    for (const path of ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]) {
+      // as a shell does, and not by a socket
+      const { exitCode, stderr } = await execa("cat", [conf]).pipe(
+        process.execPath,
+        [MAIN, "--config", path, "zone"],
+        { reject: false },
+      );
+      t.equal(exitCode, 78);
+      t.match(stderr, new RegExp(`^${path}: is a (pipe|socket) and not a file; write the text to a file`));
+    }
+  },
+);
+
 t.test("variables that shells have without exporting them: as bash has them", async (t) => {
   const { exitCode, stderr } = await zone(["STORAGE_DIR=/nowhere/$HOSTNAME-$UID$PWD"], 0o644, {
     PWD: "/tmp",

@@ -3,10 +3,9 @@
  * this on the host, so it is recorded here for the case that the run is killed. Not fsynced: a kill loses nothing that was
  * written, and a crash of the machine ends the connections themselves.
  */
-import { unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { inTime } from "./deadline.ts";
-import { readText, writeWhole } from "./file.ts";
+import { readText, removeFile, writeWhole } from "./file.ts";
 
 export interface Cleanup {
   /** Aliases whose tracked connections lead to another address than the rules. */
@@ -30,7 +29,7 @@ export async function recordCleanup(file: string, cleanup: Cleanup): Promise<voi
 
 /** All of it has been done. Never throws. */
 export async function removeCleanup(file: string, cleanup: Cleanup): Promise<void> {
-  if (!isEmpty(cleanup)) await inTime(file, () => unlink(file)).catch(() => undefined);
+  if (!isEmpty(cleanup)) await inTime(file, () => removeFile(file)).catch(() => undefined);
 }
 
 /** One line each. */

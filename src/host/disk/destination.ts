@@ -1,8 +1,10 @@
-/** Where the new content of a file goes, when its path may be a symbolic link. */
+/** Where the new content of a file goes, when its path may lead through symbolic links. */
+import { constants } from "node:fs";
 import { type FileHandle, lstat, readlink, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { HostError } from "../../core/errors.ts";
-import { distrusted } from "./trusted-file.ts";
+import { openRegular, requireRegular } from "../../platform/regular-file.ts";
+import { foreignLink } from "./trusted-file.ts";
 
 /** Where a file's content goes, with its mode and group. */
 export interface Destination {
@@ -12,28 +14,36 @@ export interface Destination {
   readonly group: number | null;
 }
 
+/** Throws HostError "refused" where a symbolic link on the way to `path`, its end included, could be another user's. */
+export async function refuseForeignLinks(path: string): Promise<void> {
+  const why = await foreignLink(path);
+  if (why !== null)
+    throw new HostError("refused", why, { remedy: "remove the link, or correct the owner or mode" });
+}
+
+/**
+ * Opens a file of OCDD's own with the flags of open(2): it is no link, which could lead to a file of another program. Throws HostError
+ * "refused" as above, NotRegular, and what the file system throws.
+ */
+export async function openOwn(path: string, flags: number, mode?: number): Promise<FileHandle> {
+  await refuseForeignLinks(path);
+  return openRegular(path, flags | constants.O_NOFOLLOW, mode);
+}
+
 /**
  * The destination of a file that gets `mode` where it is a plain one. A symbolic link is followed, and its target keeps
- * mode and group. Throws HostError "refused" for a link that another user could have made, and what the file system throws.
+ * mode and group. Throws HostError "refused" as above, NotRegular, and what the file system throws.
  */
 export async function destinationOf(path: string, mode: number): Promise<Destination> {
+  await refuseForeignLinks(path);
   const found = await lstat(path).catch(() => undefined);
-  if (found?.isSymbolicLink() !== true) return { path, mode, group: null };
-  const target = await targetOf(path);
-  const there = await stat(target).catch(() => undefined);
-  const why = await distrusted(path).catch((error: NodeJS.ErrnoException) => {
-    // the target is missing; every path before it has been checked by then
-    if (error.code === "ENOENT") return null;
-    throw error;
-  });
-  if (why !== null) {
-    throw new HostError("refused", `${path} is a symbolic link that is not followed: ${why}`, {
-      remedy: "remove the link, or correct the owner or mode",
-    });
-  }
-  return there === undefined
-    ? { path: target, mode, group: null }
-    : { path: target, mode: there.mode & 0o777, group: there.gid };
+  const isLink = found?.isSymbolicLink() === true;
+  const target = isLink ? await targetOf(path) : path;
+  const there = isLink ? await stat(target).catch(() => undefined) : found;
+  if (there !== undefined) requireRegular(there);
+  return isLink && there !== undefined
+    ? { path: target, mode: there.mode & 0o777, group: there.gid }
+    : { path: target, mode, group: null };
 }
 
 /** Gives a new file the group of the one it replaces. The director of the systemd unit has no CAP_CHOWN. */

@@ -1,7 +1,10 @@
 /** A file of JSON lines that only grows, up to its bound; then it is kept as the one before, and a new one begins. */
 import { constants } from "node:fs";
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, rename } from "node:fs/promises";
+import { previousOf } from "../../core/paths.ts";
+import { openRegular } from "../../platform/regular-file.ts";
 import { inTime } from "./deadline.ts";
+import { openOwn } from "./destination.ts";
 
 export interface EventLog {
   /** Adds a line. Returns at once and never throws: what the disk does not take is lost. */
@@ -15,7 +18,7 @@ const MOST_OCTETS = 1_000_000;
 const MOST_WAITING = 500;
 /** Readable by all, as the other files. */
 const PUBLIC = 0o644;
-const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 
 export function eventLog(file: string, most: number = MOST_OCTETS): EventLog {
   let waiting: string[] = [];
@@ -43,7 +46,7 @@ async function append(path: string, text: string, most: number): Promise<void> {
   try {
     let { size } = await file.stat();
     if (size > 0 && size + Buffer.byteLength(text) > most) {
-      await rename(path, `${path}.previous`);
+      await rename(path, previousOf(path));
       await file.close();
       file = await openFile(path);
       ({ size } = await file.stat());
@@ -57,7 +60,7 @@ async function append(path: string, text: string, most: number): Promise<void> {
 }
 
 async function openFile(path: string): Promise<FileHandle> {
-  const file = await open(path, FLAGS, PUBLIC);
+  const file = await openOwn(path, FLAGS, PUBLIC);
   // root's umask may be 077
   await file.chmod(PUBLIC).catch(() => undefined);
   return file;
@@ -88,7 +91,7 @@ export async function readLastStart(file: string, container: string): Promise<st
 }
 
 async function readEnd(path: string, octets: number): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const file = await openRegular(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { size } = await file.stat();
     const length = Math.min(size, octets);

@@ -1,19 +1,11 @@
 /** Files that are replaced whole: a reader sees the old or the new content, never a part. */
-import {
-  chmod,
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readFile,
-  realpath,
-  rename,
-  unlink,
-} from "node:fs/promises";
+import { chmod, type FileHandle, link, mkdir, open, realpath, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HostError } from "../../core/errors.ts";
+import { newOf } from "../../core/paths.ts";
+import { openRegular, readRegular } from "../../platform/regular-file.ts";
 import { inTime } from "./deadline.ts";
-import { destinationOf, keepGroup } from "./destination.ts";
+import { destinationOf, keepGroup, refuseForeignLinks } from "./destination.ts";
 
 /** Text of a file as octets, one a character; undefined when there is none. */
 export async function readOctets(path: string): Promise<string | undefined> {
@@ -29,7 +21,7 @@ async function readOrNone(path: string, encoding: "latin1" | "utf8"): Promise<st
   const next = inFlight.get(path);
   if (next !== undefined) return next.text;
   try {
-    return await readFile(path, encoding);
+    return await readRegular(path, encoding);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw storageError(path, "read", error);
@@ -56,7 +48,7 @@ export interface WriteOptions {
 /**
  * Writes a file so that after a crash either the old or the new one is there: temporary file beside it, fsync,
  * rename, fsync of the directory. A symbolic link stays and its target is replaced, whose mode and group stay. HostError
- * "refused" where another user could have made that link, "storage" where the file has none of the texts `over`.
+ * "refused" where another user could have made a link on the way, "storage" where the file has none of the texts `over` or is none.
  */
 export async function writeWhole(path: string, text: string, options: WriteOptions = {}): Promise<void> {
   await inTime(path, async () => {
@@ -74,8 +66,9 @@ export async function writeWhole(path: string, text: string, options: WriteOptio
 
 /** Writes a file, whole and for all to read, only where there is none. Throws HostError. */
 export async function writeNew(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
+  const temporary = newOf(path);
   try {
+    await refuseForeignLinks(path);
     await unlink(temporary).catch(() => undefined);
     const file = await open(temporary, "wx", PRIVATE);
     try {
@@ -101,10 +94,10 @@ export const PRIVATE = 0o600;
 async function replace(path: string, text: string, options: WriteOptions): Promise<void> {
   const { encoding = "utf8", durability = "now", mode = PUBLIC, over } = options;
   let file: FileHandle | undefined;
-  let temporary = `${path}.new`;
+  let temporary = newOf(path);
   try {
     const to = await destinationOf(path, mode);
-    temporary = `${to.path}.new`;
+    temporary = newOf(to.path);
     // never written through a file that a killed run has left, or a link that another user has made there
     await unlink(temporary).catch(() => undefined);
     file = await open(temporary, "wx", PRIVATE);
@@ -129,13 +122,12 @@ async function replace(path: string, text: string, options: WriteOptions): Promi
   } catch (error) {
     await file?.close().catch(() => undefined);
     await unlink(temporary).catch(() => undefined);
-    if (error instanceof HostError) throw error;
     throw storageError(path, "write", error);
   }
 }
 
 async function onDisk(path: string, encoding: "latin1" | "utf8"): Promise<string> {
-  return readFile(path, encoding).catch((error: NodeJS.ErrnoException) => {
+  return readRegular(path, encoding).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw error;
   });
@@ -167,7 +159,7 @@ function durable(path: string): Promise<void> {
 
 async function sync(path: string): Promise<void> {
   try {
-    const file = await open(path, "r");
+    const file = await openRegular(path);
     try {
       await file.sync();
     } finally {
@@ -189,8 +181,10 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** Makes it and those above it, for all to read. Throws HostError; "refused" where a link on the way could be another user's. */
 export async function makeDirectory(path: string): Promise<void> {
   try {
+    await refuseForeignLinks(path);
     const first = await mkdir(path, { recursive: true, mode: 0o755 });
     // only what was made here, not what existed; root's umask may be 077
     for (let made = path; first !== undefined && made.startsWith(first); made = dirname(made)) {
@@ -211,6 +205,16 @@ async function mkdirError(error: unknown): Promise<unknown> {
   );
 }
 
+/** Removes a file; one that is gone is no error. Throws HostError as makeDirectory does. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await refuseForeignLinks(dirname(path));
+    await unlink(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw storageError(path, "remove", error);
+  }
+}
+
 const REMEDIES = new Map([
   ["ENOSPC", "make room on that file system; nothing has been lost"],
   ["EDQUOT", "make room within the quota; nothing has been lost"],
@@ -218,9 +222,12 @@ const REMEDIES = new Map([
   ["EPERM", "run as root, or make it writable"],
   ["EROFS", "the file system is read-only; remount it, or set STORAGE_DIR elsewhere"],
   ["ENOENT", "run `ocdd initialize` first"],
+  ["NOT_REGULAR", "move it away, or name another path"],
 ]);
 
+/** The HostError "storage" for what the file system has thrown; a HostError stays as it is. */
 export function storageError(path: string, deed: string, error: unknown): HostError {
+  if (error instanceof HostError) return error;
   const code = (error as NodeJS.ErrnoException).code ?? "";
   const remedy = REMEDIES.get(code);
   const why = (error as Error).message.replace(/^\w+: /, "").replace(/, .*$/, "");

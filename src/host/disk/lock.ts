@@ -1,9 +1,11 @@
 /** One run and one `watch` at a time, by flock(2): the kernel releases a lock when its holder ends. */
-import { constants, type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { constants, type FileHandle, readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import { loadFiles } from "../../platform/libc.ts";
+import { readRegular } from "../../platform/regular-file.ts";
 import { run } from "../kernel/run.ts";
+import { openOwn } from "./destination.ts";
 import { PRIVATE, storageError } from "./file.ts";
 
 /** Takes the lock on an open file without waiting; false when another process has it. */
@@ -16,8 +18,7 @@ export type Flock = (fd: number) => Promise<boolean>;
 const byProgram: Flock = async (fd) =>
   (await run(["flock", "--exclusive", "--nonblock", "0"], { ok: [0, 1], stdin: fd })).code === 0;
 
-// not through a link, which could lead to a file of another program: it would be truncated
-const { O_CREAT, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
+const { O_CREAT, O_RDONLY, O_RDWR } = constants;
 
 /** How the file is opened: NFS locks none that is not open for writing, and a disk with one that is cannot be made read-only. */
 export type Access = "write" | "read";
@@ -57,12 +58,12 @@ export async function takeLock(
   busy: Busy = otherRun,
   access: Access = "write",
 ): Promise<() => Promise<void>> {
-  const flags = FLAGS[access] | O_NOFOLLOW;
+  const flags = FLAGS[access];
   let file: FileHandle;
   try {
-    file = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return open(path, flags | O_CREAT, PRIVATE);
-      if (error.code === "EROFS") return open(path, O_RDONLY | O_NOFOLLOW);
+    file = await openOwn(path, flags).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return openOwn(path, flags | O_CREAT, PRIVATE);
+      if (error.code === "EROFS") return openOwn(path, O_RDONLY);
       throw error;
     });
   } catch (error) {
@@ -89,7 +90,7 @@ export async function lockHolder(path: string): Promise<{ readonly pid: number |
     const { ino } = await stat(path, { bigint: true });
     const held = new RegExp(`^\\d+: FLOCK +\\S+ +WRITE \\d+ [0-9a-f]+:[0-9a-f]+:${ino} `, "m");
     if (!held.test(await readFile("/proc/locks", "latin1"))) return null;
-    return { pid: holderIn(await readFile(path, "utf8").catch(() => "")) };
+    return { pid: holderIn(await readRegular(path, "utf8").catch(() => "")) };
   } catch {
     return null;
   }
@@ -125,7 +126,7 @@ let writingHolder: Promise<void> | undefined;
 /** Writes the holder's process id. It is information only: a full disk fails no run. */
 function writeHolder(path: string): Promise<void> {
   const write = async (): Promise<void> => {
-    const file = await open(path, O_RDWR | O_NOFOLLOW);
+    const file = await openOwn(path, O_RDWR);
     try {
       await file.truncate(0);
       await file.write(`${process.pid}\n`);

@@ -1,11 +1,12 @@
 /** The files around the index page: its template, and when the director last ran. */
 
-import { constants, open, readFile, stat } from "node:fs/promises";
+import { constants, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { HostError } from "../../core/errors.ts";
 import { type PageTemplate, templateOf } from "../../core/page/template.ts";
 import { HOME } from "../../platform/home.ts";
+import { readRegular } from "../../platform/regular-file.ts";
 import { inTime } from "./deadline.ts";
+import { openOwn } from "./destination.ts";
 import { storageError } from "./file.ts";
 import { distrusted } from "./trusted-file.ts";
 
@@ -32,14 +33,14 @@ export async function readTemplate(siteDirectory: string): Promise<PageTemplate>
       const file = join(siteDirectory, name);
       try {
         const why = await distrusted(file);
-        if (why === null) return await readFile(file, "utf8");
+        if (why === null) return await readRegular(file, "utf8");
         problems.push(`${why}; the page's own ${name} is used`);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "ENOENT")
           problems.push(`${storageError(file, "read", error).message}; the page's own ${name} is used`);
       }
     }
-    return readFile(join(OWN, name), "utf8").then(slim, () => "");
+    return readRegular(join(OWN, name), "utf8").then(slim, () => "");
   };
   const [index = "", style = "", script = ""] = await Promise.all(TEMPLATE_FILES.map(read));
   return templateOf({ index, style, script }, problems);
@@ -57,9 +58,8 @@ function slim(text: string): string {
 export async function noteRun(file: string): Promise<void> {
   try {
     await inTime(file, async () => {
-      // not through a link, which could lead to a file of another program
-      const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-      const note = await open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644);
+      const { O_WRONLY, O_CREAT, O_TRUNC } = constants;
+      const note = await openOwn(file, O_WRONLY | O_CREAT | O_TRUNC, 0o644);
       try {
         await note.writeFile(`${Math.floor(Date.now() / 1000)}\n`);
       } finally {
@@ -67,7 +67,7 @@ export async function noteRun(file: string): Promise<void> {
       }
     });
   } catch (error) {
-    throw error instanceof HostError ? error : storageError(file, "write", error);
+    throw storageError(file, "write", error);
   }
 }
 

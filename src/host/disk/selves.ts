@@ -1,17 +1,13 @@
 /** The file of what containers are told of themselves: not for every local user, as the page is. */
-import { constants, mkdir, open, unlink } from "node:fs/promises";
+import { constants, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeDirectory, storageError, writeWhole } from "./file.ts";
+import { makeDirectory, removeFile, storageError, writeWhole } from "./file.ts";
 
-/** Writes it whole; an empty text removes it. Throws HostError "storage". */
+/** Writes it whole; an empty text removes it. Throws HostError. */
 export async function writeSelves(file: string, text: string): Promise<void> {
-  if (text !== "") {
-    await makeSelvesDirectory(file);
-    return writeWhole(file, text, { durability: "later" });
-  }
-  await unlink(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw storageError(file, "remove", error);
-  });
+  if (text === "") return removeFile(file);
+  await makeSelvesDirectory(file);
+  await writeWhole(file, text, { durability: "later" });
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Files that control what root does: only root and the caller may be able to change them. */
-import { lstatSync, readFileSync, readlinkSync } from "node:fs";
-import { lstat, readlink } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { lstatSync, readlinkSync, statSync } from "node:fs";
+import { lstat, readlink, realpath } from "node:fs/promises";
+import { dirname, isAbsolute } from "node:path";
 import { ConfigError, type Problem } from "../../core/errors.ts";
+import { NotRegular, readRegularSync, requireRegular } from "../../platform/regular-file.ts";
 
 /** The part of a file's status that decides which users can change it. */
 export interface Status {
@@ -22,16 +23,23 @@ const MOST_LINKS = 40;
 
 /**
  * Walks from / to a file, through symbolic links, as OpenSSH's StrictModes does: yields each path whose status is wanted,
- * and returns why another user could change what is read there, or null.
+ * and returns why another user could change what is read there, or null. With "links": why that user could have made one of the
+ * links, which leaves aside what is behind the last one.
  */
-export function* walk(path: string, caller: number): Generator<string, string | null, Status> {
-  const pending = resolve(path).split("/").slice(1);
+export function* walk(
+  path: string,
+  caller: number,
+  judged: "all" | "links" = "all",
+): Generator<string, string | null, Status> {
+  // not in its normal form: `..` behind a link leads to another place than by the text
+  const pending = (isAbsolute(path) ? path : `${process.cwd()}/${path}`).split("/").slice(1);
   let at = "/";
   let links = 0;
+  let why: string | null = null;
   let status = yield at;
   for (;;) {
-    const why = changeable(at, status, caller);
-    if (why !== null) return why;
+    why ??= changeable(at, status, caller);
+    if (why !== null && judged === "all") return why;
     const name = pending.shift();
     if (name === undefined) return null;
     if (name === "" || name === ".") continue;
@@ -46,8 +54,9 @@ export function* walk(path: string, caller: number): Generator<string, string | 
       at = next;
       continue;
     }
-    const refused = changeable(next, status, caller);
-    if (refused !== null) return refused;
+    why ??= changeable(next, status, caller);
+    if (why !== null)
+      return judged === "all" ? why : `${next} is a symbolic link that is not followed: ${why}`;
     links += 1;
     if (links > MOST_LINKS) return `${path} goes through more than ${MOST_LINKS} symbolic links`;
     pending.unshift(...status.link.split("/"));
@@ -87,9 +96,13 @@ export function distrustedSync(path: string, caller: number = self()): string | 
   return step.value;
 }
 
-/** The same without blocking the thread. */
-export async function distrusted(path: string, caller: number = self()): Promise<string | null> {
-  const walking = walk(path, caller);
+/** The same without blocking the thread. `judged` as in `walk`. */
+export async function distrusted(
+  path: string,
+  caller: number = self(),
+  judged: "all" | "links" = "all",
+): Promise<string | null> {
+  const walking = walk(path, caller, judged);
   let step = walking.next();
   while (!step.done) {
     const { uid, mode } = await lstat(step.value);
@@ -100,13 +113,43 @@ export async function distrusted(path: string, caller: number = self()): Promise
 }
 
 /**
- * UTF-8 text of a file that controls what root does. Throws ConfigError when another user could have written it, and
- * what the file system throws.
+ * Why a symbolic link on the way to `path`, its end included, is not followed when root writes: another user could have made it. Null
+ * where there is none. Nothing need exist at the path. Throws what the file system throws.
+ */
+export async function foreignLink(path: string): Promise<string | null> {
+  // most paths lead through no link
+  if ((await realpath(path).catch(() => undefined)) === path) return null;
+  return distrusted(path, self(), "links").catch((error: NodeJS.ErrnoException) => {
+    // every link before the part that is missing has been checked by then
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw error;
+  });
+}
+
+/**
+ * UTF-8 text of a file that controls what root does. Throws ConfigError when another user could have written it or it is no
+ * file, and what the file system throws.
  */
 export function readTrustedSync(path: string): string {
-  const why = distrustedSync(path);
-  if (why !== null) throw new ConfigError([refusal(path, why)]);
-  return readFileSync(path, "utf8");
+  try {
+    const why = distrustedOfFile(path);
+    if (why !== null) throw new ConfigError([refusal(path, why)]);
+    return readRegularSync(path).toString("utf8");
+  } catch (error) {
+    if (!(error instanceof NotRegular)) throw error;
+    const message = `is ${error.what}; write the text to a file, which can be read again later`;
+    throw new ConfigError([{ where: path, message }]);
+  }
+}
+
+/** Throws NotRegular for a pipe of the caller's: /dev/fd/63 is a link to a text such as "pipe:[4711]", which is no path. */
+function distrustedOfFile(path: string): string | null {
+  try {
+    return distrustedSync(path);
+  } catch (error) {
+    requireRegular(statSync(path));
+    throw error;
+  }
 }
 
 /** A key of the configuration and the path it names; an empty path names none. */

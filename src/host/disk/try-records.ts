@@ -6,33 +6,32 @@ import {
   renderTryRecord,
   type TryRecord,
 } from "../../core/methods/try-record.ts";
-import { makeDirectory, PRIVATE, readText, storageError, writeWhole } from "./file.ts";
+import { refuseForeignLinks } from "./destination.ts";
+import { makeDirectory, PRIVATE, readText, removeFile, storageError, writeWhole } from "./file.ts";
 
 const fileOf = (directory: string, name: string): string => `${directory}/${name}.json`;
 
-/** Throws HostError "storage". */
+/** Throws HostError. */
 export async function writeTryRecord(directory: string, record: TryRecord): Promise<void> {
   await makeDirectory(directory);
   await writeWhole(fileOf(directory, record.name), renderTryRecord(record), { mode: PRIVATE });
 }
 
-/** Throws HostError "storage"; one that is gone is no error. */
+/** Throws HostError; one that is gone is no error. */
 export async function removeTryRecord(directory: string, name: string): Promise<void> {
-  const file = fileOf(directory, name);
-  await unlink(file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOENT") throw storageError(file, "remove", error);
-  });
+  await removeFile(fileOf(directory, name));
 }
 
 /**
  * All records. A file that can be none, as one whose writing was killed, is removed when it is old; one of a newer version is left.
- * Costs one call where the directory is empty or absent. `now` is in milliseconds since the epoch.
+ * Costs one call where the directory is empty or absent. `now` is in milliseconds since the epoch. Throws HostError.
  */
 export async function readTryRecords(directory: string, now: number): Promise<TryRecord[]> {
   const files = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw storageError(directory, "read", error);
   });
+  if (files.length > 0) await refuseForeignLinks(directory);
   const found: TryRecord[] = [];
   for (const file of files) {
     const path = `${directory}/${file}`;

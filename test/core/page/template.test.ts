@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import t from "tap";
 import { BARE_TEMPLATE, fill, templateOf } from "../../../src/core/page/template.ts";
 import { readTemplate } from "../../../src/host/disk/page.ts";
@@ -50,6 +51,11 @@ t.test("a site's own files: each replaces the one of OCDD", async (t) => {
   const { problems, ...files } = await readTemplate(join(directory, "none"));
   t.match({ ...files, problems: [] }, own);
   t.match(problems, [/none is no directory that can be read; the page's own files are used$/]);
+  await execa("mkfifo", [join(directory, "index.html")]);
+  const piped = await readTemplate(directory);
+  t.equal(piped.index, own.index);
+  t.match(piped.problems, [/index\.html: it is a pipe and not a file; the page's own index\.html is used$/]);
+  rmSync(join(directory, "index.html"));
   writeFileSync(join(directory, "style.css"), "body{color:teal}");
   const styled = await readTemplate(directory);
   t.equal(styled.style, "body{color:teal}");

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import t from "tap";
 import { ConfigError } from "../../../src/core/errors.ts";
 import {
@@ -33,9 +34,14 @@ const ROOT: Readonly<Record<string, Status>> = {
   "/home": directory(0),
 };
 
-function verdict(path: string, caller: number, over: Readonly<Record<string, Status>> = {}): string | null {
+function verdict(
+  path: string,
+  caller: number,
+  over: Readonly<Record<string, Status>> = {},
+  judged: "all" | "links" = "all",
+): string | null {
   const tree = { ...ROOT, ...over };
-  const walking = walk(path, caller);
+  const walking = walk(path, caller, judged);
   let step = walking.next();
   while (!step.done) {
     const status = tree[step.value];
@@ -86,6 +92,45 @@ t.test("a symbolic link: trusted by its own owner and its whole path, else refus
   );
   t.match(verdict(conf, 0, { [conf]: link(0, conf) }), /more than 40 symbolic links/);
 });
+
+t.test(
+  "links alone: refused where another user could have made one, whatever else the path leads to",
+  async (t) => {
+    const links = (path: string, over: Readonly<Record<string, Status>>): string | null =>
+      verdict(path, 0, { "/srv": directory(7, 0o777), "/srv/x": file(7), ...over }, "links");
+    t.equal(links("/srv/x", {}), null, "no link at all");
+    t.equal(links("/var/x", { "/var": link(0, "srv") }), null, "root's own, as /var/run");
+    t.equal(links("/tmp/x", { "/tmp/x": link(0, "/srv/x") }), null, "root's own in a sticky directory");
+    for (const [path, over] of [
+      ["/srv/www/x", { "/srv/www": link(0, "/etc"), "/etc/x": file(0) }],
+      ["/srv/y", { "/srv/y": link(0, "/etc/ocdd") }],
+      ["/tmp/y/x", { "/tmp/y": link(7, "/etc"), "/etc/x": file(0) }],
+      ["/home/y", { "/home/y": link(0, "/srv/z"), "/srv/z": link(0, "/etc/ocdd") }],
+    ] as const)
+      t.match(
+        links(path, over),
+        /^\/\S+ is a symbolic link that is not followed: \/(srv|tmp\/y) \(owner uid 7/,
+        path,
+      );
+  },
+);
+
+t.test(
+  "a configuration that is a pipe, a directory or a device: refused with the remedy, at once",
+  async (t) => {
+    const place = mkdtempSync(join(tmpdir(), "ocdd-trust-"));
+    t.teardown(() => rmSync(place, { recursive: true }));
+    await execa("mkfifo", ["-m", "644", join(place, "pipe")]);
+    for (const [path, what] of [
+      [join(place, "pipe"), "a pipe"],
+      [place, "a directory"],
+    ] as const)
+      t.throws(() => readTrustedSync(path), {
+        name: "ConfigError",
+        message: `${path}: is ${what} and not a file; write the text to a file`,
+      });
+  },
+);
 
 t.test("files on disk: read or refused with a ConfigError by their modes", async (t) => {
   const place = mkdtempSync(join(tmpdir(), "ocdd-trust-"));
