@@ -1,6 +1,7 @@
 /** A file that is followed over its replacements, for the zone and the page. */
-import { type FSWatcher, readFileSync, statSync, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
+import { NotRegular, readRegularSync } from "../platform/regular-file.ts";
 
 /** Milliseconds between polls, for when inotify reports nothing (network file systems, bind mounts). */
 const POLL_MS = 100;
@@ -40,7 +41,7 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
         rest = setTimeout(look, SETTLE_MS, false);
         return;
       }
-      found = { octets: readFileSync(path) };
+      found = { octets: readRegularSync(path) };
       last = mark;
       lastInode = ino;
     } catch (error) {
@@ -50,7 +51,9 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
           ? "does not exist"
           : code === "EACCES"
             ? "cannot be read: permission denied"
-            : message;
+            : error instanceof NotRegular
+              ? `is ${error.what}`
+              : message;
       if (last === absent) return;
       found = { absent };
       last = absent;

@@ -1,7 +1,8 @@
 /** The file with the TSIG keys. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { TsigKeys } from "../../dns/message/tsig.ts";
 import { parseTsigKeys } from "../../dns/message/tsig-keys.ts";
+import { readRegularSync } from "../../platform/regular-file.ts";
 
 /**
  * Read the TSIG key file. A file that others can read is refused: its secrets are no longer secret. A `isCredential`
@@ -19,7 +20,7 @@ export function readTsigFile(path: string, isCredential = false): { keys: TsigKe
         problems: [`${path}: mode ${octal} lets others read the keys, chmod 600 it; no key is used`],
       };
     }
-    const { keys, problems } = parseTsigKeys(readFileSync(path, "utf8"));
+    const { keys, problems } = parseTsigKeys(readRegularSync(path).toString("utf8"));
     if (problems.length === 0) return { keys, problems: [] };
     return {
       keys: none,

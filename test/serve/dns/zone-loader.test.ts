@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import t, { type Test } from "tap";
 import { serialAfter } from "../../../src/dns/message/transfer.ts";
 import type { Change } from "../../../src/dns/zone/journal.ts";
@@ -96,9 +97,14 @@ t.test("a version without a SOA is not served, and the last one stays", async (t
 
 t.test("a file that cannot be read is waited for, with the reason", async (t) => {
   const it = kept(t);
-  mkdirSync(it.file);
+  await execa("mkfifo", [it.file]);
   it.keeper.follow();
-  t.match(it.said, [/^warning: .*EISDIR.*; nothing is served until it is valid$/]);
+  t.match(it.said, [/^warning: .* is a pipe and not a file; nothing is served until it is valid$/]);
+  rmSync(it.file);
+  mkdirSync(it.file);
+  await until("the next one is logged", () =>
+    it.said.some((line) => line.includes("is a directory and not")),
+  );
   rmdirSync(it.file);
   await until("its absence is logged", () => it.said.some((line) => line.includes("does not exist")));
   it.replace(head(5));
