@@ -19,6 +19,7 @@ import { readFailures } from "./disk/failures.ts";
 import { readOctets, readText } from "./disk/file.ts";
 import { readLeases } from "./disk/leases.ts";
 import { resultsReader } from "./disk/method-results.ts";
+import { outputText } from "./disk/output.ts";
 import { readTemplate } from "./disk/page.ts";
 import { readResolvers } from "./disk/resolvers.ts";
 import { readFound } from "./disk/watch-stats.ts";
@@ -171,8 +172,8 @@ export function makeObserver(parts: ObserverParts): Observer {
         devices.read(),
         without.includes("firewall") ? NOTHING_SEEN : table.read(),
         readLeases(paths.leases),
-        readText(config.indexFile),
-        readText(paths.services),
+        outputText(readText(config.indexFile)),
+        outputText(readText(paths.services)),
         // only root enters its directory: without it the file counts as absent
         readText(paths.self).catch(() => undefined),
         readText(paths.history),
@@ -180,7 +181,7 @@ export function makeObserver(parts: ObserverParts): Observer {
         readNextHops(),
         readResolvers(),
       ]);
-    const page = { html: html ?? "", services: services ?? "" };
+    const page = { html, services };
     return {
       links,
       path,
@@ -236,7 +237,7 @@ export function makeObserver(parts: ObserverParts): Observer {
       const [seen, now, text, results, found] = await Promise.all([
         look,
         left ?? readAll(without),
-        readOctets(config.zoneFile),
+        outputText(readOctets(config.zoneFile)),
         readMethodResults(),
         parts.unanswered === undefined
           ? readFound(paths.watchStats)
@@ -266,7 +267,7 @@ export function makeObserver(parts: ObserverParts): Observer {
         ...found,
         ended: exits?.ended(),
         leasesFile: paths.leases,
-        readZone: (host) => zones.read(text ?? "", host),
+        readZone: (host) => zones.read(text, host),
       });
       if (without.length === 0) known = { ...current, aliases: observation.actual.aliases };
       leased = observation.actual.table.leases;

@@ -12,6 +12,9 @@ export type Output = "zone" | "page" | "services";
 /** Their content; empty where there is no file. */
 export type OutputTexts = Pick<State, "zone" | "page">;
 
+/** In the place of a text: what is there is a directory, device, pipe or socket. No file of OCDD's has this text. */
+export const NO_FILE = "\0no file";
+
 /** Those that must not be written over. */
 export function foreignOutputs({ zone, page }: OutputTexts): ReadonlySet<Output> {
   const foreign = new Set<Output>();
@@ -23,15 +26,19 @@ export function foreignOutputs({ zone, page }: OutputTexts): ReadonlySet<Output>
 
 /** The same for people, by the key that names the file. */
 export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
-  const problem = (key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE", path: string): Problem => ({
-    where: config.where.get(key) ?? "default",
-    key,
-    message: `${path} holds something that OCDD did not write; move it away, or set ${key} to another file`,
-  });
+  const problem = (key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE", path: string, text: string): Problem => {
+    const what =
+      text === NO_FILE
+        ? "is a directory, device, pipe or socket and not a file"
+        : "holds something that OCDD did not write";
+    const message = `${path} ${what}; move it away, or set ${key} to another file`;
+    return { where: config.where.get(key) ?? "default", key, message };
+  };
+  const { zone, page } = texts;
   const problems: Readonly<Record<Output, Problem>> = {
-    zone: problem("DNS_ZONE_FILE", config.zoneFile),
-    page: problem("WEB_INDEX_FILE", config.indexFile),
-    services: problem("WEB_INDEX_FILE", pathsOf(config).services),
+    zone: problem("DNS_ZONE_FILE", config.zoneFile, zone.text),
+    page: problem("WEB_INDEX_FILE", config.indexFile, page.html),
+    services: problem("WEB_INDEX_FILE", pathsOf(config).services, page.services),
   };
   return [...foreignOutputs(texts)].map((output) => problems[output]);
 }

@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import t from "tap";
-import { foreignOutputs, type OutputTexts, outputProblems } from "../../../src/core/config/outputs.ts";
+import {
+  foreignOutputs,
+  NO_FILE,
+  type OutputTexts,
+  outputProblems,
+} from "../../../src/core/config/outputs.ts";
 import { decide } from "../../../src/core/decide.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
 import { BARE, config, container, NOW, observation, zoneFile } from "../make.ts";
@@ -96,4 +101,19 @@ t.test("foreign files: all of them are reported before a run, with their keys an
   t.throws(() => decide(named, observation({ actual: texts }), NOW), { name: "ConfigError" });
   const down = emptyState(named, observation({ actual: texts }), NOW);
   t.match(down, { zone: texts.zone, page: texts.page }, "teardown leaves them alone");
+});
+
+t.test("outputs that are no files: reported as such before a run, and left alone by teardown", async (t) => {
+  const named = config({ DNS_ZONE_FILE: "/dev/null", WEB_INDEX_FILE: "/srv/index.html" });
+  const texts = { ...BARE, ...outputs({ zone: NO_FILE, page: NO_FILE, services: NO_FILE }) };
+  const messages = outputProblems(named, texts).map((p) => `${p.where} ${p.key}: ${p.message}`);
+  const what = "is a directory, device, pipe or socket and not a file; move it away, or set";
+  t.strictSame(messages, [
+    `ocdd.conf:7 DNS_ZONE_FILE: /dev/null ${what} DNS_ZONE_FILE to another file`,
+    `ocdd.conf:8 WEB_INDEX_FILE: /srv/services.json ${what} WEB_INDEX_FILE to another file`,
+    `ocdd.conf:8 WEB_INDEX_FILE: /srv/index.html ${what} WEB_INDEX_FILE to another file`,
+  ]);
+  t.throws(() => decide(named, observation({ actual: texts }), NOW), { name: "ConfigError" });
+  const down = emptyState(named, observation({ actual: texts }), NOW);
+  t.match(down, { zone: texts.zone, page: texts.page });
 });
