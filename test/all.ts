@@ -143,7 +143,7 @@ const PREPARED = files([
 /** They touch nothing outside of their process, and load the same code. */
 const PURE = files(["test/{core,dns}/**/*.test.ts"], PREPARED);
 const OTHERS = files(
-  ["test/{cli,daemon,director,examples,host,lifecycle,serve}/**/*.test.ts", "test/*.test.ts"],
+  ["test/{cli,daemon,director,examples,host,lifecycle,platform,serve}/**/*.test.ts", "test/*.test.ts"],
   PREPARED,
 );
 
