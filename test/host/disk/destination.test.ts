@@ -43,7 +43,7 @@ function place(t: Test): (name: string) => string {
   return (name) => join(directory, name);
 }
 
-const TABLE = { leases: [], conflicts: [], hairpins: [] };
+const TABLE = { leases: [], conflicts: [], hairpins: [], nameHolds: [] };
 const CLEANUP = { flushed: [], announced: [] };
 const hold = async (path: string): Promise<void> => (await takeLock(path))();
 const log = async (path: string): Promise<void> => {
