@@ -37,26 +37,31 @@ function giveUp(text: string, at: number, problem: string): LogicalLine {
   };
 }
 
-/** Cut the logical line that starts at `at`: parentheses and quotes join physical lines (RFC 1035 §5.1). */
+/**
+ * Cut the logical line that starts at `at`: parentheses join physical lines (RFC 1035 §5.1), quotes do not, and a parenthesis is
+ * not opened twice. So the search for a closing one ends at the next line that opens one, and a file is looked at twice at most.
+ */
 export function cutLine(text: string, at: number): LogicalLine {
   const tokens: string[] = [];
   const first = text.charCodeAt(at);
   let comment = "";
-  let depth = 0;
+  let open = false;
   let lines = 1;
   let i = at;
   while (i < text.length) {
     const code = text.charCodeAt(i);
     if (code === NEWLINE) {
       i++;
-      if (depth === 0) break;
+      if (!open) break;
       lines++;
     } else if (code === BLANK || code === TAB || code === RETURN) i++;
     else if (code === OPEN) {
-      depth++;
+      if (open) return giveUp(text, at, "a second opening parenthesis before the first one is closed");
+      open = true;
       i++;
     } else if (code === CLOSE) {
-      if (--depth < 0) return giveUp(text, at, "a closing parenthesis without an opening one");
+      if (!open) return giveUp(text, at, "a closing parenthesis without an opening one");
+      open = false;
       i++;
     } else if (code === SEMICOLON) {
       const end = text.indexOf("\n", i);
@@ -67,30 +72,30 @@ export function cutLine(text: string, at: number): LogicalLine {
     } else {
       const start = i;
       i = tokenEnd(text, i);
-      if (i < 0) return giveUp(text, at, "a quote is never closed");
-      const token = text.slice(start, i);
-      for (let n = token.indexOf("\n"); n >= 0; n = token.indexOf("\n", n + 1)) lines++;
-      tokens.push(token);
+      if (i < 0) return giveUp(text, at, "a quote is not closed on its line");
+      tokens.push(text.slice(start, i));
     }
   }
-  if (depth > 0) return giveUp(text, at, "an opening parenthesis is never closed");
+  if (open) return giveUp(text, at, "an opening parenthesis is never closed");
   return { next: i, lines, tokens, indented: first === BLANK || first === TAB, comment };
 }
 
-/** End of the token at `at`; -1 when a quote in it is never closed. */
+/** End of the token at `at`; -1 when a quote in it is not closed on its line, as BIND has it ("unbalanced quotes"). */
 function tokenEnd(text: string, at: number): number {
   let quoted = false;
   let i = at;
   for (; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === BACKSLASH) {
-      // An escaped line end is no part of any token.
+      // an escaped line end is a line end
       if (i + 1 < text.length && text.charCodeAt(i + 1) !== NEWLINE) i++;
     } else if (code === QUOTE) {
       // A closing quote ends the token, so that "a""b" are two strings.
       if (quoted) return i + 1;
       quoted = true;
-    } else if (!quoted) {
+    } else if (quoted) {
+      if (code === NEWLINE) return -1;
+    } else {
       if (code <= BLANK && (code === BLANK || code === TAB || code === NEWLINE || code === RETURN)) break;
       if (code === SEMICOLON || code === OPEN || code === CLOSE) break;
     }

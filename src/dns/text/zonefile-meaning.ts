@@ -35,9 +35,18 @@ export interface RecordStatement extends Span {
   readonly rdata: readonly string[];
 }
 
-/** A directive, a blank or comment line, or one that cannot be read (its problem says why). */
+/** A $ORIGIN or a $TTL. */
+export interface DirectiveStatement extends Span {
+  readonly kind: "directive";
+  /** The name that $ORIGIN sets: absolute, with its trailing dot. */
+  readonly origin?: string;
+  /** Seconds that $TTL sets. */
+  readonly defaultTtl?: number;
+}
+
+/** A blank or comment line, or one that cannot be read (its problem says why). */
 export interface OtherStatement extends Span {
-  readonly kind: "directive" | "blank" | "unreadable";
+  readonly kind: "blank" | "unreadable";
 }
 
 /** Something wrong with one line of a master file. */
@@ -59,7 +68,10 @@ export interface Context {
 }
 
 /** What a line means. */
-export type Understood = Omit<RecordStatement, keyof Span> | { kind: "directive" | "blank" };
+export type Understood =
+  | Omit<RecordStatement, keyof Span>
+  | Omit<DirectiveStatement, keyof Span>
+  | { readonly kind: "blank" };
 
 /** The master-file name made absolute, escapes kept as written. */
 export function absolute(token: string, originText: string): string {
@@ -67,6 +79,11 @@ export function absolute(token: string, originText: string): string {
   const trailing = /(\\*)\.$/.exec(token);
   if (trailing && (trailing[1] as string).length % 2 === 0) return token;
   return originText === "." ? `${token}.` : `${token}.${originText}`;
+}
+
+/** The same for an owner or origin, whose wire form is known: one in quotes is escaped instead, so that more can follow it. */
+function absoluteName(token: string, name: WireName, originText: string): string {
+  return token.includes('"') ? formatName(name) : absolute(token, originText);
 }
 
 const NO_ORIGIN = "a $ORIGIN before it cannot be read";
@@ -81,15 +98,15 @@ function directive(tokens: readonly string[], context: Context): Understood {
       if (argument === undefined || more.length > 0) throw new ZoneTextError("$ORIGIN takes one name");
       context.origin = parseName(argument, context.origin);
       context.originLost = false;
-      context.originText = absolute(argument, context.originText);
-      break;
+      context.originText = absoluteName(argument, context.origin, context.originText);
+      return { kind: "directive", origin: context.originText };
     case "$TTL": {
       // RFC 2308 §4.
       const seconds = parsePeriod(argument ?? "");
       if (seconds === undefined || more.length > 0)
         throw new ZoneTextError("$TTL takes one number of seconds");
       context.defaultTtl = seconds;
-      break;
+      return { kind: "directive", defaultTtl: seconds };
     }
     case "$INCLUDE":
       throw new ZoneTextError("$INCLUDE: not allowed, a zone is one file");
@@ -98,7 +115,6 @@ function directive(tokens: readonly string[], context: Context): Understood {
     default:
       throw new ZoneTextError(`${word}: not a directive of RFC 1035 or RFC 2308`);
   }
-  return { kind: "directive" };
 }
 
 /** Understand one line; a record's wire form is appended to `out`. */
@@ -116,8 +132,7 @@ export function understand(line: LogicalLine, context: Context, out: OctetWriter
   let at = 0;
   if (!line.indented) {
     context.ownerWire = parseName(first, context.origin);
-    // a quoted name may hold a line end; its escaped form stays on one line and takes an origin after it
-    context.owner = first.includes('"') ? formatName(context.ownerWire) : absolute(first, context.originText);
+    context.owner = absoluteName(first, context.ownerWire, context.originText);
     at = 1;
   }
   const { owner } = context;

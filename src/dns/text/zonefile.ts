@@ -9,6 +9,7 @@ import { cutLine, type LogicalLine } from "./zonefile-line.ts";
 import {
   absolute,
   type Context,
+  type DirectiveStatement,
   type OtherStatement,
   type RecordStatement,
   type Understood,
@@ -17,8 +18,11 @@ import {
 } from "./zonefile-meaning.ts";
 import { type Quick, quickLine } from "./zonefile-quick.ts";
 
-/** One logical line: parentheses and quotes joined over physical lines. */
-export type Statement = RecordStatement | OtherStatement;
+/** One logical line: physical lines joined by parentheses. */
+export type Statement = RecordStatement | DirectiveStatement | OtherStatement;
+
+/** U+FEFF in UTF-8: editors on Windows begin a file with it. */
+const BOM = "\xef\xbb\xbf";
 
 /** Beginning of the message of an error that no rule of the reader explains. */
 export const UNEXPECTED = "cannot be read";
@@ -44,7 +48,7 @@ function walk(
   };
   const quick: Quick = { origin: context.origin, ttl: -1, lastTtl: -1, textAt: 0, textEnd: 0, wireAt: -1 };
   let line = 1;
-  for (let at = 0; at < text.length; ) {
+  for (let at = text.startsWith(BOM) ? BOM.length : 0; at < text.length; ) {
     if (quickly !== undefined && !context.originLost) {
       const next = quickLine(text, at, quick, out);
       if (next >= 0) {
@@ -78,7 +82,7 @@ function walk(
 }
 
 /**
- * Cut a master file (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) into statements whose texts joined give the file again.
+ * Cut a master file (RFC 1035 §5, RFC 2308 §4, RFC 3597 §5) into statements whose texts joined give the file again, without a BOM.
  * Text is octets, one a character; `origin` is absolute with or without its trailing dot; `defaultTtl` (seconds) counts before any $TTL.
  * A line that cannot be read becomes an `unreadable` statement and a problem; the others are not affected.
  */

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import fc from "fast-check";
 import t from "tap";
 import { rdataFits } from "../../../src/dns/text/rdata-check.ts";
 import { formatRecord, parseZoneFile, readZoneFile } from "../../../src/dns/text/zonefile.ts";
+import { cutLine } from "../../../src/dns/text/zonefile-line.ts";
 import type { RecordStatement } from "../../../src/dns/text/zonefile-meaning.ts";
 import { ROOT } from "../../../src/dns/wire/name.ts";
 import { read16, read32 } from "../../../src/dns/wire/octets.ts";
@@ -29,7 +30,7 @@ function texts(text: string): string[] {
 }
 
 t.test("statements: keep the file verbatim and have its meaning", async (t) => {
-  const text = `; head\r\n$ORIGIN example.org.\n$TTL 1h\n@ SOA ns1 root (\n 1 ; serial\n 2 3 4 5 )\n\twww\n a 1.2.3.4\nwww 30 in a 192.0.2.7 ; ADDED-BY-OCDD-SCRIPT\n  TXT "a ; b" "two\nlines"\nbad IN A 1.2.3\n$INCLUDE other`;
+  const text = `; head\r\n$ORIGIN example.org.\n$TTL 1h\n@ SOA ns1 root (\n 1 ; serial\n 2 3 4 5 )\n\twww\n a 1.2.3.4\nwww 30 in a 192.0.2.7 ; ADDED-BY-OCDD-SCRIPT\n  TXT ("a ; b"\n"two")\nbad IN A 1.2.3\n$INCLUDE other`;
   const { statements, problems } = readZoneFile(text, "example.org.");
   t.equal(statements.map((s) => s.text).join(""), text);
   t.strictSame(
@@ -67,7 +68,7 @@ t.test("statements: keep the file verbatim and have its meaning", async (t) => {
   t.match(statements[7], {
     owner: "www.example.org.",
     ownerOmitted: true,
-    rdata: ['"a ; b"', '"two\nlines"'],
+    rdata: ['"a ; b"', '"two"'],
   });
   t.match(problems, [
     { line: 7, message: "www: not an RR type" },
@@ -146,7 +147,11 @@ t.test("invalid lines: reported with their number, the others are read", async (
     [`${"a".repeat(64)} A 1.1.1.1`, /label of 64 octets/],
     [`${"a.".repeat(130)} A 1.1.1.1`, /name of \d+ octets/],
     ["a CH A 1.1.1.1", /class CH: only IN/],
-    ['a TXT "x', /quote is never closed/],
+    ['a TXT "x', /quote is not closed on its line/],
+    ['a TXT "x\\', /quote is not closed on its line/],
+    ['a TXT x"', /quote is not closed on its line/],
+    ['a"b A 1.1.1.1', /quote is not closed on its line/],
+    ["a TXT ( ( x ) )", /second opening parenthesis before the first one is closed/],
     ["a TXT ( x", /parenthesis is never closed/],
     ["a TXT x )", /closing parenthesis/],
     ["a MX ten mail", /ten: not a number/],
@@ -167,6 +172,66 @@ t.test("invalid lines: reported with their number, the others are read", async (
   }
   t.match(parseZoneFile(" A 1.1.1.1", "x").problems, [{ line: 1, message: /without an owner/ }]);
   t.match(parseZoneFile("a A 1.1.1.1", "x").problems, [{ line: 1, message: /no TTL/ }]);
+});
+
+t.test(
+  "a quote that its line does not close: that line is unreadable, and those behind it are read",
+  async (t) => {
+    const rest = 'mail A 192.0.2.6\n; the 19" rack\nb TXT x”\nftp A 192.0.2.7\n';
+    for (const line of ['a TXT "one', 'a TXT “one"', 'a TXT "v=spf1 -all”', 'a TXT ( "one\n two" )', 'a"']) {
+      const text = Buffer.from(`$TTL 60\n${line}\n${rest}`).toString("latin1");
+      const { statements, problems } = readZoneFile(text, "example.org");
+      t.equal(problems[0]?.line, 2, line);
+      t.equal(statements.map((s) => s.text).join(""), text);
+      t.match(texts(text).join("\n"), /^mail.*\n.*TXT.*\nftp.*$/, line);
+      t.match(parseZoneFile(text, "example.org").problems, problems);
+    }
+    // named-checkzone: "unbalanced quotes"
+    const dir = mkdtempSync(join(tmpdir(), "ocdd-"));
+    for (const line of ['a TXT "one\n two"', 'a TXT ( "one\n two" )']) {
+      writeFileSync(join(dir, "zone"), `${HEAD}${line}\n`);
+      const { status, stdout } = spawnSync("named-checkzone", ["example.org", join(dir, "zone")], {
+        encoding: "utf8",
+      });
+      t.equal(status, 1);
+      t.match(stdout, "unbalanced quotes");
+    }
+  },
+);
+
+t.test("lines that open and never close: five megabytes of them are cut, each is a problem", async (t) => {
+  /** Logical lines of a text, and those that cannot be cut. */
+  const cut = (text: string): [lines: number, problems: number] => {
+    let [lines, problems] = [0, 0];
+    for (let at = 0; at < text.length; lines++) {
+      const { next, problem } = cutLine(text, at);
+      if (problem !== undefined) problems++;
+      at = next;
+    }
+    return [lines, problems];
+  };
+  for (const line of ["x (", 'x ( "', 'x TXT "a', 'x TXT \\" (', "( ; (", '( "(" \\', '( "\\', ") ("]) {
+    const count = Math.ceil(5_000_000 / (line.length + 1));
+    t.strictSame(cut(`${line}\n`.repeat(count)), [count, count], line);
+    const half = Math.ceil(count / 2);
+    const [lines] = cut(`${line}\n`.repeat(half) + '")\n'.repeat(half));
+    t.ok(lines >= count - 1, `${line}, closed behind all`);
+  }
+});
+
+t.test("a BOM at the start is no part of the first line; elsewhere it is an octet of a name", async (t) => {
+  const BOM = "\xef\xbb\xbf";
+  for (const text of [
+    "$TTL 60\na A 192.0.2.1\n",
+    "a 60 A 192.0.2.1\n",
+    "; comment\na 60 A 192.0.2.1",
+    "bad",
+    "",
+  ]) {
+    t.strictSame(readZoneFile(BOM + text, "example.org"), readZoneFile(text, "example.org"), text);
+    t.strictSame(texts(BOM + text), texts(text), text);
+  }
+  t.match(texts(`$TTL 60\n${BOM}a A 192.0.2.1\n`), [/^\\239\\187\\191a\./]);
 });
 
 t.test("any text: read without an exception, and the statements join to the file", async (t) => {
@@ -199,6 +264,7 @@ t.test("any text: read without an exception, and the statements join to the file
       "APL",
       "4",
       "DS",
+      "\xef\xbb\xbf",
     ),
     fc.string({ unit: "binary" }),
   );
@@ -206,7 +272,7 @@ t.test("any text: read without an exception, and the statements join to the file
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const text = pieces.join(" ");
       const { statements } = readZoneFile(text, "example.org");
-      return statements.map((s) => s.text).join("") === text;
+      return statements.map((s) => s.text).join("") === text.replace(/^\xef\xbb\xbf/, "");
     }),
     { seed: 1035, numRuns: 30_000 },
   );
