@@ -8,7 +8,7 @@ import { clip } from "../clip.ts";
 /** Why a record contradicts those before it, or null; to be asked in the order of the file. */
 export type Contradiction = (record: Pick<RecordStatement, "owner" | "type" | "rdata">) => string | null;
 
-/** For the hand-written records of `zone`, which come after those of `owners` (relative to it, each with an address). */
+/** For the hand-written records of `zone`, which come after its SOA and those of `owners` (relative to it, each with an address). */
 export function contradictions(zone: string, owners: readonly string[]): Contradiction {
   const known = new Map<string, ConflictCheck>();
   const apexKey = nameKey(parseName(`${zone}.`));
@@ -20,6 +20,7 @@ export function contradictions(zone: string, owners: readonly string[]): Contrad
     known.set(key, check);
     return check;
   };
+  checkOf(`${zone}.`)(TYPE.SOA, "");
   for (const owner of owners) checkOf(owner === "@" ? `${zone}.` : `${owner}.${zone}.`)(TYPE.A, "");
   return ({ owner, type, rdata }) => {
     const why = checkOf(owner)(typeCode(type) ?? 0, rdata.join(" "));

@@ -1,11 +1,13 @@
 /** The zone file, which holds OCDD's records and hand-written ones. */
 import { readZoneFile, type Statement } from "../../dns/text/zonefile.ts";
+import type { RecordStatement } from "../../dns/text/zonefile-meaning.ts";
 import { formatName, parseName } from "../../dns/wire/name.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import { perObject } from "../memo.ts";
-import { contradictions } from "./contradiction.ts";
+import { type Contradiction, contradictions } from "./contradiction.ts";
+import { handwrittenLines } from "./handwritten.ts";
 import type { AddressRecord, OwnRecord, SrvRecord, ZoneFile, ZoneOnDisk } from "./zone-file.ts";
 
 /** Ends each line of OCDD's. All other lines of the zone file are hand-written. */
@@ -42,42 +44,41 @@ export function readZoneOnDisk(
   const addresses: AddressRecord[] = [];
   const warnings: string[] = [];
   const records: OwnRecord[] = [];
-  let handwritten = "";
-  let serial = 0;
+  const lines = handwrittenLines(settings.zone, settings.ttl);
+  const soas = statements.filter((statement) => isSoa(statement, settings.zone));
+  // without one of OCDD's (as before its first run) it takes the place of the one that is served
+  const replaced = soas.some(isOurs) ? undefined : soas[0];
   let nsTtl: number | null = null;
-  let ownerInText = "";
   const contradiction = contradictions(
     settings.zone,
     ours.map((record) => record.owner),
   );
   for (const statement of statements) {
-    if (statement.kind === "record" && statement.type === "SOA")
-      serial = Number(statement.rdata[2] ?? 0) >>> 0;
-    if (isOurs(statement)) {
+    if (isOurs(statement) || statement === replaced) {
+      if (statement.kind === "directive") lines.own(statement);
       records.push(...ownRecord(statement, settings.zone));
       continue;
     }
-    if (statement.kind !== "record") {
-      const message = problemAt.get(statement.line);
-      if (statement.kind === "unreadable" && message !== undefined) {
-        warnings.push(
-          `zone file line ${statement.line} is not served and now a comment: ${clip(message, 200)}`,
-        );
-        handwritten += commented(statement.text, message);
-      } else handwritten += statement.text;
+    if (statement.kind === "directive") {
+      lines.directive(statement);
       continue;
     }
-    const owner = relative(statement.owner, settings.zone);
     const problem =
-      owner === null
-        ? `${clip(statement.owner)} is not in the zone`
-        : (besideOurs(owner, statement.type, settings) ?? contradiction(statement));
-    if (problem !== null) {
-      warnings.push(`zone file line ${statement.line} is not served and now a comment: ${problem}`);
-      handwritten += commented(statement.text, problem);
+      statement.kind === "record"
+        ? whyNotServed(statement, settings, contradiction)
+        : problemAt.get(statement.line);
+    if (problem !== undefined) {
+      warnings.push(
+        `zone file line ${statement.line} is not served and now a comment: ${clip(problem, 200)}`,
+      );
+      lines.comment(statement, problem);
       continue;
     }
-    const name = owner ?? "@";
+    if (statement.kind !== "record") {
+      lines.other(statement);
+      continue;
+    }
+    const name = relative(statement.owner, settings.zone) ?? "@";
     // what the director writes itself (the bash script's template has it without the mark) would be there twice
     if (statement.type === "A" && host.has(`${name} ${statement.rdata[0]}`) && isHosts(name, settings))
       continue;
@@ -86,21 +87,50 @@ export function readZoneOnDisk(
     if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
     if (statement.type === "NS" && name === "@") {
       if (isOwnNs(statement.rdata[0], settings)) continue;
-      nsTtl ??= statement.ttl;
+      nsTtl ??= lines.ttl(statement);
     }
-    handwritten +=
-      statement.ownerOmitted && ownerInText !== statement.owner
-        ? statement.owner + statement.text
-        : statement.text;
-    ownerInText = statement.owner;
+    lines.record(statement);
   }
-  if (handwritten !== "" && !handwritten.endsWith("\n")) handwritten += "\n";
-  handwritten = handwritten.replace(/^\s*\n/, "");
-  return { serial, handwritten, owners, addresses, warnings, records, nsTtl, text };
+  return {
+    serial: serialOf(soas),
+    handwritten: lines.text(),
+    owners,
+    addresses,
+    warnings,
+    records,
+    nsTtl,
+    text,
+  };
 }
 
-function isOurs(statement: Statement): boolean {
-  return statement.comment.trim() === MARK || (statement.kind === "record" && statement.type === "SOA");
+const isOurs = (statement: Statement): boolean => statement.comment.trim() === MARK;
+
+const isSoa = (statement: Statement, zone: string): statement is RecordStatement =>
+  statement.kind === "record" && statement.type === "SOA" && relative(statement.owner, zone) === "@";
+
+/**
+ * The serial of the first SOA at the apex, which the server has; of several that differ the latest after that one (RFC 1982
+ * §3.2), since secondaries may have had any of them. 0 when there is none.
+ */
+function serialOf(soas: readonly RecordStatement[]): number {
+  const serials = soas.map(({ rdata }) =>
+    // RFC 3597 §5: the serial is the first of the five numbers that end it
+    rdata[0] === "\\#" ? Number.parseInt(rdata.slice(2).join("").slice(-40, -32), 16) : Number(rdata[2]),
+  );
+  const first = serials[0] ?? 0;
+  const ahead = serials.map((serial) => (serial - first) >>> 0).filter((by) => by < 2 ** 31);
+  return (first + ahead.reduce((most, by) => Math.max(most, by), 0)) >>> 0;
+}
+
+/** Why a hand-written record is no part of the zone, or undefined. */
+function whyNotServed(
+  record: RecordStatement,
+  settings: ZoneSettings,
+  contradiction: Contradiction,
+): string | undefined {
+  const owner = relative(record.owner, settings.zone);
+  if (owner === null) return `${clip(record.owner)} is not in the zone`;
+  return besideOurs(owner, record.type, settings) ?? contradiction(record) ?? undefined;
 }
 
 /**
@@ -120,14 +150,6 @@ function isHosts(owner: string, settings: ZoneSettings): boolean {
 
 function isOwnNs(target: string | undefined, settings: ZoneSettings): boolean {
   return target?.toLowerCase() === `${settings.hostName}.${settings.zone}.`;
-}
-
-function commented(text: string, message: string): string {
-  const lines = text
-    .replace(/\n$/, "")
-    .split("\n")
-    .map((line) => `; ${line}`);
-  return `; not served: ${clip(message, 200).replace(/[^\x20-\x7e]/g, "?")}\n${lines.join("\n")}\n`;
 }
 
 /** Owner relative to the zone in lower case, without needless escapes; `@` for the apex, null when it lies outside. */

@@ -17,7 +17,7 @@ import {
   type ZoneSettings,
 } from "../../../src/core/zone/records.ts";
 import { addressRecords, srvRecords } from "../../../src/core/zone/service-records.ts";
-import { parseZoneFile } from "../../../src/dns/text/zonefile.ts";
+import { parseZoneFile, readZoneFile } from "../../../src/dns/text/zonefile.ts";
 import { parseName } from "../../../src/dns/wire/name.ts";
 import { lookup } from "../../../src/dns/zone/answer.ts";
 import { compileZone } from "../../../src/dns/zone/compile.ts";
@@ -314,6 +314,8 @@ const line = fc.oneof(
     "mx )",
     `jenkins\t60\tIN\tA\t10.0.0.3\t; ${MARK}`,
     `${ZONE}. IN SOA a b 7 1 1 1 1`,
+    "@ IN SOA a b 4000000000 1 1 1 1",
+    "$ORIGIN sub",
     `@ IN NS dockerhost.${ZONE}.`,
     `dockerhost IN A ${HOST}`,
     "dockerhost IN CNAME x.",
@@ -327,7 +329,8 @@ const line = fc.oneof(
 );
 const zoneText = fc
   .tuple(fc.array(line, { maxLength: 14 }), fc.constantFrom("", "\n"))
-  .map(([list, end]) => list.join("\n") + end);
+  .map(([list, end]) => list.join("\n") + end)
+  .chain((text) => fc.constantFrom(text, `\xef\xbb\xbf${text}`));
 
 t.test(
   "any file: one run, and the next changes nothing; the serial rises with the content only",
@@ -352,6 +355,135 @@ t.test("hand-written records served before a run are served after it", async () 
     fc.property(zoneText, (text) => JSON.stringify(facts(update(text))) === JSON.stringify(facts(text))),
     { numRuns: Number(process.env.OCDD_RUNS ?? 1500) },
   );
+});
+
+/** OCDD's block with this serial. */
+const block = (serial: number): string => renderZone(SETTINGS, OURS, serial, "");
+
+t.test(
+  "several SOAs: the serial is that of the zone's, and never goes backwards; all others become comments",
+  async (t) => {
+    const own = 2_026_112_801;
+    const soa = (serial: number, owner = "@"): string => `${owner} IN SOA ns1 it ${serial} 1 1 1 1\n`;
+    const generic = `@ TYPE6 \\# 24 00 00 ${own.toString(16)} ${"00000001".repeat(4)} \n`.replace("24", "22");
+    const table: [what: string, text: string, serial: number, commented: number][] = [
+      ["an older one pasted", block(own) + soa(1), own, 1],
+      ["an older one pasted above", soa(1) + block(own), own, 1],
+      ["a later one pasted", block(own) + soa(own + 9), own + 9, 1],
+      ["later than half the circle allows", block(own) + soa((own + 2 ** 31) >>> 0), own, 1],
+      ["past the end of the circle", block(0xffff_fff0) + soa(5), 5, 1],
+      [
+        "two that are a circle with the first",
+        block(1) + soa(2 ** 31 - 1) + soa(2 ** 32 - 2),
+        2 ** 31 - 1,
+        2,
+      ],
+      ["below the apex", block(own) + soa(4_000_000_000, "sub"), own, 1],
+      ["outside of the zone", block(own) + soa(4_000_000_000, "example.net."), own, 1],
+      ["none at the apex", soa(7, "sub"), 0, 1],
+      ["only by hand: replaced", soa(own), own, 0],
+      ["two by hand: the first is replaced", soa(own) + soa(1), own, 1],
+      ["the same again", soa(own) + soa(own), own, 1],
+      ["as unknown type (RFC 3597)", generic, own, 0],
+      ["of a type that OCDD's block has twice", block(own) + block(own - 1), own, 0],
+    ];
+    for (const [what, text, serial, commented] of table) {
+      const read = look(`${text}mail A 192.168.122.6\n`);
+      t.equal(read.serial, serial, what);
+      t.equal(read.warnings.length, commented, what);
+      t.ok(
+        read.warnings.every((line) => /is not served and now a comment: .*(SOA|not in the zone)/.test(line)),
+        `${what}: ${read.warnings}`,
+      );
+      const after = update(`${text}mail A 192.168.122.6\n`);
+      const ahead = (serialOf(after) - serial) >>> 0;
+      t.ok(serial === 0 || (ahead < 2 ** 31 && ahead >= 0), `${what}: ${serialOf(after)}`);
+      t.equal(look(after).handwritten.match(/^; .*SOA .*1$/gm)?.length ?? 0, commented, what);
+      t.strictSame(compileZone(parseZoneFile(after, ZONE), ZONE, 1).warnings, [], what);
+      t.match(after, /\nmail A 192\.168\.122\.6\n$/);
+      t.equal(update(after, NOW + 9), after, what);
+    }
+  },
+);
+
+/** The hand-written records that are served, in the order of the file. */
+function byHand(text: string, commented: ReadonlySet<number>): string[] {
+  return readZoneFile(text, ZONE, SETTINGS.ttl).statements.flatMap((s) => {
+    if (s.kind !== "record" || s.type === "SOA" || s.comment === MARK || commented.has(s.line)) return [];
+    return [`${s.owner.toLowerCase()} ${s.ttl} ${s.type} ${s.rdata.join(" ")}`];
+  });
+}
+
+t.test(
+  "hand-written records above, inside and below OCDD's lines keep owner, TTL and data through a run",
+  async () => {
+    const piece = fc.constantFrom(
+      "$ORIGIN lab",
+      '$ORIGIN "a.b"',
+      `$ORIGIN lab.${ZONE}.`,
+      `$ORIGIN ${ZONE}.`,
+      "$ORIGIN bad..name",
+      "$ORIGIN example.net.",
+      "$TTL 1d",
+      "$TTL 60",
+      "$TTL 0",
+      "printer A 192.168.122.5",
+      "printer 300 AAAA fd00::1",
+      "@ MX 10 mail",
+      "@ TXT apex",
+      '"x y" TXT quoted',
+      " TXT above",
+      "\t900 IN TXT below",
+      " MX 5 mail.lab",
+      "www CNAME printer",
+      "@ NS ns.lab",
+      "@ SOA a b 3 1 1 1 1",
+      "bad A 1.2.3",
+      "",
+      "; a comment",
+    );
+    const pieces = fc.array(piece, { maxLength: 5 });
+    const own = block(7).trimEnd().split("\n");
+    fc.assert(
+      fc.property(pieces, fc.nat(own.length), pieces, pieces, (above, at, inside, below) => {
+        const all = [...above, ...own.slice(0, at), ...inside, ...own.slice(at), ...below];
+        const text = `${all.join("\n")}\n`;
+        const { warnings } = look(text);
+        const commented = new Set(warnings.map((line) => Number(/line (\d+)/.exec(line)?.[1])));
+        const after = update(text);
+        const [want, got] = [byHand(text, commented), byHand(after, new Set())];
+        if (JSON.stringify(want) !== JSON.stringify(got)) throw new Error(`${after}\n${want}\n${got}`);
+        return update(after, NOW + 9) === after;
+      }),
+      { numRuns: Number(process.env.OCDD_RUNS ?? 1500) },
+    );
+  },
+);
+
+t.test(
+  "lines that a directive above OCDD's block would change get their own; a changed DNS_TTL is for them too",
+  async (t) => {
+    const lab = `$ORIGIN lab.${ZONE}.\nprinter A 192.168.122.5\n`;
+    const mail = "mail A 192.168.122.6\n";
+    t.ok(update(`${lab}${block(7)}${mail}`).endsWith(`\n\n${lab}$ORIGIN ${ZONE}.\n${mail}`), "the origin");
+    t.ok(update(`$TTL 1d\n${block(7)}${mail}`).endsWith(`\n\n$TTL 1d\n$TTL 60\n${mail}`), "the TTL");
+    t.ok(update(`${block(7)}${mail}`).endsWith(`\n\n${mail}`), "nothing where nothing changes");
+    const settings = { ...SETTINGS, ttl: 300 };
+    const slower = (text: string): string =>
+      updateZone(readZoneOnDisk(text, settings, OURS), settings, OURS, NOW).text;
+    const after = slower(`${block(7)}${mail}@ NS ns2.example.net.\n`);
+    t.match(after, new RegExp(`^\\$ORIGIN [^$]+\\$TTL 300\t[^$]+\n\n${mail}`));
+    t.match(after, `${ZONE}.\t300\tIN\tNS\tdockerhost`);
+    t.equal(slower(after), after);
+  },
+);
+
+t.test("a zone file that begins with a BOM is read without it, and written without", async (t) => {
+  for (const text of ["mail A 192.168.122.6\nftp A 192.168.122.7\n", `${block(7)}ftp A 192.168.122.7\n`]) {
+    const marked = look(`\xef\xbb\xbf${text}`);
+    t.strictSame({ ...marked, text: "" }, { ...look(text), text: "" });
+    t.notMatch(update(`\xef\xbb\xbf${text}`), "\xef");
+  }
 });
 
 t.test(
