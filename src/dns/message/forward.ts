@@ -47,13 +47,28 @@ export function forwardKey(message: Uint8Array, query: Query): string {
   return `${flags} ${Buffer.from(question).toString("latin1")}`;
 }
 
-/** The query to a forwarder: the client's question, RD, CD and DO, and nothing else of the client's message. */
-export function forwardQuery(message: Uint8Array, query: Query, id: number): Uint8Array {
+/** The query to a forwarder: the client's question, RD, CD and (with `edns`) DO, and nothing else of the client's message. */
+export function forwardQuery(message: Uint8Array, query: Query, id: number, edns = true): Uint8Array {
   const size = MAX_UDP_OCTETS;
-  const head = [id >>> 8, id & 0xff, 1, (message[3] as number) & CD, 0, 1, 0, 0, 0, 0, 0, 1];
+  const head = [id >>> 8, id & 0xff, 1, (message[3] as number) & CD, 0, 1, 0, 0, 0, 0, 0, edns ? 1 : 0];
+  const question = message.subarray(12, query.questionEnd);
+  if (!edns) return Uint8Array.from([...head, ...question]);
   const flags = query.edns?.dnssecOk === true ? 0x80 : 0;
   const opt = [0, 0, TYPE.OPT, size >>> 8, size & 0xff, 0, 0, flags, 0, 0, 0];
-  return Uint8Array.from([...head, ...message.subarray(12, query.questionEnd), ...opt]);
+  return Uint8Array.from([...head, ...question, ...opt]);
+}
+
+/** RCODEs of servers without EDNS to a query with it (RFC 6891 §7, and older ones). */
+export const NO_EDNS: ReadonlySet<number | undefined> = new Set([RCODE.FORMERR, RCODE.NOTIMP]);
+
+/** Is `reply` a header alone, of a server that could not read `sent`? */
+function isUnread(sent: Uint8Array, reply: Uint8Array): boolean {
+  if (reply.length !== 12 || read16(reply, 0) !== read16(sent, 0)) return false;
+  return (
+    ((reply[2] as number) & 0xfa) === 0x80 &&
+    NO_EDNS.has((reply[3] as number) & 15) &&
+    !reply.subarray(4).some(Boolean)
+  );
 }
 
 /** Is `reply` a response with the ID and the question of `sent`, whose name may differ in case? */
@@ -72,8 +87,9 @@ function matches(sent: Uint8Array, questionEnd: number, reply: Uint8Array): bool
  * Time is bounded by the message's octets, and no pointer is followed.
  */
 export function readReply(sent: Uint8Array, questionEnd: number, reply: Uint8Array): Reply | undefined {
-  if (!matches(sent, questionEnd, reply)) return undefined;
   const rcode = (reply[3] as number) & 15;
+  if (isUnread(sent, reply)) return { rcode, truncated: false, octets: reply, counts: [0, 0, 0] };
+  if (!matches(sent, questionEnd, reply)) return undefined;
   if ((reply[2] as number) & 2) return { rcode, truncated: true, octets: reply, counts: [0, 0, 0] };
   const kept: [number, number, number] = [0, 0, 0];
   let keptEnd = questionEnd;

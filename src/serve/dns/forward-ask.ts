@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { connect, isIPv6 } from "node:net";
-import { forwardQuery, type Reply, readReply } from "../../dns/message/forward.ts";
+import { forwardQuery, NO_EDNS, type Reply, readReply } from "../../dns/message/forward.ts";
 import type { Query } from "../../dns/message/query.ts";
 import { MAX_UDP_OCTETS } from "../../dns/zone/authority.ts";
 import { prefixed } from "./tcp-frame.ts";
@@ -17,6 +17,12 @@ export interface ForwardTarget {
 export interface Question {
   readonly message: Uint8Array;
   readonly query: Query;
+}
+
+/** What is sent to a forwarder for it. */
+interface Asked extends Question {
+  /** With an OPT record. */
+  readonly edns: boolean;
 }
 
 /** Messages on one port that are no answer: an attacker who guesses IDs gets no more tries at it (RFC 5452 §9.3). */
@@ -52,9 +58,14 @@ function bounded(
  * A socket of its own for each question: the kernel chooses its source port at random, this program the ID. It is
  * connected, so that the kernel lets through only what comes from the forwarder's address and port.
  */
-function overUdp(target: ForwardTarget, { message, query }: Question, waitMs: number, signal: AbortSignal) {
+function overUdp(
+  target: ForwardTarget,
+  { message, query, edns }: Asked,
+  waitMs: number,
+  signal: AbortSignal,
+) {
   return bounded(waitMs, signal, (end) => {
-    const sent = forwardQuery(message, query, randomInt(0x10000));
+    const sent = forwardQuery(message, query, randomInt(0x10000), edns);
     const v6 = isIPv6(target.address);
     const socket = createSocket({
       type: v6 ? "udp6" : "udp4",
@@ -74,9 +85,14 @@ function overUdp(target: ForwardTarget, { message, query }: Question, waitMs: nu
 }
 
 /** The same over a connection of its own, for answers up to 65535 octets. */
-function overTcp(target: ForwardTarget, { message, query }: Question, waitMs: number, signal: AbortSignal) {
+function overTcp(
+  target: ForwardTarget,
+  { message, query, edns }: Asked,
+  waitMs: number,
+  signal: AbortSignal,
+) {
   return bounded(waitMs, signal, (end) => {
-    const sent = forwardQuery(message, query, randomInt(0x10000));
+    const sent = forwardQuery(message, query, randomInt(0x10000), edns);
     const socket = connect({ host: target.address, port: target.port });
     let have: Buffer[] = [];
     let size = 0;
@@ -99,13 +115,22 @@ function overTcp(target: ForwardTarget, { message, query }: Question, waitMs: nu
   });
 }
 
-/** The forwarder's answer; undefined when there is none within `waitMs` for each of the two transports. Never rejects. */
+async function overBoth(target: ForwardTarget, asked: Asked, waitMs: number, signal: AbortSignal) {
+  const reply = await overUdp(target, asked, waitMs, signal);
+  return reply?.truncated === true ? overTcp(target, asked, waitMs, signal) : reply;
+}
+
+/**
+ * The forwarder's answer; undefined when there is none within `waitMs` for each of the two transports. One that does not know
+ * EDNS is asked once more, without (RFC 6891 §6.2.2). Never rejects.
+ */
 export async function askForwarder(
   target: ForwardTarget,
   question: Question,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<Reply | undefined> {
-  const reply = await overUdp(target, question, waitMs, signal);
-  return reply?.truncated === true ? overTcp(target, question, waitMs, signal) : reply;
+  const reply = await overBoth(target, { ...question, edns: true }, waitMs, signal);
+  if (!NO_EDNS.has(reply?.rcode)) return reply;
+  return overBoth(target, { ...question, edns: false }, waitMs, signal);
 }

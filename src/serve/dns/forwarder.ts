@@ -7,7 +7,7 @@ import { askForwarder, type ForwardTarget, type Question } from "./forward-ask.t
 
 /** Bounds; tests have their own. */
 export interface ForwardLimits {
-  /** Milliseconds that a forwarder has to answer, over UDP and, when truncated, once more over TCP. */
+  /** Milliseconds that a forwarder has to answer, over UDP and, when truncated, once more over TCP; the same again without EDNS. */
   readonly waitMs: number;
   /** Questions that wait for an answer at once: of all clients, and of one. */
   readonly waiting: number;

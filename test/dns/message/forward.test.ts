@@ -85,6 +85,31 @@ t.test(
   },
 );
 
+t.test("a header alone: an answer where it says that the query was not understood", async (t) => {
+  const header = (flags: number, over: [at: number, value: number] = [0, 0x12]): Uint8Array => {
+    const octets = Uint8Array.from([0x12, 0x34, flags >>> 8, flags & 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
+    octets[over[0]] = over[1];
+    return octets;
+  };
+  const read = (octets: Uint8Array) => readReply(sent, query.questionEnd, octets)?.rcode;
+  t.same(
+    [0x8181, 0x8101, 0x8184].map((flags) => read(header(flags))),
+    [1, 1, 4],
+  );
+  for (const flags of [0x8180, 0x8182, 0x8183, 0x8185, 0x8381, 0x0101, 0xa901])
+    t.equal(read(header(flags)), undefined, flags.toString(16));
+  for (const over of [
+    [0, 0x13],
+    [5, 1],
+    [7, 1],
+    [11, 1],
+  ] as [number, number][])
+    t.equal(read(header(0x8181, over)), undefined, over.join("="));
+  t.equal(read(header(0x8181).subarray(0, 11)), undefined);
+  const plain = forwardQuery(message, query, 0x1234, false);
+  t.same(plain, [...sent.subarray(0, 11), 0, ...sent.subarray(12, query.questionEnd)]);
+});
+
 t.test("octets of any kind: no exception, and never more records than there are octets for", async (t) => {
   const good = response(0x8180, [0, A], [2, A], [2, OPT]);
   fc.assert(

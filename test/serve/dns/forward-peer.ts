@@ -22,11 +22,13 @@ const RESPONSE = 0x8180;
 
 /** A response to `query` with these A records, each of 16 octets. */
 export function answerTo(query: Buffer, addresses: readonly string[], flags = RESPONSE): Buffer {
-  const end = query.length - 11; // the query ends with an empty OPT
+  // the query ends with an empty OPT, or with its question
+  const opt = query[11] as number;
+  const end = query.length - 11 * opt;
   const head = Buffer.from(query.subarray(0, end));
   head.writeUInt16BE(flags, 2);
   head.writeUInt16BE(addresses.length, 6);
-  head.writeUInt16BE(1, 10);
+  head.writeUInt16BE(opt, 10);
   const records = addresses.map((each) =>
     Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, ...each.split(".").map(Number)]),
   );

@@ -165,6 +165,51 @@ t.test(
 );
 
 t.test(
+  "a forwarder that does not know EDNS: asked once more, without; what fails then too is a failure",
+  async (t) => {
+    const header = (query: Buffer, flags: number): Buffer => {
+      const head = Buffer.alloc(12);
+      query.copy(head, 0, 0, 2);
+      head.writeUInt16BE(flags, 2);
+      return head;
+    };
+    const echoed = (flags: number) => (query: Buffer) => answerTo(query, [], flags);
+    const withoutOpt = (query: Buffer): Buffer =>
+      Buffer.from(answerTo(query, [], 0x8181).subarray(0, -11)).fill(0, 11, 12);
+    for (const [title, says] of [
+      ["FORMERR", echoed(0x8181)],
+      ["NOTIMP", echoed(0x8184)],
+      ["FORMERR without OPT", withoutOpt],
+      ["a header alone", (query: Buffer) => header(query, 0x8181)],
+    ] as const) {
+      const peer = await forwardPeer(t);
+      const { ask, log } = forwarder(t, [peer], LONG_MS);
+      peer.udp = (query) => [query[11] === 1 ? says(query) : answerTo(query, ["192.0.2.80"])];
+      t.same(last(await ask(question(), "client")), [192, 0, 2, 80], title);
+      const asked = peer.asked.map(({ query }) => query);
+      t.same(
+        asked.map((query) => query[11]),
+        [1, 0],
+      );
+      const [first, second] = asked as [Buffer, Buffer];
+      t.same(second.subarray(12), first.subarray(12, -11), "the same question");
+      t.same(log, [], "it has answered");
+      peer.udp = (query) => [query[11] === 1 ? says(query) : answerTo(query, [], 0x8380)];
+      peer.tcp = (query) => [answerTo(query, ["192.0.2.81"])];
+      t.same(last(await ask(question(), "client")), [192, 0, 2, 81], "truncated: over TCP, without too");
+      t.equal(peer.askedTcp[0]?.[11], 0);
+      const next = await forwardPeer(t);
+      const two = forwarder(t, [peer, next], LONG_MS);
+      peer.udp = (query) => [query[11] === 1 ? says(query) : answerTo(query, [], 0x8181)];
+      const before = peer.asked.length;
+      t.same(last(await two.ask(question(), "client")), [192, 0, 2, 77], "then the next forwarder");
+      t.equal(peer.asked.length - before, 2, "no third question");
+      t.match(two.log, [/^warning: forwarder .* reports a failure/]);
+    }
+  },
+);
+
+t.test(
   "no forwarder answers, or nothing listens there: no answer, and one line in the log for each",
   async (t) => {
     const gone = createSocket("udp4");
