@@ -1,18 +1,18 @@
-/** An alias of a served zone, followed by way of a forwarder (RFC 1034 §4.3.2 step 3a, §5.3.3). */
+/** A name of a served zone that leads out of it, followed by way of a forwarder (RFC 1034 §4.3.2 steps 3a and 5, §5.3.3). */
 import { fieldsOf } from "../text/rdata-fields.ts";
 import { ownerName } from "../wire/message-name.ts";
 import { sameName, type WireName } from "../wire/name.ts";
 import { OctetWriter, read16, read32 } from "../wire/octets.ts";
 import { CLASS, RCODE, TYPE } from "../wire/types.ts";
-import { aliasOut } from "../zone/alias.ts";
 import type { OwnedSet } from "../zone/answer.ts";
 import type { Authority, Via } from "../zone/authority.ts";
+import { leadsOut } from "../zone/leads-out.ts";
 import { EDE } from "./edns.ts";
 import type { Reply } from "./forward.ts";
 import type { Query } from "./query.ts";
 import { respond, writeResponse } from "./respond.ts";
 
-/** The client's question, for the target of its alias. */
+/** The client's question, for the name that its own leads to. */
 export function questionFor(
   target: WireName,
   message: Uint8Array,
@@ -77,9 +77,9 @@ function recordsOf({ octets, counts }: Reply, questionEnd: number): [OwnedSet[],
 const CD = 0x10;
 
 /**
- * The answer to a question for an alias that led to `target` when the forwarder was asked for that: the zone's records, then
- * the forwarder's, with its RCODE (RFC 6604 §3) and, without records, its SOA (RFC 2308 §2). AA is set, as the first owner is the zone's
- * (RFC 1035 §4.1.1). Without a reply it is SERVFAIL with the zone's records. An alias that has changed meanwhile is not followed.
+ * The answer to a question for a name that led to `target` when the forwarder was asked for that: the zone's aliases, then
+ * the forwarder's records, with its RCODE (RFC 6604 §3) and, without records, its SOA (RFC 2308 §2). AA is set where the first owner is the
+ * zone's (RFC 1035 §4.1.1). Without a reply it is SERVFAIL with the zone's aliases. A name that has changed meanwhile is not followed.
  */
 export function answerFollowed(
   authority: Authority,
@@ -90,19 +90,22 @@ export function answerFollowed(
   reply: Reply | undefined,
   out: Uint8Array,
 ): number {
-  const alias = aliasOut(authority.zones, message.slice(12, query.questionEnd - 4), query.qtype);
-  if (alias === undefined || !sameName(alias.target, target)) return respond(authority, via, message, out);
+  const known = leadsOut(authority.zones, message.slice(12, query.questionEnd - 4), query.qtype);
+  if (known === undefined || !sameName(known.target, target)) return respond(authority, via, message, out);
   const records = reply && recordsOf(reply, 16 + target.length);
   const [answer, authorities] = records ?? [[], []];
   const rcode = reply === undefined || records === undefined ? RCODE.SERVFAIL : reply.rcode;
   const outcome = {
     rcode,
     answer: {
-      ...alias.found,
+      ...known.found,
       rcode,
-      answer: [...alias.found.answer, ...answer],
+      answer: [...known.found.answer, ...answer],
       // the name servers of another zone do not help the client
       authority: authorities.filter(({ set }) => set.type !== TYPE.NS),
+      // of the referral
+      additional: [],
+      glue: false,
     },
     flags: (message[3] as number) & CD,
     ...(records === undefined ? { ede: EDE.NO_REACHABLE_AUTHORITY } : {}),

@@ -5,8 +5,8 @@
 import { lower } from "../wire/name.ts";
 import { read16 } from "../wire/octets.ts";
 import { CLASS, isDataType, RCODE, RECURSION_AVAILABLE, TYPE } from "../wire/types.ts";
-import { aliasOut } from "../zone/alias.ts";
 import { type Authority, MAX_UDP_OCTETS, type Served, type Via, zoneFor } from "../zone/authority.ts";
+import { leadsOut } from "../zone/leads-out.ts";
 import { answerOpt, EDE, mostOctets, provedAddress } from "./edns.ts";
 import { headerRcode, ownerEnd, parseQuery, type Query } from "./query.ts";
 
@@ -25,7 +25,8 @@ const CD = 0x10;
 
 /**
  * The query in `message`, when it can be forwarded: recursion desired, class IN, a type of data or ANY, not
- * signed for this server, and a name in none of the zones, or an alias that leads there. Undefined for all others.
+ * signed for this server, and a name in none of the zones or delegated by one, or an alias that leads there. Undefined for all
+ * others.
  */
 export function forwardable(zones: readonly Served[], message: Uint8Array): Query | undefined {
   const query = parseQuery(message);
@@ -33,7 +34,7 @@ export function forwardable(zones: readonly Served[], message: Uint8Array): Quer
   if (!query.recursionDesired || query.tsig > 0 || query.qclass !== CLASS.IN) return undefined;
   if (!isDataType(query.qtype) && query.qtype !== TYPE.ANY) return undefined;
   const name = message.subarray(12, query.questionEnd - 4);
-  const outside = zoneFor(zones, name) === undefined || aliasOut(zones, name, query.qtype) !== undefined;
+  const outside = zoneFor(zones, name) === undefined || leadsOut(zones, name, query.qtype) !== undefined;
   return outside ? query : undefined;
 }
 

@@ -5,8 +5,8 @@ import type { Say } from "../../daemon/log.ts";
 import { answerFollowed, questionFor } from "../../dns/message/follow.ts";
 import { answerFrom } from "../../dns/message/forward.ts";
 import { parseQuery } from "../../dns/message/query.ts";
-import { aliasOut } from "../../dns/zone/alias.ts";
 import type { Authority, Via } from "../../dns/zone/authority.ts";
+import { leadsOut } from "../../dns/zone/leads-out.ts";
 import { type CounterRow, countAnswer, countEvent } from "./counters.ts";
 import type { ForwardTarget } from "./forward-ask.ts";
 import { openForwarder } from "./forwarder.ts";
@@ -49,7 +49,7 @@ export function openForwarding(
       if (query === undefined) return new Uint8Array();
       const name = message.slice(12, query.questionEnd - 4);
       // a copy: the zone may change meanwhile
-      const target = aliasOut(authority().zones, name, query.qtype)?.target.slice();
+      const target = leadsOut(authority().zones, name, query.qtype)?.target.slice();
       const question = target === undefined ? { message, query } : questionFor(target, message, query);
       const reply = await forwarder.ask(question, clientOf(addressText(client)));
       const now = Math.floor(Date.now() / 1000);

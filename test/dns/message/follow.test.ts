@@ -7,8 +7,8 @@ import { parseQuery, type Query } from "../../../src/dns/message/query.ts";
 import { parseName } from "../../../src/dns/wire/name.ts";
 import { OctetWriter } from "../../../src/dns/wire/octets.ts";
 import { TYPE } from "../../../src/dns/wire/types.ts";
-import { aliasOut } from "../../../src/dns/zone/alias.ts";
 import type { Authority } from "../../../src/dns/zone/authority.ts";
+import { leadsOut } from "../../../src/dns/zone/leads-out.ts";
 import { makeQuery, type ReadMessage, readMessage } from "../message.ts";
 import { authorityOf, zoneOf } from "../zones.ts";
 
@@ -22,6 +22,9 @@ ext 30 CNAME www.example.net.
 loop CNAME loop
 other CNAME host.sub
 sub NS ns.example.com.
+sub NS ns.sub
+ns.sub A 192.0.2.9
+sub DS 1 8 2 0000000000000000000000000000000000000000000000000000000000000000
 out DNAME example.net.
 mail MX 10 www.example.net.
 `;
@@ -69,17 +72,28 @@ const NET = [0xc0, 16];
 const A = [192, 0, 2, 77];
 
 t.test(
-  "which names lead out: an alias, by way of others and of a DNAME; not to a delegation or in a loop",
+  "which names lead out: an alias, by way of others and of a DNAME, a delegation; not a loop",
   async (t) => {
     const may = (name: string, type = "A", options = {}): boolean =>
       forwardable(authority.zones, makeQuery(`${name}.example.org.`, type, options)) !== undefined;
     for (const name of ["ext", "near", "www.out", "EXT"]) t.ok(may(name), name);
-    for (const name of ["loop", "other", "ns", "no", "mail", "out", "q.sub"]) t.notOk(may(name), name);
+    for (const name of ["other", "sub", "q.sub", "ns.sub", "SUB"]) t.ok(may(name), name);
+    for (const name of ["loop", "ns", "no", "mail", "out"]) t.notOk(may(name), name);
+    for (const type of ["CNAME", "ANY", "NS", "DS"]) t.ok(may("q.sub", type), `${type} below a delegation`);
+    t.notOk(may("sub", "DS"), "the parent's side answers for DS (RFC 4035 §3.1.4.1)");
+    for (const type of ["AXFR", "IXFR"]) t.notOk(may("q.sub", type), type);
+    t.notOk(may("q.sub", "A", { flags: 0 }), "a referral without recursion desired");
     for (const type of ["CNAME", "ANY", "AXFR"]) t.notOk(may("ext", type), type);
     t.notOk(may("mail", "MX"));
     t.notOk(may("ext", "A", { flags: 0 }), "no recursion desired");
-    const found = aliasOut(authority.zones, parseName("near.example.org."), TYPE.A);
+    const found = leadsOut(authority.zones, parseName("near.example.org."), TYPE.A);
     t.same(found?.target, target);
+    const both = [...authority.zones, { origin: parseName("sub.example.org."), zone: undefined }];
+    t.equal(
+      leadsOut(both, parseName("other.example.org."), TYPE.A),
+      undefined,
+      "delegated to a zone served here",
+    );
   },
 );
 
@@ -119,6 +133,53 @@ t.test("a target without the type, or without existence: its SOA, its RCODE", as
     t.same(found.records[1]?.rdata.subarray(0, owner.length), owner);
   }
 });
+
+t.test(
+  "a delegated name, and an alias of one: the forwarder's answer, and nothing of the referral",
+  async (t) => {
+    for (const [name, aliases, aa] of [
+      ["host.sub", [], false],
+      ["other", ["answer other.example.org. 5 60"], true],
+    ] as const) {
+      const message = makeQuery(`${name}.example.org.`, "A", { edns: {} });
+      const query = parseQuery(message) as Query;
+      const to = parseName("host.sub.example.org.");
+      t.same(leadsOut(authority.zones, message.slice(12, query.questionEnd - 4), TYPE.A)?.target, to);
+      const asked = questionFor(to, message, query);
+      const sent = forwardQuery(asked.message, asked.query, 7);
+      const received = Uint8Array.from([
+        ...sent.subarray(0, asked.query.questionEnd),
+        0xc0,
+        12,
+        0,
+        1,
+        0,
+        1,
+        0,
+        0,
+        0,
+        9,
+        0,
+        4,
+        ...A,
+      ]);
+      received.set([0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0], 2);
+      for (const [octets, rcode, rest] of [
+        [received, 0, ["answer host.sub.example.org. 1 9"]],
+        [undefined, 2, []],
+      ] as const) {
+        const reply = octets && readReply(sent, asked.query.questionEnd, octets);
+        if (octets !== undefined) t.ok(reply);
+        const out = new Uint8Array(2 * 65535);
+        const size = answerFollowed(authority, via, message, query, to, reply, out);
+        const found = readMessage(out.subarray(0, size));
+        t.match(found, { rcode, aa, tc: false, questions: [{ name: `${name}.example.org.` }] });
+        t.equal(found.flags & 0x80, 0x80, "RA");
+        t.same(shown(found), [...aliases, ...rest]);
+      }
+    }
+  },
+);
 
 t.test("names in RDATA, also where old servers compress them: written out", async (t) => {
   const message = makeQuery("ext.example.org.", "SRV");

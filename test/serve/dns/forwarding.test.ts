@@ -132,6 +132,33 @@ for (const engine of ["fast", "portable"] as const)
     },
   );
 
+t.test(
+  "below a delegation: the forwarder's answer with recursion desired, the referral without",
+  async (t) => {
+    const peer = await forwardPeer(t);
+    const { server, ask } = await serve(t, { forwarders: [{ address: "127.0.0.1", port: peer.port }] });
+    const query = makeQuery("q.sub.example.org.", "A", { edns: {} });
+    const [tcp] = await askTcp(server.port, [query]);
+    for (const found of [await ask(query), tcp as ReadMessage]) {
+      t.match(found, { rcode: 0, aa: false, tc: false });
+      t.equal(found.flags & 0xff, RA);
+      t.same(
+        found.records.map(({ section, owner, type }) => `${section} ${owner} ${type}`),
+        ["answer q.sub.example.org. 1"],
+      );
+      t.same([...(found.records[0]?.rdata ?? [])], [192, 0, 2, 77]);
+    }
+    t.equal(peer.asked.length, 2);
+    const referral = await ask(makeQuery("q.sub.example.org.", "A", { flags: 0, edns: {} }));
+    t.match(referral, { rcode: 0, aa: false });
+    t.same([...new Set(referral.records.map(({ section }) => section))], ["authority", "additional"]);
+    t.match(await ask(makeQuery("sub.example.org.", "DS")), { rcode: 0, aa: true });
+    t.equal(peer.asked.length, 2, "not asked for these");
+    peer.udp = (asked) => [answerTo(asked, [], 0x8182)];
+    t.match(await ask(query), { rcode: 2, records: [] });
+  },
+);
+
 t.test("a forwarder that leads an alias back to this server: ended, with SERVFAIL", async (t) => {
   const peer = await forwardPeer(t);
   const { server, ask } = await serve(t, { forwarders: [{ address: "127.0.0.1", port: peer.port }] });
@@ -225,7 +252,9 @@ t.test("clients in other networks: REFUSED without RA, and nothing is forwarded"
     [0x20, 1, 0x0d, 0xb8, ...Array(12).fill(7)],
   ];
   (inside[3] as number[]).fill(0, 4, 8);
-  for (const client of inside) t.equal(ask(client, "www.example.net."), FORWARD, client.join("."));
+  for (const client of inside)
+    for (const name of ["www.example.net.", "q.sub.example.org."])
+      t.equal(ask(client, name), FORWARD, client.join("."));
   for (const client of [
     [192, 168, 123, 7],
     [192, 168, 9, 2],
@@ -237,6 +266,10 @@ t.test("clients in other networks: REFUSED without RA, and nothing is forwarded"
     t.match(refused, { rcode: 5 }, client.join("."));
     t.equal(refused.flags & RA, 0);
     t.equal((ask(client, "web.example.org.") as ReadMessage).flags & RA, 0);
+    const referral = ask(client, "q.sub.example.org.") as ReadMessage;
+    t.match(referral, { rcode: 0, aa: false });
+    t.equal(referral.flags & RA, 0);
+    t.ok(referral.records.some(({ section }) => section === "authority"));
   }
 });
 
