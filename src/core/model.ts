@@ -43,6 +43,8 @@ export interface Container {
   readonly networkMode: string;
   readonly attachments: readonly Attachment[];
   readonly ports: readonly Port[];
+  /** True where part of its description is too large to be read, as its labels: it is never served. */
+  readonly partial?: true;
 }
 
 export interface Network {
@@ -58,6 +60,8 @@ export interface Network {
   /** Seconds since the epoch; 0 where Docker does not say. */
   readonly created: number;
   readonly subnets: readonly Range[];
+  /** True where part of its description is too large to be read: it may have any subnet. */
+  readonly partial?: true;
 }
 
 /** An address on a network device of the host. */

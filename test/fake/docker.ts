@@ -1,7 +1,7 @@
 /** A simulated engine in memory: containers, the network they are on, events, and lists that follow an event with a delay. */
 import { HostError } from "../../src/core/errors.ts";
 import type { Container } from "../../src/core/model.ts";
-import type { Docker } from "../../src/host/docker/client.ts";
+import type { Docker, Listed } from "../../src/host/docker/client.ts";
 import type { DockerEvent, Json } from "../../src/host/docker/json.ts";
 import { id } from "../core/make.ts";
 
@@ -52,9 +52,9 @@ export class FakeDocker implements Docker {
     return { items, notices: [] };
   }
 
-  async networks(): Promise<Json[]> {
+  async networks(): Promise<Listed> {
     this.#answer();
-    return [...this.networks_];
+    return { items: [...this.networks_], notices: [] };
   }
 
   async network(wanted: string): Promise<Json | undefined> {

@@ -29,11 +29,12 @@ export const sleeps = (container: Container, config: Config): boolean =>
 export const canWait = ({ backend, iptables }: Observation["firewall"]): boolean =>
   backend === "iptables" || iptables;
 
-/** Containers that may be services: those that run, and those that sleep. */
+/** Containers that may be services: those that run, and those that sleep. Not one whose restrictions may not be known. */
 export function present(seen: Observation, config: Config): Container[] {
-  if (!canWait(seen.firewall)) return [...seen.containers];
-  const asleep = (seen.stopped ?? []).filter((container) => sleeps(container, config));
-  return [...seen.containers, ...asleep];
+  const asleep = canWait(seen.firewall)
+    ? (seen.stopped ?? []).filter((container) => sleeps(container, config))
+    : [];
+  return [...seen.containers, ...asleep].filter(({ partial }) => partial !== true);
 }
 
 /** What the labels of a container ask for; null where it is served only while it runs. */

@@ -34,15 +34,11 @@ export function withoutLaterNetworks(
       // Docker creates this one again at each start, and lets no other network have its name
       network.name !== "bridge" &&
       network.created > container.created &&
-      network.subnets.some((subnet) => allowed.some((range) => overlaps(range, subnet))),
+      subnetsOf(network).some((subnet) => allowed.some((range) => overlaps(range, subnet))),
   );
   if (later.length === 0) return wishes;
   const most = Math.floor(LIMITS.rules / ((wishes.ports?.length ?? 1) + wishes.map.length));
-  const allow = without(
-    allowed,
-    later.flatMap(({ subnets }) => subnets),
-    most,
-  );
+  const allow = without(allowed, later.flatMap(subnetsOf), most);
   const names = later.slice(0, MOST_NAMED).map(({ name }) => `"${clip(name)}"`);
   const more = later.length - names.length;
   const which = `${names.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
@@ -54,6 +50,12 @@ export function withoutLaterNetworks(
   const note = `label ocdd.allow does not include Docker networks made after the container: ${which}`;
   return { ...wishes, allow, notes: [...wishes.notes, note] };
 }
+
+/** All addresses where not all of its subnets are known. */
+const subnetsOf = ({ partial, subnets }: Network): readonly Range[] =>
+  partial === true ? [EVERYWHERE] : subnets;
+
+const EVERYWHERE: Range = { first: fromNumber(0), last: fromNumber(2 ** 32 - 1) };
 
 /** `allowed` without the holes, as at most `most` CIDRs: where there are more, the holes are widened until these suffice. */
 function without(allowed: readonly Range[], holes: readonly Range[], most: number): string[] {

@@ -19,6 +19,7 @@ export function whyNotServed(
   if (services.some(({ instances }) => instances.some((one) => one.id === id))) return null;
   const skip = skipped.find((one) => one.container === name);
   if (skip !== undefined) return skip.reason;
+  if (container.partial === true) return "Docker's description of it is too large";
   if (!isShown(labels, config.expose))
     return labels.has("ocdd.enable")
       ? `its label ocdd.enable is "${clip(labels.get("ocdd.enable"))}"`

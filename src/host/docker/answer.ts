@@ -1,105 +1,75 @@
 /** Docker's answers, bounded while they are read: a container's labels may have any size. */
+import { fieldReader, isBlank, isOpen, type ReadObject, type WantedFields } from "./fields.ts";
 
-/** Octets of one item of a list; Docker has no limit: it accepts a label of 300 MB. */
-export const MAX_ITEM_OCTETS: number = 1 << 20;
-/** Octets of an answer that is no list. */
+/**
+ * Octets of what is wanted of one field of a list's item: far more than real containers have. Docker has no limit: it
+ * accepts a label of 300 MB, and thousands of containers with one.
+ */
+export const MAX_FIELD_OCTETS: number = 64 << 10;
+/** Octets of an answer that is no list, or of what is wanted of one of its fields. */
 const MAX_OBJECT_OCTETS = 16 << 20;
 
-/** Octets of an item that was left out which are kept to name it. */
-const HEAD_OCTETS = 200;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const LIST_OPEN = 0x5b;
 const LIST_CLOSE = 0x5d;
-const OPEN = new Set([0x7b, LIST_OPEN]);
-const CLOSE = new Set([0x7d, LIST_CLOSE]);
-/** White space of RFC 8259 §2. */
-const BLANK = new Set([0x20, 0x09, 0x0a, 0x0d]);
-
-/** A list that was read. */
-export interface ListAnswer {
-  readonly items: readonly unknown[];
-  /** The first octets of each item that was left out because it is too large. */
-  readonly tooLarge: readonly string[];
-}
 
 /**
- * Reads a JSON array of objects item by item. An item larger than `maxOctets` is left out and never held in memory as a
- * whole. Throws SyntaxError for what is no such array.
+ * Reads a JSON array of objects item by item, of each what is wanted. No item is lost because of its size: of one whose
+ * field is too large the others are read. Throws SyntaxError for what is no such array.
  */
 export async function readList(
   stream: AsyncIterable<Buffer>,
-  maxOctets: number = MAX_ITEM_OCTETS,
-): Promise<ListAnswer> {
-  const list = collected(maxOctets);
+  wanted: WantedFields,
+  maxOctets: number = MAX_FIELD_OCTETS,
+): Promise<ReadObject[]> {
+  const items: ReadObject[] = [];
   let stage: "before" | "inside" | "after" = "before";
-  /** Brackets and braces open within an item; 0 between items. */
-  let depth = 0;
-  let inString = false;
-  let escaped = false;
+  let item: ReturnType<typeof fieldReader> | undefined;
   for await (const chunk of stream) {
-    let from = 0;
-    for (let at = 0; at < chunk.length; at++) {
+    for (let at = 0; at < chunk.length; ) {
       const octet = chunk[at] as number;
-      if (inString) {
-        if (escaped) escaped = false;
-        else if (octet === BACKSLASH) escaped = true;
-        else if (octet === QUOTE) inString = false;
-      } else if (depth === 0) {
-        const inside = stage === "inside";
-        if (inside && OPEN.has(octet)) {
-          depth = 1;
-          from = at;
-        } else if (inside && octet === LIST_CLOSE) stage = "after";
-        else if (stage === "before" && octet === LIST_OPEN) stage = "inside";
-        else if (!BLANK.has(octet) && !(inside && octet === COMMA)) throw new SyntaxError(NO_LIST);
-      } else if (octet === QUOTE) inString = true;
-      else if (OPEN.has(octet)) depth += 1;
-      else if (CLOSE.has(octet)) {
-        depth -= 1;
-        if (depth === 0) list.finish(chunk.subarray(from, at + 1));
+      if (item === undefined && stage === "inside" && isOpen(octet)) item = fieldReader(wanted, maxOctets);
+      if (item !== undefined) {
+        at = item.read(chunk, at);
+        const taken = item.taken();
+        if (taken === undefined) continue;
+        items.push(taken);
+        item = undefined;
+        continue;
       }
+      at += 1;
+      if (stage === "inside" && octet === LIST_CLOSE) stage = "after";
+      else if (stage === "before" && octet === LIST_OPEN) stage = "inside";
+      else if (!isBlank(octet) && !(stage === "inside" && octet === COMMA)) throw new SyntaxError(NO_LIST);
     }
-    if (depth > 0) list.keep(chunk.subarray(from));
   }
   if (stage !== "after") throw new SyntaxError(NO_LIST);
-  return { items: list.items, tooLarge: list.tooLarge };
+  return items;
 }
 
 const NO_LIST = "its answer is not a list of objects";
 
-/** Items put together of the parts that chunks hold of them. */
-function collected(maxOctets: number): ListAnswer & {
-  /** A part of an item. */
-  keep(part: Buffer): void;
-  /** Its last part. */
-  finish(part: Buffer): void;
-} {
-  const items: unknown[] = [];
-  const tooLarge: string[] = [];
-  let parts: Buffer[] = [];
-  let octets = 0;
-  const keep = (part: Buffer): void => {
-    octets += part.length;
-    parts.push(Buffer.from(part));
-    if (octets > maxOctets) parts = [Buffer.from(Buffer.concat(parts).subarray(0, HEAD_OCTETS))];
-  };
-  return {
-    items,
-    tooLarge,
-    keep,
-    finish(part) {
-      keep(part);
-      const text = Buffer.concat(parts).toString("utf8");
-      if (octets > maxOctets) tooLarge.push(text);
-      else items.push(JSON.parse(text));
-      parts = [];
-      octets = 0;
-    },
-  };
+/** Reads one JSON object, of it what is wanted. Throws SyntaxError for what is none. */
+export async function readFields(stream: AsyncIterable<Buffer>, wanted: WantedFields): Promise<ReadObject> {
+  const object = fieldReader(wanted, MAX_OBJECT_OCTETS);
+  let stage: "before" | "inside" | "after" = "before";
+  for await (const chunk of stream) {
+    for (let at = 0; at < chunk.length; ) {
+      const octet = chunk[at] as number;
+      if (stage === "before" && isOpen(octet)) stage = "inside";
+      if (stage === "inside") {
+        at = object.read(chunk, at);
+        if (object.taken() !== undefined) stage = "after";
+      } else if (isBlank(octet)) at += 1;
+      else throw new SyntaxError(NO_OBJECT);
+    }
+  }
+  const taken = object.taken();
+  if (taken === undefined) throw new SyntaxError(NO_OBJECT);
+  return taken;
 }
+
+const NO_OBJECT = "its answer is no object";
 
 /** Reads one JSON document. Throws SyntaxError for what is none, or is larger than 16 MB. */
 export async function readDocument(stream: AsyncIterable<Buffer>): Promise<unknown> {

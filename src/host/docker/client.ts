@@ -1,10 +1,22 @@
 /** Docker's Engine API, read only, with a deadline on every call and a bound on every answer. */
 import type { Readable } from "node:stream";
-import { readDocument, readList } from "./answer.ts";
+import { clip } from "../../core/clip.ts";
+import { MAX_FIELD_OCTETS, readDocument, readFields, readList } from "./answer.ts";
 import { connectEngine, DOCKER_DEADLINE_MS, type EngineOptions, type EngineRequest } from "./engine.ts";
 import { dockerError, orNone } from "./error.ts";
 import { eventsOf, WAKING } from "./events.ts";
-import { type DockerEvent, type Json, networkId, records } from "./json.ts";
+import type { ReadObject, WantedFields } from "./fields.ts";
+import {
+  CONTAINER_FIELDS,
+  type DockerEvent,
+  ENDPOINT_FIELDS,
+  type Json,
+  LEFT_OUT,
+  NETWORK_FIELDS,
+  networkId,
+  record,
+  string,
+} from "./json.ts";
 
 export interface DockerOptions extends EngineOptions {
   /** JSON of filters for the list of containers; null for none. */
@@ -20,9 +32,9 @@ export interface ContainerQuery {
 
 /** Each call throws HostError "docker" or "privilege". */
 export interface Docker {
-  containers(query?: ContainerQuery): Promise<ListedContainers>;
-  networks(): Promise<Json[]>;
-  /** Undefined when there is no such network. `id` is one that `networkId` has let pass. */
+  containers(query?: ContainerQuery): Promise<Listed>;
+  networks(): Promise<Listed>;
+  /** Its endpoints. Undefined when there is no such network. `id` is one that `networkId` has let pass. */
   network(id: string): Promise<Json | undefined>;
   /** PID of the container's first process; undefined while it does not run. */
   pid(containerId: string): Promise<number | undefined>;
@@ -40,9 +52,9 @@ export interface Docker {
   about(): Promise<ReadonlyMap<string, unknown>>;
 }
 
-export interface ListedContainers {
+export interface Listed {
   readonly items: Json[];
-  /** One line for each container that was left out. */
+  /** One line for each item of which fields were left out. */
   readonly notices: readonly string[];
 }
 
@@ -53,21 +65,32 @@ export function connectDocker(options: DockerOptions): Docker {
   const ask = <T>(path: string, read: (body: Readable) => Promise<T>, query: Query = {}): Promise<T> =>
     engine.ask({ path, query }, read);
   const object = async (path: string, query?: Query): Promise<Json> =>
-    records([await ask(path, readDocument, query)])[0] ?? {};
+    record(await ask(path, readDocument, query));
+  // what any user may make large: read for as long as it arrives
+  const fields = async (path: string, wanted: WantedFields): Promise<Json> => {
+    const { value } = await engine.ask({ path }, (body) => readFields(body, wanted), WHILE_IT_ARRIVES);
+    return record(value);
+  };
+  const list = (path: string, query: Query, wanted: WantedFields): Promise<ReadObject[]> =>
+    engine.ask({ path, query }, (body) => readList(body, wanted), WHILE_IT_ARRIVES);
   return {
     async containers({ all = false, id } = {}) {
       const filters = filtersOf(options.filters, id);
       const query = { ...(all ? { all } : {}), ...(filters === null ? {} : { filters }) };
-      const { items, tooLarge } = await ask("/containers/json", readList, query);
-      const notices = tooLarge.map(
-        (start) =>
-          `container ${/"Id":"([0-9a-f]{12})/.exec(start)?.[1] ?? "?"} is not served: Docker's description of it is larger than 1 MB`,
+      return listedOf(
+        await list("/containers/json", query, CONTAINER_FIELDS),
+        (id, name, left) =>
+          `container ${id} (${name}) is not served: ${left} in Docker's list of it: create it again with less`,
       );
-      return { items: records(items), notices };
     },
-    networks: async () => records((await ask("/networks", readList)).items),
+    networks: async () =>
+      listedOf(
+        await list("/networks", {}, NETWORK_FIELDS),
+        (id, name, left) =>
+          `the Docker network ${id} (${name}) counts as one with any subnet: ${left} in Docker's list of it: remove it (docker network rm ${id})`,
+      ),
     async network(id) {
-      const found = await object(`/networks/${id}`).catch(orNone(404));
+      const found = await fields(`/networks/${id}`, ENDPOINT_FIELDS).catch(orNone(404));
       if (found !== undefined && networkId(found) !== id)
         throw dockerError(socket, new Error("it describes another network"), null, {
           path: `/networks/${id}`,
@@ -75,7 +98,9 @@ export function connectDocker(options: DockerOptions): Docker {
       return found;
     },
     async pid(containerId) {
-      const { State } = (await object(`/containers/${containerId}/json`).catch(orNone(404))) ?? {};
+      const path = `/containers/${containerId}/json`;
+      const { State } =
+        (await fields(path, { State: { Running: true, Pid: true } }).catch(orNone(404))) ?? {};
       const { Running, Pid } = (State ?? {}) as { Running?: unknown; Pid?: unknown };
       return Running === true && typeof Pid === "number" && Number.isInteger(Pid) && Pid > 0
         ? Pid
@@ -107,6 +132,26 @@ export function connectDocker(options: DockerOptions): Docker {
       return new Map<string, unknown>([...Object.entries(info), ...Object.entries(version)]);
     },
   };
+}
+
+const WHILE_IT_ARRIVES = { whileItArrives: true } as const;
+
+function listedOf(
+  read: readonly ReadObject[],
+  notice: (id: string, name: string, left: string) => string,
+): Listed {
+  const items = read.map(({ value, left }) =>
+    left.length === 0 ? record(value) : { ...record(value), [LEFT_OUT]: left },
+  );
+  const notices = read.flatMap(({ value, left }) => {
+    if (left.length === 0) return [];
+    const { Id, Name, Names } = record(value);
+    const name = string(Name) || string(Array.isArray(Names) ? Names[0] : "").replace(/^\//, "");
+    const fields = left.map((field) => clip(field)).join(", ");
+    const are = `${fields} ${left.length === 1 ? "is" : "are"} larger than ${MAX_FIELD_OCTETS} octets`;
+    return [notice(clip(string(Id), 12).replace(/…$/, ""), clip(name) || "?", are)];
+  });
+  return { items, notices };
 }
 
 type Query = NonNullable<EngineRequest["query"]>;

@@ -77,8 +77,9 @@ export function connectCreation(options: EngineOptions): DockerCreation {
     async labelled(name, key, value) {
       const filters = JSON.stringify({ label: [`${key}=${value}`] });
       const request = { path: "/containers/json", query: { all: true, filters } };
-      const { items } = await engine.ask(request, readList, { again: true });
-      const found = records(items).find(
+      const wanted = { Id: true, Names: true, Labels: { [key]: true } } as const;
+      const items = await engine.ask(request, (body) => readList(body, wanted), { again: true });
+      const found = records(items.map((item) => item.value)).find(
         ({ Names, Labels }) =>
           Array.isArray(Names) && Names.includes(`/${name}`) && record(Labels)[key] === value,
       );

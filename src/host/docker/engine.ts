@@ -33,6 +33,11 @@ export interface Patience {
   readonly deadline?: number;
   /** Asks once more when the deadline has passed. For requests that may be done twice. */
   readonly again?: boolean;
+  /**
+   * The deadline is for the beginning of the answer, then for each further part of it: however long it is. Not where a
+   * container may send without an end.
+   */
+  readonly whileItArrives?: boolean;
   /** Ends the request with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -59,14 +64,29 @@ export function connectEngine({
   };
   return {
     open,
-    async ask(request, read, { deadline = usual, again = false, signal } = {}) {
+    async ask(request, read, { deadline = usual, again = false, whileItArrives = false, signal } = {}) {
       for (let triesLeft = again ? 1 : 0; ; triesLeft--) {
         // a hung socket never times out by itself
         const late = new AbortController();
-        const timer = setTimeout(() => late.abort(new Error("deadline")), deadline);
+        let received = (): number => 0;
+        let before = 0;
+        const check = (): void => {
+          const now = received();
+          if (now === before) late.abort(new Error("deadline"));
+          else timer = setTimeout(check, deadline);
+          before = now;
+        };
+        let timer = setTimeout(check, deadline);
         const until = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
+        const answer = open(request, until).then((body) => {
+          if (whileItArrives) {
+            received = octetsOf(body);
+            before = received();
+          }
+          return read(body);
+        });
         try {
-          return await unlessAborted(open(request, until).then(read), until);
+          return await unlessAborted(answer, until);
         } catch (error) {
           if (signal?.aborted) throw signal.reason;
           if (late.signal.aborted && triesLeft > 0) continue;
@@ -77,6 +97,12 @@ export function connectEngine({
       }
     },
   };
+}
+
+/** Tells how many octets have arrived on an answer's connection. */
+function octetsOf(body: Readable): () => number {
+  const { socket } = body as { readonly socket?: { readonly bytesRead?: number } };
+  return () => socket?.bytesRead ?? 0;
 }
 
 /** Every status counts as an answer: the library would hold an error's body in memory whatever its size. */

@@ -1,9 +1,13 @@
-/** Docker's JSON → OCDD's types. Read field by field: at worst a field counts as absent. */
+/**
+ * Docker's JSON → OCDD's types. Read field by field: at worst a field counts as absent. What is not among the fields wanted
+ * here is not even read.
+ */
 import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Attachment, Container, Network } from "../../core/model.ts";
 import { isMoment } from "../../core/moment.ts";
 import { startBounds } from "../../core/page/uptime.ts";
 import type { Port, Protocol } from "../../core/ports.ts";
+import type { WantedFields } from "./fields.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -14,6 +18,25 @@ export const records = (value: unknown): Json[] => (Array.isArray(value) ? value
 export const string = (value: unknown): string => (typeof value === "string" ? value : "");
 export const number = (value: unknown): number =>
   typeof value === "number" && Number.isFinite(value) ? value : 0;
+
+/** In an item: the names of its fields that are too large, and so are missing in it. Docker has no such field. */
+export const LEFT_OUT = "left out";
+const isWhole = (item: Json): boolean => !Array.isArray(item[LEFT_OUT]);
+
+/** What `readContainer` reads. */
+export const CONTAINER_FIELDS: WantedFields = {
+  Id: true,
+  Names: true,
+  Image: true,
+  Created: true,
+  State: true,
+  Status: true,
+  Health: { Status: true },
+  Labels: true,
+  HostConfig: { NetworkMode: true },
+  NetworkSettings: { Networks: { "*": { NetworkID: true, IPAddress: true, GwPriority: true } } },
+  Ports: { "*": { Type: true, PrivatePort: true } },
+};
 
 /** An item of Docker's list, read at `now` (seconds). Undefined for one without a valid id: ids go into API paths. */
 export function readContainer(item: Json, now: number): Container | undefined {
@@ -34,6 +57,7 @@ export function readContainer(item: Json, now: number): Container | undefined {
     networkMode: string(record(item.HostConfig).NetworkMode),
     attachments: networks.map(([network, settings]) => readAttachment(network, record(settings))),
     ports: readPorts(item.Ports),
+    ...(isWhole(item) ? {} : { partial: true }),
   };
 }
 
@@ -71,6 +95,17 @@ export function portsInOrder(pairs: readonly (readonly [string, number])[]): Por
   return [...ports.values()].sort((a, b) => a.port - b.port || (a.protocol < b.protocol ? -1 : 1));
 }
 
+/** What `readNetwork` reads. */
+export const NETWORK_FIELDS: WantedFields = {
+  Id: true,
+  Name: true,
+  Driver: true,
+  Internal: true,
+  Created: true,
+  Options: { "com.docker.network.bridge.name": true, ipvlan_mode: true },
+  IPAM: { Config: { "*": { Subnet: true } } },
+};
+
 export function readNetwork(item: Json): Network {
   const id = string(item.Id);
   const driver = string(item.Driver);
@@ -88,6 +123,7 @@ export function readNetwork(item: Json): Network {
     ...(driver === "ipvlan" && /^l3s?$/.test(string(options.ipvlan_mode)) ? { routed: true } : {}),
     created: Math.floor(number(Date.parse(string(item.Created))) / 1000),
     subnets,
+    ...(isWhole(item) ? {} : { partial: true }),
   };
 }
 
@@ -96,6 +132,9 @@ export function networkId(item: Json): string | undefined {
   const id = string(item.Id);
   return /^[0-9a-z]{25,64}$/.test(id) ? id : undefined;
 }
+
+/** What `readEndpoints` reads. */
+export const ENDPOINT_FIELDS: WantedFields = { Id: true, Containers: { "*": { IPv4Address: true } } };
 
 /** Container id → address of its endpoint, as `GET /networks/{id}` shows them. */
 export function readEndpoints(item: unknown): Map<string, Ipv4> {

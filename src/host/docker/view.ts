@@ -12,7 +12,7 @@ export interface DockerView {
   /** Those that exist and do not run. */
   readonly stopped?: readonly Container[];
   readonly networks: readonly Network[];
-  /** One line for each container that could not be read. */
+  /** One line for each container and network that could not be read as a whole. */
   readonly notices: readonly string[];
   /**
    * Ids of containers whose list entry is out of date: it shows them running after their end was announced, not yet running
@@ -31,8 +31,8 @@ export async function lookOnce(docker: Docker): Promise<DockerView> {
   return {
     containers: all.filter(({ state }) => RUNNING.has(state)),
     stopped: all.filter(({ state }) => !RUNNING.has(state)),
-    networks: networks.map(readNetwork),
-    notices,
+    networks: networks.items.map(readNetwork),
+    notices: [...notices, ...networks.notices],
   };
 }
 
@@ -53,6 +53,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
   let networks: readonly Network[] = [];
   let bridges: ReadonlySet<string> = new Set();
   let notices: readonly string[] = [];
+  let networkNotices: readonly string[] = [];
   /** Network id → container id → address, for containers that Docker's list does not show running. */
   const endpoints = new Map<string, ReadonlyMap<string, Ipv4>>();
   /** Containers whose loss of an endpoint is accepted although the list still shows it. */
@@ -103,7 +104,7 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       attachments.length === listed.get(id)?.attachments.length ? [] : id,
     );
     const unsettled = [...late, ...starting, ...disconnected, ...joining];
-    return { containers, stopped, networks, notices, unsettled };
+    return { containers, stopped, networks, notices: [...notices, ...networkNotices], unsettled };
   };
   /** Takes an end or the loss of an endpoint from the event alone: Docker answers requests slowly just then. */
   const applyEvent = ({ action, container, network }: DockerEvent): void => {
@@ -118,11 +119,12 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
     const [list, nets] = await Promise.all([docker.containers({ all: true }), docker.networks()]);
     endpoints.clear();
     unasked.clear();
-    bridges = new Set(nets.flatMap((item) => bridgeId(item) ?? []));
+    bridges = new Set(nets.items.flatMap((item) => bridgeId(item) ?? []));
     await Promise.all([...bridges].map(lookAtEndpoints));
     listed = new Map(list.items.flatMap(read).map((one) => [one.id, one]));
-    networks = nets.map(readNetwork);
+    networks = nets.items.map(readNetwork);
     notices = list.notices;
+    networkNotices = nets.notices;
     return view();
   };
   return {
@@ -152,7 +154,8 @@ export function followedView(docker: Docker, ended: () => ReadonlySet<string>): 
       for (const id of ids) unasked.delete(id);
       const found = lists.flatMap(({ items }) => items.flatMap(read));
       listed = updated(listed, ids, found.map(withState(open)));
-      const about = (line: string): boolean => ids.some((id) => line.includes(id.slice(0, 12)));
+      const about = (line: string): boolean =>
+        ids.some((id) => line.startsWith(`container ${id.slice(0, 12)} `));
       notices = [...notices.filter((line) => !about(line)), ...lists.flatMap((list) => list.notices)];
       return view();
     },

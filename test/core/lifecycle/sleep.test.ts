@@ -5,6 +5,7 @@ import { canonical, waiting } from "../../../src/core/forwards/forward.ts";
 import { type Gates, NO_GATES } from "../../../src/core/lifecycle/gates.ts";
 import type { Container, Decision, Observation, Service, State } from "../../../src/core/model.ts";
 import { plan } from "../../../src/core/plan.ts";
+import { whyNotServed } from "../../../src/core/services/unserved.ts";
 import { attachment, config, container, id, ip, NOW, network, observation } from "../make.ts";
 
 const LABELS = new Map([["ocdd.wake", "true"]]);
@@ -52,6 +53,18 @@ t.test(
     t.equal(frameOf(READ)?.page, undefined);
   },
 );
+
+t.test("a container of which not all is known: never served, whether it runs or not, and why", async (t) => {
+  const all = config({ WAKE: "all" });
+  const one = { partial: true, labels: new Map() } as const;
+  for (const seen of [{ containers: [running(one)] }, { containers: [], stopped: [stopped(one)] }]) {
+    const observed = observation({ ...seen, gates: READ });
+    const decision = decide(all, observed, NOW);
+    t.strictSame([decision.services, decision.desired.table.leases], [[], []]);
+    const [it = running()] = [...seen.containers, ...(seen.stopped ?? [])];
+    t.match(whyNotServed(it, all, decision, observed), /description of it is too large/);
+  }
+});
 
 t.test("without its label, or where the label cannot be read: the address is on hold", async (t) => {
   for (const labels of [new Map(), new Map([["ocdd.wake", "perhaps"]])]) {

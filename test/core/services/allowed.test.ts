@@ -57,6 +57,24 @@ t.test("no address is left of ocdd.allow: the container is not served", async (t
   t.match(d.skipped, [{ code: "label", reason: /ocdd.allow cannot be enforced:.*"trick"/ }]);
 });
 
+t.test(
+  "a later network of which not all is known may have any subnet: no ocdd.allow is met by it",
+  async (t) => {
+    const partial = trick("192.0.2.0/24", { partial: true });
+    for (const allow of ["10.9.9.0/24", "10.0.0.0/8,192.168.122.50"]) {
+      const d = decided(allow, [partial]);
+      t.strictSame(d.services, [], allow);
+      t.match(d.skipped, [{ code: "label", reason: /ocdd.allow cannot be enforced:.*"trick"/ }]);
+    }
+    const others: readonly Network[] = [
+      { ...partial, created: NOW - 1000 },
+      { ...partial, driver: "macvlan" },
+    ];
+    for (const one of others) t.strictSame(allowed("10.9.9.0/24", [one]), ["10.9.9.0/24"]);
+    t.equal(decided("0.0.0.0/0", [partial]).services.length, 1, "what restricts nothing");
+  },
+);
+
 t.test("many networks in many places: the rules stay bounded, and what is left is allowed", async (t) => {
   const many = Array.from({ length: 100 }, (_, i) =>
     trick(`10.${i * 2}.${i}.0/24`, { name: `n${i}`, id: `${i}` }),

@@ -138,6 +138,8 @@ t.test(
       t.equal(decided({ containers: [side(mode), web], bridgePorts }).self, "", mode);
       const stopped = [{ ...side(mode), state: "exited" }];
       t.equal(decided({ containers: [web], stopped, bridgePorts }).self, "", `${mode}, stopped`);
+      const partial = [{ ...side(mode), partial: true as const }, web];
+      t.equal(decided({ containers: partial, bridgePorts }).self, "", `${mode}, too large to be served`);
     }
     t.end();
   },

@@ -1,7 +1,8 @@
 /** Docker's lists, read item by item from chunks as the socket cuts them. */
 import fc from "fast-check";
 import t from "tap";
-import { MAX_ITEM_OCTETS, readDocument, readList } from "../../../src/host/docker/answer.ts";
+import { readDocument, readFields, readList } from "../../../src/host/docker/answer.ts";
+import { LONG, MAX_STRING_OCTETS, type Wanted, type WantedFields } from "../../../src/host/docker/fields.ts";
 
 /** The text in chunks that begin at these octets. */
 async function* chunks(text: string, cuts: readonly number[]): AsyncGenerator<Buffer> {
@@ -27,52 +28,133 @@ const list = fc.array(item, { maxLength: 5 });
 const indent = fc.constantFrom(undefined, 1, "\t");
 const cuts = fc.array(fc.nat(400), { maxLength: 30 });
 
+/** Every field as a whole. */
+const ALL = { "*": true } as const;
+const whole = (items: readonly unknown[]) => items.map((value) => ({ value, left: [] }));
+
 t.test("a list cut into chunks anywhere: read as by JSON.parse", async () => {
   await fc.assert(
     fc.asyncProperty(list, indent, cuts, async (items, space, at) => {
       const text = `${JSON.stringify(items, null, space)}\n`;
-      const read = await readList(chunks(text, at));
-      return JSON.stringify(read) === JSON.stringify({ items: JSON.parse(text), tooLarge: [] });
+      return (
+        JSON.stringify(await readList(chunks(text, at), ALL)) === JSON.stringify(whole(JSON.parse(text)))
+      );
+    }),
+    { numRuns: 500 },
+  );
+});
+
+const FIELDS = ["a", "b", "c", "*"];
+const wanted: fc.Arbitrary<WantedFields> = fc.letrec<{ fields: WantedFields; one: Wanted }>((tie) => ({
+  fields: fc.dictionary(fc.constantFrom(...FIELDS), tie("one"), { noNullPrototype: true }),
+  one: fc.oneof({ depthSize: "small" }, fc.constant(true as const), tie("fields")),
+})).fields;
+const nested = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: "small" },
+    fc.constantFrom(null, true, -1.5e3, "", '"', "\\", '\\"', "]", "}", ",", ":", "\u20ac"),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom("a", "b", "c", "d", '"', "__proto__"), tie("value"), {
+      noNullPrototype: true,
+    }),
+  ),
+})).value;
+
+/** What is to be left of a value. */
+function picked(value: unknown, of: Wanted): unknown {
+  if (of === true || typeof value !== "object" || value === null) return value;
+  const fits = (name: string): Wanted | undefined => (Object.hasOwn(of, name) ? of[name] : of["*"]);
+  if (Array.isArray(value))
+    return value.flatMap((item) => (of["*"] === undefined ? [] : [picked(item, of["*"])]));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, field]) => {
+      const under = fits(name);
+      return under === undefined ? [] : [[name, picked(field, under)]];
+    }),
+  );
+}
+
+t.test(
+  "any fields that are wanted, of any objects, cut anywhere: these are read, and no others",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.dictionary(fc.constantFrom("a", "b", "c", "d"), nested), { maxLength: 4 }),
+        wanted,
+        indent,
+        cuts,
+        async (items, fields, space, at) => {
+          const text = JSON.stringify(items, null, space);
+          const want = whole((JSON.parse(text) as unknown[]).map((one) => picked(one, fields)));
+          const [first = {}] = items;
+          const one = await readFields(chunks(JSON.stringify(first, null, space), at), fields);
+          return (
+            JSON.stringify(await readList(chunks(text, at), fields)) === JSON.stringify(want) &&
+            JSON.stringify(one.value) === JSON.stringify(picked(JSON.parse(JSON.stringify(first)), fields))
+          );
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  },
+);
+
+t.test("a field that is too large, cut anywhere: left out and named; all others are kept", async () => {
+  const most = 100;
+  const field = fc.oneof(fc.array(fc.string({ maxLength: 9 }), { maxLength: 40 }), fc.string(), fc.nat());
+  const named = fc.dictionary(fc.stringMatching(/^[A-Za-z]{1,8}$/), field, { noNullPrototype: true });
+  await fc.assert(
+    fc.asyncProperty(fc.array(named, { maxLength: 4 }), cuts, async (items, at) => {
+      const want = items.map((one) => {
+        const entries = Object.entries(one);
+        // with its name, and the comma in front of it
+        const kept: [string, unknown][] = [];
+        for (const [key, value] of entries) {
+          const size = Buffer.byteLength(JSON.stringify({ [key]: value })) - 2 + (kept.length > 0 ? 1 : 0);
+          if (size <= most) kept.push([key, value]);
+        }
+        const left = entries.filter(([key]) => !kept.some(([other]) => other === key));
+        return { value: Object.fromEntries(kept), left: left.map(([key]) => key) };
+      });
+      const text = JSON.stringify(items);
+      return JSON.stringify(await readList(chunks(text, at), ALL, most)) === JSON.stringify(want);
     }),
     { numRuns: 500 },
   );
 });
 
 t.test(
-  "items that are too large, cut anywhere: left out, each with its first octets; others are kept",
-  async () => {
-    const most = 100;
-    const named = fc.record({
-      Id: fc.stringMatching(/^[0-9a-f]{12}$/),
-      more: fc.string({ maxLength: 300, size: "max" }),
-    });
-    await fc.assert(
-      fc.asyncProperty(fc.array(named, { maxLength: 5 }), cuts, async (items, at) => {
-        const read = await readList(chunks(JSON.stringify(items), at), most);
-        const size = (one: unknown): number => Buffer.byteLength(JSON.stringify(one));
-        const left = items.filter((one) => size(one) > most).map(({ Id }) => Id);
-        const kept = items.filter((one) => size(one) <= most);
-        return (
-          JSON.stringify(read.items) === JSON.stringify(kept) &&
-          JSON.stringify(read.tooLarge.map((start) => /^\{"Id":"([0-9a-f]{12})/.exec(start)?.[1])) ===
-            JSON.stringify(left) &&
-          read.tooLarge.every((start) => start.length <= 200)
-        );
-      }),
-      { numRuns: 500 },
-    );
+  "a string of any length: as it is up to a bound, beyond it read as one that no label can be",
+  async (t) => {
+    const fits = "y".repeat(MAX_STRING_OCTETS);
+    for (const unit of ["y", "\u20ac", '"', "\\", "\u0001", "\ud83d\ude00"]) {
+      const labels = { before: "1", fits, x: unit.repeat(2 << 20), after: "2" };
+      const text = JSON.stringify([{ Id: "a" }, { Labels: labels }, { Id: "c" }]);
+      const at = Array.from({ length: text.length >> 16 }, (_, i) => i << 16);
+      const [, read] = await readList(chunks(text, at), { Id: true, Labels: true });
+      t.strictSame(read, { value: { Labels: { ...labels, x: LONG } }, left: [] }, JSON.stringify(unit));
+    }
   },
 );
 
-t.test("an item of 3 MB is left out and named; its neighbours are kept", async (t) => {
-  const big = { Id: "b".repeat(64), Labels: { x: "y".repeat(3 << 20) } };
-  const text = JSON.stringify([{ Id: "a" }, big, { Id: "c" }]);
-  const at = Array.from({ length: text.length >> 16 }, (_, i) => i << 16);
-  const { items, tooLarge } = await readList(chunks(text, at));
-  t.strictSame(items, [{ Id: "a" }, { Id: "c" }]);
-  t.match(tooLarge, [/^\{"Id":"bbbbbbbbbbbb/]);
-  const limit = { x: "y".repeat(MAX_ITEM_OCTETS - 8) };
-  t.equal((await readList(chunks(JSON.stringify([limit]), []))).items.length, 1, "1 MB is allowed");
+t.test("what is not wanted is not held in memory, whatever its size", async (t) => {
+  const part = Buffer.alloc(1 << 20, "y");
+  let most = 0;
+  async function* large(): AsyncGenerator<Buffer> {
+    yield Buffer.from('[{"Id":"a","Labels":{');
+    for (let i = 0; i < 256; i++) {
+      yield Buffer.from(`"${i}":"`);
+      yield part;
+      yield Buffer.from('",');
+      if (i === 0) most = process.memoryUsage().rss + (64 << 20);
+    }
+    yield Buffer.from('"z":1},"IPAM":{"Config":[{"Subnet":"10.9.9.0/24"}]}}]');
+    t.ok(process.memoryUsage().rss < most, "less than 64 MB of 256");
+  }
+  const fields = { Id: true, IPAM: { Config: { "*": { Subnet: true } } } } as const;
+  t.strictSame(await readList(large(), fields), [
+    { value: { Id: "a", IPAM: { Config: [{ Subnet: "10.9.9.0/24" }] } }, left: [] },
+  ]);
 });
 
 t.test("an answer that is no JSON array of objects: rejected, never an empty list", async (t) => {
@@ -98,8 +180,29 @@ t.test("an answer that is no JSON array of objects: rejected, never an empty lis
     "<html>[]</html>",
     "x[]",
   ])
-    await t.rejects(readList(chunks(text, [])), { name: "SyntaxError" }, text);
-  t.strictSame(await readList(chunks(" [ ] \n", [])), { items: [], tooLarge: [] });
+    await t.rejects(readList(chunks(text, []), ALL), { name: "SyntaxError" }, text);
+  t.strictSame(await readList(chunks(" [ ] \n", []), ALL), []);
+});
+
+t.test("an answer that is no JSON object: rejected, never one without fields", async (t) => {
+  for (const text of [
+    "",
+    " ",
+    "null",
+    "0",
+    '"{}"',
+    "{",
+    '{"a',
+    '{"a"',
+    '{"a":',
+    '{"a":1',
+    "{]",
+    "{,}",
+    "{} x",
+  ])
+    for (const fields of [ALL, { b: true }] as const)
+      await t.rejects(readFields(chunks(text, [1]), fields), { name: "SyntaxError" }, text);
+  t.strictSame(await readFields(chunks(" { } \n", []), ALL), { value: {}, left: [] });
 });
 
 t.test("a document: parsed, or rejected where it is invalid or larger than 16 MB", async (t) => {

@@ -15,9 +15,17 @@ import {
   startDockerDouble,
 } from "../../../bench/docker-double.ts";
 import { HostError } from "../../../src/core/errors.ts";
+import { readLabels } from "../../../src/core/services/labels.ts";
 import { connectDocker } from "../../../src/host/docker/client.ts";
 import { DOCKER_DEADLINE_MS } from "../../../src/host/docker/engine.ts";
-import type { DockerEvent } from "../../../src/host/docker/json.ts";
+import { LONG } from "../../../src/host/docker/fields.ts";
+import {
+  type DockerEvent,
+  type Json,
+  readContainer,
+  readEndpoints,
+  readNetwork,
+} from "../../../src/host/docker/json.ts";
 import { lookOnce } from "../../../src/host/docker/view.ts";
 
 function place(t: Test): string {
@@ -414,36 +422,156 @@ t.test("a request for one container: its id is added to the configured filters",
   );
 });
 
+const text = (octets: number): string => "y".repeat(octets);
+const many = <T>(count: number, of: (n: string) => T): Record<string, T> =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [`x${n}`, of(`x${n}`)]));
+
 t.test(
-  "a container described in more than 1 MB: left out with a notice, the others are listed",
+  "a label of any size: the container is served, and its label read as one that cannot be",
   async (t) => {
-    const big = apiContainer({
-      name: "big",
-      address: "172.17.0.9",
-      created: 1,
-      labels: { x: "y".repeat(3 << 20) },
-    });
+    const labels = { x: text(3 << 20), "ocdd.allow": text(1 << 20), "ocdd.name": "here" };
+    const { docker } = await double(t, { containers: [apiContainer({ ...SKETCH, labels })] });
+    const { containers, notices } = await lookOnce(docker);
+    t.strictSame(notices, []);
+    t.strictSame(
+      [...(containers[0]?.labels ?? [])],
+      [
+        ["x", LONG],
+        ["ocdd.allow", LONG],
+        ["ocdd.name", "here"],
+      ],
+    );
+    t.match(
+      readLabels(containers[0]?.labels ?? new Map()).refused,
+      /^label ocdd.allow cannot be read: "\(longer/,
+    );
+  },
+);
+
+const SKETCH = { name: "big", address: "172.17.0.9", created: 1 };
+const BIG = apiContainer({ ...SKETCH, labels: many(9_000, (n) => n) });
+
+t.test(
+  "a container with too many labels: not served, with a notice; what else is known of it is read, and the others",
+  async (t) => {
+    const shares = {
+      HostConfig: { NetworkMode: "container:web", Annotations: many(9_000, text.bind(null, 9)) },
+    };
     const { docker } = await double(t, {
-      containers: [WEB, big, apiContainer({ name: "z", address: "172.17.0.4", created: 1 })],
+      containers: [
+        WEB,
+        { ...BIG, ...shares },
+        apiContainer({ name: "z", address: "172.17.0.4", created: 1 }),
+      ],
     });
     const { containers, notices } = await lookOnce(docker);
-    t.strictSame(
-      containers.map(({ name }) => name),
-      ["web", "z"],
-    );
+    t.match(containers, [
+      { name: "web", partial: undefined },
+      { name: "big", partial: true, networkMode: "container:web", labels: new Map() },
+      { name: "z", partial: undefined },
+    ]);
     t.strictSame(notices, [
-      `container ${idOf("big").slice(0, 12)} is not served: Docker's description of it is larger than 1 MB`,
+      `container ${idOf("big").slice(0, 12)} (big) is not served: Labels is larger than 65536 octets in Docker's list of it: create it again with less`,
     ]);
   },
 );
 
+t.test("a network is known by its subnets, whatever else it carries, and however much of it", async (t) => {
+  const trick = apiNetwork("trick", "10.9.9.0/24");
+  const ipam = { Driver: "default", Options: many(9_000, text.bind(null, 9)) };
+  const aux = [{ Subnet: "10.9.9.0/24", AuxiliaryAddresses: many(9_000, () => "10.9.9.9") }];
+  const rows: [string, object][] = [
+    ["a label", { Labels: { x: text(3 << 20) } }],
+    ["labels", { Labels: many(99_000, (n) => n) }],
+    ["options", { Options: many(99_000, (n) => n) }],
+    ["a name", { Name: text(3 << 20) }],
+    ["addresses that Docker is not to hand out", { IPAM: { ...ipam, Config: aux } }],
+  ];
+  for (const [what, over] of rows) {
+    const { docker } = await double(t, { networks: [BRIDGE, { ...trick, ...over }] });
+    const { networks, notices } = await lookOnce(docker);
+    t.strictSame(networks[1]?.subnets, [{ first: "10.9.9.0", last: "10.9.9.255" }], what);
+    t.equal(networks[1]?.partial, undefined, what);
+    t.strictSame(notices, []);
+  }
+});
+
 t.test(
-  "a network by id: as Docker describes it, undefined where it does not exist, an error where it is another",
+  "a network with too many subnets: counts as one with any, and a notice says how to remove it",
+  async (t) => {
+    const Config = Array.from({ length: 9_000 }, () => ({ Subnet: "10.9.9.0/24" }));
+    const { docker } = await double(t, {
+      networks: [BRIDGE, { ...apiNetwork("trick", "10.0.0.0/8"), IPAM: { Config } }],
+    });
+    const { networks, notices } = await lookOnce(docker);
+    t.match(networks, [{ partial: undefined }, { name: "trick", partial: true, subnets: [] }]);
+    t.match(notices, [
+      new RegExp(
+        `^the Docker network ${idOf("trick").slice(0, 12)} \\(trick\\) .*IPAM is larger .*docker network rm`,
+      ),
+    ]);
+  },
+);
+
+t.test("a container or network whose own description is larger than 16 MB: read all the same", async (t) => {
+  const large = text(17 << 20);
+  const id = idOf("web");
+  const { docker, answers } = await double(t);
+  answers.instead = json(JSON.stringify({ Config: { Env: [large] }, State: { Running: true, Pid: 7 } }));
+  t.equal(await docker.pid(id), 7);
+  const Containers = { [id]: { Name: large, IPv4Address: "172.17.0.2/16" } };
+  answers.instead = json(JSON.stringify({ Id: id, Labels: { x: large }, Containers }));
+  t.strictSame(readEndpoints(await docker.network(id)), new Map([[id, "172.17.0.2"]]));
+});
+
+t.test("what is read of a container or network: all that is used of it", async (t) => {
+  const { docker, answers } = await double(t);
+  for (const over of [{}, { Health: { Status: "healthy" }, Status: "Up" }, { State: "exited" }]) {
+    answers.containers = crowd(3).map((one) => ({ ...one, ...over }));
+    const { items } = await docker.containers();
+    const whole = crowd(3).map((one) => ({ ...one, ...over }));
+    t.strictSame(
+      items.map((one) => readContainer(one, 0)),
+      whole.map((one) => readContainer(one, 0)),
+    );
+  }
+  answers.networks = [
+    BRIDGE,
+    { ...BRIDGE, Driver: "ipvlan", Internal: true, Options: { ipvlan_mode: "l3" } },
+  ];
+  const { items } = await docker.networks();
+  t.strictSame(items.map(readNetwork), (answers.networks as Json[]).map(readNetwork));
+});
+
+t.test("a list that takes longer than the deadline, and arrives all the time: read", async (t) => {
+  const deadline = 100;
+  const { docker } = await double(
+    t,
+    {
+      instead: (_path, response) => {
+        response.writeHead(200, { "Content-Type": "application/json" });
+        response.write("[");
+        const until = performance.now() + 4 * deadline;
+        const more = (): void =>
+          void (performance.now() > until
+            ? response.end("]")
+            : response.write(" ", () => setImmediate(more)));
+        more();
+        return true;
+      },
+    },
+    deadline,
+  );
+  t.strictSame((await docker.containers()).items, []);
+});
+
+t.test(
+  "a network by id: its id and endpoints, undefined where it does not exist, an error where it is another",
   async (t) => {
     const id = idOf("bridge");
     const answer = (body: object, status = 200) => double(t, { instead: json(JSON.stringify(body), status) });
     const good = await answer({ Id: id, Name: "bridge" });
-    t.strictSame(await good.docker.network(id), { Id: id, Name: "bridge" });
+    t.strictSame(await good.docker.network(id), { Id: id });
     t.strictSame(good.asked, [`/networks/${id}`]);
     t.equal(await (await answer({ message: "network not found" }, 404)).docker.network(id), undefined);
     for (const other of [{ Id: idOf("other") }, {}, [], { Id: 5 }])

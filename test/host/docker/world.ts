@@ -124,10 +124,12 @@ export class World {
           .map(([name, box]) => this.item(name, box)),
         notices: [],
       }),
-      networks: async () =>
-        [...this.nets]
+      networks: async () => ({
+        items: [...this.nets]
           .sort()
           .map((name) => ({ Id: id(name), Name: name, Driver: DRIVERS.get(name) ?? "bridge" })),
+        notices: [],
+      }),
       network: async (asked) => {
         const name = [...this.nets].find((one) => id(one) === asked);
         if (name === undefined) return undefined;

@@ -1,0 +1,249 @@
+/**
+ * The fields of a JSON object that are wanted, taken from its octets while they arrive: all others are skipped and never
+ * held in memory, whatever their size. Any user who starts containers chooses labels, options and notes of any size.
+ */
+
+/** What is kept of a value: all of it; or these fields of an object, where `*` is any other, and the items of a list. */
+export type Wanted = true | WantedFields;
+export interface WantedFields {
+  readonly [field: string]: Wanted;
+}
+
+/** An object as far as it was wanted. */
+export interface ReadObject {
+  readonly value: unknown;
+  /** Names of its own fields that were left out, since what is wanted of them is too large. */
+  readonly left: readonly string[];
+}
+
+/** Reads one object, or list, from chunks. Both calls throw SyntaxError for what is no JSON. */
+export interface FieldReader {
+  /** Reads on at `from`, which is the opening bracket at first. The index after the last octet that was read. */
+  read(chunk: Buffer, from: number): number;
+  /** The object; undefined before its end. */
+  taken(): ReadObject | undefined;
+}
+
+/**
+ * Octets of one string. Of none more than 4 096 characters are ever used, and JSON takes at most six octets for one. A
+ * longer one is read as LONG, which no label's value, no name and no address can be.
+ */
+export const MAX_STRING_OCTETS: number = 6 * 4_096;
+export const LONG: string = `(longer than ${MAX_STRING_OCTETS} octets)`;
+
+const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
+const [LIST_OPEN, LIST_CLOSE, OBJECT_OPEN, OBJECT_CLOSE] = [0x5b, 0x5d, 0x7b, 0x7d];
+export const isOpen = (octet: number): boolean => octet === OBJECT_OPEN || octet === LIST_OPEN;
+const isClose = (octet: number): boolean => octet === OBJECT_CLOSE || octet === LIST_CLOSE;
+/** White space of RFC 8259 §2. */
+export const isBlank = (octet: number): boolean =>
+  octet === 0x20 || octet === 0x0a || octet === 0x0d || octet === 0x09;
+
+/** An object or a list of which fields or items are chosen. */
+interface Frame {
+  readonly wanted: WantedFields;
+  readonly isObject: boolean;
+  /** The field that is read, as JSON; undefined before it, and in a list. */
+  key: string | undefined;
+  /** Whether its value has begun. */
+  hasValue: boolean;
+  /** What is wanted of that; undefined for nothing. */
+  value: Wanted | undefined;
+  /** Fields or items kept so far. */
+  kept: number;
+}
+
+/** A reader of one object. `maxOctets`: of what is wanted of each of its own fields. */
+export function fieldReader(wanted: WantedFields, maxOctets: number): FieldReader {
+  const text = keptText(maxOctets);
+  const frames: Frame[] = [];
+  const string = stringReader();
+  let inString = false;
+  /** Brackets open within a value that is kept or skipped as a whole. */
+  let depth = 0;
+  let done: ReadObject | undefined;
+
+  const push = (fields: WantedFields, octet: number): void => {
+    const isObject = octet === OBJECT_OPEN;
+    frames.push({ wanted: fields, isObject, key: undefined, hasValue: false, value: undefined, kept: 0 });
+    text.add(isObject ? "{" : "[");
+  };
+  const begin = (frame: Frame): void => {
+    const { key, isObject } = frame;
+    if (frame.hasValue || (isObject && key === undefined)) throw new SyntaxError(NO_JSON);
+    frame.hasValue = true;
+    frame.value = wantedOf(frame.wanted, key);
+    if (frame.value === undefined) return;
+    if (frames.length === 1 && key !== undefined) text.beginField(key);
+    text.add(frame.kept > 0 ? "," : "");
+    if (isObject) text.add(`${key}:`);
+    frame.kept += 1;
+  };
+  const end = (frame: Frame): void => {
+    if (frame.key !== undefined && !frame.hasValue) throw new SyntaxError(NO_JSON);
+    // one that was left out takes its comma with it
+    if (frames.length === 1 && text.endField()) frame.kept -= 1;
+    frame.key = undefined;
+    frame.hasValue = false;
+  };
+  const close = (frame: Frame, octet: number): void => {
+    if (frame.isObject !== (octet === OBJECT_CLOSE)) throw new SyntaxError(NO_JSON);
+    end(frame);
+    frames.pop();
+    text.add(frame.isObject ? "}" : "]");
+    if (frames.length === 0) done = text.taken();
+  };
+  const beginString = (keep: boolean): void => {
+    inString = true;
+    string.begin(keep);
+  };
+  const endString = (read: string): void => {
+    inString = false;
+    const frame = frames.at(-1) as Frame;
+    if (depth > 0 || frame.hasValue) text.add(read);
+    else frame.key = read;
+  };
+  /** One octet in an object or list of which fields are chosen. */
+  const choose = (frame: Frame, octet: number): void => {
+    if (octet === QUOTE) {
+      const isKey = frame.isObject && frame.key === undefined;
+      if (!isKey) begin(frame);
+      beginString(isKey || frame.value !== undefined);
+    } else if (isOpen(octet)) {
+      begin(frame);
+      if (typeof frame.value === "object") push(frame.value, octet);
+      else depth = 1;
+      if (frame.value === true) text.add(String.fromCharCode(octet));
+    } else if (isClose(octet)) close(frame, octet);
+    else if (octet === COMMA) {
+      if (!frame.hasValue) throw new SyntaxError(NO_JSON);
+      end(frame);
+    } else if (octet !== COLON && (!isBlank(octet) || frame.hasValue)) {
+      if (!frame.hasValue) begin(frame);
+      if (frame.value !== undefined) text.add(String.fromCharCode(octet));
+    }
+  };
+  /** The rest of a value that is kept or skipped as a whole, up to its next string. */
+  const pass = (chunk: Buffer, from: number, keep: boolean): number => {
+    let at = from;
+    for (; at < chunk.length && depth > 0 && chunk[at] !== QUOTE; at++) {
+      const octet = chunk[at] as number;
+      if (isOpen(octet)) depth += 1;
+      else if (isClose(octet)) depth -= 1;
+    }
+    if (keep) text.add(chunk.toString("latin1", from, at));
+    if (depth === 0 || at === chunk.length) return at;
+    beginString(keep);
+    return at + 1;
+  };
+  return {
+    read(chunk, from) {
+      let at = from;
+      if (frames.length === 0) push(wanted, chunk[at++] as number);
+      while (at < chunk.length && done === undefined) {
+        const frame = frames.at(-1) as Frame;
+        if (inString) {
+          at = string.read(chunk, at);
+          const read = string.taken();
+          if (read !== undefined) endString(read);
+        } else if (depth > 0) at = pass(chunk, at, frame.value === true);
+        else choose(frame, chunk[at++] as number);
+      }
+      return at;
+    },
+    taken: () => done,
+  };
+}
+
+const NO_JSON = "its answer is no JSON";
+
+function wantedOf(fields: WantedFields, key: string | undefined): Wanted | undefined {
+  const name = key === undefined ? "*" : key.slice(1, -1);
+  return Object.hasOwn(fields, name) ? fields[name] : fields["*"];
+}
+
+interface KeptText {
+  /** Octets as characters of Latin-1. */
+  add(part: string): void;
+  beginField(key: string): void;
+  /** Whether it was left out. */
+  endField(): boolean;
+  taken(): ReadObject;
+}
+
+/** The JSON of what is kept, without fields of more than `maxOctets`. */
+function keptText(maxOctets: number): KeptText {
+  const left: string[] = [];
+  let text = "";
+  let start = 0;
+  let field = "";
+  let isLeft = false;
+  return {
+    add(part) {
+      if (isLeft) return;
+      text += part;
+      if (text.length - start <= maxOctets || field === "") return;
+      text = text.slice(0, start);
+      left.push(JSON.parse(field));
+      isLeft = true;
+    },
+    beginField(key) {
+      start = text.length;
+      field = key;
+    },
+    endField() {
+      const was = isLeft;
+      isLeft = false;
+      field = "";
+      return was;
+    },
+    taken: () => ({ value: JSON.parse(Buffer.from(text, "latin1").toString("utf8")), left }),
+  };
+}
+
+interface StringReader {
+  /** Begins after the opening quote. */
+  begin(keep: boolean): void;
+  /** The index after the closing quote, or the chunk's end. */
+  read(chunk: Buffer, from: number): number;
+  /** The string as JSON, once it has ended; empty where it is not kept. */
+  taken(): string | undefined;
+}
+
+function stringReader(): StringReader {
+  let keep = false;
+  let text = "";
+  let hasEnded = false;
+  /** An odd number of backslashes stands before the next octet. */
+  let escaped = false;
+  const take = (chunk: Buffer, from: number, to: number): void => {
+    if (keep && text.length <= MAX_STRING_OCTETS)
+      text += chunk.toString("latin1", from, Math.min(to, from + MAX_STRING_OCTETS + 1));
+  };
+  return {
+    begin(isKept) {
+      [keep, text, hasEnded, escaped] = [isKept, "", false, false];
+    },
+    read(chunk, from) {
+      for (let at = from; ; ) {
+        const quote = chunk.indexOf(QUOTE, at);
+        const to = quote < 0 ? chunk.length : quote;
+        let first = to;
+        while (first > from && chunk[first - 1] === BACKSLASH) first--;
+        const isEscaped = ((to - first) % 2 === 1) !== (first === from && escaped);
+        if (quote >= 0 && isEscaped) at = quote + 1;
+        else {
+          take(chunk, from, to);
+          escaped = isEscaped;
+          hasEnded = quote >= 0;
+          return hasEnded ? quote + 1 : to;
+        }
+      }
+    },
+    taken() {
+      if (!hasEnded) return undefined;
+      if (!keep) return "";
+      return `"${text.length > MAX_STRING_OCTETS ? LONG : text}"`;
+    },
+  };
+}
