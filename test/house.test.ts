@@ -139,6 +139,20 @@ t.test(
   },
 );
 
+t.test(
+  "which service a container belongs to: its labels are read in one place, which does not believe them",
+  (t) => {
+    const readers = [...texts].filter(([, text]) =>
+      /com\.docker\.(compose\.(project|service|container-number|oneoff)|swarm|stack)\b/.test(text),
+    );
+    t.strictSame(
+      readers.map(([file]) => file),
+      ["src/core/services/identity.ts"],
+    );
+    t.end();
+  },
+);
+
 t.test("labs: a name is used by one test file only, since several run at the same time", (t) => {
   const users = new Map<string, Set<string>>();
   for (const file of globSync("test/**/*.test.ts")) {

@@ -2,7 +2,7 @@
 import { clip } from "../core/clip.ts";
 import type { Config } from "../core/config/config.ts";
 import { lifecycleOfContainer } from "../core/lifecycle/sleep.ts";
-import type { Container, Observation } from "../core/model.ts";
+import type { Container } from "../core/model.ts";
 import { pathsOf } from "../core/paths.ts";
 import { SCHEMA_VERSION } from "../core/report/report.ts";
 import { counted } from "../core/text.ts";
@@ -12,6 +12,7 @@ import { reasonOf } from "../host/docker/error.ts";
 import { connectMethods } from "../host/docker/methods.ts";
 import { commandEvent } from "../lifecycle/event-texts.ts";
 import { readyCheck } from "../lifecycle/methods/ready.ts";
+import type { Known } from "../lifecycle/needs.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, lookAtServices } from "./select.ts";
@@ -94,7 +95,7 @@ interface CarriedOut {
 
 interface Means {
   readonly config: Config;
-  readonly seen: Pick<Observation, "containers" | "stopped">;
+  readonly seen: Known;
   readonly docker: Pick<DockerActions, "inspect" | "start" | "stop" | "unpause" | "exec">;
 }
 

@@ -10,7 +10,7 @@ import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
 import type { Conntrack } from "../host/kernel/conntrack.ts";
 import { readyCheck } from "./methods/ready.ts";
-import { hasNeeds } from "./needs.ts";
+import { hasNeeds, type Known } from "./needs.ts";
 import { patient, whileUnanswered } from "./patient.ts";
 import { slots } from "./slots.ts";
 import { addressIn, startWithNeeds, untilFit } from "./start.ts";
@@ -31,7 +31,7 @@ export interface ActsParts {
   /** How one alias is used just now, by connection tracking. */
   readonly useOf: (service: Service) => Promise<Use | undefined>;
   /** The last observation. */
-  readonly seen: () => Containers;
+  readonly seen: () => Known;
   /** All containers as Docker lists them now: the observations leave out new ones that do not run. */
   readonly list: () => Promise<Containers>;
   /** Whether a container that runs or is being started needs this service. */
@@ -91,7 +91,7 @@ export function actsOn(parts: ActsParts): Done {
         const known = seen();
         const container = allOf(known).find(({ id }) => id === instance?.id);
         if (container === undefined) throw new Error("its container has been removed");
-        const others = hasNeeds(container) ? await whileUnanswered(list, signal) : known;
+        const others = hasNeeds(container) ? { ...known, ...(await whileUnanswered(list, signal)) } : known;
         const calls = patient(docker, signal, settled);
         const start = async (id: string): Promise<void> => {
           await calls.start(id);

@@ -22,7 +22,7 @@ import { actsOn } from "./acts.ts";
 import { eventLine, loggedEvent, neededEvent } from "./event-texts.ts";
 import { wokenWith } from "./group.ts";
 import { idleWatch } from "./idle.ts";
-import { neededIn } from "./needs.ts";
+import { type Known, neededIn } from "./needs.ts";
 import type { PlaceState } from "./place.ts";
 import { serveWaitingPage } from "./waiting-page.ts";
 import { makeWaker } from "./waker.ts";
@@ -83,7 +83,7 @@ export function openLifecycle({
   say,
   heard,
 }: LifecycleParts): Lifecycle {
-  let seen: Pick<Observation, "containers" | "stopped" | "addresses"> = { containers: [], addresses: [] };
+  let seen: Known & Pick<Observation, "addresses"> = { containers: [], addresses: [] };
   let queue: Queue | undefined;
   let started = false;
   let retryAt = 0;

@@ -2,7 +2,8 @@
 import type { Health } from "../core/lifecycle/health.ts";
 import { type LifecycleSettings, lifecycleOf } from "../core/lifecycle/settings.ts";
 import { perObject } from "../core/memo.ts";
-import type { Container, Observation, Service } from "../core/model.ts";
+import type { Container, LeaseTable, Observation, Service } from "../core/model.ts";
+import { groupOf, identityOf, lastSeenOf } from "../core/services/identity.ts";
 import {
   type ContainerDetails,
   DEPENDS_ON,
@@ -10,68 +11,90 @@ import {
   dependenciesOf,
 } from "../host/docker/details.ts";
 
-const PROJECT = "com.docker.compose.project";
-const SERVICE = "com.docker.compose.service";
-
 /** A container that is needed, and in which state. */
 export interface Need {
   readonly container: Container;
   readonly condition: Dependency["condition"];
 }
 
+/** What containers there are; the leases tell which one has had its place for long. */
+export type Known = Pick<Observation, "containers" | "stopped"> & {
+  readonly actual?: { readonly table: Pick<LeaseTable, "leases"> };
+};
+
 /**
  * What a container needs, in the order in which it is named. A name is a service of the same compose project, else a
  * container. What does not exist is left out: Docker's own start fails, or the program does without.
  */
 export function needsOf(
-  { id, labels }: Pick<Container, "id" | "labels">,
+  container: Container,
   dependsOn: ContainerDetails["dependsOn"],
-  seen: Pick<Observation, "containers" | "stopped">,
+  seen: Known,
+  meaning: Meaning = meaningIn(seen),
 ): Need[] {
-  const all = [...seen.containers, ...(seen.stopped ?? [])];
-  const project = labels.get(PROJECT);
-  const named = (name: string): Container[] => {
-    const members = all.filter(
-      (other) =>
-        project !== undefined &&
-        other.labels.get(PROJECT) === project &&
-        other.labels.get(SERVICE) === name &&
-        other.labels.get("com.docker.compose.oneoff")?.toLowerCase() !== "true",
-    );
-    return members.length > 0 ? members : all.filter((container) => container.name === name);
-  };
-  const asked = withOf(labels).map((service): Dependency => ({ service, condition: "service_healthy" }));
+  const asked = withOf(container.labels).map(
+    (service): Dependency => ({ service, condition: "service_healthy" }),
+  );
   const needs = new Map<string, Need>();
   for (const { service, condition } of [...asked, ...dependsOn])
-    for (const container of named(service))
-      if (container.id !== id && !needs.has(container.id)) needs.set(container.id, { container, condition });
+    for (const one of meaning(container, service))
+      if (one.id !== container.id && !needs.has(one.id)) needs.set(one.id, { container: one, condition });
   return [...needs.values()];
 }
 
+/** The containers that a name means where this container uses it. */
+type Meaning = (container: Container, name: string) => readonly Container[];
+
+function meaningIn({ containers, stopped = [], actual }: Known): Meaning {
+  const lastSeen = lastSeenOf(actual?.table.leases ?? []);
+  const members = new Map<string, Container[]>();
+  const named = new Map<string, Container[]>();
+  const add = (map: Map<string, Container[]>, key: string, one: Container): void =>
+    void map.set(key, [...(map.get(key) ?? []), one]);
+  for (const one of [...containers, ...stopped]) {
+    add(named, one.name, one);
+    const { key, membership } = identityOf(one, lastSeen);
+    // any container may have the labels of a service: only the key of one shows that it belongs to it
+    if (membership?.kind === "compose" && groupOf(key) !== key)
+      add(members, `${membership.project} ${membership.service}`, one);
+  }
+  return (container, name) => {
+    // what it says of its own project gives it nothing that `ocdd.wake.with` would not
+    const project = identityOf(container, lastSeen).membership?.project;
+    return members.get(`${project} ${name}`) ?? named.get(name) ?? [];
+  };
+}
+
+const dependsOnOf = ({ labels }: Container): readonly Dependency[] =>
+  dependenciesOf(labels.get(DEPENDS_ON) ?? "");
+
 /** Whether a container names any. */
 export const hasNeeds = (container: Container): boolean =>
-  wantsOf(container, "", () => wants(container)).length > 0;
+  anyNamed(container, "", () => withOf(container.labels).length + dependsOnOf(container).length > 0);
+
+const anyNamed = perObject<Container, boolean>();
 
 /**
  * Whether a container that runs, or that is being started (`starting`: ids), needs this service: it uses it without passing
  * the alias. Of services that need each other none keeps the others awake.
  */
 export function neededIn(
-  { containers, stopped = [] }: Pick<Observation, "containers" | "stopped">,
+  seen: Known,
   starting: ReadonlySet<string> = new Set(),
 ): (service: Pick<Service, "instances">) => boolean {
+  const { containers, stopped = [] } = seen;
   const running = new Map<string, Container>();
+  /** Container id → those that need it. */
   const users = new Map<string, Container[]>();
+  const meaning = meaningIn(seen);
   for (const one of [...containers, ...stopped]) {
     if (one.state !== "running" && !starting.has(one.id)) continue;
     running.set(one.id, one);
-    for (const name of wantsOf(one, "", () => wants(one))) {
-      const known = users.get(name) ?? [];
-      known.push(one);
-      users.set(name, known);
-    }
+    if (!hasNeeds(one)) continue;
+    for (const { container } of needsOf(one, dependsOnOf(one), seen, meaning))
+      users.set(container.id, [...(users.get(container.id) ?? []), one]);
   }
-  const usersOf = (one: Container): Container[] => namesOf(one).flatMap((name) => users.get(name) ?? []);
+  const usersOf = ({ id }: Container): readonly Container[] => users.get(id) ?? [];
   const isCircle = (one: Container, user: Container): boolean => {
     const found = new Set([user]);
     for (const next of found) for (const other of usersOf(next)) found.add(other);
@@ -81,21 +104,6 @@ export function neededIn(
     const one = running.get(own?.id ?? "");
     return one !== undefined && usersOf(one).some((user) => !isCircle(one, user));
   };
-}
-
-/** What names of needed services mean: a container's name, or a project and its service. */
-const namesOf = ({ name, labels }: Container): string[] => [
-  name,
-  `${labels.get(PROJECT)} ${labels.get(SERVICE)}`,
-];
-
-const wantsOf = perObject<Container, readonly string[]>();
-
-function wants({ labels }: Container): readonly string[] {
-  const [asked, project] = [withOf(labels), labels.get(PROJECT)];
-  const depends = dependenciesOf(labels.get(DEPENDS_ON) ?? "").map(({ service }) => service);
-  const members = project === undefined ? [] : [...asked, ...depends].map((name) => `${project} ${name}`);
-  return [...asked, ...members];
 }
 
 /** What no configuration changes. */

@@ -1,14 +1,12 @@
 /** Starts a container with what it needs, and waits until it is ready. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import { clip } from "../core/clip.ts";
-import type { Container, Observation } from "../core/model.ts";
+import type { Container } from "../core/model.ts";
 import type { ContainerDetails } from "../host/docker/details.ts";
 import { reasonOf } from "../host/docker/error.ts";
-import { healthOf, type Need, needsOf } from "./needs.ts";
+import { healthOf, type Known, type Need, needsOf } from "./needs.ts";
 import type { Starting } from "./patient.ts";
 import { interval, type ReadinessSettings, untilReady } from "./readiness.ts";
-
-type Seen = Pick<Observation, "containers" | "stopped">;
 
 /**
  * Starts what a container needs, then the container; a paused one goes on. Needs that form a circle are started once each.
@@ -16,18 +14,19 @@ type Seen = Pick<Observation, "containers" | "stopped">;
  * with the signal's reason when that is aborted.
  */
 export function startWithNeeds(
-  container: Pick<Container, "id" | "labels">,
+  container: Container,
   docker: Starting,
-  seen: Seen,
+  seen: Known,
   signal: AbortSignal,
 ): Promise<boolean> {
   /** Ids of the containers whose start has begun, and of those that are started. */
   const [begun, done] = [new Set<string>(), new Set<string>()];
-  const start = async ({ id, labels }: Pick<Container, "id" | "labels">): Promise<boolean> => {
+  const start = async (one: Container): Promise<boolean> => {
+    const { id } = one;
     begun.add(id);
     const details = await docker.inspect(id, signal);
     if (details === undefined) throw new Error("its container has been removed");
-    for (const need of needsOf({ id, labels }, details.dependsOn, seen)) {
+    for (const need of needsOf(one, details.dependsOn, seen)) {
       const other = need.container;
       // one whose start waits for this one
       if (begun.has(other.id) && !done.has(other.id)) continue;

@@ -1,16 +1,21 @@
-/** Which services a container that runs keeps awake. */
+/** Which containers are started before another one, and which services a container that runs keeps awake. */
 import t from "tap";
 import type { Container } from "../../src/core/model.ts";
-import { neededIn } from "../../src/lifecycle/needs.ts";
-import { container } from "../core/make.ts";
+import { type Known, neededIn, needsOf } from "../../src/lifecycle/needs.ts";
+import { composeLabels, container, lease } from "../core/make.ts";
 
 const one = (name: string, labels: Readonly<Record<string, string>> = {}, state = "running"): Container =>
   container({ name, labels: new Map(Object.entries(labels)), state });
 
-const isNeeded = (all: readonly Container[], name: string, starting: readonly Container[] = []): boolean => {
+const isNeeded = (
+  all: readonly Container[],
+  name: string,
+  starting: readonly Container[] = [],
+  more: Partial<Known> = {},
+): boolean => {
   const { id } = all.find((other) => other.name === name) ?? one(name);
   const instances = [{ id, name, image: "", address: null, network: null }];
-  return neededIn({ containers: all }, new Set(starting.map((other) => other.id)))({ instances });
+  return neededIn({ containers: all, ...more }, new Set(starting.map((other) => other.id)))({ instances });
 };
 
 t.test("needed by a container that runs or is started, not by one that sleeps", async (t) => {
@@ -22,13 +27,19 @@ t.test("needed by a container that runs or is started, not by one that sleeps", 
   t.notOk(isNeeded([one("db"), user("running")], "web"));
 });
 
+/** As compose makes it. */
+const member = (
+  project: string,
+  service: string,
+  dependsOn = "",
+  name = `${project}-${service}-1`,
+): Container =>
+  one(name, {
+    ...Object.fromEntries(composeLabels(project, service)),
+    ...(dependsOn && { "com.docker.compose.depends_on": `${dependsOn}:service_started:false` }),
+  });
+
 t.test("depends_on names services of the same compose project only", async (t) => {
-  const member = (project: string, service: string, dependsOn = ""): Container =>
-    one(`${project}-${service}-1`, {
-      "com.docker.compose.project": project,
-      "com.docker.compose.service": service,
-      ...(dependsOn && { "com.docker.compose.depends_on": `${dependsOn}:service_started:false` }),
-    });
   const all = [member("shop", "db"), member("blog", "db"), member("shop", "web", "db")];
   t.ok(isNeeded(all, "shop-db-1"));
   t.notOk(isNeeded(all, "blog-db-1"));
@@ -44,3 +55,63 @@ t.test("services that need each other do not keep each other awake; a third one 
   t.ok(isNeeded([...circle, one("web", { "ocdd.wake.with": "a" })], "a"));
   t.notOk(isNeeded([one("self", { "ocdd.wake.with": "self" })], "self"));
 });
+
+t.test(
+  "labels of a service on a container that is not compose's: neither started for another one nor kept awake",
+  async (t) => {
+    const app = member("shop", "app", "db");
+    const asks = one("asks", { ...Object.fromEntries(app.labels), "ocdd.wake.with": "db" });
+    const db = member("shop", "db");
+    const forged: readonly [string, Container][] = [
+      ["all labels", member("shop", "db", "", "evil")],
+      ["a name that begins so", member("shop", "db", "", "shop-db-1-evil")],
+      [
+        "no number",
+        one("shop-db", { ...Object.fromEntries(db.labels), "com.docker.compose.container-number": "" }),
+      ],
+      [
+        "another number than in its name",
+        one("shop-db-1", { ...Object.fromEntries(db.labels), "com.docker.compose.container-number": "2" }),
+      ],
+      [
+        "of compose's run",
+        one("shop-db-1", { ...Object.fromEntries(db.labels), "com.docker.compose.oneoff": "True" }),
+      ],
+      [
+        "swarm's",
+        one(`shop_db.1.${"a".repeat(25)}`, {
+          "com.docker.swarm.service.name": "shop_db",
+          "com.docker.stack.namespace": "shop",
+        }),
+      ],
+    ];
+    for (const [what, evil] of forged)
+      for (const user of [app, asks]) {
+        const needs = (others: readonly Container[]): string[] =>
+          needsOf(user, [{ service: "db", condition: "service_healthy" }], {
+            containers: [user, ...others],
+          }).map((need) => need.container.name);
+        t.strictSame(needs([evil]), [], what);
+        t.notOk(isNeeded([user, evil], evil.name), what);
+        if (evil.name === db.name) continue;
+        t.strictSame(needs([evil, db]), ["shop-db-1"], what);
+        t.strictSame(
+          [isNeeded([user, evil, db], evil.name), isNeeded([user, evil, db], db.name)],
+          [false, true],
+        );
+      }
+  },
+);
+
+t.test(
+  "a container that was renamed stays the service's whose lease it has; a name means one without a service as well",
+  async (t) => {
+    const app = member("shop", "app", "db");
+    const renamed = member("shop", "db", "", "database");
+    const leases = [lease("192.168.122.11", "compose:shop/db/1", { container: renamed.id })];
+    const actual = { table: { leases } };
+    t.ok(isNeeded([app, renamed], "database", [], { actual }));
+    t.notOk(isNeeded([app, renamed], "database"));
+    t.ok(isNeeded([app, member("shop", "db", "", "db")], "db"), "container_name: db");
+  },
+);
