@@ -153,6 +153,43 @@ t.test(
   },
 );
 
+/** Calls that wait, but a socket's own, which count at most 24.8 days; the time is the second argument of the first two. */
+const WAITS = /(?<![\w.])(?:(setTimeout|setInterval)|AbortSignal\.timeout|sleep|delay)\(/g;
+
+/** The arguments of a call, from behind its opening parenthesis on. */
+function argumentsAt(text: string, from: number): string[] {
+  const list = [""];
+  for (let at = from, depth = 0; depth >= 0 && at < text.length; at++) {
+    const c = text[at] ?? "";
+    depth += /[([{]/.test(c) ? 1 : /[)\]}]/.test(c) ? -1 : 0;
+    if (depth === 0 && c === ",") list.push("");
+    else if (depth >= 0) list[list.length - 1] += c;
+  }
+  return list.map((one) => one.trim());
+}
+
+t.test(
+  "timers: a time that is no constant is counted by platform/timer.ts (Node's end at once after 24.8 days)",
+  (t) => {
+    const constant =
+      /^(?:\w+ \? )?(?:[A-Z][A-Z_]*(?:\.ms)?|[\d_]+)(?: : [A-Z][A-Z_]*)?$|^Math\.min\([^()]*\b[A-Z][A-Z_]+\)(?: \/ \d+)?$/;
+    const others: string[] = [];
+    let found = 0;
+    for (const [file, text] of texts) {
+      if (file === "src/platform/timer.ts" || file === "src/core/page/waiting.ts") continue;
+      for (const match of text.matchAll(WAITS)) {
+        const time = argumentsAt(text, match.index + match[0].length)[match[1] === undefined ? 0 : 1] ?? "";
+        found += 1;
+        if (!constant.test(time)) others.push(`${file}: ${match[0]} ${time}`);
+      }
+    }
+    t.ok(found > 30, `${found} timers are found`);
+    // its callers give a constant
+    t.strictSame(others, ["src/director/confirm.ts: sleep( options.confirmationMs / CONFIRMATIONS"]);
+    t.end();
+  },
+);
+
 t.test("labs: a name is used by one test file only, since several run at the same time", (t) => {
   const users = new Map<string, Set<string>>();
   for (const file of globSync("test/**/*.test.ts")) {

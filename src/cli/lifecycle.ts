@@ -14,6 +14,7 @@ import { commandEvent } from "../lifecycle/event-texts.ts";
 import { readyCheck } from "../lifecycle/methods/ready.ts";
 import type { Known } from "../lifecycle/needs.ts";
 import { startWithNeeds, untilFit } from "../lifecycle/start.ts";
+import { after } from "../platform/timer.ts";
 import type { Answer } from "./commands.ts";
 import { containersOf, lookAtServices } from "./select.ts";
 
@@ -135,9 +136,8 @@ async function wake(
 ): Promise<boolean> {
   const { timeout, health, ready } = lifecycleOfContainer(container, config);
   const late = new AbortController();
-  const timer = setTimeout(
-    () => late.abort(new Error(`it was not ready within ${counted(timeout, "second")}`)),
-    timeout * 1000,
+  const cancel = after(timeout * 1000, () =>
+    late.abort(new Error(`it was not ready within ${counted(timeout, "second")}`)),
   );
   try {
     const isStarted = await startWithNeeds(container, docker, seen, late.signal);
@@ -148,6 +148,6 @@ async function wake(
     if (fit === null) throw new Error("it does not run");
     return isStarted;
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

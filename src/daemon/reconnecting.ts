@@ -1,7 +1,7 @@
 /** A stream that is opened again whenever it ends. */
 
+import { pausing } from "../platform/timer.ts";
 import type { Say } from "./log.ts";
-import { pausing } from "./wakeup.ts";
 
 /** Milliseconds before a stream is opened again: doubled on each failure, up to the second. */
 const BACK_OFF_MS = [200, 10_000] as const;

@@ -1,18 +1,5 @@
 /** Waiting that can be interrupted. */
-
-/** Resolves after so many milliseconds, or when the signal is aborted. Never rejects. */
-export function pausing(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, Math.max(0, milliseconds));
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });
-}
+import { pausing } from "../platform/timer.ts";
 
 /** Wakes a loop; a call while the loop is at work is kept for its next wait. */
 export interface Wakeup {

@@ -15,7 +15,8 @@ export function watchdogPing(notify: Notifier): {
   const tick = (): void => {
     if (since === null || performance.now() - since < HUNG_MS) notify.alive();
   };
-  const timer = notify.interval === null ? undefined : setInterval(tick, notify.interval / 3);
+  const timer =
+    notify.interval === null ? undefined : setInterval(tick, Math.min(notify.interval, HUNG_MS) / 3);
   return {
     busy: () => {
       since = performance.now();

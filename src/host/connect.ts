@@ -2,15 +2,13 @@
 import { request } from "node:http";
 import { createConnection } from "node:net";
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
+import { after } from "../platform/timer.ts";
 
 /** A port of a container. */
 export interface ContainerPort {
   readonly address: Ipv4;
   readonly port: number;
 }
-
-/** The longest time that a timer of Node's counts. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 /**
  * Whether a TCP connection is accepted within so many milliseconds; no octet is sent. False also when the signal is aborted.
@@ -47,7 +45,7 @@ export function httpStatus(
     const headers = { Host: host, "User-Agent": "ocdd", Accept: "*/*", Connection: "close" };
     const asked = request({ host: address, port, path, headers, agent: false, signal });
     const end = (): void => void asked.destroy();
-    const late = setTimeout(end, Math.min(deadlineMs, LONGEST_MS));
+    const cancel = after(deadlineMs, end);
     asked.on("response", (response) => {
       status = response.statusCode;
       response.on("error", end);
@@ -55,7 +53,7 @@ export function httpStatus(
     });
     asked.on("error", end);
     asked.once("close", () => {
-      clearTimeout(late);
+      cancel();
       resolve(status);
     });
     asked.end();
@@ -83,10 +81,7 @@ export function httpBody(
     const headers = { Host: host, "User-Agent": "ocdd", Accept: accept, Connection: "close" };
     const asked = request({ host: address, port, path, headers, agent: false, signal });
     const fail = (reason: string): void => void asked.destroy(new Error(reason));
-    const late = setTimeout(
-      () => fail(`it did not answer within ${deadlineMs / 1000} s`),
-      Math.min(deadlineMs, LONGEST_MS),
-    );
+    const cancel = after(deadlineMs, () => fail(`it did not answer within ${deadlineMs / 1000} s`));
     asked.on("response", (response) => {
       const parts: Buffer[] = [];
       let length = 0;
@@ -104,7 +99,7 @@ export function httpBody(
     });
     asked.on("error", reject);
     asked.once("close", () => {
-      clearTimeout(late);
+      cancel();
       reject(new Error("it closed the connection"));
     });
     asked.end();

@@ -18,6 +18,7 @@ import { readFlows } from "../host/kernel/flows/flows.ts";
 import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../host/kernel/netlink.ts";
 import { openQueue, QUEUE_NUMBER, type Queue } from "../host/kernel/queue/queue.ts";
+import { after } from "../platform/timer.ts";
 import { actsOn } from "./acts.ts";
 import { eventLine, loggedEvent, neededEvent } from "./event-texts.ts";
 import { wokenWith } from "./group.ts";
@@ -178,19 +179,19 @@ export function openLifecycle({
     }
   };
 
-  let timer: NodeJS.Timeout | undefined;
+  let cancel: (() => void) | undefined;
   const schedule = (): void => {
     const pause = idle.pause();
-    if (timer !== undefined || pause === null || closed) return;
-    timer = setTimeout(() => {
+    if (cancel !== undefined || pause === null || closed) return;
+    cancel = after(pause, () => {
       // what is stopped is started again by visits only
       (queue === undefined ? Promise.resolve() : idle.look())
         .catch((error: unknown) => say("warning", `cannot see which services are used: ${String(error)}`))
         .finally(() => {
-          timer = undefined;
+          cancel = undefined;
           schedule();
         });
-    }, pause);
+    });
   };
 
   return {
@@ -224,7 +225,7 @@ export function openLifecycle({
     },
     async close() {
       closed = true;
-      clearTimeout(timer);
+      cancel?.();
       waker.close();
       await queue?.close();
       await (await page)?.close();

@@ -1,8 +1,9 @@
 /** Calls to Docker that wait for it: while it restarts, a service that has been visited need not fail. */
-import { pausing } from "../daemon/wakeup.ts";
+
 import type { DockerActions } from "../host/docker/actions.ts";
 import { isUnanswered } from "../host/docker/error.ts";
 import { unlessAborted } from "../platform/abort.ts";
+import { pausing } from "../platform/timer.ts";
 
 /** Milliseconds until Docker is asked again that has not answered. */
 const AGAIN_MS = 250;

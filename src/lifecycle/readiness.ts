@@ -4,11 +4,11 @@ import { clip } from "../core/clip.ts";
 import { HostError } from "../core/errors.ts";
 import type { Health } from "../core/lifecycle/health.ts";
 import type { Port } from "../core/ports.ts";
-import { pausing } from "../daemon/wakeup.ts";
 import { accepts, httpStatus } from "../host/connect.ts";
 import type { DockerActions } from "../host/docker/actions.ts";
 import type { ContainerDetails } from "../host/docker/details.ts";
 import { unlessAborted } from "../platform/abort.ts";
+import { pausing } from "../platform/timer.ts";
 
 export interface StartedContainer {
   readonly address: Ipv4;

@@ -9,6 +9,7 @@ import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import type { Service } from "../core/model.ts";
 import { reasonOf } from "../host/docker/error.ts";
 import { QUEUE_LENGTH } from "../host/kernel/queue/queue.ts";
+import { after } from "../platform/timer.ts";
 import { makePlace, type Phase, type Place, stateOf } from "./place.ts";
 import { EndedError } from "./readiness.ts";
 import { verdictsOn } from "./verdicts.ts";
@@ -81,7 +82,7 @@ export function makeWaker(acts: Acts): Waker {
     acts.note(service, { kind: "failed", ms, reason: place.reason, retryMs, woken });
     acts.look(service);
     showPage(place).catch(() => undefined);
-    setTimeout(() => void hidePage(place).catch(() => undefined), retryMs).unref();
+    after(retryMs, () => void hidePage(place).catch(() => undefined), { ref: false });
   };
 
   const isPlace = (place: Place): boolean => places.get(place.service.address) === place;
@@ -117,10 +118,7 @@ export function makeWaker(acts: Acts): Waker {
     const seconds = service.sleep?.settings.timeout ?? 0;
     const late = new AbortController();
     const signal = AbortSignal.any([late.signal, closing.signal]);
-    const timer = setTimeout(
-      () => late.abort(new Error(`it was not ready within ${seconds} s`)),
-      seconds * 1000,
-    );
+    const cancel = after(seconds * 1000, () => late.abort(new Error(`it was not ready within ${seconds} s`)));
     const slow = setTimeout(() => {
       if (place.phase === "starting") showPage(place).catch(() => undefined);
     }, PATIENCE_MS);
@@ -153,7 +151,7 @@ export function makeWaker(acts: Acts): Waker {
       else if (watched && error instanceof EndedError) backToSleep(place, before);
       else fail(place, error, !watched);
     } finally {
-      clearTimeout(timer);
+      cancel();
       clearTimeout(slow);
     }
   };

@@ -8,7 +8,7 @@ import type { ListenAddress } from "../core/config/values.ts";
 import { pathsOf } from "../core/paths.ts";
 import { another } from "../daemon/another.ts";
 import type { LogFormat, Say } from "../daemon/log.ts";
-import { pausing } from "../daemon/wakeup.ts";
+import { pausing } from "../platform/timer.ts";
 import { type BindingState, endpointName, stateOf } from "./bind.ts";
 import { ANSWER_BOUNDS } from "./dns/counters.ts";
 import { HANG_MS } from "./dns/hang.ts";

@@ -1,7 +1,7 @@
 /** With sockets of the service manager, serve waits for a valid configuration instead of ending. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError } from "../core/errors.ts";
 import type { Say } from "../daemon/log.ts";
+import { pausing } from "../platform/timer.ts";
 import { type ActivatedSockets, NO_ACTIVATED_SOCKETS } from "./socket-activation.ts";
 
 /** Milliseconds between two reads of an invalid configuration. */
@@ -36,7 +36,7 @@ export async function readValidConfig<T>(
       }
       logged = error.message;
     }
-    await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    await pausing(retryMs, signal);
   }
   return undefined;
 }

@@ -1,5 +1,6 @@
 /** A deadline for changes on a disk that may hang: a frozen file system, an NFS server that is down. */
 import { HostError } from "../../core/errors.ts";
+import { after } from "../../platform/timer.ts";
 
 /** Milliseconds until a change on the disk must be done. */
 const DEADLINE_MS = 10_000;
@@ -19,21 +20,21 @@ export async function inTime<T>(
 ): Promise<T> {
   if (overdue > 0) throw hangs(path);
   const done = change();
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    cancel = after(deadlineMs, () => {
       overdue += 1;
       const ended = (): void => {
         overdue -= 1;
       };
       done.then(ended, ended);
       reject(hangs(path));
-    }, deadlineMs);
+    });
   });
   try {
     return await Promise.race([done, late]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }
 

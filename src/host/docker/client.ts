@@ -1,6 +1,7 @@
 /** Docker's Engine API, read only, with a deadline on every call and a bound on every answer. */
 import type { Readable } from "node:stream";
 import { clip } from "../../core/clip.ts";
+import { after } from "../../platform/timer.ts";
 import { MAX_FIELD_OCTETS, readDocument, readFields, readList } from "./answer.ts";
 import { connectEngine, DOCKER_DEADLINE_MS, type EngineOptions, type EngineRequest } from "./engine.ts";
 import { dockerError, orNone } from "./error.ts";
@@ -110,12 +111,12 @@ export function connectDocker(options: DockerOptions): Docker {
     async follow(signal, opened, onEvent) {
       // a stream is idle for hours: no deadline on it, only on its opening
       const opening = new AbortController();
-      const late = setTimeout(() => opening.abort(), deadline);
+      const cancel = after(deadline, () => opening.abort());
       let isOpen = false;
       try {
         const abortSignal = AbortSignal.any([signal, opening.signal]);
         const stream = await engine.open(EVENTS, abortSignal);
-        clearTimeout(late);
+        cancel();
         isOpen = true;
         opened();
         for await (const event of eventsOf(stream)) onEvent(event);
@@ -124,7 +125,7 @@ export function connectDocker(options: DockerOptions): Docker {
         if (!signal.aborted && !isOpen)
           throw dockerError(socket, error, opening.signal.aborted ? deadline : null, EVENTS);
       } finally {
-        clearTimeout(late);
+        cancel();
       }
     },
     async about() {

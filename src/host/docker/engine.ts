@@ -2,10 +2,14 @@
 import type { Readable } from "node:stream";
 import Dockerode from "dockerode";
 import { unlessAborted } from "../../platform/abort.ts";
+import { after } from "../../platform/timer.ts";
 import { dockerError } from "./error.ts";
 
 /** Milliseconds until an answer of Docker's must be complete. */
 export const DOCKER_DEADLINE_MS = 10_000;
+
+/** Together they are shorter than the time after which the supervisor takes a run for hung (`daemon/watchdog.ts`). */
+const MOST_DEADLINES = 3;
 
 export interface EngineOptions {
   /** Path of Docker's UNIX socket. */
@@ -33,10 +37,7 @@ export interface Patience {
   readonly deadline?: number;
   /** Asks once more when the deadline has passed. For requests that may be done twice. */
   readonly again?: boolean;
-  /**
-   * The deadline is for the beginning of the answer, then for each further part of it: however long it is. Not where a
-   * container may send without an end.
-   */
+  /** Waits on, up to MOST_DEADLINES times the deadline, for an answer that still arrives. */
   readonly whileItArrives?: boolean;
   /** Ends the request with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -70,13 +71,18 @@ export function connectEngine({
         const late = new AbortController();
         let received = (): number => 0;
         let before = 0;
+        let waited = deadline;
+        let lateMs = deadline;
         const check = (): void => {
           const now = received();
-          if (now === before) late.abort(new Error("deadline"));
-          else timer = setTimeout(check, deadline);
+          const isOver = waited >= MOST_DEADLINES * deadline;
+          if (isOver) lateMs = waited;
+          if (now === before || isOver) late.abort(new Error("deadline"));
+          else cancel = after(deadline, check);
           before = now;
+          waited += deadline;
         };
-        let timer = setTimeout(check, deadline);
+        let cancel = after(deadline, check);
         const until = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
         const answer = open(request, until).then((body) => {
           if (whileItArrives) {
@@ -90,9 +96,9 @@ export function connectEngine({
         } catch (error) {
           if (signal?.aborted) throw signal.reason;
           if (late.signal.aborted && triesLeft > 0) continue;
-          throw dockerError(socket, error, late.signal.aborted ? deadline : null, request);
+          throw dockerError(socket, error, late.signal.aborted ? lateMs : null, request);
         } finally {
-          clearTimeout(timer);
+          cancel();
         }
       }
     },

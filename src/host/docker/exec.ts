@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError } from "../../core/errors.ts";
 import { unlessAborted } from "../../platform/abort.ts";
+import { after, pausing } from "../../platform/timer.ts";
 import { type RunningCommand, ticksNow } from "../kernel/processes.ts";
 import { readDocument } from "./answer.ts";
 import { connectEngine, type Engine, type EngineOptions } from "./engine.ts";
@@ -34,8 +35,6 @@ export type EndProcesses = (command: RunningCommand) => Promise<boolean>;
 
 /** Milliseconds that Docker has to say what became of a command that is to be ended. */
 const AFTER_END_MS = 2_000;
-/** Milliseconds until a timer of Node's is due at the latest: a longer one would be due at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs a command in a running container. Docker has no call that ends a command: `end` gets the number of its process on this host.
@@ -57,7 +56,7 @@ export async function execute(
   if (id === undefined || signal?.aborted) return notBegun;
   const since = ticksNow();
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), Math.min(timeoutMs, LONGEST_TIMER_MS));
+  const cancel = after(timeoutMs, () => late.abort());
   const over = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
   const connection = new AbortController();
   try {
@@ -83,7 +82,7 @@ export async function execute(
     if (typeof status === "number") return { status, ended: null, runsOn: false };
     return { status: null, ended: signal?.aborted === true ? "signal" : "timeout", runsOn: !status };
   } finally {
-    clearTimeout(timer);
+    cancel();
     connection.abort();
   }
 }
@@ -132,7 +131,7 @@ async function untilEnded(engine: Engine, id: string, over: AbortSignal): Promis
     const now = await state(engine, id, true);
     if (now === null) return { status: null, ended: null, runsOn: false };
     if ("status" in now) return { ...now, ended: null, runsOn: false };
-    await sleep(ms, undefined, { signal: over }).catch(() => undefined);
+    await pausing(ms, over);
   }
   return undefined;
 }

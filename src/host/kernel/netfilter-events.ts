@@ -1,6 +1,6 @@
 /** Changes of the firewall by other programs, as the kernel announces them (nfnetlink, group of nf_tables). */
-import { setTimeout as sleep } from "node:timers/promises";
 import { unlessAborted } from "../../platform/abort.ts";
+import { pausing } from "../../platform/timer.ts";
 import { missingPrograms } from "../install/programs.ts";
 import { NETLINK_NETFILTER, type Notifications, openNotifications } from "./netlink.ts";
 import { attributes } from "./netlink-message.ts";
@@ -112,9 +112,6 @@ async function pollLegacy(signal: AbortSignal, changed: () => void): Promise<voi
     const now = saved.replace(/^#.*$/gm, "").replace(/ \[\d+:\d+\]$/gm, "");
     if (before !== undefined && now !== before) changed();
     before = now;
-    await pause(LEGACY_POLL_MS, signal);
+    await pausing(LEGACY_POLL_MS, signal);
   }
 }
-
-const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
-  sleep(milliseconds, undefined, { signal }).catch(() => undefined);

@@ -2,6 +2,7 @@
 import { pathsOf } from "../../core/paths.ts";
 import { resultsReader } from "../../host/disk/method-results.ts";
 import { connectMethods } from "../../host/docker/methods.ts";
+import { after } from "../../platform/timer.ts";
 import { methodRunner } from "./run.ts";
 import { type Clock, makeSchedule, type Schedule, type ScheduleParts } from "./schedule.ts";
 import { taskRuns } from "./task-runs.ts";
@@ -10,10 +11,7 @@ import { taskRuns } from "./task-runs.ts";
 export const clock: Clock = {
   now: () => performance.now(),
   date: Date.now,
-  after(milliseconds, act) {
-    const timer = setTimeout(act, milliseconds);
-    return () => clearTimeout(timer);
-  },
+  after,
 };
 
 const open: ScheduleParts["open"] = (config, exists) => {

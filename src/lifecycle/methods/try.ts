@@ -6,7 +6,6 @@ import type { LifecycleSettings } from "../../core/lifecycle/settings.ts";
 import type { TryRequest } from "../../core/methods/try-body.ts";
 import type { Decision, Service } from "../../core/model.ts";
 import { counted } from "../../core/text.ts";
-import { pausing } from "../../daemon/wakeup.ts";
 import type { EventLog } from "../../host/disk/event-log.ts";
 import { removeTryRecord, writeTryRecord } from "../../host/disk/try-records.ts";
 import type { DockerActions } from "../../host/docker/actions.ts";
@@ -14,6 +13,7 @@ import type { DockerCreation } from "../../host/docker/creation.ts";
 import type { ContainerDetails } from "../../host/docker/details.ts";
 import { isUnanswered, reasonOf } from "../../host/docker/error.ts";
 import { thisProcess } from "../../host/kernel/process-owner.ts";
+import { after, pausing } from "../../platform/timer.ts";
 import { commandEvent, type LoggedEvent } from "../event-texts.ts";
 import { interval } from "../readiness.ts";
 import { untilFit } from "../start.ts";
@@ -107,7 +107,7 @@ async function started(id: string, name: string, means: TryMeans, wanted: Wanted
   const { timeout, health } = wanted.settings;
   const over = new AbortController();
   const late = `it was not ready within ${counted(timeout, "second")}`;
-  const timer = setTimeout(() => over.abort(new HostError("refused", late)), timeout * 1000);
+  const cancel = after(timeout * 1000, () => over.abort(new HostError("refused", late)));
   const until = AbortSignal.any([signal, over.signal]);
   try {
     signal.throwIfAborted();
@@ -128,7 +128,7 @@ async function started(id: string, name: string, means: TryMeans, wanted: Wanted
     const remedy = error instanceof HostError ? error.remedy : undefined;
     throw new HostError(fault, `${name}: ${reasonOf(error)}`, { cause: error, remedy });
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }
 

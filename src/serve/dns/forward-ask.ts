@@ -5,6 +5,7 @@ import { connect, isIPv6 } from "node:net";
 import { forwardQuery, NO_EDNS, type Reply, readReply } from "../../dns/message/forward.ts";
 import type { Query } from "../../dns/message/query.ts";
 import { MAX_UDP_OCTETS } from "../../dns/zone/authority.ts";
+import { after } from "../../platform/timer.ts";
 import { prefixed } from "./tcp-frame.ts";
 
 /** A resolver that questions are forwarded to. */
@@ -40,13 +41,13 @@ function bounded(
     const end = (reply: Reply | undefined): void => {
       if (over) return;
       over = true;
-      clearTimeout(timer);
+      cancel();
       signal.removeEventListener("abort", none);
       close?.();
       resolve(reply);
     };
     const none = (): void => end(undefined);
-    const timer = setTimeout(none, waitMs);
+    const cancel = after(waitMs, none);
     signal.addEventListener("abort", none);
     if (signal.aborted) return none();
     close = start(end);

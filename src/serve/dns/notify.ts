@@ -10,6 +10,7 @@ import { type NotifyTarget, parseNotifyTarget } from "../../dns/text/peers.ts";
 import { type Codec, loadCodec } from "../../dns/wire/codec.ts";
 import { formatName, nameKey, type WireName } from "../../dns/wire/name.ts";
 import { OPCODE } from "../../dns/wire/types.ts";
+import { after } from "../../platform/timer.ts";
 import { tsigKeyId } from "./networks.ts";
 
 /** Milliseconds before the first retry; each next one waits twice as long, up to MAX_RETRY_MS (RFC 1996 §3.6). */
@@ -81,12 +82,12 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
     let mac: Uint8Array | undefined;
     const peer = `${addressOctets(target.address)}@${target.port}`;
     let wait = FIRST_RETRY_MS;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel = (): void => undefined;
     let silent = false;
     let unsigned = false;
     const stop = () => {
       signal.stopped = true;
-      clearTimeout(timer);
+      cancel();
       socket.close();
     };
     const send = () => {
@@ -98,7 +99,7 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
       if (key !== undefined) ({ size, mac } = signRequest(key, out, size, now()));
       // An unreachable target is retried like one that does not answer.
       socket.send(out.subarray(0, size), target.port, target.address, () => {});
-      timer = setTimeout(() => {
+      cancel = after(wait, () => {
         if (wait >= 8 * FIRST_RETRY_MS && !silent) {
           silent = true;
           log(
@@ -108,7 +109,7 @@ export function notifier(targets: readonly NotifyTarget[], keys: TsigKeys, log: 
         }
         wait = Math.min(MAX_RETRY_MS, wait * 2);
         send();
-      }, wait);
+      });
     };
     running.set(`${name} ${nameKey(zone)}`, stop);
     socket.on("error", () => {});

@@ -543,26 +543,27 @@ t.test("what is read of a container or network: all that is used of it", async (
   t.strictSame(items.map(readNetwork), (answers.networks as Json[]).map(readNetwork));
 });
 
+/** A list of no items, sent part by part for so many milliseconds. */
+const slowly =
+  (milliseconds: number): NonNullable<DockerAnswers["instead"]> =>
+  (_path, response) => {
+    response.writeHead(200, { "Content-Type": "application/json" });
+    response.write("[");
+    const until = performance.now() + milliseconds;
+    const more = (): void =>
+      void (performance.now() > until ? response.end("]") : response.write(" ", () => setImmediate(more)));
+    more();
+    return true;
+  };
+
 t.test("a list that takes longer than the deadline, and arrives all the time: read", async (t) => {
-  const deadline = 100;
-  const { docker } = await double(
-    t,
-    {
-      instead: (_path, response) => {
-        response.writeHead(200, { "Content-Type": "application/json" });
-        response.write("[");
-        const until = performance.now() + 4 * deadline;
-        const more = (): void =>
-          void (performance.now() > until
-            ? response.end("]")
-            : response.write(" ", () => setImmediate(more)));
-        more();
-        return true;
-      },
-    },
-    deadline,
-  );
+  const { docker } = await double(t, { instead: slowly(750) }, 500);
   t.strictSame((await docker.containers()).items, []);
+});
+
+t.test("a list that arrives without an end: an error, before the run counts as hung", async (t) => {
+  const { docker } = await double(t, { instead: slowly(Number.POSITIVE_INFINITY) }, 100);
+  t.match(await refusal(docker.containers()), { fault: "docker", message: /did not answer GET/ });
 });
 
 t.test(
