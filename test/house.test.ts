@@ -190,6 +190,21 @@ t.test(
   },
 );
 
+t.test("times are printed by core/moment.ts, which throws for none", (t) => {
+  const printers = [...texts].filter(([, text]) => /toISOString|toUTCString|Intl\.DateTimeFormat/.test(text));
+  t.strictSame(
+    printers.map(([file]) => file),
+    // of 32 bits; of this process's own clock
+    [
+      "src/core/moment.ts",
+      "src/daemon/log.ts",
+      "src/dns/text/rdata-format.ts",
+      "src/lifecycle/event-texts.ts",
+    ],
+  );
+  t.end();
+});
+
 t.test("labs: a name is used by one test file only, since several run at the same time", (t) => {
   const users = new Map<string, Set<string>>();
   for (const file of globSync("test/**/*.test.ts")) {

@@ -1,7 +1,7 @@
 /** The last results of VALIDATE and MONITOR, as a service shows them. */
 import { perObject } from "../memo.ts";
 import type { Service } from "../model.ts";
-import { iso } from "./document.ts";
+import { iso } from "../moment.ts";
 import { type Check, type Checks, type MethodResult, monitorState, type Results } from "./results.ts";
 
 const checked = perObject<Service, Service>();

@@ -1,4 +1,5 @@
 /** What `ocdd metadata` prints of a container, and what `ocdd audit` compares. */
+import { iso } from "../moment.ts";
 import type { LabelMetadata, Metadata } from "./metadata.ts";
 import type { Methods } from "./method.ts";
 
@@ -70,10 +71,6 @@ export function metadataDocument(input: DocumentInput): object {
 }
 
 const fieldsOf = (one: Metadata | undefined): object => Object.fromEntries(one?.fields ?? []);
-
-/** UTC; null where it is not known. */
-export const iso = (seconds: number | null): string | null =>
-  seconds === null ? null : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 
 /** When the image was built, by its metadata file; else the time that Docker gives. */
 export const builtAt = (ancestry: readonly Metadata[], created: number | null): number | null =>

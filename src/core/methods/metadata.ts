@@ -3,6 +3,8 @@
  * script. The content is the image author's: untrusted, every field is bounded.
  */
 
+import { isMoment, iso, momentIn } from "../moment.ts";
+
 /** Of one image. Absent fields are null, or empty. Texts are as they were written, and may hold any character. */
 export interface Metadata {
   /** The file's name, or what else it was read from. */
@@ -101,16 +103,11 @@ const METHOD_FIELDS = [
   ["metrics", "metrics_method"],
 ] as const;
 
-/** The last second of the year 9999: later ones have no form in ISO 8601 that all programs read. */
-const LAST_SECOND = 253_402_300_799;
-
 /** A number, or a text of digits, as some write it. */
 function stampOf(value: unknown): number | null {
   const seconds = typeof value === "string" && /^\d{1,12}$/.test(value) ? Number(value) : value;
-  return Number.isInteger(seconds) && isMoment(seconds as number) ? (seconds as number) : null;
+  return Number.isInteger(seconds) && isMoment(seconds) && seconds > 0 ? seconds : null;
 }
-
-const isMoment = (seconds: number): boolean => seconds > 0 && seconds <= LAST_SECOND;
 
 /** A text, or a list of arguments as JSON text. */
 function commandOf(value: unknown): string | null {
@@ -184,7 +181,7 @@ export function fromOciLabels(oci: ReadonlyMap<string, string>): Metadata[] {
   // RFC 3339 §5.6; Date.parse reads much else
   const [created = ""] =
     /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d.*(?:[Zz]|[+-]\d\d:\d\d)$/.exec(of("created") ?? "") ?? [];
-  const seconds = Math.floor(Date.parse(created) / 1000);
+  const seconds = Math.floor(momentIn(created) ?? 0);
   return [
     ...read({
       image_name: base,
@@ -196,11 +193,10 @@ export function fromOciLabels(oci: ReadonlyMap<string, string>): Metadata[] {
       project: of("title"),
       image_name: of("ref.name"),
       gitref: of("revision"),
-      ...(isMoment(seconds) ? { build_time: utc(seconds), build_time_stamp: seconds } : {}),
+      ...(seconds > 0 ? { build_time: utc(seconds), build_time_stamp: seconds } : {}),
     }),
   ];
 }
 
-/** `YYYY-MM-DD HH:MM:SS`, UTC, of seconds since the epoch, up to the year 9999. */
-export const utc = (seconds: number): string =>
-  new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
+/** `YYYY-MM-DD HH:MM:SS`, UTC, of seconds since the epoch, up to the year 9999; empty for what is no such time. */
+export const utc = (seconds: number): string => iso(seconds)?.slice(0, 19).replace("T", " ") ?? "";

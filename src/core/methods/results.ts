@@ -1,4 +1,5 @@
 /** The last result of each method of each container, as it is stored in STORAGE_DIR/methods.json. */
+import { isMoment } from "../moment.ts";
 import { field } from "../text.ts";
 import { METHODS, type MethodName } from "./method.ts";
 
@@ -75,18 +76,20 @@ function resultFrom(item: unknown): MethodResult | undefined {
     typeof ok !== "boolean"
   )
     return undefined;
-  if (!Number.isFinite(startedAt) || !Number.isFinite(endedAt)) return undefined;
+  if (!isMomentMs(startedAt) || !isMomentMs(endedAt)) return undefined;
   return {
     container,
     method: name,
     ok,
     status: Number.isInteger(status) ? (status as number) : null,
     reason: typeof reason === "string" ? field(reason) : null,
-    startedAt: startedAt as number,
-    endedAt: endedAt as number,
+    startedAt,
+    endedAt,
     by: typeof by === "string" ? (field(by) ?? "?") : "?",
   };
 }
+
+const isMomentMs = (value: unknown): value is number => typeof value === "number" && isMoment(value / 1000);
 
 /** The states of MONITOR by its exit status (Nagios Plugin API). */
 export const MONITOR_STATES = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;

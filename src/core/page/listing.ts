@@ -6,6 +6,7 @@ import { addressUse } from "../addresses/use.ts";
 import { perObject } from "../memo.ts";
 import type { Checks } from "../methods/results.ts";
 import type { AddressUse, LeaseTable, Service } from "../model.ts";
+import { iso } from "../moment.ts";
 import type { Skipped } from "../services/skipped.ts";
 import { field, textVersion } from "../text.ts";
 import type { Remembered, ServiceHistory } from "./history.ts";
@@ -163,9 +164,6 @@ const versionOf = perObject<Row, string>();
 
 /** A row's content, as short as `textVersion` makes it: that of all rows together need not be read again for each change. */
 const rowVersion = (row: Row): string => versionOf(row, "", () => textVersion(rowJson(row)));
-
-const iso = (seconds: number | null): string | null =>
-  seconds === null ? null : `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 
 const rowsOf = perObject<Service, Row>();
 

@@ -5,6 +5,7 @@
 
 import { toNumber } from "../addresses/ipv4.ts";
 import { perObject } from "../memo.ts";
+import { iso, isoMs } from "../moment.ts";
 import { escapeHtml } from "../text.ts";
 import type { Icon } from "./icon.ts";
 import type { PortLink } from "./links.ts";
@@ -76,7 +77,7 @@ const attribute = (text: string): string =>
 
 /** A stopped service whose address is on hold: no container answers there, so nothing is linked. */
 export function stoppedRow(one: Stopped): string {
-  const until = new Date(one.until * 1000).toISOString();
+  const until = isoMs(one.until * 1000) ?? "";
   return `
 <li id=s-${escapeHtml(one.name)} class="off ${look(one)}"><p><a>${escapeHtml(one.title ?? one.name)}</a>${below(one, null)}
 </p><code>${escapeHtml(one.address)}</code><em>stopped</em><time class=until datetime="${until}">address reserved until ${until.slice(11, 16)} UTC</time><samp>${escapeHtml(one.image)}</samp>${container(one)}`;
@@ -149,8 +150,8 @@ function note(reason: string | null): string {
 
 /** A valid HTML time string, so that no attribute repeats it. */
 function since(seconds: number | null): string {
-  if (seconds === null) return "";
-  return `<time>${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")}Z</time>`;
+  const time = iso(seconds);
+  return time === null ? "" : `<time>${time.slice(0, 16).replace("T", " ")}Z</time>`;
 }
 
 function ports(list: readonly PortLink[], fqdn: string, elsewhere: string | null): string {

@@ -2,8 +2,8 @@
 import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
 import { CONFLICT_RETRY, isHeld } from "../addresses/lease.ts";
 import { clip } from "../clip.ts";
-import { iso } from "../methods/document.ts";
 import type { Lease, Observation } from "../model.ts";
+import { iso } from "../moment.ts";
 import { columns } from "./columns.ts";
 import { type Paint, PLAIN } from "./paint.ts";
 import { SCHEMA_VERSION } from "./report.ts";

@@ -1,7 +1,9 @@
 /** The results of `ocdd validate`, `update` and `monitor`, as text and as JSON. */
+
 import { clip } from "../clip.ts";
 import type { MethodName } from "../methods/method.ts";
 import { type MethodResult, monitorState } from "../methods/results.ts";
+import { isoMs } from "../moment.ts";
 import { counted } from "../text.ts";
 import { columns } from "./columns.ts";
 import { SCHEMA_VERSION } from "./report.ts";
@@ -98,7 +100,7 @@ export function outcomesDocument(
           status,
           ...(method === "monitor" ? { state: monitorState(status) } : {}),
           reason,
-          startedAt: new Date(startedAt).toISOString(),
+          startedAt: isoMs(startedAt),
           ms: endedAt - startedAt,
           by: result.by,
           source,

@@ -4,6 +4,7 @@ import { compareIpv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { Decision, Service } from "../model.ts";
+import { isoMs } from "../moment.ts";
 import { portLinks } from "../page/links.ts";
 import type { Port } from "../ports.ts";
 import { addressRecords } from "../zone/service-records.ts";
@@ -119,7 +120,7 @@ export function listDocument(
           stopped: stopped.map((one) => ({
             ...one,
             state: "stopped",
-            until: new Date(one.until * 1000).toISOString(),
+            until: isoMs(one.until * 1000),
           })),
         }),
     skipped: decision.skipped,

@@ -1,10 +1,12 @@
 /** All that `ocdd show` says of one container: its service, or why it has none. */
+
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import { silenceOf } from "../lifecycle/port-check.ts";
 import type { LifecycleSettings } from "../lifecycle/settings.ts";
 import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Service } from "../model.ts";
+import { iso } from "../moment.ts";
 import { portlessReason } from "../services/portless.ts";
 import { runWord } from "../services/unserved.ts";
 import { duration } from "../text.ts";
@@ -75,7 +77,7 @@ export function showText(shown: Shown, paint: Paint = PLAIN): string {
 function leaseText(lease: LeaseRow | null, pending: boolean): string | null {
   if (pending) return "pending: the next run gives it its address";
   if (lease === null) return null;
-  const until = lease.until === null ? "" : ` until ${time(lease.until)}`;
+  const until = lease.until === null ? "" : ` until ${iso(lease.until) ?? "?"}`;
   return `${lease.address} of ${clip(lease.owner ?? "an unknown owner")}, ${leaseState(lease)}${until}`;
 }
 
@@ -130,8 +132,6 @@ function metadataOf(container: Container | null): [string, string][] {
   const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
   return [...meta, ...oci].map(([key, value]) => [clip(key), clip(text(value), 200)]);
 }
-
-const time = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
 
 /** The document of `show --json`: several where a service has several containers. */
 export const showDocument = (all: readonly Shown[]): object => ({

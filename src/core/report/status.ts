@@ -6,6 +6,7 @@ import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import type { HostError } from "../errors.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
+import { isoMs } from "../moment.ts";
 import { age, counted } from "../text.ts";
 import { checkRows, checksDocument, failingLines } from "./checks.ts";
 import { type Paint, PLAIN } from "./paint.ts";
@@ -217,5 +218,4 @@ function use(
   return { ...(decision?.range ?? addressUse(input)), inForce };
 }
 
-const time = (seconds: number | null): string | null =>
-  seconds === null ? null : new Date(seconds * 1000).toISOString();
+const time = (seconds: number | null): string | null => (seconds === null ? null : isoMs(seconds * 1000));

@@ -6,9 +6,9 @@
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import type { Config } from "../config/config.ts";
 import { perObject } from "../memo.ts";
-import { iso } from "../methods/document.ts";
 import { labelMetadata } from "../methods/metadata.ts";
 import type { Container, Observation, Service } from "../model.ts";
+import { iso } from "../moment.ts";
 import type { Listing } from "../page/listing.ts";
 import { field } from "../text.ts";
 import { networkIndex } from "./candidate.ts";

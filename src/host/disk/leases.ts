@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Conflict, Lease, LeaseTable, NameHold } from "../../core/model.ts";
+import { isMoment } from "../../core/moment.ts";
 import type { LeasesRead } from "../../core/observation.ts";
 import { keptOf, previousOf } from "../../core/paths.ts";
 import { toName } from "../../core/services/name.ts";
@@ -129,7 +130,7 @@ function readLease(value: unknown): Lease {
 function readNameHold(value: unknown): NameHold {
   const { key, names, container, releasedAt } = value as Record<string, unknown>;
   if (typeof key !== "string" || typeof container !== "string") throw new TypeError("no lease");
-  if (releasedAt !== null && typeof releasedAt !== "number") throw new TypeError("no lease");
+  if (releasedAt !== null && !isMoment(releasedAt)) throw new TypeError("no lease");
   const granted = array(names).map((name): string => {
     if (typeof name !== "string" || !name.split(".").every((label) => toName(label) === label))
       throw new TypeError("no name");
@@ -140,6 +141,6 @@ function readNameHold(value: unknown): NameHold {
 
 function readConflict(value: unknown): Conflict {
   const { address: at, seenAt } = value as Record<string, unknown>;
-  if (typeof seenAt !== "number") throw new TypeError("no conflict");
+  if (!isMoment(seenAt)) throw new TypeError("no conflict");
   return { address: address(at), seenAt };
 }

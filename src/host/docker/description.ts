@@ -1,5 +1,7 @@
 /** What Docker knows of a container and of its image, for those who ask what it is. */
+
 import { parseIpv4 } from "../../core/addresses/ipv4.ts";
+import { momentIn } from "../../core/moment.ts";
 import { type Json, number, record, string } from "./json.ts";
 
 /** Texts are untrusted. */
@@ -84,10 +86,9 @@ export function readImageDescription(item: Json): ImageDescription {
   };
 }
 
-/** Docker writes the year 1 for never. */
 function seconds(value: unknown): number | null {
-  const time = Math.floor(Date.parse(string(value)) / 1000);
-  return time > 0 ? time : null;
+  const time = momentIn(string(value));
+  return time && Math.floor(time);
 }
 
 const texts = (value: unknown): Map<string, string> =>

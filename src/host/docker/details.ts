@@ -1,6 +1,8 @@
 /** Docker's description of one container, as far as starting and stopping need it. Every field is untrusted and bounded. */
+
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { clip } from "../../core/clip.ts";
+import { momentIn } from "../../core/moment.ts";
 import type { Port } from "../../core/ports.ts";
 import { listOf } from "../../core/services/labels.ts";
 import { type Json, number, portsInOrder, record, string } from "./json.ts";
@@ -56,7 +58,7 @@ export function readDetails(id: string, item: Json): ContainerDetails {
     paused: state.Paused === true,
     exitCode: Math.trunc(number(state.ExitCode)),
     error: clip(string(state.Error).trim(), ERROR_LENGTH),
-    startedAt: moment(string(state.StartedAt)),
+    startedAt: momentIn(string(state.StartedAt)),
     addresses: new Map(
       networks.flatMap((network): [string, Ipv4][] => {
         const address = parseIpv4(string(network.IPAddress));
@@ -79,12 +81,6 @@ export function readDetails(id: string, item: Json): ContainerDetails {
 /** The word, or the first of them. */
 function oneOf<T extends string>(value: unknown, words: readonly [T, ...T[]]): T {
   return words.find((word) => word === value) ?? words[0];
-}
-
-/** Docker writes the year 1 for never. */
-function moment(text: string): number | null {
-  const seconds = Date.parse(text) / 1000;
-  return seconds > 0 ? seconds : null;
 }
 
 /** `80/tcp`. */

@@ -4,7 +4,7 @@
  */
 import { type Ipv4, parseCidr, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import type { Attachment, Container, Network } from "../../core/model.ts";
-import { isMoment } from "../../core/moment.ts";
+import { isMoment, momentIn } from "../../core/moment.ts";
 import { startBounds } from "../../core/page/uptime.ts";
 import type { Port, Protocol } from "../../core/ports.ts";
 import type { WantedFields } from "./fields.ts";
@@ -121,7 +121,7 @@ export function readNetwork(item: Json): Network {
     driver,
     internal: item.Internal === true,
     ...(driver === "ipvlan" && /^l3s?$/.test(string(options.ipvlan_mode)) ? { routed: true } : {}),
-    created: Math.floor(number(Date.parse(string(item.Created))) / 1000),
+    created: Math.floor(momentIn(string(item.Created)) ?? 0),
     subnets,
     ...(isWhole(item) ? {} : { partial: true }),
   };

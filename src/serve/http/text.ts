@@ -1,5 +1,7 @@
 /** Pure parts of serving the page. Texts are octets, one a character, as files are read. */
+
 import { createHash } from "node:crypto";
+import { isoMs } from "../../core/moment.ts";
 import type { Change } from "./events.ts";
 import { type ServiceUrls, serviceUrls } from "./redirect.ts";
 
@@ -57,8 +59,8 @@ const LAST_RUN_SLOT = '<p id="fresh"></p>';
 
 /** The page with the time of the last run in it, for readers without a script. `lastRun` in seconds since the epoch. */
 export function withLastRun(html: string, lastRun: number | null, stale: boolean): string {
-  if (lastRun === null) return html;
-  const iso = new Date(lastRun * 1000).toISOString();
+  const iso = lastRun === null ? null : isoMs(lastRun * 1000);
+  if (iso === null) return html;
   const time = `<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
   const text = stale
     ? `<p id="fresh" class="stale">Last updated ${time}; this list may be out of date.</p>`

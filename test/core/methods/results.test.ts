@@ -44,6 +44,17 @@ t.test("results: written and read again the same; the last of a method counts", 
   t.end();
 });
 
+t.test("a result whose times are none: not read, the others are", (t) => {
+  for (const time of [-1, 1e18, -1e300, 253_402_300_800_000, "1", null, undefined])
+    for (const key of ["startedAt", "endedAt"])
+      t.strictSame(
+        flat(parseResults(file({ ...one(), [key]: time }, one({ method: "update" })))),
+        [one({ method: "update" })],
+        `${key} ${time}`,
+      );
+  t.end();
+});
+
 t.test("a result: containers that do not exist go, its own stays", (t) => {
   const before = withResult(withResult(new Map(), one(), always), one({ container: DB }), always);
   const after = withResult(before, one({ ok: true }), () => false);
