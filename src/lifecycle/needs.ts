@@ -1,9 +1,10 @@
 /** Containers that are started before another one: `ocdd.wake.with`, and compose's depends_on. */
+import { NO_LEASES } from "../core/addresses/lease.ts";
 import type { Health } from "../core/lifecycle/health.ts";
 import { type LifecycleSettings, lifecycleOf } from "../core/lifecycle/settings.ts";
 import { perObject } from "../core/memo.ts";
 import type { Container, LeaseTable, Observation, Service } from "../core/model.ts";
-import { groupOf, identityOf, lastSeenOf } from "../core/services/identity.ts";
+import { groupOf, identityOf, lastSeenOf, memberKey } from "../core/services/identity.ts";
 import {
   type ContainerDetails,
   DEPENDS_ON,
@@ -19,7 +20,7 @@ export interface Need {
 
 /** What containers there are; the leases tell which one has had its place for long. */
 export type Known = Pick<Observation, "containers" | "stopped"> & {
-  readonly actual?: { readonly table: Pick<LeaseTable, "leases"> };
+  readonly actual?: { readonly table: LeaseTable };
 };
 
 /**
@@ -46,23 +47,44 @@ export function needsOf(
 type Meaning = (container: Container, name: string) => readonly Container[];
 
 function meaningIn({ containers, stopped = [], actual }: Known): Meaning {
-  const lastSeen = lastSeenOf(actual?.table.leases ?? []);
-  const members = new Map<string, Container[]>();
+  const lastSeen = lastSeenOf(actual?.table ?? NO_LEASES);
+  /** Key of one instance → the container that has its place; by the key that Docker's names prove, and by labels alone. */
+  const proved = new Map<string, Container>();
+  const claimed = new Map<string, Container>();
   const named = new Map<string, Container[]>();
-  const add = (map: Map<string, Container[]>, key: string, one: Container): void =>
-    void map.set(key, [...(map.get(key) ?? []), one]);
+  const place = (map: Map<string, Container>, key: string, one: Container): void => {
+    const other = map.get(key);
+    const isFirst =
+      other === undefined ||
+      (other.id !== lastSeen.get(key) && (one.id === lastSeen.get(key) || one.created < other.created));
+    if (isFirst) map.set(key, one);
+  };
   for (const one of [...containers, ...stopped]) {
-    add(named, one.name, one);
-    const { key, membership } = identityOf(one, lastSeen);
-    // any container may have the labels of a service: only the key of one shows that it belongs to it
-    if (membership?.kind === "compose" && groupOf(key) !== key)
-      add(members, `${membership.project} ${membership.service}`, one);
+    append(named, one.name, one);
+    const { key, membership, rejectedKey } = identityOf(one, lastSeen);
+    if (membership?.kind !== "compose") continue;
+    if (groupOf(key) !== key) place(proved, key, one);
+    else if (rejectedKey !== null) place(claimed, rejectedKey, one);
   }
+  const [members, claimants] = [proved, claimed].map((map) => {
+    const services = new Map<string, Container[]>();
+    for (const [key, one] of map) append(services, groupOf(key), one);
+    return services;
+  });
   return (container, name) => {
     // what it says of its own project gives it nothing that `ocdd.wake.with` would not
-    const project = identityOf(container, lastSeen).membership?.project;
-    return members.get(`${project} ${name}`) ?? named.get(name) ?? [];
+    const project = identityOf(container, lastSeen).membership?.project ?? "";
+    const service = groupOf(memberKey("compose", project, name, 1));
+    // any container can have a service's labels: they count only where none has its name, as with `container_name`, and
+    // then the oldest, which was there first
+    return members?.get(service) ?? claimants?.get(service) ?? named.get(name) ?? [];
   };
+}
+
+function append(map: Map<string, Container[]>, key: string, one: Container): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [one]);
+  else known.push(one);
 }
 
 const dependsOnOf = ({ labels }: Container): readonly Dependency[] =>

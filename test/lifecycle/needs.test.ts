@@ -2,7 +2,7 @@
 import t from "tap";
 import type { Container } from "../../src/core/model.ts";
 import { type Known, neededIn, needsOf } from "../../src/lifecycle/needs.ts";
-import { composeLabels, container, lease } from "../core/make.ts";
+import { BARE, composeLabels, container, lease } from "../core/make.ts";
 
 const one = (name: string, labels: Readonly<Record<string, string>> = {}, state = "running"): Container =>
   container({ name, labels: new Map(Object.entries(labels)), state });
@@ -62,9 +62,9 @@ t.test(
     const app = member("shop", "app", "db");
     const asks = one("asks", { ...Object.fromEntries(app.labels), "ocdd.wake.with": "db" });
     const db = member("shop", "db");
-    const forged: readonly [string, Container][] = [
-      ["all labels", member("shop", "db", "", "evil")],
-      ["a name that begins so", member("shop", "db", "", "shop-db-1-evil")],
+    const forged: readonly [string, Container, boolean?][] = [
+      ["all labels", member("shop", "db", "", "evil"), true],
+      ["a name that begins so", member("shop", "db", "", "shop-db-1-evil"), true],
       [
         "no number",
         one("shop-db", { ...Object.fromEntries(db.labels), "com.docker.compose.container-number": "" }),
@@ -72,6 +72,7 @@ t.test(
       [
         "another number than in its name",
         one("shop-db-1", { ...Object.fromEntries(db.labels), "com.docker.compose.container-number": "2" }),
+        true,
       ],
       [
         "of compose's run",
@@ -85,14 +86,15 @@ t.test(
         }),
       ],
     ];
-    for (const [what, evil] of forged)
+    for (const [what, evil, isAlone] of forged)
       for (const user of [app, asks]) {
         const needs = (others: readonly Container[]): string[] =>
           needsOf(user, [{ service: "db", condition: "service_healthy" }], {
             containers: [user, ...others],
           }).map((need) => need.container.name);
-        t.strictSame(needs([evil]), [], what);
-        t.notOk(isNeeded([user, evil], evil.name), what);
+        // where no other is the service it may be: compose gives a container with `container_name` the same labels
+        t.strictSame(needs([evil]), isAlone === true ? [evil.name] : [], what);
+        t.equal(isNeeded([user, evil], evil.name), isAlone === true, what);
         if (evil.name === db.name) continue;
         t.strictSame(needs([evil, db]), ["shop-db-1"], what);
         t.strictSame(
@@ -109,9 +111,43 @@ t.test(
     const app = member("shop", "app", "db");
     const renamed = member("shop", "db", "", "database");
     const leases = [lease("192.168.122.11", "compose:shop/db/1", { container: renamed.id })];
-    const actual = { table: { leases } };
-    t.ok(isNeeded([app, renamed], "database", [], { actual }));
-    t.notOk(isNeeded([app, renamed], "database"));
+    const actual = { table: { ...BARE.table, leases } };
+    const copy = { ...member("shop", "db", "", "copy"), created: renamed.created - 10 };
+    t.ok(isNeeded([app, copy, renamed], "database", [], { actual }));
+    t.notOk(isNeeded([app, copy, renamed], "copy", [], { actual }));
     t.ok(isNeeded([app, member("shop", "db", "", "db")], "db"), "container_name: db");
+  },
+);
+
+t.test(
+  "of several containers that say that they are one: the last seen with its lease, else the oldest",
+  async (t) => {
+    const app = member("shop", "app", "db");
+    const aged = (name: string, created: number): Container => ({
+      ...member("shop", "db", "", name),
+      created,
+    });
+    for (const [first, second] of [
+      ["mydb", "evil"],
+      ["shop-db-1", "shop_db_1"],
+      ["shop_db_1", "shop-db-1"],
+    ] as const) {
+      const all = [app, aged(second, 200), aged(first, 100)];
+      t.strictSame([isNeeded(all, first), isNeeded(all, second)], [true, false], first);
+      if (first === "mydb") continue;
+      const leases = [lease("192.168.122.11", "compose:shop/db/1", { container: aged(second, 0).id })];
+      const actual = { table: { ...BARE.table, leases } };
+      t.strictSame(
+        [isNeeded(all, first, [], { actual }), isNeeded(all, second, [], { actual })],
+        [false, true],
+        `${first}, with the lease of the other`,
+      );
+    }
+    const blog = one("db", Object.fromEntries(composeLabels("blog", "db")));
+    t.ok(
+      isNeeded([app, blog, aged("mydb", 100)], "mydb"),
+      "of its own project, not one whose name is the service's",
+    );
+    t.notOk(isNeeded([app, blog, aged("mydb", 100)], "db"));
   },
 );

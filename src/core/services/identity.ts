@@ -114,7 +114,17 @@ function membershipOf({ labels, name }: Container): Membership | null {
 const TASK = /^(?:(\d{1,6})|[a-z0-9]{25})\.[a-z0-9]{25}$/;
 
 function keyOf({ kind, project, service, number }: Membership): string | null {
-  return number === null ? null : `${kind}:${part(project ?? "")}/${part(service)}/${number}`;
+  return number === null ? null : memberKey(kind, project ?? "", service, number);
+}
+
+/** The key of one container of a service. */
+export function memberKey(
+  kind: Membership["kind"],
+  project: string,
+  service: string,
+  number: number,
+): string {
+  return `${kind}:${part(project)}/${part(service)}/${number}`;
 }
 
 /** Is this the name that compose (before and since version 2) or swarm gives this member? */
