@@ -1,5 +1,6 @@
 /** Docker's answers, bounded while they are read: a container's labels may have any size. */
 import { fieldReader, isBlank, isOpen, type ReadObject, type WantedFields } from "./fields.ts";
+import { smallObject } from "./small-object.ts";
 
 /**
  * Octets of what is wanted of one field of a list's item: far more than real containers have. Docker has no limit: it
@@ -28,7 +29,15 @@ export async function readList(
   for await (const chunk of stream) {
     for (let at = 0; at < chunk.length; ) {
       const octet = chunk[at] as number;
-      if (item === undefined && stage === "inside" && isOpen(octet)) item = fieldReader(wanted, maxOctets);
+      if (item === undefined && stage === "inside" && isOpen(octet)) {
+        const small = smallObject(chunk, at, wanted, maxOctets);
+        if (small !== undefined) {
+          items.push({ value: small.value, left: [] });
+          at = small.end;
+          continue;
+        }
+        item = fieldReader(wanted, maxOctets);
+      }
       if (item !== undefined) {
         at = item.read(chunk, at);
         const taken = item.taken();

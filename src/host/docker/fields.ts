@@ -31,10 +31,11 @@ export interface FieldReader {
 export const MAX_STRING_OCTETS: number = 6 * 4_096;
 export const LONG: string = `(longer than ${MAX_STRING_OCTETS} octets)`;
 
-const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
+export const QUOTE: number = 0x22;
+const [BACKSLASH, COMMA, COLON] = [0x5c, 0x2c, 0x3a];
 const [LIST_OPEN, LIST_CLOSE, OBJECT_OPEN, OBJECT_CLOSE] = [0x5b, 0x5d, 0x7b, 0x7d];
 export const isOpen = (octet: number): boolean => octet === OBJECT_OPEN || octet === LIST_OPEN;
-const isClose = (octet: number): boolean => octet === OBJECT_CLOSE || octet === LIST_CLOSE;
+export const isClose = (octet: number): boolean => octet === OBJECT_CLOSE || octet === LIST_CLOSE;
 /** White space of RFC 8259 §2. */
 export const isBlank = (octet: number): boolean =>
   octet === 0x20 || octet === 0x0a || octet === 0x0d || octet === 0x09;
