@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import t from "tap";
 import { readDocument, readFields, readList } from "../../../src/host/docker/answer.ts";
-import { LONG, MAX_STRING_OCTETS, type Wanted, type WantedFields } from "../../../src/host/docker/fields.ts";
+import type { Wanted, WantedFields } from "../../../src/host/docker/fields.ts";
+import { LONG, MAX_STRING_OCTETS } from "../../../src/host/docker/json-string.ts";
 
 /** The text in chunks that begin at these octets. */
 async function* chunks(text: string, cuts: readonly number[]): AsyncGenerator<Buffer> {

@@ -18,7 +18,6 @@ import { HostError } from "../../../src/core/errors.ts";
 import { readLabels } from "../../../src/core/services/labels.ts";
 import { connectDocker } from "../../../src/host/docker/client.ts";
 import { DOCKER_DEADLINE_MS } from "../../../src/host/docker/engine.ts";
-import { LONG } from "../../../src/host/docker/fields.ts";
 import {
   type DockerEvent,
   type Json,
@@ -26,6 +25,7 @@ import {
   readEndpoints,
   readNetwork,
 } from "../../../src/host/docker/json.ts";
+import { LONG } from "../../../src/host/docker/json-string.ts";
 import { lookOnce } from "../../../src/host/docker/view.ts";
 
 function place(t: Test): string {
