@@ -34,7 +34,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
   const { allocation, addressOf } = addresses;
   const disk = seen.zone;
   const served = candidates.filter((c) => addressOf.has(c.container.id));
-  const nameHolds = nameHoldsBefore(allocation.table, served, seen, config.addressHold, now);
+  const nameHolds = nameHoldsBefore(allocation.table, served, config.addressHold, now);
   // the leases as they will be: one that ends with this run keeps no name, or the next run would decide differently
   const held = heldNames({ ...allocation.table, nameHolds }, now, config.addressHold);
   const grants = grantNames(served.map(claimOf), held, (name) =>

@@ -1,13 +1,13 @@
 /** The names that no other service gets: those that are in use or on hold, with a lease or without one. */
 
 import { isHeld } from "../addresses/lease.ts";
-import type { LeaseTable, NameHold, Observation } from "../model.ts";
+import type { LeaseTable, NameHold } from "../model.ts";
 import { type Candidate, hasNoAlias } from "./candidates.ts";
 import { groupOf } from "./identity.ts";
 import type { Grant } from "./names.ts";
 
-/** How many of containers that are gone are kept, those released last: who starts containers cannot fill the leases file. */
-const MOST_GONE = 1_000;
+/** How many on hold are kept, those released last: who starts containers cannot fill the leases file. */
+const MOST_ON_HOLD = 1_000;
 
 /** Names in use or on hold, each with the group that holds it. `now` in seconds since the epoch, `hold` in seconds. */
 export function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<string, string> {
@@ -23,28 +23,28 @@ export function heldNames(table: LeaseTable, now: number, hold: number): Readonl
 
 /**
  * The names of services without a lease as they stand before names are granted: one that is not served any more is on hold,
- * for `hold` seconds, and as long as its container exists.
+ * for `hold` seconds, as the names of a lease are.
  */
 export function nameHoldsBefore(
   table: LeaseTable,
   served: readonly Candidate[],
-  seen: Observation,
   hold: number,
   now: number,
 ): NameHold[] {
   if (table.nameHolds.length === 0) return [];
   const serving = new Set(served.filter(({ reach }) => hasNoAlias(reach)).map(({ key }) => key));
   const leased = new Set(table.leases.filter((lease) => lease.releasedAt === null).map(({ key }) => key));
-  const existing = new Set([...seen.containers, ...(seen.stopped ?? [])].map(({ id }) => id));
   const kept = table.nameHolds.flatMap((before): NameHold[] => {
     if (leased.has(before.key)) return [];
     if (serving.has(before.key)) return [{ ...before, releasedAt: null }];
     // a release in the future is a clock set back: the hold starts again
     const after = { ...before, releasedAt: Math.min(before.releasedAt ?? now, now) };
-    return existing.has(after.container) || isHeld(after, now, hold) ? [after] : [];
+    return isHeld(after, now, hold) ? [after] : [];
   });
-  const gone = kept.filter(({ container, releasedAt }) => releasedAt !== null && !existing.has(container));
-  const tooMany = new Set(gone.sort((a, b) => (b.releasedAt ?? 0) - (a.releasedAt ?? 0)).slice(MOST_GONE));
+  const onHold = kept.filter(({ releasedAt }) => releasedAt !== null);
+  const tooMany = new Set(
+    onHold.sort((a, b) => (b.releasedAt ?? 0) - (a.releasedAt ?? 0)).slice(MOST_ON_HOLD),
+  );
   return kept.filter((one) => !tooMany.has(one));
 }
 
