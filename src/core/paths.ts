@@ -54,7 +54,7 @@ const IN_STORAGE = {
   self: "private/serve/self.json",
 } as const;
 
-/** Absolute paths, in normal form where the settings are. */
+/** Absolute paths. */
 export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {
   const stored = Object.fromEntries(
     Object.entries(IN_STORAGE).map(([key, name]) => [key, `${storageDir}/${name}`]),
@@ -77,7 +77,7 @@ export interface Outputs extends PathSettings {
   readonly zoneFile: string;
 }
 
-/** Every file and directory that OCDD keeps for itself, also for a moment. All in normal form, as the settings are. */
+/** Every file and directory that OCDD keeps for itself, also for a moment. */
 export function ownPaths(settings: Outputs): string[] {
   const { zoneFile, indexFile } = settings;
   const paths = pathsOf(settings);
@@ -92,17 +92,18 @@ export function outputClashes(
   settings: Outputs,
 ): { readonly key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE"; readonly message: string }[] {
   const { zoneFile, indexFile } = settings;
-  if (collide(indexFile, zoneFile)) {
-    const as = indexFile === zoneFile ? "as DNS_ZONE_FILE is" : `and DNS_ZONE_FILE is ${zoneFile}`;
+  if (collide(normal(indexFile), normal(zoneFile))) {
+    const as =
+      normal(indexFile) === normal(zoneFile) ? "as DNS_ZONE_FILE is" : `and DNS_ZONE_FILE is ${zoneFile}`;
     return [{ key: "WEB_INDEX_FILE", message: `is ${indexFile}, ${as}; they must be two files` }];
   }
-  const own = ownPaths(settings);
+  const own = ownPaths(settings).map(normal);
   const outputs = [
     { key: "DNS_ZONE_FILE", path: zoneFile },
     { key: "WEB_INDEX_FILE", path: indexFile },
   ] as const;
   return outputs
-    .filter(({ path }) => own.some((one) => collide(one, path)))
+    .filter(({ path }) => own.some((one) => collide(one, normal(path))))
     .map(({ key, path }) => ({ key, message: `is ${path}, which OCDD keeps for itself` }));
 }
 

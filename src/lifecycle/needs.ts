@@ -4,7 +4,7 @@ import type { Health } from "../core/lifecycle/health.ts";
 import { type LifecycleSettings, lifecycleOf } from "../core/lifecycle/settings.ts";
 import { perObject } from "../core/memo.ts";
 import type { Container, LeaseTable, Observation, Service } from "../core/model.ts";
-import { groupOf, identityOf, lastSeenOf, memberKey } from "../core/services/identity.ts";
+import { groupOf, identityOf, lastSeenOf, memberKey, saidProject } from "../core/services/identity.ts";
 import {
   type ContainerDetails,
   DEPENDS_ON,
@@ -72,9 +72,8 @@ function meaningIn({ containers, stopped = [], actual }: Known): Meaning {
     return services;
   });
   return (container, name) => {
-    // what it says of its own project gives it nothing that `ocdd.wake.with` would not
-    const project = identityOf(container, lastSeen).membership?.project ?? "";
-    const service = groupOf(memberKey("compose", project, name, 1));
+    // what it says of its own project gives it nothing that `ocdd.wake.with` would not; one of `compose run` has one as well
+    const service = groupOf(memberKey("compose", saidProject(container), name, 1));
     // any container can have a service's labels: they count only where none has its name, as with `container_name`, and
     // then the oldest, which was there first
     return members?.get(service) ?? claimants?.get(service) ?? named.get(name) ?? [];
@@ -114,7 +113,7 @@ export function neededIn(
     running.set(one.id, one);
     if (!hasNeeds(one)) continue;
     for (const { container } of needsOf(one, dependsOnOf(one), seen, meaning))
-      users.set(container.id, [...(users.get(container.id) ?? []), one]);
+      append(users, container.id, one);
   }
   const usersOf = ({ id }: Container): readonly Container[] => users.get(id) ?? [];
   const isCircle = (one: Container, user: Container): boolean => {

@@ -61,7 +61,7 @@ t.test("any spelling of a path: one normal form, and reserved as that is", async
       fc.array(part, { maxLength: 2 }),
       (own, more, below) => {
         const path = own.replace(/\/([^/]+)$/, `//${more}/$1/${below.join("/")}`);
-        t.ok(isReserved(normal(path)), path);
+        t.ok(isReserved(path), path);
       },
     ),
   );

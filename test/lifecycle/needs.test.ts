@@ -45,6 +45,27 @@ t.test("depends_on names services of the same compose project only", async (t) =
   t.notOk(isNeeded(all, "blog-db-1"));
 });
 
+t.test("a container of compose run needs what its service needs", async (t) => {
+  const db = member("shop", "db");
+  for (const labels of [
+    { "com.docker.compose.depends_on": "db:service_started:false" },
+    { "ocdd.wake.with": "db" },
+  ]) {
+    const job = one("shop-web-run-3f2a", {
+      ...Object.fromEntries(composeLabels("shop", "web")),
+      "com.docker.compose.oneoff": "True",
+      ...labels,
+    });
+    t.ok(isNeeded([db, job], "shop-db-1"));
+    t.strictSame(
+      needsOf(job, [{ service: "db", condition: "service_started" }], { containers: [db, job] }).map(
+        ({ container }) => container.name,
+      ),
+      ["shop-db-1"],
+    );
+  }
+});
+
 t.test("services that need each other do not keep each other awake; a third one does", async (t) => {
   const circle = [
     one("a", { "ocdd.wake.with": "b" }),

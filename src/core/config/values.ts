@@ -29,17 +29,22 @@ export function identity(value: string): string {
   return value;
 }
 
-/** An absolute path, in its normal form; empty stays empty. */
+/** An absolute path without `//` and `.`; empty stays empty. `..` stays: behind a link it leads elsewhere than by the text. */
 export function path(value: string): string {
   if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
     throw new Bad(`is "${value}", must be an absolute path`);
-  return value === "" ? "" : normal(value);
+  return value === ""
+    ? ""
+    : `/${value
+        .split("/")
+        .filter((part) => part !== "" && part !== ".")
+        .join("/")}`;
 }
 
 /** A directory that is OCDD's alone. */
 export function ownDirectory(value: string): string {
   const read = path(value);
-  if (read === "/") throw new Bad('is "/", must be a directory of its own');
+  if (normal(read) === "/") throw new Bad('is "/", must be a directory of its own');
   return read;
 }
 

