@@ -88,6 +88,9 @@ async function visit(
   return { page, said };
 }
 
+/** What the service's page has. No function of the test's is waited for: the waiting page's policy allows none to be evaluated. */
+const SERVICE = "p:has-text('GET')";
+
 t.test("the page: shows the phase, then becomes the service by itself at the same URL", async (t) => {
   const site = await visited(t);
   const { page, said } = await visit(t, `${site.url}#end`);
@@ -97,7 +100,7 @@ t.test("the page: shows the phase, then becomes the service by itself at the sam
   await page.waitForSelector(".done");
   await until("its script asks again", () => site.kept() === 1);
   site.wake();
-  await page.waitForFunction("document.title === 'the service'");
+  await page.waitForSelector(SERVICE);
   t.equal(await page.locator("p").innerText(), `GET ${new URL(site.url).pathname}?tab=log&n=1`);
   t.equal(page.url(), `${site.url}#end`);
   t.same(
@@ -125,7 +128,7 @@ t.test("a question that fails or makes room for another: the page stays and asks
   await answered;
   t.equal(await page.evaluate("window.here"), true);
   site.wake();
-  await page.waitForFunction("document.title === 'the service'");
+  await page.waitForSelector(SERVICE);
 });
 
 t.test("without a script: it becomes the service as well", async (t) => {
@@ -133,7 +136,7 @@ t.test("without a script: it becomes the service as well", async (t) => {
   const { page } = await visit(t, site.url, { javaScriptEnabled: false });
   t.equal(await page.title(), "jenkins is starting");
   site.wake();
-  await page.waitForSelector("p:has-text('GET')");
+  await page.waitForSelector(SERVICE);
   t.equal(await page.locator("p").innerText(), `GET ${new URL(site.url).pathname}?tab=log&n=1`);
   t.equal(page.url(), site.url);
 });
@@ -147,7 +150,7 @@ t.test("a start that fails: the page says why, and tries again when it is told t
   t.equal(await page.locator("samp").innerText(), "port 80 is <taken>");
   site.wake();
   await page.getByRole("link", { name: "Try again" }).click();
-  await page.waitForFunction("document.title === 'the service'");
+  await page.waitForSelector(SERVICE);
   t.equal(page.url(), site.url);
 });
 

@@ -142,8 +142,11 @@ t.test("compose", async (t) => {
     const { code, stderr } = await lab.ocdd(["teardown", "--yes"], compose);
     t.equal(code, 1, "not everything is removed");
     t.match(stderr, /the OCDD compose app could not be stopped[\s\S]*run `ocdd teardown` again/);
-    t.notMatch(await lab.snapshotHost(), /ocdd/i);
+    // the director, which could not be stopped, may have put rules back by now
     await lab.startDockerd();
+    succeed(await lab.ocdd(["teardown", "--yes"], compose), "teardown again");
+    t.same(await running(), []);
+    t.notMatch(await lab.snapshotHost(), /ocdd/i);
   });
 
   await t.test("the units' system call filter: director and server work under it", async (t) => {
@@ -176,7 +179,6 @@ t.test("compose", async (t) => {
         ...["--env", "OCDD_SERVICES=none", IMAGE, "--config", conf, ...args],
       );
     };
-    await lab.docker("stop", ...(await running()));
     await lab.startContainer({ name: "blog" });
     t.match(await confined("ocdd.service", ["NET_ADMIN", "NET_RAW"]), /blog\.toolbox\.example\.com/);
     t.equal(await lab.who(aliasOf(await addresses(lab), "blog")), "blog");
@@ -192,6 +194,7 @@ t.test("compose", async (t) => {
   });
 
   await t.test("teardown: director, server and everything of OCDD's are removed", async (t) => {
+    succeed(await lab.ocdd(["initialize"], compose), "initialize");
     await lab.removeContainers("wiki", "notes", "blog");
     succeed(await lab.ocdd(["teardown", "--yes"], compose), "teardown");
     t.same(await running(), []);
