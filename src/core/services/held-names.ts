@@ -17,7 +17,6 @@ export function heldNames(table: LeaseTable, now: number, hold: number): Readonl
   };
   for (const lease of table.leases) if (lease.key !== "" && isHeld(lease, now, hold)) add(lease);
   for (const kept of table.nameHolds) add(kept);
-
   return held;
 }
 

@@ -18,6 +18,8 @@ export interface EngineOptions {
   readonly version: string | null;
   /** Milliseconds; DOCKER_DEADLINE_MS when not given. */
   readonly deadline?: number;
+  /** The timer of the deadlines. */
+  readonly timer?: typeof after;
 }
 
 export interface EngineRequest {
@@ -55,6 +57,7 @@ export function connectEngine({
   socket,
   version,
   deadline: usual = DOCKER_DEADLINE_MS,
+  timer = after,
 }: EngineOptions): Engine {
   const client = new Dockerode({ socketPath: socket, ...(version === null ? {} : { version }) });
   const open: Engine["open"] = async (request, signal) => {
@@ -78,11 +81,11 @@ export function connectEngine({
           const isOver = waited >= MOST_DEADLINES * deadline;
           if (isOver) lateMs = waited;
           if (now === before || isOver) late.abort(new Error("deadline"));
-          else cancel = after(deadline, check);
+          else cancel = timer(deadline, check);
           before = now;
           waited += deadline;
         };
-        let cancel = after(deadline, check);
+        let cancel = timer(deadline, check);
         const until = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
         const answer = open(request, until).then((body) => {
           if (whileItArrives) {

@@ -17,7 +17,7 @@ import {
 import { HostError } from "../../../src/core/errors.ts";
 import { readLabels } from "../../../src/core/services/labels.ts";
 import { connectDocker } from "../../../src/host/docker/client.ts";
-import { DOCKER_DEADLINE_MS } from "../../../src/host/docker/engine.ts";
+import { DOCKER_DEADLINE_MS, type EngineOptions } from "../../../src/host/docker/engine.ts";
 import {
   type DockerEvent,
   type Json,
@@ -27,6 +27,7 @@ import {
 } from "../../../src/host/docker/json.ts";
 import { LONG } from "../../../src/host/docker/json-string.ts";
 import { lookOnce } from "../../../src/host/docker/view.ts";
+import { after } from "../../../src/platform/timer.ts";
 
 function place(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), "ocdd-docker-"));
@@ -38,11 +39,16 @@ const WEB = apiContainer({ name: "web", address: "172.17.0.2", created: 1_700_00
 const BRIDGE = apiNetwork("bridge", "172.17.0.0/16");
 
 /** `deadline` in milliseconds: short only where it must pass, since the machine may be busy. */
-async function double(t: Test, answers: Partial<DockerAnswers> = {}, deadline = 10_000) {
+async function double(
+  t: Test,
+  answers: Partial<DockerAnswers> = {},
+  deadline = 10_000,
+  timer: EngineOptions["timer"] = after,
+) {
   const socket = place(t);
   const engine = await startDockerDouble(socket, { containers: [WEB], networks: [BRIDGE], ...answers });
   t.teardown(() => engine.close());
-  const docker = connectDocker({ socket, version: null, filters: null, deadline });
+  const docker = connectDocker({ socket, version: null, filters: null, deadline, timer });
   return { ...engine, docker };
 }
 
@@ -543,27 +549,52 @@ t.test("what is read of a container or network: all that is used of it", async (
   t.strictSame(items.map(readNetwork), (answers.networks as Json[]).map(readNetwork));
 });
 
-/** A list of no items, sent part by part for so many milliseconds. */
-const slowly =
-  (milliseconds: number): NonNullable<DockerAnswers["instead"]> =>
-  (_path, response) => {
+/**
+ * A list of no items that arrives part by part, one a turn of the event loop, up to its end after so many deadlines; a deadline is over
+ * after 50 parts.
+ */
+function slowly(most: number) {
+  const due = new Map<() => void, number>();
+  let parts = 0;
+  let deadlines = 0;
+  const timer: typeof after = (_milliseconds, act) => {
+    due.set(act, parts + 50);
+    return () => void due.delete(act);
+  };
+  const instead: NonNullable<DockerAnswers["instead"]> = (_path, response) => {
     response.writeHead(200, { "Content-Type": "application/json" });
     response.write("[");
-    const until = performance.now() + milliseconds;
-    const more = (): void =>
-      void (performance.now() > until ? response.end("]") : response.write(" ", () => setImmediate(more)));
+    const more = (): void => {
+      parts += 1;
+      for (const [act, at] of [...due]) {
+        if (at > parts) continue;
+        due.delete(act);
+        deadlines += 1;
+        act();
+      }
+      if (deadlines >= most) response.end("]");
+      else if (!response.destroyed) response.write(" ", () => void setImmediate(more));
+    };
     more();
     return true;
   };
+  return { instead, timer, deadlines: () => deadlines };
+}
 
 t.test("a list that takes longer than the deadline, and arrives all the time: read", async (t) => {
-  const { docker } = await double(t, { instead: slowly(750) }, 500);
+  const { instead, timer } = slowly(2);
+  const { docker } = await double(t, { instead }, 500, timer);
   t.strictSame((await docker.containers()).items, []);
 });
 
 t.test("a list that arrives without an end: an error, before the run counts as hung", async (t) => {
-  const { docker } = await double(t, { instead: slowly(Number.POSITIVE_INFINITY) }, 100);
-  t.match(await refusal(docker.containers()), { fault: "docker", message: /did not answer GET/ });
+  const { instead, timer, deadlines } = slowly(Number.POSITIVE_INFINITY);
+  const { docker } = await double(t, { instead }, 500, timer);
+  t.match(await refusal(docker.containers()), {
+    fault: "docker",
+    message: /did not answer GET .* within 1\.5 s/,
+  });
+  t.equal(deadlines(), 3);
 });
 
 t.test(
