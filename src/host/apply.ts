@@ -4,6 +4,7 @@ import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { HostError } from "../core/errors.ts";
 import type { DataPath } from "../core/forwards/forward.ts";
+import type { LeaseTable } from "../core/model.ts";
 import { renderHistory } from "../core/page/history.ts";
 import { type Paths, pathsOf } from "../core/paths.ts";
 import { aliasChanges, hairpinChanges, knownOwnersOnly, type Plan } from "../core/plan.ts";
@@ -82,23 +83,22 @@ async function cleanupOf(paths: Paths, plan: Plan): Promise<Cleanup> {
 
 /**
  * Aliases that are removed: by the plan, or before it, when their container's forwards were revoked (then only the lease
- * shows it).
+ * shows it, which has been released or is no longer there).
  */
 function goneAliases({ actual, desired }: Plan): Ipv4[] {
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const staying = new Set(desired.dataPath.forwards.map(({ alias }) => alias));
-  const leased = new Set(
-    actual.table.leases.flatMap(({ address, releasedAt }) => (releasedAt === null ? address : [])),
-  );
+  const leased = new Set(leasedAddresses(desired.table));
   const gone = [
     ...actual.dataPath.forwards.map(({ alias }) => alias),
     ...removed.map(({ address }) => address),
-    ...desired.table.leases.flatMap(({ address, releasedAt }) =>
-      releasedAt !== null && leased.has(address) ? address : [],
-    ),
+    ...leasedAddresses(actual.table).filter((address) => !leased.has(address)),
   ];
   return [...new Set(gone.filter((alias) => !staying.has(alias)))];
 }
+
+const leasedAddresses = ({ leases }: LeaseTable): Ipv4[] =>
+  leases.flatMap(({ address, releasedAt }) => (releasedAt === null ? address : []));
 
 /** Everything new and changed: rules and guard, then addresses, then gratuitous ARP. */
 async function put(means: Means, plan: Plan, todo: Cleanup, steps: Steps): Promise<readonly Refusal[]> {
@@ -173,10 +173,11 @@ async function takeAway(
   const { removed } = aliasChanges(actual.aliases, desired.aliases);
   const { off } = hairpinChanges(actual, desired);
   let refused: readonly Refusal[] = [];
+  let revoked: ReadonlySet<Ipv4> = new Set();
   await steps.always("remove aliases", async () => {
     // also aliases revoked before their leases were known, after a restart or the loss of the leases
-    const gone = await means.revokedAliases();
-    return means.links.remove([...removed, ...desired.aliases.filter(({ address }) => gone.has(address))]);
+    revoked = await means.revokedAliases();
+    return means.links.remove([...removed, ...desired.aliases.filter(({ address }) => revoked.has(address))]);
   });
   if (joined(actual.dataPath, desired.dataPath) !== desired.dataPath)
     await steps.always("remove rules", async () => {
@@ -188,9 +189,9 @@ async function takeAway(
   // the guard also refuses flows of containers that were revoked earlier, so these are flushed before it is removed
   const all = last ? desired.table.leases.map(({ address }) => address) : [];
   const opened = means.opened();
-  const tracked = todo.flushed.filter((alias) => !means.flushed.has(alias) && !opened.has(alias));
-  const gone = [...tracked, ...all].filter((alias) => !staying.has(alias));
-  await steps.always("flush tracked connections", () => means.conntrack.flush([...new Set(gone)]));
+  const going = [...todo.flushed, ...all].filter((alias) => !staying.has(alias));
+  const tracked = [...going, ...revoked].filter((alias) => !means.flushed.has(alias) && !opened.has(alias));
+  await steps.always("flush tracked connections", () => means.conntrack.flush([...new Set(tracked)]));
   // a flow that is still tracked would lead to the next container with that address
   if (last && !steps.failed()) await steps.always("remove the guard", () => means.table.removeGuard());
   return refused;

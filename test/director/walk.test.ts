@@ -9,7 +9,7 @@ import fc from "fast-check";
 import t from "tap";
 import { contains } from "../../src/core/addresses/ipv4.ts";
 import { decide } from "../../src/core/decide.ts";
-import type { State } from "../../src/core/model.ts";
+import type { Container, State } from "../../src/core/model.ts";
 import { isEmpty, plan } from "../../src/core/plan.ts";
 import { describe } from "../../src/core/report/steps.ts";
 import { fail, HOLD } from "./judge.ts";
@@ -189,3 +189,21 @@ t.test(
     await converge(world);
   },
 );
+
+for (const range of Object.values(RANGES))
+  t.test(
+    `it ends before a director that has just started knows its lease, range ${range}: no flow to its alias stays`,
+    async (t) => {
+      const world = new World(RANGES.usual, { ...USUAL, nft: false });
+      t.teardown(() => world.floor.remove());
+      await world.start("web", new Map([["ocdd.address", "192.168.122.11"]]), "bridge");
+      await world.attempt();
+      world.restart();
+      const [web] = world.floor.docker.running();
+      const what = (): void => world.meanwhile(world.stop(web as Container));
+      await world.attempt({ calls: 0, when: "before", what });
+      t.strictSame([...world.floor.kernel.flows], [], "after the run in which it ended");
+      world.reconfigure(range);
+      await converge(world);
+    },
+  );
