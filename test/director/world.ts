@@ -129,6 +129,7 @@ export class World {
     else await this.tell(event("start", next));
   }
 
+  /** It ends, and Docker removes it. */
   async stop(one: Container, late = false): Promise<void> {
     const { docker, kernel } = this.floor;
     docker.containers_ = docker.containers_.filter(({ id: own }) => own !== one.id);
@@ -137,6 +138,7 @@ export class World {
     if (!late) docker.catchUp();
     await this.tell(event("die", one));
     await this.tell(event("disconnect", one));
+    await this.tell(event("destroy", one));
   }
 
   /** A container's name or health changes. */
