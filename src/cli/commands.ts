@@ -161,13 +161,11 @@ export async function runZone(config: Config, { json }: Wish): Promise<Answer> {
 }
 
 /**
- * First set-up; `say` is called with each step as it is done. `confFile` is empty for the default places. `ask` puts a question
- * of yes or no; undefined where there is no terminal.
+ * First set-up; `say` is called with each step as it is done. `ask` puts a question of yes or no; undefined where there is no terminal.
  */
 export async function runInitialize(
   config: Config,
   { json, yes }: Wish,
-  confFile: string,
   say: (line: string) => void,
   ask: ((question: string) => Promise<boolean>) | undefined,
 ): Promise<Answer> {
@@ -181,7 +179,7 @@ export async function runInitialize(
   const steps: string[] = [];
   const note = json ? (line: string): void => void steps.push(line) : say;
   const { hostIp, notes } = await initialize(config, { now: now(), say: note, accept, yes });
-  const watches = await startServices(config, confFile, hostIp, note);
+  const watches = await startServices(config, hostIp, note);
   const next =
     "You can now run ocdd without any parameters, so it can detect any running containers and do its thing!";
   return {

@@ -83,8 +83,8 @@ const outside = (flags: Flags): Outside => ({
   flags: [...(flags.debug === true ? ["DEBUG=1"] : []), ...(flags.set ?? [])],
 });
 
-/** The configuration, from the first place that has one. */
-function configOf(flags: Flags): Config {
+/** The configuration, from the first place that has one; `given` is what is set beside it. */
+function configOf(flags: Flags, given: Outside = outside(flags)): Config {
   const places = confPlaces(flags);
   for (const file of places) {
     let text: string;
@@ -97,7 +97,7 @@ function configOf(flags: Flags): Config {
       const why = code === "ENOENT" ? "there is no such file" : `it cannot be read (${code})`;
       throw new ConfigError([{ where: file, message: why }], code === "ENOENT" ? PROPOSED : undefined);
     }
-    const config = readConfig({ file, text, ...outside(flags), defaultDevice: defaultDevice() });
+    const config = readConfig({ file, text, ...given, defaultDevice: defaultDevice() });
     requireTrusted(sensitiveFiles(config));
     return config;
   }
@@ -193,10 +193,12 @@ async function init(flags: Flags): Promise<number> {
   if (missing !== undefined && !(await firstConf(missing, outside(flags), err, questions(flags))))
     return EXIT.config;
   const config = await configured(flags);
-  const { runInitialize } = await commands();
+  const [{ runInitialize }, { servicesLack }] = await Promise.all([commands(), import("./services-conf.ts")]);
+  const own = (given: Outside): Config => configOf({ ...flags, config: config.file }, given);
+  for (const line of servicesLack(config, own)) err(`warning: ${line}`);
   const say = (line: string): void => out(`${line}\n`);
   const ask = process.stdin.isTTY && flags.json !== true ? yesOrNo : undefined;
-  return give(await runInitialize(config, wishOf(flags), namedConf(flags) ?? "", say, ask), config.debug);
+  return give(await runInitialize(config, wishOf(flags), say, ask), config.debug);
 }
 
 async function yesOrNo(question: string): Promise<boolean> {

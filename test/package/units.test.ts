@@ -21,13 +21,13 @@ const directory = mkdtempSync(join(tmpdir(), "ocdd-units-"));
 t.teardown(() => rmSync(directory, { recursive: true }));
 
 /** The units for the example's configuration and further keys. */
-async function unitsFor(keys: Readonly<Record<string, string>> = {}, confFile = ""): Promise<Unit[]> {
+async function unitsFor(keys: Readonly<Record<string, string>> = {}, file = "ocdd.conf"): Promise<Unit[]> {
   const flags = Object.entries(keys).map(([key, value]) => `${key}=${value}`);
   const text = textOf("ocdd.conf.example");
-  const config = readConfig({ file: "ocdd.conf", text, environment: new Map(), flags });
+  const config = readConfig({ file, text, environment: new Map(), flags });
   const hostIp = parseIpv4("192.168.122.200");
   if (hostIp === undefined) throw new Error("no address");
-  return unitsOf(config, confFile, hostIp);
+  return unitsOf(config, hostIp);
 }
 const units = await unitsFor();
 const names = units.map(({ name }) => name);
@@ -99,6 +99,18 @@ t.test("keys and home directories: the server can read what it needs", async (t)
   t.equal(await closedToOthers(join(way, "in/file")), undefined, "entered, though not listed");
   t.equal(await closedToOthers(way), way);
 });
+
+t.test(
+  "the services read the file that the configuration is of, also one of the working directory",
+  async (t) => {
+    for (const [file, path] of [
+      ["./ocdd.conf", join(process.cwd(), "ocdd.conf")],
+      ["/opt/ocdd/ocdd.conf", "/opt/ocdd/ocdd.conf"],
+    ] as const)
+      for (const name of ["ocdd.service", "ocdd-watch.service", "ocdd-serve.service"])
+        t.match(textIn(await unitsFor({}, file), name), `bin/ocdd --config ${path}`, name);
+  },
+);
 
 t.test(
   "what containers are told of themselves: mounted for the server, where no other user enters",

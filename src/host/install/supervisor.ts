@@ -20,18 +20,13 @@ const MARK = "# Written by ocdd initialize";
 type Say = (line: string) => void;
 
 /**
- * Installs and starts what runs the director and the server. `confFile` is empty for the default places, `hostIp` the
+ * Installs and starts what runs the director and the server, with the file that the configuration is of. `hostIp` is the
  * address that HOST_IP stands for. Resolves with whether `watch` has been started. Throws HostError, also where a unit of systemd does not run.
  */
-export async function startServices(
-  config: Config,
-  confFile: string,
-  hostIp: Ipv4,
-  say: Say,
-): Promise<boolean> {
+export async function startServices(config: Config, hostIp: Ipv4, say: Say): Promise<boolean> {
   const kind = managerOf(config);
-  if (kind === "systemd") await startUnits(config, confFile, hostIp, say);
-  else if (kind === "compose") await startCompose(config, confFile, say);
+  if (kind === "systemd") await startUnits(config, hostIp, say);
+  else if (kind === "compose") await startCompose(config, say);
   else {
     const why = config.services === "none" ? "SERVICES is none" : "systemd does not run here";
     say(`- Nothing is started: ${why}. Start the name server and the index page with: ocdd serve`);
@@ -69,9 +64,9 @@ export async function stopsWatch(config: Pick<Config, "services">, pid: number |
  * Writes the units and starts them. Sockets of another configuration are removed first: their ports, or those of an earlier
  * server that opened them itself, would be in use. Sockets that stay as they are keep the queries that wait in them.
  */
-async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: Say): Promise<void> {
+async function startUnits(config: Config, hostIp: Ipv4, say: Say): Promise<void> {
   say("- Installing and starting the systemd units ocdd-watch.service and ocdd-serve.service ...");
-  const units = await unitsOf(config, confFile, hostIp);
+  const units = await unitsOf(config, hostIp);
   const before = await ownUnits();
   const changed: string[] = [];
   for (const { name, text } of units) {
@@ -103,7 +98,7 @@ async function startUnits(config: Config, confFile: string, hostIp: Ipv4, say: S
   }
   // watch is ready after its first successful run, which Docker may delay: not waited for
   await run(["systemctl", "restart", "--no-block", ...STARTED]);
-  for (const path of [`${HOME}/bin/ocdd`, resolve(confFile || "/etc/ocdd/ocdd.conf"), config.storageDir]) {
+  for (const path of [`${HOME}/bin/ocdd`, resolve(config.file), config.storageDir]) {
     const closed = await closedToOthers(path);
     if (closed === undefined) continue;
     say(`  ocdd-serve runs as an unprivileged user and cannot read ${path}:`);
@@ -161,15 +156,15 @@ async function ownUnits(directory: string = UNITS): Promise<string[]> {
   }
 }
 
-async function startCompose(config: Config, confFile: string, say: Say): Promise<void> {
+async function startCompose(config: Config, say: Say): Promise<void> {
   say("- Starting the OCDD compose app (director and server) ...");
   // compose does not know the configuration file, so it would not restart a container when only that has changed
-  await compose(config, confFile, ["up", "--detach", "--force-recreate"]);
+  await compose(config, ["up", "--detach", "--force-recreate"]);
 }
 
 async function stopCompose(config: Config): Promise<string[]> {
   try {
-    await compose(config, "", ["down"]);
+    await compose(config, ["down"]);
     return [];
   } catch (error) {
     if (!(error instanceof HostError)) throw error;
@@ -180,12 +175,10 @@ async function stopCompose(config: Config): Promise<string[]> {
   }
 }
 
-async function compose(config: Config, confFile: string, args: readonly string[]): Promise<void> {
+async function compose(config: Config, args: readonly string[]): Promise<void> {
   // their directories are mounted, in which the target of a link does not exist
   const [conf, socket] = (await Promise.all(
-    [resolve(confFile || "/etc/ocdd/ocdd.conf"), config.dockerSocket].map((path) =>
-      realpath(path).catch(() => path),
-    ),
+    [resolve(config.file), config.dockerSocket].map((path) => realpath(path).catch(() => path)),
   )) as [string, string];
   const environment = [
     `OCDD_CONF_DIR=${dirname(conf)}`,

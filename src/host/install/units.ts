@@ -38,9 +38,9 @@ export function fillTemplate(text: string, values: Values): string {
   });
 }
 
-/** Every unit of this installation. `confFile` is empty for the default place. Throws HostError as fillTemplate does. */
-export async function unitsOf(config: Config, confFile: string, hostIp: Ipv4): Promise<Unit[]> {
-  const conf = resolve(confFile || "/etc/ocdd/ocdd.conf");
+/** Every unit of this installation; the services read the file that the configuration is of. Throws HostError as fillTemplate does. */
+export async function unitsOf(config: Config, hostIp: Ipv4): Promise<Unit[]> {
+  const conf = resolve(config.file);
   const endpoints = endpointsOf(config, hostIp);
   const paths = [HOME, conf, config.storageDir, config.zoneFile, config.indexFile];
   const values: Values = new Map<string, string | readonly string[]>([
