@@ -123,6 +123,19 @@ t.test(
   },
 );
 
+/** The units for paths with `..`, which systemd would leave out. */
+const dotted = join(directory, "dotted");
+mkdirSync(join(dotted, "base"), { recursive: true });
+for (const { name, text } of await unitsFor(
+  {
+    STORAGE_DIR: `${dotted}/base/../state`,
+    WEB_INDEX_FILE: `${dotted}/base/../www/index.html`,
+    DNS_TSIG_KEY_FILE: `${dotted}/base/../keys`,
+  },
+  `${dotted}/base/../ocdd.conf`,
+))
+  writeFileSync(join(dotted, name), text);
+
 /** Those of the Debian package, with the paths of program and manual in this work tree. */
 const packaged = join(directory, "packaged");
 mkdirSync(packaged);
@@ -132,6 +145,7 @@ for (const [name, text] of ofPackage)
 
 const sets = [
   ["initialize", names.map((name) => join(directory, name))],
+  ["paths with ..", names.map((name) => join(dotted, name))],
   ["the package", ofPackage.map(([name]) => join(packaged, name))],
 ] as const;
 

@@ -10,6 +10,7 @@ import { storageError, writeWhole } from "../disk/file.ts";
 import { closedToOthers } from "../disk/path-permissions.ts";
 import { run } from "../kernel/run.ts";
 import { managerOf } from "./manager.ts";
+import { plainPath } from "./real-path.ts";
 import { hasEnded, notStarted, stateText } from "./unit-state.ts";
 import { unitsOf } from "./units.ts";
 
@@ -98,7 +99,7 @@ async function startUnits(config: Config, hostIp: Ipv4, say: Say): Promise<void>
   }
   // watch is ready after its first successful run, which Docker may delay: not waited for
   await run(["systemctl", "restart", "--no-block", ...STARTED]);
-  for (const path of [`${HOME}/bin/ocdd`, resolve(config.file), config.storageDir]) {
+  for (const path of [`${HOME}/bin/ocdd`, await plainPath(config.file), config.storageDir]) {
     const closed = await closedToOthers(path);
     if (closed === undefined) continue;
     say(`  ocdd-serve runs as an unprivileged user and cannot read ${path}:`);

@@ -1,11 +1,12 @@
 /** The systemd units of this installation: the templates with its paths, and a socket for each endpoint of the server's. */
-import { readdir, readFile, realpath } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { readdir, readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
 import type { Config } from "../../core/config/config.ts";
 import type { ListenAddress } from "../../core/config/values.ts";
 import { HostError } from "../../core/errors.ts";
 import { HOME } from "../../platform/home.ts";
+import { plainPath, realPath } from "./real-path.ts";
 
 export const TEMPLATES: string = `${HOME}/templates`;
 const SOCKET_TEMPLATE = "ocdd-serve.socket";
@@ -40,19 +41,24 @@ export function fillTemplate(text: string, values: Values): string {
 
 /** Every unit of this installation; the services read the file that the configuration is of. Throws HostError as fillTemplate does. */
 export async function unitsOf(config: Config, hostIp: Ipv4): Promise<Unit[]> {
-  const conf = resolve(config.file);
+  const named = [config.file, config.storageDir, config.tsigKeyFile];
+  const [conf = "", storage = "", keys = ""] = await Promise.all(
+    named.map((path) => (path === "" ? "" : plainPath(path))),
+  );
+  const [zone, index] = await Promise.all([directoriesOf(config.zoneFile), directoriesOf(config.indexFile)]);
   const endpoints = endpointsOf(config, hostIp);
-  const paths = [HOME, conf, config.storageDir, config.zoneFile, config.indexFile];
+  const used = [HOME, conf, storage, ...zone, ...index];
+  const paths = [...used, ...(await Promise.all(used.map(realPath)))].map((path) => `${path}/`);
   const values: Values = new Map<string, string | readonly string[]>([
     ["HOME", HOME],
     ["CONF", conf],
-    ["STORAGE_DIR", config.storageDir],
-    ["ZONE_DIR", await directoriesOf(config.zoneFile)],
-    ["INDEX_DIR", await directoriesOf(config.indexFile)],
+    ["STORAGE_DIR", storage],
+    ["ZONE_DIR", zone],
+    ["INDEX_DIR", index],
     ["SYNC_INTERVAL", String(config.syncInterval)],
     // files in a home directory must stay visible to the services that read them
     ["PROTECT_HOME", paths.some((path) => /^\/(home|root)\//.test(path)) ? "read-only" : "yes"],
-    ["CREDENTIAL", config.tsigKeyFile === "" ? "" : `LoadCredential=tsig:${config.tsigKeyFile}`],
+    ["CREDENTIAL", keys === "" ? "" : `LoadCredential=tsig:${keys}`],
     ["SOCKETS", endpoints.map(({ name }) => name)],
   ]);
   const names = (await readdir(TEMPLATES)).filter((name) => /\.(service|timer)$/.test(name));
@@ -67,8 +73,7 @@ export async function unitsOf(config: Config, hostIp: Ipv4): Promise<Unit[]> {
 
 /** The directory of a file, and for a symbolic link that of its target, which is the file that is written. */
 async function directoriesOf(path: string): Promise<string[]> {
-  const target = await realpath(path).catch(() => path);
-  return [...new Set([dirname(path), dirname(target)])];
+  return [...new Set([await plainPath(dirname(path)), dirname(await realPath(path))])];
 }
 
 const template = (name: string): Promise<string> => readFile(`${TEMPLATES}/${name}`, "utf8");
