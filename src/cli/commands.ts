@@ -18,6 +18,7 @@ import { takeLock } from "../host/disk/lock.ts";
 import { connectDocker } from "../host/docker/client.ts";
 import { connectCreation, type DockerCreation } from "../host/docker/creation.ts";
 import { type Host, openHost } from "../host/host.ts";
+import { requireMounted } from "../host/install/compose.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
 import { startServices, stopServices } from "../host/install/supervisor.ts";
 import { reapTries } from "../lifecycle/methods/try-reaper.ts";
@@ -169,6 +170,7 @@ export async function runInitialize(
   say: (line: string) => void,
   ask: ((question: string) => Promise<boolean>) | undefined,
 ): Promise<Answer> {
+  await requireMounted(config);
   const kept: string[] = [];
   const accept = async (left: readonly Ipv4[]): Promise<boolean> => {
     const what = `${left.join(", ")}: on ${config.device} without a rule, as OctoCopDD leaves them, and not handed out`;

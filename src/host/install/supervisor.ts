@@ -1,7 +1,7 @@
 /** How the director and the server are started on this host: by systemd, by compose, or by the operator. */
-import { readdir, readFile, realpath, unlink } from "node:fs/promises";
-import { basename, dirname, resolve } from "node:path";
+import { readdir, readFile, unlink } from "node:fs/promises";
 import type { Ipv4 } from "../../core/addresses/ipv4.ts";
+import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
 import { HostError } from "../../core/errors.ts";
 import { HOME } from "../../platform/home.ts";
@@ -9,6 +9,7 @@ import { systemdRuns } from "../../platform/systemd.ts";
 import { storageError, writeWhole } from "../disk/file.ts";
 import { closedToOthers } from "../disk/path-permissions.ts";
 import { run } from "../kernel/run.ts";
+import { startCompose, stopCompose } from "./compose.ts";
 import { managerOf } from "./manager.ts";
 import { plainPath } from "./real-path.ts";
 import { hasEnded, notStarted, stateText } from "./unit-state.ts";
@@ -94,7 +95,7 @@ async function startUnits(config: Config, hostIp: Ipv4, say: Say): Promise<void>
   for (const socket of sockets) {
     const { code, stderr } = await run(["systemctl", "start", socket], { ok: [0, 1] });
     if (code === 0) continue;
-    say(`  ${socket} could not be started: ${stderr.trim().split("\n")[0] ?? ""}`);
+    say(`  ${socket} could not be started: ${clip(stderr.trim().split("\n")[0], 300)}`);
     say("  if another program uses its port, stop it and run `ocdd initialize` again");
   }
   // watch is ready after its first successful run, which Docker may delay: not waited for
@@ -155,43 +156,4 @@ async function ownUnits(directory: string = UNITS): Promise<string[]> {
   } catch (error) {
     throw storageError(directory, "read", error);
   }
-}
-
-async function startCompose(config: Config, say: Say): Promise<void> {
-  say("- Starting the OCDD compose app (director and server) ...");
-  // compose does not know the configuration file, so it would not restart a container when only that has changed
-  await compose(config, ["up", "--detach", "--force-recreate"]);
-}
-
-async function stopCompose(config: Config): Promise<string[]> {
-  try {
-    await compose(config, ["down"]);
-    return [];
-  } catch (error) {
-    if (!(error instanceof HostError)) throw error;
-    return [
-      `the OCDD compose app could not be stopped: ${error.message}`,
-      "its director will restore everything when Docker runs again: run `ocdd teardown` again then",
-    ];
-  }
-}
-
-async function compose(config: Config, args: readonly string[]): Promise<void> {
-  // their directories are mounted, in which the target of a link does not exist
-  const [conf, socket] = (await Promise.all(
-    [resolve(config.file), config.dockerSocket].map((path) => realpath(path).catch(() => path)),
-  )) as [string, string];
-  const environment = [
-    `OCDD_CONF_DIR=${dirname(conf)}`,
-    `OCDD_CONF_NAME=${basename(conf)}`,
-    `OCDD_STORAGE=${config.storageDir}`,
-    `OCDD_IMAGE=${config.image}`,
-    `OCDD_SOCKET_DIR=${dirname(socket)}`,
-    `OCDD_SOCKET_NAME=${basename(socket)}`,
-    `DOCKER_HOST=unix://${config.dockerSocket}`,
-  ];
-  const file = ["--file", `${HOME}/docker-compose.yml`, "--project-name", "ocdd"];
-  const plugin = await run(["docker", "compose", "version"], { ok: [0, 1, 125] });
-  const program = plugin.code === 0 ? ["docker", "compose"] : ["docker-compose"];
-  await run(["env", ...environment, ...program, ...file, ...args], { timeout: 600_000 });
 }

@@ -1,12 +1,15 @@
 /** The one place where a program is started: argument vector in, stdout out, never a shell. */
 import { constants } from "node:os";
 import { execa, type Options } from "execa";
+import { clip } from "../../core/clip.ts";
 import { HostError } from "../../core/errors.ts";
 
 export interface RunOptions {
   readonly input?: string;
   /** Exit codes that are no failure; 0 when not given. */
-  readonly ok?: readonly number[];
+  readonly ok?: readonly number[] | "any";
+  /** Variables beside those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds. */
   readonly timeout?: number;
   /** Open file for the program's standard input. */
@@ -73,7 +76,8 @@ export function runWith(other: Runner): void {
 /** Runs a program to its end. Throws HostError with the arguments, exit code and stderr in its cause. */
 export async function run(argv: Argv, options: RunOptions = {}): Promise<RunResult> {
   const result = await runner(argv, options);
-  if (!(options.ok ?? [0]).includes(result.code)) throw failure(argv, result.code, result.stderr);
+  const { ok = [0] } = options;
+  if (ok !== "any" && !ok.includes(result.code)) throw failure(argv, result.code, result.stderr);
   return result;
 }
 
@@ -95,7 +99,7 @@ function start(argv: Argv, options: RunOptions, io: Options) {
     timeout: options.timeout ?? PROGRAM_TIMEOUT_MS,
     killSignal: "SIGKILL",
     maxBuffer: 256 * 1024 * 1024,
-    env: { PATH: SEARCH_PATH, LC_ALL: "C" },
+    env: { PATH: SEARCH_PATH, LC_ALL: "C", ...options.env },
   });
   if (child.pid !== undefined) recent.push(child.pid);
   if (recent.length > MOST_RECENT) recent.shift();
@@ -180,7 +184,7 @@ export function attached(argv: Argv, toStderr: boolean): Attached {
 }
 
 function failure(argv: Argv, code: number, stderr: string): HostError {
-  const said = stderr.trim().split("\n")[0] ?? "";
+  const said = clip(stderr.trim().split("\n")[0], 300);
   const denied = /permission denied|operation not permitted|must be root/i.test(stderr);
   return new HostError(
     denied ? "privilege" : "command",

@@ -26,6 +26,14 @@ t.test("a program that fails: its arguments, status and message are kept", async
   });
 });
 
+t.test("what a failing program says: one line, short, without control characters", async (t) => {
+  const says = 'printf "\\033[2J%5000s\\n" "$WORD" >&2; exit 3';
+  const { message } = await refusal(run(["sh", "-c", says], { env: { WORD: "x" } }));
+  t.match(message, /^sh failed with exit status 3: \ufffd\[2J +…$/);
+  t.equal((await run(["printenv", "WORD"], { env: { WORD: "x" } })).stdout, "x");
+  t.equal((await run(["false"], { ok: "any" })).code, 1);
+});
+
 t.test("a program that is not installed: named with its package", async (t) => {
   const path = process.env.PATH;
   t.match(await refusal(run(["ocdd-no-such-program"])), {
