@@ -1,38 +1,66 @@
 /** The command `config`. */
 import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
-import { deviceProblem, hostAddress, rangeWarnings } from "../core/config/host-check.ts";
-import { HostError } from "../core/errors.ts";
+import { checkAgainstHost, deviceProblem, hostAddress, rangeWarnings } from "../core/config/host-check.ts";
+import { ConfigError, HostError } from "../core/errors.ts";
+import type { Observation } from "../core/model.ts";
 import { settingsDocument, settingsText } from "../core/report/settings.ts";
 import { type Host, openHost } from "../host/host.ts";
 import type { Answer } from "./commands.ts";
+import { keyProblems } from "./key-problems.ts";
 
-/** The configuration in force. Needs neither Docker nor root. */
-export async function runConfiguration(config: Config, json: boolean): Promise<Answer> {
-  const { hostIp, warnings } = await onThisHost(config, openHost(config));
+/** sysexits.h: what a run would end with. */
+const REFUSED = 78;
+
+/** The configuration in force, and status 78 where this host contradicts it. Needs neither Docker nor root. */
+export async function runConfiguration(
+  config: Config,
+  json: boolean,
+  host: Pick<Host, "observe"> = openHost(config),
+): Promise<Answer> {
+  const { hostIp, refused, warnings } = await onThisHost(config, host);
   const out = json
     ? `${JSON.stringify(settingsDocument(config, hostIp), null, 2)}\n`
     : settingsText(config, hostIp);
-  return { out, warnings, status: 0 };
+  return { out, warnings, notes: refused, status: refused.length > 0 ? REFUSED : 0 };
 }
 
-/**
- * The address that HOST_IP stands for, and what the host contradicts; nothing on a host that cannot be read, where the configuration is
- * checked all the same.
- */
-export async function onThisHost(
-  config: Config,
-  host: Pick<Host, "observe">,
-): Promise<{ readonly hostIp: Ipv4 | undefined; readonly warnings: readonly string[] }> {
+/** What the host shows of the configuration. */
+export interface OnThisHost {
+  /** The address that HOST_IP stands for. */
+  readonly hostIp: Ipv4 | undefined;
+  /** Why a run is refused, a line each. */
+  readonly refused: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Of a host that cannot be read only the keys of the server: the configuration is checked all the same. */
+export async function onThisHost(config: Config, host: Pick<Host, "observe">): Promise<OnThisHost> {
+  const keys = keyProblems(config);
   try {
     const seen = await host.observe({ without: ["docker", "firewall"] });
-    const problem = deviceProblem(config, seen);
+    const refused = refusals(config, seen);
     return {
       hostIp: hostAddress(config, seen.addresses, seen.actual.aliases),
-      warnings: problem === null ? rangeWarnings(config, seen) : [problem],
+      refused,
+      warnings: [
+        ...(deviceProblem(config, seen) === null ? rangeWarnings(config, seen) : []),
+        ...(seen.template?.problems ?? []),
+        ...keys,
+      ],
     };
   } catch (error) {
-    if (error instanceof HostError) return { hostIp: undefined, warnings: [] };
+    if (error instanceof HostError) return { hostIp: undefined, refused: [], warnings: keys };
+    throw error;
+  }
+}
+
+function refusals(config: Config, seen: Observation): string[] {
+  try {
+    checkAgainstHost(config, seen);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
     throw error;
   }
 }

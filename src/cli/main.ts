@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { Command, CommanderError, Option } from "commander";
-import type { Outside } from "../core/config/assigned.ts";
+import { misspelt, type Outside } from "../core/config/assigned.ts";
 import { type Config, type KeyName, readConfig } from "../core/config/config.ts";
 import { PROPOSED } from "../core/config/unfilled.ts";
 import { ConfigError, HostError, type HostFault } from "../core/errors.ts";
@@ -118,8 +118,12 @@ function sensitiveFiles({ tsigKeyFile, templateDir, where }: Config): NamedPath[
   ];
 }
 
-async function configured(flags: Flags): Promise<Config> {
+async function configured(
+  flags: Flags,
+  warn: (line: string) => void = (line) => err(`warning: ${line}`),
+): Promise<Config> {
   const config = configOf(flags);
+  misspelt(environment()).forEach(warn);
   if (config.debug) {
     const { traceCommands } = await import("../host/kernel/run.ts");
     traceCommands((line) => err(`debug: ${line}`));
@@ -253,6 +257,7 @@ async function serve(flags: Flags): Promise<number> {
     import("../serve/wait-for-config.ts"),
   ]);
   const say = logger(flags);
+  for (const line of misspelt(environment())) say("warning", line);
   const stopped = untilStopped();
   const handed = await activatedSockets(process.env, process.pid);
   const config = await readValidConfig(() => configOf(flags), handed, say, stopped);
@@ -282,7 +287,8 @@ async function lifecycle(
 }
 
 async function keepWatch(flags: Flags): Promise<number> {
-  await configured(flags);
+  const say = logger(flags);
+  await configured(flags, (line) => say("warning", line));
   const [{ watch }, { requirePrivilege }, { notifier }, { run }] = await Promise.all([
     import("../director/watch.ts"),
     import("../host/install/privilege.ts"),
@@ -292,7 +298,7 @@ async function keepWatch(flags: Flags): Promise<number> {
   await requirePrivilege();
   await watch({
     read: () => configOf(flags),
-    say: logger(flags),
+    say,
     notify: notifier(environment(), run),
     signal: untilStopped(),
     onReload: (reload) => void process.on("SIGHUP", reload),

@@ -3,6 +3,7 @@ import t from "tap";
 import { ofHost } from "../../src/cli/doctor/doctor.ts";
 import { HostError } from "../../src/core/errors.ts";
 import { reconcile } from "../../src/director/reconcile.ts";
+import { readTemplate } from "../../src/host/disk/page.ts";
 import { config, container, NOW } from "../core/make.ts";
 import { StillHost } from "../director/still-host.ts";
 
@@ -43,6 +44,26 @@ t.test("a device that is not there: said with those there are", async (t) => {
       ],
       servers: null,
     });
+});
+
+t.test("page template and TSIG keys: what is not used of them is a fault", async (t) => {
+  const conf = config({
+    STORAGE_DIR: t.testdir({ "ocdd.lock": "" }),
+    SERVICES: "none",
+    DNS_ALLOW_TRANSFER: "key:zz",
+  });
+  const host = new StillHost();
+  const subjects = ["page template", "TSIG keys"];
+  const faults = async () =>
+    (await ofHost(conf, host, ALL)).findings.filter(({ subject }) => subjects.includes(subject));
+  t.match(await faults(), [
+    { ok: false, subject: "TSIG keys", message: /^key:zz in DNS_ALLOW_TRANSFER: no such key/ },
+  ]);
+  host.over = { template: await readTemplate("/nowhere") };
+  t.match(await faults(), [
+    { ok: false, subject: "page template", message: /\/nowhere is no directory/ },
+    {},
+  ]);
 });
 
 t.test("all links there: what is in force is compared with what should be", async (t) => {

@@ -13,6 +13,7 @@ import { type Host, openHost } from "../../host/host.ts";
 import { requirePrivilege } from "../../host/install/privilege.ts";
 import { programsOf, requirePrograms, type Writes } from "../../host/install/programs.ts";
 import { serverState } from "../../host/install/unit-state.ts";
+import { keyProblems } from "../key-problems.ts";
 import { INITIALIZE, isSetUp, isUntouched, NOT_SET_UP, startsNothing } from "../set-up.ts";
 import { delegation, forwarders, nameServer } from "./answers.ts";
 import { dockerFindings } from "./docker.ts";
@@ -94,7 +95,11 @@ export async function ofHost(
     return { findings: isSaid ? [] : [failed("configuration", error)], servers: null, decision: null };
   }
   const device = good("device", `${config.device}, ${hostIp}`);
-  const always = [...octoCopDD(config, seen), ...(await hostFirewall(config, hostIp))];
+  const always = [
+    ...octoCopDD(config, seen),
+    ...(await hostFirewall(config, hostIp)),
+    ...publishing(config, seen),
+  ];
   const seenRules = rules ? [obstacles(seen)] : [];
   const setUp = await setUpFinding(config, seen, unstarted);
   if (setUp !== null && isUntouched(seen)) {
@@ -124,6 +129,24 @@ export async function ofHost(
     // of one that is refused nothing is in force
     decision: refusal(decision) === null ? decision : null,
   };
+}
+
+/** What of the configuration page and name server leave out; nothing where it is all in use. */
+function publishing(config: Config, seen: Observation): Finding[] {
+  const found = (subject: string, problems: readonly string[], remedy: string): Finding[] =>
+    problems.length === 0 ? [] : [bad(subject, problems.join("; "), remedy)];
+  return [
+    ...found(
+      "page template",
+      seen.template?.problems ?? [],
+      "mend that, or set WEB_TEMPLATE_DIR to another directory",
+    ),
+    ...found(
+      "TSIG keys",
+      keyProblems(config),
+      "mend that and restart `ocdd serve`, which reads the keys when it starts",
+    ),
+  ];
 }
 
 /** What is to be done first; null on a host that is set up. */

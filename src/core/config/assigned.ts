@@ -1,7 +1,9 @@
 /** Which keys are set, and where: a flag beats `OCDD_<KEY>` in the environment, which beats the file. */
+import { clip } from "../clip.ts";
 import type { Problem } from "../errors.ts";
 import { type Assignment, readConfFile } from "./conf-file.ts";
 import { isKey, KEY_NAMES, type KeyName, unknownKey } from "./keys.ts";
+import { edits, meant } from "./nearest.ts";
 
 /** What configures OCDD beside the file. */
 export interface Outside {
@@ -18,6 +20,20 @@ export interface Assigned {
   readonly unread: ReadonlySet<string>;
   /** Every key that is set or was to be set, known or not. */
   readonly named: readonly string[];
+}
+
+/**
+ * A line for each `OCDD_<KEY>` that is no key and was meant to be one: at most a letter in four is another. Others are not OCDD's
+ * to judge: `OCDD_CONF` and further programs have variables of this form.
+ */
+export function misspelt(environment: ReadonlyMap<string, string>): string[] {
+  return [...environment.keys()].flatMap((variable) => {
+    const name = /^OCDD_([A-Z_]+)$/.exec(variable)?.[1] ?? "";
+    const near = isKey(name) ? null : meant(name, KEY_NAMES);
+    return near === null || 4 * edits(name, near) > name.length
+      ? []
+      : [`${clip(variable)} is not used: there is no such key; the nearest is OCDD_${near}`];
+  });
 }
 
 export function assigned({

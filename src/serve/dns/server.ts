@@ -105,7 +105,7 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     options.tsigKeyFile === undefined
       ? { keys: new Map(), problems: [] }
       : readTsigFile(options.tsigKeyFile, options.tsigKeyIsCredential);
-  for (const problem of tsig.problems) log("error", `${problem}`);
+  for (const problem of tsig.problems) log("error", `${problem}; no key is used`);
   const idleSeconds = options.idleSeconds ?? 10;
   const row = counterRow();
   let authority: Authority = {

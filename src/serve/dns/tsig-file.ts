@@ -17,16 +17,16 @@ export function readTsigFile(path: string, isCredential = false): { keys: TsigKe
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
       return {
         keys: none,
-        problems: [`${path}: mode ${octal} lets others read the keys, chmod 600 it; no key is used`],
+        problems: [`${path}: mode ${octal} lets others read the keys, chmod 600 it`],
       };
     }
     const { keys, problems } = parseTsigKeys(readRegularSync(path).toString("utf8"));
     if (problems.length === 0) return { keys, problems: [] };
     return {
       keys: none,
-      problems: problems.map(({ line, message }) => `${path}:${line}: ${message}; no key is used`),
+      problems: problems.map(({ line, message }) => `${path}:${line}: ${message}`),
     };
   } catch (error) {
-    return { keys: none, problems: [`${path}: ${(error as Error).message}; no key is used`] };
+    return { keys: none, problems: [`${path}: ${(error as Error).message}`] };
   }
 }

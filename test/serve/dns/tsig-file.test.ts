@@ -17,10 +17,10 @@ t.test(
     writeFileSync(at("open"), "");
     chmodSync(at("open"), 0o640);
     for (const [name, why] of [
-      ["pipe", /pipe: it is a pipe and not a file; no key is used$/],
-      ["directory", /directory: it is a directory and not a file; no key is used$/],
+      ["pipe", /pipe: it is a pipe and not a file$/],
+      ["directory", /directory: it is a directory and not a file$/],
       ["open", /open: mode 0640 lets others read the keys/],
-      ["none", /none: ENOENT.*; no key is used$/],
+      ["none", /none: ENOENT.*$/],
     ] as const) {
       const { keys, problems } = readTsigFile(at(name));
       t.equal(keys.size, 0);
