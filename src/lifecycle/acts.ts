@@ -86,20 +86,27 @@ export function actsOn(parts: ActsParts): Done {
       const named = sleep.settings.ports !== null || sleep.open.ports !== null;
       return isVisit(flow, sleep.settings, sleep.open, named ? [] : await exposedBy(instance.id));
     },
-    start: ({ name, instances: [instance] }, signal) =>
-      inSlot(async () => {
-        const known = seen();
-        const container = allOf(known).find(({ id }) => id === instance?.id);
-        if (container === undefined) throw new Error("its container has been removed");
-        const others = hasNeeds(container) ? { ...known, ...(await whileUnanswered(list, signal)) } : known;
-        const calls = patient(docker, signal, settled);
-        const start = async (id: string): Promise<void> => {
-          await calls.start(id);
-          const need = allOf(others).find((one) => one.id === id);
-          if (need !== undefined && id !== container.id) startedFor(need, name);
-        };
-        await startWithNeeds(container, { ...calls, start }, others, signal);
-      }, signal),
+    async start({ name, instances: [instance] }, signal) {
+      const known = seen();
+      const container = allOf(known).find(({ id }) => id === instance?.id);
+      if (container === undefined) throw new Error("its container has been removed");
+      // only what Docker does takes a place, and each try by itself: a need may be waited for as long as a label says
+      const inTurn = <T>(act: () => Promise<T>): Promise<T> => inSlot(act, signal);
+      const turns = {
+        ...docker,
+        start: (id: string) => inTurn(() => docker.start(id)),
+        unpause: (id: string) => inTurn(() => docker.unpause(id)),
+      };
+      const listed = (): Promise<Containers> => whileUnanswered(() => inTurn(list), signal);
+      const others = hasNeeds(container) ? { ...known, ...(await listed()) } : known;
+      const calls = patient(turns, signal, settled);
+      const start = async (id: string): Promise<void> => {
+        await calls.start(id);
+        const need = allOf(others).find((one) => one.id === id);
+        if (need !== undefined && id !== container.id) startedFor(need, name);
+      };
+      await startWithNeeds(container, { ...calls, start }, others, signal);
+    },
     async ready({ sleep, instances: [instance] }, ports, signal) {
       if (sleep === null || instance === undefined) return null;
       const asked = (): number[] => [...new Set(ports().map((port) => targetPort(port, sleep.open)))];
