@@ -16,7 +16,8 @@ export function wokenWith(visited: Service, places: Iterable<PlaceState>): Servi
   const others = [...places].filter(
     ({ service }) => service.address !== visited.address && groupFor(service) === groupFor(visited),
   );
-  const asleep = others.filter(({ phase }) => phase === "asleep" || phase === "failed");
+  // instances are stopped together: one may be just before its end
+  const asleep = others.filter(({ phase }) => phase !== "awake" && phase !== "starting");
   const missing = Math.max(0, most - 1 - (others.length - asleep.length));
   return asleep.slice(0, missing).map(({ service }) => service);
 }

@@ -9,6 +9,7 @@ import { type Flow, flowKey } from "../core/lifecycle/flow.ts";
 import type { Service } from "../core/model.ts";
 import { reasonOf } from "../host/docker/error.ts";
 import { QUEUE_LENGTH } from "../host/kernel/queue/queue.ts";
+import { unlessAborted } from "../platform/abort.ts";
 import { after } from "../platform/timer.ts";
 import { makePlace, type Phase, type Place, stateOf } from "./place.ts";
 import { EndedError } from "./readiness.ts";
@@ -31,15 +32,22 @@ const LIST_LAG_MS = 10_000;
 
 const idOf = ({ instances }: Service): string => instances[0]?.id ?? "";
 
+const isStarting = ({ phase }: Place): boolean => phase === "starting";
+
 const isHttp = ({ protocol, port }: Flow): boolean => protocol === "tcp" && port === HTTP_PORT;
 
-export function makeWaker(acts: Acts): Waker {
+/** `timer` is that of the times in which something has to be ready, and of the page. */
+export function makeWaker(acts: Acts, timer: typeof after = after): Waker {
   const places = new Map<Ipv4, Place>();
   const room = { free: MOST_HELD };
   const { letIn, refuse, release } = verdictsOn(acts, () => places.values());
   const open = new Set<string>();
   const shut = new Set<string>();
   const failed = new Map<string, string>();
+  /** Container id → resolves when it has been stopped, or could not be. A container may take an hour for it. */
+  const stopping = new Map<string, Promise<void>>();
+  /** Ends the start in progress of one place. */
+  const starts = new Map<Place, AbortController>();
   /** Ends the starts in progress: the process must not wait for them when it ends. */
   const closing = new AbortController();
   /** Containers that have ended since the observation began on which the next decision is made. */
@@ -82,7 +90,14 @@ export function makeWaker(acts: Acts): Waker {
     acts.note(service, { kind: "failed", ms, reason: place.reason, retryMs, woken });
     acts.look(service);
     showPage(place).catch(() => undefined);
-    after(retryMs, () => void hidePage(place).catch(() => undefined), { ref: false });
+    timer(retryMs, () => void hidePage(place).catch(() => undefined), { ref: false });
+  };
+  /** What has failed so far says nothing of the next start. */
+  const forgive = (place: Place): void => {
+    place.failures = 0;
+    place.retryAt = 0;
+    place.reason = null;
+    failed.delete(idOf(place.service));
   };
 
   const isPlace = (place: Place): boolean => places.get(place.service.address) === place;
@@ -117,12 +132,20 @@ export function makeWaker(acts: Acts): Waker {
     failed.delete(idOf(service));
     const seconds = service.sleep?.settings.timeout ?? 0;
     const late = new AbortController();
+    starts.set(place, late);
     const signal = AbortSignal.any([late.signal, closing.signal]);
-    const cancel = after(seconds * 1000, () => late.abort(new Error(`it was not ready within ${seconds} s`)));
-    const slow = setTimeout(() => {
-      if (place.phase === "starting") showPage(place).catch(() => undefined);
-    }, PATIENCE_MS);
+    const cancel = timer(seconds * 1000, () => {
+      const why = stopping.has(idOf(service))
+        ? "it was still being stopped after"
+        : "it was not ready within";
+      late.abort(new Error(`${why} ${seconds} s`));
+    });
+    const slow = timer(PATIENCE_MS, () => {
+      if (isStarting(place)) showPage(place).catch(() => undefined);
+    });
     try {
+      const stop = stopping.get(idOf(service));
+      if (stop !== undefined) await unlessAborted(stop, signal);
       let isOpen = false;
       for (let tries = 0; !isOpen && isSame(place, service) && tries < (watched ? 1 : MOST_STARTS); tries++) {
         if (!watched) await acts.start(service, signal);
@@ -152,7 +175,8 @@ export function makeWaker(acts: Acts): Waker {
       else fail(place, error, !watched);
     } finally {
       cancel();
-      clearTimeout(slow);
+      slow();
+      if (starts.get(place) === late) starts.delete(place);
     }
   };
   /** Another container has taken the place of the one that was started: what waits now waits for that one. */
@@ -169,7 +193,7 @@ export function makeWaker(acts: Acts): Waker {
     enter(place, reason === null ? "asleep" : "failed");
     // these came meanwhile
     if (reason !== null && acts.now() < place.retryAt) refuse(place);
-    else for (const flow of place.held.flows()) void visited(place, flow, acts.now());
+    else wakeForHeld(place);
   };
 
   /** It was not stopped after all, unless it has ended since. */
@@ -187,6 +211,15 @@ export function makeWaker(acts: Acts): Waker {
     }
   };
 
+  /** What waits for it is what starts it. */
+  const wakeForHeld = (place: Place): void => {
+    for (const flow of place.held.flows()) void visited(place, flow, acts.now());
+  };
+
+  /** A visit starts it now. While it is being stopped as well: that wait has the limits of a start. */
+  const isStartable = ({ phase, service }: Place): boolean =>
+    phase === "asleep" || phase === "failed" || (phase === "falling" && stopping.has(idOf(service)));
+
   const visited = async (place: Place, flow: Flow, at: number): Promise<void> => {
     const visit = await acts.isVisit(place.service, flow).catch(() => true);
     if (!visit) {
@@ -195,7 +228,7 @@ export function makeWaker(acts: Acts): Waker {
       return;
     }
     if (place.phase !== "awake") place.visited ??= at;
-    if (place.phase !== "asleep" && place.phase !== "failed") return;
+    if (!isStartable(place)) return;
     acts.note(place.service, { kind: "visit", flow });
     await start(place);
   };
@@ -203,14 +236,16 @@ export function makeWaker(acts: Acts): Waker {
   const updateOne = (service: Service): void => {
     const place = places.get(service.address) ?? makePlace(service, acts.now(), room);
     places.set(service.address, place);
-    if (idOf(place.service) !== idOf(service)) {
-      place.failures = 0;
-      place.retryAt = 0;
-      place.reason = null;
-      for (const set of [open, shut, failed]) set.delete(idOf(place.service));
-      if (place.phase === "failed" || place.phase === "awake") enter(place, "asleep");
+    const isOther = idOf(place.service) !== idOf(service);
+    if (isOther) {
+      forgive(place);
+      for (const set of [open, shut]) set.delete(idOf(place.service));
+      if (isStarting(place)) starts.get(place)?.abort(new Error("another container has its name"));
+      else enter(place, "asleep");
     }
     place.service = service;
+    // these came while the other container was being stopped
+    if (isOther && place.phase === "asleep") wakeForHeld(place);
     const asleep =
       service.state === "asleep" || (service.state === "failed" && service.forward?.target === null);
     const waits = service.forward?.waits === true;
@@ -239,7 +274,7 @@ export function makeWaker(acts: Acts): Waker {
       acts.decide(id, "refuse");
     } else {
       for (const old of place.held.keep(id, flow)) acts.decide(old, "drop");
-      if (place.phase === "asleep" || place.phase === "failed") void visited(place, flow, acts.now());
+      if (isStartable(place)) void visited(place, flow, acts.now());
       else place.visited ??= acts.now();
     }
   };
@@ -299,29 +334,38 @@ export function makeWaker(acts: Acts): Waker {
       shut.add(id);
       let kept: string | null = null;
       let note: string | null = null;
+      const stopped = Promise.withResolvers<void>();
       try {
         await acts.shut(service);
         if (await acts.busy(service)) kept = "it is used again";
-        else note = await acts.stop(service);
+        else {
+          const stop = acts.stop(service);
+          open.delete(id);
+          stopping.set(id, stopped.promise);
+          if (isSame(place, service)) wakeForHeld(place);
+          note = await stop;
+        }
       } catch (error) {
         kept = reasonOf(error);
       }
       shut.delete(id);
-      if (kept === null) {
-        open.delete(id);
-        enter(place, "asleep");
-        acts.note(service, { kind: "stopped", reason, note });
-        acts.look(service);
-        for (const flow of place.held.flows()) void visited(place, flow, acts.now());
-        return true;
+      stopping.delete(id);
+      // a start that has begun meanwhile goes on from here, and finds what has become of the container
+      const isOver = isSame(place, service) && !isStarting(place);
+      if (isOver) {
+        forgive(place);
+        enter(place, kept === null ? "asleep" : "falling");
       }
-      acts.note(service, { kind: "kept", reason: kept });
-      await reopen(place, ends);
-      return false;
+      stopped.resolve();
+      acts.note(service, kept === null ? { kind: "stopped", reason, note } : { kind: "kept", reason: kept });
+      if (kept === null) acts.look(service);
+      if (isOver && kept === null) wakeForHeld(place);
+      else if (isOver) await reopen(place, ends);
+      return kept === null;
     },
     wake(alias, by) {
       const place = places.get(alias);
-      if (place === undefined || (place.phase !== "asleep" && place.phase !== "failed")) return;
+      if (place === undefined || !isStartable(place)) return;
       if (place.phase === "failed" && acts.now() < place.retryAt) return;
       acts.note(place.service, { kind: "asked", by });
       void start(place);

@@ -94,6 +94,7 @@ t.test(
     };
     t.strictSame(woken(["starting", "asleep", "failed"]), ["192.168.122.12", "192.168.122.13"]);
     t.strictSame(woken(["starting", "awake", "asleep"]), ["192.168.122.13"]);
+    t.strictSame(woken(["starting", "falling", "awake"]), ["192.168.122.12"], "it is being stopped");
     const scale = (most: string): Labels => ({ "ocdd.wake.scale": most });
     t.strictSame(woken(["starting", "asleep", "asleep"], scale("1")), []);
     t.strictSame(woken(["starting", "asleep", "asleep"], scale("2")), ["192.168.122.12"]);

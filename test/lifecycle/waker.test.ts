@@ -1,105 +1,12 @@
 /** The waker's states: what it does with packets and containers, on a host that does as it is told. */
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
-import { waiting } from "../../src/core/forwards/forward.ts";
-import type { Flow } from "../../src/core/lifecycle/flow.ts";
-import { lifecycleOf } from "../../src/core/lifecycle/settings.ts";
 import type { Service } from "../../src/core/model.ts";
 import { EndedError } from "../../src/lifecycle/readiness.ts";
-import { makeWaker } from "../../src/lifecycle/waker.ts";
-import type { Acts, Started, Waker, WakerEvent } from "../../src/lifecycle/waker-types.ts";
-import { config, forward, id, ip, name } from "../core/make.ts";
+import type { Started, Waker } from "../../src/lifecycle/waker-types.ts";
+import { id } from "../core/make.ts";
 import { until } from "../lab/process.ts";
-
-const ALIAS = ip("192.168.122.11");
-const OPEN = forward(11, 2);
-const STARTED: Started = { address: ip("172.17.0.2") };
-const SETTINGS = lifecycleOf(new Map([["ocdd.wake", "true"]]), config());
-
-/** A service in the state that the director has decided. */
-function service(state: "asleep" | "starting" | "running", container = "web"): Service {
-  const open = state === "asleep" ? { ...OPEN, target: null } : OPEN;
-  return {
-    key: `container:${container}`,
-    name: name("web"),
-    names: ["web"],
-    fqdn: "web.toolbox.example.com",
-    address: ALIAS,
-    kind: "alias",
-    state,
-    health: "none",
-    instances: [{ id: id(container), name: container, image: "web", address: null, network: "bridge" }],
-    project: null,
-    service: null,
-    ports: [],
-    srv: [],
-    forward: state === "running" ? OPEN : waiting(open),
-    sleep: { settings: SETTINGS, open, networkId: id("bridge") },
-    created: 0,
-    started: undefined,
-    card: {} as Service["card"],
-    renamed: null,
-    sharedNames: [],
-  };
-}
-
-const tcp = (sourcePort: number, port = 80): Flow => ({
-  protocol: "tcp",
-  source: ip("192.168.122.99"),
-  sourcePort,
-  destination: ALIAS,
-  port,
-});
-
-/** A host whose acts are recorded; each one waits until it is let on, and fails when it is told to. */
-function host(over: Partial<Acts> = {}) {
-  const done: string[] = [];
-  const verdicts: string[] = [];
-  const notes: WakerEvent[] = [];
-  const gates = new Map<string, PromiseWithResolvers<void>>();
-  let clock = 0;
-  const step = async (what: string): Promise<void> => {
-    done.push(what);
-    await gates.get(what)?.promise;
-  };
-  const acts: Acts = {
-    isVisit: async () => true,
-    start: () => step("start"),
-    ready: async () => {
-      await step("ready");
-      return STARTED;
-    },
-    stop: () => step("stop").then(() => null),
-    open: () => step("open"),
-    shut: () => step("shut"),
-    page: async () => false,
-    busy: async () => {
-      await step("busy?");
-      return false;
-    },
-    look: () => undefined,
-    decide: (packet, verdict) => void verdicts.push(`${packet} ${verdict}`),
-    note: (_, event) => void notes.push(event),
-    now: () => clock,
-    ...over,
-  };
-  return {
-    waker: makeWaker(acts),
-    done,
-    verdicts,
-    notes,
-    /** The act waits until the returned function is called. */
-    hold(what: string) {
-      const gate = Promise.withResolvers<void>();
-      gates.set(what, gate);
-      return gate;
-    },
-    free: (what: string) => void gates.delete(what),
-    pass(ms: number) {
-      clock += ms;
-    },
-  };
-}
+import { ALIAS, host, STARTED, service, tcp } from "./waker-host.ts";
 
 /** All that has been begun and needs no event has been done. */
 async function settled(waker: Waker, phase: string): Promise<void> {

@@ -94,7 +94,7 @@ function asleepOrAwake(
   }
   // it is about to end, or to get its address
   if (open.target === null) return { forward: waits, state: "starting" };
-  if (gates.shut.has(id)) return { forward: waiting(open), state };
+  if (gates.shut.has(id)) return { forward: waits, state: gates.failed.has(id) ? "failed" : state };
   const leads = ledNow(open.alias, seen.actual.dataPath.forwards)?.target === open.target;
   // without a reader of the queue nothing would open it again
   if (leads || gates.open.has(id) || gates.queue === undefined) return { forward: open, state };

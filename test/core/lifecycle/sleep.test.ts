@@ -102,6 +102,23 @@ t.test("about to be stopped: packets wait, and its flows stay", async (t) => {
   t.strictSame(plan(before(), decision.desired).flushed, []);
 });
 
+t.test(
+  "being stopped for long, with a visitor that sees the page: the page stays, its flows stay",
+  async (t) => {
+    const page = 40_080;
+    const own = new Set([id("web")]);
+    const gates = { ...READ, shut: own, page, paged: new Set([ip("192.168.122.11")]) };
+    const decision = decided({ containers: [running()], gates });
+    t.match(web(decision), { state: "running", forward: { waits: true, page } });
+    t.strictSame(plan(before(), decision.desired).flushed, []);
+    const refused = decided({
+      containers: [running()],
+      gates: { ...gates, failed: new Map([[id("web"), "late"]]) },
+    });
+    t.match(web(refused), { state: "failed", failure: "late", forward: { waits: true, page } });
+  },
+);
+
 t.test("paused: asleep", async (t) => {
   const decision = decided({ containers: [running({ state: "paused" })], gates: READ });
   t.match(web(decision), { state: "asleep", forward: { waits: true } });
