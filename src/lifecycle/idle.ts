@@ -21,7 +21,7 @@ const LONGEST_MS = 20_000;
 const SHORTEST_MS = 500;
 
 export interface Idle {
-  /** One look: stops what has not been used for its time. Rejects when connection tracking cannot be read. */
+  /** One look: begins to stop what has not been used for its time. Rejects when connection tracking cannot be read. */
   look(): Promise<void>;
   /** Milliseconds until the next look; null while no service asks for one. */
   pause(): number | null;
@@ -56,11 +56,9 @@ export function idleWatch({ waker, usage, needed, now }: IdleParts): Idle {
       const due = candidates.filter(
         ([, { service }, idleMs]) => now() - (last.get(stopsWith(service)) ?? 0) >= idleMs,
       );
-      await Promise.all(
-        due.map(([alias, { service }]) =>
-          waker.fallAsleep(alias, `not used for ${service.sleep?.settings.idle} s`),
-        ),
-      );
+      // not waited for: one that takes an hour to end keeps no other from being stopped
+      for (const [alias, { service }] of due)
+        void waker.fallAsleep(alias, `not used for ${service.sleep?.settings.idle} s`);
     },
     pause() {
       const shortest = Math.min(...awake().map(([, , idleMs]) => idleMs / 4));

@@ -101,3 +101,33 @@ t.test(
     t.strictSame(woken(["starting", "awake", "asleep"], scale("2")), []);
   },
 );
+
+t.test("one that is being stopped for as long as it likes: the next look stops others", async (t) => {
+  let seconds = 61;
+  const [slow, other] = [
+    service(11, "slow", { "ocdd.idle": "60s" }),
+    service(12, "other", { "ocdd.idle": "90s" }),
+  ];
+  const places = [place(slow, "awake"), place(other, "awake")];
+  const begun: string[] = [];
+  const idle = idleWatch({
+    waker: {
+      places: () => new Map(places.map((one) => [one.service.address, one])),
+      fallAsleep(alias) {
+        begun.push(alias);
+        places.splice(0, 1);
+        return new Promise(() => undefined);
+      },
+    },
+    usage: async () => new Map(),
+    needed: () => () => false,
+    now: () => seconds * 1000,
+  });
+  let looks = 0;
+  void idle.look().then(() => looks++);
+  for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate);
+  t.equal(looks, 1, "the first look has ended");
+  seconds = 91;
+  await idle.look();
+  t.strictSame(begun, ["192.168.122.11", "192.168.122.12"]);
+});
