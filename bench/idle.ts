@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { fromNumber, parseCidr, type Range, toNumber } from "../src/core/addresses/ipv4.ts";
-import { countsFrom, usage } from "../src/core/lifecycle/usage.ts";
+import { countsFor, usage } from "../src/core/lifecycle/usage.ts";
 import { readFlows } from "../src/host/kernel/flows/flows.ts";
 import { flowsQuestion } from "../src/host/kernel/flows/message.ts";
 import { readTimeouts } from "../src/host/kernel/flows/timeouts.ts";
@@ -99,6 +99,7 @@ async function measure(netlink: Netlink, redirected: number, others: number): Pr
   const timeouts = await readTimeouts();
   const host = new Set(Array.from({ length: ALIASES }, (_, i) => fromNumber(FIRST_ALIAS + i)));
   const ignored = ["192.168.1.0/24", "192.168.7.9"].map((cidr) => parseCidr(cidr) as Range);
+  const services = [...host].map((alias) => ({ alias, container: [fromNumber(TARGET)], ignored }));
   const [looks, lists, readings]: [number[], number[], number[]] = [[], [], []];
   for (let i = -LOOKS; i < LOOKS; i++) {
     await sleep(PAUSE_MS);
@@ -106,7 +107,7 @@ async function measure(netlink: Netlink, redirected: number, others: number): Pr
     const look = await cpuOf(() => {
       const all = readFlows(netlink);
       flows = all.length;
-      return usage(all, timeouts, countsFrom(ignored, host));
+      return usage(all, timeouts, countsFor(services, host));
     });
     if (flows !== redirected) throw new Error(`${flows} of ${redirected} connections were listed`);
     const list = await cpuOf(() => netlink.list(flowsQuestion(), () => undefined));

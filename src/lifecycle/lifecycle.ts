@@ -1,9 +1,7 @@
 /** Sleep and wake in one long-running process: the queue of first packets, the waker, and what stops idle services. */
-import { parseCidr } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { type Gates, NO_GATES } from "../core/lifecycle/gates.ts";
 import { mayWake } from "../core/lifecycle/sleep.ts";
-import { countsFrom, type Timeouts, type Use, usage } from "../core/lifecycle/usage.ts";
 import type { Decision, Observation, Service } from "../core/model.ts";
 import type { WaitingFor } from "../core/page/waiting.ts";
 import { pathsOf } from "../core/paths.ts";
@@ -14,8 +12,6 @@ import type { DockerActions } from "../host/docker/actions.ts";
 import type { DockerMethods } from "../host/docker/methods.ts";
 import type { Host } from "../host/host.ts";
 import { openConntrack } from "../host/kernel/conntrack.ts";
-import { readFlows } from "../host/kernel/flows/flows.ts";
-import { readTimeouts } from "../host/kernel/flows/timeouts.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../host/kernel/netlink.ts";
 import { openQueue, QUEUE_NUMBER, type Queue } from "../host/kernel/queue/queue.ts";
 import { after } from "../platform/timer.ts";
@@ -25,6 +21,7 @@ import { wokenWith } from "./group.ts";
 import { idleWatch } from "./idle.ts";
 import { type Known, neededIn } from "./needs.ts";
 import type { PlaceState } from "./place.ts";
+import { useReader } from "./use.ts";
 import { serveWaitingPage } from "./waiting-page.ts";
 import { makeWaker } from "./waker.ts";
 import type { WakerEvent } from "./waker-types.ts";
@@ -70,9 +67,6 @@ export interface SleepCounts {
 /** Milliseconds until a queue that could not be read is tried again. */
 const RETRY_MS = 10_000;
 
-/** Milliseconds for which the kernel's timeouts are not read again. */
-const TIMEOUTS_MS = 60_000;
-
 /** Nothing is opened before a service that may sleep exists. */
 export function openLifecycle({
   config,
@@ -96,24 +90,7 @@ export function openLifecycle({
   let pagePort: number | undefined;
   const now = (): number => performance.now();
 
-  let known: { readonly at: number; readonly timeouts: Promise<Timeouts> } | undefined;
-  const timeouts = (): Promise<Timeouts> => {
-    if (known === undefined || now() - known.at > TIMEOUTS_MS)
-      known = { at: now(), timeouts: readTimeouts() };
-    return known.timeouts;
-  };
-  const usageOf = async (services: readonly Service[]): Promise<ReadonlyMap<Service["address"], Use>> => {
-    if ("reason" in netfilter) throw new Error(netfilter.reason);
-    const own = new Set(seen.addresses.map(({ address }) => address));
-    const counts = new Map(
-      services.map(({ address, sleep }) => {
-        const ignored = (sleep?.settings.ignore ?? []).flatMap((cidr) => parseCidr(cidr) ?? []);
-        return [address, countsFrom(ignored, own)];
-      }),
-    );
-    const kernel = await timeouts();
-    return usage(readFlows(netfilter.calls), kernel, (flow) => counts.get(flow.destination)?.(flow) === true);
-  };
+  const usageOf = useReader({ netfilter, seen: () => seen, now });
   const idOf = ({ instances }: Service): string => instances[0]?.id ?? "";
   const waker = makeWaker({
     ...actsOn({

@@ -6,8 +6,10 @@ export interface Tracked {
   /** By IANA's number: 1 ICMP, 6 TCP, 17 UDP, 132 SCTP. */
   readonly protocol: number;
   readonly source: Ipv4;
-  /** The alias. */
+  /** Where it was opened to: an alias, or any address whose port leads to a container. */
   readonly destination: Ipv4;
+  /** Where its answers come from: the container's own address. */
+  readonly answeredBy: Ipv4;
   /** Destination port; 0 for protocols without ports. */
   readonly port: number;
   /** Of TCP and SCTP as the kernel numbers them (linux/netfilter/nf_conntrack_tcp.h, nf_conntrack_sctp.h), else 0. */
@@ -74,33 +76,65 @@ const UNDER_WAY = 5;
 
 /**
  * The use of each alias with a connection that counts; an alias that is missing has none that the kernel still knows.
+ * `aliasOf`: the alias for which a connection counts, undefined where it counts for none.
  *
  * TCP and SCTP count when the handshake was completed, other protocols when there was an answer: a scan, a refused
  * connection or an unanswered packet is no use. A connection that is opened and reset at once (a load balancer's
  * check) was completed and counts for as long as the kernel keeps it, 10 s in state CLOSE: such a client must be left out by
- * `counts`. A connection that has a timeout policy of its own (nft's `ct timeout`) looks older than it is.
+ * `aliasOf`. A connection that has a timeout policy of its own (nft's `ct timeout`) looks older than it is.
  */
 export function usage(
   flows: Iterable<Tracked>,
   timeouts: Timeouts,
-  counts: (flow: Tracked) => boolean,
+  aliasOf: (flow: Tracked) => Ipv4 | undefined,
 ): Map<Ipv4, Use> {
   const found = new Map<Ipv4, { idle: number; open: number; busy: boolean }>();
   for (const flow of flows) {
     const age = ageOf(flow, timeouts);
     const used = ESTABLISHED.has(flow.protocol) ? flow.assured : flow.replied;
     const busy = isBusy(flow, used, age);
-    if ((!used && !busy) || !counts(flow)) continue;
-    let use = found.get(flow.destination);
+    const alias = used || busy ? aliasOf(flow) : undefined;
+    if (alias === undefined) continue;
+    let use = found.get(alias);
     if (use === undefined) {
       use = { idle: Number.POSITIVE_INFINITY, open: 0, busy: false };
-      found.set(flow.destination, use);
+      found.set(alias, use);
     }
     if (used) use.idle = Math.min(use.idle, age);
     if (used && isOpen(flow, age)) use.open += 1;
     use.busy ||= busy;
   }
   return found;
+}
+
+/** What is known of a service whose use is looked at. */
+export interface Looked {
+  readonly alias: Ipv4;
+  /** Its container's own addresses. */
+  readonly container: readonly Ipv4[];
+  /** Sources that do not count. */
+  readonly ignored: readonly Range[];
+}
+
+/**
+ * For `usage`: a connection counts for the alias that it was opened to, else for that of the container that answers it, as through a
+ * port that Docker publishes. What the container itself has opened counts for others only, and what the host has opened for none.
+ */
+export function countsFor(
+  services: readonly Looked[],
+  hostAddresses: ReadonlySet<Ipv4>,
+): (flow: Tracked) => Ipv4 | undefined {
+  const all = services.map(({ alias, container, ignored }) => ({
+    alias,
+    own: new Set(container),
+    counts: countsFrom(ignored, hostAddresses),
+  }));
+  const byAlias = new Map(all.map((one) => [one.alias, one]));
+  const byContainer = new Map(all.flatMap((one) => [...one.own].map((address) => [address, one] as const)));
+  return (flow) => {
+    const one = byAlias.get(flow.destination) ?? byContainer.get(flow.answeredBy);
+    return one?.counts(flow) === true && !one.own.has(flow.source) ? one.alias : undefined;
+  };
 }
 
 /** Counts connections from everywhere but `ignored` and the host itself. `hostAddresses` includes the aliases: the host uses them as source. */

@@ -1,14 +1,23 @@
 /** Tracked connections of every kind: which of them are use, which are open, and when the last packet came. */
 import fc from "fast-check";
 import t from "tap";
-import { parseCidr, type Range } from "../../../src/core/addresses/ipv4.ts";
-import { countsFrom, type Timeouts, type Tracked, usage } from "../../../src/core/lifecycle/usage.ts";
+import { type Ipv4, parseCidr, type Range } from "../../../src/core/addresses/ipv4.ts";
+import {
+  countsFor,
+  countsFrom,
+  type Timeouts,
+  type Tracked,
+  usage,
+} from "../../../src/core/lifecycle/usage.ts";
 import { ip } from "../make.ts";
 
 const [ALIAS, OTHER, CLIENT] = [ip("192.168.122.11"), ip("192.168.122.12"), ip("10.1.2.3")];
+const [TARGET, SECOND, HOST] = [ip("172.17.0.2"), ip("172.18.0.2"), ip("192.168.122.200")];
 const TCP = { protocol: 6, replied: true, assured: true } as const;
 const SCTP = { protocol: 132, replied: true, assured: true } as const;
 const UDP = { protocol: 17, replied: true, assured: false } as const;
+const IGNORED = parseCidr("10.9.0.0/24") as Range;
+const OWN: ReadonlySet<Ipv4> = new Set([HOST, ALIAS]);
 const DAYS = 432_000;
 
 /** Linux 6.18's. */
@@ -25,6 +34,7 @@ const tracked = (over: Partial<Tracked>): Tracked => ({
   protocol: 6,
   source: CLIENT,
   destination: ALIAS,
+  answeredBy: TARGET,
   port: 80,
   state: 0,
   replied: false,
@@ -32,7 +42,7 @@ const tracked = (over: Partial<Tracked>): Tracked => ({
   left: 0,
   ...over,
 });
-const everything = (): boolean => true;
+const everything = ({ destination }: Tracked): Ipv4 => destination;
 const of = (...flows: Partial<Tracked>[]): unknown =>
   usage(flows.map(tracked), TIMEOUTS, everything).get(ALIAS);
 
@@ -109,7 +119,7 @@ t.test("several connections: the latest packet, the number of open ones, each al
 t.test(
   "the host, the host by its alias, and sources to ignore are left out, also while they connect",
   async (t) => {
-    const counts = countsFrom([parseCidr("10.9.0.0/24") as Range], new Set([ip("192.168.122.200"), ALIAS]));
+    const counts = countsFrom([IGNORED], OWN);
     for (const source of ["192.168.122.200", ALIAS, "10.9.0.0", "10.9.0.255"]) {
       const flows = [
         { ...TCP, state: 3, left: DAYS },
@@ -118,7 +128,7 @@ t.test(
       const seen = usage(
         flows.map((flow) => tracked({ ...flow, source: ip(source) })),
         TIMEOUTS,
-        counts,
+        countsFor([{ alias: ALIAS, container: [], ignored: [IGNORED] }], OWN),
       );
       t.equal(seen.size, 0, source);
     }
@@ -143,6 +153,7 @@ const anyFlow = fc.record({
   protocol: fc.oneof(fc.constantFrom(1, 6, 17, 47, 132), fc.nat(255)),
   source: fc.constantFrom(CLIENT, OTHER),
   destination: fc.constantFrom(ALIAS, OTHER),
+  answeredBy: fc.constantFrom(TARGET, SECOND),
   port: fc.nat(65_535),
   state: fc.oneof(fc.nat(10), fc.nat(255)),
   replied: fc.boolean(),
@@ -187,5 +198,64 @@ t.test("a connection more: no alias becomes idle longer, or has fewer open ones"
         return now !== undefined && now.idle <= use.idle && now.open >= use.open && (now.busy || !use.busy);
       });
     }),
+  );
+});
+
+const LOOKED = [
+  { alias: ALIAS, container: [TARGET, SECOND], ignored: [IGNORED] },
+  { alias: OTHER, container: [ip("172.17.0.3")], ignored: [] },
+];
+
+t.test(
+  "through a published port it counts for the container that answers, in any of its networks",
+  async (t) => {
+    const aliasOf = countsFor(LOOKED, OWN);
+    const published = { ...TCP, state: 3, left: DAYS, destination: HOST, port: 8_080 };
+    for (const answeredBy of [TARGET, SECOND])
+      t.strictSame(
+        usage([tracked({ ...published, answeredBy })], TIMEOUTS, aliasOf),
+        new Map([[ALIAS, { idle: 0, open: 1, busy: true }]]),
+      );
+    t.equal(aliasOf(tracked({ ...published, answeredBy: ip("172.17.0.3") })), OTHER);
+    t.equal(aliasOf(tracked({ ...published, answeredBy: ip("172.17.0.4") })), undefined, "another container");
+    t.equal(aliasOf(tracked({ ...published, source: ip("10.9.0.7") })), undefined, "a source to ignore");
+    t.equal(aliasOf(tracked({ ...published, source: HOST })), undefined, "the host itself");
+  },
+);
+
+t.test("what a container itself opens is no use of it, and is use of what it is opened to", async (t) => {
+  const aliasOf = countsFor(LOOKED, OWN);
+  for (const destination of [ALIAS, HOST])
+    t.equal(aliasOf(tracked({ source: SECOND, destination })), undefined, "to itself");
+  const outside = ip("198.51.100.1");
+  t.equal(aliasOf(tracked({ source: TARGET, destination: outside, answeredBy: outside })), undefined);
+  t.equal(aliasOf(tracked({ source: TARGET, destination: OTHER, answeredBy: ip("172.17.0.3") })), OTHER);
+});
+
+t.test("any addresses: it counts for the alias opened to, else for what answers, else for none", async () => {
+  const address = fc.constantFrom(
+    ALIAS,
+    OTHER,
+    CLIENT,
+    TARGET,
+    SECOND,
+    HOST,
+    ip("172.17.0.3"),
+    ip("10.9.0.7"),
+  );
+  const aliasOf = countsFor(LOOKED, OWN);
+  fc.assert(
+    fc.property(address, address, address, (source, destination, answeredBy) => {
+      const found = LOOKED.find(
+        ({ alias }) => alias === aliasOf(tracked({ source, destination, answeredBy })),
+      );
+      const meant =
+        LOOKED.find(({ alias }) => alias === destination) ??
+        LOOKED.find(({ container }) => container.includes(answeredBy));
+      const left = OWN.has(source) || meant?.container.includes(source);
+      const ignored = meant?.alias === ALIAS && source === ip("10.9.0.7");
+      return found === (left || ignored ? undefined : meant);
+    }),
+    { numRuns: 2_000 },
   );
 });

@@ -62,7 +62,8 @@ export function readFlow({ type, body }: Message, address: (n: number) => Ipv4):
   const status = statusAt < 0 ? 0 : body.readUInt32BE(statusAt);
   if ((status & DST_NAT) === 0) return undefined;
   const [sourceAt, destinationAt, protocolAt] = [at(SOURCE, 4), at(DESTINATION, 4), at(PROTOCOL, 1)];
-  if (sourceAt < 0 || destinationAt < 0 || protocolAt < 0) return undefined;
+  const answeredAt = at(ANSWERED_BY, 4);
+  if (sourceAt < 0 || destinationAt < 0 || protocolAt < 0 || answeredAt < 0) return undefined;
   const [portAt, timeoutAt] = [at(PORT, 2), at(TIMEOUT, 4)];
   const protocol = body[protocolAt] ?? 0;
   const statePath = STATE.get(protocol);
@@ -74,6 +75,7 @@ export function readFlow({ type, body }: Message, address: (n: number) => Ipv4):
     protocol,
     source: address(body.readUInt32BE(sourceAt)),
     destination: address(body.readUInt32BE(destinationAt)),
+    answeredBy: address(body.readUInt32BE(answeredAt)),
     port: portAt < 0 ? 0 : body.readUInt16BE(portAt),
     state: state ?? 0,
     replied: (status & SEEN_REPLY) !== 0,

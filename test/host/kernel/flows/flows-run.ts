@@ -41,7 +41,9 @@ const established = Number(
 );
 const host = new Set([HOST, ...Array.from({ length: 14 }, (_, i) => aliasOf(i + 1))].map(address));
 const look = (n: number, counts = countsFrom([], host)): Use | undefined =>
-  usage(readFlows(netlink), timeouts, counts).get(address(aliasOf(n)));
+  usage(readFlows(netlink), timeouts, (flow) => (counts(flow) ? flow.destination : undefined)).get(
+    address(aliasOf(n)),
+  );
 /** JSON has no Infinity. */
 const seen = (n: number): unknown => {
   const use = look(n);

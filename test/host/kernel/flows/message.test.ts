@@ -30,7 +30,7 @@ const withStatus = (hex: string, status: string): string =>
   hex.replace(/0800030000..../, `080003000000${status}`);
 
 t.test("messages of the kernel: TCP, UDP and ping, in their original direction", async (t) => {
-  const common = { source: "10.9.0.253", replied: true };
+  const common = { source: "10.9.0.253", answeredBy: "172.17.0.2", replied: true };
   t.strictSame(read(TCP), {
     ...common,
     protocol: 6,
@@ -75,6 +75,7 @@ t.test("not redirected, another kind of message, another family: no connection",
   t.equal(read(UDP, 0x0a00), undefined, "of nf_tables");
   t.equal(read(UDP.replace("02", "0a")), undefined, "IPv6");
   t.equal(read(UDP.replace("0800010", "0800070")), undefined, "no source");
+  t.equal(read(UDP.replace("34000280", "34000980")), undefined, "no other direction");
 });
 
 t.test("in a flowtable, without state and timeout: established, and in use", async (t) => {
