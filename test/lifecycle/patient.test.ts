@@ -85,3 +85,40 @@ t.test("one that waits for a slot leaves with its signal; the others keep their 
   await Promise.all([running, second, third]);
   t.strictSame(done, ["second", "third"]);
 });
+
+t.test(
+  "one that lasts longer than it counts: the next begins, and its own end frees no second slot",
+  async (t) => {
+    const timers: (() => void)[] = [];
+    const after = (_: number, act: () => void): (() => void) => {
+      timers.push(act);
+      return () => undefined;
+    };
+    const inSlot = slots(1, { ms: 60_000, after });
+    const gates = [0, 1, 2].map(() => Promise.withResolvers<void>());
+    const begun: number[] = [];
+    const runs = gates.map(({ promise }, n) => {
+      const act = (): Promise<void> => {
+        begun.push(n);
+        return promise;
+      };
+      return inSlot(act, NEVER);
+    });
+    await new Promise(setImmediate);
+    t.strictSame(begun, [0]);
+    timers[0]?.();
+    await new Promise(setImmediate);
+    t.strictSame(begun, [0, 1]);
+    gates[0]?.resolve();
+    await runs[0];
+    await new Promise(setImmediate);
+    t.strictSame(begun, [0, 1], "the second one counts");
+    gates[1]?.resolve();
+    await runs[1];
+    await new Promise(setImmediate);
+    t.strictSame(begun, [0, 1, 2]);
+    timers[1]?.();
+    gates[2]?.resolve();
+    await Promise.all(runs);
+  },
+);

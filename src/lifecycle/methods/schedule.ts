@@ -50,6 +50,8 @@ export interface Schedule {
 const METHODS_AT_ONCE = 4;
 const METRICS_AT_ONCE = 4;
 const CRON_AT_ONCE = 8;
+/** Milliseconds for which a run counts as one of these: a label may let it run for hours. */
+const COUNTED_MS = 60_000;
 
 /** Milliseconds after which the clock is compared again with the times of cron, and after which all are. */
 const CLOCK_MS = 30_000;
@@ -72,10 +74,11 @@ export function makeSchedule({ open, changed, say, clock }: ScheduleParts): Sche
   const states = new Map<string, string>();
   const figures = makeFigures();
   const over = new AbortController();
+  const longest = { ms: COUNTED_MS, after: clock.after };
   const turns = {
-    methods: slots(METHODS_AT_ONCE),
-    metrics: slots(METRICS_AT_ONCE),
-    cron: slots(CRON_AT_ONCE),
+    methods: slots(METHODS_AT_ONCE, longest),
+    metrics: slots(METRICS_AT_ONCE, longest),
+    cron: slots(CRON_AT_ONCE, longest),
   };
   let opened: { readonly config: Config; readonly means: ScheduleMeans } | undefined;
   let outcome: { readonly seen: Observation; readonly decision: Decision } | undefined;

@@ -28,7 +28,7 @@ t.test("200 services are validated, four at once, begun over half a minute", asy
   t.equal(stage.docker.begun.length, 0, "those that have just started are left alone");
   await stage.clock.advance(3 * SECOND);
   t.ok(stage.docker.begun.length > 0 && stage.docker.begun.length <= 4);
-  await stage.clock.advance(60 * SECOND);
+  await stage.clock.advance(45 * SECOND);
   t.equal(stage.docker.begun.length, 4, "the others wait while these run");
   while (stage.docker.running.size > 0) {
     for (const run of [...stage.docker.running]) run.end(0);
@@ -85,10 +85,20 @@ t.test(
     const others = many(4, { ...VALIDATE, "ocdd.validate.interval": "1h" });
     const web = labelled("web", { ...VALIDATE, "ocdd.wake": "true" }, "172.17.9.9");
     stage.update(others);
-    await stage.clock.advance(60 * SECOND);
+    await stage.clock.advance(45 * SECOND);
     t.equal(stage.docker.running.size, 4);
+    const startedAt = stage.clock.date() - 59 * SECOND;
+    const last = {
+      container: web.id,
+      method: "validate",
+      ok: true,
+      status: 0,
+      reason: null,
+      by: "x",
+    } as const;
+    stage.results.set(web.id, new Map([["validate", { ...last, startedAt, endedAt: startedAt }]]));
     stage.update([...others, web]);
-    await stage.clock.advance(60 * SECOND);
+    await stage.clock.advance(2 * SECOND);
     // it waits for its turn, and falls asleep
     stage.update([...others, { ...web, state: "exited" }]);
     for (const run of [...stage.docker.running]) run.end(0);
@@ -291,7 +301,7 @@ t.test("close: what runs is ended, without a result and a line, and nothing begi
   const stage = makeStage();
   stage.docker.answer = () => null;
   stage.update(many(8, { ...VALIDATE, "ocdd.cron.a": "* * * * * job" }), WIDE);
-  await stage.clock.advance(90 * SECOND);
+  await stage.clock.advance(65 * SECOND);
   t.equal(stage.docker.running.size, 12, "four methods, eight entries of cron");
   await stage.schedule.close();
   t.equal(stage.docker.running.size, 0);
@@ -391,3 +401,47 @@ t.test("slow METRICS keep neither a scrape nor other methods waiting", async (t)
 });
 
 const RANGE = { IP_RANGE: "10.9.0.1-10.9.3.250", IP_SUBNET: null, IP_RANGE_START: null, IP_RANGE_END: null };
+
+t.test(
+  "commands that run for as long as their labels let them: every other container still has its turn",
+  async (t) => {
+    const stage = makeStage();
+    stage.docker.answer = ([word]) => (word === "sleep" ? null : [0, ""]);
+    const entries = Array.from({ length: 16 }, (_, n): [string, string] => [
+      `ocdd.cron.n${n}`,
+      "* * * * * sleep 9d",
+    ]);
+    const slow = Array.from({ length: 8 }, (_, n) =>
+      labelled(
+        `slow-${n}`,
+        {
+          ...Object.fromEntries(entries),
+          "ocdd.cron.timeout": "30d",
+          "ocdd.validate": "sleep 9d",
+          "ocdd.validate.interval": "1h",
+          "ocdd.validate.timeout": "1h",
+          "ocdd.metrics": "sleep 9d",
+          "ocdd.metrics.interval": "1h",
+          "ocdd.metrics.timeout": "1h",
+        },
+        `172.17.9.${n + 1}`,
+      ),
+    );
+    stage.update(slow);
+    await stage.clock.advance(120 * SECOND);
+    const other = labelled("other", {
+      "ocdd.cron.backup": "* * * * * backup",
+      "ocdd.validate": "validate",
+      "ocdd.validate.interval": "60s",
+      "ocdd.metrics": "metrics",
+      "ocdd.metrics.interval": "60s",
+    });
+    stage.update([...slow, other]);
+    await stage.clock.advance(1_800 * SECOND);
+    const ran = new Set(
+      stage.docker.begun.filter(({ container }) => container === id("other")).map(({ argv }) => argv[0]),
+    );
+    t.strictSame([...ran].sort(), ["backup", "metrics", "validate"]);
+    await stage.schedule.close();
+  },
+);
