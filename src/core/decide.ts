@@ -136,7 +136,7 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
       ...addresses.allocation.table,
       leases: withNames(addresses.allocation.table.leases, grants),
       hairpins: hairpinsOfOurs(addresses.before, seen, switchedOn),
-      nameHolds: nameHoldsOf(decided.nameHolds, decided.served, grants),
+      nameHolds: nameHoldsOf(decided.nameHolds, decided.served, grants, now),
     },
     // an address of the host's own serves something else: neither refused nor redirected
     dataPath: dataPathOf(

@@ -97,6 +97,8 @@ export interface NameHold {
   readonly container: string;
   /** Seconds since the epoch; null while it is served. */
   readonly releasedAt: number | null;
+  /** Since when it has had names, in seconds since the epoch; absent in a file of an earlier version. */
+  readonly since?: number;
 }
 
 /** An address that another machine on the network answered for. */

@@ -6,8 +6,21 @@ import { type Candidate, hasNoAlias } from "./candidates.ts";
 import { groupOf } from "./identity.ts";
 import type { Grant } from "./names.ts";
 
-/** How many on hold are kept, those released last: who starts containers cannot fill the leases file. */
+/**
+ * How many on hold are kept: who starts containers cannot fill the leases file. Those that have been there longest, so that
+ * many that come and go displace one another and no service.
+ */
 const MOST_ON_HOLD = 1_000;
+
+/** Without those on hold that are too many; one whose `since` is not known is from an earlier version, and older. */
+export function withinBound<T extends Pick<NameHold, "since" | "releasedAt">>(
+  all: readonly T[],
+): readonly T[] {
+  const onHold = all.filter(({ releasedAt }) => releasedAt !== null);
+  if (onHold.length <= MOST_ON_HOLD) return all;
+  const tooMany = new Set(onHold.sort((a, b) => (a.since ?? 0) - (b.since ?? 0)).slice(MOST_ON_HOLD));
+  return all.filter((one) => !tooMany.has(one));
+}
 
 /** Names in use or on hold, each with the group that holds it. `now` in seconds since the epoch, `hold` in seconds. */
 export function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<string, string> {
@@ -22,29 +35,27 @@ export function heldNames(table: LeaseTable, now: number, hold: number): Readonl
 
 /**
  * The names of services without a lease as they stand before names are granted: one that is not served any more is on hold,
- * for `hold` seconds, as the names of a lease are.
+ * for `hold` seconds, as the names of a lease are. One that has a lease by now keeps them until they are granted with that.
  */
 export function nameHoldsBefore(
   table: LeaseTable,
   served: readonly Candidate[],
   hold: number,
   now: number,
-): NameHold[] {
+): readonly NameHold[] {
   if (table.nameHolds.length === 0) return [];
-  const serving = new Set(served.filter(({ reach }) => hasNoAlias(reach)).map(({ key }) => key));
-  const leased = new Set(table.leases.filter((lease) => lease.releasedAt === null).map(({ key }) => key));
-  const kept = table.nameHolds.flatMap((before): NameHold[] => {
-    if (leased.has(before.key)) return [];
-    if (serving.has(before.key)) return [{ ...before, releasedAt: null }];
-    // a release in the future is a clock set back: the hold starts again
-    const after = { ...before, releasedAt: Math.min(before.releasedAt ?? now, now) };
-    return isHeld(after, now, hold) ? [after] : [];
-  });
-  const onHold = kept.filter(({ releasedAt }) => releasedAt !== null);
-  const tooMany = new Set(
-    onHold.sort((a, b) => (b.releasedAt ?? 0) - (a.releasedAt ?? 0)).slice(MOST_ON_HOLD),
+  const used = new Set([
+    ...served.filter(({ reach }) => hasNoAlias(reach)).map(({ key }) => key),
+    ...table.leases.filter((lease) => lease.releasedAt === null).map(({ key }) => key),
+  ]);
+  return withinBound(
+    table.nameHolds.flatMap((before): NameHold[] => {
+      if (used.has(before.key)) return [{ ...before, releasedAt: null }];
+      // a release in the future is a clock set back: the hold starts again
+      const after = { ...before, releasedAt: Math.min(before.releasedAt ?? now, now) };
+      return isHeld(after, now, hold) ? [after] : [];
+    }),
   );
-  return kept.filter((one) => !tooMany.has(one));
 }
 
 /** The names of services without a lease, each with those granted now, in the order of their keys. */
@@ -52,12 +63,23 @@ export function nameHoldsOf(
   before: readonly NameHold[],
   served: readonly Candidate[],
   grants: ReadonlyMap<string, Grant>,
+  now: number,
 ): NameHold[] {
   const holds = new Map(before.map((one) => [one.key, one]));
   for (const { key, container, reach } of served) {
     const grant = grants.get(key);
-    if (grant === undefined || !hasNoAlias(reach)) continue;
-    holds.set(key, { key, names: grant.kept, container: container.id, releasedAt: null });
+    if (grant === undefined) continue;
+    const since = holds.has(key) ? holds.get(key)?.since : now;
+    // the names of one that has an alias are kept with its lease
+    if (!hasNoAlias(reach)) holds.delete(key);
+    else
+      holds.set(key, {
+        key,
+        names: grant.kept,
+        container: container.id,
+        releasedAt: null,
+        ...(since === undefined ? {} : { since }),
+      });
   }
   return [...holds.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }

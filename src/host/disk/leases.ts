@@ -84,12 +84,16 @@ function inOrder(table: LeaseTable): Stored {
   };
 }
 
-const nameHoldInOrder = ({ key, names, container, releasedAt }: NameHold): NameHold => ({
+const nameHoldInOrder = ({ key, names, container, releasedAt, since }: NameHold): NameHold => ({
   key,
   names,
   container,
   releasedAt,
+  ...sinceOf(since),
 });
+
+const sinceOf = (since: number | undefined): Pick<NameHold, "since"> =>
+  since === undefined ? {} : { since };
 
 function checksum(canonical: Stored): string {
   return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
@@ -123,11 +127,17 @@ function address(value: unknown): Ipv4 {
 }
 
 function readLease(value: unknown): Lease {
-  const { key, names, container, releasedAt } = readNameHold(value);
+  const { key, names, container, releasedAt } = readKept(value);
   return { key, address: address((value as Record<string, unknown>).address), names, container, releasedAt };
 }
 
 function readNameHold(value: unknown): NameHold {
+  const { since } = value as Record<string, unknown>;
+  if (since !== undefined && !isMoment(since)) throw new TypeError("no time");
+  return { ...readKept(value), ...sinceOf(since) };
+}
+
+function readKept(value: unknown): Omit<NameHold, "since"> {
   const { key, names, container, releasedAt } = value as Record<string, unknown>;
   if (typeof key !== "string" || typeof container !== "string") throw new TypeError("no lease");
   if (releasedAt !== null && !isMoment(releasedAt)) throw new TypeError("no lease");

@@ -12,7 +12,6 @@ import {
   config,
   container,
   id,
-  lease,
   NOW,
   network,
   observation,
@@ -178,24 +177,64 @@ t.test("names without a lease: on hold for the time given", async (t) => {
   t.strictSame(at(NOW + 100, released), []);
 });
 
-t.test("a service that gets a lease: its names are kept with that alone", async (t) => {
-  const table = { ...BARE.table, leases: [lease("192.168.122.20", "a")], nameHolds: [hold("a"), hold("b")] };
-  t.strictSame(
-    nameHoldsBefore(table, [], 100, NOW).map(({ key }) => key),
-    ["b"],
-  );
-});
+t.test(
+  "a service that gets a lease: its names pass to that, and to no older one that asks for them",
+  async (t) => {
+    const thief = container({
+      name: "thief",
+      at: "172.17.0.9",
+      created: NOW - 9_000,
+      labels: new Map([["ocdd.name", "ha"]]),
+    });
+    const ha = (round: number, reach: string): Container =>
+      container({ name: "ha", id: id(`ha${round}`), created: NOW - 50 + round, ...REACH[reach] });
+    for (const from of Object.keys(REACH))
+      for (const to of Object.keys(REACH)) {
+        let before: State = BARE;
+        const step = (now: number, ...containers: Container[]): Decision => {
+          const decided = () =>
+            decide(
+              config(),
+              observation({ containers: [VPN, ...containers], networks: [BRIDGE, LAN], actual: before }),
+              now,
+            );
+          const d = decided();
+          before = d.desired;
+          t.notOk(plan(before, decided().desired).writeLeases);
+          return d;
+        };
+        step(NOW, ha(0, from));
+        step(NOW + 1, thief, ha(0, from));
+        t.strictSame(who(step(NOW + 2, thief, ha(1, to)), "ha"), ["ha"], `${from}, then ${to}`);
+        t.strictSame(who(step(NOW + 3, thief, ha(1, to)), "ha"), ["ha"], `${from}, then ${to}, the next run`);
+        t.equal(
+          before.table.nameHolds.filter(({ key }) => key === "container:ha").length,
+          to === "alias" ? 0 : 1,
+        );
+      }
+  },
+);
 
 t.test(
-  "thousands of containers without an alias that come and go: a bounded number of names is kept",
+  "thousands of containers without an alias that come and go: a bounded number of names is kept, those held longest",
   async (t) => {
-    const many = Array.from({ length: 3_000 }, (_, i) => hold(`gone${i}`, { releasedAt: NOW - i }));
-    const kept = nameHoldsBefore({ ...BARE.table, nameHolds: many }, [], 86_400, NOW);
-    t.equal(kept.length, 1_000);
-    t.ok(
-      kept.some(({ key }) => key === "gone999") && !kept.some(({ key }) => key === "gone1000"),
-      "those released last",
+    const victim = container({ name: "nas", created: NOW - 9_000, ...REACH.host });
+    const flood = Array.from({ length: 3_000 }, (_, i) =>
+      // created long before it is started: what counts is how long it has held its name
+      container({ name: `flood${i}`, created: NOW - 9_500, ...REACH.host }),
     );
+    let before: State = BARE;
+    const step = (now: number, ...containers: Container[]): Decision => {
+      const d = decide(config(), observation({ containers, stopped: [], actual: before }), now);
+      before = d.desired;
+      return d;
+    };
+    step(NOW, victim);
+    step(NOW + 60);
+    for (let i = 0; i < 3; i++) step(NOW + 61 + i, ...flood.slice(i * 1_000, (i + 1) * 1_000));
+    const thief = container({ name: "thief", created: NOW + 64, labels: new Map([["ocdd.name", "nas"]]) });
+    t.strictSame(who(step(NOW + 65, thief), "nas"), []);
+    t.equal(before.table.nameHolds.length, 1_000);
   },
 );
 

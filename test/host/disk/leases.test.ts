@@ -48,7 +48,10 @@ const kept = {
 };
 const table: fc.Arbitrary<LeaseTable> = fc.record({
   leases: fc.array(fc.record({ ...kept, address }), { maxLength: 5 }),
-  nameHolds: fc.array(fc.record(kept), { maxLength: 3 }),
+  nameHolds: fc.array(
+    fc.record({ ...kept, since: fc.nat() }, { requiredKeys: ["container", "key", "releasedAt", "names"] }),
+    { maxLength: 3 },
+  ),
   hairpins: fc.array(fc.string(), { maxLength: 2 }),
   conflicts: fc.array(fc.record({ seenAt: fc.nat(), address }), { maxLength: 2 }),
 });
