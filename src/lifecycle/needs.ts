@@ -1,16 +1,11 @@
 /** Containers that are started before another one: `ocdd.wake.with`, and compose's depends_on. */
 import { NO_LEASES } from "../core/addresses/lease.ts";
+import { type Dependency, dependenciesOfContainer } from "../core/lifecycle/depends-on.ts";
 import type { Health } from "../core/lifecycle/health.ts";
 import { type LifecycleSettings, lifecycleOf } from "../core/lifecycle/settings.ts";
 import { perObject } from "../core/memo.ts";
 import type { Container, LeaseTable, Observation, Service } from "../core/model.ts";
 import { groupOf, identityOf, lastSeenOf, memberKey, saidProject } from "../core/services/identity.ts";
-import {
-  type ContainerDetails,
-  DEPENDS_ON,
-  type Dependency,
-  dependenciesOf,
-} from "../host/docker/details.ts";
 
 /** A container that is needed, and in which state. */
 export interface Need {
@@ -24,27 +19,33 @@ export type Known = Pick<Observation, "containers" | "stopped"> & {
 };
 
 /**
- * What a container needs, in the order in which it is named. A name is a service of the same compose project, else a
- * container. What does not exist is left out: Docker's own start fails, or the program does without.
+ * What a container needs, in the order in which it is named: a service of the same compose project; what `ocdd.wake.with`
+ * names may be any container else. What does not exist is left out: Docker's own start fails, or the program does without.
  */
 export function needsOf(
   container: Container,
-  dependsOn: ContainerDetails["dependsOn"],
+  dependsOn: readonly Dependency[],
   seen: Known,
   meaning: Meaning = meaningIn(seen),
 ): Need[] {
-  const asked = withOf(container.labels).map(
-    (service): Dependency => ({ service, condition: "service_healthy" }),
-  );
   const needs = new Map<string, Need>();
-  for (const { service, condition } of [...asked, ...dependsOn])
-    for (const one of meaning(container, service))
+  const add = (found: readonly Container[] | undefined, condition: Need["condition"]): void => {
+    for (const one of found ?? [])
       if (one.id !== container.id && !needs.has(one.id)) needs.set(one.id, { container: one, condition });
+  };
+  for (const name of withOf(container.labels))
+    add(meaning.service(container, name) ?? meaning.named(name), "service_healthy");
+  for (const { service, condition } of dependsOn) add(meaning.service(container, service), condition);
   return [...needs.values()];
 }
 
-/** The containers that a name means where this container uses it. */
-type Meaning = (container: Container, name: string) => readonly Container[];
+/** What a name means. */
+interface Meaning {
+  /** The containers of this service of the project that a container says it belongs to. */
+  readonly service: (container: Container, name: string) => readonly Container[] | undefined;
+  /** The container with this name. */
+  readonly named: (name: string) => readonly Container[] | undefined;
+}
 
 function meaningIn({ containers, stopped = [], actual }: Known): Meaning {
   const lastSeen = lastSeenOf(actual?.table ?? NO_LEASES);
@@ -71,13 +72,14 @@ function meaningIn({ containers, stopped = [], actual }: Known): Meaning {
     for (const [key, one] of map) append(services, groupOf(key), one);
     return services;
   });
-  return (container, name) => {
+  const service: Meaning["service"] = (container, name) => {
     // what it says of its own project gives it nothing that `ocdd.wake.with` would not; one of `compose run` has one as well
-    const service = groupOf(memberKey("compose", saidProject(container), name, 1));
+    const group = groupOf(memberKey("compose", saidProject(container), name, 1));
     // any container can have a service's labels: they count only where none has its name, as with `container_name`, and
     // then the oldest, which was there first
-    return members?.get(service) ?? claimants?.get(service) ?? named.get(name) ?? [];
+    return members?.get(group) ?? claimants?.get(group);
   };
+  return { service, named: (name) => named.get(name) };
 }
 
 function append(map: Map<string, Container[]>, key: string, one: Container): void {
@@ -86,12 +88,13 @@ function append(map: Map<string, Container[]>, key: string, one: Container): voi
   else known.push(one);
 }
 
-const dependsOnOf = ({ labels }: Container): readonly Dependency[] =>
-  dependenciesOf(labels.get(DEPENDS_ON) ?? "");
-
 /** Whether a container names any. */
 export const hasNeeds = (container: Container): boolean =>
-  anyNamed(container, "", () => withOf(container.labels).length + dependsOnOf(container).length > 0);
+  anyNamed(
+    container,
+    "",
+    () => withOf(container.labels).length + dependenciesOfContainer(container).length > 0,
+  );
 
 const anyNamed = perObject<Container, boolean>();
 
@@ -112,7 +115,7 @@ export function neededIn(
     if (one.state !== "running" && !starting.has(one.id)) continue;
     running.set(one.id, one);
     if (!hasNeeds(one)) continue;
-    for (const { container } of needsOf(one, dependsOnOf(one), seen, meaning))
+    for (const { container } of needsOf(one, dependenciesOfContainer(one), seen, meaning))
       append(users, container.id, one);
   }
   const usersOf = ({ id }: Container): readonly Container[] => users.get(id) ?? [];

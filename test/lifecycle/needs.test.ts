@@ -1,8 +1,9 @@
 /** Which containers are started before another one, and which services a container that runs keeps awake. */
 import t from "tap";
+import { dependenciesOf, dependenciesOfContainer } from "../../src/core/lifecycle/depends-on.ts";
 import type { Container } from "../../src/core/model.ts";
 import { type Known, neededIn, needsOf } from "../../src/lifecycle/needs.ts";
-import { BARE, composeLabels, container, lease } from "../core/make.ts";
+import { BARE, composeLabels, container, id, lease } from "../core/make.ts";
 
 const one = (name: string, labels: Readonly<Record<string, string>> = {}, state = "running"): Container =>
   container({ name, labels: new Map(Object.entries(labels)), state });
@@ -13,8 +14,8 @@ const isNeeded = (
   starting: readonly Container[] = [],
   more: Partial<Known> = {},
 ): boolean => {
-  const { id } = all.find((other) => other.name === name) ?? one(name);
-  const instances = [{ id, name, image: "", address: null, network: null }];
+  const found = all.find((other) => other.name === name) ?? one(name);
+  const instances = [{ id: found.id, name, image: "", address: null, network: null }];
   return neededIn({ containers: all, ...more }, new Set(starting.map((other) => other.id)))({ instances });
 };
 
@@ -43,6 +44,44 @@ t.test("depends_on names services of the same compose project only", async (t) =
   const all = [member("shop", "db"), member("blog", "db"), member("shop", "web", "db")];
   t.ok(isNeeded(all, "shop-db-1"));
   t.notOk(isNeeded(all, "blog-db-1"));
+});
+
+t.test("depends_on means no container outside of the project, ocdd.wake.with does", async (t) => {
+  const web = member("shop", "web", "db");
+  for (const other of [
+    one("db"),
+    one("db", Object.fromEntries(composeLabels("blog", "db"))),
+    one("db", { "com.docker.compose.project": "shop" }),
+  ]) {
+    t.strictSame(needsOf(web, dependenciesOfContainer(web), { containers: [web], stopped: [other] }), []);
+    t.notOk(isNeeded([web, other], "db"));
+    t.ok(isNeeded([one("web", { "ocdd.wake.with": "db" }), other], "db"));
+  }
+});
+
+t.test("depends_on of any number of services that a compose file has: each is needed", async (t) => {
+  for (const [number, name] of [
+    [33, "s"],
+    [200, "a-rather-long-name-of-a-service-that-is-one-of-many-and-ends-in-its-number-"],
+  ] as const) {
+    const others = Array.from({ length: number }, (_, i) => ({
+      ...member("shop", `${name}${i}`),
+      id: id(`${i}`),
+    }));
+    const label = others.map((_, i) => `${name}${i}:service_completed_successfully:false`).join();
+    const web = one("shop-web-1", {
+      ...Object.fromEntries(composeLabels("shop", "web")),
+      "com.docker.compose.depends_on": label,
+    });
+    const seen = { containers: [web, ...others] };
+    t.strictSame(
+      needsOf(web, dependenciesOf(label), seen).map(({ container }) => container),
+      others,
+    );
+    t.ok(
+      others.every((other) => neededIn(seen)({ instances: [{ ...other, address: null, network: null }] })),
+    );
+  }
 });
 
 t.test("a container of compose run needs what its service needs", async (t) => {

@@ -1,8 +1,9 @@
 /** Starts a container with what it needs, in memory: order, conditions, circles, restarts by Docker. */
 import t from "tap";
-import type { ContainerDetails, Dependency } from "../../src/host/docker/details.ts";
+import type { Dependency } from "../../src/core/lifecycle/depends-on.ts";
+import type { ContainerDetails } from "../../src/host/docker/details.ts";
 import { startWithNeeds, untilFit } from "../../src/lifecycle/start.ts";
-import { id } from "../core/make.ts";
+import { composeLabels, id } from "../core/make.ts";
 import { type Fake, type FakeContainer, fakeDocker } from "./engine.ts";
 
 const NEVER = new AbortController().signal;
@@ -10,7 +11,7 @@ const SETTINGS = { health: null, grace: 0 };
 
 const member = (name: string, more: Partial<FakeContainer> = {}): FakeContainer => ({
   name,
-  labels: { "com.docker.compose.project": "shop", "com.docker.compose.service": name },
+  labels: Object.fromEntries(composeLabels("shop", name)),
   ...more,
 });
 

@@ -2,6 +2,7 @@
 
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
+import { dependencyNotes } from "../lifecycle/depends-on.ts";
 import { lifecycleOfContainer, mayWake, present } from "../lifecycle/sleep.ts";
 import { perObject } from "../memo.ts";
 import { cadenceOfContainer } from "../methods/cadence.ts";
@@ -63,6 +64,7 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
           ? ["label ocdd.address has no effect: it has no alias of its own"]
           : []),
         ...sleep.notes,
+        ...dependencyNotes(container),
         ...cadenceOfContainer(container).notes,
         ...(sleep.refused === null ? [] : [`it is not woken by a visit: ${sleep.refused}`]),
         ...(sleep.wake && hasNoAlias(reach)

@@ -2,9 +2,9 @@
 
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
 import { clip } from "../../core/clip.ts";
+import { DEPENDS_ON, type Dependency, dependenciesOf } from "../../core/lifecycle/depends-on.ts";
 import { momentIn } from "../../core/moment.ts";
 import type { Port } from "../../core/ports.ts";
-import { listOf } from "../../core/services/labels.ts";
 import { type Json, number, portsInOrder, record, string } from "./json.ts";
 
 export interface ContainerDetails {
@@ -31,12 +31,6 @@ export interface ContainerDetails {
   readonly restartPolicy: "no" | "always" | "unless-stopped" | "on-failure";
   /** What compose's depends_on names. */
   readonly dependsOn: readonly Dependency[];
-}
-
-/** Another service of the same compose project, and what it must have reached first. */
-export interface Dependency {
-  readonly service: string;
-  readonly condition: "service_started" | "service_healthy" | "service_completed_successfully";
 }
 
 /** Characters of Docker's words about a failed start. */
@@ -106,21 +100,4 @@ function healthcheck(config: Json): string[] | null {
 /** The list, or none when an item of it is no text. */
 function strings(value: unknown): string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : [];
-}
-
-/** `db:service_healthy:false`, as compose writes it; the last part says whether a restart is passed on. */
-/** Compose's label with what a service depends on. */
-export const DEPENDS_ON = "com.docker.compose.depends_on";
-
-/** Reads that label; nothing where it cannot be read. */
-export const dependenciesOf = (label: string): readonly Dependency[] => listOf(label, dependency) ?? [];
-
-function dependency(item: string): Dependency | undefined {
-  const [service = "", condition] = item.split(":");
-  return /^[a-z0-9][a-z0-9_.-]{0,127}$/i.test(service)
-    ? {
-        service,
-        condition: oneOf(condition, ["service_started", "service_healthy", "service_completed_successfully"]),
-      }
-    : undefined;
 }
