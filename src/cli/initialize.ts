@@ -12,6 +12,7 @@ import { emptyState } from "../core/page/empty.ts";
 import { pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
 import { candidatesOf } from "../core/services/candidates.ts";
+import { holdersOf } from "../core/services/key-holder.ts";
 import { counted } from "../core/text.ts";
 import { accepted, CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
@@ -68,7 +69,8 @@ export async function setUp(
   const moved = inUse
     ? accepted({ decision: decide(config, seen, now) }, { yes }).decision.evicted.length
     : 0;
-  const leases = seen.legacy && takenOver(candidatesOf(config, seen), seen.legacy, now);
+  const holders = holdersOf(seen, config.addressHold, now);
+  const leases = seen.legacy && takenOver(candidatesOf(config, seen, holders), seen.legacy, now);
   const left = leftAliases(config, seen);
   const cleared = left.length > 0 && (await accept(left.map(({ address }) => address)));
   say("Initializing OCDD ...");

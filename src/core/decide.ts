@@ -10,13 +10,24 @@ import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
 import { withAnswer } from "./lifecycle/port-check.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
 import { withChecks } from "./methods/checks.ts";
-import type { Decision, Lease, LeaseTable, NameHold, Network, Observation, Service, State } from "./model.ts";
+import type {
+  Decision,
+  KeyHolder,
+  Lease,
+  LeaseTable,
+  NameHold,
+  Network,
+  Observation,
+  Service,
+  State,
+} from "./model.ts";
 import { isHidden } from "./page/appearance.ts";
 import { historyOf, type Listing, listingOf, renderListing } from "./page/listing.ts";
 import { renderPage } from "./page/page.ts";
 import { whyBarred } from "./services/barred.ts";
 import { type Candidate, candidatesOf, claimOf } from "./services/candidates.ts";
 import { heldNames, nameHoldsBefore, nameHoldsOf } from "./services/held-names.ts";
+import { holdersOf } from "./services/key-holder.ts";
 import { type Grant, grantNames } from "./services/names.ts";
 import { withPort } from "./services/portless.ts";
 import { renderSelves } from "./services/self.ts";
@@ -29,7 +40,8 @@ import { addressRecords, serverNames, srvRecords } from "./zone/service-records.
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
 export function decide(config: Config, seen: Observation, now: number): Decision {
   const hostIp = checkAgainstHost(config, seen);
-  const candidates = candidatesOf(config, seen);
+  const holders = holdersOf(seen, config.addressHold, now);
+  const candidates = candidatesOf(config, seen, holders);
   const addresses = giveAddresses(config, seen, candidates, hostIp, now, seen.neighbours);
   const { allocation, addressOf } = addresses;
   const disk = seen.zone;
@@ -98,6 +110,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       listing,
       grants,
       nameHolds,
+      holders: holders.kept,
       held,
       hostIp,
     }),
@@ -112,6 +125,7 @@ interface Decided {
   readonly grants: ReadonlyMap<string, Grant>;
   /** Those of before this decision. */
   readonly nameHolds: readonly NameHold[];
+  readonly holders: readonly KeyHolder[];
   /** Names that leases keep. */
   readonly held: ReadonlyMap<string, string>;
   readonly hostIp: Ipv4;
@@ -136,6 +150,7 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
       ...addresses.allocation.table,
       leases: withNames(addresses.allocation.table.leases, grants),
       hairpins: hairpinsOfOurs(addresses.before, seen, switchedOn),
+      holders: decided.holders,
       nameHolds: nameHoldsOf(decided.nameHolds, decided.served, grants, now),
     },
     // an address of the host's own serves something else: neither refused nor redirected

@@ -101,6 +101,19 @@ export interface NameHold {
   readonly since?: number;
 }
 
+/**
+ * The name of the container that has a key of compose's: Docker keeps it unique, labels are copied by anyone. `key` begins with
+ * `said:` where it is claimed by labels alone.
+ */
+export interface KeyHolder {
+  readonly key: string;
+  readonly name: string;
+  /** Since when, in seconds since the epoch. */
+  readonly since: number;
+  /** Seconds since the epoch; null while such a container exists. */
+  readonly releasedAt: number | null;
+}
+
 /** An address that another machine on the network answered for. */
 export interface Conflict {
   readonly address: Ipv4;
@@ -126,6 +139,8 @@ export interface LeaseTable {
   /** Bridge ports whose hairpin mode OCDD has set, to be undone by teardown. */
   readonly hairpins: readonly string[];
   readonly nameHolds: readonly NameHold[];
+  /** Absent in a file of an earlier version. */
+  readonly holders?: readonly KeyHolder[];
 }
 
 /** A container behind a service. */

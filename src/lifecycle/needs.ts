@@ -5,7 +5,8 @@ import type { Health } from "../core/lifecycle/health.ts";
 import { type LifecycleSettings, lifecycleOf } from "../core/lifecycle/settings.ts";
 import { perObject } from "../core/memo.ts";
 import type { Container, LeaseTable, Observation, Service } from "../core/model.ts";
-import { groupOf, identityOf, lastSeenOf, memberKey, saidProject } from "../core/services/identity.ts";
+import { groupOf, lastSeenOf, memberKey, saidProject } from "../core/services/identity.ts";
+import { claimedIn, keyHolders } from "../core/services/key-holder.ts";
 
 /** A container that is needed, and in which state. */
 export interface Need {
@@ -48,36 +49,22 @@ interface Meaning {
 }
 
 function meaningIn({ containers, stopped = [], actual }: Known): Meaning {
-  const lastSeen = lastSeenOf(actual?.table ?? NO_LEASES);
-  /** Key of one instance → the container that has its place; by the key that Docker's names prove, and by labels alone. */
-  const proved = new Map<string, Container>();
-  const claimed = new Map<string, Container>();
-  const named = new Map<string, Container[]>();
-  const place = (map: Map<string, Container>, key: string, one: Container): void => {
-    const other = map.get(key);
-    const isFirst =
-      other === undefined ||
-      (other.id !== lastSeen.get(key) && (one.id === lastSeen.get(key) || one.created < other.created));
-    if (isFirst) map.set(key, one);
-  };
-  for (const one of [...containers, ...stopped]) {
-    append(named, one.name, one);
-    const { key, membership, rejectedKey } = identityOf(one, lastSeen);
-    if (membership?.kind !== "compose") continue;
-    if (groupOf(key) !== key) place(proved, key, one);
-    else if (rejectedKey !== null) place(claimed, rejectedKey, one);
+  const table = actual?.table ?? NO_LEASES;
+  /** Of one service: those whose place Docker's names prove, and those that have it by labels alone. */
+  const members = new Map<string, Container[]>();
+  const claimants = new Map<string, Container[]>();
+  for (const [key, { container }] of keyHolders({ containers, stopped }, lastSeenOf(table), table.holders)) {
+    const claimed = claimedIn(key);
+    if (claimed !== null) append(claimants, groupOf(claimed), container);
+    else if (groupOf(key) !== key) append(members, groupOf(key), container);
   }
-  const [members, claimants] = [proved, claimed].map((map) => {
-    const services = new Map<string, Container[]>();
-    for (const [key, one] of map) append(services, groupOf(key), one);
-    return services;
-  });
+  const named = new Map<string, Container[]>();
+  for (const one of [...containers, ...stopped]) append(named, one.name, one);
   const service: Meaning["service"] = (container, name) => {
     // what it says of its own project gives it nothing that `ocdd.wake.with` would not; one of `compose run` has one as well
     const group = groupOf(memberKey("compose", saidProject(container), name, 1));
-    // any container can have a service's labels: they count only where none has its name, as with `container_name`, and
-    // then the oldest, which was there first
-    return members?.get(group) ?? claimants?.get(group);
+    // any container can have a service's labels: they count only where none has its name, as with `container_name`
+    return members.get(group) ?? claimants.get(group);
   };
   return { service, named: (name) => named.get(name) };
 }

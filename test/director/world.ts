@@ -6,6 +6,7 @@ import { HostError } from "../../src/core/errors.ts";
 import type { Firewall } from "../../src/core/forwards/backend.ts";
 import type { Container } from "../../src/core/model.ts";
 import { candidatesOf } from "../../src/core/services/candidates.ts";
+import { holdersOf } from "../../src/core/services/key-holder.ts";
 import { type Outcome, reconcile } from "../../src/director/reconcile.ts";
 import type { DockerEvent } from "../../src/host/docker/json.ts";
 import { attachment, config, container, id, ip, NOW } from "../core/make.ts";
@@ -191,7 +192,9 @@ export class World {
     const { scope, more } = director.pending.take();
     const observe: Director["host"]["observe"] = async (what) => {
       const seen = await director.host.observe(what);
-      judge.keys = new Map(candidatesOf(this.config, seen).map((one) => [one.container.id, one.key]));
+      const holders = holdersOf(seen, this.config.addressHold, this.now);
+      const candidates = candidatesOf(this.config, seen, holders);
+      judge.keys = new Map(candidates.map((one) => [one.container.id, one.key]));
       return seen;
     };
     const options = { now: () => this.now, apply: true, yes: true, confirmationMs: 0 };

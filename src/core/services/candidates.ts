@@ -9,7 +9,8 @@ import { cadenceOfContainer } from "../methods/cadence.ts";
 import type { Container, Observation } from "../model.ts";
 import { withoutLaterNetworks } from "./allowed.ts";
 import { asleepReach, networkIndex, type Reach, reachOf, type Surroundings, wishOf } from "./candidate.ts";
-import { groupOf, type Identity, identityOf, lastSeenOf, loserKey } from "./identity.ts";
+import { groupOf, type Identity, identityOf, loserKey, nameKey } from "./identity.ts";
+import type { Holders } from "./key-holder.ts";
 import { isShown, readLabels, type Wishes } from "./labels.ts";
 import { nameNotes, wishedName } from "./name.ts";
 import type { Claim } from "./names.ts";
@@ -24,8 +25,12 @@ export interface Candidate {
 }
 
 /** Every container that may be shown, newest first, each with a key of its own. */
-export function candidatesOf(config: Config, seen: Observation): Candidate[] {
-  const lastSeen = lastSeenOf(seen.actual.table);
+export function candidatesOf(
+  config: Config,
+  seen: Observation,
+  holders: Pick<Holders, "lastSeen" | "of" | "reserved">,
+): Candidate[] {
+  const { lastSeen } = holders;
   const around = {
     networkOf: networkIndex(seen.networks),
     hostAddresses: new Set(seen.addresses.map(({ address }) => address)),
@@ -34,13 +39,13 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
     .filter((container) => isShown(container.labels, config.expose))
     .map((container) => ({ container, identity: identityOf(container, lastSeen) }));
   const running = new Set(seen.containers);
-  const holders = keyHolders(members, seen, lastSeen, running);
   const groups = new Set([...lastSeen.keys()].map(groupOf));
   return members
     .sort((a, b) => b.container.created - a.container.created)
     .flatMap(({ container, identity }): Candidate[] => {
-      const holder = holders.get(identity.key);
+      const holder = holders.of.get(identity.key)?.container;
       const own = holder === container;
+      const reservedFor = own ? holders.reserved.get(identity.key) : undefined;
       const read = labelsOf(container, "", () => readLabels(container.labels));
       const labels = withoutLaterNetworks(read, container, seen.networks);
       const runs = running.has(container);
@@ -51,6 +56,9 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
       const notes = [
         ...labels.notes,
         ...(own || holder === undefined ? [] : [`"${clip(holder.name)}" has the place that it claims`]),
+        ...(reservedFor === undefined
+          ? []
+          : [`the place that it claims was that of "${clip(reservedFor)}": it gets it after ADDRESS_HOLD`]),
         ...nameNotes(
           identity.oneOff ? null : labels.name,
           identity.membership?.service ?? container.name,
@@ -77,7 +85,7 @@ export function candidatesOf(config: Config, seen: Observation): Candidate[] {
           wishes: { ...labels, notes },
           identity,
           reach,
-          key: own ? identity.key : loserKey(container),
+          key: !own ? loserKey(container) : reservedFor === undefined ? identity.key : nameKey(container),
         },
       ];
     });
@@ -102,50 +110,6 @@ export const hasNoAlias = ({ kind }: Reach): boolean =>
   kind === "host" || kind === "shared" || kind === "direct";
 
 const labelsOf = perObject<Container, ReturnType<typeof readLabels>>();
-
-interface Member {
-  readonly container: Container;
-  readonly identity: Identity;
-}
-
-/**
- * Of several that claim one key the one last seen with it keeps it, else the oldest; one that runs before one that sleeps.
- * Docker keeps each name unique, but compose's key has two names (with "-" and with "_"): the container last seen with it
- * keeps it as long as it exists with its name, also while it is stopped, and one that has lost it does not get it later. Of
- * swarm's tasks the next may run before the one that it replaces has ended (`order: start-first`), so the newest is next.
- */
-function keyHolders(
-  members: readonly Member[],
-  seen: Observation,
-  lastSeen: ReadonlyMap<string, string>,
-  running: ReadonlySet<Container>,
-): ReadonlyMap<string, Container> {
-  const holders = new Map<string, Container>();
-  for (const container of [...seen.containers, ...(seen.stopped ?? [])]) {
-    const { key, namedByCompose } = identityOf(container, lastSeen);
-    if (namedByCompose && lastSeen.get(key) === container.id) holders.set(key, container);
-  }
-  const kept = new Set(holders.keys());
-  for (const { container, identity } of members) {
-    const { key } = identity;
-    const last = lastSeen.get(key);
-    const isSwarms = identity.membership?.kind === "swarm";
-    const hasLost = !isSwarms && container.id !== last && lastSeen.get(loserKey(container)) === container.id;
-    if (kept.has(key) || hasLost) continue;
-    const rival = holders.get(key);
-    const [runs, rivalRuns] = [running.has(container), rival !== undefined && running.has(rival)];
-    const wins =
-      rival === undefined ||
-      (runs && !rivalRuns) ||
-      (runs === rivalRuns &&
-        rival.id !== last &&
-        (container.id === last ||
-          (isSwarms ? container.created > rival.created : container.created < rival.created) ||
-          (container.created === rival.created && container.id < rival.id)));
-    if (wins) holders.set(key, container);
-  }
-  return holders;
-}
 
 /** Problems of an identity, given the existing leases. */
 function identityNotes(

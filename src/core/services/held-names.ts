@@ -2,25 +2,10 @@
 
 import { isHeld } from "../addresses/lease.ts";
 import type { LeaseTable, NameHold } from "../model.ts";
+import { withinBound } from "./bound.ts";
 import { type Candidate, hasNoAlias } from "./candidates.ts";
 import { groupOf } from "./identity.ts";
 import type { Grant } from "./names.ts";
-
-/**
- * How many on hold are kept: who starts containers cannot fill the leases file. Those that have been there longest, so that
- * many that come and go displace one another and no service.
- */
-const MOST_ON_HOLD = 1_000;
-
-/** Without those on hold that are too many; one whose `since` is not known is from an earlier version, and older. */
-export function withinBound<T extends Pick<NameHold, "since" | "releasedAt">>(
-  all: readonly T[],
-): readonly T[] {
-  const onHold = all.filter(({ releasedAt }) => releasedAt !== null);
-  if (onHold.length <= MOST_ON_HOLD) return all;
-  const tooMany = new Set(onHold.sort((a, b) => (a.since ?? 0) - (b.since ?? 0)).slice(MOST_ON_HOLD));
-  return all.filter((one) => !tooMany.has(one));
-}
 
 /** Names in use or on hold, each with the group that holds it. `now` in seconds since the epoch, `hold` in seconds. */
 export function heldNames(table: LeaseTable, now: number, hold: number): ReadonlyMap<string, string> {

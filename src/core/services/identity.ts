@@ -61,7 +61,7 @@ const claims = perObject<Container, Claims>();
 const identities = perObject<Container, Identity>();
 
 function claimsOf(container: Container): Claims {
-  const byName = `container:${part(container.name)}`;
+  const byName = nameKey(container);
   const oneOff = isOneOff(container);
   const membership = oneOff ? null : membershipOf(container);
   const claimed = membership === null ? null : keyOf(membership);
@@ -80,6 +80,9 @@ export function lastSeenOf({ leases, nameHolds }: LeaseTable): ReadonlyMap<strin
 
 /** The key of a container that does not get the one it claims, since another has it. "#" is in no container's name. */
 export const loserKey = ({ id }: Container): string => `container:#${id.slice(0, 12)}`;
+
+/** The key of a container's name. */
+export const nameKey = ({ name }: Pick<Container, "name">): string => `container:${part(name)}`;
 
 /** The group of a key: the instances of one service are one. */
 export function groupOf(key: string): string {

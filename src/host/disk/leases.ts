@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
-import type { Conflict, Lease, LeaseTable, NameHold } from "../../core/model.ts";
+import type { Conflict, KeyHolder, Lease, LeaseTable, NameHold } from "../../core/model.ts";
 import { isMoment } from "../../core/moment.ts";
 import type { LeasesRead } from "../../core/observation.ts";
 import { keptOf, previousOf } from "../../core/paths.ts";
@@ -40,7 +40,12 @@ async function replaceLeases(path: string, table: LeaseTable, durability: "now" 
   const before = await readText(path);
   if (before !== undefined && parse(before) !== undefined) await keep(path, before, durability);
   const canonical = inOrder(table);
-  const document = { schemaVersion: VERSION, checksum: checksum(canonical), ...canonical };
+  const document = {
+    schemaVersion: VERSION,
+    checksum: checksum(canonical),
+    ...canonical,
+    ...holdersInFile(table.holders ?? []),
+  };
   await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, { durability });
 }
 
@@ -62,8 +67,28 @@ async function keep(path: string, text: string, durability: "now" | "later"): Pr
 /** Errors of link(2) where the target is on another file system, or that has no hard links. */
 const NO_LINK = new Set(["EXDEV", "EPERM", "EOPNOTSUPP", "EMLINK"]);
 
-/** The table as it is in the file. */
-type Stored = Omit<LeaseTable, "nameHolds"> & Partial<LeaseTable>;
+/** The table as it is in the file, but for what has a checksum of its own. */
+type Stored = Omit<LeaseTable, "nameHolds" | "holders"> & Partial<Pick<LeaseTable, "nameHolds">>;
+
+/** With a checksum of its own: earlier versions read the file, and leave it out. */
+function holdersInFile(holders: readonly KeyHolder[]): Record<string, unknown> {
+  if (holders.length === 0) return {};
+  const inOrder = holders.map(({ key, name, since, releasedAt }) => ({ key, name, since, releasedAt }));
+  return { holders: inOrder, holdersChecksum: checksum(inOrder) };
+}
+
+/** Throws where it is not as it was written. */
+function readHolders({ holders, holdersChecksum }: Record<string, unknown>): Pick<LeaseTable, "holders"> {
+  if (holders === undefined && holdersChecksum === undefined) return {};
+  const read = array(holders).map((value): KeyHolder => {
+    const { key, name, since, releasedAt } = value as Record<string, unknown>;
+    if (typeof key !== "string" || typeof name !== "string") throw new TypeError("no holder");
+    if (!isMoment(since) || (releasedAt !== null && !isMoment(releasedAt))) throw new TypeError("no holder");
+    return { key, name, since, releasedAt };
+  });
+  if (checksum(read) !== holdersChecksum) throw new TypeError("damaged");
+  return { holders: read };
+}
 
 /**
  * The table with its fields in the one order that the checksum is taken over, however it was made. Without names kept for
@@ -95,7 +120,7 @@ const nameHoldInOrder = ({ key, names, container, releasedAt, since }: NameHold)
 const sinceOf = (since: number | undefined): Pick<NameHold, "since"> =>
   since === undefined ? {} : { since };
 
-function checksum(canonical: Stored): string {
+function checksum(canonical: Stored | readonly KeyHolder[]): string {
   return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
 }
 
@@ -108,6 +133,7 @@ function parse(text: string): LeaseTable | undefined {
       conflicts: array(document.conflicts).map(readConflict),
       hairpins: array(document.hairpins).filter((port) => typeof port === "string"),
       nameHolds: array(document.nameHolds ?? []).map(readNameHold),
+      ...readHolders(document),
     };
     return checksum(inOrder(table)) === document.checksum ? table : undefined;
   } catch {

@@ -101,19 +101,13 @@ t.test(
           let before: State = BARE;
           let address: string | undefined;
           let wasGone = false;
-          /** One that first runs while the service is not there has no rival: Docker gives such a name to anybody. */
-          let seenBeside = false;
-          let known = false;
           const all: Look[] = [{ real: "runs", copy: "gone", named: "gone" }, ...steps];
           for (const [i, look] of all.entries()) {
             if (look.real === "gone") wasGone = true;
             else if (wasGone) {
               round += 1;
               wasGone = false;
-              known = false;
             }
-            if (known && look.real !== "gone" && look.copy === "runs") seenBeside = true;
-            if (look.real === "runs") known = true;
             const containers: Container[] = [VPN];
             const stopped: Container[] = [];
             const put = (one: Container, where: string): void => {
@@ -121,7 +115,7 @@ t.test(
               if (where === "stopped") stopped.push({ ...one, state: "exited" });
             };
             put(real(), look.real);
-            if (copying !== undefined && (seenBeside || look.copy === "stopped")) put(copying, look.copy);
+            if (copying !== undefined) put(copying, look.copy);
             put(named, look.named);
             const decided = () => {
               const seen = observation({ containers, stopped, networks: [BRIDGE, LAN], actual: before });
