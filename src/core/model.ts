@@ -225,7 +225,7 @@ export interface FirewallSeen {
   readonly backend: "iptables" | "nft";
   /** Null when the guard is or can be in force; else why not, in one line. */
   readonly unguarded: string | null;
-  /** Rules of the operator's that keep aliases from working, one line each. */
+  /** Rules before OCDD's accept that keep aliases from working, one line each. */
   readonly obstacles: readonly string[];
   /** The constant rules are in iptables: its programs are needed. */
   readonly iptables: boolean;

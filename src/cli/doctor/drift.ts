@@ -88,7 +88,7 @@ export function range(config: Config, seen: Observation, { unserved, range: use 
 /** Changes named in one line. */
 const NAMED = 5;
 
-/** The operator's own rules that refuse traffic to the aliases: they take precedence, and are reported. */
+/** Rules that refuse traffic to the aliases before OCDD accepts it: they take precedence, and are reported. */
 export function obstacles({ firewall }: Observation): Finding {
   const [first] = firewall.obstacles;
   if (first === undefined) return good("operator's firewall", "does not drop traffic to the aliases");
@@ -96,7 +96,7 @@ export function obstacles({ firewall }: Observation): Finding {
   return bad(
     "operator's firewall",
     `${clip(first, 120)}${more} comes before OCDD's accept`,
-    "change that rule if the aliases are to be reached",
+    "change or move that rule if the aliases are to be reached; to put Docker's own in order, restart Docker",
   );
 }
 

@@ -14,7 +14,7 @@ export interface SeenJumps {
   readonly stray: readonly Jump[];
 }
 
-/** A rule that keeps all packets from the aliases. */
+/** A rule that keeps packets from all aliases. */
 export interface Blocker {
   readonly chain: string;
   readonly rule: string;
@@ -22,20 +22,33 @@ export interface Blocker {
 
 const targetOf = (rule: string): string => ruleOf(rule).target ?? "";
 
-/** Docker's own chains decide on traffic to containers; before them the operator's rules in DOCKER-USER. */
-const isDockers = (rule: string): boolean =>
-  // there may be many thousands of others, and to cut them into words takes longest
-  rule.includes("DOCKER") && /^DOCKER(?!-USER$)/.test(targetOf(rule));
+/**
+ * Docker's chains that refuse traffic to containers, of 20.10 to 29: OCDD's accept comes before them. A swarm's DOCKER-INGRESS
+ * is none of them, as it only accepts. A name that only begins like these is the operator's.
+ */
+const DOCKER_REFUSES: ReadonlySet<string> = new Set([
+  "DOCKER",
+  "DOCKER-BRIDGE",
+  "DOCKER-FORWARD",
+  "DOCKER-INTERNAL",
+  "DOCKER-ISOLATION-STAGE-1",
+  "DOCKER-ISOLATION-STAGE-2",
+]);
 
-/** The place of the operator's rules for containers; -1 when that is not before Docker's own. */
-function dockerUserAt(rules: readonly string[]): number {
-  const at = rules.findIndex((rule) => {
-    if (!rule.includes("DOCKER-USER")) return false;
-    const { target, goes, always } = ruleOf(rule);
-    return target === "DOCKER-USER" && always && !goes;
-  });
-  return rules.slice(0, Math.max(at, 0)).some(isDockers) ? -1 : at;
-}
+/** Docker's chains that redirect. */
+const DOCKER_REDIRECTS: ReadonlySet<string> = new Set(["DOCKER", "DOCKER-INGRESS"]);
+
+const leadsTo = (rule: string, chains: ReadonlySet<string>): boolean =>
+  // there may be many thousands of others, and to cut them into words takes longest
+  rule.includes("DOCKER") && chains.has(targetOf(rule));
+
+const isRefusal = (rule: string): boolean => leadsTo(rule, DOCKER_REFUSES);
+
+const DOCKER_USER: ReadonlySet<string> = new Set(["DOCKER-USER"]);
+
+/** The first place behind the operator's rules for containers, 0 without them, in the rules of FORWARD. */
+const behindDockerUser = (rules: readonly string[]): number =>
+  rules.findIndex((rule) => leadsTo(rule, DOCKER_USER)) + 1;
 
 const REFUSING: ReadonlySet<string> = new Set(["DROP", "REJECT"]);
 
@@ -63,22 +76,25 @@ export function sameJump(a: Jump, b: Jump): boolean {
   return a.table === b.table && a.from === b.from && a.rule === b.rule;
 }
 
-/**
- * Whether a jump at this place sees the packets it is for. The operator's rules may come before it in FORWARD and
- * DOCKER-USER, also ones added later: what they drop is dropped.
- */
+/** Whether a jump at this place sees the packets it is for, and no others. */
 function isInPlace(chains: Chains, name: string, index: number): boolean {
   const rules = chains.get(name) ?? [];
   const before = rules.slice(0, index);
   switch (name) {
-    case "filter/FORWARD":
-      return !before.some(isDockers) && dockerUserAt(rules) < index;
+    case "filter/FORWARD": {
+      const start = behindDockerUser(rules);
+      if (index < start || before.slice(start).some(isRefusal)) return false;
+      const behind = rules.slice(index + 1);
+      const docker = behind.findIndex(isRefusal);
+      // a refusal of all that the operator has put before the jump stays there
+      return docker < 0 ? behind.every(refusesAll) : docker === 0;
+    }
     case "filter/INPUT":
       return !before.some((rule) => accepts(chains, targetOf(rule)));
     case "nat/POSTROUTING":
       return true;
     default:
-      return !before.some(isDockers);
+      return !before.some((rule) => leadsTo(rule, DOCKER_REDIRECTS));
   }
 }
 
@@ -96,19 +112,29 @@ function refusesAll(rule: string): boolean {
   return always && REFUSING.has(target);
 }
 
-/** Where a jump is to be inserted, 0 for the top, in a chain whose other rules these are. */
+/**
+ * Where a jump is to be inserted, 0 for the top, in a chain whose other rules these are. In FORWARD behind the operator's
+ * rules: directly before Docker's refusal, without one before rules at the end that refuse all, as a policy does.
+ */
 export function placeOf(jump: Jump, rules: readonly string[]): number {
   // before any rule that Docker or another program redirects or accepts by
   if (jump.from !== "FORWARD") return 0;
-  const user = dockerUserAt(rules);
-  if (user >= 0) return user + 1;
-  const end = rules.findIndex((rule) => isDockers(rule) || refusesAll(rule));
-  return end < 0 ? rules.length : end;
+  const start = behindDockerUser(rules);
+  const docker = rules.findIndex((rule, index) => index >= start && isRefusal(rule));
+  if (docker >= 0) return docker;
+  return Math.max(start, rules.findLastIndex((rule) => !refusesAll(rule)) + 1);
 }
 
-/** Rules of the operator's that refuse everything before OCDD's accept: no alias works behind them. */
+/**
+ * Rules before OCDD's accept that keep clients from all aliases: of the operator's that refuse everything, and of Docker's
+ * that have come before DOCKER-USER, where OCDD's accept must not.
+ */
 export function blockersOf(chains: Chains): Blocker[] {
-  const found: Blocker[] = [];
+  const forward = chains.get("filter/FORWARD") ?? [];
+  const found = forward
+    .slice(0, behindDockerUser(forward))
+    .filter(isRefusal)
+    .map((rule): Blocker => ({ chain: "FORWARD", rule }));
   const seen = new Set<string>();
   /** True when nothing gets past the chain. */
   const walk = (chain: string): boolean => {

@@ -23,7 +23,7 @@ export interface SeenTables {
   /** Rules of the bash script OctoCopDD that lead to containers. */
   readonly legacy: readonly LegacyForward[];
   readonly snapshot: Snapshot;
-  /** Rules of the operator's that refuse everything before OCDD's accept, each behind its chain. */
+  /** Rules that keep clients from all aliases before OCDD's accept, each behind its chain. */
   readonly obstacles: readonly string[];
 }
 

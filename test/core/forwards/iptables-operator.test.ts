@@ -3,8 +3,8 @@ import fc from "fast-check";
 import t from "tap";
 import { blockersOf } from "../../../src/core/forwards/iptables-jumps.ts";
 import { applyTransaction } from "../../fake/iptables.ts";
-import { converge, forward, look, pathOf, recorded, written } from "./iptables.ts";
-import { CLIENT, DB, FAR, tcp, verdict, WEB } from "./packets.ts";
+import { converge, forward, look, NOTHING, pathOf, recorded, written } from "./iptables.ts";
+import { at, CLIENT, DB, FAR, tcp, verdict, WEB } from "./packets.ts";
 
 const WANTED = pathOf([
   forward("192.168.122.11", "172.17.0.2"),
@@ -12,65 +12,145 @@ const WANTED = pathOf([
   forward("192.168.122.13", "172.17.0.13", { "ocdd.map": "80:8080,53:5353/udp" }),
 ]);
 
-for (const engine of ["20.10", "28"] as const) {
-  const docker = recorded(engine);
+const OURS = "-j OCDD-FORWARD";
 
-  /** Rules of an operator's for DOCKER-USER, ufw-docker's RETURN for private networks and Docker's manual's DROP among them. */
-  const rule = fc.constantFrom(
-    "-j DROP",
-    "-j ACCEPT",
-    "-j RETURN",
-    "-j REJECT --reject-with icmp-port-unreachable",
-    "-s 192.168.122.50/32 -j DROP",
-    "-s 192.168.122.50/32 -j RETURN",
-    "-s 192.168.122.0/24 -j RETURN",
-    "! -s 192.168.122.50/32 -i ens3 -j DROP",
-    "-i ens3 -j ACCEPT",
-    "-m state --state RELATED,ESTABLISHED -j ACCEPT",
-    "-m conntrack --ctstate NEW -j REJECT --reject-with icmp-port-unreachable",
-    "-d 172.17.0.0/16 -p tcp -m tcp --dport 80 -j DROP",
-    "-m conntrack --ctorigdst 192.168.122.12 -j DROP",
-    "-i ens3 -j LISTED",
+const filter = (ruleset: string, ...lines: readonly string[]): string =>
+  applyTransaction(ruleset, `*filter\n${lines.map((line) => `${line}\n`).join("")}COMMIT\n`);
+const rulesOf = (ruleset: string, chain: string): readonly string[] =>
+  look(ruleset).snapshot.chains.get(`filter/${chain}`) ?? [];
+const run = (ruleset: string): string => converge(ruleset, WANTED);
+const insert = (ruleset: string, chain: string, at: number, rule: string): string =>
+  filter(ruleset, `-I ${chain} ${Math.min(at, rulesOf(ruleset, chain).length) + 1} ${rule}`);
+const withoutOurs = (ruleset: string): string =>
+  rulesOf(ruleset, "FORWARD").includes(OURS) ? filter(ruleset, `-D FORWARD ${OURS}`) : ruleset;
+/** Jumps of Docker's to the top of FORWARD, the last one first, as it moves them itself. */
+const toTop = (ruleset: string, ...chains: readonly string[]): string =>
+  chains.reduce((before, chain) => {
+    const there = rulesOf(before, "FORWARD").includes(`-j ${chain}`);
+    return filter(before, ...(there ? [`-D FORWARD -j ${chain}`] : []), `-I FORWARD 1 -j ${chain}`);
+  }, ruleset);
+
+/** Rules of an operator's, ufw-docker's RETURN for private networks and Docker's manual's DROP among them. */
+const own = fc.constantFrom(
+  "-j DROP",
+  "-j ACCEPT",
+  "-j RETURN",
+  "-j REJECT --reject-with icmp-port-unreachable",
+  "-s 192.168.122.50/32 -j DROP",
+  "-s 192.168.122.50/32 -j RETURN",
+  "-s 192.168.122.0/24 -j RETURN",
+  "! -s 192.168.122.50/32 -i ens3 -j DROP",
+  "-i ens3 -j ACCEPT",
+  "-m state --state RELATED,ESTABLISHED -j ACCEPT",
+  "-m conntrack --ctstate NEW -j REJECT --reject-with icmp-port-unreachable",
+  "-d 172.17.0.0/16 -p tcp -m tcp --dport 80 -j DROP",
+  "-m conntrack --ctorigdst 192.168.122.12 -j DROP",
+);
+const rule = fc.oneof(
+  { weight: 3, arbitrary: own },
+  fc.constantFrom("-i ens3 -j LISTED", "-j DOCKER-BLOCK", "-j DOCKER-FORWARDED", "-j ufw-before-forward"),
+);
+/** The operator's chains, some with names that look like Docker's. */
+const chains = fc
+  .tuple(
+    ...["LISTED", "DOCKER-BLOCK", "DOCKER-FORWARDED", "ufw-before-forward"].map((chain) =>
+      fc
+        .array(own, { maxLength: 2 })
+        .map((rules) => [`:${chain} - [0:0]`, ...rules.map((line) => `-A ${chain} ${line}`)]),
+    ),
+  )
+  .map((lists) => lists.flat());
+
+/** `docker`: the first of Docker's chains that may refuse traffic to containers. */
+type Change = (ruleset: string, docker: string) => string;
+const CHANGES: Readonly<Record<string, Change>> = {
+  "a run": run,
+  "the last service goes": (ruleset) => converge(ruleset, NOTHING),
+  "the accept is lost": withoutOurs,
+  // 28 at its start; 20.10 also at a new network
+  "Docker starts": (ruleset, docker) => toTop(ruleset, docker, "DOCKER-USER"),
+  "a swarm publishes a port": (ruleset) => toTop(ruleset, "DOCKER-INGRESS"),
+  "a swarm's network is new": (ruleset) => toTop(ruleset, "DOCKER-INGRESS", "DOCKER-USER"),
+};
+const change = fc.oneof(
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom("FORWARD", "DOCKER-USER"), fc.nat(6), rule) },
+  fc.constantFrom(...Object.keys(CHANGES)),
+);
+
+for (const engine of ["20.10", "28"] as const) {
+  const docker = filter(
+    recorded(engine),
+    // of a swarm
+    ":DOCKER-INGRESS - [0:0]",
+    "-A DOCKER-INGRESS -p tcp -m tcp --dport 8080 -j ACCEPT",
+    "-A DOCKER-INGRESS -j RETURN",
   );
-  const edit = fc.record({ rule, at: fc.nat(5), run: fc.boolean() });
-  const senders = [CLIENT, FAR, WEB, DB];
-  const targets = [".11", ".12", ".13"];
+  const first = engine === "28" ? "DOCKER-FORWARD" : "DOCKER-ISOLATION-STAGE-1";
+
+  /** The operator's rules alone: those of FORWARD before Docker's, and an accept. */
+  const alone = (ruleset: string): string => {
+    const rules = rulesOf(withoutOurs(ruleset), "FORWARD");
+    const before = rules.slice(0, rules.indexOf(`-j ${first}`));
+    const accepting = [...before, "-j ACCEPT"].map((line) => `-A FORWARD ${line}`);
+    return filter(ruleset.replace(/^-A FORWARD .*\n/gm, ""), ...accepting);
+  };
 
   t.test(
-    `Docker ${engine}: what the operator refuses is refused, all else is accepted, whenever the rules came`,
+    `Docker ${engine}: what the operator refuses before Docker's rules is refused, all else is accepted, whenever the rules came`,
     async () => {
       fc.assert(
-        fc.property(fc.array(edit, { maxLength: 6 }), fc.array(rule, { maxLength: 3 }), (edits, listed) => {
-          let ruleset = applyTransaction(
-            docker,
-            `*filter\n:LISTED - [0:0]\n${listed
-              .filter((r) => !r.includes("LISTED"))
-              .map((r) => `-A LISTED ${r}\n`)
-              .join("")}COMMIT\n`,
-          );
-          for (const { rule, at, run } of edits) {
-            const rules = look(ruleset).snapshot.chains.get("filter/DOCKER-USER")?.length ?? 0;
-            const line = `-I DOCKER-USER ${Math.min(at, rules) + 1} ${rule}`;
-            ruleset = applyTransaction(ruleset, `*filter\n${line}\nCOMMIT\n`);
-            if (run) ruleset = converge(ruleset, WANTED);
-          }
-          // one run at any time is enough, before or after any of the rules
-          if (!edits.some(({ run }) => run)) ruleset = converge(ruleset, WANTED);
-          // the verdict of the operator's rules alone: only DOCKER-USER in FORWARD
-          const alone = ruleset
-            .replace(/^:FORWARD DROP/m, ":FORWARD ACCEPT")
-            .replace(/^-A FORWARD (?!-j DOCKER-USER$).*\n/gm, "");
-          const settled = written(ruleset, WANTED) === "";
-          const same = senders.every((from) =>
-            targets.every((to) => {
+        fc.property(chains, fc.array(change, { maxLength: 8 }), (declared, changes) => {
+          let ruleset = filter(docker, ...declared);
+          for (const one of changes)
+            ruleset =
+              typeof one === "string" ? (CHANGES[one] as Change)(ruleset, first) : insert(ruleset, ...one);
+          ruleset = run(ruleset);
+          const expected = alone(ruleset);
+          const same = [CLIENT, FAR, WEB, DB].every((from) =>
+            [".11", ".12", ".13"].every((to) => {
               const packet = { ...from, ...tcp(80, to) };
-              return JSON.stringify(verdict(packet, ruleset)) === JSON.stringify(verdict(packet, alone));
+              return JSON.stringify(verdict(packet, ruleset)) === JSON.stringify(verdict(packet, expected));
             }),
           );
-          return settled && same;
+          return same && written(ruleset, WANTED) === "" && look(ruleset).dataPath.damaged.length === 0;
         }),
-        { numRuns: 300 },
+        { numRuns: 200 },
       );
+    },
+  );
+
+  t.test(`Docker ${engine}: a rule between DOCKER-USER and Docker's own survives each change`, async (t) => {
+    const reached = (ruleset: string) => [
+      verdict({ ...CLIENT, ...tcp(80, ".11") }, ruleset),
+      verdict({ ...FAR, ...tcp(80, ".11") }, ruleset),
+    ];
+    const dropped = ["dropped", at("172.17.0.2", 80)];
+    const drop = "-s 192.168.122.50/32 -j DROP";
+    for (const [name, to] of Object.entries(CHANGES)) {
+      if (name === "Docker starts") continue; // it overtakes the rule
+      t.strictSame(
+        reached(run(insert(to(docker, first), "FORWARD", 1, drop))),
+        dropped,
+        `${name}, then the rule`,
+      );
+      t.strictSame(
+        reached(run(to(insert(run(docker), "FORWARD", 1, drop), first))),
+        dropped,
+        `the rule, then: ${name}`,
+      );
+    }
+  });
+
+  t.test(
+    `Docker ${engine}: DOCKER-USER behind Docker's own: its rules are in force, and doctor names the order`,
+    async (t) => {
+      const swapped = run(insert(toTop(docker, first), "DOCKER-USER", 0, "-s 192.168.122.50/32 -j DROP"));
+      const forward = rulesOf(swapped, "FORWARD");
+      t.ok(forward.indexOf(OURS) > forward.indexOf("-j DOCKER-USER"));
+      t.equal(verdict({ ...CLIENT, ...tcp(80, ".12") }, swapped), "dropped");
+      t.strictSame(blockersOf(look(swapped).snapshot.chains), [{ chain: "FORWARD", rule: `-j ${first}` }]);
+      const ingress = run(toTop(docker, "DOCKER-INGRESS"));
+      t.strictSame(blockersOf(look(ingress).snapshot.chains), [], "a swarm's chain refuses nothing");
     },
   );
 
@@ -79,12 +159,7 @@ for (const engine of ["20.10", "28"] as const) {
     async (t) => {
       const before = converge(docker, WANTED);
       // dockerd 28 at its start: DOCKER-FORWARD, then DOCKER-USER at the top of FORWARD; 20.10 its isolation at a new network
-      const first = engine === "28" ? "DOCKER-FORWARD" : "DOCKER-ISOLATION-STAGE-1";
-      const restart = [first, "DOCKER-USER"].flatMap((chain) => [
-        `-D FORWARD -j ${chain}`,
-        `-I FORWARD 1 -j ${chain}`,
-      ]);
-      const overtaken = applyTransaction(before, `*filter\n${restart.join("\n")}\nCOMMIT\n`);
+      const overtaken = toTop(before, first, "DOCKER-USER");
       t.strictSame(look(overtaken).dataPath.damaged, ["accept"]);
       t.equal(
         written(overtaken, WANTED),
@@ -121,6 +196,7 @@ t.test(
     t.strictSame(placed([...own, "-j REJECT --reject-with icmp-port-unreachable"]).indexOf(ours), 2);
     t.strictSame(placed([...own, "-o docker0 -j DOCKER", "-j DROP"]).indexOf(ours), 2);
     t.strictSame(placed([...own, '-m comment --comment "the end" -j DROP']).indexOf(ours), 2);
+    t.strictSame(placed(["-j DROP", ...own]), ["-j DROP", ...own, ours], "put in front of all, it is no end");
     const panic = converge(table(own), WANTED).replace("-A FORWARD -s", "-A FORWARD -j DROP\n-A FORWARD -s");
     t.equal(written(panic, WANTED), "", "an end that the operator puts before the accept stays");
   },
