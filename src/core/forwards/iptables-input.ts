@@ -15,24 +15,32 @@ type Answer = "yes" | "no" | "maybe";
 
 /** Targets after which the packet goes on to the next rule. */
 const PASSING = /^$|^(LOG|NFLOG|ULOG|MARK|CONNMARK|SET|TRACE|AUDIT|NOTRACK|CT|DSCP|TOS|CHECKSUM)$/;
-/** Rules looked at, at most: chains that call each other twice grow without bound. */
-const MOST_RULES = 20_000;
+
+/** "in": may be accepted; "on": may reach the next rule of the caller; else the rule that refuses. */
+type End = "in" | "on" | { readonly by: string };
 
 /**
  * The rule or policy that refuses every such packet, as `iptables-save -t filter` prints it. Null where some clients may be
  * let in: a rule whose conditions are not known here may accept, and never counts as refusal.
  */
 export function refusedBy(saved: string, arrival: Arrival): string | null {
-  const lines = linesOf(saved);
-  let left = MOST_RULES;
-  /** "in": may be accepted; "on": may reach the next rule of the caller; else the rule that refuses. */
-  const walk = (chain: string, sure: boolean, depth: number): "in" | "on" | { readonly by: string } => {
+  const chains = chainsOf(saved);
+  /** By chain, and whether each packet reaches it: several may jump to one. */
+  const known = new Map<string, End>();
+  const walk = (chain: string, sure: boolean): End => {
+    const key = `${chain} ${sure}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    // what a loop comes back to, which the kernel refuses
+    known.set(key, "in");
+    const end = through(chain, sure);
+    known.set(key, end);
+    return end;
+  };
+  const through = (chain: string, sure: boolean): End => {
     let certain = sure;
-    for (const line of lines) {
-      const start = `-A ${chain} `;
-      if (!line.startsWith(start)) continue;
-      if (--left < 0 || depth > 32) return "in";
-      const { conditions, target, goes } = ruleOf(line.slice(start.length));
+    for (const { line, rule } of chains.get(chain)?.rules ?? []) {
+      const { conditions, target, goes } = ruleOf(rule);
       const holds = holdsFor(conditions, arrival);
       if (holds === "no") continue;
       if (target === undefined) return "in";
@@ -43,9 +51,9 @@ export function refusedBy(saved: string, arrival: Arrival): string | null {
       else if (target === "DROP" || target === "REJECT") {
         if (surely) return { by: line };
         // what a refusal that may apply leaves over is judged by the rules that follow
-      } else if (!lines.some((one) => one.startsWith(`:${target} `))) return "in";
+      } else if (!chains.has(target)) return "in";
       else {
-        const end = walk(target, surely, depth + 1);
+        const end = walk(target, surely);
         if (end !== "on") return end;
         if (goes && holds === "yes") return "on";
         if (goes) certain = false;
@@ -53,9 +61,25 @@ export function refusedBy(saved: string, arrival: Arrival): string | null {
     }
     return "on";
   };
-  const end = walk("INPUT", true, 0);
+  const end = walk("INPUT", true);
   if (end !== "on") return end === "in" ? null : end.by;
-  return lines.some((line) => line.startsWith(":INPUT DROP ")) ? "-P INPUT DROP" : null;
+  return chains.get("INPUT")?.policy === "DROP" ? "-P INPUT DROP" : null;
+}
+
+interface Chain {
+  readonly policy: string;
+  readonly rules: { readonly line: string; readonly rule: string }[];
+}
+
+/** The chains that are declared, each with its rules as printed, and without `-A CHAIN`. */
+function chainsOf(saved: string): Map<string, Chain> {
+  const chains = new Map<string, Chain>();
+  for (const line of linesOf(saved)) {
+    const [, kind, name = "", rest = ""] = /^(:|-A )([^ ]+) (.*)$/s.exec(line) ?? [];
+    if (kind === ":") chains.set(name, { policy: rest.split(" ")[0] ?? "", rules: [] });
+    else chains.get(name)?.rules.push({ line, rule: rest });
+  }
+  return chains;
 }
 
 const NOT: Readonly<Record<Answer, Answer>> = { yes: "no", no: "yes", maybe: "maybe" };

@@ -89,8 +89,10 @@ function isInPlace(chains: Chains, name: string, index: number): boolean {
       // a refusal of all that the operator has put before the jump stays there
       return docker < 0 ? behind.every(refusesAll) : docker === 0;
     }
-    case "filter/INPUT":
-      return !before.some((rule) => accepts(chains, targetOf(rule)));
+    case "filter/INPUT": {
+      const seen = new Set<string>();
+      return !before.some((rule) => accepts(chains, targetOf(rule), seen));
+    }
     case "nat/POSTROUTING":
       return true;
     default:
@@ -98,13 +100,12 @@ function isInPlace(chains: Chains, name: string, index: number): boolean {
   }
 }
 
-/** Whether a packet can be accepted by this target, or in the chain of that name. */
-function accepts(chains: Chains, target: string, seen: ReadonlySet<string> = new Set()): boolean {
+/** Whether a packet can be accepted by this target, or in the chain of that name, except in the chains `seen` already. */
+function accepts(chains: Chains, target: string, seen: Set<string>): boolean {
   if (target === "ACCEPT") return true;
-  const name = `filter/${target}`;
-  if (seen.has(name)) return false;
-  const deeper = new Set([...seen, name]);
-  return (chains.get(name) ?? []).some((rule) => accepts(chains, targetOf(rule), deeper));
+  if (seen.has(target)) return false;
+  seen.add(target);
+  return (chains.get(`filter/${target}`) ?? []).some((rule) => accepts(chains, targetOf(rule), seen));
 }
 
 function refusesAll(rule: string): boolean {

@@ -113,6 +113,21 @@ t.test("rules that refuse every client are named; where some may be let in, ther
   }
 });
 
+t.test("chains that call the next one twice: each is read once, and what they say is found", async (t) => {
+  // 2^60 ways to the last one
+  const levels = (verdict: string): string[] =>
+    ["-A INPUT -j c0"].concat(
+      ...Array.from({ length: 60 }, (_, i) =>
+        ["tcp", "udp"].map((protocol) => `-A c${i} -p ${protocol} -j c${i + 1}`),
+      ),
+      `-A c60 -j ${verdict}`,
+    );
+  t.equal(refusedBy(saved("ACCEPT", ...levels("DROP")), DNS), "-A c60 -j DROP");
+  t.equal(refusedBy(saved("DROP", ...levels("ACCEPT")), DNS), null);
+  const twice = levels("RETURN").map((rule) => rule.replace(/-p \S+/, "-s 10.0.0.0/8"));
+  t.equal(refusedBy(saved("DROP", ...twice), DNS), "-P INPUT DROP");
+});
+
 t.test("any text, and chains that call each other: an end, and no exception", async () => {
   const rule = fc.tuple(
     fc.constantFrom("INPUT", "a", "b"),

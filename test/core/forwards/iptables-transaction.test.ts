@@ -216,6 +216,25 @@ t.test("rules of the bash script in Docker's chain are taken over; near misses s
   t.equal(written(after, WANTED), "");
 });
 
+t.test("the operator's chains that jump to the next one twice: each is read once", async (t) => {
+  // 2^60 ways to the last one
+  const levels = Array.from({ length: 60 }, (_, i) => [
+    `:C${i} - [0:0]`,
+    `-A C${i} -p tcp -j C${i + 1}`,
+    `-A C${i} -p udp -j C${i + 1}`,
+  ]).flat();
+  const nested = (hook: string, verdict: string): string =>
+    applyTransaction(
+      CONVERGED,
+      ["*filter", ":C60 - [0:0]", ...levels, `-A C60 -j ${verdict}`, `-I ${hook} 1 -j C0`, "COMMIT\n"].join(
+        "\n",
+      ),
+    );
+  t.strictSame(look(nested("INPUT", "DROP")).dataPath.damaged, []);
+  t.strictSame(look(nested("INPUT", "ACCEPT")).dataPath.damaged, ["refusal"]);
+  t.strictSame(look(nested("FORWARD", "DROP")).obstacles, [], "what is dropped under a condition");
+});
+
 /** Jumps in any order, OCDD's and others', in the chains that matter. */
 const LINES: Readonly<Record<string, readonly string[]>> = {
   "filter/INPUT": [
