@@ -76,6 +76,7 @@ function readCase(directory: string): Case {
       networks,
       links: {
         devices: ["lo", "ens3", "docker0"],
+        bridges: ["docker0"],
         addresses: [
           address("lo", "127.0.0.1", 8),
           address("ens3", HOST, 24),

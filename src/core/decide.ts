@@ -135,6 +135,8 @@ interface Decided {
 function desiredState(config: Config, seen: Observation, now: number, decided: Decided): State {
   const { addresses, services, listing, grants, hostIp } = decided;
   const forwards = services.flatMap((service) => service.forward ?? []);
+  // a bridge may have the address of an alias that is not up yet
+  const led = new Set(forwards.map(({ alias }) => alias));
   const networks = servedNetworks(decided.served);
   const bridges = new Set(networks.map((network) => network.bridge));
   // a switch gets its own broadcasts back from a network card in hairpin mode
@@ -155,7 +157,10 @@ function desiredState(config: Config, seen: Observation, now: number, decided: D
     },
     // an address of the host's own serves something else: neither refused nor redirected
     dataPath: dataPathOf(
-      withoutAddresses(config.pool, addresses.reserved.own),
+      withoutAddresses(
+        config.pool,
+        addresses.reserved.own.filter((address) => !led.has(address)),
+      ),
       networks,
       forwards,
       seen.gates,

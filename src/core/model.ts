@@ -241,6 +241,8 @@ export interface Observation {
   /** Every IPv4 address of every device, OCDD's too. */
   readonly addresses: readonly DeviceAddress[];
   readonly devices: readonly string[];
+  /** Those of the devices that are bridges: Docker's are among them, whatever their names. */
+  readonly bridges: readonly string[];
   readonly bridgePorts: readonly BridgePort[];
   /** False when no leases file could be read although the host has aliases or rules of OCDD's. */
   readonly leasesIntact: boolean;

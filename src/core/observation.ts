@@ -49,6 +49,7 @@ export interface Sighting {
   readonly ended?: ReadonlySet<string> | undefined;
   readonly links: {
     readonly devices: readonly string[];
+    readonly bridges: readonly string[];
     readonly addresses: readonly DeviceAddress[];
     readonly bridgePorts: readonly BridgePort[];
   };
@@ -105,6 +106,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
     networks: seen.networks,
     addresses: links.addresses,
     devices: links.devices,
+    bridges: links.bridges,
     bridgePorts: links.bridgePorts,
     leasesIntact: !lost,
     ...(leases.status === "absent" && !lost ? { legacy: path.legacy } : {}),

@@ -147,6 +147,7 @@ export function observation(over: Partial<Observation> = {}): Observation {
       ...actual.aliases,
     ],
     devices: ["lo", "ens3", "docker0"],
+    bridges: ["docker0"],
     bridgePorts: [],
     leasesIntact: true,
     leasesStale: false,

@@ -83,6 +83,7 @@ export class FakeKernel {
     const devices = new Set(["lo", "ens3", "docker0", ...this.addresses.map(({ device }) => device)]);
     const links = [...devices].map((ifname) => ({
       ifname,
+      ...(ifname === "docker0" ? { linkinfo: { info_kind: "bridge" } } : {}),
       addr_info: this.addresses
         .filter(({ device }) => device === ifname)
         .map(({ address, prefix, label }) => ({ family: "inet", local: address, prefixlen: prefix, label })),

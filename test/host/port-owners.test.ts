@@ -38,11 +38,14 @@ t.test("withoutPort: those asked for that lack the port of one of their bridges"
   };
   const all = new Set(view.containers.map((one) => one.id));
   const missing = (...bridgePorts: BridgePort[]): string[] =>
-    withoutPort(all, view, { devices: [], addresses: [], bridgePorts });
+    withoutPort(all, view, { devices: [], bridges: [], addresses: [], bridgePorts });
   t.strictSame(missing(), [both.id, first.id]);
   t.strictSame(missing(port("v1", "br1", both.id), port("v2", "br1", first.id)), [both.id]);
   t.strictSame(missing(port("v1", "br1", both.id), port("v3", "br2", both.id), port("v2", "br1", null)), [
     first.id,
   ]);
-  t.strictSame(withoutPort(new Set(), view, { devices: [], addresses: [], bridgePorts: [] }), []);
+  t.strictSame(
+    withoutPort(new Set(), view, { devices: [], bridges: [], addresses: [], bridgePorts: [] }),
+    [],
+  );
 });

@@ -53,7 +53,7 @@ export function giveAddresses(
   const listens = [...config.dnsListen, ...config.webListen, ...metrics].flatMap((address) =>
     address === "HOST_IP" ? [] : address,
   );
-  const reserved = reservedAddresses(config.pool, seen, hostIp, neighbours, listens);
+  const reserved = reservedAddresses(config, seen, hostIp, neighbours, listens);
   const { excluded, avoided } = reserved;
   const input = {
     table: before,

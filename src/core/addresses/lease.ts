@@ -21,9 +21,9 @@ export interface AllocateInput {
   /** In the order in which new addresses are given. */
   readonly owners: readonly Owner[];
   readonly pool: readonly Range[];
-  /** Never handed out nor kept: the host's, network and broadcast addresses, other addresses on its devices. */
+  /** Never handed out nor kept: the host's, network and broadcast addresses, those of its other devices that are no bridges. */
   readonly excluded: ReadonlySet<Ipv4>;
-  /** Not given to a new owner; an active lease is kept when a container gives itself its address. */
+  /** Not given to a new owner; a lease is kept when a container or a network gives itself its address. */
   readonly avoided: ReadonlySet<Ipv4>;
   /** Seconds since the epoch. */
   readonly now: number;

@@ -1,25 +1,30 @@
 /** Addresses of the range that are not handed out, since the host, its routes or Docker's networks use them. */
 
 import { clip } from "../clip.ts";
+import type { Config } from "../config/config.ts";
 import type { Network, Observation } from "../model.ts";
 import { compareIpv4, contains, fromNumber, type Ipv4, type Range, toNumber } from "./ipv4.ts";
 import { type Neighbours, NO_NEIGHBOURS } from "./neighbours.ts";
 
 export interface Reserved {
-  /** Never handed out nor kept: the host's own, network and broadcast addresses. */
+  /** Never handed out nor kept: the host's own, network and broadcast addresses, but those of bridges. */
   readonly excluded: ReadonlySet<Ipv4>;
-  /** The host's own addresses in the range: their traffic is not changed. */
+  /** The host's own addresses in the range, of bridges too: where no lease is in use, their traffic is not changed. */
   readonly own: readonly Ipv4[];
-  /** Not given to a new owner. A container that takes such an address itself ends no active lease. */
+  /** Not given to a new owner. A container or a network that takes such an address itself ends no lease. */
   readonly avoided: ReadonlySet<Ipv4>;
   /** The reserved addresses of the range and the reasons, for people. */
   readonly notes: readonly string[];
 }
 
-/** The reserved addresses of the range; `listens` are those that the servers are to answer on. */
+/**
+ * The reserved addresses of the range; `listens` are those that the servers are to answer on. Any user who may create a network
+ * of Docker's gives the host a bridge with any name and address, which Docker lists before or after the kernel does: so what is
+ * on a bridge, other than the device that the configuration names, is only avoided.
+ */
 export function reservedAddresses(
-  pool: readonly Range[],
-  seen: Pick<Observation, "actual" | "addresses" | "networks" | "containers">,
+  { pool, device: clients }: Pick<Config, "pool" | "device">,
+  seen: Pick<Observation, "actual" | "addresses" | "bridges" | "networks" | "containers">,
   hostIp: Ipv4,
   { nextHops, resolvers }: Neighbours = NO_NEIGHBOURS,
   listens: readonly Ipv4[] = [],
@@ -27,11 +32,17 @@ export function reservedAddresses(
   const inPool = (address: Ipv4): boolean => pool.some((range) => contains(range, address));
   const notes = new Map<Ipv4, string>();
   const ours = new Set(seen.actual.aliases.map((alias) => alias.address));
+  const bridges = new Set(seen.bridges.filter((bridge) => bridge !== clients));
   const excluded = new Set<Ipv4>([hostIp]);
   const own = new Set<Ipv4>([hostIp]);
+  // macvlan and ipvlan containers have addresses of the LAN itself, chosen when they are created
+  const avoided = new Set(
+    seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
+  );
   for (const { address, prefix, device } of seen.addresses) {
+    const taken = bridges.has(device) ? avoided : excluded;
     if (!ours.has(address)) {
-      excluded.add(address);
+      taken.add(address);
       own.add(address);
       if (inPool(address) && address !== hostIp)
         notes.set(address, `is an address of this host (${clip(device)})`);
@@ -39,12 +50,8 @@ export function reservedAddresses(
     if (prefix >= 31) continue;
     const size = 2 ** (32 - prefix);
     const net = Math.floor(toNumber(address) / size) * size;
-    excluded.add(fromNumber(net)).add(fromNumber(net + size - 1));
+    taken.add(fromNumber(net)).add(fromNumber(net + size - 1));
   }
-  // macvlan and ipvlan containers have addresses of the LAN itself, chosen when they are created
-  const avoided = new Set(
-    seen.containers.flatMap((c) => c.attachments.flatMap(({ address }) => address ?? [])),
-  );
   for (const [addresses, what] of [
     [nextHops, "is the next hop of a route of this host"],
     [resolvers, "is a name server that this host asks"],

@@ -79,7 +79,7 @@ export function unusableRange(config: Config, seen: Observation): string | null 
   const hostIp = hostAddress(config, seen.addresses, seen.actual.aliases);
   if (hostIp === undefined) return null;
   const { pool, addressHold: hold } = config;
-  const { excluded, avoided } = reservedAddresses(pool, seen, hostIp, seen.neighbours);
+  const { excluded, avoided } = reservedAddresses(config, seen, hostIp, seen.neighbours);
   const all = new Set([...excluded, ...avoided]);
   // what is reserved is so at any time
   const { reserved, size } = addressUse({ pool, table: seen.actual.table, reserved: all, hold, now: 0 });

@@ -25,8 +25,13 @@ import { NETLINK_ROUTE, type Netlink, NetlinkError, openNetlink } from "./netlin
 import { DUMP, seek } from "./netlink-message.ts";
 import { follow, type RunResult, run } from "./run.ts";
 
+/** The kind of such a device, and of what is a port of one. */
+const BRIDGE = "bridge";
+
 export interface Links {
   readonly devices: readonly string[];
+  /** Those of the devices that are bridges. */
+  readonly bridges: readonly string[];
   readonly addresses: readonly DeviceAddress[];
   readonly bridgePorts: readonly BridgePort[];
 }
@@ -85,7 +90,12 @@ async function readByNetlink(route: Netlink): Promise<Links> {
       const foreign = kind === "veth" ? {} : { foreign: true };
       return [{ name, bridge: names.get(master) ?? "", hairpin, ...foreign, container: null }];
     });
-    return { devices: links.map(({ name }) => name), addresses: [...addresses.values()].flat(), bridgePorts };
+    return {
+      devices: links.map(({ name }) => name),
+      bridges: links.flatMap(({ name, kind }) => (kind === BRIDGE ? name : [])),
+      addresses: [...addresses.values()].flat(),
+      bridgePorts,
+    };
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
     throw new HostError("command", `the devices cannot be read: ${error.message}`, { cause: error });
@@ -105,7 +115,7 @@ function linkOf(body: Buffer): Link {
   const words = (path: readonly number[]): string => textAt(body, LINK_HEADER, path);
   const master = seek(body, LINK_HEADER, [IFLA_MASTER], 4);
   const mode = seek(body, LINK_HEADER, [IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_MODE], 1);
-  const isPort = words([IFLA_LINKINFO, IFLA_INFO_SLAVE_KIND]) === "bridge";
+  const isPort = words([IFLA_LINKINFO, IFLA_INFO_SLAVE_KIND]) === BRIDGE;
   return {
     index: body.readInt32LE(4),
     name: words([IFLA_IFNAME]),
@@ -155,13 +165,15 @@ async function readByProgram(): Promise<Links> {
         addresses.push({ device, address, prefix: info.prefixlen ?? 32, label: info.label ?? "" });
       }
     }
-    if (link.linkinfo?.info_slave_kind === "bridge") {
+    if (link.linkinfo?.info_slave_kind === BRIDGE) {
       const hairpin = link.linkinfo.info_slave_data?.hairpin === true;
       const foreign = link.linkinfo.info_kind === "veth" ? {} : { foreign: true };
       bridgePorts.push({ name: device, bridge: link.master ?? "", hairpin, ...foreign, container: null });
     }
   }
-  return { devices: links.flatMap((link) => link.ifname ?? []), addresses, bridgePorts };
+  const named = (some: readonly IpLink[]): string[] => some.flatMap(({ ifname }) => ifname ?? []);
+  const bridges = named(links.filter(({ linkinfo }) => linkinfo?.info_kind === BRIDGE));
+  return { devices: named(links), bridges, addresses, bridgePorts };
 }
 
 /** Calls `lost` with each IPv4 address that is removed from a device of this name, until the signal is aborted. */

@@ -68,7 +68,7 @@ t.test(
       nextHops: [ip("192.168.122.11"), ip("10.0.0.1")],
       resolvers: [ip("192.168.122.12"), ip("192.168.122.11")],
     };
-    const { excluded, avoided, notes } = reservedAddresses(POOL, seen, HOST, neighbours);
+    const { excluded, avoided, notes } = reservedAddresses(config(), seen, HOST, neighbours);
     t.ok(excluded.has(ip("192.168.122.29")) && excluded.has(HOST));
     for (const last of [11, 12, 15]) t.ok(avoided.has(ip(`192.168.122.${last}`)), `.${last}`);
     t.strictSame(notes, [
@@ -150,7 +150,7 @@ t.test(".0 and .255 within a larger network: not handed out; an active lease on 
     "10.9.2.1",
     "10.9.4.1",
   ]);
-  const { notes, avoided } = reservedAddresses(wide.pool, observation({ addresses }), ip("10.9.0.1"));
+  const { notes, avoided } = reservedAddresses(wide, observation({ addresses }), ip("10.9.0.1"));
   t.strictSame([...avoided].sort(), ["10.9.1.255", "10.9.2.0", "10.9.4.0"]);
   t.strictSame(notes, []);
 });

@@ -11,7 +11,8 @@ t.test("netlink and ip give the same devices, addresses and bridge ports", async
   const [byNetlink, byProgram, turns] = JSON.parse(stdout) as [Links, Links, number];
   t.strictSame(byNetlink, byProgram);
   t.ok(turns > 3, `other work goes on meanwhile: ${turns} turns`);
-  const { addresses, bridgePorts } = byNetlink;
+  const { addresses, bridges, bridgePorts } = byNetlink;
+  t.strictSame([...bridges].sort(), ["br0", "many"]);
   t.strictSame(
     bridgePorts.map(({ name, bridge, hairpin, foreign }) => [name, bridge, hairpin, foreign === true]).sort(),
     [
