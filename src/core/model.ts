@@ -43,7 +43,7 @@ export interface Container {
   readonly networkMode: string;
   readonly attachments: readonly Attachment[];
   readonly ports: readonly Port[];
-  /** True where part of its description is too large to be read, as its labels: it is never served. */
+  /** True where a part of its description that may restrict it is too large to be read, as its labels: it is never served. */
   readonly partial?: true;
 }
 

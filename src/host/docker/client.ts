@@ -11,6 +11,7 @@ import {
   CONTAINER_FIELDS,
   type DockerEvent,
   ENDPOINT_FIELDS,
+  isPartial,
   type Json,
   LEFT_OUT,
   NETWORK_FIELDS,
@@ -78,17 +79,17 @@ export function connectDocker(options: DockerOptions): Docker {
     async containers({ all = false, id } = {}) {
       const filters = filtersOf(options.filters, id);
       const query = { ...(all ? { all } : {}), ...(filters === null ? {} : { filters }) };
-      return listedOf(
-        await list("/containers/json", query, CONTAINER_FIELDS),
-        (id, name, left) =>
-          `container ${id} (${name}) is not served: ${left} in Docker's list of it: create it again with less`,
+      return listedOf(await list("/containers/json", query, CONTAINER_FIELDS), (id, name, are, left) =>
+        isPartial(left)
+          ? `container ${id} (${name}) is not served: ${are} in Docker's list of it: create it again with less`
+          : `container ${id} (${name}) is served as far as it is known: ${are} in Docker's list of it: publish fewer ports, or connect it to fewer networks`,
       );
     },
     networks: async () =>
       listedOf(
         await list("/networks", {}, NETWORK_FIELDS),
-        (id, name, left) =>
-          `the Docker network ${id} (${name}) counts as one with any subnet: ${left} in Docker's list of it: remove it (docker network rm ${id})`,
+        (id, name, are) =>
+          `the Docker network ${id} (${name}) counts as one with any subnet: ${are} in Docker's list of it: remove it (docker network rm ${id})`,
       ),
     async network(id) {
       const found = await fields(`/networks/${id}`, ENDPOINT_FIELDS).catch(orNone(404));
@@ -139,7 +140,7 @@ const WHILE_IT_ARRIVES = { whileItArrives: true } as const;
 
 function listedOf(
   read: readonly ReadObject[],
-  notice: (id: string, name: string, left: string) => string,
+  notice: (id: string, name: string, are: string, left: readonly string[]) => string,
 ): Listed {
   const items = read.map(({ value, left }) =>
     left.length === 0 ? record(value) : { ...record(value), [LEFT_OUT]: left },
@@ -150,7 +151,7 @@ function listedOf(
     const name = string(Name) || string(Array.isArray(Names) ? Names[0] : "").replace(/^\//, "");
     const fields = left.map((field) => clip(field)).join(", ");
     const are = `${fields} ${left.length === 1 ? "is" : "are"} larger than ${MAX_FIELD_OCTETS} octets`;
-    return [notice(clip(string(Id), 12).replace(/…$/, ""), clip(name) || "?", are)];
+    return [notice(clip(string(Id), 12).replace(/…$/, ""), clip(name) || "?", are, left)];
   });
   return { items, notices };
 }

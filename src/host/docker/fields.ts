@@ -4,11 +4,17 @@
  */
 import { QUOTE, stringReader } from "./json-string.ts";
 
-/** What is kept of a value: all of it; or these fields of an object, where `*` is any other, and the items of a list. */
-export type Wanted = true | WantedFields;
+/**
+ * What is kept of a value: all of it; a string that matches; or these fields of an object, where `*` is any other whose name has
+ * at most MAX_NAME characters, and the items of a list.
+ */
+export type Wanted = true | RegExp | WantedFields;
 export interface WantedFields {
   readonly [field: string]: Wanted;
 }
+
+/** Characters of the name of a field that is wanted whatever its name: a network's in Docker's list may have any number. */
+export const MAX_NAME = 255;
 
 /** An object as far as it was wanted. */
 export interface ReadObject {
@@ -66,12 +72,16 @@ export function fieldReader(wanted: WantedFields, maxOctets: number): FieldReade
     const { key, isObject } = frame;
     if (frame.hasValue || (isObject && key === undefined)) throw new SyntaxError(NO_JSON);
     frame.hasValue = true;
-    frame.value = wantedOf(frame.wanted, key);
-    if (frame.value === undefined) return;
+    frame.value = isObject ? wantedOf(frame.wanted, nameOf(key as string)) : frame.wanted["*"];
+    // whether a string matches shows at its end
+    if (frame.value !== undefined && !(frame.value instanceof RegExp)) keep(frame);
+  };
+  const keep = (frame: Frame): void => {
+    const { key, kept } = frame;
     if (frames.length === 1 && key !== undefined) text.beginField(key);
-    text.add(frame.kept > 0 ? "," : "");
-    if (isObject) text.add(`${key}:`);
-    frame.kept += 1;
+    text.add(kept > 0 ? "," : "");
+    if (key !== undefined) text.add(`${key}:`);
+    frame.kept = kept + 1;
   };
   const end = (frame: Frame): void => {
     if (frame.key !== undefined && !frame.hasValue) throw new SyntaxError(NO_JSON);
@@ -94,8 +104,12 @@ export function fieldReader(wanted: WantedFields, maxOctets: number): FieldReade
   const endString = (read: string): void => {
     inString = false;
     const frame = frames.at(-1) as Frame;
-    if (depth > 0 || frame.hasValue) text.add(read);
-    else frame.key = read;
+    if (depth === 0 && !frame.hasValue) frame.key = read;
+    else if (!(frame.value instanceof RegExp)) text.add(read);
+    else if (depth === 0 && frame.value.test(decoded(read))) {
+      keep(frame);
+      text.add(read);
+    }
   };
   /** One octet in an object or list of which fields are chosen. */
   const choose = (frame: Frame, octet: number): void => {
@@ -105,7 +119,7 @@ export function fieldReader(wanted: WantedFields, maxOctets: number): FieldReade
       beginString(isKey || frame.value !== undefined);
     } else if (isOpen(octet)) {
       begin(frame);
-      if (typeof frame.value === "object") push(frame.value, octet);
+      if (typeof frame.value === "object" && !(frame.value instanceof RegExp)) push(frame.value, octet);
       else depth = 1;
       if (frame.value === true) text.add(String.fromCharCode(octet));
     } else if (isClose(octet)) close(frame, octet);
@@ -114,7 +128,7 @@ export function fieldReader(wanted: WantedFields, maxOctets: number): FieldReade
       end(frame);
     } else if (octet !== COLON && (!isBlank(octet) || frame.hasValue)) {
       if (!frame.hasValue) begin(frame);
-      if (frame.value !== undefined) text.add(String.fromCharCode(octet));
+      if (frame.value !== undefined && !(frame.value instanceof RegExp)) text.add(String.fromCharCode(octet));
     }
   };
   /** The rest of a value that is kept or skipped as a whole, up to its next string. */
@@ -151,10 +165,17 @@ export function fieldReader(wanted: WantedFields, maxOctets: number): FieldReade
 
 const NO_JSON = "its answer is no JSON";
 
-function wantedOf(fields: WantedFields, key: string | undefined): Wanted | undefined {
-  const name = key === undefined ? "*" : key.slice(1, -1);
-  return Object.hasOwn(fields, name) ? fields[name] : fields["*"];
+/** What is wanted of a field with this name. */
+export function wantedOf(fields: WantedFields, name: string): Wanted | undefined {
+  if (Object.hasOwn(fields, name)) return fields[name];
+  return name.length <= MAX_NAME ? fields["*"] : undefined;
 }
+
+/** The text of a string of JSON, whose octets are characters of Latin-1. */
+const decoded = (json: string): string => JSON.parse(Buffer.from(json, "latin1").toString("utf8"));
+
+/** A field's name; the octets of a short one are as good, where no field that is wanted is written with escapes. */
+const nameOf = (key: string): string => (key.length <= MAX_NAME ? key.slice(1, -1) : decoded(key));
 
 interface KeptText {
   /** Octets as characters of Latin-1. */

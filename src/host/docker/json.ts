@@ -21,12 +21,26 @@ export const number = (value: unknown): number =>
 
 /** In an item: the names of its fields that are too large, and so are missing in it. Docker has no such field. */
 export const LEFT_OUT = "left out";
-const isWhole = (item: Json): boolean => !Array.isArray(item[LEFT_OUT]);
+const leftOut = (item: Json): readonly unknown[] => {
+  const left = item[LEFT_OUT];
+  return Array.isArray(left) ? left : [];
+};
+
+/**
+ * The fields of a container that restrict it. Only who creates it sets them, so no other user can make them too large: any may
+ * link to it, connect it to networks, and choose the names of both.
+ */
+const RESTRICTING: ReadonlySet<unknown> = new Set(["Labels", "HostConfig"]);
+/** Whether a field of a container is left out that may restrict it. */
+export const isPartial = (left: readonly unknown[]): boolean => left.some((field) => RESTRICTING.has(field));
+
+/** A container's own name: links of others add names with a second slash. */
+const OWN_NAME = /^\/[^/]+$/;
 
 /** What `readContainer` reads. */
 export const CONTAINER_FIELDS: WantedFields = {
   Id: true,
-  Names: true,
+  Names: { "*": OWN_NAME },
   Image: true,
   Created: true,
   State: true,
@@ -44,10 +58,10 @@ export function readContainer(item: Json, now: number): Container | undefined {
   if (!isContainerId(id)) return undefined;
   const networks = Object.entries(record(record(item.NetworkSettings).Networks));
   const names = Array.isArray(item.Names) ? item.Names.map(string) : [];
+  const own = names.find((name) => OWN_NAME.test(name));
   return {
     id,
-    // links add names with a second slash; the container's own has one
-    name: (names.find((name) => /^\/[^/]+$/.test(name)) ?? names[0] ?? id.slice(0, 12)).replace(/^\//, ""),
+    name: own?.slice(1) ?? id.slice(0, 12),
     image: string(item.Image),
     created: isMoment(item.Created) ? item.Created : 0,
     state: string(item.State) || "running",
@@ -57,7 +71,7 @@ export function readContainer(item: Json, now: number): Container | undefined {
     networkMode: string(record(item.HostConfig).NetworkMode),
     attachments: networks.map(([network, settings]) => readAttachment(network, record(settings))),
     ports: readPorts(item.Ports),
-    ...(isWhole(item) ? {} : { partial: true }),
+    ...(isPartial(leftOut(item)) ? { partial: true } : {}),
   };
 }
 
@@ -123,7 +137,7 @@ export function readNetwork(item: Json): Network {
     ...(driver === "ipvlan" && /^l3s?$/.test(string(options.ipvlan_mode)) ? { routed: true } : {}),
     created: Math.floor(momentIn(string(item.Created)) ?? 0),
     subnets,
-    ...(isWhole(item) ? {} : { partial: true }),
+    ...(leftOut(item).length === 0 ? {} : { partial: true }),
   };
 }
 

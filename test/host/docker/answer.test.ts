@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import t from "tap";
 import { readDocument, readFields, readList } from "../../../src/host/docker/answer.ts";
-import type { Wanted, WantedFields } from "../../../src/host/docker/fields.ts";
+import { MAX_NAME, type Wanted, type WantedFields } from "../../../src/host/docker/fields.ts";
 import { LONG, MAX_STRING_OCTETS } from "../../../src/host/docker/json-string.ts";
 
 /** The text in chunks that begin at these octets. */
@@ -46,32 +46,35 @@ t.test("a list cut into chunks anywhere: read as by JSON.parse", async () => {
 });
 
 const FIELDS = ["a", "b", "c", "*"];
+/** Names that any field may have, at the bound and beyond it. */
+const NAMES = [MAX_NAME, MAX_NAME + 1].flatMap((n) => ["y".repeat(n), "\u20ac".repeat(n), '"'.repeat(n)]);
 const wanted: fc.Arbitrary<WantedFields> = fc.letrec<{ fields: WantedFields; one: Wanted }>((tie) => ({
   fields: fc.dictionary(fc.constantFrom(...FIELDS), tie("one"), { noNullPrototype: true }),
-  one: fc.oneof({ depthSize: "small" }, fc.constant(true as const), tie("fields")),
+  one: fc.oneof({ depthSize: "small" }, fc.constant(true as const), fc.constant(/^[^\]"]+$/), tie("fields")),
 })).fields;
 const nested = fc.letrec((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },
     fc.constantFrom(null, true, -1.5e3, "", '"', "\\", '\\"', "]", "}", ",", ":", "\u20ac"),
     fc.array(tie("value"), { maxLength: 3 }),
-    fc.dictionary(fc.constantFrom("a", "b", "c", "d", '"', "__proto__"), tie("value"), {
+    fc.dictionary(fc.constantFrom("a", "b", "c", "d", '"', "__proto__", ...NAMES), tie("value"), {
       noNullPrototype: true,
     }),
   ),
 })).value;
 
-/** What is to be left of a value. */
-function picked(value: unknown, of: Wanted): unknown {
+/** What is to be left of a value; undefined for nothing. */
+function picked(value: unknown, of: Wanted | undefined): unknown {
+  if (of === undefined) return undefined;
+  if (of instanceof RegExp) return typeof value === "string" && of.test(value) ? value : undefined;
   if (of === true || typeof value !== "object" || value === null) return value;
-  const fits = (name: string): Wanted | undefined => (Object.hasOwn(of, name) ? of[name] : of["*"]);
+  const others = (name: string): Wanted | undefined => (name.length <= MAX_NAME ? of["*"] : undefined);
   if (Array.isArray(value))
-    return value.flatMap((item) => (of["*"] === undefined ? [] : [picked(item, of["*"])]));
+    return value.map((item) => picked(item, of["*"])).filter((item) => item !== undefined);
   return Object.fromEntries(
-    Object.entries(value).flatMap(([name, field]) => {
-      const under = fits(name);
-      return under === undefined ? [] : [[name, picked(field, under)]];
-    }),
+    Object.entries(value)
+      .map(([name, field]) => [name, picked(field, Object.hasOwn(of, name) ? of[name] : others(name))])
+      .filter(([, field]) => field !== undefined),
   );
 }
 
