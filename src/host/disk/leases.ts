@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { link, rename, unlink } from "node:fs/promises";
 import { type Ipv4, parseIpv4 } from "../../core/addresses/ipv4.ts";
+import { HostError } from "../../core/errors.ts";
 import type { Conflict, KeyHolder, Lease, LeaseTable, NameHold } from "../../core/model.ts";
 import { isMoment } from "../../core/moment.ts";
 import type { LeasesRead } from "../../core/observation.ts";
@@ -13,20 +14,23 @@ import { PRIVATE, readText, storageError, writeWhole } from "./file.ts";
 
 const VERSION = 1;
 
-/** Reads the leases file, or the previous one when it is damaged or missing. */
+/**
+ * Reads the leases file, or the previous one when it is damaged or missing. Throws HostError "storage" for one that a newer
+ * version has written.
+ */
 export async function readLeases(path: string): Promise<LeasesRead> {
   const text = await readText(path);
-  const table = text === undefined ? undefined : parse(text);
+  const table = text === undefined ? undefined : parse(text, path);
   if (table !== undefined) return { status: "read", table };
   const older = await readText(previousOf(path));
-  const previous = older === undefined ? undefined : parse(older);
+  const previous = older === undefined ? undefined : parse(older, path);
   if (previous !== undefined) return { status: "previous", table: previous };
   return { status: text === undefined && older === undefined ? "absent" : "unreadable" };
 }
 
 /**
  * Writes the leases, and keeps the previous file as `.previous`, unless it is damaged: at every moment there is one. With
- * "now" it is fsynced: an address is given only after that.
+ * "now" it is fsynced: an address is given only after that. Throws HostError "storage" where a newer version has written it.
  */
 export function writeLeases(
   path: string,
@@ -38,7 +42,7 @@ export function writeLeases(
 
 async function replaceLeases(path: string, table: LeaseTable, durability: "now" | "later"): Promise<void> {
   const before = await readText(path);
-  if (before !== undefined && parse(before) !== undefined) await keep(path, before, durability);
+  if (before !== undefined && parse(before, path) !== undefined) await keep(path, before, durability);
   const canonical = inOrder(table);
   const document = {
     schemaVersion: VERSION,
@@ -124,10 +128,13 @@ function checksum(canonical: Stored | readonly KeyHolder[]): string {
   return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
 }
 
-function parse(text: string): LeaseTable | undefined {
+/** The table in the text of this file; undefined where it is damaged. Throws HostError for one of a newer version. */
+function parse(text: string, path: string): LeaseTable | undefined {
   try {
     const document = JSON.parse(text) as Record<string, unknown>;
-    if (document.schemaVersion !== VERSION) return undefined;
+    const { schemaVersion } = document;
+    if (typeof schemaVersion === "number" && schemaVersion > VERSION) throw newer(path);
+    if (schemaVersion !== VERSION) return undefined;
     const table = {
       leases: array(document.leases).map(readLease),
       conflicts: array(document.conflicts).map(readConflict),
@@ -136,10 +143,16 @@ function parse(text: string): LeaseTable | undefined {
       ...readHolders(document),
     };
     return checksum(inOrder(table)) === document.checksum ? table : undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof HostError) throw error;
     return undefined;
   }
 }
+
+const newer = (path: string): HostError =>
+  new HostError("storage", `${path} was written by a newer version of OCDD, and is not changed`, {
+    remedy: `install that version again; or move ${path} and ${previousOf(path)} away: the leases are then rebuilt from the current rules`,
+  });
 
 function array(value: unknown): unknown[] {
   if (!Array.isArray(value)) throw new TypeError("no list");
