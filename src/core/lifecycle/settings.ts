@@ -71,6 +71,10 @@ export function lifecycleOf(
   const idle = read<number | null | "off">("ocdd.idle", null, (text) =>
     text.trim().toLowerCase() === "off" ? "off" : parseDuration(text),
   );
+  if (typeof idle === "number" && wanted === false && refused === null && config.wake !== "off")
+    notes.push(
+      "label ocdd.idle has no effect: nothing would start the container again; set ocdd.wake=true as well",
+    );
   return {
     wake: config.wake !== "off" && wanted === true && refused === null,
     // nothing would start it again

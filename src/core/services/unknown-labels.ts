@@ -60,6 +60,20 @@ const PREFIX = "ocdd";
 const RESTRICTIONS = ["allow", "ports", "enable", "hide"] as const;
 export type Restriction = (typeof RESTRICTIONS)[number];
 
+/** Other words for them, behind OCDD's own prefix: other programs' labels have such words too. */
+const SYNONYMS: ReadonlyMap<Restriction, readonly string[]> = new Map([
+  ["allow", "deny block acl from whitelist blacklist permit restrict restricted private internal".split(" ")],
+  ["enable", "disable ignore exclude expose skip".split(" ")],
+  ["hide", ["unlisted"]],
+]);
+
+/** First words of labels with further ones, which are about that: `ocdd.health.port` is no port that the network may reach. */
+const FAMILIES: ReadonlySet<string> = new Set([
+  ...LABELS.flatMap((label) => /^ocdd\.(\w+)\./.exec(label)?.[1] ?? []),
+  "meta",
+  "cron",
+]);
+
 /** Those that limit what wakes a container. */
 const WAKE_LIMITS = ["wake.from", "wake.ports", "wake"] as const;
 type WakeLimit = (typeof WAKE_LIMITS)[number];
@@ -132,11 +146,15 @@ interface Reading {
 const MOST_READ = 128;
 /** OCDD's prefix, and what follows it; spaces and quotes around it are mistakes of YAML and of shells. */
 const OURS = /^[^a-z0-9]*ocdd[^a-z0-9](.*)$/s;
-/** The same with a letter less, another or two exchanged, or one more, and whatever separator; its letters in any order too. */
+/**
+ * The same with a letter less, another or two exchanged, or one more, and whatever separator; its letters in any order, doubled or
+ * mirrored too; and the bash script's name. Any two letters wrong would make `code`, `ocpp` or `dodo` of it.
+ */
 const MISSPELT: readonly RegExp[] = [
   /^(?:cdd|o[cd]{2})(.*)$/,
   /^(?:.cdd|o.dd|oc.d|ocd.|codd|o[cd]{3})(.*)$/,
   /^(?:.ocdd|o.cdd|oc.dd|ocd.d|ocdd.|o[cd]{4})(.*)$/,
+  /^(?:o+c+d{2,}|c+o+d{2,}|ocbb|octocopd{0,2})(.*)$/,
 ];
 /** OCDD's prefix behind the namespace of a domain or a program. */
 const IN_NAMESPACE = /[^a-z0-9]ocdd[^a-z0-9](.*)$/s;
@@ -147,9 +165,10 @@ function readKey(key: string): Reading | null {
   const text = key.slice(0, MOST_READ).normalize("NFKC").replace(/\p{C}/gu, "").toLowerCase();
   const own = OURS.exec(text)?.[1];
   if (own !== undefined) {
-    const word = plain(own);
-    const restriction = restrictionIn(word, 2);
-    return { isOurs: true, restriction, limit: restriction === undefined ? wakeLimitIn(word, 2) : undefined };
+    const limit = wakeLimitIn(plain(own), 2);
+    const restriction = restrictionIn(plain(own), 2) ?? (limit === undefined ? partOf(own) : undefined);
+    if (restriction !== undefined) return { isOurs: true, restriction, limit: undefined };
+    return { isOurs: true, restriction, limit: limit ?? wakePartOf(own) };
   }
   const letters = plain(text);
   const words = [
@@ -172,6 +191,39 @@ function restrictionIn(word: string, most: 1 | 2): Restriction | undefined {
     (restriction) =>
       isForm(word, restriction) || edits(word, restriction) <= (restriction.length > 4 ? most : 1),
   );
+}
+
+const wordsOf = (text: string): string[] => text.split(/[^a-z0-9]+/).filter((word) => word !== "");
+
+/** The restriction that one of several words, or another word for it, seems to mean. */
+function partOf(text: string): Restriction | undefined {
+  const words = wordsOf(text);
+  return isFamily(words[0] ?? "") ? undefined : oneOf(words);
+}
+
+function oneOf(words: readonly string[]): Restriction | undefined {
+  const means = (word: string, restriction: Restriction): boolean =>
+    (words.length > 1 && (isForm(word, restriction) || isNear(word, restriction, 5))) ||
+    (SYNONYMS.get(restriction) ?? []).some((other) => word === other || isNear(word, other, 6));
+  return RESTRICTIONS.find((restriction) => words.some((word) => means(word, restriction)));
+}
+
+/** One letter wrong, in a word of at least so many: it makes most short words of each other. */
+const isNear = (word: string, whole: string, least: number): boolean =>
+  whole.length >= least && Math.abs(word.length - whole.length) <= 1 && edits(word, whole) <= 1;
+
+const isFamily = (word: string): boolean =>
+  FAMILIES.has(word) || [...FAMILIES].some((family) => isNear(word, family, 4));
+const isWake = (word: string): boolean => isNear(word, "wake", 4);
+
+/** The limit that the words behind `wake` seem to mean. */
+function wakePartOf(text: string): WakeLimit | undefined {
+  const [first = "", ...words] = wordsOf(text);
+  if (!isWake(first)) return undefined;
+  const restriction = oneOf(["", ...words]);
+  if (restriction === "ports") return "wake.ports";
+  const isFrom = restriction === "allow" || words.some((word) => isNear(word, "source", 6));
+  return isFrom ? "wake.from" : restriction === undefined ? undefined : "wake";
 }
 
 /** The same for what limits waking. */

@@ -273,3 +273,21 @@ t.test("durations: seconds, from 1 s to 365 d", async (t) => {
   ];
   for (const [text, want] of rows) t.equal(parseDuration(text), want, text);
 });
+
+t.test("ocdd.idle on a container that is not woken: a note, and no other", async (t) => {
+  const lines = (labels: Record<string, string>, WAKE: string): readonly string[] =>
+    settings({ "ocdd.idle": "10m", ...labels }, { WAKE }).notes;
+  const note = [
+    "label ocdd.idle has no effect: nothing would start the container again; set ocdd.wake=true as well",
+  ];
+  for (const WAKE of ["labelled", "all"]) {
+    t.strictSame(lines({ "ocdd.wake": "false" }, WAKE), note, WAKE);
+    t.strictSame(lines({ "sablier.enable": "false" }, WAKE), note, WAKE);
+    t.strictSame(lines({ "ocdd.wake": "true" }, WAKE), [], WAKE);
+    t.strictSame(lines({ "ocdd.wake": "false", "ocdd.idle": "off" }, WAKE), [], WAKE);
+    t.equal(lines({ "ocdd.wake": "false", "ocdd.idle": "soon" }, WAKE).length, 1, "one note, of its value");
+  }
+  t.strictSame(lines({}, "labelled"), note);
+  t.strictSame(lines({}, "all"), []);
+  t.strictSame(lines({}, "off"), [], "the operator's decision, not the label's mistake");
+});

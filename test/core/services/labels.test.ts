@@ -281,6 +281,85 @@ t.test(
   },
 );
 
+t.test("a key of OCDD's prefix with a restriction, or another word for one, anywhere: refused", async (t) => {
+  const meanings: [string, readonly string[]][] = [
+    [
+      "allow",
+      ["deny", "block", "acl", "from", "whitelist", "blacklist", "restricted", "private", "internal"],
+    ],
+    ["enable", ["disable", "disabled", "disabel", "ignore", "ignored", "exclude", "expose", "skip"]],
+    ["hide", ["unlisted"]],
+  ];
+  for (const [own, words] of meanings)
+    for (const word of words)
+      for (const key of [`ocdd.${word}`, `OCDD_${word}`, `ocdd.${word}.x`, `ocdd.http.${word}`])
+        t.match(wishes({ [key]: "x" }).refused, `write ocdd.${own}`, key);
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom("http", "network", "map", "x", "lan", "srv", "url"), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      fc.constantFrom(
+        ...["allow", "alow", "allowed", "ports", "port", "enable", "enabled", "hide", "hidden"],
+      ),
+      fc.array(fc.constantFrom("x", "v4", "cidr"), { maxLength: 2 }),
+      fc.constantFrom(".", "-", "_", "/"),
+      (before, word, after, separator) =>
+        wishes({ [`ocdd.${[...before, word, ...after].join(separator)}`]: "x" }).refused !== null,
+    ),
+  );
+});
+
+t.test("a key of a known family: it is about that, and only a limit of waking counts", async (t) => {
+  for (const key of [
+    "health.port",
+    "health.enable",
+    "metrics.port",
+    "monitor.enabled",
+    "idle.from",
+    "update.ignore",
+  ]) {
+    const { refused, notes } = wishes({ [`ocdd.${key}`]: "x" });
+    t.equal(refused, null, key);
+    t.match(notes, [/is not known and is ignored/], key);
+  }
+  for (const [key, limit] of [
+    ["ocdd.wake.allow", "wake.from"],
+    ["ocdd.wake.source", "wake.from"],
+    ["ocdd.wake.sources", "wake.from"],
+    ["ocdd.wake.http.from", "wake.from"],
+    ["ocdd.wkae.deny", "wake.from"],
+    ["ocdd.wake.tcp.ports", "wake.ports"],
+    ["ocdd.wake.enable", "wake"],
+    ["ocdd.wake.disabled", "wake"],
+  ] as const) {
+    const { refused, notes } = wishes({ [key]: "x" });
+    t.equal(refused, null, key);
+    t.match(notes, [`limit what wakes the container, write ocdd.${limit}`], key);
+  }
+});
+
+t.test(
+  "a prefix of OCDD's letters doubled, turned round or mirrored, and the bash script's name: refused",
+  async (t) => {
+    for (const prefix of [
+      "coodd",
+      "ooccdd",
+      "occdd",
+      "ocddd",
+      "ccodd",
+      "ocbb",
+      "octocopdd",
+      "OctoCopDD",
+      "octocopd",
+    ])
+      for (const restriction of ["allow", "ports", "enable", "hide"])
+        for (const key of [`${prefix}.${restriction}`, `${prefix}-${restriction}`, `${prefix}${restriction}`])
+          t.match(wishes({ [key]: "x" }).refused, `write ocdd.${restriction}`, key);
+  },
+);
+
 t.test("labels of other programs: not a word", async (t) => {
   const others = `
     traefik.enable traefik.port traefik.http.routers.ocdd.rule traefik.http.routers.ocdd.entrypoints
@@ -299,7 +378,9 @@ t.test("labels of other programs: not a word", async (t) => {
     dokku.port io.portainer.hide io.balena.features.dbus io.rancher.container.ports io.kubernetes.pod.name io.podman.annotations.label
     tsdproxy.enable tsdproxy.container_port dockflare.enable swag swag_port swag_enable proxy.ports kuma.x.http.name docky.allow
     oidc.enable oidc.allow odoo.ports occupancy.enable order.hide code.allow code.ports cod.hosts dodd.hive todo.enable codename.hide
-    acdd.titel ocd.name ocd.title ocd.hosts odd.pods ocid.pool odd.wait cdd.url ocd.loops`
+    traefik.allow traefik.deny homepage.allow homepage.ports homepage.hide homepage.internal org.example.ports org.example.disable
+    ocpp.ports ocpp.enable ocpp.allow cobb.ports coco.enable dodo.hide octopus.allow octoprint.ports octodns.allow codd.deny
+    com.ocdd.source odd.deny ocd.disable acdd.titel ocd.name ocd.title ocd.hosts odd.pods ocid.pool odd.wait cdd.url ocd.loops`
     .trim()
     .split(/\s+/);
   for (const key of others) {
