@@ -8,7 +8,7 @@ import { ConfigError, type Problem } from "../errors.ts";
 import type { DeviceAddress, Observation } from "../model.ts";
 import { someOf } from "../text.ts";
 import type { Config, KeyName } from "./config.ts";
-import { outputProblems } from "./outputs.ts";
+import { outputProblems, outputsSeen } from "./outputs.ts";
 
 /** The address the host is known by: HOST_IP, else the device's own first IPv4 that is no alias. */
 export function hostAddress(
@@ -109,7 +109,7 @@ export function deviceProblem(
 }
 
 function checked(config: Config, seen: Observation, more: readonly Problem[]): Ipv4 {
-  const problems: Problem[] = outputProblems(config, seen.actual);
+  const problems: Problem[] = outputProblems(config, outputsSeen(seen));
   const where = config.where.get("NETWORK_DEVICE") ?? "default";
   const problem = (message: string): void => void problems.push({ where, key: "NETWORK_DEVICE", message });
   const { device } = config;

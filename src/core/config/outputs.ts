@@ -1,63 +1,70 @@
 /** Which of the files that OCDD would write hold something that neither OCDD nor the bash script before it wrote. */
 
 import type { Problem } from "../errors.ts";
-import type { State } from "../model.ts";
+import type { Observation, PageFiles } from "../model.ts";
 import { isMarked } from "../page/mark.ts";
 import { pathsOf } from "../paths.ts";
+import type { ZoneOnDisk } from "../zone/zone-file.ts";
 import type { Config } from "./config.ts";
 
 /** The files that the configuration names and every run may write. */
 export type Output = "zone" | "page" | "services";
 
-/** Their content; empty where there is no file. */
-export type OutputTexts = Pick<State, "zone" | "page">;
+/** What they hold; texts are empty where there is no file. */
+export interface OutputTexts {
+  readonly zone: Pick<ZoneOnDisk, "text" | "foreign">;
+  readonly page: PageFiles;
+}
 
 /** In the place of a text: what is there is a directory, device, pipe or socket. No file of OCDD's has this text. */
 export const NO_FILE = "\0no file";
 
-/** Those that must not be written over. */
-export function foreignOutputs({ zone, page }: OutputTexts): ReadonlySet<Output> {
+/** What an observation has found in them. */
+export const outputsSeen = ({ zone, actual }: Pick<Observation, "zone" | "actual">): OutputTexts => ({
+  zone,
+  page: actual.page,
+});
+
+/** Those that must not be written over. `name` is the zone's. */
+export function foreignOutputs({ zone, page }: OutputTexts, name: string): ReadonlySet<Output> {
   const foreign = new Set<Output>();
-  if (!isBlank(zone.text) && !isZone(zone.text)) foreign.add("zone");
+  if (zone.foreign !== null) foreign.add("zone");
   if (!isBlank(page.services) && !isListing(page.services)) foreign.add("services");
-  if (!isBlank(page.html) && !isPage(page.html)) foreign.add("page");
+  if (!isBlank(page.html) && !isPage(page.html, name)) foreign.add("page");
   return foreign;
 }
 
 /** The same for people, by the key that names the file. */
 export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
-  const problem = (key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE", path: string, text: string): Problem => {
+  const { zone, page } = texts;
+  const problem = (
+    key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE",
+    path: string,
+    text: string,
+    why?: string | null,
+  ): Problem => {
     const what =
       text === NO_FILE
         ? "is a directory, device, pipe or socket and not a file"
-        : "holds something that OCDD did not write";
+        : `holds something that OCDD did not write${why ? ` (${why})` : ""}`;
     const message = `${path} ${what}; move it away, or set ${key} to another file`;
     return { where: config.where.get(key) ?? "default", key, message };
   };
-  const { zone, page } = texts;
   const problems: Readonly<Record<Output, Problem>> = {
-    zone: problem("DNS_ZONE_FILE", config.zoneFile, zone.text),
+    zone: problem("DNS_ZONE_FILE", config.zoneFile, zone.text, zone.foreign),
     page: problem("WEB_INDEX_FILE", config.indexFile, page.html),
     services: problem("WEB_INDEX_FILE", pathsOf(config).services, page.services),
   };
-  return [...foreignOutputs(texts)].map((output) => problems[output]);
+  return [...foreignOutputs(texts, config.zone)].map((output) => problems[output]);
 }
 
 const isBlank = (text: string): boolean => text.trim() === "";
 
-/** A master file: a directive (RFC 1035 §5.1) or a record with its class, as in a zone file written by hand. */
-function isZone(text: string): boolean {
-  const directive = /^\$(ORIGIN|TTL)[ \t]+\S/im;
-  const record =
-    /^[^\s;]*[ \t]+(\w+[ \t]+)?IN[ \t]+(\w+[ \t]+)?(SOA|NS|A|AAAA|CNAME|MX|TXT|SRV|PTR|CAA)[ \t]/im;
-  return text.includes("ADDED-BY-OCDD-SCRIPT") || directive.test(text) || record.test(text);
-}
-
-/** OCDD's by its mark; the bash script's by its head or its lines. */
-function isPage(text: string): boolean {
+/** OCDD's by its mark; the bash script's by its head, or by a line that names a service of this zone. */
+function isPage(text: string, zone: string): boolean {
   const head = /^\s*<title>([^<]*)<\/title>\s*<h1>\1<\/h1>\s*<hr>/i;
-  const line = /^<br>\* - [a-z0-9.-]*$/im;
-  return isMarked(text) || head.test(text) || line.test(text);
+  const lines = text.matchAll(/^<br>\* - [a-z0-9-]+\.([a-z0-9.-]+)[ \t\r]*$/gim);
+  return isMarked(text) || head.test(text) || [...lines].some(([, of]) => of?.toLowerCase() === zone);
 }
 
 /** services.json as renderListing begins it (docs/services-json.md): not parsed, since it is checked at each run. */

@@ -4,7 +4,7 @@ import { compareIpv4 } from "../addresses/ipv4.ts";
 import { NO_LEASES } from "../addresses/lease.ts";
 import type { Config } from "../config/config.ts";
 import { hostAddress } from "../config/host-check.ts";
-import { foreignOutputs } from "../config/outputs.ts";
+import { foreignOutputs, outputsSeen } from "../config/outputs.ts";
 import { NO_DATA_PATH } from "../forwards/forward.ts";
 import type { Lease, Observation, State } from "../model.ts";
 import { updateZone, zoneSettings } from "../zone/records.ts";
@@ -36,7 +36,7 @@ export function emptyState(config: Config, seen: Observation, now: number): Stat
     now,
     history: NO_HISTORY,
   });
-  const foreign = foreignOutputs(seen.actual);
+  const foreign = foreignOutputs(outputsSeen(seen), config.zone);
   const { zone, page } = seen.actual;
   return {
     table: { ...table, leases, hairpins: [], nameHolds: table.nameHolds.map((hold) => ended(hold, now)) },

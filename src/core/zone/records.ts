@@ -1,17 +1,16 @@
 /** The zone file, which holds OCDD's records and hand-written ones. */
 import { readZoneFile, type Statement } from "../../dns/text/zonefile.ts";
 import type { RecordStatement } from "../../dns/text/zonefile-meaning.ts";
-import { formatName, parseName } from "../../dns/wire/name.ts";
 import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import { perObject } from "../memo.ts";
 import { type Contradiction, contradictions } from "./contradiction.ts";
+import { foreignReason } from "./foreign.ts";
 import { handwrittenLines } from "./handwritten.ts";
+import { isOurs, MARK } from "./mark.ts";
+import { isSoa, relative } from "./owner.ts";
 import type { AddressRecord, OwnRecord, SrvRecord, ZoneFile, ZoneOnDisk } from "./zone-file.ts";
-
-/** Ends each line of OCDD's. All other lines of the zone file are hand-written. */
-export const MARK = "ADDED-BY-OCDD-SCRIPT";
 
 /** What the zone file needs of the configuration. */
 export interface ZoneSettings {
@@ -49,6 +48,7 @@ export function readZoneOnDisk(
   // without one of OCDD's (as before its first run) it takes the place of the one that is served
   const replaced = soas.some(isOurs) ? undefined : soas[0];
   let nsTtl: number | null = null;
+  let refused: { readonly line: number; readonly why: string } | undefined;
   const contradiction = contradictions(
     settings.zone,
     ours.map((record) => record.owner),
@@ -72,6 +72,7 @@ export function readZoneOnDisk(
         `zone file line ${statement.line} is not served and now a comment: ${clip(problem, 200)}`,
       );
       lines.comment(statement, problem);
+      refused ??= { line: statement.line, why: problem };
       continue;
     }
     if (statement.kind !== "record") {
@@ -100,13 +101,9 @@ export function readZoneOnDisk(
     records,
     nsTtl,
     text,
+    foreign: foreignReason(text, statements, refused, settings.zone),
   };
 }
-
-const isOurs = (statement: Statement): boolean => statement.comment.trim() === MARK;
-
-const isSoa = (statement: Statement, zone: string): statement is RecordStatement =>
-  statement.kind === "record" && statement.type === "SOA" && relative(statement.owner, zone) === "@";
 
 /**
  * The serial of the first SOA at the apex, which the server has; of several that differ the latest after that one (RFC 1982
@@ -150,13 +147,6 @@ function isHosts(owner: string, settings: ZoneSettings): boolean {
 
 function isOwnNs(target: string | undefined, settings: ZoneSettings): boolean {
   return target?.toLowerCase() === `${settings.hostName}.${settings.zone}.`;
-}
-
-/** Owner relative to the zone in lower case, without needless escapes; `@` for the apex, null when it lies outside. */
-function relative(owner: string, zone: string): string | null {
-  const name = (owner.includes("\\") ? formatName(parseName(owner)) : owner).toLowerCase();
-  if (name === `${zone}.`) return "@";
-  return name.endsWith(`.${zone}.`) ? name.slice(0, -zone.length - 2) : null;
 }
 
 /** A record's line, with its end. */

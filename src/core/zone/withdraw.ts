@@ -1,6 +1,6 @@
 /** Names taken out of a zone that has been rendered. */
 import type { Ipv4 } from "../addresses/ipv4.ts";
-import { MARK } from "./records.ts";
+import { MARK } from "./mark.ts";
 import type { OwnRecord, ZoneFile } from "./zone-file.ts";
 
 /**

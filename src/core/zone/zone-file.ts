@@ -47,4 +47,6 @@ export interface ZoneOnDisk {
   readonly nsTtl: number | null;
   /** The file, octets as characters; empty when there is none. */
   readonly text: string;
+  /** Why it is not written over: it is not OCDD's, nor records of this zone; null where it may be. */
+  readonly foreign: string | null;
 }

@@ -25,7 +25,8 @@ export function zoneReader(config: Config): {
     again: (text) => read(text, last?.host),
     remember(zone) {
       // invalid lines have become comments
-      if (last !== undefined) last = { ...last, zone: { ...last.zone, ...zone, warnings: [] } };
+      if (last !== undefined)
+        last = { ...last, zone: { ...last.zone, ...zone, warnings: [], foreign: null } };
     },
   };
 }

@@ -1,13 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import fc from "fast-check";
 import t from "tap";
 import {
   foreignOutputs,
   NO_FILE,
   type OutputTexts,
   outputProblems,
+  outputsSeen,
 } from "../../../src/core/config/outputs.ts";
 import { decide } from "../../../src/core/decide.ts";
+import type { Observation, State } from "../../../src/core/model.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
 import { BARE, config, container, NOW, observation, zoneFile } from "../make.ts";
 
@@ -18,11 +21,16 @@ interface Texts {
   readonly page?: string;
   readonly services?: string;
 }
-const outputs = ({ zone = "", page = "", services = "" }: Texts): OutputTexts => ({
+const ZONE = "toolbox.example.com";
+const actual = ({ zone = "", page = "", services = "" }: Texts): State => ({
+  ...BARE,
   zone: zoneFile(zone),
   page: { html: page, services },
 });
-const foreign = (texts: Texts): string[] => [...foreignOutputs(outputs(texts))];
+/** A host on which a run finds these. */
+const seenWith = (texts: Texts): Observation => observation({ actual: actual(texts) });
+const outputs = (texts: Texts): OutputTexts => outputsSeen(seenWith(texts));
+const foreign = (texts: Texts): string[] => [...foreignOutputs(outputs(texts), ZONE)];
 
 /** As the bash script leaves them. */
 const ORIGINAL = {
@@ -46,11 +54,16 @@ t.test("an output file, by its content: OCDD's, or must not be written over", as
   t.strictSame(foreign({ zone: "$TTL 60\n" }), []);
   const hosts = "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n";
   const crontab = "17 *	* * *	root	cd / && run-parts --report /etc/cron.hourly\n";
-  const prose = "Come IN, a guest. This is IN A WORD fine\n";
+  const prose = "put it in a bag\nCome IN, a guest. This is IN A WORD fine\n";
+  const script = "#!/bin/bash\nfor h in a b c\ndo\n ssh $h\ndone\n";
   for (const text of [
     hosts,
     crontab,
     prose,
+    script,
+    // the bash script's own, which looks for its mark
+    `${script}sed -i '/ADDED-BY-OCDD-SCRIPT/d' $f\necho "$n IN A $ip ; ADDED-BY-OCDD-SCRIPT" >> $f\n`,
+    "; a comment and no record\n",
     "root:x:0:0:root:/root:/bin/bash\n",
     '{"zone":1}\n',
     "\x7fELF\0",
@@ -67,6 +80,83 @@ t.test("an output file, by its content: OCDD's, or must not be written over", as
   );
 });
 
+/** A master file as it is written for BIND, for a zone of which it tells nothing but in its SOA. */
+const master = (soa: string, head = ""): string =>
+  `${head}$TTL 1h\n${soa} (\n  2026010101 1h 15m 1w 1h )\n@ IN NS ns1\nns1 IN A 192.0.2.1\nwww IN A 192.0.2.2\n`;
+
+t.test("a master file with a SOA: this zone's if the SOA or a $ORIGIN names it", async (t) => {
+  for (const zone of [
+    master("@ IN SOA dockerhost.toolbox.example.com. hostmaster.example.com."),
+    master("Toolbox.Example.com. IN SOA ns.example.net. hostmaster.example.com."),
+    master("@ IN SOA ns1 hostmaster", `$ORIGIN ${ZONE}.\n`),
+    master("toolbox IN SOA ns.example.net. hostmaster", "$ORIGIN example.com.\n$TTL 60\n").replace(
+      /@ IN NS[\s\S]*/,
+      "",
+    ),
+  ])
+    t.strictSame(foreign({ zone }), [], zone);
+  for (const [zone, why] of [
+    [master("@ IN SOA ns1.example.com. hostmaster.example.com."), /^line 2: a SOA record that does not name/],
+    [master("@ IN SOA ns1 hostmaster"), /begin the file with "\$ORIGIN toolbox\.example\.com\."$/],
+    [
+      master("@ IN SOA ns1 hostmaster", "$ORIGIN example.com.\n"),
+      /^line 3: example\.com\. is not in the zone$/,
+    ],
+    [master("example.com. IN SOA ns1 hostmaster"), /^line 2: example\.com\. is not in the zone$/],
+  ] as const) {
+    t.strictSame(foreign({ zone }), ["zone"], zone);
+    t.match(outputs({ zone }).zone.foreign, why);
+  }
+});
+
+const LINES = [
+  "mail IN A 192.168.122.5",
+  "mail 300 IN MX 10 mx.example.com.",
+  "_http._tcp IN SRV 0 5 80 printer",
+  '  IN TXT "3rd floor; left"',
+  "$TTL 1h",
+  "; the office",
+  "",
+];
+const OTHERS = ["for host in a b c", "put it in a bag", "www.example.com. IN A 192.0.2.1", "$INCLUDE x", "x"];
+
+t.test(
+  "records written by hand before the first run: taken, if no line would become a comment",
+  async (t) => {
+    const records = fc
+      .array(fc.constantFrom(...LINES), { maxLength: 6 })
+      .map((lines) => ["web IN A 192.168.122.6", ...lines]);
+    fc.assert(
+      fc.property(records, (lines) => {
+        t.strictSame(foreign({ zone: `${lines.join("\n")}\n` }), [], lines.join("\n"));
+      }),
+      { numRuns: 60 },
+    );
+    fc.assert(
+      fc.property(records, fc.constantFrom(...OTHERS), fc.nat(6), (lines, other, at) => {
+        const zone = lines.toSpliced(at, 0, other).join("\n");
+        const line = Math.min(at, lines.length) + 1;
+        t.strictSame(foreign({ zone }), ["zone"], zone);
+        t.ok(outputs({ zone }).zone.foreign?.startsWith(`line ${line}: `), zone);
+        const marked = `${zone}\n${ORIGINAL.line}`;
+        t.strictSame(foreign({ zone: marked }), [], "OCDD's, with a line that cannot be served");
+      }),
+      { numRuns: 60 },
+    );
+  },
+);
+
+t.test("a page without OCDD's mark: the bash script's if a line names a service of this zone", async (t) => {
+  for (const page of [
+    "<ul>\n<br>* - milk\n",
+    "<br>* - www.example.com\n",
+    `<br>* - ${ZONE}\n`,
+    "<br>* - web.xtoolbox.example.com\n",
+  ])
+    t.strictSame(foreign({ page }), ["page"], page);
+  t.strictSame(foreign({ page: `<p>x\n<BR>* - Web.${ZONE}\r\n` }), []);
+});
+
 t.test(
   "files that a run, initialize and teardown write, with any template: recognized as OCDD's by the next run",
   async (t) => {
@@ -74,7 +164,7 @@ t.test(
     const site = { index: "<p>{{title}}{{services}}", style: "", script: "", problems: [] };
     for (const one of [seen, { ...seen, template: site }]) {
       for (const state of [decide(config(), one, NOW).desired, emptyState(config(), one, NOW)]) {
-        t.strictSame([...foreignOutputs(state)], []);
+        t.strictSame([...foreignOutputs(outputsSeen(observation({ actual: state })), ZONE)], []);
       }
     }
     for (const name of readdirSync(GOLDEN)) {
@@ -88,13 +178,12 @@ t.test(
 
 t.test("foreign files: all of them are reported before a run, with their keys and the remedy", async (t) => {
   const named = config({ DNS_ZONE_FILE: "/etc/hosts", WEB_INDEX_FILE: "/srv/index.html" });
-  const texts = {
-    ...BARE,
-    ...outputs({ zone: "127.0.0.1 localhost\n", page: "hello", services: "[1]" }),
-  };
-  const messages = outputProblems(named, texts).map((p) => `${p.where} ${p.key}: ${p.message}`);
+  const texts = actual({ zone: "127.0.0.1 localhost\n", page: "hello", services: "[1]" });
+  const messages = outputProblems(named, outputsSeen(observation({ actual: texts }))).map(
+    (p) => `${p.where} ${p.key}: ${p.message}`,
+  );
   t.strictSame(messages, [
-    "ocdd.conf:7 DNS_ZONE_FILE: /etc/hosts holds something that OCDD did not write; move it away, or set DNS_ZONE_FILE to another file",
+    "ocdd.conf:7 DNS_ZONE_FILE: /etc/hosts holds something that OCDD did not write (line 1: localhost: not an RR type); move it away, or set DNS_ZONE_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/services.json holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/index.html holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
   ]);
@@ -105,8 +194,10 @@ t.test("foreign files: all of them are reported before a run, with their keys an
 
 t.test("outputs that are no files: reported as such before a run, and left alone by teardown", async (t) => {
   const named = config({ DNS_ZONE_FILE: "/dev/null", WEB_INDEX_FILE: "/srv/index.html" });
-  const texts = { ...BARE, ...outputs({ zone: NO_FILE, page: NO_FILE, services: NO_FILE }) };
-  const messages = outputProblems(named, texts).map((p) => `${p.where} ${p.key}: ${p.message}`);
+  const texts = actual({ zone: NO_FILE, page: NO_FILE, services: NO_FILE });
+  const messages = outputProblems(named, outputsSeen(observation({ actual: texts }))).map(
+    (p) => `${p.where} ${p.key}: ${p.message}`,
+  );
   const what = "is a directory, device, pipe or socket and not a file; move it away, or set";
   t.strictSame(messages, [
     `ocdd.conf:7 DNS_ZONE_FILE: /dev/null ${what} DNS_ZONE_FILE to another file`,

@@ -8,8 +8,8 @@ import { decide } from "../../../src/core/decide.ts";
 import type { Observation, Service } from "../../../src/core/model.ts";
 import { emptyState } from "../../../src/core/page/empty.ts";
 import { barredByHand } from "../../../src/core/services/barred.ts";
+import { MARK } from "../../../src/core/zone/mark.ts";
 import {
-  MARK,
   nextSerial,
   readZoneOnDisk,
   renderZone,
