@@ -9,14 +9,14 @@ import { checkForInitialize, rangeWarnings } from "../core/config/host-check.ts"
 import { decide } from "../core/decide.ts";
 import type { LeaseTable, Observation } from "../core/model.ts";
 import { emptyState } from "../core/page/empty.ts";
-import { pathsOf } from "../core/paths.ts";
+import { leftBefore, pathsOf } from "../core/paths.ts";
 import { type Plan, plan } from "../core/plan.ts";
 import { candidatesOf } from "../core/services/candidates.ts";
 import { holdersOf } from "../core/services/key-holder.ts";
 import { counted } from "../core/text.ts";
 import { accepted, CONFIRMATION_MS } from "../director/confirm.ts";
 import { reconcile } from "../director/reconcile.ts";
-import { makeDirectory, writeWhole } from "../host/disk/file.ts";
+import { makeDirectory, removeFile, writeWhole } from "../host/disk/file.ts";
 import { takeLock } from "../host/disk/lock.ts";
 import { makeSelvesDirectory } from "../host/disk/selves.ts";
 import { type Host, openHost } from "../host/host.ts";
@@ -77,6 +77,7 @@ export async function setUp(
   await makeDirectories(config);
   const release = await takeLock(pathsOf(config).lock);
   try {
+    for (const file of leftBefore(config)) await removeFile(file);
     say("- Building fresh iplist.txt");
     await writeAddressList(config, hostIp);
     const steps = inUse ? keptSteps(config, seen, cleared ? left.length : 0, moved) : scriptSteps(config);

@@ -258,6 +258,8 @@ export interface Observation {
   readonly notices: readonly string[];
   /** The zone file as it was read. */
   readonly zone: ZoneOnDisk;
+  /** The file with the time of the last run, beside the page; absent where there is none. */
+  readonly lastRun?: string;
   /** Ids of containers whose end Docker has announced: their absence needs no second observation. */
   readonly ended?: ReadonlySet<string>;
   readonly firewall: FirewallSeen;

@@ -62,6 +62,7 @@ export interface Sighting {
   /** Messages about the observation itself. */
   readonly notices?: readonly string[];
   readonly page: PageFiles;
+  readonly lastRun?: string;
   readonly self: string;
   readonly history: ServiceHistory;
   readonly template?: PageTemplate;
@@ -102,6 +103,7 @@ export function observationOf(config: Config, seen: Sighting): Observation {
       hairpins: links.bridgePorts.filter((port) => port.hairpin).map((port) => port.name),
     },
     zone,
+    ...(seen.lastRun === undefined ? {} : { lastRun: seen.lastRun }),
     containers: seen.containers,
     networks: seen.networks,
     addresses: links.addresses,

@@ -63,8 +63,24 @@ export function pathsOf({ storageDir, indexFile }: PathSettings): Paths {
   return { ...stored, services: `${site}/services.json`, lastRun: `${site}/last-run` };
 }
 
-/** Where the new content of a file is until it takes the file's place. */
-export const newOf = (file: string): string => `${file}.new`;
+/** Ends the name of a file with new content. */
+const NEW = ".ocdd-new";
+
+/**
+ * Where the new content of a file is until it takes the file's place, whatever was there. Zone, page and configuration lie in directories
+ * of the operator's, who has no file of such a name: an `index.html.new` may well be a draft.
+ */
+export const newOf = (file: string): string => file.replace(/[^/]*$/, (name) => `.${name}${NEW}`);
+
+/** The name of the file that a name is the temporary one of; the name itself where it is none. */
+export const withoutNew = (name: string): string =>
+  name.startsWith(".") && name.endsWith(NEW) ? name.slice(1, -NEW.length) : name;
+
+/** What killed runs of OCDD 2.0.0 may have left, in STORAGE_DIR only, which is OCDD's alone. */
+export function leftBefore(settings: PathSettings): string[] {
+  const { services, lastRun, methods, tries, ...files } = pathsOf(settings);
+  return [...Object.values(files), previousOf(files.leases)].map((file) => `${file}.new`);
+}
 
 /** The version of a file before. */
 export const previousOf = (file: string): string => `${file}.previous`;

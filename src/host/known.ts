@@ -17,6 +17,7 @@ export interface Known {
   /** OCDD's aliases among the addresses. */
   readonly aliases: readonly DeviceAddress[];
   readonly page: PageFiles;
+  readonly lastRun: string;
   readonly self: string;
   readonly history: ServiceHistory;
   readonly template: PageTemplate;

@@ -167,13 +167,14 @@ export function makeObserver(parts: ObserverParts): Observer {
   const readAll = async (without: Scope["without"] = []): Promise<Known> => {
     leasedBy = await leasesId();
     learned.length = 0;
-    const [links, path, leases, html, services, self, history, template, nextHops, resolvers] =
+    const [links, path, leases, html, services, lastRun, self, history, template, nextHops, resolvers] =
       await Promise.all([
         devices.read(),
         without.includes("firewall") ? NOTHING_SEEN : table.read(),
         readLeases(paths.leases),
         outputText(readText(config.indexFile)),
         outputText(readText(paths.services)),
+        outputText(readText(paths.lastRun)),
         // only root enters its directory: without it the file counts as absent
         readText(paths.self).catch(() => undefined),
         readText(paths.history),
@@ -187,6 +188,7 @@ export function makeObserver(parts: ObserverParts): Observer {
       path,
       leases,
       page,
+      lastRun,
       self: self ?? "",
       history: readHistory(history ?? ""),
       template,

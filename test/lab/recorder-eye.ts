@@ -10,6 +10,7 @@ import { createSocket } from "node:dgram";
 import { readFileSync, statSync, watch } from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
+import { newOf } from "../../src/core/paths.ts";
 import { callDocker, followEvents } from "./docker-api.ts";
 import { followAliases, followRules } from "./kernel.ts";
 import type { Note } from "./note.ts";
@@ -87,7 +88,7 @@ function followZone(file: string): void {
   const ago = (ms: number): number => now() - (Date.now() - ms);
   const read = (): void => {
     try {
-      const { ino, birthtimeMs } = statSync(`${file}.new`);
+      const { ino, birthtimeMs } = statSync(newOf(file));
       if (ino !== begun) tell({ kind: "begun", at: ago(birthtimeMs) });
       begun = ino;
     } catch {

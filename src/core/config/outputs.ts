@@ -8,35 +8,39 @@ import type { ZoneOnDisk } from "../zone/zone-file.ts";
 import type { Config } from "./config.ts";
 
 /** The files that the configuration names and every run may write. */
-export type Output = "zone" | "page" | "services";
+export type Output = "zone" | "page" | "services" | "lastRun";
 
 /** What they hold; texts are empty where there is no file. */
 export interface OutputTexts {
   readonly zone: Pick<ZoneOnDisk, "text" | "foreign">;
   readonly page: PageFiles;
+  readonly lastRun: string;
 }
 
 /** In the place of a text: what is there is a directory, device, pipe or socket. No file of OCDD's has this text. */
 export const NO_FILE = "\0no file";
 
 /** What an observation has found in them. */
-export const outputsSeen = ({ zone, actual }: Pick<Observation, "zone" | "actual">): OutputTexts => ({
+export const outputsSeen = ({
   zone,
-  page: actual.page,
-});
+  actual,
+  lastRun = "",
+}: Pick<Observation, "zone" | "actual" | "lastRun">): OutputTexts => ({ zone, page: actual.page, lastRun });
 
 /** Those that must not be written over. `name` is the zone's. */
-export function foreignOutputs({ zone, page }: OutputTexts, name: string): ReadonlySet<Output> {
+export function foreignOutputs({ zone, page, lastRun }: OutputTexts, name: string): ReadonlySet<Output> {
   const foreign = new Set<Output>();
   if (zone.foreign !== null) foreign.add("zone");
   if (!isBlank(page.services) && !isListing(page.services)) foreign.add("services");
   if (!isBlank(page.html) && !isPage(page.html, name)) foreign.add("page");
+  if (!isStamp(lastRun)) foreign.add("lastRun");
   return foreign;
 }
 
 /** The same for people, by the key that names the file. */
 export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
   const { zone, page } = texts;
+  const { services, lastRun } = pathsOf(config);
   const problem = (
     key: "DNS_ZONE_FILE" | "WEB_INDEX_FILE",
     path: string,
@@ -53,7 +57,8 @@ export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
   const problems: Readonly<Record<Output, Problem>> = {
     zone: problem("DNS_ZONE_FILE", config.zoneFile, zone.text, zone.foreign),
     page: problem("WEB_INDEX_FILE", config.indexFile, page.html),
-    services: problem("WEB_INDEX_FILE", pathsOf(config).services, page.services),
+    services: problem("WEB_INDEX_FILE", services, page.services),
+    lastRun: problem("WEB_INDEX_FILE", lastRun, texts.lastRun),
   };
   return [...foreignOutputs(texts, config.zone)].map((output) => problems[output]);
 }
@@ -66,6 +71,9 @@ function isPage(text: string, zone: string): boolean {
   const lines = text.matchAll(/^<br>\* - [a-z0-9-]+\.([a-z0-9.-]+)[ \t\r]*$/gim);
   return isMarked(text) || head.test(text) || [...lines].some(([, of]) => of?.toLowerCase() === zone);
 }
+
+/** The file `last-run`: seconds since the epoch. */
+export const isStamp = (text: string): boolean => /^\d*\n?$/.test(text);
 
 /** services.json as renderListing begins it (docs/services-json.md): not parsed, since it is checked at each run. */
 function isListing(text: string): boolean {

@@ -2,6 +2,8 @@
 
 import { constants, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { isStamp } from "../../core/config/outputs.ts";
+import { HostError } from "../../core/errors.ts";
 import { type PageTemplate, templateOf } from "../../core/page/template.ts";
 import { HOME } from "../../platform/home.ts";
 import { readRegular } from "../../platform/regular-file.ts";
@@ -51,17 +53,26 @@ function slim(text: string): string {
   return text.replace(/^[ \t]+/gm, "").replace(/^(\/\/.*|\/\*[^*]*\*\/)?\n/gm, "");
 }
 
+/** Octets of the file that are looked at; more than a time has. */
+const STAMP_OCTETS = 32;
+
 /**
  * Leaves the time beside the page, as seconds since the epoch. An idle run does not
  * change the page itself, so without this file an idle host looks like a stopped director.
+ * Throws HostError "storage", also where the file holds something else.
  */
 export async function noteRun(file: string): Promise<void> {
   try {
     await inTime(file, async () => {
-      const { O_WRONLY, O_CREAT, O_TRUNC } = constants;
-      const note = await openOwn(file, O_WRONLY | O_CREAT | O_TRUNC, 0o644);
+      const note = await openOwn(file, constants.O_RDWR | constants.O_CREAT, 0o644);
       try {
-        await note.writeFile(`${Math.floor(Date.now() / 1000)}\n`);
+        const { bytesRead, buffer } = await note.read(Buffer.alloc(STAMP_OCTETS), 0, STAMP_OCTETS, 0);
+        if (bytesRead === STAMP_OCTETS || !isStamp(buffer.toString("latin1", 0, bytesRead)))
+          throw new HostError("storage", `${file} holds something that OCDD did not write`, {
+            remedy: "move it away, or set WEB_INDEX_FILE to another directory",
+          });
+        await note.truncate();
+        await note.write(`${Math.floor(Date.now() / 1000)}\n`, 0);
       } finally {
         await note.close();
       }

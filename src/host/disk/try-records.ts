@@ -1,11 +1,13 @@
 /** The records of the containers that `ocdd try` has created: a file each, written before the container. */
 import { readdir, stat, unlink } from "node:fs/promises";
+import { isTryName } from "../../core/methods/try.ts";
 import {
   CREATION_SECONDS,
   parseTryRecord,
   renderTryRecord,
   type TryRecord,
 } from "../../core/methods/try-record.ts";
+import { withoutNew } from "../../core/paths.ts";
 import { refuseForeignLinks } from "./destination.ts";
 import { makeDirectory, PRIVATE, readText, removeFile, storageError, writeWhole } from "./file.ts";
 
@@ -23,7 +25,8 @@ export async function removeTryRecord(directory: string, name: string): Promise<
 }
 
 /**
- * All records. A file that can be none, as one whose writing was killed, is removed when it is old; one of a newer version is left.
+ * All records. A file with the name of one that is none, as one whose writing was killed, is removed when it is old; one of a newer version
+ * is left, and so is what has another name.
  * Costs one call where the directory is empty or absent. `now` is in milliseconds since the epoch. Throws HostError.
  */
 export async function readTryRecords(directory: string, now: number): Promise<TryRecord[]> {
@@ -37,9 +40,15 @@ export async function readTryRecords(directory: string, now: number): Promise<Tr
     const path = `${directory}/${file}`;
     const read = file.endsWith(".json") ? parseTryRecord((await readText(path)) ?? "") : "invalid";
     if (typeof read === "object" && file === `${read.name}.json`) found.push(read);
-    else if (read !== "newer") await removeOld(path, now);
+    else if (read !== "newer" && isNamed(file)) await removeOld(path, now);
   }
   return found;
+}
+
+/** With `.new`: the temporary name of OCDD 2.0.0. */
+function isNamed(file: string): boolean {
+  const [, name = ""] = /^(.*)\.json$/.exec(withoutNew(file).replace(/\.new$/, "")) ?? [];
+  return isTryName(name);
 }
 
 async function removeOld(path: string, now: number): Promise<void> {

@@ -20,6 +20,7 @@ interface Texts {
   readonly zone?: string;
   readonly page?: string;
   readonly services?: string;
+  readonly lastRun?: string;
 }
 const ZONE = "toolbox.example.com";
 const actual = ({ zone = "", page = "", services = "" }: Texts): State => ({
@@ -28,7 +29,8 @@ const actual = ({ zone = "", page = "", services = "" }: Texts): State => ({
   page: { html: page, services },
 });
 /** A host on which a run finds these. */
-const seenWith = (texts: Texts): Observation => observation({ actual: actual(texts) });
+const seenWith = (texts: Texts): Observation =>
+  observation({ actual: actual(texts), lastRun: texts.lastRun ?? "" });
 const outputs = (texts: Texts): OutputTexts => outputsSeen(seenWith(texts));
 const foreign = (texts: Texts): string[] => [...foreignOutputs(outputs(texts), ZONE)];
 
@@ -72,6 +74,9 @@ t.test("an output file, by its content: OCDD's, or must not be written over", as
   }
   t.strictSame(foreign({ page: "<!doctype html><html lang=en><title>Welcome to nginx!</title>" }), ["page"]);
   t.strictSame(foreign({ services: '{"services":[]}' }), ["services"]);
+  for (const lastRun of ["", "\n", "1790000000\n", "17"]) t.strictSame(foreign({ lastRun }), [], lastRun);
+  for (const lastRun of [NO_FILE, "2026-01-01\n", "17\n18\n", "build 17\n", " "])
+    t.strictSame(foreign({ lastRun }), ["lastRun"], lastRun);
   const { services } = decide(config(), observation(), NOW).desired.page;
   t.strictSame(
     foreign({ services, page: "<h1>Another program's</h1>" }),
@@ -179,32 +184,32 @@ t.test(
 t.test("foreign files: all of them are reported before a run, with their keys and the remedy", async (t) => {
   const named = config({ DNS_ZONE_FILE: "/etc/hosts", WEB_INDEX_FILE: "/srv/index.html" });
   const texts = actual({ zone: "127.0.0.1 localhost\n", page: "hello", services: "[1]" });
-  const messages = outputProblems(named, outputsSeen(observation({ actual: texts }))).map(
-    (p) => `${p.where} ${p.key}: ${p.message}`,
-  );
+  const seen = observation({ actual: texts, lastRun: "build 17\n" });
+  const messages = outputProblems(named, outputsSeen(seen)).map((p) => `${p.where} ${p.key}: ${p.message}`);
   t.strictSame(messages, [
     "ocdd.conf:7 DNS_ZONE_FILE: /etc/hosts holds something that OCDD did not write (line 1: localhost: not an RR type); move it away, or set DNS_ZONE_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/services.json holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/index.html holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
+    "ocdd.conf:8 WEB_INDEX_FILE: /srv/last-run holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
   ]);
-  t.throws(() => decide(named, observation({ actual: texts }), NOW), { name: "ConfigError" });
-  const down = emptyState(named, observation({ actual: texts }), NOW);
+  t.throws(() => decide(named, seen, NOW), { name: "ConfigError" });
+  const down = emptyState(named, seen, NOW);
   t.match(down, { zone: texts.zone, page: texts.page }, "teardown leaves them alone");
 });
 
 t.test("outputs that are no files: reported as such before a run, and left alone by teardown", async (t) => {
   const named = config({ DNS_ZONE_FILE: "/dev/null", WEB_INDEX_FILE: "/srv/index.html" });
   const texts = actual({ zone: NO_FILE, page: NO_FILE, services: NO_FILE });
-  const messages = outputProblems(named, outputsSeen(observation({ actual: texts }))).map(
-    (p) => `${p.where} ${p.key}: ${p.message}`,
-  );
+  const seen = observation({ actual: texts, lastRun: NO_FILE });
+  const messages = outputProblems(named, outputsSeen(seen)).map((p) => `${p.where} ${p.key}: ${p.message}`);
   const what = "is a directory, device, pipe or socket and not a file; move it away, or set";
   t.strictSame(messages, [
     `ocdd.conf:7 DNS_ZONE_FILE: /dev/null ${what} DNS_ZONE_FILE to another file`,
     `ocdd.conf:8 WEB_INDEX_FILE: /srv/services.json ${what} WEB_INDEX_FILE to another file`,
     `ocdd.conf:8 WEB_INDEX_FILE: /srv/index.html ${what} WEB_INDEX_FILE to another file`,
+    `ocdd.conf:8 WEB_INDEX_FILE: /srv/last-run ${what} WEB_INDEX_FILE to another file`,
   ]);
-  t.throws(() => decide(named, observation({ actual: texts }), NOW), { name: "ConfigError" });
-  const down = emptyState(named, observation({ actual: texts }), NOW);
+  t.throws(() => decide(named, seen, NOW), { name: "ConfigError" });
+  const down = emptyState(named, seen, NOW);
   t.match(down, { zone: texts.zone, page: texts.page });
 });

@@ -1,6 +1,7 @@
 /** What OCDD writes as root: never in the place of anything but a file, nor where a link of another user leads. */
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -17,6 +18,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import t, { type Test } from "tap";
 import { HostError } from "../../../src/core/errors.ts";
+import { newOf } from "../../../src/core/paths.ts";
 import { recordCleanup, removeCleanup } from "../../../src/host/disk/cleanup.ts";
 import { destinationOf } from "../../../src/host/disk/destination.ts";
 import { eventLog, readLastStart } from "../../../src/host/disk/event-log.ts";
@@ -184,4 +186,38 @@ t.test("a path behind `..` is judged where it leads, not where its text does", a
   symlinkSync("../real/inner", at("user/link"));
   t.match(await refusal(writeWhole(`${at("user/link")}/../f`, "x")), { fault: "refused" });
   t.strictSame(readdirSync(at("real")), ["inner"]);
+});
+
+/** Names that an operator, an editor or another program may give a file beside OCDD's `f`. */
+const BESIDE = ["f.new", "f.tmp", "f.bak", "f~", ".f.swp", "f.orig", "f.dpkg-new", ".f.new"];
+
+t.test("files of others beside the one that is written: each writer leaves them as they are", async (t) => {
+  for (const [deed, write] of WRITERS) {
+    const at = place(t);
+    for (const name of BESIDE) writeFileSync(at(name), `draft ${name}`);
+    for (const repeat of ["there is none", "there is one"]) {
+      await write(at("f")).catch(() => undefined);
+      for (const name of BESIDE)
+        t.equal(readFileSync(at(name), "utf8"), `draft ${name}`, `${deed}, ${repeat}: ${name}`);
+    }
+    t.notOk(existsSync(newOf(at("f"))), `${deed}: no temporary file is left`);
+  }
+});
+
+t.test("the time of a run: not written over what is none", async (t) => {
+  const at = place(t);
+  for (const text of ["build 17\n", "17\n18\n", " ", `${"1".repeat(40)}\n`]) {
+    writeFileSync(at("last-run"), text);
+    t.match(await refusal(noteRun(at("last-run"))), {
+      fault: "storage",
+      message: `${at("last-run")} holds something that OCDD did not write`,
+      remedy: /move it away/,
+    });
+    t.equal(readFileSync(at("last-run"), "utf8"), text);
+  }
+  for (const text of ["", "\n", "99999999999999\n"]) {
+    writeFileSync(at("last-run"), text);
+    await noteRun(at("last-run"));
+    t.match(readFileSync(at("last-run"), "utf8"), /^\d{10,11}\n$/);
+  }
 });

@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t, { type Test } from "tap";
+import { newOf } from "../../../src/core/paths.ts";
 import {
   makeDirectory,
   makeDurable,
@@ -130,7 +131,7 @@ t.test("an existing directory: keeps its mode", async (t) => {
 t.test("a link in the place of the temporary file: not written through", async (t) => {
   const directory = place(t);
   writeFileSync(join(directory, "victim"), "precious");
-  symlinkSync(join(directory, "victim"), join(directory, "f.new"));
+  symlinkSync(join(directory, "victim"), newOf(join(directory, "f")));
   await writeWhole(join(directory, "f"), "x");
   t.equal(readFileSync(join(directory, "victim"), "utf8"), "precious");
   t.equal(readFileSync(join(directory, "f"), "utf8"), "x");
@@ -255,6 +256,6 @@ t.test(
     t.ok(seen.size > 5, `${seen.size} contents were found`);
     await writeWhole(path, "after");
     t.equal(readFileSync(path, "utf8"), "after");
-    t.notOk(existsSync(`${path}.new`));
+    t.notOk(existsSync(newOf(path)));
   },
 );

@@ -318,21 +318,40 @@ t.test("the reaper: Docker that does not answer is said, and the next run tries 
   t.same(it.records(), [`${NAME}.json`]);
 });
 
-t.test("records: what is none goes when it is old, one of a newer version stays", async (t) => {
-  const it = world(t);
-  mkdirSync(it.directory);
-  const old = new Date(Date.now() - 3_600_000);
-  const record = { name: NAME, ...(await thisProcess()) };
-  const files = {
-    [`${NAME}.json`]: renderTryRecord(record),
-    "try-new-0001.json": JSON.stringify({ ...record, schemaVersion: 2 }),
-    "try-half-0001.json.new": "{",
-    "try-half-0002.json": "{",
-    "try-other-0001.json": renderTryRecord(record),
-  };
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(it.directory, file), text);
-  writeFileSync(join(it.directory, "try-young-0001.json.new"), "{");
-  for (const file of Object.keys(files)) utimesSync(join(it.directory, file), old, old);
-  t.same(await readTryRecords(it.directory, Date.now()), [parseTryRecord(files[`${NAME}.json`] ?? "")]);
-  t.same(it.records().sort(), ["try-new-0001.json", "try-web-0001.json", "try-young-0001.json.new"]);
-});
+t.test(
+  "records: what is none goes when it is old and has the name of one, one of a newer version stays",
+  async (t) => {
+    const it = world(t);
+    mkdirSync(it.directory);
+    const old = new Date(Date.now() - 3_600_000);
+    const record = { name: NAME, ...(await thisProcess()) };
+    const files = {
+      [`${NAME}.json`]: renderTryRecord(record),
+      "try-new-0001.json": JSON.stringify({ ...record, schemaVersion: 2 }),
+      ".try-half-0001.json.ocdd-new": "{",
+      "try-half-0001.json.new": "{",
+      // not OCDD's
+      "notes.json": "{",
+      "try-notes.json": "{",
+      "try-web-0001.txt": "x",
+      ".try-web-0001.json": "x",
+      "new.ocdd-new": "x",
+      "try-half-0002.json": "{",
+      "try-other-0001.json": renderTryRecord(record),
+    };
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(it.directory, file), text);
+    writeFileSync(join(it.directory, ".try-young-0001.json.ocdd-new"), "{");
+    for (const file of Object.keys(files)) utimesSync(join(it.directory, file), old, old);
+    t.same(await readTryRecords(it.directory, Date.now()), [parseTryRecord(files[`${NAME}.json`] ?? "")]);
+    t.same(it.records().sort(), [
+      ".try-web-0001.json",
+      ".try-young-0001.json.ocdd-new",
+      "new.ocdd-new",
+      "notes.json",
+      "try-new-0001.json",
+      "try-notes.json",
+      "try-web-0001.json",
+      "try-web-0001.txt",
+    ]);
+  },
+);
