@@ -98,8 +98,16 @@ export async function writeMetadata(
   file: string | null,
 ): Promise<Answer> {
   const text = jsonText(ciMetadata(environment, now()));
-  if (file !== null) await writeWhole(file, text);
+  if (file !== null) await writeWhole(file, text).catch(namedDirectory);
   return { out: file === null ? text : "", warnings: [], status: 0 };
+}
+
+/** Nothing makes the directory of a file that the user names. */
+function namedDirectory(error: unknown): never {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+  if (!(error instanceof HostError) || code !== "ENOENT") throw error;
+  const remedy = "make that directory first, or name another file";
+  throw new HostError(error.fault, error.message, { cause: error.cause, remedy });
 }
 
 /** The report of `examine`. Throws HostError. */

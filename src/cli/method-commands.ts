@@ -18,6 +18,8 @@ const metadata: CommandSpec = {
   ],
   json: false,
   run([name], { write, showEnv }, terminal) {
+    if (write !== undefined && name !== undefined)
+      return terminal.misused("option '--write' makes a file for an image, and takes no container");
     if (write !== undefined)
       return terminal.answerAlone(async () =>
         (await import("./metadata.ts")).writeMetadata(terminal.environment(), write === true ? null : write),

@@ -9,7 +9,7 @@ import { SCHEMA_VERSION } from "../core/report/report.ts";
 import { eventLog } from "../host/disk/event-log.ts";
 import { connectActions } from "../host/docker/actions.ts";
 import { connectCreation } from "../host/docker/creation.ts";
-import { isUnanswered, reasonOf } from "../host/docker/error.ts";
+import { isUnanswered, wordsOf } from "../host/docker/error.ts";
 import { connectMethods, type DockerMethods } from "../host/docker/methods.ts";
 import { openHost } from "../host/host.ts";
 import { requirePrivilege } from "../host/install/privilege.ts";
@@ -98,7 +98,7 @@ export async function runTry(config: Config, options: TryOptions, printer: TryPr
     if (!signals.signal.aborted) {
       if (!(failure instanceof HostError) || LEFT_TO_OTHERS.has(failure.fault) || isUnanswered(failure))
         throw failure;
-      error = failure.fault === "docker" ? reasonOf(failure) : failure.message;
+      error = failure.fault === "docker" ? wordsOf(failure) : failure.message;
       printer.note(`ocdd: ${error}`);
       if (failure.remedy !== undefined) printer.note(`remedy: ${failure.remedy}`);
     }

@@ -1,4 +1,5 @@
 /** What the command line makes of words that are no command, and of those that other programs have. */
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import t from "tap";
@@ -39,6 +40,27 @@ t.test("the help of a command has the options of the program too", async (t) => 
     "they are accepted all the same",
   );
 });
+
+t.test(
+  "metadata --write: takes no container, and names what helps where the directory is missing",
+  async (t) => {
+    const directory = t.testdir({});
+    const file = `${directory}/web.json`;
+    for (const line of [
+      ["metadata", "web", "--write", file],
+      ["metadata", "--write", file, "web"],
+      ["metadata", "web", "--write"],
+    ]) {
+      t.match(await ocdd(...line), { status: 64, out: "", err: /takes no container/ }, line.join(" "));
+      t.notOk(existsSync(file), "nothing is written");
+    }
+    const absent = await ocdd("metadata", "--write", `${directory}/absent/x.json`);
+    t.match(absent, {
+      status: 1,
+      err: /cannot write .*\nremedy: make that directory first, or name another file/,
+    });
+  },
+);
 
 t.test("the help says what --yes accepts, and when a run is partial, as the README does", async (t) => {
   const said = async (...args: string[]) => (await ocdd(...args)).out.replace(/\s+/g, " ");

@@ -19,7 +19,7 @@ import { delegation, forwarders, nameServer } from "./answers.ts";
 import { dockerFindings } from "./docker.ts";
 import { drift, obstacles } from "./drift.ts";
 import { udpEngine } from "./engine.ts";
-import { bad, type Finding, failed, good, none } from "./finding.ts";
+import { bad, type Finding, failed, good, none, subjectOf } from "./finding.ts";
 import { firewalld, hostFirewall } from "./host-firewall.ts";
 import { octoCopDD } from "./octocopdd.ts";
 import { namesOfHost, pageNames, webServer } from "./page.ts";
@@ -92,7 +92,11 @@ export async function ofHost(
   } catch (error) {
     // the host cannot be read: what is missing has been said
     const isSaid = !rules && error instanceof HostError;
-    return { findings: isSaid ? [] : [failed("configuration", error)], servers: null, decision: null };
+    return {
+      findings: isSaid ? [] : [failed(subjectOf(error, "configuration"), error)],
+      servers: null,
+      decision: null,
+    };
   }
   const device = good("device", `${config.device}, ${hostIp}`);
   const always = [

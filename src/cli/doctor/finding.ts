@@ -30,6 +30,12 @@ export const none = (subject: string, message: string): Finding => ({
   remedy: null,
 });
 
+/** What it is about that the host could not be read; `otherwise` for the user's own mistakes. */
+export function subjectOf(error: unknown, otherwise: string): string {
+  if (!(error instanceof HostError)) return otherwise;
+  return error.fault === "docker" ? "Docker" : error.fault === "storage" ? "files" : "host";
+}
+
 /** Of a check that could not be made; throws what is a bug. */
 export function failed(subject: string, error: unknown): Finding {
   if (error instanceof HostError) return bad(subject, error.message, error.remedy ?? "see --debug");

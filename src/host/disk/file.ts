@@ -222,6 +222,9 @@ const REMEDIES = new Map([
   ["EPERM", "run as root, or make it writable"],
   ["EROFS", "the file system is read-only; remount it, or set STORAGE_DIR elsewhere"],
   ["ENOENT", "run `ocdd initialize` first"],
+  ["ENOTDIR", "a part of that path is a file: move it away, or name another path"],
+  ["EEXIST", "there is something else: move it away, or name another path"],
+  ["EISDIR", "there is a directory: move it away, or name another path"],
   ["NOT_REGULAR", "move it away, or name another path"],
 ]);
 

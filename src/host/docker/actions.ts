@@ -44,14 +44,14 @@ const MOST_STOP_SECONDS = 3_600;
 
 /** `deadline` is in milliseconds, for all that does not wait for a container. */
 export function connectActions(options: EngineOptions, end: EndProcesses = endProcesses): DockerActions {
-  const { socket, deadline = DOCKER_DEADLINE_MS } = options;
+  const { deadline = DOCKER_DEADLINE_MS } = options;
   const engine = connectEngine(options);
   const description = async (id: string, signal?: AbortSignal): Promise<Json | undefined> => {
     const path = `/containers/${checked(id)}/json`;
     const item = await engine.ask({ path }, readDocument, { again: true, signal }).catch(orNone(404));
     if (item === undefined) return undefined;
     if (record(item).Id === id) return record(item);
-    throw dockerError(socket, new Error("it describes another container"), null, { path });
+    throw dockerError(options, new Error("it describes another container"), null, { path });
   };
   const inspect: DockerActions["inspect"] = async (id, signal) => {
     const item = await description(id, signal);

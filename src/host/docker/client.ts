@@ -62,7 +62,7 @@ export interface Listed {
 
 /** A client for Docker's socket. */
 export function connectDocker(options: DockerOptions): Docker {
-  const { socket, deadline = DOCKER_DEADLINE_MS } = options;
+  const { deadline = DOCKER_DEADLINE_MS } = options;
   const engine = connectEngine(options);
   const ask = <T>(path: string, read: (body: Readable) => Promise<T>, query: Query = {}): Promise<T> =>
     engine.ask({ path, query }, read);
@@ -94,7 +94,7 @@ export function connectDocker(options: DockerOptions): Docker {
     async network(id) {
       const found = await fields(`/networks/${id}`, ENDPOINT_FIELDS).catch(orNone(404));
       if (found !== undefined && networkId(found) !== id)
-        throw dockerError(socket, new Error("it describes another network"), null, {
+        throw dockerError(options, new Error("it describes another network"), null, {
           path: `/networks/${id}`,
         });
       return found;
@@ -124,7 +124,7 @@ export function connectDocker(options: DockerOptions): Docker {
       } catch (error) {
         // an open stream may end in any way: closed by Docker, broken off, or Docker itself has ended
         if (!signal.aborted && !isOpen)
-          throw dockerError(socket, error, opening.signal.aborted ? deadline : null, EVENTS);
+          throw dockerError(options, error, opening.signal.aborted ? deadline : null, EVENTS);
       } finally {
         cancel();
       }

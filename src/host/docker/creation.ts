@@ -51,8 +51,7 @@ export function connectCreation(options: EngineOptions): DockerCreation {
       const made = await engine.ask(request, readDocument, { deadline: CREATE_MS }).catch(orNone(409));
       if (made === undefined) return undefined;
       const id = string(record(made).Id);
-      if (!isContainerId(id))
-        throw dockerError(options.socket, new Error("its answer holds no id"), null, request);
+      if (!isContainerId(id)) throw dockerError(options, new Error("its answer holds no id"), null, request);
       return id;
     },
     async connect(id, network) {

@@ -53,12 +53,8 @@ export interface Engine {
 }
 
 /** The API's version stays unset where none is given, so that engines old and new are understood. */
-export function connectEngine({
-  socket,
-  version,
-  deadline: usual = DOCKER_DEADLINE_MS,
-  timer = after,
-}: EngineOptions): Engine {
+export function connectEngine(options: EngineOptions): Engine {
+  const { socket, version, deadline: usual = DOCKER_DEADLINE_MS, timer = after } = options;
   const client = new Dockerode({ socketPath: socket, ...(version === null ? {} : { version }) });
   const open: Engine["open"] = async (request, signal) => {
     const body = await dial(client, request, signal);
@@ -99,7 +95,7 @@ export function connectEngine({
         } catch (error) {
           if (signal?.aborted) throw signal.reason;
           if (late.signal.aborted && triesLeft > 0) continue;
-          throw dockerError(socket, error, late.signal.aborted ? lateMs : null, request);
+          throw dockerError(options, error, late.signal.aborted ? lateMs : null, request);
         } finally {
           cancel();
         }

@@ -50,7 +50,7 @@ export async function execute(
   const engine = connectEngine(options);
   const { container, timeoutMs, signal } = request;
   const notBegun: ExecResult = { status: null, ended: "signal", runsOn: false };
-  const id = await create(engine, options.socket, request).catch((error: unknown) => {
+  const id = await create(engine, options, request).catch((error: unknown) => {
     if (signal?.aborted !== true) throw error;
   });
   if (id === undefined || signal?.aborted) return notBegun;
@@ -62,7 +62,7 @@ export async function execute(
   try {
     const path = `/exec/${id}/start`;
     const start = { method: "POST", path, body: { Detach: false, Tty: false } } as const;
-    const failure = (error: unknown): HostError => dockerError(options.socket, error, null, start);
+    const failure = (error: unknown): HostError => dockerError(options, error, null, start);
     const opened = engine.open(start, connection.signal).catch((error: unknown) => {
       throw failure(error);
     });
@@ -89,7 +89,7 @@ export async function execute(
 
 async function create(
   engine: Engine,
-  socket: string,
+  options: EngineOptions,
   { container, argv, signal }: ExecRequest,
 ): Promise<string> {
   if (!isContainerId(container)) throw new HostError("docker", "no container id");
@@ -102,7 +102,7 @@ async function create(
   if (made === undefined) throw new HostError("docker", "its container has been removed");
   const id = string(record(made).Id);
   if (!isContainerId(id))
-    throw dockerError(socket, new Error("its answer holds no id"), null, { method: "POST", path });
+    throw dockerError(options, new Error("its answer holds no id"), null, { method: "POST", path });
   return id;
 }
 

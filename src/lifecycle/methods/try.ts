@@ -11,7 +11,7 @@ import { removeTryRecord, writeTryRecord } from "../../host/disk/try-records.ts"
 import type { DockerActions } from "../../host/docker/actions.ts";
 import type { DockerCreation } from "../../host/docker/creation.ts";
 import type { ContainerDetails } from "../../host/docker/details.ts";
-import { isUnanswered, reasonOf } from "../../host/docker/error.ts";
+import { isUnanswered, reasonOf, wordsOf } from "../../host/docker/error.ts";
 import { thisProcess } from "../../host/kernel/process-owner.ts";
 import { after, pausing } from "../../platform/timer.ts";
 import { commandEvent, type LoggedEvent } from "../event-texts.ts";
@@ -126,7 +126,7 @@ async function started(id: string, name: string, means: TryMeans, wanted: Wanted
     await lastLines(id, means);
     const fault = error instanceof HostError && error.fault !== "docker" ? error.fault : "command";
     const remedy = error instanceof HostError ? error.remedy : undefined;
-    throw new HostError(fault, `${name}: ${reasonOf(error)}`, { cause: error, remedy });
+    throw new HostError(fault, `${name}: ${wordsOf(error)}`, { cause: error, remedy });
   } finally {
     cancel();
   }

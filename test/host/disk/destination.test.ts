@@ -221,3 +221,22 @@ t.test("the time of a run: not written over what is none", async (t) => {
     t.match(readFileSync(at("last-run"), "utf8"), /^\d{10,11}\n$/);
   }
 });
+
+t.test("a file in the place of a directory: each writer names it as the cause, and what helps", async (t) => {
+  const at = place(t);
+  writeFileSync(at("file"), "x");
+  const path = at("file/f");
+  const all: typeof WRITERS = [
+    ...WRITERS,
+    ["makes it as directory", makeDirectory],
+    ["makes directories above it", () => makeDirectory(at("file"))],
+    ["reads it", readText],
+  ];
+  for (const [deed, work, says = true] of all)
+    if (says)
+      t.match(
+        await refusal(work(path)),
+        { fault: "storage", remedy: /move it away, or name another path$/ },
+        deed,
+      );
+});

@@ -211,7 +211,11 @@ t.test("a refusal: Docker's own message, cleaned and bounded, and no second try"
   };
   t.match(await refusal(actions.start(WEB)), { message: /\(status 500\): z+…$/ }, "a body without end");
   script[start] = (response) => response.socket?.destroy();
-  t.match(await refusal(actions.start(WEB)), { fault: "docker", message: /refused POST/ }, "broken off");
+  t.match(
+    await refusal(actions.start(WEB)),
+    { fault: "docker", message: /no valid answer to POST/ },
+    "broken off",
+  );
   script[start] = says(200);
   t.match(await refusal(actions.start(WEB)), { message: /\(status 200\)/ }, "another status");
 });

@@ -261,13 +261,13 @@ t.test("an answer that is no list: an error, never an empty host", async (t) => 
     const { docker } = await double(t, { instead });
     const error = await refusal(lookOnce(docker));
     t.equal(error.fault, "docker", what);
-    t.match(error.message, /refused GET \/(containers\/json|networks)/, what);
+    t.match(error.message, /(refused|gave no valid answer to) GET \/(containers\/json|networks)/, what);
   }
   for (const part of ["containers", "networks"] as const) {
     const { docker } = await double(t, { [part]: { not: "a list" } });
     t.match(
       await refusal(lookOnce(docker)),
-      { fault: "docker", message: /refused GET .*: its answer is not a list of objects/ },
+      { fault: "docker", message: /no valid answer to GET .*: its answer is not a list of objects/ },
       part,
     );
   }
@@ -399,13 +399,7 @@ t.test("a refused request: the error has Docker's own message and the remedy", a
   };
   const { message, remedy } = await of("no space left on device", 500);
   t.match(message, /refused GET \/containers\/json \(status 500\): no space left on device$/);
-  t.equal(remedy, undefined);
-  t.match(await of("client version 9.9 is too new", 400), {
-    message: /client version 9\.9 is too new/,
-    remedy: /remove the version from DOCKER_API_URL/,
-  });
-  t.match(await of("forbidden", 403), { remedy: /let the socket proxy pass GET of \/containers/ });
-  t.match(await of("page not found", 404), { remedy: /remove the path from DOCKER_API_URL/ });
+  t.match(remedy, /Docker's log/);
   const hostile = (await of(`\u001b[2J\n${"x".repeat(5_000)}`, 500)).message;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: their absence is the point
   t.notMatch(hostile, /[\u0000-\u001f]/);
