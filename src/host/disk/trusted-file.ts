@@ -16,6 +16,7 @@ const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
 const KIND = 0o170000;
 const DIRECTORY = 0o040000;
+const REGULAR = 0o100000;
 const SYMBOLIC_LINK = 0o120000;
 
 /** The limit of Linux itself. */
@@ -39,7 +40,7 @@ export function* walk(
   let status = yield at;
   for (;;) {
     why ??= changeable(at, status, caller);
-    if (why !== null && judged === "all") return why;
+    if (why !== null && judged === "all") return `${why}: ${remedyFor(at, status, caller)}`;
     const name = pending.shift();
     if (name === undefined) return null;
     if (name === "" || name === ".") continue;
@@ -56,7 +57,9 @@ export function* walk(
     }
     why ??= changeable(next, status, caller);
     if (why !== null)
-      return judged === "all" ? why : `${next} is a symbolic link that is not followed: ${why}`;
+      return judged === "all"
+        ? `${why}: ${remedyFor(next, status, caller)}`
+        : `${next} is a symbolic link that is not followed: ${why}`;
     links += 1;
     if (links > MOST_LINKS) return `${path} goes through more than ${MOST_LINKS} symbolic links`;
     pending.unshift(...status.link.split("/"));
@@ -65,20 +68,30 @@ export function* walk(
   }
 }
 
-/** Why a user other than root and the caller could change what is at `path`, with the remedy; or null. */
-export function changeable(path: string, { uid, mode, link }: Status, caller: number): string | null {
+/** Why a user other than root and the caller could change what is at `path`; or null. */
+function changeable(path: string, { uid, mode, link }: Status, caller: number): string | null {
   const octal = (mode & 0o7777).toString(8).padStart(4, "0");
   const owner = uid === 0 ? "root" : `uid ${uid}`;
   const seen = `${path} (owner ${owner}, mode ${octal})`;
-  if (uid !== 0 && uid !== caller) {
-    const wanted = caller === 0 ? "root" : `root or uid ${caller}`;
-    return `${seen} must be owned by ${wanted}: chown root ${path}`;
-  }
+  if (isAnothers(uid, caller))
+    return (mode & KIND) === REGULAR
+      ? `${seen} must be owned by ${caller === 0 ? "root" : `root or uid ${caller}`}`
+      : `${seen} is another user's`;
   // a link's own mode means nothing; in a sticky directory users can replace only their own entries, and each entry is checked
   const harmless = link !== null || ((mode & KIND) === DIRECTORY && (mode & STICKY) !== 0);
-  return (mode & OTHERS_WRITE) === 0 || harmless
-    ? null
-    : `${seen} must not be writable by others: chmod go-w ${path}`;
+  if ((mode & OTHERS_WRITE) === 0 || harmless) return null;
+  return (mode & KIND) === REGULAR
+    ? `${seen} must not be writable by others`
+    : `${seen} can be changed by other users`;
+}
+
+const isAnothers = (uid: number, caller: number): boolean => uid !== 0 && uid !== caller;
+
+/** Only the file is OCDD's to change: a directory, link or device has its owner and mode for others who use it. */
+function remedyFor(path: string, { uid, mode }: Status, caller: number): string {
+  if ((mode & KIND) !== REGULAR)
+    return "copy the file to a directory that only root can write to, such as /etc/ocdd";
+  return isAnothers(uid, caller) ? `chown root ${path}` : `chmod go-w ${path}`;
 }
 
 /** Effective uid of this process. */
@@ -132,23 +145,15 @@ export async function foreignLink(path: string): Promise<string | null> {
  */
 export function readTrustedSync(path: string): string {
   try {
-    const why = distrustedOfFile(path);
+    // first: the owner and mode of a device or pipe are no fault, and not to be corrected
+    requireRegular(statSync(path));
+    const why = distrustedSync(path);
     if (why !== null) throw new ConfigError([refusal(path, why)]);
     return readRegularSync(path).toString("utf8");
   } catch (error) {
     if (!(error instanceof NotRegular)) throw error;
     const message = `is ${error.what}; write the text to a file, which can be read again later`;
     throw new ConfigError([{ where: path, message }]);
-  }
-}
-
-/** Throws NotRegular for a pipe of the caller's: /dev/fd/63 is a link to a text such as "pipe:[4711]", which is no path. */
-function distrustedOfFile(path: string): string | null {
-  try {
-    return distrustedSync(path);
-  } catch (error) {
-    requireRegular(statSync(path));
-    throw error;
   }
 }
 
@@ -164,11 +169,12 @@ export function requireTrusted(named: readonly NamedPath[]): void {
   const problems = named.flatMap(({ key, where, path }): Problem[] => {
     if (path === "") return [];
     try {
+      requireRegular(statSync(path));
       const why = distrustedSync(path);
       return why === null ? [] : [{ ...refusal(path, why), where, key }];
-    } catch {
-      // the later read reports it
-      return [];
+    } catch (error) {
+      // the later read reports what cannot be read
+      return error instanceof NotRegular ? [{ where, key, message: `${path} is ${error.what}` }] : [];
     }
   });
   if (problems.length > 0) throw new ConfigError(problems);

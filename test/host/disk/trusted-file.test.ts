@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import fc from "fast-check";
 import t from "tap";
 import { ConfigError } from "../../../src/core/errors.ts";
 import {
@@ -67,6 +68,11 @@ t.test("a path: trusted by the owners and modes from / down, else refused with t
   for (const parent of ["/etc/ocdd", "/etc", "/"]) {
     t.match(verdict(conf, 0, { [parent]: directory(0, 0o775) }), `${parent} (owner root, mode 0775)`);
     t.match(verdict(conf, 0, { [parent]: directory(33) }), `${parent} (owner uid 33, mode 0755)`);
+    for (const status of [directory(0, 0o775), directory(33), directory(33, 0o777)])
+      t.match(
+        verdict(conf, 0, { [parent]: status }),
+        /: copy the file to a directory that only root can write to, such as \/etc\/ocdd$/,
+      );
   }
 });
 
@@ -115,20 +121,61 @@ t.test(
   },
 );
 
+/** Everything that can be on a path. */
+const anything = fc.record({
+  uid: fc.constantFrom(0, 7, 1000),
+  kind: fc.constantFrom(0o010000, 0o020000, 0o040000, 0o060000, 0o100000, 0o120000, 0o140000),
+  permissions: fc.constantFrom(0o644, 0o664, 0o666, 0o755, 0o775, 0o777, 0o1777),
+});
+
+t.test("a path of any kinds, owners and modes: no remedy changes anything but a plain file", async (t) => {
+  fc.assert(
+    fc.property(
+      fc.array(anything, { minLength: 1, maxLength: 4 }),
+      fc.constantFrom(0, 1000),
+      (parts, caller) => {
+        const tree = new Map<string, Status>([["/", directory(0)]]);
+        let at = "";
+        for (const { uid, kind, permissions } of parts) {
+          at += "/x";
+          tree.set(at, { uid, mode: kind | permissions, link: kind === 0o120000 ? "/" : null });
+        }
+        for (const judged of ["all", "links"] as const) {
+          const walking = walk(at, caller, judged);
+          let step = walking.next();
+          while (!step.done) step = walking.next(tree.get(step.value) ?? file(0));
+          const [, changed] = /: ch(?:own root|mod go-w) (\S+)$/.exec(step.value ?? "") ?? [];
+          if (changed !== undefined)
+            t.equal((tree.get(changed)?.mode ?? 0) & 0o170000, 0o100000, step.value ?? "");
+          if (step.value !== null && judged === "links") t.notMatch(step.value, /chown|chmod|copy/);
+        }
+      },
+    ),
+  );
+});
+
 t.test(
   "a configuration that is a pipe, a directory or a device: refused with the remedy, at once",
   async (t) => {
     const place = mkdtempSync(join(tmpdir(), "ocdd-trust-"));
     t.teardown(() => rmSync(place, { recursive: true }));
     await execa("mkfifo", ["-m", "644", join(place, "pipe")]);
+    await execa("mkfifo", ["-m", "666", join(place, "open")]);
+    symlinkSync("/dev/null", join(place, "link"));
     for (const [path, what] of [
       [join(place, "pipe"), "a pipe"],
+      [join(place, "open"), "a pipe"],
       [place, "a directory"],
+      ["/dev/null", "a device"],
+      [join(place, "link"), "a device"],
     ] as const)
       t.throws(() => readTrustedSync(path), {
         name: "ConfigError",
         message: `${path}: is ${what} and not a file; write the text to a file`,
       });
+    t.throws(() => requireTrusted([{ key: "DNS_TSIG_KEY_FILE", where: "ocdd.conf:3", path: "/dev/null" }]), {
+      message: "ocdd.conf:3: DNS_TSIG_KEY_FILE: /dev/null is a device and not a file",
+    });
   },
 );
 
