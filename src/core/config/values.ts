@@ -31,6 +31,8 @@ export function identity(value: string): string {
 
 /** An absolute path without `//` and `.`; empty stays empty. `..` stays: behind a link it leads elsewhere than by the text. */
 export function path(value: string): string {
+  // what a reader of UTF-8 puts in the place of other octets: the path would be another one than in bash
+  if (value.includes("\ufffd")) throw new Bad(`is "${value}", and holds octets that are not UTF-8`);
   if (value !== "" && !/^\/[^\p{Cc}]*$/u.test(value))
     throw new Bad(`is "${value}", must be an absolute path`);
   return value === ""
