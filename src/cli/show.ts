@@ -42,16 +42,21 @@ export async function runShow(
   });
 }
 
-/** The leases as the last run has left them: Docker is not asked. Throws HostError. */
+/** The leases as the last run has left them: Docker is not asked. Throws HostError, also where their file cannot be read. */
 export async function runLeases(
   config: Config,
   { json, paint }: Form,
   host: Pick<Host, "observe"> = openHost(config),
 ): Promise<Answer> {
   const seen = await host.observe({ without: ["docker", "firewall"] });
+  if (!seen.leasesIntact)
+    throw new HostError("storage", seen.notices.join("; "), { remedy: "`ocdd` writes them anew" });
   const rows = leaseRows(seen.actual, config.addressHold, seconds());
   const text = rows.length === 0 ? "No leases\n" : leasesText(rows, paint);
-  return toldSetUp(config, seen, () => answer(leasesDocument(rows), text, json));
+  return toldSetUp(config, seen, () => ({
+    ...answer(leasesDocument(rows), text, json),
+    warnings: seen.notices,
+  }));
 }
 
 /**

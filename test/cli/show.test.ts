@@ -294,6 +294,29 @@ t.test(
   },
 );
 
+t.test(
+  "leases that cannot be read: an error as in list, and a warning where the previous ones are used",
+  async (t) => {
+    const ready = config({ STORAGE_DIR: t.testdir({ "ocdd.lock": "" }) });
+    const host = new StillHost();
+    for (const json of [false, true]) {
+      const form = { json, paint: PLAIN };
+      host.over = {
+        leasesIntact: false,
+        leasesStale: true,
+        notices: ["leases.json cannot be read; rebuilt"],
+      };
+      await t.rejects(runLeases(ready, form, host), {
+        fault: "storage",
+        message: "leases.json cannot be read; rebuilt",
+        remedy: "`ocdd` writes them anew",
+      });
+      host.over = { leasesStale: true, notices: ["the previous leases file is used"] };
+      t.same((await runLeases(ready, form, host)).warnings, ["the previous leases file is used"]);
+    }
+  },
+);
+
 t.test("a service that gets no packets: its state, and a warning with the remedy", async (t) => {
   const web = container({ name: "web" });
   const shown = text("web", [web], { portless: new Set([web.id]) }, [

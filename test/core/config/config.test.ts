@@ -249,12 +249,17 @@ t.test("invalid values of each key: reported with file, line and key", async (t)
     ["TOOLBOX_SUBDOMAIN_NAME=a_b.example", /must be a domain name/],
     [`TOOLBOX_SUBDOMAIN_NAME=${"a.".repeat(95)}b`, /at most 189 octets/],
     ["STORAGE_DIR=ocdd", /absolute path/],
-    ...["DOCKER_SOCKET", "STORAGE_DIR", "DNS_ZONE_FILE", "WEB_INDEX_FILE", "DNS_TSIG_KEY_FILE", "WEB_TEMPLATE_DIR"].map(
-      (key): [string, RegExp] => [
-        `${key}=${Buffer.from("/srv/\xfcber", "latin1").toString("utf8")}`,
-        new RegExp(`${key}: is "/srv/.ber", and holds octets that are not UTF-8`),
-      ],
-    ),
+    ...[
+      "DOCKER_SOCKET",
+      "STORAGE_DIR",
+      "DNS_ZONE_FILE",
+      "WEB_INDEX_FILE",
+      "DNS_TSIG_KEY_FILE",
+      "WEB_TEMPLATE_DIR",
+    ].map((key): [string, RegExp] => [
+      `${key}=${Buffer.from("/srv/\xfcber", "latin1").toString("utf8")}`,
+      new RegExp(`${key}: is "/srv/.ber", and holds octets that are not UTF-8`),
+    ]),
     ["STORAGE_DIR=", /STORAGE_DIR: is empty/],
     ["DNS_ZONE_FILE=x", /absolute path/],
     ["SOA_EMAIL=hostmaster", /must be a mailbox/],
