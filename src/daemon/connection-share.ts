@@ -28,6 +28,8 @@ export interface ConnectionShare {
   /** A new connection. At the limit, the longest idle one of the client that has most is closed. */
   add(connection: SharedConnection): void;
   remove(connection: SharedConnection): void;
+  /** How many a client has. */
+  of(client: string): number;
   /** It holds so many octets now. Above the limit the largest connection of the client that holds most is closed. */
   setHeld(connection: SharedConnection, octets: number): void;
   close(): void;
@@ -106,6 +108,7 @@ export function connectionShare(limits: ConnectionLimits, evicted: () => void = 
       count++;
     },
     remove,
+    of: (client) => clients.get(client)?.connections.size ?? 0,
     setHeld(connection, octets) {
       const client = clients.get(connection.client);
       if (client === undefined || !client.connections.has(connection)) return;

@@ -73,6 +73,7 @@ function overUdp(
       lookup: (host, _options, callback) => callback(null, host, v6 ? 6 : 4),
     });
     let wrong = 0;
+    let closed = false;
     // refused or unreachable: no need to wait
     socket.on("error", () => end(undefined));
     socket.on("message", (octets) => {
@@ -80,8 +81,14 @@ function overUdp(
       if (reply !== undefined) end(reply);
       else if (++wrong >= MAX_WRONG) end(undefined);
     });
-    socket.connect(target.port, target.address, () => socket.send(sent));
-    return () => socket.close();
+    // it is bound in a later turn: until then it can be closed, and is connected all the same
+    socket.connect(target.port, target.address, () => {
+      if (!closed) socket.send(sent);
+    });
+    return () => {
+      closed = true;
+      socket.close();
+    };
   });
 }
 
