@@ -327,6 +327,9 @@ function sayFresh() {
   const age = Date.now() / 1000 - known.lastRun;
   if (age > known.staleAfter)
     return showFresh(`Last updated ${ago(age)} ago; this list may be out of date.`, true);
+  // a clock was set back, or this computer's is wrong
+  if (-age > known.staleAfter)
+    return showFresh("Last updated in the future, by this clock; this list may be out of date.", true);
   showFresh(`Updated ${ago(age)} ago`, false);
 }
 

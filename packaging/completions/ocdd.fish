@@ -21,7 +21,7 @@ function __ocdd_keys
     printf '%s\t%s\n' DNS_ALLOW_TRANSFER= 'networks and key:NAME that may transfer the zone'
     printf '%s\t%s\n' DNS_TSIG_KEY_FILE= 'TSIG keys in BIND\'s syntax, readable by their owner alone'
     printf '%s\t%s\n' DNS_NOTIFY= 'secondaries that are notified of changes: ADDRESS[@PORT] [key:NAME], comma separated'
-    printf '%s\t%s\n' DNS_FORWARDERS= 'resolvers (ADDRESS[@PORT], at most 3) for names outside of the zone or delegated in it by hand, and for CNAMEs that lead there, asked for clients in the host\'s own networks only; empty: such questions are refused'
+    printf '%s\t%s\n' DNS_FORWARDERS= 'resolvers (ADDRESS[@PORT], at most 3, asked in this order) for names outside of the zone or delegated in it by hand, and for CNAMEs that lead there, asked for clients in the host\'s own networks only; empty: such questions are refused'
     printf '%s\t%s\n' DNS_REVERSE= '1 serves PTR records for the addresses of the range'
     printf '%s\t%s\n' DNS_REVERSE_ZONE= 'the reverse zone, where it is not the range\'s whole /24 (RFC 2317)'
     printf '%s\t%s\n' DNS_NSID= 'server identifier for NSID queries (RFC 5001); empty: not answered'

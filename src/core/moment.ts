@@ -6,6 +6,12 @@ export function isMoment(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= LATEST;
 }
 
+/**
+ * Whether a stored time is less than `span` seconds from now. One in the future counts by its distance too: after a clock was set back
+ * it would else be recent for as long as it was set back.
+ */
+export const isNear = (at: number, now: number, span: number): boolean => Math.abs(now - at) < span;
+
 /** UTC to the second (RFC 3339 §5.6); null for what is no such time, so that no value from outside ends a run. */
 export function iso(seconds: number | null): string | null {
   return isMoment(seconds) ? `${utcOf(seconds * 1000).slice(0, 19)}Z` : null;

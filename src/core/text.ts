@@ -57,6 +57,15 @@ const inUnit = (seconds: number, fits: (unit: number) => boolean): string => {
 /** How long ago something was, in seconds: `59 s`, `1 min`, `3 h` or `1 day`, in the largest unit that it fills, rounded down. */
 export const age = (seconds: number): string => inUnit(seconds, (unit) => seconds >= unit);
 
+/** Seconds by which a time may be after `now` because that was read a moment earlier. */
+const READ_EARLIER = 60;
+
+/** When a stored time was, both in seconds since the epoch: `5 min ago`; one in the future was written before the clock was set back. */
+export const agoText = (at: number, now: number): string =>
+  at > now + READ_EARLIER
+    ? `${age(at - now)} in the future (the clock was set back)`
+    : `${age(Math.max(0, now - at))} ago`;
+
 /** A set time in seconds, unchanged: `90 s`, `30 min`, `1 day`, in the largest unit of which it is a multiple. */
 export const duration = (seconds: number): string =>
   inUnit(seconds, (unit) => seconds >= unit && seconds % unit === 0);

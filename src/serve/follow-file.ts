@@ -5,7 +5,7 @@ import { NotRegular, readRegularSync } from "../platform/regular-file.ts";
 
 /** Milliseconds between polls, for when inotify reports nothing (network file systems, bind mounts). */
 const POLL_MS = 100;
-/** Milliseconds without a write before a file written in place is read: half of it would be a shorter zone. */
+/** Milliseconds without a change before a file written in place is read: half of it would be a shorter zone. */
 const SETTLE_MS = 60;
 
 /** A file being followed. */
@@ -27,18 +27,20 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
   let lastInode = -1;
   let watcher: FSWatcher | undefined;
   let rest: NodeJS.Timeout | undefined;
+  /** The state that is being waited on; empty without a timer. */
+  let unsettled = "";
 
   // Synchronous: the next step is a computation, and a change of threads would only delay it.
-  const look = (settled: boolean): void => {
+  const look = (settled?: string): void => {
     let found: Found;
     try {
       const { mtimeMs, ino, size } = statSync(path);
       const mark = `${ino} ${size} ${mtimeMs}`;
       if (mark === last) return;
-      // The same inode with new content is being written in place; a rename brings a whole new one.
-      if (ino === lastInode && !settled && Date.now() - mtimeMs < SETTLE_MS) {
-        clearTimeout(rest);
-        rest = setTimeout(look, SETTLE_MS, false);
+      // The same inode with new content is being written in place; a rename brings a whole new one. Its time is not compared
+      // with the clock: it may lie in the future.
+      if (ino === lastInode && mark !== settled) {
+        if (mark !== unsettled) settle(mark);
         return;
       }
       found = { octets: readRegularSync(path) };
@@ -62,6 +64,14 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
     seen(found);
   };
 
+  const settle = (mark: string): void => {
+    clearTimeout(rest);
+    unsettled = mark;
+    rest = setTimeout(() => {
+      unsettled = "";
+      look(mark);
+    }, SETTLE_MS);
+  };
   const detach = () => {
     watcher?.close();
     watcher = undefined;
@@ -69,7 +79,7 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
   const attach = () => {
     try {
       watcher = watch(dirname(path), (_event, name) => {
-        if (name === null || name === basename(path)) look(false);
+        if (name === null || name === basename(path)) look();
       });
       watcher.on("error", detach);
     } catch {
@@ -79,9 +89,9 @@ export function followFile(path: string, seen: (found: Found) => void): Followed
   attach();
   const poll = setInterval(() => {
     if (watcher === undefined) attach();
-    look(false);
+    look();
   }, POLL_MS);
-  look(true);
+  look();
   return {
     looked: Promise.resolve(),
     close() {

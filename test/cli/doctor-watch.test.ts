@@ -54,5 +54,9 @@ t.test("it does not run: no fault where runs of cron may be, else the remedy", a
   for (const stats of [null, { process: ended }]) {
     t.match(await found(t, stats, 60), { ok: null, message: /^does not run; `ocdd` ran last 1 min ago: / });
     t.match(await found(t, stats, 7_200), { ok: false, message: /ran last 2 h ago$/, remedy: /ocdd watch/ });
+    t.match(await found(t, stats, -7_200), {
+      ok: false,
+      message: /ran last 2 h in the future \(the clock was set back\)$/,
+    });
   }
 });

@@ -1,7 +1,7 @@
 /** Times from Docker, from files and from containers: read and printed, whatever they are. */
 import fc from "fast-check";
 import t from "tap";
-import { isMoment, iso, isoMs, momentIn } from "../../src/core/moment.ts";
+import { isMoment, isNear, iso, isoMs, momentIn } from "../../src/core/moment.ts";
 
 const LATEST = 253_402_300_799;
 const anyNumber = fc.oneof(
@@ -25,6 +25,17 @@ t.test("any number: a time of four digits of a year, or null; never an exception
   );
   t.strictSame([iso(null), isoMs(null)], [null, null]);
   t.strictSame([iso(1.5), isoMs(1_500)], ["1970-01-01T00:00:01Z", "1970-01-01T00:00:01.500Z"]);
+});
+
+t.test("isNear: a time in the future is as far as one in the past", async (t) => {
+  for (const [at, near] of [
+    [90, false],
+    [91, true],
+    [100, true],
+    [109, true],
+    [110, false],
+  ] as const)
+    t.equal(isNear(at, 100, 10), near, String(at));
 });
 
 t.test("any text: a time that can be printed, or null", async () => {

@@ -1,6 +1,6 @@
 /** Times in words. */
 import t from "tap";
-import { age, duration } from "../../src/core/text.ts";
+import { age, agoText, duration } from "../../src/core/text.ts";
 
 t.test("age: at the boundaries of the units, rounded down", async (t) => {
   for (const [seconds, want] of [
@@ -18,6 +18,16 @@ t.test("age: at the boundaries of the units, rounded down", async (t) => {
     [172_800, "2 days"],
   ] as const)
     t.equal(age(seconds), want, String(seconds));
+});
+
+t.test("agoText: a time after now is one of the future, but for what was read a moment before", async (t) => {
+  for (const [at, want] of [
+    [1_000, "0 s ago"],
+    [880, "2 min ago"],
+    [1_060, "0 s ago"],
+    [1_120, "2 min in the future (the clock was set back)"],
+  ] as const)
+    t.equal(agoText(at, 1_000), want, String(at));
 });
 
 t.test("duration: a set time is not rounded", async (t) => {

@@ -1,9 +1,10 @@
 /** Whether something keeps OCDD up to date: `ocdd watch`, or runs of `ocdd` from cron. */
 import { clip } from "../../core/clip.ts";
 import type { Config } from "../../core/config/config.ts";
+import { isNear } from "../../core/moment.ts";
 import { pathsOf } from "../../core/paths.ts";
 import { CORRECT } from "../../core/report/status-rows.ts";
-import { age } from "../../core/text.ts";
+import { agoText } from "../../core/text.ts";
 import { lastRunOf } from "../../host/disk/page.ts";
 import { seeWatch, type WatchSeen } from "../../host/disk/watch-stats.ts";
 import { startRemedy } from "../../host/install/manager.ts";
@@ -18,8 +19,8 @@ export async function watchFinding(config: Config, now: number): Promise<Finding
   const [seen, last] = await Promise.all([seeWatch(paths), lastRunOf(paths.lastRun)]);
   if (seen.running === true) return runningFinding(seen);
   if (last === null) return none("watch", "does not run, nor has `ocdd` run here yet");
-  const since = `does not run; \`ocdd\` ran last ${age(Math.max(0, now - last))} ago`;
-  return now - last < RECENT
+  const since = `does not run; \`ocdd\` ran last ${agoText(last, now)}`;
+  return isNear(last, now, RECENT)
     ? none("watch", `${since}: containers that start later have no name and no address until it runs again`)
     : bad("watch", since, startRemedy(config, "watch"));
 }

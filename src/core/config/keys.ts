@@ -85,7 +85,7 @@ export const KEYS = {
   DNS_FORWARDERS: key(
     "",
     forwarders,
-    "resolvers (ADDRESS[@PORT], at most 3) for names outside of the zone or delegated in it by hand, and for CNAMEs that lead there, asked for clients in the host's own networks only; empty: such questions are refused",
+    "resolvers (ADDRESS[@PORT], at most 3, asked in this order) for names outside of the zone or delegated in it by hand, and for CNAMEs that lead there, asked for clients in the host's own networks only; empty: such questions are refused",
   ),
   DNS_REVERSE: key("0", flag, "1 serves PTR records for the addresses of the range"),
   DNS_REVERSE_ZONE: key(

@@ -1,6 +1,6 @@
 /** The leases of addresses, as text and as JSON. */
 import { compareIpv4, type Ipv4 } from "../addresses/ipv4.ts";
-import { CONFLICT_RETRY, isHeld } from "../addresses/lease.ts";
+import { CONFLICT_RETRY, conflictsNow, isHeld } from "../addresses/lease.ts";
 import { clip } from "../clip.ts";
 import type { Lease, Observation } from "../model.ts";
 import { iso } from "../moment.ts";
@@ -31,11 +31,7 @@ export function leaseRows(
   hold: number,
   now: number,
 ): LeaseRow[] {
-  const conflicts = new Map(
-    table.conflicts
-      .filter(({ seenAt }) => now < seenAt + CONFLICT_RETRY)
-      .map(({ address, seenAt }) => [address, seenAt]),
-  );
+  const conflicts = new Map(conflictsNow(table, now).map(({ address, seenAt }) => [address, seenAt]));
   const leased = table.leases.map((lease): LeaseRow => {
     const { address, names, key, releasedAt } = lease;
     const held = releasedAt !== null && isHeld(lease, now, hold);

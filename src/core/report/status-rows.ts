@@ -1,7 +1,7 @@
 /** Rows of the overview: what runs, and what a run would change. */
 import { clip } from "../clip.ts";
 import type { HostError } from "../errors.ts";
-import { age, counted } from "../text.ts";
+import { age, agoText, counted } from "../text.ts";
 import type { Tone } from "./paint.ts";
 import type { Refusal, WatchStats } from "./watch-stats.ts";
 
@@ -44,8 +44,8 @@ export function watchRows(
       ? [["watch", "runs, and has recorded nothing yet", "good"]]
       : [["watch", "has not run on this host", "warn", start]];
   const { since, changes, repaired, lastRepair, lastError, refused } = stats;
-  const when = lastRepair === null ? "" : `, the last ${age(now - lastRepair)} ago`;
-  const done = `${counted(changes, "change")} in ${age(now - since)}, ${counted(repaired, "repair")}${when}`;
+  const when = lastRepair === null ? "" : `, the last ${agoText(lastRepair, now)}`;
+  const done = `${counted(changes, "change")} in ${age(Math.max(0, now - since))}, ${counted(repaired, "repair")}${when}`;
   return [
     watching === null
       ? ["watch", done]
@@ -61,12 +61,12 @@ export function watchRows(
 export const CORRECT = "correct the configuration and reload `ocdd watch`; `ocdd config` checks it";
 
 function refusedRow({ at, message, remedy }: Refusal, now: number): Row {
-  const text = `refused ${age(now - at)} ago, the old configuration stays: ${clip(message, LONG)}`;
+  const text = `refused ${agoText(at, now)}, the old configuration stays: ${clip(message, LONG)}`;
   return ["reload", text, "bad", remedy ?? CORRECT];
 }
 
 function errorRow({ at, over, message }: NonNullable<WatchStats["lastError"]>, now: number): Row {
-  const when = `${age(now - at)} ago`;
+  const when = agoText(at, now);
   return over
     ? ["last error", `${when}, recovered since: ${clip(message, LONG)}`]
     : [

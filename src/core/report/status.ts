@@ -7,7 +7,7 @@ import type { Config } from "../config/config.ts";
 import type { HostError } from "../errors.ts";
 import type { AddressUse, Decision, LeaseTable, Service } from "../model.ts";
 import { isoMs } from "../moment.ts";
-import { age, counted } from "../text.ts";
+import { agoText, counted } from "../text.ts";
 import { checkRows, checksDocument, failingLines } from "./checks.ts";
 import { type Paint, PLAIN } from "./paint.ts";
 import { SCHEMA_VERSION } from "./report.ts";
@@ -122,7 +122,7 @@ export function statusText(config: Config, report: StatusReport, paint: Paint = 
   const { size, used, held, conflict, free, inForce } = use(config, report);
   const rows: Row[] = [
     ["zone", `${config.zone}, host ${report.hostIp ?? "unknown"}`],
-    lastRun === null ? neverRow(report.setUp) : [LAST_RUN, `${age(now - lastRun)} ago`],
+    lastRun === null ? neverRow(report.setUp) : [LAST_RUN, agoText(lastRun, now)],
     ...(report.setUp && report.unstarted ? [[SET_UP, NO_UNITS, "bad", WRITE_UNITS] as const] : []),
     ...watchRows(stats, report.watching, now, report.starts),
     ...serverRows(report.server, report.starts),

@@ -1,6 +1,7 @@
 /** Services that get no packets: the guard lets none through, since the bridge port of their container is not found. */
 import { perObject } from "../memo.ts";
 import type { Observation, Service } from "../model.ts";
+import { isNear } from "../moment.ts";
 
 /** Seconds after which a running container has a bridge port. */
 const SETTLED = 10;
@@ -19,7 +20,7 @@ export function withPort(
   const isMissing =
     seen.firewall.unguarded === null
       ? // one that has just started or is about to end has none for a moment
-        forward?.bridgePort === null && started !== undefined && now - started.latest >= SETTLED
+        forward?.bridgePort === null && started !== undefined && !isNear(started.latest, now, SETTLED)
       : instances.some(({ id }) => seen.portless?.has(id) === true);
   return isMissing && state === "running"
     ? marked(service, "", () => ({ ...service, portless: true }))

@@ -7,6 +7,7 @@ import {
   renderTryRecord,
   type TryRecord,
 } from "../../core/methods/try-record.ts";
+import { isNear } from "../../core/moment.ts";
 import { withoutNew } from "../../core/paths.ts";
 import { refuseForeignLinks } from "./destination.ts";
 import { makeDirectory, PRIVATE, readText, removeFile, storageError, writeWhole } from "./file.ts";
@@ -53,6 +54,6 @@ function isNamed(file: string): boolean {
 
 async function removeOld(path: string, now: number): Promise<void> {
   const about = await stat(path).catch(() => undefined);
-  const isOld = about?.isFile() === true && now - about.mtimeMs > CREATION_SECONDS * 1000;
+  const isOld = about?.isFile() === true && !isNear(about.mtimeMs / 1000, now / 1000, CREATION_SECONDS);
   if (isOld) await unlink(path).catch(() => undefined);
 }

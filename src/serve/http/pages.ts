@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { isNear } from "../../core/moment.ts";
 import { policyOf } from "../../daemon/http-headers.ts";
 import type { Say } from "../../daemon/log.ts";
 import { followFile } from "../follow-file.ts";
@@ -120,7 +121,7 @@ export async function openPages(
       const [source, type] = PATHS.get(path) ?? [];
       if (source === undefined || type === undefined) return Promise.resolve(undefined);
       const { lastRun, staleAfter } = state();
-      const stale = lastRun !== null && Date.now() / 1000 - lastRun > staleAfter;
+      const stale = lastRun !== null && !isNear(lastRun, Date.now() / 1000, staleAfter);
       const key = `${revisions.get(source)} ${source === "index" ? `${lastRun} ${stale}` : ""}`;
       const known = kept.get(source);
       if (known?.key === key) return known.body;

@@ -26,6 +26,8 @@ const ROWS = leaseRows(
         { address: ip("192.168.122.11"), seenAt: NOW - 5 },
         { address: ip("192.168.122.13"), seenAt: NOW - 5 },
         { address: ip("192.168.122.14"), seenAt: NOW - CONFLICT_RETRY },
+        // the clock was set back: not avoided, as in `allocate`
+        { address: ip("192.168.122.15"), seenAt: NOW + 1 },
       ],
     },
   },

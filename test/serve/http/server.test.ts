@@ -274,6 +274,12 @@ t.test("Accept-Encoding: gzip by its own weight, and by that of * where it is no
     );
 });
 
+t.test("a last run in the far future: the clock was set back, and the list may be out of date", async (t) => {
+  const files = { "index.html": page("v1"), "services.json": listing("v1"), "last-run": "99999999999\n" };
+  const { ask } = await site(t, files);
+  t.match((await ask("/")).body.toString(), /class="stale">Last updated <time /);
+});
+
 t.test("open pages receive an event for each change", async (t) => {
   const web = { name: "web", state: "running" };
   const { ask, port, write, server } = await site(t, {
