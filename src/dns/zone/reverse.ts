@@ -69,20 +69,44 @@ function namesByAddress(zone: Zone, ranges: AddressRanges): Map<number, { name: 
   return names;
 }
 
-/** Master-file text of a reverse zone: SOA and NS as the forward zone has them, one PTR an address. */
-export function reverseZoneText(zone: Zone, ranges: AddressRanges, origin: string): string {
-  const line = (owner: string, set: RrSet, rdata: Uint8Array) =>
-    `${owner}\t${set.ttl}\tIN\t${set.type === TYPE.SOA ? "SOA" : "NS"}\t${formatRdata(set.type, rdata)}\n`;
+/** A reverse zone as text. */
+export interface ReverseText {
+  readonly text: string;
+  /** The same with serial 0: what differs between two versions is more than their serial where this does. */
+  readonly content: string;
+}
+
+const line = (origin: string, type: "SOA" | "NS", { type: number, ttl }: RrSet, rdata: Uint8Array): string =>
+  `${origin}\t${ttl}\tIN\t${type}\t${formatRdata(number, rdata)}\n`;
+
+/**
+ * Master-file text of the reverse zones, in the order of `origins` (`reverseOrigins`): SOA and NS as the forward zone has them, one
+ * PTR an address. The forward zone is read once for them all.
+ */
+export function reverseZoneTexts(
+  zone: Zone,
+  ranges: AddressRanges,
+  origins: readonly string[],
+): ReverseText[] {
   const soa = soaOf(zone);
-  let text = line(origin, soa, soa.rdata[0] as Uint8Array);
+  const [rdata] = soa.rdata as [Uint8Array];
+  // MNAME and RNAME, then the serial and four times of 32 bits (RFC 1035 §3.3.13)
+  const unnumbered = rdata.slice().fill(0, rdata.length - 20, rdata.length - 16);
   const ns = findSet(zone, zone.apex, TYPE.NS);
-  if (ns !== 0) {
-    const set = readSet(zone, ns);
-    for (const rdata of set.rdata) text += line(origin, set, rdata);
-  }
+  const servers = ns === 0 ? undefined : readSet(zone, ns);
+  const rests = origins.map((origin) => servers?.rdata.map((one) => line(origin, "NS", servers, one)) ?? []);
+  const index = new Map(origins.map((origin, i) => [origin, i]));
   for (const [address, { name, ttl }] of [...namesByAddress(zone, ranges)].sort((a, b) => a[0] - b[0])) {
-    const owner = reverseOwner(address, origin);
-    if (owner !== undefined) text += `${owner}\t${ttl}\tIN\tPTR\t${name}\n`;
+    // a /24 that is none of them: the one that was given has them all
+    const i = index.get(arpaOf(address)) ?? 0;
+    const owner = reverseOwner(address, origins[i] as string);
+    if (owner !== undefined) rests[i]?.push(`${owner}\t${ttl}\tIN\tPTR\t${name}\n`);
   }
-  return text;
+  return origins.map((origin, i) => {
+    const rest = rests[i]?.join("") ?? "";
+    return {
+      text: line(origin, "SOA", soa, rdata) + rest,
+      content: line(origin, "SOA", soa, unnumbered) + rest,
+    };
+  });
 }

@@ -5,7 +5,12 @@ import { parseZoneFile } from "../../dns/text/zonefile.ts";
 import { parseName } from "../../dns/wire/name.ts";
 import type { Served } from "../../dns/zone/authority.ts";
 import { compileZone } from "../../dns/zone/compile.ts";
-import { type AddressRanges, reverseOrigins, reverseZoneText } from "../../dns/zone/reverse.ts";
+import {
+  type AddressRanges,
+  type ReverseText,
+  reverseOrigins,
+  reverseZoneTexts,
+} from "../../dns/zone/reverse.ts";
 import type { Zone } from "../../dns/zone/zone.ts";
 import { extended } from "./zone-loader.ts";
 
@@ -20,7 +25,7 @@ export interface ReverseOptions {
 /** The reverse zones that follow a forward zone. */
 export interface ReverseZones {
   served(): readonly Served[];
-  /** Replace them by those of this version of the forward zone. */
+  /** Replace those that this version of the forward zone changes; any other keeps its version, and with it its serial. */
   follow(zone: Zone): void;
 }
 
@@ -35,18 +40,21 @@ export function reverseZones(options: ReverseOptions | undefined): ReverseZones 
   );
   const origins = options === undefined ? [] : reverseOrigins(ranges, options.zone);
   const seed = randomInt(2 ** 31);
+  /** What is served of each, without its serial. */
+  const contents: string[] = [];
   let all: readonly Served[] = origins.map((origin) => ({ origin: parseName(origin), zone: undefined }));
   return {
     served: () => all,
     follow(forward) {
+      if (origins.length === 0) return;
+      const texts = reverseZoneTexts(forward, ranges, origins);
       all = all.map((served, i) => {
+        const { text, content } = texts[i] as ReverseText;
+        if (content === contents[i]) return served;
         const origin = origins[i] as string;
-        const { zone } = compileZone(
-          parseZoneFile(reverseZoneText(forward, ranges, origin), origin),
-          origin,
-          seed,
-        );
+        const { zone } = compileZone(parseZoneFile(text, origin), origin, seed);
         if (zone === undefined) return served;
+        contents[i] = content;
         return {
           ...served,
           zone,

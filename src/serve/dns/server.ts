@@ -128,13 +128,15 @@ export async function serveDns(options: DnsOptions): Promise<DnsServer> {
     authority = { ...authority, zones: zonesNow() };
     use();
   };
+  let notified: ReadonlySet<Served["zone"]> = new Set();
   const settled = ({ zone }: Served): void => {
     if (zone !== undefined) reverse.follow(zone);
     authority = { ...authority, zones: zonesNow() };
     // The journal is for transfers, which the main thread serves; new reverse zones are for all.
     if (reverse.served().length > 0) use();
-    for (const each of authority.zones)
-      if (each.zone !== undefined) secondaries.notify(each.origin, serialOf(each.zone));
+    for (const { origin, zone } of authority.zones)
+      if (zone !== undefined && !notified.has(zone)) secondaries.notify(origin, serialOf(zone));
+    notified = new Set(authority.zones.map(({ zone }) => zone));
   };
   authority = { ...authority, zones: zonesNow() };
   const roll = setInterval(() => {

@@ -3,7 +3,7 @@ import {
   type AddressRanges,
   reverseOrigins,
   reverseOwner,
-  reverseZoneText,
+  reverseZoneTexts,
 } from "../../../src/dns/zone/reverse.ts";
 import { EXAMPLE, zoneOf } from "../zones.ts";
 
@@ -28,10 +28,10 @@ t.test("apexes and owners: whole and classless (RFC 2317)", async (t) => {
 });
 
 t.test("PTR records: one for each of the pool's addresses that has a name", async (t) => {
-  const text = reverseZoneText(
+  const [{ text = "" } = {}] = reverseZoneTexts(
     zoneOf(`${EXAMPLE}alias.of.web A 192.0.2.5\nzzz A 192.0.2.5\n`),
     pool,
-    "2.0.192.in-addr.arpa.",
+    ["2.0.192.in-addr.arpa."],
   );
   t.strictSame(
     text
@@ -47,5 +47,31 @@ t.test("PTR records: one for each of the pool's addresses that has a name", asyn
       ["6.2.0.192.in-addr.arpa.", "PTR", "Web.example.org."],
       ["7.2.0.192.in-addr.arpa.", "PTR", "a.b.c.example.org."],
     ],
+  );
+});
+
+t.test("a /16 in 256 reverse zones: the forward zone is read as often as for one", async (t) => {
+  const large: AddressRanges = [[ip("10.1.0.0"), ip("10.1.255.255")]];
+  const names = Array.from({ length: 600 }, (_, i) => `n${i} A 10.1.${i & 255}.${i >> 8}\n`);
+  const zone = zoneOf(`${EXAMPLE}${names.join("")}`);
+  const readsFor = (origins: readonly string[]): number => {
+    let reads = 0;
+    const words = new Proxy(zone.words, {
+      get(target, key) {
+        reads++;
+        return Reflect.get(target, key);
+      },
+    });
+    reverseZoneTexts({ ...zone, words }, large, origins);
+    return reads;
+  };
+  const origins = reverseOrigins(large);
+  t.equal(origins.length, 256);
+  t.equal(readsFor(origins), readsFor(["1.10.in-addr.arpa."]));
+  const ptrs = reverseZoneTexts(zone, large, origins).map(({ text }) => text.match(/\tPTR\t/g)?.length);
+  t.same(
+    ptrs,
+    Array.from({ length: 256 }, (_, i) => (i < 600 - 512 ? 3 : 2)),
+    "each has its own",
   );
 });
