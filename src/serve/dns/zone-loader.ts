@@ -1,5 +1,6 @@
 /** The served zone: loaded from its file at every change, with a journal of changes for IXFR. */
 import { createHash, randomInt } from "node:crypto";
+import { clip } from "../../core/clip.ts";
 import type { Say } from "../../daemon/log.ts";
 import { serialAfter } from "../../dns/message/transfer.ts";
 import { parseZoneFile, type ZoneRecords } from "../../dns/text/zonefile.ts";
@@ -38,8 +39,13 @@ export interface ZoneLoader {
   close(): void;
 }
 
+/** Characters of one problem in the log: five of them leave room for what follows from them. */
+const PROBLEM_LENGTH = 600;
+
 function located(path: string, problems: readonly ZoneProblem[]): string {
-  const first = problems.slice(0, 5).map(({ line, message }) => `${path}:${line}: ${message}`);
+  const first = problems
+    .slice(0, 5)
+    .map(({ line, message }) => `${path}:${line}: ${clip(message, PROBLEM_LENGTH)}`);
   const more = problems.length - first.length;
   return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }

@@ -67,6 +67,24 @@ t.test("unexpected errors in lines: logged, and the other lines are served", asy
   }
 });
 
+t.test(
+  "problems with long texts and control characters: printable, and the consequence stays in the line",
+  async (t) => {
+    const it = kept(t);
+    it.replace(head(1));
+    it.keeper.follow();
+    const bad = `$ORIGIN \u001b[2J${"\u001b]0;x\u0007".repeat(20_000)}.\nx\u009b31m A bad\u001b[31m\n`;
+    it.said.length = 0;
+    it.replace(`$TTL 60\n@ NS ns1\nns1 A 192.0.2.1\n${bad.repeat(9)}`);
+    await until("it is refused", () => it.said.some((line) => line.startsWith("error: ")));
+    for (const line of it.said) {
+      t.notMatch(line, /\p{C}/u);
+      t.ok(line.length < 4_096, `${line.length}`);
+    }
+    t.match(it.said.at(-1), /; serial 1 is still served$/);
+  },
+);
+
 t.test("a problem that stays is logged once, however often the zone changes", async (t) => {
   const it = kept(t);
   const bad = "www CNAME ns1\nwww TXT x\n";
