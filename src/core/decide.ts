@@ -1,12 +1,11 @@
 /** (config, observation, now) → the state the containers ask for. Pure; an invalid container does not affect the others. */
 
 import { type Addresses, giveAddresses } from "./addresses/assign.ts";
-import { compareIpv4, type Ipv4, type Range, withoutAddresses } from "./addresses/ipv4.ts";
+import { compareIpv4, type Ipv4, withoutAddresses } from "./addresses/ipv4.ts";
 import { clip } from "./clip.ts";
 import type { Config } from "./config/config.ts";
 import { checkAgainstHost, hostNotes } from "./config/host-check.ts";
-import { type DataPath, type Forward, NO_DATA_PATH } from "./forwards/forward.ts";
-import { type Gates, NO_GATES } from "./lifecycle/gates.ts";
+import { dataPathOf } from "./forwards/data-path.ts";
 import { withAnswer } from "./lifecycle/port-check.ts";
 import { gated, settingsFor } from "./lifecycle/sleep.ts";
 import { withChecks } from "./methods/checks.ts";
@@ -180,29 +179,6 @@ function servedNetworks(served: readonly Candidate[]): Network[] {
       served.flatMap(({ reach }) => (reach.kind === "alias" || reach.kind === "asleep" ? reach.network : [])),
     ),
   ];
-}
-
-/** No rule while no container is served. */
-function dataPathOf(
-  pool: readonly Range[],
-  networks: readonly Network[],
-  forwards: readonly Forward[],
-  gates: Gates = NO_GATES,
-): DataPath {
-  if (forwards.length === 0) return NO_DATA_PATH;
-  const waits = forwards.some((forward) => forward.waits === true);
-  const subnets = networks
-    .flatMap((network) => network.subnets)
-    .sort((a, b) => compareIpv4(a.first, b.first));
-  const { queue, page } = gates;
-  const frame = {
-    pool,
-    subnets,
-    ...(waits && queue !== undefined ? { queue } : {}),
-    // also while it is shown for no alias: a connection made before its service was ready may send its request later
-    ...(page === undefined ? {} : { page }),
-  };
-  return { frame, forwards: [...forwards].sort((a, b) => compareIpv4(a.alias, b.alias)), damaged: [] };
 }
 
 /** Leases in the order of their addresses, each with the names granted with it. */
