@@ -1,7 +1,7 @@
 /** Finds RDATA that other servers refuse although its lengths add up: one record that a secondary cannot read ends every transfer. */
-import { read16 } from "../wire/octets.ts";
-import { TYPE } from "../wire/types.ts";
+import { read16, read32 } from "../wire/octets.ts";
 import { type Field, fieldsOf, GATEWAYS } from "./rdata-fields.ts";
+import { RULES, UNREAD_FIELDS } from "./rdata-rules.ts";
 
 const WIDTH: Readonly<Partial<Record<Field, number>>> = {
   u8: 1,
@@ -19,9 +19,12 @@ const WIDTH: Readonly<Partial<Record<Field, number>>> = {
   eui64: 8,
 };
 
-/** True if these octets are valid RDATA of this type; other servers could not read what is refused here. */
+/**
+ * True if these octets are valid RDATA of this type; other servers could not read what is refused here. Any octets are, of
+ * a type whose fields are not known.
+ */
 export function rdataFits(type: number, octets: Uint8Array): boolean {
-  const fields = fieldsOf(type);
+  const fields = fieldsOf(type) ?? UNREAD_FIELDS.get(type);
   if (fields === undefined) return true;
   let at = 0;
   for (const each of fields) {
@@ -37,7 +40,10 @@ export function rdataFits(type: number, octets: Uint8Array): boolean {
       }
       if (++at - start > 255) return false;
     } else if (field === "string" || field === "tag" || field === "salt" || field === "hash") {
-      at += (octets[at] ?? 0xffff) + 1;
+      const size = octets[at] ?? 0xffff;
+      if (field === "tag" && !isTag(octets.subarray(at + 1, at + 1 + size))) return false;
+      if (field === "hash" && size === 0) return false;
+      at += size + 1;
     } else if (field === "strings") {
       do at += (octets[at] ?? 0xffff) + 1;
       while (at < octets.length);
@@ -48,7 +54,12 @@ export function rdataFits(type: number, octets: Uint8Array): boolean {
     }
     if (at > octets.length) return false;
   }
-  return at === octets.length && digestFits(type, octets);
+  return at === octets.length && (RULES.get(type)?.(octets) ?? true);
+}
+
+/** Letters and digits (RFC 8659 §4.1). */
+function isTag(octets: Uint8Array): boolean {
+  return /^[0-9a-zA-Z]+$/.test(Buffer.from(octets).toString("latin1"));
 }
 
 /** Do the octets to the end of the RDATA fit the field that takes them all? */
@@ -56,7 +67,9 @@ function restFits(field: Field, octets: Uint8Array): boolean {
   if (field === "types") return typesFit(octets);
   if (field === "loc") return locFits(octets);
   if (field === "apl") return aplFits(octets);
-  return field !== "svcparams" || svcParamsFit(octets);
+  if (field === "svcparams") return svcParamsFit(octets);
+  // a key, digest or signature is not empty
+  return (field !== "hex" && field !== "base64") || octets.length > 0;
 }
 
 /** Windows in order, each of 1 to 32 octets without a trailing zero (RFC 4034 §4.1.2). */
@@ -73,11 +86,14 @@ function typesFit(octets: Uint8Array): boolean {
   return at === octets.length;
 }
 
-/** Version 0 has 16 octets, and sizes of two decimal digits (RFC 1876 §2). */
+/** Version 0 has 16 octets, sizes of two decimal digits, and angles of at most 90 and 180 degrees (RFC 1876 §2). */
 function locFits(octets: Uint8Array): boolean {
   if (octets[0] !== 0) return octets.length > 0;
-  const decimal = (octet: number): boolean => octet >>> 4 <= 9 && (octet & 15) <= 9;
-  return octets.length === 16 && octets.subarray(1, 4).every(decimal);
+  const size = (octet: number): boolean =>
+    octet === 0 || (octet >>> 4 >= 1 && octet >>> 4 <= 9 && (octet & 15) <= 9);
+  const angle = (at: number, degrees: number): boolean =>
+    Math.abs(read32(octets, at) - 2 ** 31) <= degrees * 3_600_000;
+  return octets.length === 16 && octets.subarray(1, 4).every(size) && angle(4, 90) && angle(8, 180);
 }
 
 /** Items that end where the RDATA does, no longer than their family's addresses, the last octet none of 0 (RFC 3123 §4). */
@@ -112,6 +128,10 @@ function svcParamsFit(octets: Uint8Array): boolean {
   return [...params].every(([key, value]) => svcValueFits(key, value, params));
 }
 
+/** A relative URI template (RFC 6570) with the variable `dns` (RFC 9461 §5). */
+const DOH_PATH =
+  /^(?=.*\{[+#./;?&]?(?:\w+\*?,)*dns[,*:}])\/(?:[^{}%\uFFFD]|%[0-9a-f]{2}|\{[+#./;?&]?(?:\w+\*?,)*\w+(?:\*|:[1-9][0-9]{0,3})?\})*$/is;
+
 function svcValueFits(key: number, value: Uint8Array, params: ReadonlyMap<number, Uint8Array>): boolean {
   const { length } = value;
   switch (key) {
@@ -133,25 +153,14 @@ function svcValueFits(key: number, value: Uint8Array, params: ReadonlyMap<number
       return length > 0 && length % 4 === 0;
     case 6:
       return length > 0 && length % 16 === 0;
+    case 7:
+      return DOH_PATH.test(Buffer.from(value).toString());
     case 8:
       return length === 0;
     case 9:
       return length > 0 && length % 2 === 0;
     default:
-      // ech and dohpath must not be empty; the other values have no fixed form
-      return length > 0 || (key !== 5 && key !== 7);
+      // ech must not be empty; the other values have no fixed form
+      return length > 0 || key !== 5;
   }
-}
-
-/** Octets of digests by their numbers: of DS (RFC 4034, 4509, 5933, 6605), and of ZONEMD (RFC 8976 §5.3). */
-const DS_DIGESTS: readonly (number | undefined)[] = [undefined, 20, 32, 32, 48];
-const ZONE_DIGESTS: readonly (number | undefined)[] = [undefined, 48, 64];
-
-/** True if a digest has the length that its number requires. */
-function digestFits(type: number, octets: Uint8Array): boolean {
-  if (type === TYPE.DS || type === TYPE.CDS || type === TYPE.DLV)
-    return octets.length - 4 === (DS_DIGESTS[octets[3] as number] ?? Math.max(1, octets.length - 4));
-  if (type === TYPE.ZONEMD)
-    return octets.length - 6 === (ZONE_DIGESTS[octets[5] as number] ?? Math.max(12, octets.length - 6));
-  return true;
 }

@@ -8,8 +8,8 @@ import { TYPE } from "../wire/types.ts";
  * (1h30m), `time` YYYYMMDDHHmmSS or seconds, `hex`/`base64` run to the end over several tokens, `salt` is
  * length-prefixed hex or `-`, `hash` length-prefixed base32hex, `types` a type bit map, `algorithm` and `cert` numbers
  * with mnemonics, `hex64` four groups of hex (RFC 6742), `eui48` and `eui64` hex pairs joined by dashes, `gateway` what the
- * octet two before it says (RFC 4025 §2.5), `key` base64 that may be absent; `loc`, `apl` and `svcparams` have a syntax
- * of their own.
+ * octet two before it says (RFC 4025 §2.5); `loc`, `apl` and `svcparams` have a syntax of their own; `rest` is any octets to
+ * the end, of types without a text form.
  */
 export type Field =
   | "u8"
@@ -36,10 +36,10 @@ export type Field =
   | "eui48"
   | "eui64"
   | "gateway"
-  | "key"
   | "loc"
   | "apl"
-  | "svcparams";
+  | "svcparams"
+  | "rest";
 
 const dnskey: Field[] = ["u16", "u8", "algorithm", "base64"];
 const ds: Field[] = ["u16", "algorithm", "u8", "hex"];
@@ -81,7 +81,7 @@ const FIELDS = new Map<number, readonly Field[]>([
   [TYPE.APL, ["apl"]],
   [TYPE.DS, ds],
   [TYPE.SSHFP, ["u8", "u8", "hex"]],
-  [TYPE.IPSECKEY, ["u8", "u8", "u8", "gateway", "key"]],
+  [TYPE.IPSECKEY, ["u8", "u8", "u8", "gateway", "base64"]],
   [TYPE.RRSIG, rrsig],
   [TYPE.NSEC, ["name", "types"]],
   [TYPE.DNSKEY, dnskey],

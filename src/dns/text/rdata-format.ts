@@ -110,9 +110,9 @@ function fieldText(field: Field, octets: Uint8Array, at: number): [string | unde
     case "text":
       return [quoted(rest), octets.length];
     case "hex":
+    case "rest":
       return [hex(rest), octets.length];
     case "base64":
-    case "key":
       return [Buffer.from(rest).toString("base64"), octets.length];
     case "eui48":
     case "eui64":

@@ -51,7 +51,7 @@ function need(octets: Uint8Array | undefined, text: string, what: string): Uint8
   return octets;
 }
 
-const OPTIONAL: ReadonlySet<Field> = new Set(["types", "svcparams", "apl", "key"]);
+const OPTIONAL: ReadonlySet<Field> = new Set(["types", "svcparams", "apl"]);
 
 /** Write the field that starts at `tokens[at]`; returns how many tokens it took. */
 function writeField(
@@ -111,7 +111,6 @@ function writeField(
       out.raw(parseHex(tokens.slice(at).join("")));
       return rest;
     case "base64":
-    case "key":
       out.raw(parseBase64(tokens.slice(at).join("")));
       return rest;
     case "salt":
@@ -163,6 +162,8 @@ function writeField(
     case "svcparams":
       writeSvcParams(out, tokens.slice(at));
       return rest;
+    case "rest":
+      throw new ZoneTextError("it is written as \\# length hex");
   }
 }
 
@@ -182,8 +183,7 @@ export function writeRdata(
     const octets = parseHex(tokens.slice(2).join(""));
     if (octets.length !== size) throw new ZoneTextError(`\\# ${size}: ${octets.length} octets of hex follow`);
     // A known type in generic form must still be that type's RDATA: an A of five octets is refused.
-    if (fields !== undefined && !rdataFits(type, octets))
-      throw new ZoneTextError(`\\# ${size}: not ${typeName(type)} RDATA`);
+    if (!rdataFits(type, octets)) throw new ZoneTextError(`\\# ${size}: not ${typeName(type)} RDATA`);
     checkSize(octets);
     out.raw(octets);
     return;

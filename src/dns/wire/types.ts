@@ -47,9 +47,12 @@ export function typeName(code: number): string {
   return byCode.get(code) ?? `TYPE${code}`;
 }
 
-/** May a zone have records of this type? Not OPT, nor the types 128 to 255, which are for questions and metadata. */
+/** Types without data of a zone: OPT, and MD and MF, which are obsolete (RFC 973 §3) and end a zone that BIND loads from a file. */
+const NO_DATA: ReadonlySet<number> = new Set([0, TYPE.MD, TYPE.MF, TYPE.OPT]);
+
+/** May a zone have records of this type? Not those without data, nor the types 128 to 255, which are for questions and metadata. */
 export function isDataType(code: number): boolean {
-  return code !== 0 && code !== TYPE.OPT && (code < 128 || code > 255);
+  return !NO_DATA.has(code) && (code < 128 || code > 255);
 }
 
 /** RCODEs (RFC 1035 §4.1.1, RFC 2136 §2.2, RFC 6895 §2.3, RFC 6891 §9, RFC 7873 §8). */

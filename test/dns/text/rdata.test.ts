@@ -187,3 +187,32 @@ t.test(`${CASES} damaged records of every type`, { timeout: 60_000 + CASES }, as
   }
   t.ok(read > CASES / 10 && read < CASES, `${read} were read`);
 });
+
+t.test("NAPTR: the expressions of RFC 2915, 3402 and 3761 are read, what is none is refused", async (t) => {
+  const naptr = (regexp: string): string[] => problems(`a NAPTR 100 10 "u" "E2U+sip" "${regexp}" .`);
+  for (const good of [
+    "",
+    "!^.*$!sip:info@example.com!",
+    "/urn:cid:.+@([^\\\\.]+\\\\.)(.*)$/\\\\2/i",
+    "!^(\\\\+441632960083)$!sip:\\\\1@example.com!",
+    "!^http://([^/:]+)!\\\\1!i",
+    "!(a|b[c-e-])+x{2,3}[[:digit:]_]!\\\\1!",
+  ])
+    t.strictSame(naptr(good), [], good);
+  for (const bad of [
+    "!(!a!",
+    "!a)!a!",
+    "!a",
+    "!a!b",
+    "!a!b!x",
+    "!a!\\\\1!",
+    "!a!\\\\0!",
+    "!*!a!",
+    "!a**!a!",
+    "![]!a!",
+    "![b-a]!a!",
+    "!a{3,2}!a!",
+    "1a1b1",
+  ])
+    t.equal(naptr(bad).length, 1, bad);
+});
