@@ -33,6 +33,7 @@ import { renderSelves } from "./services/self.ts";
 import { serviceOf, whyUnserved } from "./services/service.ts";
 import { addressNotes, conflictNotes, guardNotes, labelNotes, withNotes } from "./services/service-notes.ts";
 import type { Skipped } from "./services/skipped.ts";
+import { nameServerNotes } from "./zone/name-servers.ts";
 import { updateZone, zoneSettings } from "./zone/records.ts";
 import { addressRecords, serverNames, srvRecords } from "./zone/service-records.ts";
 
@@ -79,6 +80,9 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     now,
     history: seen.actual.history,
   });
+  const names = { grants, nameHolds, holders: holders.kept, held };
+  const decided = { addresses, served, services, listing, ...names, hostIp };
+  const desired = desiredState(config, seen, now, decided);
   return {
     hostIp,
     handwritten: disk.addresses,
@@ -91,6 +95,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
       ...served.flatMap((candidate) => addressNotes(candidate, addresses)),
       ...addresses.reserved.notes,
       ...disk.warnings,
+      ...nameServerNotes(disk.nameServers, desired.zone.records),
       ...served.flatMap((candidate) => namingNotes(candidate, grants.get(candidate.key))),
       ...services.flatMap(guardNotes),
       ...conflictNotes(services, allocation.table),
@@ -102,17 +107,7 @@ export function decide(config: Config, seen: Observation, now: number): Decision
     spare: allocation.spare,
     evicted: allocation.evicted,
     range: listing.range,
-    desired: desiredState(config, seen, now, {
-      addresses,
-      served,
-      services,
-      listing,
-      grants,
-      nameHolds,
-      holders: holders.kept,
-      held,
-      hostIp,
-    }),
+    desired,
   };
 }
 

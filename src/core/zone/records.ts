@@ -5,10 +5,11 @@ import type { Ipv4 } from "../addresses/ipv4.ts";
 import { clip } from "../clip.ts";
 import type { Config } from "../config/config.ts";
 import { perObject } from "../memo.ts";
-import { type Contradiction, contradictions } from "./contradiction.ts";
 import { foreignReason } from "./foreign.ts";
 import { handwrittenLines } from "./handwritten.ts";
+import { judge } from "./judge.ts";
 import { isOurs, MARK } from "./mark.ts";
+import { targetOf } from "./name-servers.ts";
 import { isSoa, relative } from "./owner.ts";
 import type { AddressRecord, OwnRecord, SrvRecord, ZoneFile, ZoneOnDisk } from "./zone-file.ts";
 
@@ -48,11 +49,10 @@ export function readZoneOnDisk(
   // without one of OCDD's (as before its first run) it takes the place of the one that is served
   const replaced = soas.some(isOurs) ? undefined : soas[0];
   let nsTtl: number | null = null;
-  let refused: { readonly line: number; readonly why: string } | undefined;
-  const contradiction = contradictions(
-    settings.zone,
-    ours.map((record) => record.owner),
-  );
+  let first: { readonly line: number; readonly why: string } | undefined;
+  const byHand = statements.filter((one) => one.kind === "record" && !isOurs(one) && one !== replaced);
+  const place = { ...settings, ours: ours.map(({ owner }) => owner) };
+  const { refused, nameServers } = judge(byHand as RecordStatement[], place);
   for (const statement of statements) {
     if (isOurs(statement) || statement === replaced) {
       if (statement.kind === "directive") lines.own(statement);
@@ -63,16 +63,13 @@ export function readZoneOnDisk(
       lines.directive(statement);
       continue;
     }
-    const problem =
-      statement.kind === "record"
-        ? whyNotServed(statement, settings, contradiction)
-        : problemAt.get(statement.line);
+    const problem = statement.kind === "record" ? refused.get(statement) : problemAt.get(statement.line);
     if (problem !== undefined) {
       warnings.push(
         `zone file line ${statement.line} is not served and now a comment: ${clip(problem, 200)}`,
       );
       lines.comment(statement, problem);
-      refused ??= { line: statement.line, why: problem };
+      first ??= { line: statement.line, why: problem };
       continue;
     }
     if (statement.kind !== "record") {
@@ -87,7 +84,7 @@ export function readZoneOnDisk(
     // a zone cut also excludes the names below it, so it takes precedence over another type at the same name
     if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
     if (statement.type === "NS" && name === "@") {
-      if (isOwnNs(statement.rdata[0], settings)) continue;
+      if (isOwnNs(targetOf(statement), settings)) continue;
       nsTtl ??= lines.ttl(statement);
     }
     lines.record(statement);
@@ -100,8 +97,9 @@ export function readZoneOnDisk(
     warnings,
     records,
     nsTtl,
+    nameServers,
     text,
-    foreign: foreignReason(text, statements, refused, settings.zone),
+    foreign: foreignReason(text, statements, first, settings.zone),
   };
 }
 
@@ -119,34 +117,12 @@ function serialOf(soas: readonly RecordStatement[]): number {
   return (first + ahead.reduce((most, by) => Math.max(most, by), 0)) >>> 0;
 }
 
-/** Why a hand-written record is no part of the zone, or undefined. */
-function whyNotServed(
-  record: RecordStatement,
-  settings: ZoneSettings,
-  contradiction: Contradiction,
-): string | undefined {
-  const owner = relative(record.owner, settings.zone);
-  if (owner === null) return `${clip(record.owner)} is not in the zone`;
-  return besideOurs(owner, record.type, settings) ?? contradiction(record) ?? undefined;
-}
-
-/**
- * Why a hand-written record cannot be at an owner where the director has records of its own, or null: one such line
- * would make the zone invalid, or hide every name in it.
- */
-function besideOurs(owner: string, type: string, settings: ZoneSettings): string | null {
-  const bad =
-    owner === "@" ? ["CNAME", "DNAME"] : owner === settings.hostName ? ["CNAME", "DNAME", "NS"] : [];
-  const where = owner === "@" ? "the zone's apex" : `"${owner}"`;
-  return bad.includes(type) ? `no ${type} is allowed at ${where}, where OCDD has records` : null;
-}
-
 function isHosts(owner: string, settings: ZoneSettings): boolean {
   return owner === "@" || owner === settings.hostName;
 }
 
-function isOwnNs(target: string | undefined, settings: ZoneSettings): boolean {
-  return target?.toLowerCase() === `${settings.hostName}.${settings.zone}.`;
+function isOwnNs(target: string, settings: ZoneSettings): boolean {
+  return target.toLowerCase() === `${settings.hostName}.${settings.zone}.`;
 }
 
 /** A record's line, with its end. */

@@ -45,8 +45,18 @@ export interface ZoneOnDisk {
   readonly records: readonly OwnRecord[];
   /** TTL in seconds of the name servers written by hand for the zone itself; null where there are none. */
   readonly nsTtl: number | null;
+  /** Name servers of the zone, written by hand, whose names have no record by hand; relative to the zone. */
+  readonly nameServers: readonly string[];
   /** The file, octets as characters; empty when there is none. */
   readonly text: string;
   /** Why it is not written over: it is not OCDD's, nor records of this zone; null where it may be. */
   readonly foreign: string | null;
+}
+
+/** What the judge has to know of the zone; owners are relative to it. */
+export interface JudgedZone {
+  readonly zone: string;
+  readonly hostName: string;
+  /** Those of the director's records that every run writes, each with an address. */
+  readonly ours: readonly string[];
 }

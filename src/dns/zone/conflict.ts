@@ -8,7 +8,7 @@ const BESIDE_CNAME: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.RRSIG, TYPE.
 const SINGLE: ReadonlySet<number> = new Set([TYPE.CNAME, TYPE.DNAME, TYPE.SOA]);
 
 /** An owner without any record of these types needs no check. */
-export const MAY_CONFLICT: ReadonlySet<number> = new Set([...SINGLE, TYPE.NS]);
+export const MAY_CONFLICT: ReadonlySet<number> = new Set([...SINGLE, TYPE.NS, TYPE.DS]);
 
 /**
  * Takes an owner's records in the order of the file. Returns why a record contradicts those accepted before it, or
@@ -33,6 +33,8 @@ export function conflictCheck({ apex, wildcard }: OwnerPlace): ConflictCheck {
       return "CNAME at the zone's apex, where it allows nothing else (RFC 1034 §3.6.2)";
     // undefined by RFC 4592 §4.2, and refused by other servers
     if (type === TYPE.NS && wildcard) return "NS at a wildcard";
+    if (type === TYPE.DS && apex)
+      return "DS at the zone's apex, it belongs to the parent zone (RFC 4035 §2.4)";
     if (type === TYPE.SOA && !apex) return "SOA below the zone's apex";
     if (type === TYPE.CNAME && other !== undefined)
       return `CNAME beside ${typeName(other)}, it allows nothing else (RFC 1034 §3.6.2)`;
@@ -46,4 +48,35 @@ export function conflictCheck({ apex, wildcard }: OwnerPlace): ConflictCheck {
     if (!BESIDE_CNAME.has(type)) other ??= type;
     return undefined;
   };
+}
+
+/** What has the names below an owner answered elsewhere: a delegation (RFC 1034 §4.2) or a DNAME (RFC 6672 §2.3). */
+export type Cut = "NS" | "DNAME";
+
+/** Types that are answered, or have a use, at a delegation: the parent's own (RFC 4035 §2.4), and glue. */
+const AT_DELEGATION: ReadonlySet<number> = new Set([
+  TYPE.NS,
+  TYPE.DS,
+  TYPE.NSEC,
+  TYPE.RRSIG,
+  TYPE.A,
+  TYPE.AAAA,
+]);
+
+/** The cut that an owner below the apex is with records of these types; a delegation takes precedence, as in answers. */
+export function cutOf(types: readonly number[]): Cut | undefined {
+  return types.includes(TYPE.NS) ? "NS" : types.includes(TYPE.DNAME) ? "DNAME" : undefined;
+}
+
+/** Why a record of this type is never answered at an owner that is such a cut, or undefined. */
+export function hiddenAt(cut: Cut | undefined, type: number): string | undefined {
+  return cut === "NS" && !AT_DELEGATION.has(type)
+    ? `${typeName(type)} beside NS, where another zone begins`
+    : undefined;
+}
+
+/** Why a record of this type is never answered below such a cut, or undefined: below a delegation addresses are glue. */
+export function hiddenBelow(cut: Cut | undefined, type: number): string | undefined {
+  if (cut === undefined || (cut === "NS" && (type === TYPE.A || type === TYPE.AAAA))) return undefined;
+  return `${typeName(type)} below the ${cut} record`;
 }

@@ -55,6 +55,7 @@ function setsOf(wire: Uint8Array, { fixed }: Touched, apex: boolean): Map<number
   for (const at of fixed) {
     const type = read16(wire, at);
     if (type !== TYPE.NS || !apex) if (FAR_REACHING.has(type)) return undefined;
+    if (type === TYPE.DS && apex) return undefined;
     if (type === TYPE.SOA && (!apex || sets.has(type))) return undefined;
     const set = sets.get(type) ?? [];
     const first = set[0];
@@ -106,7 +107,7 @@ function write(
       if (!sameOctets(nodeOwner(zone, node), spelling)) return undefined;
       continue;
     }
-    if (flags & (NODE.CUT | NODE.DNAME | NODE.CNAME)) return undefined;
+    if (flags & (NODE.CUT | NODE.DNAME | NODE.CNAME | NODE.OCCLUDED)) return undefined;
     const sets = setsOf(wire, each, each === apex);
     if (sets === undefined) return undefined;
     const types = [...sets.keys()];
