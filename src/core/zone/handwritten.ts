@@ -9,6 +9,8 @@ export interface Handwritten {
   own(directive: DirectiveStatement): void;
   directive(directive: DirectiveStatement): void;
   record(record: RecordStatement): void;
+  /** With another TTL, in seconds; the line as it was is kept in a comment. */
+  withTtl(record: RecordStatement, seconds: number): void;
   /** One that cannot be served, as a comment with the reason. */
   comment(statement: Statement, reason: string): void;
   /** A blank or comment line. */
@@ -54,8 +56,14 @@ export function handwrittenLines(zone: string, ttl: number): Handwritten {
       text += record.ownerOmitted && owner !== record.owner ? record.owner + record.text : record.text;
       owner = record.owner;
     },
+    withTtl(record, seconds) {
+      sameOrigin();
+      text += commented(record.text, `with TTL ${seconds}, that of the first of its name and type:`);
+      text += `${record.owner}\t${seconds}\tIN\t${record.type}\t${record.rdata.join(" ")}\n`;
+      owner = record.owner;
+    },
     comment(statement, reason) {
-      text += commented(statement.text, reason);
+      text += commented(statement.text, `not served: ${reason}`);
     },
     other(statement) {
       text += statement.text;
@@ -65,10 +73,10 @@ export function handwrittenLines(zone: string, ttl: number): Handwritten {
   };
 }
 
-function commented(text: string, reason: string): string {
+function commented(text: string, note: string): string {
   const lines = text
     .replace(/\n$/, "")
     .split("\n")
     .map((line) => `; ${line}`);
-  return `; not served: ${clip(reason, 200).replace(/[^\x20-\x7e]/g, "?")}\n${lines.join("\n")}\n`;
+  return `; ${clip(note, 212).replace(/[^\x20-\x7e]/g, "?")}\n${lines.join("\n")}\n`;
 }

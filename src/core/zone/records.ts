@@ -48,7 +48,7 @@ export function readZoneOnDisk(
   const soas = statements.filter((statement) => isSoa(statement, settings.zone));
   // without one of OCDD's (as before its first run) it takes the place of the one that is served
   const replaced = soas.some(isOurs) ? undefined : soas[0];
-  let nsTtl: number | null = null;
+  const ttls = new Map<string, number>();
   let first: { readonly line: number; readonly why: string } | undefined;
   const byHand = statements.filter((one) => one.kind === "record" && !isOurs(one) && one !== replaced);
   const place = { ...settings, ours: ours.map(({ owner }) => owner) };
@@ -85,9 +85,17 @@ export function readZoneOnDisk(
     if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
     if (statement.type === "NS" && name === "@") {
       if (isOwnNs(targetOf(statement), settings)) continue;
-      nsTtl ??= lines.ttl(statement);
     }
-    lines.record(statement);
+    const ttl = lines.ttl(statement);
+    const first = ttls.get(`${name} ${statement.type}`) ?? ttl;
+    ttls.set(`${name} ${statement.type}`, first);
+    if (ttl === first) lines.record(statement);
+    else {
+      warnings.push(
+        `zone file line ${statement.line} has now TTL ${first}, not ${ttl}: records of one name and type have one TTL (RFC 2181 §5.2)`,
+      );
+      lines.withTtl(statement, first);
+    }
   }
   return {
     serial: serialOf(soas),
@@ -96,7 +104,7 @@ export function readZoneOnDisk(
     addresses,
     warnings,
     records,
-    nsTtl,
+    ttls,
     nameServers,
     text,
     foreign: foreignReason(text, statements, first, settings.zone),
@@ -135,7 +143,7 @@ export function renderZone(
   serial: number,
   handwritten: string,
   srv: readonly SrvRecord[] = [],
-  nsTtl: number | null = null,
+  ttls: ZoneOnDisk["ttls"] = new Map(),
 ): string {
   const { zone, hostName, ttl } = settings;
   const [local = "", domain = ""] = settings.soaEmail.split("@");
@@ -143,18 +151,21 @@ export function renderZone(
   const rname = `${local.replaceAll(".", "\\.")}.${domain}.`;
   const name = (owner: string): string => (owner === "@" ? `${zone}.` : `${owner}.${zone}.`);
   const marked = (line: string): string => `${line}\t; ${MARK}\n`;
-  const place = `${ttl} ${zone}`;
+  // RFC 2181 §5.2: records of one name and type have one TTL, and those written by hand stay as they are
+  const ttlOf = (owner: string, type: string): number =>
+    (isHosts(owner, settings) ? ttls.get(`${owner} ${type}`) : undefined) ?? ttl;
   const head = [
     `$ORIGIN ${zone}.`,
     `$TTL ${ttl}`,
     // refresh, retry, expire as RFC 1912 §2.2 advises for a zone that changes; MINIMUM is the negative TTL (RFC 2308 §4)
     `${zone}.\t${ttl}\tIN\tSOA\t${hostName}.${zone}. ${rname} ${serial} 3600 600 1209600 ${ttl}`,
-    // RFC 2181 §5.2: records of one name and type have one TTL, and those written by hand stay as they are
-    `${zone}.\t${nsTtl ?? ttl}\tIN\tNS\t${hostName}.${zone}.`,
+    `${zone}.\t${ttlOf("@", "NS")}\tIN\tNS\t${hostName}.${zone}.`,
   ];
-  const addresses = records.map((record) =>
-    addressLine(record, place, () => marked(`${name(record.owner)}\t${ttl}\tIN\tA\t${record.address}`)),
-  );
+  const addresses = records.map((record) => {
+    const its = ttlOf(record.owner, "A");
+    const line = (): string => marked(`${name(record.owner)}\t${its}\tIN\tA\t${record.address}`);
+    return addressLine(record, `${its} ${zone}`, line);
+  });
   const ports = srv.map(({ owner, port, target }) =>
     // priority and weight 0: no preference among several targets
     marked(`${name(owner)}\t${ttl}\tIN\tSRV\t0 0 ${port} ${name(target)}`),
@@ -183,7 +194,7 @@ export function updateZone(
   srv: readonly SrvRecord[] = [],
 ): ZoneFile {
   const numbered = (serial: number): string =>
-    renderZone(settings, records, serial, disk.handwritten, srv, disk.nsTtl);
+    renderZone(settings, records, serial, disk.handwritten, srv, disk.ttls);
   const same = numbered(disk.serial);
   if (same === disk.text) return { serial: disk.serial, records: disk.records, text: same };
   const serial = nextSerial(disk.serial, now);

@@ -43,8 +43,8 @@ export interface ZoneOnDisk {
   readonly warnings: readonly string[];
   /** Records marked as OCDD's, except SOA and NS. */
   readonly records: readonly OwnRecord[];
-  /** TTL in seconds of the name servers written by hand for the zone itself; null where there are none. */
-  readonly nsTtl: number | null;
+  /** TTL in seconds of the records written by hand, by relative owner and type (`@ NS`): that of the first one. */
+  readonly ttls: ReadonlyMap<string, number>;
   /** Name servers of the zone, written by hand, whose names have no record by hand; relative to the zone. */
   readonly nameServers: readonly string[];
   /** The file, octets as characters; empty when there is none. */

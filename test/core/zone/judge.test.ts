@@ -22,7 +22,7 @@ function served(text: string): { leftOut: string[]; errors: number } {
   const { errors, warnings } = compileZone(parseZoneFile(text, ZONE), ZONE, 7);
   return {
     errors: errors.length,
-    leftOut: warnings.map(({ message }) => message).filter((message) => message.includes("left out")),
+    leftOut: warnings.map(({ message }) => message).filter((message) => /left out|TTL differs/.test(message)),
   };
 }
 

@@ -285,6 +285,35 @@ t.test(
   },
 );
 
+t.test(
+  "addresses written by hand where OCDD has one: it takes their TTL, and the next run changes nothing",
+  async (t) => {
+    const once = update("dockerhost 3600 A 10.0.0.9\n@ 900 A 10.0.0.9\n@ 30 TXT x\n");
+    t.match(once, new RegExp(`^dockerhost\\.${ZONE}\\.\t3600\tIN\tA\t${HOST}`, "m"));
+    t.match(once, new RegExp(`^${ZONE}\\.\t900\tIN\tA\t${HOST}`, "m"));
+    t.strictSame(look(once).warnings, []);
+    t.equal(update(once, NOW + 9), once);
+    t.strictSame(compileZone(parseZoneFile(once, ZONE), ZONE, 1).warnings, []);
+  },
+);
+
+t.test(
+  "hand-written records of one name and type with different TTLs: all get the first one's, once",
+  async (t) => {
+    const text = '$TTL 60\nm 300 A 10.0.0.1\n 600 A 10.0.0.2\n TXT "x ; y"\n 5 TXT ( a ; c\n b )\n';
+    t.match(look(text).warnings, [
+      /^zone file line 3 has now TTL 300, not 600: /,
+      /^zone file line 5 has now TTL 60, not 5: /,
+    ]);
+    const after = update(text);
+    t.match(after, `;  600 A 10.0.0.2\nm.${ZONE}.\t300\tIN\tA\t10.0.0.2\n TXT "x ; y"\n; `);
+    t.match(after, `;  5 TXT ( a ; c\n;  b )\nm.${ZONE}.\t60\tIN\tTXT\ta b\n`);
+    t.strictSame(look(after).warnings, []);
+    t.equal(update(after, NOW + 9), after);
+    t.strictSame(compileZone(parseZoneFile(after, ZONE), ZONE, 1).warnings, []);
+  },
+);
+
 t.test("OCDD's records are recognized by their mark", async (t) => {
   const records = [...OURS, { owner: "web.shop", address: ip("10.0.0.1") }];
   t.strictSame(
@@ -406,11 +435,14 @@ t.test(
   },
 );
 
-/** The hand-written records that are served, in the order of the file. */
+/** The hand-written records that are served, in the order of the file, with the TTL of the first of their name and type. */
 function byHand(text: string, commented: ReadonlySet<number>): string[] {
+  const ttls = new Map<string, number>();
   return readZoneFile(text, ZONE, SETTINGS.ttl).statements.flatMap((s) => {
     if (s.kind !== "record" || s.type === "SOA" || s.comment === MARK || commented.has(s.line)) return [];
-    return [`${s.owner.toLowerCase()} ${s.ttl} ${s.type} ${s.rdata.join(" ")}`];
+    const set = `${s.owner.toLowerCase()} ${s.type}`;
+    ttls.set(set, ttls.get(set) ?? s.ttl);
+    return [`${set} ${ttls.get(set)} ${s.rdata.join(" ")}`];
   });
 }
 
@@ -429,6 +461,12 @@ t.test(
       "$TTL 0",
       "printer A 192.168.122.5",
       "printer 300 AAAA fd00::1",
+      "printer 900 A 192.168.122.7",
+      "@ 3600 A 192.168.122.8",
+      "@ MX 20 mail.lab ; second",
+      "@ 30 TXT ( 'a\"b' \\; ; c\n d )",
+      "printer 7 IPSECKEY 10 3 2 gate.lab AQNR",
+      "printer IPSECKEY 10 3 2 gate AQNR",
       "@ MX 10 mail",
       "@ TXT apex",
       '"x y" TXT quoted',
@@ -449,7 +487,7 @@ t.test(
         const all = [...above, ...own.slice(0, at), ...inside, ...own.slice(at), ...below];
         const text = `${all.join("\n")}\n`;
         const { warnings } = look(text);
-        const commented = new Set(warnings.map((line) => Number(/line (\d+)/.exec(line)?.[1])));
+        const commented = new Set(warnings.map((line) => Number(/line (\d+) is not served/.exec(line)?.[1])));
         const after = update(text);
         const [want, got] = [byHand(text, commented), byHand(after, new Set())];
         if (JSON.stringify(want) !== JSON.stringify(got)) throw new Error(`${after}\n${want}\n${got}`);
