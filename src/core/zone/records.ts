@@ -49,7 +49,7 @@ export function readZoneOnDisk(
   // without one of OCDD's (as before its first run) it takes the place of the one that is served
   const replaced = soas.some(isOurs) ? undefined : soas[0];
   const ttls = new Map<string, number>();
-  let first: { readonly line: number; readonly why: string } | undefined;
+  let comment: { readonly line: number; readonly why: string } | undefined;
   const byHand = statements.filter((one) => one.kind === "record" && !isOurs(one) && one !== replaced);
   const place = { ...settings, ours: ours.map(({ owner }) => owner) };
   const { refused, nameServers } = judge(byHand as RecordStatement[], place);
@@ -69,7 +69,7 @@ export function readZoneOnDisk(
         `zone file line ${statement.line} is not served and now a comment: ${clip(problem, 200)}`,
       );
       lines.comment(statement, problem);
-      first ??= { line: statement.line, why: problem };
+      comment ??= { line: statement.line, why: problem };
       continue;
     }
     if (statement.kind !== "record") {
@@ -107,7 +107,7 @@ export function readZoneOnDisk(
     ttls,
     nameServers,
     text,
-    foreign: foreignReason(text, statements, first, settings.zone),
+    foreign: foreignReason(text, statements, comment, settings.zone),
   };
 }
 
