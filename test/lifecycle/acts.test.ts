@@ -5,7 +5,7 @@ import { lifecycleOf } from "../../src/core/lifecycle/settings.ts";
 import type { Service } from "../../src/core/model.ts";
 import type { ContainerDetails } from "../../src/host/docker/details.ts";
 import { actsOn } from "../../src/lifecycle/acts.ts";
-import { config, forward, id, ip } from "../core/make.ts";
+import { composeLabels, config, forward, id, ip } from "../core/make.ts";
 import { type FakeContainer, fakeDocker } from "./engine.ts";
 
 const FLOW = {
@@ -90,27 +90,35 @@ t.test(
       [1, 2, 3].map(
         (n): FakeContainer => ({
           name: `${condition}-${n}`,
-          labels: { "com.docker.compose.depends_on": `slow:${condition}:false` },
+          labels: {
+            "com.docker.compose.project": "shop",
+            "com.docker.compose.depends_on": `slow:${condition}:false`,
+          },
           details: { dependsOn: [{ service: "slow", condition }] },
         }),
       ),
     );
+    const slow = { name: "shop-slow-1", labels: Object.fromEntries(composeLabels("shop", "slow")) };
     const asked: string[] = [];
-    const { engine, start, end } = starts([{ name: "slow" }, { name: "other" }, ...waiting], {
+    const { engine, start, end } = starts([slow, { name: "other" }, ...waiting], {
       exec: async (key) => {
         asked.push(key);
         return 1;
       },
     });
     const failures = waiting.map(({ name }) => t.rejects(start(name), { message: /given up/ }));
-    while (asked.length === 0) await new Promise(setImmediate);
+    let over = false;
+    const settled = Promise.allSettled(failures).then(() => {
+      over = true;
+    });
+    while (asked.length === 0 && !over) await new Promise(setImmediate);
     const other = start("other").catch(() => undefined);
     // checks are made again and again: those that wait have no reason to end
     const checks = asked.length + 10;
     while (asked.length < checks && !engine.started.includes("other")) await new Promise(setImmediate);
     t.ok(engine.started.includes("other"));
     end.abort(new Error("given up"));
-    await Promise.all([other, ...failures]);
+    await Promise.all([other, settled]);
   },
 );
 
