@@ -139,8 +139,7 @@ export interface LeaseTable {
   /** Bridge ports whose hairpin mode OCDD has set, to be undone by teardown. */
   readonly hairpins: readonly string[];
   readonly nameHolds: readonly NameHold[];
-  /** Absent in a file of an earlier version. */
-  readonly holders?: readonly KeyHolder[];
+  readonly holders: readonly KeyHolder[];
 }
 
 /** A container behind a service. */

@@ -189,9 +189,10 @@ async function takeAway(
   // the guard also refuses flows of containers that were revoked earlier, so these are flushed before it is removed
   const all = last ? desired.table.leases.map(({ address }) => address) : [];
   const opened = means.opened();
-  const going = [...todo.flushed, ...all].filter((alias) => !staying.has(alias));
+  const going = todo.flushed.filter((alias) => !staying.has(alias));
   const tracked = [...going, ...revoked].filter((alias) => !means.flushed.has(alias) && !opened.has(alias));
-  await steps.always("flush tracked connections", () => means.conntrack.flush([...new Set(tracked)]));
+  const gone = [...tracked, ...all.filter((alias) => !staying.has(alias))];
+  await steps.always("flush tracked connections", () => means.conntrack.flush([...new Set(gone)]));
   // a flow that is still tracked would lead to the next container with that address
   if (last && !steps.failed()) await steps.always("remove the guard", () => means.table.removeGuard());
   return refused;

@@ -113,7 +113,7 @@ export function lease(address: string, key: string, over: Partial<Lease> = {}): 
 }
 
 export const BARE: State = {
-  table: { leases: [], conflicts: [], hairpins: [], nameHolds: [] },
+  table: { leases: [], conflicts: [], hairpins: [], nameHolds: [], holders: [] },
   dataPath: NO_DATA_PATH,
   aliases: [],
   zone: { serial: 0, records: [], text: "" },

@@ -38,6 +38,7 @@ function state(services: Readonly<Record<string, number>>, over: Overrides = {})
       conflicts: [],
       hairpins: [],
       nameHolds: [],
+      holders: [],
     },
     dataPath: list.length === 0 ? NO_DATA_PATH : { frame: FRAME, forwards: list, damaged: [] },
     aliases: list.map((one) => alias(one.alias)),

@@ -5,7 +5,7 @@ import type { Conflict, Lease, LeaseTable } from "../model.ts";
 import { toName } from "../services/name.ts";
 import { addressesOf, contains, type Ipv4, type Range } from "./ipv4.ts";
 
-export const NO_LEASES: LeaseTable = { leases: [], conflicts: [], hairpins: [], nameHolds: [] };
+export const NO_LEASES: LeaseTable = { leases: [], conflicts: [], hairpins: [], nameHolds: [], holders: [] };
 
 /** A container that needs an address, by its stable key. */
 export interface Owner {

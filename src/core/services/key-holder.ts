@@ -94,7 +94,7 @@ export function holdersOf(
   hold: number,
   now: number,
 ): Holders {
-  const before = seen.actual.table.holders ?? [];
+  const before = seen.actual.table.holders;
   const lastSeen = lastSeenOf(seen.actual.table);
   const of = keyHolders(seen, lastSeen, before);
   const reserved = new Map<string, string>();

@@ -48,7 +48,7 @@ async function replaceLeases(path: string, table: LeaseTable, durability: "now" 
     schemaVersion: VERSION,
     checksum: checksum(canonical),
     ...canonical,
-    ...holdersInFile(table.holders ?? []),
+    ...holdersInFile(table.holders),
   };
   await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, { durability });
 }
@@ -83,7 +83,7 @@ function holdersInFile(holders: readonly KeyHolder[]): Record<string, unknown> {
 
 /** Throws where it is not as it was written. */
 function readHolders({ holders, holdersChecksum }: Record<string, unknown>): Pick<LeaseTable, "holders"> {
-  if (holders === undefined && holdersChecksum === undefined) return {};
+  if (holders === undefined && holdersChecksum === undefined) return { holders: [] };
   const read = array(holders).map((value): KeyHolder => {
     const { key, name, since, releasedAt } = value as Record<string, unknown>;
     if (typeof key !== "string" || typeof name !== "string") throw new TypeError("no holder");

@@ -11,6 +11,7 @@ export const table = (...leases: Lease[]): LeaseTable => ({
   conflicts: [],
   hairpins: [],
   nameHolds: [],
+  holders: [],
 });
 
 export const inputOf = (pool: AllocateInput["pool"], over: Partial<AllocateInput>): AllocateInput => ({

@@ -28,6 +28,7 @@ t.test("each address of the range is counted once, with any leases and conflicts
         conflicts: states.flatMap((s, i) => (s.conflict ? [{ address: ip(at(i)), seenAt: NOW }] : [])),
         hairpins: [],
         nameHolds: [],
+        holders: [],
       };
       const reserved = new Set(states.flatMap((s, i) => (s.reserved ? [ip(at(i))] : [])));
       const use = addressUse({ pool: POOL, table, reserved, hold: HOLD, now: NOW });

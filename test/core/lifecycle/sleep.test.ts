@@ -179,7 +179,7 @@ t.test("nftables alone: served only while it runs", async (t) => {
 
 t.test("lost leases: a service that sleeps is found again by the name in its rule", async (t) => {
   const asleep = decided({ stopped: [stopped()], gates: READ }).desired;
-  const lost = { ...asleep, table: { leases: [], conflicts: [], hairpins: [], nameHolds: [] } };
+  const lost = { ...asleep, table: { leases: [], conflicts: [], hairpins: [], nameHolds: [], holders: [] } };
   const decision = decided({ stopped: [stopped()], gates: READ, leasesIntact: false }, lost);
   t.equal(web(decision)?.address, "192.168.122.11");
 });

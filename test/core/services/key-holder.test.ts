@@ -27,8 +27,7 @@ function host(t: Test, keys: Readonly<Record<string, string>> = {}, before: Stat
     },
     table: () => before.table,
     forget(): void {
-      const { holders: _, ...table } = before.table;
-      before = { ...before, table };
+      before = { ...before, table: { ...before.table, holders: [] } };
     },
   };
 }

@@ -45,7 +45,7 @@ function place(t: Test): (name: string) => string {
   return (name) => join(directory, name);
 }
 
-const TABLE = { leases: [], conflicts: [], hairpins: [], nameHolds: [] };
+const TABLE = { leases: [], conflicts: [], hairpins: [], nameHolds: [], holders: [] };
 const CLEANUP = { flushed: [], announced: [] };
 const hold = async (path: string): Promise<void> => (await takeLock(path))();
 const log = async (path: string): Promise<void> => {

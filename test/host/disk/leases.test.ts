@@ -38,7 +38,7 @@ const TABLE: LeaseTable = {
   nameHolds: [{ key: "container:nas", names: ["nas"], container: "c9", releasedAt: NOW }],
   holders: [{ key: "compose:a/b/1", name: "a_b_1", since: NOW, releasedAt: null }],
 };
-const OLDER: LeaseTable = { leases: [], conflicts: [], hairpins: ["older"], nameHolds: [] };
+const OLDER: LeaseTable = { leases: [], conflicts: [], hairpins: ["older"], nameHolds: [], holders: [] };
 
 const address: fc.Arbitrary<Ipv4> = fc.nat(0xffffffff).map(fromNumber);
 // in any order of fields: a table is its content
@@ -62,7 +62,7 @@ const table: fc.Arbitrary<LeaseTable> = fc.record({
   ),
   hairpins: fc.array(fc.string(), { maxLength: 2 }),
   conflicts: fc.array(fc.record({ seenAt: fc.nat(), address }), { maxLength: 2 }),
-  holders: fc.array(fc.record(holder), { minLength: 1, maxLength: 3 }),
+  holders: fc.array(fc.record(holder), { maxLength: 3 }),
 });
 
 t.test("written leases: read back, in any order of fields", async (t) => {
@@ -79,7 +79,7 @@ t.test("written leases: read back, in any order of fields", async (t) => {
 
 t.test("without names of services that have no lease: the file is as earlier versions read it", async (t) => {
   const path = place(t);
-  await writeLeases(path, { ...OLDER, holders: TABLE.holders ?? [] });
+  await writeLeases(path, { ...OLDER, holders: TABLE.holders });
   // what an earlier version does not know is no part of the checksum that it compares
   const { checksum, holders: _h, holdersChecksum: _c, ...document } = JSON.parse(readFileSync(path, "utf8"));
   t.strictSame(Object.keys(document), ["schemaVersion", "leases", "conflicts", "hairpins"]);
