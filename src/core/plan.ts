@@ -98,12 +98,7 @@ function redirected(actual: DataPath, desired: DataPath): Ipv4[] {
 
 /** Given that the leases are the same but for their order. */
 function sameTable(actual: LeaseTable, desired: LeaseTable): boolean {
-  const rest = ({ conflicts, hairpins, nameHolds, holders }: LeaseTable): unknown => [
-    conflicts,
-    hairpins,
-    nameHolds,
-    holders,
-  ];
+  const rest = (one: LeaseTable): unknown => [one.conflicts, one.hairpins, one.nameHolds, one.holders];
   return (
     same(rest(actual), rest(desired)) &&
     actual.leases.length === desired.leases.length &&

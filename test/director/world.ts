@@ -102,7 +102,7 @@ export class World {
 
   /** The same container once more, on any address that is free then. */
   async again(one: Container, late: boolean): Promise<void> {
-    await this.stop(one, late);
+    await this.#end(one, late);
     this.#born += 1;
     await this.#begin(one, late);
   }
@@ -130,8 +130,15 @@ export class World {
     else await this.tell(event("start", next));
   }
 
-  /** It ends, and Docker removes it. */
+  /** It ends, and Docker removes it: announced when its list shows it no more. */
   async stop(one: Container, late = false): Promise<void> {
+    await this.#end(one, late);
+    const removal = event("destroy", one);
+    if (late) this.#late.push(removal);
+    else await this.tell(removal);
+  }
+
+  async #end(one: Container, late: boolean): Promise<void> {
     const { docker, kernel } = this.floor;
     docker.containers_ = docker.containers_.filter(({ id: own }) => own !== one.id);
     kernel.bridgePorts = kernel.bridgePorts.filter((port) => port.container !== one.id);
@@ -139,7 +146,6 @@ export class World {
     if (!late) docker.catchUp();
     await this.tell(event("die", one));
     await this.tell(event("disconnect", one));
-    await this.tell(event("destroy", one));
   }
 
   /** A container's name or health changes. */
@@ -180,7 +186,7 @@ export class World {
     this.#unheard = false;
     const late = this.#late;
     this.#late = [];
-    for (const start of late) await this.tell(start);
+    for (const one of late) await this.tell(one);
   }
 
   /** `moment`: an event meanwhile. Throws HostError. */
