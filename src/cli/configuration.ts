@@ -3,9 +3,9 @@ import type { Ipv4 } from "../core/addresses/ipv4.ts";
 import type { Config } from "../core/config/config.ts";
 import { checkAgainstHost, deviceProblem, hostAddress, rangeWarnings } from "../core/config/host-check.ts";
 import { ConfigError, HostError } from "../core/errors.ts";
-import type { Observation } from "../core/model.ts";
 import { settingsDocument, settingsText } from "../core/report/settings.ts";
 import { type Host, openHost } from "../host/host.ts";
+import { requireMounted } from "../host/install/compose.ts";
 import type { Answer } from "./commands.ts";
 import { keyProblems } from "./key-problems.ts";
 
@@ -39,7 +39,10 @@ export async function onThisHost(config: Config, host: Pick<Host, "observe">): P
   const keys = keyProblems(config);
   try {
     const seen = await host.observe({ without: ["docker", "firewall"] });
-    const refused = refusals(config, seen);
+    const refused = [
+      ...(await refusals(() => checkAgainstHost(config, seen))),
+      ...(await refusals(() => requireMounted(config))),
+    ];
     return {
       hostIp: hostAddress(config, seen.addresses, seen.actual.aliases),
       refused,
@@ -55,12 +58,12 @@ export async function onThisHost(config: Config, host: Pick<Host, "observe">): P
   }
 }
 
-function refusals(config: Config, seen: Observation): string[] {
+const refusals = async (check: () => unknown): Promise<string[]> => {
   try {
-    checkAgainstHost(config, seen);
+    await check();
     return [];
   } catch (error) {
     if (error instanceof ConfigError) return error.message.split("\n");
     throw error;
   }
-}
+};

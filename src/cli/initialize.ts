@@ -69,7 +69,7 @@ export async function setUp(
   const moved = inUse
     ? accepted({ decision: decide(config, seen, now) }, { yes }).decision.evicted.length
     : 0;
-  const holders = holdersOf(seen, config.addressHold, now);
+  const holders = holdersOf(seen, config, now);
   const leases = seen.legacy && takenOver(candidatesOf(config, seen, holders), seen.legacy, now);
   const left = leftAliases(config, seen);
   const cleared = left.length > 0 && (await accept(left.map(({ address }) => address)));

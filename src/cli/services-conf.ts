@@ -7,7 +7,7 @@ import { type Manager, managerOf } from "../host/install/manager.ts";
 import { variablesOf } from "./variables.ts";
 
 /** What the services have beside the file: nothing of this process's environment, and no flag. */
-const BESIDE_FILE: Outside = { environment: variablesOf(new Map([["PWD", "/"]])), flags: [] };
+const BESIDE_FILE: Outside = { environment: new Map([...variablesOf(new Map()), ["PWD", "/"]]), flags: [] };
 
 /** Keys that say how `initialize` itself goes on, and DOCKER_SOCKET, which compose is told. */
 const OTHERS: readonly KeyName[] = ["SERVICES", "IMAGE", "DEBUG"];

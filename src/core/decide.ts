@@ -40,7 +40,7 @@ import { addressRecords, serverNames, srvRecords } from "./zone/service-records.
 /** Decides everything. `now` is in seconds since the epoch. Throws ConfigError when the host contradicts the config. */
 export function decide(config: Config, seen: Observation, now: number): Decision {
   const hostIp = checkAgainstHost(config, seen);
-  const holders = holdersOf(seen, config.addressHold, now);
+  const holders = holdersOf(seen, config, now);
   const candidates = candidatesOf(config, seen, holders);
   const addresses = giveAddresses(config, seen, candidates, hostIp, now, seen.neighbours);
   const { allocation, addressOf } = addresses;

@@ -92,6 +92,14 @@ t.test("TSIG keys: what the server would log of them", (t) => {
   t.match(said("good", { DNS_ALLOW_TRANSFER: "key:zz" }), [/^key:zz in DNS_ALLOW_TRANSFER: no such key/]);
   t.match(said("none", named), [/^DNS_TSIG_KEY_FILE: .*none: ENOENT/]);
   t.match(said("open"), [/^DNS_TSIG_KEY_FILE: .*open: mode 0644 lets others read the keys, chmod 600 it$/]);
+  t.same(said("open", { SERVICES: "systemd" }), [], "the server reads systemd's copy");
   t.match(said("wrong"), [/^DNS_TSIG_KEY_FILE: .*wrong:1: /]);
   t.end();
+});
+
+t.test("onThisHost: paths that the containers of SERVICES=compose do not have are refused", async (t) => {
+  const seen = { observe: async () => observation() };
+  const keys = { STORAGE_DIR: "/srv/ocdd", WEB_INDEX_FILE: "/srv/www/index.html" };
+  t.match((await onThisHost(config({ ...keys, SERVICES: "compose" }), seen)).refused, [/WEB_INDEX_FILE/]);
+  t.same((await onThisHost(config({ ...keys, SERVICES: "systemd" }), seen)).refused, []);
 });

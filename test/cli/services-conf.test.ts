@@ -108,3 +108,9 @@ t.test("a file that alone is no configuration: an error before anything is chang
   t.same(lack({ text, env: { OCDD_STORAGE_DIR: "/srv" } }, "none"), []);
   t.end();
 });
+
+t.test("a path below the working directory: the services have another", (t) => {
+  const env = { PWD: process.cwd() };
+  t.match(lack({ text: `${TEXT}WEB_TEMPLATE_DIR=$PWD/templates\n`, env }), [/WEB_TEMPLATE_DIR/]);
+  t.end();
+});

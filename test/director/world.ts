@@ -198,7 +198,7 @@ export class World {
     const { scope, more } = director.pending.take();
     const observe: Director["host"]["observe"] = async (what) => {
       const seen = await director.host.observe(what);
-      const holders = holdersOf(seen, this.config.addressHold, this.now);
+      const holders = holdersOf(seen, this.config, this.now);
       const candidates = candidatesOf(this.config, seen, holders);
       judge.keys = new Map(candidates.map((one) => [one.container.id, one.key]));
       return seen;

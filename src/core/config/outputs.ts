@@ -51,7 +51,9 @@ export function outputProblems(config: Config, texts: OutputTexts): Problem[] {
       text === NO_FILE
         ? "is a directory, device, pipe or socket and not a file"
         : `holds something that OCDD did not write${why ? ` (${why})` : ""}`;
-    const message = `${path} ${what}; move it away, or set ${key} to another file`;
+    const isLine = text !== NO_FILE && why?.startsWith("line ") === true;
+    const mend = isLine ? "mend that line if the file is this zone's, else move" : "move";
+    const message = `${path} ${what}; ${mend} it away, or set ${key} to another file`;
     return { where: config.where.get(key) ?? "default", key, message };
   };
   const problems: Readonly<Record<Output, Problem>> = {
@@ -72,8 +74,8 @@ function isPage(text: string, zone: string): boolean {
   return isMarked(text) || head.test(text) || [...lines].some(([, of]) => of?.toLowerCase() === zone);
 }
 
-/** The file `last-run`: seconds since the epoch. */
-export const isStamp = (text: string): boolean => /^\d*\n?$/.test(text);
+/** The file `last-run`: seconds since the epoch, or the octets that a crash of the machine leaves of them. */
+export const isStamp = (text: string): boolean => /^[\d\0]*\n?\0*$/.test(text);
 
 /** services.json as renderListing begins it (docs/services-json.md): not parsed, since it is checked at each run. */
 function isListing(text: string): boolean {

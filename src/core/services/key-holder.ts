@@ -1,6 +1,8 @@
 /** Which container has a key that several claim: one judge for names and addresses, and for what containers need. */
 
 import { isHeld } from "../addresses/lease.ts";
+import type { Config } from "../config/config.ts";
+import { present } from "../lifecycle/sleep.ts";
 import type { Container, KeyHolder, LeaseTable, Observation } from "../model.ts";
 import { withinBound } from "./bound.ts";
 import { identityOf, lastSeenOf, loserKey } from "./identity.ts";
@@ -86,17 +88,16 @@ function isBefore(one: Contender, rival: Contender, last: string | undefined, ne
 }
 
 /**
- * The holders of keys, and what is stored of compose's: the name that has a key keeps it for `hold` seconds after its container
- * has been removed. `now` in seconds since the epoch.
+ * The holders of keys, and what is stored of compose's: the name that has a key keeps it for ADDRESS_HOLD after its
+ * container has been removed. `now` in seconds since the epoch.
  */
-export function holdersOf(
-  seen: Pick<Observation, "containers" | "stopped" | "actual">,
-  hold: number,
-  now: number,
-): Holders {
+export function holdersOf(seen: Observation, config: Config, now: number): Holders {
+  const hold = config.addressHold;
   const before = seen.actual.table.holders;
   const lastSeen = lastSeenOf(seen.actual.table);
-  const of = keyHolders(seen, lastSeen, before);
+  const held = before.filter((one) => isHeld(one, now, hold));
+  const of = keyHolders(seen, lastSeen, held);
+  const there = new Set(present(seen, config));
   const reserved = new Map<string, string>();
   const known = new Set<string>();
   let changed = false;
@@ -106,10 +107,8 @@ export function holdersOf(
     const isThere = holder !== undefined && (holder.name === one.name || lastSeen.get(one.key) === holder.id);
     // a release in the future is a clock set back: the hold starts again
     const after = { ...one, releasedAt: isThere ? null : Math.min(one.releasedAt ?? now, now) };
-    if (!isHeld(after, now, hold)) {
-      changed = true;
-      return [];
-    }
+    // that a hold is over is no change: it is left out of the next table that is written
+    if (!isHeld(after, now, hold)) return [];
     known.add(one.key);
     if (!isThere && holder !== undefined) reserved.set(one.key, one.name);
     if (after.releasedAt === one.releasedAt) return [one];
@@ -118,6 +117,8 @@ export function holdersOf(
   });
   for (const [key, { container }] of of) {
     const claimed = claimedIn(key);
+    // one that is neither served nor has been has no place: anybody creates one beforehand
+    if (!there.has(container) && lastSeen.get(key) !== container.id) continue;
     // what labels alone say counts only where no name proves more
     if (
       known.has(key) ||

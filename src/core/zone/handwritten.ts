@@ -9,8 +9,8 @@ export interface Handwritten {
   own(directive: DirectiveStatement): void;
   directive(directive: DirectiveStatement): void;
   record(record: RecordStatement): void;
-  /** With another TTL, in seconds; the line as it was is kept in a comment. */
-  withTtl(record: RecordStatement, seconds: number): void;
+  /** With the TTL of another record, in seconds, or without where that one has none; the line as it was is kept in a comment. */
+  withTtl(record: RecordStatement, seconds: number, explicit: boolean): void;
   /** One that cannot be served, as a comment with the reason. */
   comment(statement: Statement, reason: string): void;
   /** A blank or comment line. */
@@ -56,10 +56,13 @@ export function handwrittenLines(zone: string, ttl: number): Handwritten {
       text += record.ownerOmitted && owner !== record.owner ? record.owner + record.text : record.text;
       owner = record.owner;
     },
-    withTtl(record, seconds) {
+    withTtl(record, seconds, explicit) {
       sameOrigin();
+      // one that follows $TTL goes on to do so when DNS_TTL is changed
+      const follows = !explicit && seconds === place.ttl;
+      if (follows) sameTtl();
       text += commented(record.text, `with TTL ${seconds}, that of the first of its name and type:`);
-      text += `${record.owner}\t${seconds}\tIN\t${record.type}\t${record.rdata.join(" ")}\n`;
+      text += `${record.owner}\t${follows ? "" : `${seconds}\t`}IN\t${record.type}\t${record.rdata.join(" ")}\n`;
       owner = record.owner;
     },
     comment(statement, reason) {

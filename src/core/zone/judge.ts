@@ -11,6 +11,8 @@ import type { JudgedZone } from "./zone-file.ts";
 export interface Judged {
   /** Why a record cannot be part of the zone. */
   readonly refused: ReadonlyMap<RecordStatement, string>;
+  /** Why a record is never answered. It stays part of the zone (RFC 5936 §3.5), and is answered when what hides it is gone. */
+  readonly hidden: ReadonlyMap<RecordStatement, string>;
   /** Name servers of the zone (relative owners) that have no record by hand: only a container can give one its address. */
   readonly nameServers: readonly string[];
 }
@@ -24,45 +26,44 @@ export function judge(records: readonly RecordStatement[], place: JudgedZone): J
     if (owner === null) refused.set(record, `${clip(record.owner)} is not in the zone`);
     else if (owners.get(owner)?.push(record) === undefined) owners.set(owner, [record]);
   }
+  const hidden = new Map<RecordStatement, string>();
   const cuts = new Map<string, Cut>();
   // from the apex down: whether there is a cut is known when what lies below it is judged
   for (const [owner, all] of [...owners].sort(([a], [b]) => depthOf(a) - depthOf(b))) {
     const above = ancestorsOf(owner).find((one) => cuts.has(one));
-    const check = checkAt(owner, place, above === undefined ? undefined : cuts.get(above), above);
+    const check = checkAt(owner, place);
     const accepted = all.filter((record) => {
       const why = check(record);
       if (why !== undefined) refused.set(record, why);
       return why === undefined;
     });
-    const cut = owner === "@" ? undefined : cutOf(accepted.map(({ type }) => codeOf(type)));
-    if (cut !== undefined) cuts.set(owner, cut);
-    const kept = accepted.filter((record) => {
-      const why = hiddenAt(cut, codeOf(record.type));
-      if (why !== undefined) refused.set(record, `${clip(owner)}: ${why}`);
+    const own = owner === "@" ? undefined : cutOf(accepted.map(({ type }) => codeOf(type)));
+    if (own !== undefined && above === undefined) cuts.set(owner, own);
+    const answered = accepted.filter((record) => {
+      const code = codeOf(record.type);
+      const below = above === undefined ? undefined : hiddenBelow(cuts.get(above), code);
+      const why = below === undefined ? hiddenAt(own, code) : `${below} at "${clip(above ?? "")}"`;
+      if (why !== undefined) hidden.set(record, `${clip(owner)}: ${why}`);
       return why === undefined;
     });
-    owners.set(owner, kept);
+    owners.set(owner, answered);
   }
   const nameServers = judgeNameServers(owners, cuts, place, (record, why) => refused.set(record, why));
-  return { refused, nameServers };
+  return { refused, hidden, nameServers };
 }
 
 const codeOf = (type: string): number => typeCode(type) ?? 0;
 
-/** The check of one owner's records, in the order of the file. `cut` is what it lies below, at `above`. */
+/** The check of one owner's records, in the order of the file. */
 function checkAt(
   owner: string,
   { hostName, ours }: JudgedZone,
-  cut: Cut | undefined,
-  above = "",
 ): (record: RecordStatement) => string | undefined {
   const apex = owner === "@";
   const check = conflictCheck({ apex, wildcard: owner === "*" || owner.startsWith("*.") });
   if (apex) check(TYPE.SOA, "");
   if (ours.includes(owner)) check(TYPE.A, "");
   return ({ type, rdata }) => {
-    const hidden = hiddenBelow(cut, codeOf(type));
-    if (hidden !== undefined) return `${clip(owner)}: ${hidden} at "${clip(above)}"`;
     const beside = besideOurs(owner, type, hostName);
     if (beside !== undefined) return beside;
     const why = check(codeOf(type), rdata.join(" "));

@@ -49,10 +49,12 @@ export function readZoneOnDisk(
   // without one of OCDD's (as before its first run) it takes the place of the one that is served
   const replaced = soas.some(isOurs) ? undefined : soas[0];
   const ttls = new Map<string, number>();
+  /** Sets of records whose first one has a TTL of its own. */
+  const explicit = new Set<string>();
   let comment: { readonly line: number; readonly why: string } | undefined;
   const byHand = statements.filter((one) => one.kind === "record" && !isOurs(one) && one !== replaced);
   const place = { ...settings, ours: ours.map(({ owner }) => owner) };
-  const { refused, nameServers } = judge(byHand as RecordStatement[], place);
+  const { refused, hidden, nameServers } = judge(byHand as RecordStatement[], place);
   for (const statement of statements) {
     if (isOurs(statement) || statement === replaced) {
       if (statement.kind === "directive") lines.own(statement);
@@ -76,25 +78,29 @@ export function readZoneOnDisk(
       lines.other(statement);
       continue;
     }
+    const unanswered = hidden.get(statement);
+    if (unanswered !== undefined)
+      warnings.push(`zone file line ${statement.line} is never answered: ${clip(unanswered, 200)}`);
     const name = relative(statement.owner, settings.zone) ?? "@";
     // what the director writes itself (the bash script's template has it without the mark) would be there twice
     if (statement.type === "A" && host.has(`${name} ${statement.rdata[0]}`) && isHosts(name, settings))
       continue;
-    if (statement.type === "A") addresses.push({ owner: name, address: statement.rdata[0] as Ipv4 });
+    if (statement.type === "A" && unanswered === undefined)
+      addresses.push({ owner: name, address: statement.rdata[0] as Ipv4 });
     // a zone cut also excludes the names below it, so it takes precedence over another type at the same name
     if (name !== "@" && !CUTS.has(owners.get(name) ?? "")) owners.set(name, statement.type);
-    if (statement.type === "NS" && name === "@") {
-      if (isOwnNs(targetOf(statement), settings)) continue;
-    }
+    if (statement.type === "NS" && name === "@" && isOwnNs(targetOf(statement), settings)) continue;
+    const set = `${name} ${statement.type}`;
     const ttl = lines.ttl(statement);
-    const first = ttls.get(`${name} ${statement.type}`) ?? ttl;
-    ttls.set(`${name} ${statement.type}`, first);
+    const first = ttls.get(set) ?? ttl;
+    if (!ttls.has(set) && statement.ttlExplicit) explicit.add(set);
+    ttls.set(set, first);
     if (ttl === first) lines.record(statement);
     else {
       warnings.push(
         `zone file line ${statement.line} has now TTL ${first}, not ${ttl}: records of one name and type have one TTL (RFC 2181 §5.2)`,
       );
-      lines.withTtl(statement, first);
+      lines.withTtl(statement, first, explicit.has(set));
     }
   }
   return {

@@ -6,7 +6,7 @@ import { formatName, lower, parseName, type WireName } from "../wire/name.ts";
 import { read16, read32 } from "../wire/octets.ts";
 import { TYPE, typeName } from "../wire/types.ts";
 import { BlockWriter } from "./block.ts";
-import { type Cut, conflictCheck, cutOf, hiddenAt, hiddenBelow, MAY_CONFLICT } from "./conflict.ts";
+import { conflictCheck, MAY_CONFLICT } from "./conflict.ts";
 import { HEADER, hashStep, MAGIC, NODE, openZone, slotOf, type Zone } from "./zone.ts";
 
 /** The result of compiling a zone file: a zone, or the errors that prevent it; warnings name what was left out or changed. */
@@ -242,71 +242,38 @@ class Layout {
     this.warnings.push({ line: this.lines[record] as number, message });
   }
 
-  /** Takes records that contradict an earlier one, or are never answered, out of the lists of their owners. */
+  /** Takes records that contradict an earlier one out of the lists of their owners. */
   private leaveOut(): void {
     const owners = new Set<number>();
-    const { count, firstRecord, parent } = this.nodes;
-    for (let node = 0; node < count; node++)
-      for (let record = firstRecord[node] as number; record >= 0; record = this.next[record] as number)
+    for (let node = 0; node < this.nodes.count; node++)
+      for (
+        let record = this.nodes.firstRecord[node] as number;
+        record >= 0;
+        record = this.next[record] as number
+      )
         if (MAY_CONFLICT.has(this.type(record))) owners.add(node);
-    const cuts = new Map<number, Cut>();
-    // from the apex down: whether there is a cut is known when what lies below it is looked at
-    const depth = (node: number): number => (node < 0 ? 0 : 1 + depth(parent[node] as number));
-    for (const node of [...owners].sort((a, b) => depth(a) - depth(b))) {
-      const types = this.leaveOutOf(node, cuts);
-      const cut = parent[node] === -1 ? undefined : cutOf(types);
-      if (cut === undefined) continue;
-      cuts.set(node, cut);
-      this.keep(node, (record) => hiddenAt(cut, this.type(record)));
-    }
-    if (cuts.size === 0) return;
-    for (let node = 0; node < count; node++) {
-      const above = owners.has(node) ? undefined : this.cutAbove(node, cuts);
-      if (above !== undefined) this.keep(node, (record) => hiddenBelow(above, this.type(record)));
-    }
+    for (const node of owners) this.leaveOutOf(node);
   }
 
-  /** The topmost cut that a node lies below. */
-  private cutAbove(node: number, cuts: ReadonlyMap<number, Cut>): Cut | undefined {
-    let found: Cut | undefined;
-    for (let up = this.nodes.parent[node] as number; up >= 0; up = this.nodes.parent[up] as number)
-      found = cuts.get(up) ?? found;
-    return found;
-  }
-
-  /** Types of the records of an owner that are left when those in conflict, or below a cut, are not. */
-  private leaveOutOf(node: number, cuts: ReadonlyMap<number, Cut>): number[] {
+  private leaveOutOf(node: number): void {
+    const { firstRecord, lastRecord, parent } = this.nodes;
     const name = this.nodes.start[node] as number;
     const wildcard = this.wire[name] === 1 && this.wire[name + 1] === 0x2a;
-    const check = conflictCheck({ apex: this.nodes.parent[node] === -1, wildcard });
-    const above = this.cutAbove(node, cuts);
-    return this.keep(node, (record) => {
-      const type = this.type(record);
-      return hiddenBelow(above, type) ?? check(type, Buffer.from(this.rdata(record)).toString("latin1"));
-    });
-  }
-
-  /** Takes the records for which there is a reason out of an owner's list. Gives the types of those left. */
-  private keep(node: number, whyNot: (record: number) => string | undefined): number[] {
-    const { firstRecord, lastRecord } = this.nodes;
-    const name = this.nodes.start[node] as number;
-    const types: number[] = [];
+    const check = conflictCheck({ apex: parent[node] === -1, wildcard });
     let last = -1;
     for (let record = firstRecord[node] as number; record >= 0; ) {
       const next = this.next[record] as number;
-      const why = whyNot(record);
+      const why = check(this.type(record), Buffer.from(this.rdata(record)).toString("latin1"));
       if (why === undefined) {
         if (last < 0) firstRecord[node] = record;
         else this.next[last] = record;
         last = record;
-        types.push(this.type(record));
       } else this.warn(record, `${formatName(this.wire.subarray(name))}: ${why}; left out`);
       record = next;
     }
     if (last < 0) firstRecord[node] = -1;
     else this.next[last] = -1;
     lastRecord[node] = last;
-    return types;
   }
 
   private flagsOf(): Uint8Array {

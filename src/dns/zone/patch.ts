@@ -107,7 +107,7 @@ function write(
       if (!sameOctets(nodeOwner(zone, node), spelling)) return undefined;
       continue;
     }
-    if (flags & (NODE.CUT | NODE.DNAME | NODE.CNAME | NODE.OCCLUDED)) return undefined;
+    if (flags & (NODE.CUT | NODE.DNAME | NODE.CNAME)) return undefined;
     const sets = setsOf(wire, each, each === apex);
     if (sets === undefined) return undefined;
     const types = [...sets.keys()];

@@ -48,7 +48,7 @@ async function replaceLeases(path: string, table: LeaseTable, durability: "now" 
     schemaVersion: VERSION,
     checksum: checksum(canonical),
     ...canonical,
-    ...holdersInFile(table.holders),
+    ...laterFields(table),
   };
   await writeWhole(path, `${JSON.stringify(document, null, 1)}\n`, { durability });
 }
@@ -72,26 +72,46 @@ async function keep(path: string, text: string, durability: "now" | "later"): Pr
 const NO_LINK = new Set(["EXDEV", "EPERM", "EOPNOTSUPP", "EMLINK"]);
 
 /** The table as it is in the file, but for what has a checksum of its own. */
-type Stored = Omit<LeaseTable, "nameHolds" | "holders"> & Partial<Pick<LeaseTable, "nameHolds">>;
+type Stored = Omit<LeaseTable, "nameHolds" | "holders"> & {
+  readonly nameHolds?: readonly Omit<NameHold, "since">[];
+};
 
-/** With a checksum of its own: earlier versions read the file, and leave it out. */
-function holdersInFile(holders: readonly KeyHolder[]): Record<string, unknown> {
-  if (holders.length === 0) return {};
-  const inOrder = holders.map(({ key, name, since, releasedAt }) => ({ key, name, since, releasedAt }));
-  return { holders: inOrder, holdersChecksum: checksum(inOrder) };
+/** Fields that earlier versions do not know, with a checksum of their own: they read the file, and leave these out. */
+interface Later {
+  readonly holders: readonly KeyHolder[];
+  /** `since` of each of the names kept for services that have no lease; null where it is not known. */
+  readonly nameHoldsSince: readonly (number | null)[];
 }
 
-/** Throws where it is not as it was written. */
-function readHolders({ holders, holdersChecksum }: Record<string, unknown>): Pick<LeaseTable, "holders"> {
-  if (holders === undefined && holdersChecksum === undefined) return { holders: [] };
-  const read = array(holders).map((value): KeyHolder => {
-    const { key, name, since, releasedAt } = value as Record<string, unknown>;
-    if (typeof key !== "string" || typeof name !== "string") throw new TypeError("no holder");
-    if (!isMoment(since) || (releasedAt !== null && !isMoment(releasedAt))) throw new TypeError("no holder");
-    return { key, name, since, releasedAt };
-  });
-  if (checksum(read) !== holdersChecksum) throw new TypeError("damaged");
-  return { holders: read };
+function laterFields({ holders, nameHolds }: LeaseTable): Record<string, unknown> {
+  const later: Later = {
+    holders: holders.map(({ key, name, since, releasedAt }) => ({ key, name, since, releasedAt })),
+    nameHoldsSince: nameHolds.map(({ since }) => since ?? null),
+  };
+  if (later.holders.length + later.nameHoldsSince.length === 0) return {};
+  return { ...later, laterChecksum: checksum(later) };
+}
+
+/** Throws where they are not as they were written. */
+function readLater(document: Record<string, unknown>): Later {
+  const { holders, nameHoldsSince, laterChecksum } = document;
+  if ([holders, nameHoldsSince, laterChecksum].every((one) => one === undefined))
+    return { holders: [], nameHoldsSince: [] };
+  const later: Later = {
+    holders: array(holders).map((value): KeyHolder => {
+      const { key, name, since, releasedAt } = value as Record<string, unknown>;
+      if (typeof key !== "string" || typeof name !== "string") throw new TypeError("no holder");
+      if (!isMoment(since) || (releasedAt !== null && !isMoment(releasedAt)))
+        throw new TypeError("no holder");
+      return { key, name, since, releasedAt };
+    }),
+    nameHoldsSince: array(nameHoldsSince).map((since) => {
+      if (since !== null && !isMoment(since)) throw new TypeError("no time");
+      return since;
+    }),
+  };
+  if (checksum(later) !== laterChecksum) throw new TypeError("damaged");
+  return later;
 }
 
 /**
@@ -113,18 +133,17 @@ function inOrder(table: LeaseTable): Stored {
   };
 }
 
-const nameHoldInOrder = ({ key, names, container, releasedAt, since }: NameHold): NameHold => ({
+const nameHoldInOrder = ({ key, names, container, releasedAt }: NameHold): NameHold => ({
   key,
   names,
   container,
   releasedAt,
-  ...sinceOf(since),
 });
 
-const sinceOf = (since: number | undefined): Pick<NameHold, "since"> =>
-  since === undefined ? {} : { since };
+const sinceOf = (since: number | null | undefined): Pick<NameHold, "since"> =>
+  since == null ? {} : { since };
 
-function checksum(canonical: Stored | readonly KeyHolder[]): string {
+function checksum(canonical: Stored | Later): string {
   return createHash("sha256").update(JSON.stringify(canonical)).digest("hex");
 }
 
@@ -135,12 +154,15 @@ function parse(text: string, path: string): LeaseTable | undefined {
     const { schemaVersion } = document;
     if (typeof schemaVersion === "number" && schemaVersion > VERSION) throw newer(path);
     if (schemaVersion !== VERSION) return undefined;
+    const { holders, nameHoldsSince } = readLater(document);
     const table = {
       leases: array(document.leases).map(readLease),
       conflicts: array(document.conflicts).map(readConflict),
       hairpins: array(document.hairpins).filter((port) => typeof port === "string"),
-      nameHolds: array(document.nameHolds ?? []).map(readNameHold),
-      ...readHolders(document),
+      nameHolds: array(document.nameHolds ?? [])
+        .map(readKept)
+        .map((kept, i): NameHold => ({ ...kept, ...sinceOf(nameHoldsSince[i]) })),
+      holders,
     };
     return checksum(inOrder(table)) === document.checksum ? table : undefined;
   } catch (error) {
@@ -168,12 +190,6 @@ function address(value: unknown): Ipv4 {
 function readLease(value: unknown): Lease {
   const { key, names, container, releasedAt } = readKept(value);
   return { key, address: address((value as Record<string, unknown>).address), names, container, releasedAt };
-}
-
-function readNameHold(value: unknown): NameHold {
-  const { since } = value as Record<string, unknown>;
-  if (since !== undefined && !isMoment(since)) throw new TypeError("no time");
-  return { ...readKept(value), ...sinceOf(since) };
 }
 
 function readKept(value: unknown): Omit<NameHold, "since"> {

@@ -187,7 +187,7 @@ t.test("foreign files: all of them are reported before a run, with their keys an
   const seen = observation({ actual: texts, lastRun: "build 17\n" });
   const messages = outputProblems(named, outputsSeen(seen)).map((p) => `${p.where} ${p.key}: ${p.message}`);
   t.strictSame(messages, [
-    "ocdd.conf:7 DNS_ZONE_FILE: /etc/hosts holds something that OCDD did not write (line 1: localhost: not an RR type); move it away, or set DNS_ZONE_FILE to another file",
+    "ocdd.conf:7 DNS_ZONE_FILE: /etc/hosts holds something that OCDD did not write (line 1: localhost: not an RR type); mend that line if the file is this zone's, else move it away, or set DNS_ZONE_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/services.json holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/index.html holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
     "ocdd.conf:8 WEB_INDEX_FILE: /srv/last-run holds something that OCDD did not write; move it away, or set WEB_INDEX_FILE to another file",
@@ -212,4 +212,13 @@ t.test("outputs that are no files: reported as such before a run, and left alone
   t.throws(() => decide(named, seen, NOW), { name: "ConfigError" });
   const down = emptyState(named, seen, NOW);
   t.match(down, { zone: texts.zone, page: texts.page });
+});
+
+t.test("the time of the last run, also what a crash of the machine has left of it, is OCDD's", (t) => {
+  const isForeign = (lastRun: string): boolean =>
+    outputProblems(config(), outputsSeen(observation({ lastRun }))).length > 0;
+  for (const own of ["", "1800000000\n", "1800000000", "18000", "\0\0\0\0", "18000\0\0\0\0\0\0", "\n\0"])
+    t.notOk(isForeign(own), JSON.stringify(own));
+  for (const other of ["build 17\n", "1800000000\n1\n", "-1\n", " "]) t.ok(isForeign(other), other);
+  t.end();
 });

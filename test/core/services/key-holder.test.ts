@@ -171,3 +171,35 @@ t.test(
     t.notOk(h.table().holders?.some(({ key, name }) => key === "compose:shop/web/1" && name === "evil"));
   },
 );
+
+t.test("a copy that has never run: it has no place, whenever it was created", async (t) => {
+  for (const [real, other] of SPELLINGS)
+    for (const state of ["created", "exited"]) {
+      const left = { ...copy(other), state };
+      const fresh = host(t);
+      fresh.run(0, [], [left]);
+      for (const round of [1, 2, 3])
+        t.strictSame(
+          has(fresh.run(round, [web(real, round)], [left])),
+          [`${real} ${AT}`],
+          "before its start",
+        );
+      const down = host(t);
+      down.run(0, [web(real)]);
+      down.run(1, []);
+      down.run(4_000, [], [left]);
+      t.strictSame(has(down.run(4_001, [web(real, 1)], [left])), [`${real} ${AT}`], "down for an hour");
+    }
+});
+
+t.test("the end of a hold alone writes nothing; a later change leaves it out", async (t) => {
+  const h = host(t, { EXPOSE: "labelled" });
+  h.run(0, [web("shop-web-1")]);
+  h.run(1, []);
+  const before = h.table();
+  h.run(4_000, []);
+  t.equal(h.table().holders, before.holders);
+  h.run(4_001, [copy("shop_web_1")]);
+  t.match(h.table().holders, [{ name: "shop_web_1" }]);
+  t.equal(h.table().holders.length, 1);
+});

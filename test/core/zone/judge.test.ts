@@ -36,32 +36,6 @@ t.test("two hand-written lines in conflict: the later becomes a comment with a w
     ["*.w IN NS a\n", "; *.w IN NS a", /line 2 .*NS at a wildcard/],
     ["@ IN CNAME a\n", "; @ IN CNAME a", /line 2 .*no CNAME is allowed at the zone's apex/],
     [`@ DS 1 8 2 ${"00".repeat(32)}\n`, `; @ DS 1 8 2 ${"00".repeat(32)}`, /line 2 .*DS at the zone's apex/],
-    [
-      "lab DNAME x.\ntv.lab A 10.0.0.5\n",
-      "; tv.lab A 10.0.0.5",
-      /line 3 .*"?tv.lab"?: A below the DNAME record at "lab"/,
-    ],
-    [
-      "tv.a.lab A 10.0.0.5\nlab DNAME x.\n",
-      "; tv.a.lab A 10.0.0.5",
-      /line 2 .*A below the DNAME record at "lab"/,
-    ],
-    [
-      "lab NS ns.lab\nns.lab A 10.0.0.5\nwiki.lab TXT hi\n",
-      "; wiki.lab TXT hi",
-      /line 4 .*TXT below the NS record/,
-    ],
-    [
-      "wiki.lab CNAME x.\nlab NS ns.lab\nwiki.lab AAAA fd00::1\n",
-      "; wiki.lab CNAME x.",
-      /line 2 .*CNAME below the NS/,
-    ],
-    [
-      "x.lab NS ns.x.lab\nns.x.lab A 10.0.0.5\nlab NS ns.x.lab\n",
-      "; x.lab NS ns.x.lab",
-      /line 2 .*NS below the NS/,
-    ],
-    [`lab TXT hi\nlab NS x.\nlab DS 1 8 1 ${"00".repeat(20)}\n`, "; lab TXT hi", /line 2 .*TXT beside NS/],
     ["@ NS c\nc CNAME b.\n", "; @ NS c", /line 2 .*"c" is an alias/],
     ["d DNAME x.\n@ NS a.d\n", "; @ NS a.d", /line 3 .*"a.d" lies below the DNAME at "d"/],
     ["@ NS t\nt TXT x\n", "; @ NS t", /line 2 .*"t" has no A or AAAA/],
@@ -78,6 +52,30 @@ t.test("two hand-written lines in conflict: the later becomes a comment with a w
     const after = update(text);
     t.ok(after.includes(`\n${comment}\n`), after);
     t.ok(after.endsWith("\nlast IN A 10.1.1.3\n"), "its neighbours stay");
+    t.strictSame(served(after), { leftOut: [], errors: 0 });
+    t.equal(update(after), after, "and the next run changes nothing");
+  }
+});
+
+t.test("records below or beside a cut: a warning as long as it is there, and the lines stay", async (t) => {
+  const ds = `lab DS 1 8 1 ${"00".repeat(20)}`;
+  const table: [lines: string, warning: RegExp][] = [
+    [
+      "lab DNAME x.\ntv.lab A 10.0.0.5\n",
+      /line 3 is never answered: tv.lab: A below the DNAME record at "lab"/,
+    ],
+    ["tv.a.lab A 10.0.0.5\nlab DNAME x.\n", /line 2 .*A below the DNAME record at "lab"/],
+    ["lab NS ns.lab\nns.lab A 10.0.0.5\nwiki.lab TXT hi\n", /line 4 .*TXT below the NS record/],
+    ["wiki.lab CNAME x.\nlab NS ns.lab\n", /line 2 .*CNAME below the NS/],
+    ["x.lab NS ns.x.lab\nns.x.lab A 10.0.0.5\nlab NS ns.x.lab\n", /line 2 .*NS below the NS/],
+    [`lab TXT hi\nlab NS x.\n${ds}\n`, /line 2 .*TXT beside NS/],
+  ];
+  for (const [lines, warning] of table) {
+    const text = `$TTL 60\n${lines}`;
+    t.match(look(text).warnings, [warning]);
+    t.equal(look(text).warnings.length, 1, lines);
+    const after = update(text);
+    t.ok(after.endsWith(lines), after);
     t.strictSame(served(after), { leftOut: [], errors: 0 });
     t.equal(update(after), after, "and the next run changes nothing");
   }
@@ -184,26 +182,30 @@ t.test("any hand-written records: the server leaves nothing out of what the dire
   );
 });
 
-t.test("any hand-written records: BIND and NSD load what the director writes as a primary", async (t) => {
-  const dir = mkdtempSync(join(tmpdir(), "ocdd-judge-"));
-  t.teardown(() => rmSync(dir, { recursive: true }));
-  const file = join(dir, "zone");
-  let loaded = 0;
-  for (const list of fc.sample(fc.array(line, { maxLength: 12 }), { seed: 1995, numRuns: 80 })) {
-    // NSD reads no relative $ORIGIN
-    const text = list.join("\n").replaceAll("$ORIGIN sub", `$ORIGIN sub.${ZONE}.`);
-    const after = update(`$TTL 60\n${text}\n`);
-    // told in each run as long as no container has the name
-    if (look(after).nameServers.length > 0) continue;
-    loaded++;
-    writeFileSync(file, after, "latin1");
-    for (const [program, ...args] of [
-      ["named-checkzone", "-k", "ignore", "-i", "none"],
-      ["nsd-checkzone"],
-    ] as const) {
-      const { status, stdout, stderr } = spawnSync(program, [...args, ZONE, file], { encoding: "utf8" });
-      if (status !== 0) t.fail(`${program}: ${stdout}${stderr}\n${after}`);
+t.test(
+  "any hand-written records: BIND, and NSD but for what it calls occluded, load what the director writes",
+  async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "ocdd-judge-"));
+    t.teardown(() => rmSync(dir, { recursive: true }));
+    const file = join(dir, "zone");
+    let loaded = 0;
+    for (const list of fc.sample(fc.array(line, { maxLength: 12 }), { seed: 1995, numRuns: 80 })) {
+      // NSD reads no relative $ORIGIN
+      const text = list.join("\n").replaceAll("$ORIGIN sub", `$ORIGIN sub.${ZONE}.`);
+      const after = update(`$TTL 60\n${text}\n`);
+      // told in each run as long as no container has the name
+      if (look(after).nameServers.length > 0) continue;
+      loaded++;
+      writeFileSync(file, after, "latin1");
+      for (const [program, ...args] of [
+        ["named-checkzone", "-k", "ignore", "-i", "none"],
+        ["nsd-checkzone"],
+      ] as const) {
+        const { status, stdout, stderr } = spawnSync(program, [...args, ZONE, file], { encoding: "utf8" });
+        const isOccluded = program === "nsd-checkzone" && look(after).warnings.length > 0;
+        if (status !== 0 && !isOccluded) t.fail(`${program}: ${stdout}${stderr}\n${after}`);
+      }
     }
-  }
-  t.ok(loaded > 40, `${loaded} zones`);
-});
+    t.ok(loaded > 40, `${loaded} zones`);
+  },
+);
