@@ -20,6 +20,9 @@ const many = (n: number, labels: Readonly<Record<string, string>>): Container[] 
     labelled(`service-${at}`, labels, `172.17.${1 + Math.floor(at / 200)}.${1 + (at % 200)}`),
   );
 
+/** A run of VALIDATE that has ended well. */
+const RUN = { method: "validate", ok: true, status: 0, reason: null, by: "x" } as const;
+
 t.test("200 services are validated, four at once, begun over half a minute", async (t) => {
   const stage = makeStage();
   stage.docker.answer = () => null;
@@ -59,16 +62,11 @@ t.test("an interval is kept, from start to start; a run that takes longer is not
 
 t.test("after a restart of watch the time of the last run counts, whoever made it", async (t) => {
   const stage = makeStage();
-  const last = {
-    container: id("web"),
-    method: "validate",
-    ok: true,
-    status: 0,
-    reason: null,
-    by: "x",
-  } as const;
   const startedAt = stage.clock.date() - 40 * SECOND;
-  stage.results.set(id("web"), new Map([["validate", { ...last, startedAt, endedAt: startedAt }]]));
+  stage.results.set(
+    id("web"),
+    new Map([["validate", { ...RUN, container: id("web"), startedAt, endedAt: startedAt }]]),
+  );
   stage.update([labelled("web", VALIDATE)]);
   await stage.clock.advance(19 * SECOND);
   t.equal(stage.docker.begun.length, 0);
@@ -88,15 +86,10 @@ t.test(
     await stage.clock.advance(45 * SECOND);
     t.equal(stage.docker.running.size, 4);
     const startedAt = stage.clock.date() - 59 * SECOND;
-    const last = {
-      container: web.id,
-      method: "validate",
-      ok: true,
-      status: 0,
-      reason: null,
-      by: "x",
-    } as const;
-    stage.results.set(web.id, new Map([["validate", { ...last, startedAt, endedAt: startedAt }]]));
+    stage.results.set(
+      web.id,
+      new Map([["validate", { ...RUN, container: web.id, startedAt, endedAt: startedAt }]]),
+    );
     stage.update([...others, web]);
     await stage.clock.advance(2 * SECOND);
     // it waits for its turn, and falls asleep

@@ -323,7 +323,8 @@ t.test(
   async (t) => {
     const it = world(t);
     mkdirSync(it.directory);
-    const old = new Date(Date.now() - 3_600_000);
+    const now = 1_800_000_000_000;
+    const old = new Date(now - 3_600_000);
     const record = { name: NAME, ...(await thisProcess()) };
     const files = {
       [`${NAME}.json`]: renderTryRecord(record),
@@ -340,9 +341,11 @@ t.test(
       "try-other-0001.json": renderTryRecord(record),
     };
     for (const [file, text] of Object.entries(files)) writeFileSync(join(it.directory, file), text);
-    writeFileSync(join(it.directory, ".try-young-0001.json.ocdd-new"), "{");
+    const young = join(it.directory, ".try-young-0001.json.ocdd-new");
+    writeFileSync(young, "{");
+    utimesSync(young, new Date(now), new Date(now));
     for (const file of Object.keys(files)) utimesSync(join(it.directory, file), old, old);
-    t.same(await readTryRecords(it.directory, Date.now()), [parseTryRecord(files[`${NAME}.json`] ?? "")]);
+    t.same(await readTryRecords(it.directory, now), [parseTryRecord(files[`${NAME}.json`] ?? "")]);
     t.same(it.records().sort(), [
       ".try-web-0001.json",
       ".try-young-0001.json.ocdd-new",
