@@ -12,7 +12,7 @@ type KeySettings = Pick<Config, "tsigKeyFile" | "allowTransfer" | "notify" | "se
 /** What is wrong with the file of keys, else with the names of keys, in the server's words; nothing where this user may not read the file. */
 export function keyProblems(config: KeySettings): string[] {
   const { tsigKeyFile, allowTransfer, notify } = config;
-  // systemd gives the server a copy that nobody else can read
+  // with systemd the server reads a copy in a private directory, so the mode of the file does not matter
   const isCredential = managerOf(config) === "systemd";
   if (tsigKeyFile !== "" && isClosed(tsigKeyFile)) return [];
   const { keys, problems } =

@@ -68,7 +68,7 @@ const NEW = ".ocdd-new";
 
 /**
  * Where the new content of a file is until it takes the file's place, whatever was there. Zone, page and configuration lie in directories
- * of the operator's, who has no file of such a name: an `index.html.new` may well be a draft.
+ * of the operator's, where a name as `index.html.new` may be in use for a draft.
  */
 export const newOf = (file: string): string => file.replace(/[^/]*$/, (name) => `.${name}${NEW}`);
 

@@ -13,7 +13,7 @@ const LONGEST = 4_096;
 
 /**
  * One line, without its end. Whatever text of containers, files or the network is in the message: the line has no control
- * characters, which a terminal would obey, and an end. `now` is in milliseconds since the epoch.
+ * characters, which would change a terminal, and an end. `now` is in milliseconds since the epoch.
  */
 export function logLine(format: LogFormat, level: Level, message: string, now: number): string {
   const text = clip(message.slice(0, 2 * LONGEST).replace(/[\t\r\n]+/g, " "), LONGEST);
